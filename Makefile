@@ -1,0 +1,135 @@
+# concert: `make demo` shows it, `make check` proves it, `make help` lists the rest.
+
+CC      ?= cc
+SAN     ?=
+V       ?= 0
+prefix      ?= /usr/local
+exec_prefix ?= $(prefix)
+bindir      ?= $(exec_prefix)/bin
+sysconfdir  ?= $(prefix)/etc
+datarootdir ?= $(prefix)/share
+datadir     ?= $(datarootdir)
+docdir      ?= $(datarootdir)/doc/concert
+INSTALL     ?= install
+
+comma := ,
+BUILD ?= build/$(notdir $(firstword $(CC)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+PKGS  := libpcap yara rdkafka libhs libpcre2-8 libcrypto zlib libbrotlidec libzstd libidn2 libmagic yaml-0.1 jansson \
+         libseccomp libcap-ng libxxhash
+PKG_CFLAGS  = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS    = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+HARDEN  := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3) \
+           -fstack-protector-strong -fPIE
+OPT     ?= $(if $(SAN),-O1,-O2)
+ALLFLAGS = -std=c11 -D_GNU_SOURCE $(OPT) -g $(WARN) $(HARDEN) -Iinclude -Isensor -DPCRE2_CODE_UNIT_WIDTH=8 $(PKG_CFLAGS) $(CFLAGS)
+ALLLD    = $(if $(SAN),-fsanitize=$(SAN)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+LIBS     = $(PKG_LIBS) -lpthread -lm
+
+SRC   := $(sort $(wildcard sensor/*/*.c sensor/*/*/*.c))
+OBJ   := $(SRC:%.c=$(BUILD)/%.o)
+LIB   := $(BUILD)/libconcert.a
+BIN   := $(BUILD)/concert
+UNIT  := $(sort $(wildcard tests/unit/*/*_test.c))
+UNITS := $(UNIT:%.c=$(BUILD)/%)
+RIGS  := $(sort $(filter-out $(UNIT),$(wildcard tests/unit/*/*.c)))
+TOOLS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/conformance/tools/*.c tests/bench/*.c)))
+
+Q := $(if $(filter 0,$(V)),@)
+say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$1' '$2')
+
+.PHONY: all demo check unit e2e conformance bench san tools install uninstall clean help deps check-deps format layers
+.SECONDARY:
+all: $(BIN)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALLFLAGS) -MMD -MP -c -o $@ $<
+
+# The list of objects is a dependency, too: a source that went away must leave the archive.
+$(BUILD)/objects: $(SRC)
+	@mkdir -p $(@D)
+	@echo '$(OBJ)' | cmp -s - $@ || echo '$(OBJ)' >$@
+
+$(LIB): $(filter-out $(BUILD)/sensor/cmd/main.o,$(OBJ)) $(BUILD)/objects
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar crs $@ $(filter %.o,$^)
+
+$(BIN): $(BUILD)/sensor/cmd/main.o $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALLLD) -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(RIGS:%.c=$(BUILD)/%.o) $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALLLD) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
+
+$(BUILD)/tests/conformance/tools/% $(BUILD)/tests/bench/%: $(LIB)
+$(TOOLS): %: %.o $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALLLD) -o $@ $< $(LIB) $(LIBS)
+
+$(BUILD)/tests/%.o: ALLFLAGS += -Itests -Wno-missing-prototypes
+
+-include $(OBJ:.o=.d) $(UNITS:=.d) $(TOOLS:=.d) $(RIGS:%.c=$(BUILD)/%.d)
+
+tools: $(TOOLS)
+
+## What people type
+
+# Installs what is missing of deploy/debian/build-depends (needs root or sudo only then).
+deps:
+	@deploy/debian/install-depends build
+check-deps:
+	@deploy/debian/install-depends build check
+
+demo: deps
+	@$(MAKE) --no-print-directory $(BIN)
+	@tests/demo $(BIN)
+
+check: check-deps
+	@tests/check
+
+unit: $(UNITS)
+	@tests/unit/run $(BUILD) $(UNITS)
+
+e2e: $(BIN)
+	@tests/e2e/run $(BIN)
+
+conformance: $(BIN) $(TOOLS)
+	@tests/conformance/run $(BUILD)
+
+bench: $(BIN) $(TOOLS)
+	@tests/bench/run $(BUILD)
+
+layers:
+	@tests/unit/layers
+
+format:
+	clang-format -i $(SRC) $(wildcard sensor/*/*.h include/concert/*.h)
+
+install: $(BIN)
+	$(INSTALL) -D -m 755 $(BIN) $(DESTDIR)$(bindir)/concert
+	$(INSTALL) -D -m 644 README.md $(DESTDIR)$(docdir)/README.md
+	$(INSTALL) -d $(DESTDIR)$(datadir)/concert/rules $(DESTDIR)$(sysconfdir)/concert
+	$(INSTALL) -m 644 $(wildcard rules/*.rules rules/*.yar) $(DESTDIR)$(datadir)/concert/rules
+	$(BIN) --print-config >$(DESTDIR)$(sysconfdir)/concert/concert.yaml.example
+
+uninstall:
+	rm -rf $(DESTDIR)$(bindir)/concert $(DESTDIR)$(docdir) $(DESTDIR)$(datadir)/concert
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make              build $(BIN)'
+	@echo 'make demo         install what is missing, build, run the sensor over a capture that comes with it, show what it found'
+	@echo 'make check        install what is missing, build, run every test; SAN=address,undefined for sanitizers'
+	@echo 'make unit e2e     only those tests'
+	@echo 'make conformance  against captures and expectations that others made, where they are'
+	@echo 'make bench        speed, as ratios to libpcap and Suricata in the same run'
+	@echo 'make install      prefix, DESTDIR and the other GNU directory variables are heard'
+	@echo 'make format       clang-format over the sources'
+	@echo 'make clean        remove build/'

@@ -1,0 +1,168 @@
+/*
+ * The contract between the sensor and a protocol parser.
+ *
+ * A parser is one folder, sensor/app/<name>/, one `const struct cc_parser` and one line in sensor/app/parsers.def.  It
+ * is fed the bytes of one flow, side by side, and answers with transactions: lists of typed values, each of a field
+ * that the parser's table names.  The table is all that the rest of the sensor knows of the protocol: a field with a
+ * `buffer` is a rule buffer of that name, a field with an `eve` path is a member of the EVE event, without further code.
+ *
+ * Thread: one worker at a time; a flow never changes its worker.  Nothing here calls malloc: memory comes from the
+ * worker's pool and runs out by the stated limits (the cc_ functions then return NULL or do nothing, and have counted it).
+ */
+#ifndef CONCERT_PARSER_H
+#define CONCERT_PARSER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "concert/addr.h"
+#include "concert/slice.h"
+#include "concert/status.h"
+
+enum cc_dir { CC_TO_SERVER, CC_TO_CLIENT };
+
+static inline enum cc_dir
+cc_dir_other(enum cc_dir dir)
+{
+	return dir == CC_TO_SERVER ? CC_TO_CLIENT : CC_TO_SERVER;
+}
+
+#define CC_FIELDS_MAX 128 /* fields of one parser */
+
+enum cc_type {
+	CC_BYTES, /* value.bytes */
+	CC_UINT,  /* value.num */
+	CC_FLAG,  /* value.num is 0 or 1; true and false in EVE */
+	CC_ROW,   /* opens a new element of the array that `eve` names ("answers[]"); later values "answers[].x" go in it */
+};
+
+enum {
+	CC_REQUEST = 1,  /* stands on the side to the server */
+	CC_RESPONSE = 2, /* stands on the side to the client */
+	CC_MULTI = 4,    /* may occur several times in one transaction: each is a buffer of its own; an array in EVE */
+	CC_HEX = 8,      /* bytes are printed as lower-case hex in EVE */
+	CC_DETAIL = 16,  /* in EVE only with eve.extended */
+	CC_BASE64 = 32,  /* bytes are printed as base64 in EVE */
+};
+
+struct cc_field {
+	const char *buffer; /* name as a rule buffer or keyword ("http.uri"); NULL: none */
+	const char *eve;    /* path below the event's own object ("hostname", "ja3.hash", "answers[].ttl"); NULL: none */
+	enum cc_type type;
+	unsigned flags;
+	const char *help;   /* one sentence, for the manual */
+};
+
+struct cc_value {
+	uint16_t field; /* index into the parser's table */
+	uint16_t spare;
+	uint32_t size;  /* of bytes */
+	union {
+		const uint8_t *bytes;
+		uint64_t num;
+	};
+};
+
+struct cc_ctx;  /* one call of a parser: flow, time, memory, where its events go; sensor/app/ */
+struct cc_file; /* a file on its way; sensor/app/ */
+
+/*
+ * One exchange of the protocol: a request and its response, a DNS message, a TLS handshake.  Read-only outside
+ * sensor/app/; lives until the batch after cc_tx_done() is through.
+ */
+struct cc_tx {
+	const struct cc_parser *parser;
+	uint64_t id;           /* counts from 0 in its flow */
+	uint64_t time;         /* ns since 1970, of the packet that began it */
+	struct cc_value *value;
+	uint16_t count, room;
+	bool done[2];          /* by enum cc_dir: that side is complete */
+	uint8_t anomalies;     /* how many were reported on it */
+	uint64_t present[CC_FIELDS_MAX / 64]; /* bit set: at least one value of that field is here */
+	void *own;             /* the parser's, of tx_size bytes, zeroed */
+	void *detect;          /* rules half matched; sensor/detect/ */
+};
+
+/* Why a parser thinks the protocol was not spoken as it should; its table becomes `anomaly` events. */
+struct cc_anomaly {
+	const char *name; /* "gzip_bomb"; the EVE event and the rule's app-layer-event say "http.gzip_bomb" */
+	const char *help;
+};
+
+struct cc_parser {
+	const char *name;      /* EVE app_proto and event type; also the protocol word of rules */
+	const char *ports;     /* "tcp/80 tcp/8080": only breaks a tie between parsers that both could be right */
+	const struct cc_field *fields;
+	unsigned field_count;
+	const struct cc_anomaly *anomalies;
+	unsigned anomaly_count;
+	uint32_t state_size;   /* per flow, zeroed */
+	uint32_t tx_size;      /* per transaction, zeroed: cc_tx.own */
+	uint32_t unit_max;     /* bytes that may wait unconsumed on one side before the parser is told CC_BAD of it */
+	bool tcp, udp;
+
+	/*
+	 * Does this side of a flow speak my protocol?  `in` is what is here of it from its first byte (a datagram for
+	 * UDP).  CC_OK: yes; CC_MORE: may be, too short to say; CC_BAD: no.  Must be strict enough not to take others'
+	 * traffic on any port.
+	 */
+	enum cc_status (*probe)(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in);
+
+	/*
+	 * Takes units off *in until they are used up.  *in moves over what was consumed; what is left is shown again, with
+	 * more behind it, next time.  For UDP each call is one datagram, and what is left is dropped.
+	 * CC_OK, CC_MORE: go on with the next bytes.  CC_BAD: not this protocol any more, leave the flow alone.
+	 */
+	enum cc_status (*feed)(struct cc_ctx *ctx, void *state, enum cc_dir dir, struct cur *in);
+
+	/* size bytes of this side will never come; what was left unconsumed before them is gone too.  NULL: give up on gaps. */
+	enum cc_status (*gap)(struct cc_ctx *ctx, void *state, enum cc_dir dir, uint64_t size);
+
+	/* This side is over (FIN, or the flow ended: both sides are told).  Close what is open.  May be NULL. */
+	void (*finish)(struct cc_ctx *ctx, void *state, enum cc_dir dir);
+
+	/* Gives back what state holds of the pool (cc_give).  Transactions and files are the sensor's to free.  May be NULL. */
+	void (*close)(struct cc_ctx *ctx, void *state);
+};
+
+/* About the call. */
+uint64_t cc_now(const struct cc_ctx *ctx);                     /* ns since 1970, of this packet */
+bool cc_is_udp(const struct cc_ctx *ctx);
+uint16_t cc_server_port(const struct cc_ctx *ctx);
+uint64_t cc_limit(const struct cc_ctx *ctx, const char *name); /* a limit of the configuration, "http.body_limit"; asserts that it exists */
+void *cc_take(struct cc_ctx *ctx, size_t size);                /* pool memory, zeroed; NULL when the budget is used up */
+void cc_give(struct cc_ctx *ctx, void *p, size_t size);        /* size as taken; p may be NULL */
+
+/* Transactions.  NULL when there is no memory: all of these accept a NULL tx and then do nothing. */
+struct cc_tx *cc_tx_new(struct cc_ctx *ctx);
+void cc_put(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, struct slice bytes); /* copies */
+void cc_put_ref(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, struct slice bytes); /* borrows: only for a tx that is done in this very feed() */
+void cc_put_text(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, const char *text); /* copies */
+void cc_put_uint(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, uint64_t num);
+void cc_put_row(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field);
+/* Memory of the transaction's own to build a value in (use with cc_put_ref, at any time). */
+void *cc_tx_alloc(struct cc_ctx *ctx, struct cc_tx *tx, size_t size);
+/* The first value of a field, or NULL. */
+const struct cc_value *cc_get(const struct cc_tx *tx, unsigned field);
+/* New values of this side stand: rules that need them may run now. */
+void cc_tx_update(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir);
+/* This side is complete. */
+void cc_tx_side_done(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir);
+/* All of it is complete: inspected a last time, logged, then freed.  The parser forgets it. */
+void cc_tx_done(struct cc_ctx *ctx, struct cc_tx *tx);
+
+/* tx may be NULL: the anomaly is the flow's. */
+void cc_anomaly(struct cc_ctx *ctx, struct cc_tx *tx, unsigned anomaly);
+
+/* Files.  NULL when there is no memory, and accepted as such. */
+struct cc_file *cc_file_open(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, struct slice name);
+void cc_file_data(struct cc_ctx *ctx, struct cc_file *file, struct slice bytes);
+void cc_file_gap(struct cc_ctx *ctx, struct cc_file *file, uint64_t size);
+void cc_file_close(struct cc_ctx *ctx, struct cc_file *file, bool whole); /* the parser forgets it */
+
+/* What follows on both sides is another protocol (CONNECT, STARTTLS): identify anew from the next byte. */
+void cc_switch(struct cc_ctx *ctx);
+/* Nothing more of this side is wanted (encrypted from here): it may be left unassembled. */
+void cc_enough(struct cc_ctx *ctx, enum cc_dir dir);
+
+#endif

@@ -1,0 +1,310 @@
+/*
+ * JSON into a buf (RFC 8259).  A string is copied in runs of plain bytes, found 16 at a time; only quotes, backslashes,
+ * control characters and bytes above 0x7f are looked at one by one.  No state besides struct json.  One thread.
+ */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "base/json.h"
+#include "base/text.h"
+#include "base/utf8.h"
+
+#define ESCAPED_MAX 6 /* \u00XX */
+
+static const char hex_digits[] = "0123456789abcdef";
+
+static inline bool
+is_plain(uint8_t c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* How many plain bytes p begins with. */
+static inline size_t
+plain_run(const uint8_t *p, size_t size)
+{
+	size_t n = 0;
+
+#if defined(__SSE2__)
+	for (; size - n >= 16; n += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + n));
+		__m128i odd = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)); /* signed: bytes above 0x7f too */
+		unsigned mask;
+
+		odd = _mm_or_si128(odd, _mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
+		odd = _mm_or_si128(odd, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+		mask = (unsigned)_mm_movemask_epi8(odd);
+		if (mask != 0)
+			return n + (size_t)__builtin_ctz(mask);
+	}
+#endif
+	while (n < size && is_plain(p[n]))
+		n++;
+	return n;
+}
+
+static uint8_t *
+escape_byte(uint8_t *to, uint8_t c)
+{
+	static const char named[0x20] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+	char name = c == '"' || c == '\\' ? (char)c : c < 0x20 ? named[c] : '\0';
+
+	*to++ = '\\';
+	if (name != '\0') {
+		*to++ = (uint8_t)name;
+		return to;
+	}
+	memcpy(to, "u00", 3);
+	to[3] = (uint8_t)hex_digits[c >> 4];
+	to[4] = (uint8_t)hex_digits[c & 15];
+	return to + 5;
+}
+
+/* How far p may be copied as it is: plain bytes and whole characters of UTF-8. */
+static inline const uint8_t *
+clean_end(const uint8_t *p, const uint8_t *end)
+{
+	for (;;) {
+		size_t size;
+
+		p += plain_run(p, (size_t)(end - p));
+		if (p == end || *p < 0x80)
+			return p;
+		size = utf8_char_size(p, end);
+		if (size == 0)
+			return p;
+		p += size;
+	}
+}
+
+static uint8_t *
+write_escaped(uint8_t *to, struct slice s)
+{
+	struct cur c = cur_slice(s); /* never NULL */
+	const uint8_t *p = c.p, *end = c.end;
+
+	while (p < end) {
+		const uint8_t *stop = clean_end(p, end);
+
+		memcpy(to, p, (size_t)(stop - p));
+		to += stop - p;
+		p = stop;
+		if (p < end)
+			to = escape_byte(to, *p++);
+	}
+	return to;
+}
+
+static size_t
+escaped_size(struct slice s)
+{
+	struct cur c = cur_slice(s);
+	const uint8_t *p = c.p, *end = c.end;
+	uint8_t escaped[ESCAPED_MAX];
+	size_t size = 0;
+
+	while (p < end) {
+		const uint8_t *stop = clean_end(p, end);
+
+		size += (size_t)(stop - p);
+		p = stop;
+		if (p < end)
+			size += (size_t)(escape_byte(escaped, *p++) - escaped);
+	}
+	return size;
+}
+
+/* Where there is room for the worst, it is not measured. */
+static inline void
+add_quoted(struct buf *out, struct slice s)
+{
+	uint8_t *to;
+
+	if ((out->room - out->size) / ESCAPED_MAX <= s.size && !buf_reserve(out, escaped_size(s) + 2))
+		return;
+	to = out->p + out->size;
+	*to++ = '"';
+	to = write_escaped(to, s);
+	*to++ = '"';
+	out->size = (size_t)(to - out->p);
+}
+
+/* Comma, key, colon: what stands before a value. */
+static inline void
+begin(struct json *json, const char *key)
+{
+	if (json->comma)
+		buf_add_u8(json->out, ',');
+	json->comma = true;
+	if (key != NULL) {
+		add_quoted(json->out, slice_str(key));
+		buf_add_u8(json->out, ':');
+	}
+}
+
+void
+json_object(struct json *json, const char *key)
+{
+	begin(json, key);
+	buf_add_u8(json->out, '{');
+	json->comma = false;
+}
+
+void
+json_end_object(struct json *json)
+{
+	buf_add_u8(json->out, '}');
+	json->comma = true;
+}
+
+void
+json_array(struct json *json, const char *key)
+{
+	begin(json, key);
+	buf_add_u8(json->out, '[');
+	json->comma = false;
+}
+
+void
+json_end_array(struct json *json)
+{
+	buf_add_u8(json->out, ']');
+	json->comma = true;
+}
+
+void
+json_string(struct json *json, const char *key, struct slice value)
+{
+	begin(json, key);
+	add_quoted(json->out, value);
+}
+
+void
+json_text(struct json *json, const char *key, const char *value)
+{
+	json_string(json, key, slice_str(value));
+}
+
+static void
+add_uint(struct buf *out, uint64_t value)
+{
+	char digits[20], *p = digits + sizeof(digits);
+
+	do {
+		*--p = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	buf_add(out, p, (size_t)(digits + sizeof(digits) - p));
+}
+
+void
+json_uint(struct json *json, const char *key, uint64_t value)
+{
+	begin(json, key);
+	add_uint(json->out, value);
+}
+
+void
+json_int(struct json *json, const char *key, int64_t value)
+{
+	begin(json, key);
+	if (value < 0)
+		buf_add_u8(json->out, '-');
+	add_uint(json->out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
+void
+json_double(struct json *json, const char *key, double value)
+{
+	char text[40];
+
+	if (!isfinite(value)) { /* JSON has no word for it */
+		json_null(json, key);
+		return;
+	}
+	if (value > -1e15 && value < 1e15 && value == (double)(int64_t)value) {
+		json_int(json, key, (int64_t)value);
+		return;
+	}
+	/* The fewest digits that read back the same. */
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, sizeof(text), "%.*g", digits, value);
+		if (strtod(text, NULL) == value)
+			break;
+	}
+	for (char *p = text; *p != '\0'; p++) {
+		if (*p == ',') /* a locale's decimal sign */
+			*p = '.';
+	}
+	begin(json, key);
+	buf_add_text(json->out, text);
+}
+
+void
+json_bool(struct json *json, const char *key, bool value)
+{
+	begin(json, key);
+	buf_add(json->out, value ? "true" : "false", value ? 4 : 5);
+}
+
+void
+json_null(struct json *json, const char *key)
+{
+	begin(json, key);
+	buf_add(json->out, "null", 4);
+}
+
+void
+json_hex(struct json *json, const char *key, struct slice bytes)
+{
+	char text[129];
+
+	begin(json, key);
+	buf_add_u8(json->out, '"');
+	while (bytes.size > 0) {
+		size_t size = bytes.size < 64 ? bytes.size : 64;
+
+		hex_text(slice_of(bytes.p, size), text);
+		buf_add(json->out, text, 2 * size);
+		bytes = slice_of(bytes.p + size, bytes.size - size);
+	}
+	buf_add_u8(json->out, '"');
+}
+
+void
+json_printf(struct json *json, const char *key, const char *format, ...)
+{
+	char near[512], *text = near;
+	va_list args, again;
+	int n;
+
+	va_start(args, format);
+	va_copy(again, args);
+	n = vsnprintf(near, sizeof(near), format, args);
+	if (n >= (int)sizeof(near)) {
+		text = malloc((size_t)n + 1);
+		if (text != NULL)
+			(void)vsnprintf(text, (size_t)n + 1, format, again);
+	}
+	if (n < 0 || text == NULL)
+		json->out->full = true;
+	else
+		json_string(json, key, slice_of(text, (size_t)n));
+	if (text != near)
+		free(text);
+	va_end(again);
+	va_end(args);
+}
+
+void
+json_raw(struct json *json, const char *key, struct slice text)
+{
+	begin(json, key);
+	buf_add_slice(json->out, text);
+}

@@ -1,0 +1,37 @@
+/* The commands of concert: one file each, listed in commands.def.  Each answers with the exit code. */
+#ifndef CMD_CMD_H
+#define CMD_CMD_H
+
+#include "conf/conf.h"
+#include "engine/engine.h"
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv); /* argv[0] is the command's name */
+	const char *usage;                 /* what follows the name */
+	const char *help;
+};
+
+extern const struct command cmd_table[];
+extern const size_t cmd_count;
+
+/* Options that several commands have: -c, --set, -S, -Y, -l, -w, -i, --exchange, -v, -q. */
+struct cmd_options {
+	struct conf *conf;
+	const char *conf_path;
+	char *outdir;
+	char **set; /* what was set on the command line, as KEY=VALUE, for a reload */
+	size_t set_count;
+	bool quiet, json, from_start, follow;
+	const char *topic;
+};
+
+/*
+ * Reads the options of argv, the configuration first.  letters: those that this command takes.  False: a message and the
+ * usage were printed, exit with EXIT_USAGE.  Then optind is at the first operand.
+ */
+bool cmd_options(const struct command *command, int argc, char **argv, const char *letters, struct cmd_options *ret_options);
+void cmd_options_close(struct cmd_options *options);
+void cmd_usage(const struct command *command);
+
+#endif

@@ -1,0 +1,23 @@
+/* concert ctl: one word to the running daemon. */
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+
+int cmd_ctl(int argc, char **argv);
+
+int
+cmd_ctl(int argc, char **argv)
+{
+	const struct command command = {"ctl", cmd_ctl, "[-c FILE] status|stats|reload|drain", "talk to the running daemon"};
+	struct cmd_options o;
+	int code = EXIT_USAGE;
+
+	if (cmd_options(&command, argc, argv, "c:v", &o)) {
+		if (argc - optind != 1)
+			cmd_usage(&command);
+		else
+			code = engine_ctl(o.conf, argv[optind]);
+	}
+	cmd_options_close(&o);
+	return code;
+}

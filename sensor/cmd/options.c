@@ -1,0 +1,182 @@
+/* The options that commands have in common, in getopt's order over the configuration file. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "cmd/cmd.h"
+
+#define COMMAND(word, usage, help) extern int cmd_##word(int argc, char **argv);
+#include "cmd/commands.def"
+#undef COMMAND
+
+const struct command cmd_table[] = {
+#define COMMAND(word, usage, help) {#word, cmd_##word, usage, help},
+#include "cmd/commands.def"
+#undef COMMAND
+};
+const size_t cmd_count = sizeof(cmd_table) / sizeof(cmd_table[0]);
+
+enum { OPT_SET = 256, OPT_EXCHANGE, OPT_FROM_START, OPT_FOLLOW, OPT_JSON, OPT_HELP };
+
+static const struct option longs[] = {{"set", required_argument, NULL, OPT_SET},
+    {"exchange", required_argument, NULL, OPT_EXCHANGE}, {"from-start", no_argument, NULL, OPT_FROM_START},
+    {"follow", no_argument, NULL, OPT_FOLLOW}, {"json", no_argument, NULL, OPT_JSON}, {"help", no_argument, NULL, OPT_HELP},
+    {"config", required_argument, NULL, 'c'}, {"summary", no_argument, NULL, 'q'}, {NULL, 0, NULL, 0}};
+
+void
+cmd_usage(const struct command *command)
+{
+	fprintf(stderr, "usage: concert %s %s\n", command->name, command->usage);
+}
+
+/* Remembers "key=value" for a reload, and sets it now.  A list grows: "detect.rules" of two -S is "[a,b]". */
+static bool
+set(struct cmd_options *o, const char *assignment)
+{
+	char **grown = realloc(o->set, (o->set_count + 1) * sizeof(*grown));
+	char *why = NULL;
+	bool good;
+
+	if (grown == NULL)
+		return false;
+	o->set = grown;
+	if ((o->set[o->set_count] = strdup(assignment)) == NULL)
+		return false;
+	o->set_count++;
+	good = conf_set(o->conf, assignment, &why) == CC_OK;
+	if (!good)
+		fprintf(stderr, "concert: %s\n", why != NULL ? why : assignment);
+	free(why);
+	return good;
+}
+
+static bool
+set_value(struct cmd_options *o, const char *key, const char *value)
+{
+	size_t size = strlen(key) + strlen(value) + 2;
+	char *text = malloc(size);
+	bool good;
+
+	if (text == NULL)
+		return false;
+	snprintf(text, size, "%s=%s", key, value);
+	good = set(o, text);
+	free(text);
+	return good;
+}
+
+/* What the configuration lists already, and one more. */
+static bool
+add_value(struct cmd_options *o, const char *key, const struct conf_list *list, const char *value)
+{
+	struct buf text;
+	bool good;
+
+	buf_open(&text, 1u << 20);
+	buf_printf(&text, "%s=[", key);
+	for (size_t i = 0; i < list->count; i++)
+		buf_printf(&text, "%s,", list->item[i]);
+	buf_printf(&text, "%s]", value);
+	buf_add_u8(&text, '\0');
+	good = !text.full && set(o, (const char *)text.p);
+	buf_close(&text);
+	return good;
+}
+
+static bool
+take(struct cmd_options *o, int letter, const char *arg)
+{
+	switch (letter) {
+	case 'c':
+		return true; /* read before all others */
+	case 'S':
+		return add_value(o, "detect.rules", &o->conf->detect_rules, arg);
+	case 'Y':
+		return add_value(o, "detect.yara", &o->conf->detect_yara, arg);
+	case 'W':
+		return add_value(o, "detect.watch", &o->conf->detect_watch, arg);
+	case 'i':
+		return add_value(o, "capture.interfaces", &o->conf->capture_interfaces, arg);
+	case 'l':
+		free(o->outdir);
+		return (o->outdir = strdup(arg)) != NULL;
+	case 'w':
+		return set_value(o, "engine.workers", arg);
+	case 'v':
+		log_open("concert", LOG_LEVEL_DEBUG);
+		return true;
+	case 'q':
+		return o->quiet = true;
+	case OPT_SET:
+		return set(o, arg);
+	case OPT_EXCHANGE:
+		return set_value(o, "exchange.to", arg);
+	case OPT_FROM_START:
+		return o->from_start = true;
+	case OPT_FOLLOW:
+		return o->follow = true;
+	case OPT_JSON:
+		return o->json = true;
+	default:
+		return false;
+	}
+}
+
+/* -c first, wherever it stands: the command line overrules the file. */
+static bool
+read_config(struct cmd_options *o, int argc, char **argv, const char *letters)
+{
+	char *why = NULL;
+	int letter;
+	bool good = true;
+
+	optind = 1;
+	opterr = 0;
+	while ((letter = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		if (letter == 'c')
+			o->conf_path = optarg;
+	}
+	if (o->conf_path != NULL && conf_read(o->conf, o->conf_path, &why) != CC_OK) {
+		fprintf(stderr, "%s\n", why != NULL ? why : o->conf_path);
+		good = false;
+	}
+	free(why);
+	return good;
+}
+
+bool
+cmd_options(const struct command *command, int argc, char **argv, const char *letters, struct cmd_options *ret_options)
+{
+	struct cmd_options *o = ret_options;
+	int letter;
+
+	*o = (struct cmd_options){.conf = conf_new()};
+	if (o->conf == NULL || !read_config(o, argc, argv, letters))
+		return false;
+	o->outdir = strdup(o->conf->engine_outdir);
+	optind = 1;
+	opterr = 1;
+	while ((letter = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		if (letter == OPT_HELP) {
+			printf("usage: concert %s %s\n%s\n", command->name, command->usage, command->help);
+			exit(EXIT_DONE);
+		}
+		if (!take(o, letter, optarg)) {
+			cmd_usage(command);
+			return false;
+		}
+	}
+	return o->outdir != NULL;
+}
+
+void
+cmd_options_close(struct cmd_options *options)
+{
+	for (size_t i = 0; i < options->set_count; i++)
+		free(options->set[i]);
+	free(options->set);
+	free(options->outdir);
+	conf_free(options->conf);
+}

@@ -1,0 +1,455 @@
+/*
+ * The courier: entries of the rings in, spool, topics and EVE log out.  Holds the keys and the broker's credentials, never
+ * sees a packet, and takes nothing in the rings on trust.
+ *
+ * Over files the rings are merged by key and flow, so that the output is the same for any number of workers.  An entry
+ * leaves its ring only after what came of it has been written: a courier that dies loses nothing, and says some twice.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/process.h"
+#include "exchange/exchange.h"
+#include "output/output.h"
+
+#define ENTRIES_AT_ONCE 2048               /* between two releases */
+#define FLUSH_NS (200 * NS_PER_MS)         /* an EVE line waits no longer than this */
+#define COVERAGE_NS (10 * NS_PER_S)        /* live: how often coverage is said anew */
+
+struct head { /* of one ring, while it is peeked at */
+	bool here;
+	uint16_t kind;
+	uint64_t key, sub;
+	struct slice body;
+};
+
+struct courier {
+	const struct conf *conf;
+	const char *outdir;
+	struct shared *shared;
+	bool live, failed;
+	struct ring *ring[WORKERS_MAX];
+	struct head head[WORKERS_MAX];
+	bool broken[WORKERS_MAX]; /* a ring that lied is not read again */
+	struct exchange *exchange;
+	struct evelog *eve;
+	struct eve *stats;
+	uint64_t flushed, covered, stats_due, stored;
+	unsigned taken;           /* entries since the last release */
+	uint8_t *copy;            /* of the entry at hand */
+	size_t copy_room;
+};
+
+/* ---- entries ---- */
+
+static void
+say_lost(struct courier *c, const char *what)
+{
+	if (!c->failed)
+		log_error("%s", what);
+	c->failed = true;
+	__atomic_store_n(&c->shared->courier_failed, 1, __ATOMIC_RELAXED);
+}
+
+/* What the sensor had looked at when this was seen: by packet number, so that it does not depend on timing. */
+static void
+coverage_of_files(struct courier *c, uint64_t key, uint64_t until)
+{
+	char text[256], from_text[40], until_text[40];
+	struct buf out;
+
+	if (key >= KEY_END)
+		key = 0;
+	buf_over(&out, text, sizeof(text));
+	buf_printf(&out, "{\"from\":\"%s\",\"until\":\"%s\"", time_rfc3339_text(c->shared->first_time, from_text),
+	    time_rfc3339_text(until, until_text));
+	if (key > 0)
+		buf_printf(&out, ",\"packets\":%llu", (unsigned long long)(key / 2));
+	buf_add_text(&out, ",\"lost_kernel\":0,\"lost_interface\":0,\"lost_ring\":0}");
+	exchange_coverage(c->exchange, buf_slice(&out));
+}
+
+static void
+coverage_live(struct courier *c, uint64_t now)
+{
+	uint64_t counts[COUNTS_ALL];
+	char text[512], from_text[40], until_text[40];
+	struct buf out;
+
+	if (c->covered != 0 && now - c->covered < COVERAGE_NS)
+		return;
+	c->covered = now;
+	shared_counts(c->shared, counts);
+	buf_over(&out, text, sizeof(text));
+	buf_printf(&out,
+	    "{\"from\":\"%s\",\"until\":\"%s\",\"packets\":%llu,\"lost_kernel\":%llu,\"lost_interface\":%llu,\"lost_ring\":%llu}",
+	    time_rfc3339_text(c->shared->started, from_text), time_rfc3339_text(now, until_text),
+	    (unsigned long long)counts[AT_CAPTURE + CAPTURE_PACKETS],
+	    (unsigned long long)counts[AT_CAPTURE + CAPTURE_KERNEL_DROPS],
+	    (unsigned long long)counts[AT_CAPTURE + CAPTURE_INTERFACE_DROPS],
+	    (unsigned long long)(counts[AT_ENGINE + ENGINE_RING_LOST_ALERT] + counts[AT_ENGINE + ENGINE_RING_LOST_SIGHTING] +
+				 counts[AT_ENGINE + ENGINE_RING_LOST_EVENT]));
+	exchange_coverage(c->exchange, buf_slice(&out));
+}
+
+static void
+take_record(struct courier *c, const struct head *head)
+{
+	struct cc_record rec;
+
+	if (record_decode(head->body, &rec) != CC_OK) {
+		say_lost(c, "a record that inspect sent is malformed: left out");
+		return;
+	}
+	if (!c->live)
+		coverage_of_files(c, head->key, rec.last);
+	c->shared->records++;
+	if (exchange_record(c->exchange, &rec) != CC_OK)
+		say_lost(c, "an indicator could not be spooled; see the message before this one");
+}
+
+/* OUTDIR/files/ab/abcd…: by hash, once; written beside and renamed, so that a name means a whole file. */
+static void
+take_file(struct courier *c, const struct head *head)
+{
+	char hex[65], dir[4096], path[4200], part[4208];
+	struct slice content = slice_of(head->body.p + 32, head->body.size - 32);
+	uint8_t digest[32];
+	bool done;
+	int fd;
+
+	sha256_of(content, digest);
+	if (memcmp(digest, head->body.p, 32) != 0 || c->stored + content.size > c->conf->files_store_max)
+		return;
+	hex_text(slice_of(digest, 32), hex);
+	process_path(c->outdir, "files", dir, sizeof(dir) - 4);
+	mkdir(dir, 0750);
+	snprintf(dir + strlen(dir), 4, "/%.2s", hex);
+	mkdir(dir, 0750);
+	snprintf(path, sizeof(path), "%s/%s", dir, hex);
+	snprintf(part, sizeof(part), "%s.part", path);
+	if (access(path, F_OK) == 0)
+		return;
+	fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+	done = fd >= 0 && write(fd, content.p, content.size) == (ssize_t)content.size && rename(part, path) == 0;
+	if (!done) {
+		log_error("%s: %s", path, strerror(errno));
+		say_lost(c, "an extracted file could not be kept");
+		unlink(part);
+	}
+	if (fd >= 0)
+		close(fd);
+	c->stored += content.size;
+}
+
+static void
+take_line(struct courier *c, const struct head *head)
+{
+	static const char alert[] = "\"event_type\":\"alert\"";
+
+	c->shared->events++;
+	if (memmem(head->body.p, head->body.size < 256 ? head->body.size : 256, alert, sizeof(alert) - 1) != NULL)
+		c->shared->alerts++;
+	if (c->eve != NULL && evelog_line(c->eve, head->body) != CC_OK)
+		say_lost(c, "the EVE log could not be written: lines are missing from it");
+}
+
+static void
+take_entry(struct courier *c, const struct head *head)
+{
+	switch (head->kind) {
+	case RING_RECORD:
+		take_record(c, head);
+		break;
+	case RING_EVE:
+		take_line(c, head);
+		break;
+	case RING_FILE:
+		if (head->body.size > 32)
+			take_file(c, head);
+		break;
+	case RING_NOTE:
+		log_notice("%.*s", (int)head->body.size, (const char *)head->body.p);
+		break;
+	default:
+		say_lost(c, "an entry of an unknown kind is in a ring: left out");
+	}
+}
+
+/* A writer that turned bad could still change an entry while it is read: what is acted on is a copy. */
+static void
+take_copy(struct courier *c, const struct head *head)
+{
+	struct head mine = *head;
+
+	if (mine.body.size > c->copy_room) {
+		uint8_t *copy = realloc(c->copy, mine.body.size);
+
+		if (copy == NULL) {
+			say_lost(c, "not enough memory for an entry: left out");
+			return;
+		}
+		c->copy = copy;
+		c->copy_room = mine.body.size;
+	}
+	if (mine.body.size > 0)
+		memcpy(c->copy, mine.body.p, mine.body.size);
+	mine.body.p = c->copy;
+	take_entry(c, &mine);
+}
+
+/* ---- rings ---- */
+
+static void
+peek(struct courier *c, unsigned i)
+{
+	struct head *head = &c->head[i];
+	struct entry_head front;
+	struct slice entry;
+	enum cc_status st;
+
+	if (head->here || c->broken[i])
+		return;
+	st = ring_peek(c->ring[i], &head->kind, &head->key, &entry);
+	if (st == CC_OK && entry.size >= sizeof(front)) {
+		memcpy(&front, entry.p, sizeof(front));
+		head->sub = front.sub;
+		head->body = slice_of(entry.p + sizeof(front), entry.size - sizeof(front));
+		head->here = true;
+	} else if (st != CC_ABSENT) {
+		c->broken[i] = true;
+		say_lost(c, "a ring from inspect is broken: it is not read any more");
+	}
+}
+
+static bool
+before(const struct head *a, const struct head *b)
+{
+	return a->key != b->key ? a->key < b->key : a->sub < b->sub;
+}
+
+/* The ring whose entry is next, or -1: a ring that is empty now may still bring something earlier. */
+static int
+next_in_order(struct courier *c)
+{
+	int best = -1;
+
+	for (unsigned i = 0; i < c->shared->workers; i++) {
+		uint64_t promised = c->head[i].here ? 0 : ring_promised(c->ring[i]);
+
+		/* Look again after the promise was read: what it covers is visible now. */
+		peek(c, i);
+		if (c->head[i].here) {
+			if (best < 0 || before(&c->head[i], &c->head[best]))
+				best = (int)i;
+		}
+		if (!c->head[i].here && !c->broken[i])
+			c->head[i].key = promised;
+	}
+	for (unsigned i = 0; best >= 0 && i < c->shared->workers; i++) {
+		if (!c->head[i].here && !c->broken[i] && c->head[i].key <= c->head[best].key)
+			return -1;
+	}
+	return best;
+}
+
+/* Live: whoever has something, in turn. */
+static int
+next_in_turn(struct courier *c, unsigned *turn)
+{
+	for (unsigned n = 0; n < c->shared->workers; n++) {
+		unsigned i = (*turn + n) % c->shared->workers;
+
+		peek(c, i);
+		if (c->head[i].here) {
+			*turn = i + 1;
+			return (int)i;
+		}
+	}
+	return -1;
+}
+
+/* What was taken is written; only then the rings forget it. */
+static void
+release(struct courier *c)
+{
+	if (c->eve != NULL && evelog_flush(c->eve) != CC_OK)
+		say_lost(c, "the EVE log could not be written: lines are missing from it");
+	for (unsigned i = 0; i < c->shared->workers; i++)
+		ring_release(c->ring[i]);
+	c->taken = 0;
+	c->flushed = time_monotonic();
+}
+
+static unsigned
+take_some(struct courier *c)
+{
+	unsigned taken = 0, turn = 0;
+
+	while (taken < ENTRIES_AT_ONCE) {
+		int i = c->live ? next_in_turn(c, &turn) : next_in_order(c);
+
+		if (i < 0)
+			break;
+		take_copy(c, &c->head[i]);
+		c->head[i].here = false;
+		ring_pass(c->ring[i]);
+		taken++;
+	}
+	c->taken += taken;
+	return taken;
+}
+
+static bool
+rings_empty(const struct courier *c)
+{
+	for (unsigned i = 0; i < c->shared->workers; i++) {
+		if (!c->broken[i] && ring_used(c->ring[i]) > 0)
+			return false;
+	}
+	return true;
+}
+
+/* ---- the log of counters ---- */
+
+static void
+write_stats(struct courier *c, uint64_t now)
+{
+	const char *names[COUNTS_ALL];
+	uint64_t values[COUNTS_ALL], time = c->live ? now : 0;
+	char *line = malloc(65536);
+	struct buf out;
+
+	for (unsigned i = 0; !c->live && i < c->shared->workers; i++)
+		time = c->shared->worker[i].time > time ? c->shared->worker[i].time : time;
+	counts_names(names);
+	shared_counts(c->shared, values);
+	if (line == NULL)
+		return;
+	buf_over(&out, line, 65536);
+	if (eve_stats(c->stats, names, values, COUNTS_ALL, (now - c->shared->started) / NS_PER_S, time, &out) && c->eve != NULL &&
+	    evelog_line(c->eve, buf_slice(&out)) != CC_OK)
+		say_lost(c, "the EVE log could not be written: lines are missing from it");
+	free(line);
+}
+
+static void
+say_state(struct courier *c)
+{
+	const uint64_t *counts = exchange_counts(c->exchange);
+
+	for (unsigned i = 0; i < EXCHANGE_COUNT; i++)
+		count_set(&c->shared->courier_count[i], counts[i]);
+	c->shared->waiting = exchange_waiting(c->exchange);
+	snprintf(c->shared->courier_state, sizeof(c->shared->courier_state), "%s", exchange_state(c->exchange));
+}
+
+/* ---- the loop ---- */
+
+static void
+courier_loop(struct courier *c)
+{
+	bool closing = false;
+
+	while (!closing) {
+		uint64_t now = time_monotonic();
+		unsigned taken;
+
+		closing = __atomic_load_n(&c->shared->closing, __ATOMIC_ACQUIRE) != 0 || process_stop;
+		taken = take_some(c);
+		if (c->taken > 0 && (taken == 0 || c->taken >= ENTRIES_AT_ONCE || now - c->flushed > FLUSH_NS))
+			release(c);
+		if (c->live) {
+			coverage_live(c, time_now());
+			exchange_tick(c->exchange, time_now());
+		}
+		if (exchange_pump(c->exchange, taken > 0 ? 0 : 1) == CC_IO)
+			say_lost(c, "the spool could not be written");
+		if (c->conf->eve_stats > 0 && now >= c->stats_due) {
+			if (c->stats_due != 0)
+				write_stats(c, time_now());
+			c->stats_due = now + c->conf->eve_stats;
+		}
+		if (process_reload) {
+			process_reload = 0;
+			if (c->eve != NULL && evelog_reopen(c->eve) != CC_OK)
+				say_lost(c, "the EVE log could not be opened again");
+		}
+		say_state(c);
+		__atomic_store_n(&c->shared->courier_beat, now, __ATOMIC_RELAXED);
+		closing = closing && taken == 0 && rings_empty(c);
+	}
+}
+
+static enum cc_status
+courier_open(struct courier *c, char **ret_why)
+{
+	char path[4096];
+	enum cc_status st;
+
+	for (unsigned i = 0; i < c->shared->workers; i++) {
+		c->ring[i] = ring_reader(shared_ring(c->shared, i), c->shared->ring_size);
+		if (c->ring[i] == NULL)
+			return CC_NOMEM;
+	}
+	if ((st = eve_new(c->conf, NULL, &c->stats, ret_why)) != CC_OK)
+		return st;
+	if (c->conf->eve_file[0] != '\0') {
+		if (strcmp(c->conf->eve_file, "-") == 0)
+			snprintf(path, sizeof(path), "-");
+		else
+			process_path(c->outdir, c->conf->eve_file, path, sizeof(path));
+		if ((st = evelog_open(path, &c->eve, ret_why)) != CC_OK)
+			return st;
+	}
+	return exchange_open(c->conf, c->outdir, c->live, &c->exchange, ret_why);
+}
+
+static void
+courier_close(struct courier *c)
+{
+	if (c->eve != NULL && evelog_close(c->eve) != CC_OK)
+		say_lost(c, "the EVE log could not be written to its end");
+	exchange_close(c->exchange);
+	eve_free(c->stats);
+	free(c->copy);
+	for (unsigned i = 0; i < c->shared->workers; i++)
+		ring_close(c->ring[i]);
+}
+
+int
+courier_main(const struct process *process)
+{
+	struct courier c = {.conf = process->job->conf, .outdir = process->job->outdir, .shared = process->shared,
+	    .live = process->live};
+	char *why = NULL;
+	enum cc_status st = courier_open(&c, &why);
+	int code = EXIT_DONE;
+
+	c.failed = false;
+	if (st != CC_OK) {
+		log_error("%s", why != NULL ? why : cc_status_text(st));
+		code = st == CC_BAD ? EXIT_USAGE : EXIT_FAILED;
+	} else {
+		__atomic_store_n(&c.shared->courier_ready, 1, __ATOMIC_RELEASE);
+		courier_loop(&c);
+		if (c.eve != NULL && eve_wants(c.stats, "stats"))
+			write_stats(&c, time_now());
+		release(&c);
+		st = exchange_drain(c.exchange, time_monotonic() + c.conf->exchange_drain);
+		if (st == CC_MORE)
+			log_warning("%llu messages wait in the spool: %s", (unsigned long long)exchange_waiting(c.exchange),
+			    exchange_state(c.exchange));
+		else if (st != CC_OK)
+			say_lost(&c, "what is spooled could not be delivered");
+		say_state(&c);
+	}
+	free(why);
+	courier_close(&c);
+	return c.failed && code == EXIT_DONE ? EXIT_FAILED : code;
+}

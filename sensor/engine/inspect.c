@@ -1,0 +1,392 @@
+/*
+ * inspect: the process that parses.  Loads the rules, makes the workers, and runs them over files or interfaces.
+ *
+ * Over files, one reader hands frames to the workers.  Live, every worker has a ring of its own on every interface (so
+ * that both directions of a tap's two ports meet), and the main thread does what takes time: reload, counters.
+ */
+#include <errno.h>
+#include <libgen.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/dispatch.h"
+#include "engine/process.h"
+#include "engine/sandbox.h"
+
+#define INTERFACES_MAX 16
+#define LIVE_BURST 256 /* frames of one interface before the next is looked at */
+
+struct live {
+	struct inspect *inspect;
+	struct worker *worker;
+	struct capture *capture[INTERFACES_MAX];
+	unsigned captures;
+	unsigned index;
+	pthread_t thread;
+	bool running;
+};
+
+struct inspect {
+	const struct process *process;
+	struct conf *conf;
+	struct shared *shared;
+	struct ruleset *set;
+	struct threshold_table *thresholds;
+	struct worker *worker[WORKERS_MAX];
+	unsigned workers;
+	bool failed;
+};
+
+static void
+nap_ms(long ms)
+{
+	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+
+	nanosleep(&t, NULL);
+}
+
+/* ---- rules ---- */
+
+static void
+say_report(const struct ruleset_report *report)
+{
+	struct cur c = cur_slice(buf_slice(&report->text));
+
+	while (cur_left(&c) > 0) {
+		struct slice rest = cur_rest(&c);
+		const uint8_t *end = memchr(rest.p, '\n', rest.size);
+		size_t size = end != NULL ? (size_t)(end - rest.p) : rest.size;
+
+		log_warning("%.*s", (int)size, (const char *)rest.p);
+		cur_skip(&c, size + (end != NULL));
+	}
+}
+
+static enum cc_status
+load_rules(const struct conf *conf, struct shared *shared, struct ruleset **ret_set)
+{
+	struct ruleset_report report = {0};
+	uint64_t began = time_monotonic();
+	enum cc_status st;
+
+	buf_open(&report.text, 64u << 20);
+	st = ruleset_load(conf, &report, ret_set);
+	say_report(&report);
+	if (st != CC_OK) {
+		log_error("the rules can't be used: %s", cc_status_text(st));
+	} else if (conf->detect_rules.count + conf->detect_yara.count > 0) {
+		log_notice("rules: %llu loaded, %llu refused, %llu warnings; YARA: %llu loaded, %llu refused; %.1f s",
+		    (unsigned long long)report.loaded, (unsigned long long)report.refused, (unsigned long long)report.warnings,
+		    (unsigned long long)report.yara_loaded, (unsigned long long)report.yara_refused,
+		    (double)(time_monotonic() - began) / 1e9);
+	}
+	shared->rules_loaded = report.loaded;
+	shared->rules_refused = report.refused;
+	shared->yara_loaded = report.yara_loaded;
+	buf_close(&report.text);
+	return st;
+}
+
+/* ---- workers ---- */
+
+static void
+order(void *ctx, uint64_t key)
+{
+	struct inspect *in = ctx;
+
+	for (unsigned i = 0; i < in->workers; i++) {
+		while (worker_progress(in->worker[i]) < key)
+			nap_ms(0);
+	}
+}
+
+static bool
+waiting(void *ctx)
+{
+	struct inspect *in = ctx;
+
+	return __atomic_load_n(&in->shared->abandon, __ATOMIC_RELAXED) == 0;
+}
+
+static enum cc_status
+make_workers(struct inspect *in)
+{
+	struct worker_setup setup = {.conf = in->conf, .shared = in->shared, .live = in->process->live, .set = in->set,
+	    .thresholds = in->thresholds, .waiting = waiting, .waiting_ctx = in};
+	char *why = NULL;
+
+	if (!setup.live && in->shared->workers > 1) {
+		setup.order = order;
+		setup.order_ctx = in;
+	}
+	for (unsigned i = 0; i < in->shared->workers; i++) {
+		enum cc_status st;
+
+		setup.index = i;
+		st = worker_new(&setup, &in->worker[i], &why);
+		if (st != CC_OK) {
+			log_error("%s", why != NULL ? why : "not enough memory for the workers; see memory.limit and flow.max");
+			free(why);
+			return st;
+		}
+	}
+	in->workers = in->shared->workers;
+	return CC_OK;
+}
+
+static void
+publish_capture(struct shared *shared, unsigned worker, struct capture *const *capture, unsigned count)
+{
+	uint64_t counts[CAPTURE_COUNT], sums[CAPTURE_COUNT] = {0};
+
+	for (unsigned i = 0; i < count; i++) {
+		capture_counts(capture[i], counts);
+		for (unsigned k = 0; k < CAPTURE_COUNT; k++)
+			sums[k] += counts[k];
+	}
+	for (unsigned k = 0; k < CAPTURE_COUNT; k++)
+		count_set(&shared->worker[worker].count[AT_CAPTURE + k], sums[k]);
+}
+
+/* ---- files ---- */
+
+static bool
+file_go(void *ctx, struct capture *capture)
+{
+	struct inspect *in = ctx;
+
+	capture_progress(capture, &in->shared->read_bytes, &in->shared->read_total);
+	publish_capture(in->shared, 0, &capture, 1);
+	return !process_stop;
+}
+
+static enum cc_status
+run_files(struct inspect *in)
+{
+	const struct engine_job *job = in->process->job;
+	struct capture *capture = NULL;
+	char *why = NULL;
+	enum cc_status st = capture_open_files(in->conf, job->paths, job->path_count, &capture, &why);
+
+	if (st != CC_OK) {
+		log_error("%s", why != NULL ? why : cc_status_text(st));
+		free(why);
+		return st;
+	}
+	if (in->workers == 1)
+		st = dispatch_one(capture, in->worker[0], file_go, in);
+	else
+		st = dispatch_many(capture, in->worker, in->workers, file_go, in);
+	file_go(in, capture);
+	in->shared->read_trouble = capture_trouble(capture);
+	if (in->shared->read_trouble > 0)
+		in->failed = true;
+	capture_close(capture);
+	return st;
+}
+
+/* ---- interfaces ---- */
+
+static void
+live_poll(struct live *live)
+{
+	struct pollfd fds[INTERFACES_MAX];
+
+	for (unsigned i = 0; i < live->captures; i++)
+		fds[i] = (struct pollfd){.fd = capture_fd(live->capture[i]), .events = POLLIN};
+	poll(fds, live->captures, (int)(live->inspect->conf->capture_poll / NS_PER_MS));
+}
+
+/* An interface that went away is left; the others go on. */
+static void
+live_lose(struct live *live, unsigned i)
+{
+	log_error("%s: the interface went away", live->inspect->conf->capture_interfaces.item[i]);
+	live->inspect->failed = true;
+	capture_close(live->capture[i]);
+	live->capture[i] = live->capture[--live->captures];
+}
+
+static void *
+live_run(void *ctx)
+{
+	struct live *live = ctx;
+	uint64_t due = 0, tick = 0;
+
+	while (!process_stop && live->captures > 0) {
+		bool busy = false;
+		uint64_t now;
+
+		for (unsigned i = 0; i < live->captures; i++) {
+			enum cc_status st = capture_dispatch(live->capture[i], LIVE_BURST, worker_frame, live->worker);
+
+			busy = busy || st == CC_OK;
+			if (st == CC_IO)
+				live_lose(live, i--);
+		}
+		now = time_now();
+		if (now >= due) {
+			due = now + TICK_NS;
+			publish_capture(live->inspect->shared, live->index, live->capture, live->captures);
+			worker_tick(live->worker, key_tick(++tick), now);
+		}
+		if (!busy)
+			live_poll(live);
+	}
+	publish_capture(live->inspect->shared, live->index, live->capture, live->captures);
+	worker_end(live->worker);
+	return NULL;
+}
+
+static enum cc_status
+live_open(struct inspect *in, struct live *live)
+{
+	for (unsigned w = 0; w < in->workers; w++) {
+		live[w] = (struct live){.inspect = in, .worker = in->worker[w], .index = w};
+		for (size_t i = 0; i < in->conf->capture_interfaces.count; i++) {
+			char *why = NULL;
+
+			if (capture_open_live(in->conf, in->conf->capture_interfaces.item[i], w, in->workers,
+				&live[w].capture[i], &why) != CC_OK) {
+				log_error("%s", why != NULL ? why : in->conf->capture_interfaces.item[i]);
+				free(why);
+				return CC_IO;
+			}
+			live[w].captures++;
+		}
+	}
+	return CC_OK;
+}
+
+/* A new rule set beside the old one; every worker takes it up between two packets, then the old one goes. */
+static void
+reload(struct inspect *in)
+{
+	const struct engine_job *job = in->process->job;
+	struct ruleset *old = in->set, *set = NULL;
+	struct conf *conf = conf_new();
+	char *why = NULL;
+	bool good = conf != NULL && (job->conf_path == NULL || conf_read(conf, job->conf_path, &why) == CC_OK);
+
+	for (size_t i = 0; good && i < job->set_count; i++)
+		good = conf_set(conf, job->set[i], &why) == CC_OK;
+	if (!good || load_rules(conf, in->shared, &set) != CC_OK) {
+		log_error("reload: %s%sthe rules in use stay", why != NULL ? why : "", why != NULL ? "; " : "");
+	} else {
+		for (unsigned i = 0; i < in->workers; i++)
+			worker_offer(in->worker[i], set);
+		for (unsigned i = 0; i < in->workers; i++) {
+			while (worker_set(in->worker[i]) != set && !process_stop)
+				nap_ms(10);
+		}
+		in->set = set;
+		ruleset_free(old);
+		log_notice("reload: the new rules are in use");
+		__atomic_fetch_add(&in->shared->reloads, 1, __ATOMIC_RELEASE);
+	}
+	free(why);
+	conf_free(conf);
+}
+
+/* Where a reload may read: the configuration's folder and those of the rules. */
+static enum cc_status
+confine(struct inspect *in)
+{
+	const struct conf_list *lists[] = {&in->conf->detect_rules, &in->conf->detect_yara, &in->conf->detect_watch};
+	const char *paths[256];
+	char *copies[256];
+	unsigned count = 0, copied = 0;
+	enum cc_status st;
+
+	for (unsigned l = 0; l < 3; l++) {
+		for (size_t i = 0; i < lists[l]->count && count < 240; i++) {
+			copies[copied] = strdup(lists[l]->item[i]);
+			if (copies[copied] == NULL)
+				return CC_NOMEM;
+			paths[count++] = dirname(copies[copied++]);
+		}
+	}
+	if (in->process->job->conf_path != NULL)
+		paths[count++] = in->process->job->conf_path;
+	if (in->conf->detect_classification[0] != '\0')
+		paths[count++] = in->conf->detect_classification;
+	paths[count++] = "/usr/share/misc"; /* libmagic opens its table lazily */
+	paths[count] = NULL;
+	st = sandbox_user(in->conf->engine_user, "inspect");
+	if (st == CC_DENIED || (in->conf->engine_sandbox && sandbox_inspect(paths) != CC_OK))
+		st = CC_DENIED;
+	while (copied > 0)
+		free(copies[--copied]);
+	return st == CC_DENIED ? CC_DENIED : CC_OK;
+}
+
+static enum cc_status
+run_live(struct inspect *in)
+{
+	struct live *live = calloc(in->workers, sizeof(*live));
+	enum cc_status st = live == NULL ? CC_NOMEM : live_open(in, live);
+
+	if (st == CC_OK)
+		st = confine(in);
+	for (unsigned w = 0; st == CC_OK && w < in->workers; w++) {
+		live[w].running = pthread_create(&live[w].thread, NULL, live_run, &live[w]) == 0;
+		if (!live[w].running)
+			st = CC_NOMEM;
+	}
+	if (st == CC_OK) {
+		__atomic_store_n(&in->shared->inspect_ready, 1, __ATOMIC_RELEASE);
+		log_notice("listening on %zu interfaces with %u workers", in->conf->capture_interfaces.count, in->workers);
+	} else {
+		process_stop = 1;
+	}
+	while (!process_stop) {
+		nap_ms(50);
+		if (process_reload) {
+			process_reload = 0;
+			reload(in);
+		}
+	}
+	for (unsigned w = 0; live != NULL && w < in->workers; w++) {
+		if (live[w].running)
+			pthread_join(live[w].thread, NULL);
+		for (unsigned i = 0; i < live[w].captures; i++)
+			capture_close(live[w].capture[i]);
+	}
+	free(live);
+	return st;
+}
+
+/* ---- life ---- */
+
+static int
+exit_code(const struct inspect *in, enum cc_status st)
+{
+	if (st == CC_BAD)
+		return EXIT_USAGE;
+	return st == CC_OK && !in->failed ? EXIT_DONE : EXIT_FAILED;
+}
+
+int
+inspect_main(const struct process *process)
+{
+	struct inspect in = {.process = process, .conf = process->job->conf, .shared = process->shared};
+	enum cc_status st = load_rules(in.conf, in.shared, &in.set);
+	int code = st == CC_NOMEM ? EXIT_FAILED : EXIT_USAGE;
+
+	if (st == CC_OK) {
+		in.thresholds = threshold_table_new(in.conf);
+		st = in.thresholds != NULL ? make_workers(&in) : CC_NOMEM;
+		if (st == CC_OK)
+			st = process->live ? run_live(&in) : run_files(&in);
+		code = exit_code(&in, st);
+	}
+	for (unsigned i = 0; i < WORKERS_MAX; i++)
+		worker_free(in.worker[i]);
+	threshold_table_free(in.thresholds);
+	ruleset_free(in.set);
+	return code;
+}

@@ -1,0 +1,506 @@
+/*
+ * One worker: the packet's whole way is worker_frame().
+ *
+ * Everything it needs is sized at start.  What it brings forth goes into its ring: records and EVE lines, formatted here
+ * so that formatting scales with the workers.  Live, a full ring loses events first, then sightings, alerts last, each
+ * counted; over files the worker waits.
+ */
+#include "engine/worker.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define LINE_SIZE_MAX (64u << 10) /* of one EVE line: room that is asked of the ring */
+#define ENDED_SORT_MAX 4096       /* flows that end at one moment and are put in order */
+
+struct worker {
+	const struct conf *conf;
+	struct shared *shared;
+	struct shared_worker *mine;
+	bool live;
+	unsigned index;
+	uint64_t key, now, promised;
+
+	struct pool *pool;
+	struct decode *decode;
+	struct flows *flows;
+	struct app *app;
+	struct detect *detect;
+	struct indicate *indicate;
+	struct eve *eve;
+	struct batch batch;
+	struct packet pkt;
+	struct ring *ring;
+	struct flow **ended;
+	bool logs_flow, logs_anomaly, logs_file, stores_files;
+	bool streams; /* rules want streams that no parser wants */
+
+	struct ruleset *set, *offered; /* offered: written by the loader thread */
+	uint64_t count[ENGINE_COUNT];
+	struct worker_setup setup;
+};
+
+/* ---- into the ring ---- */
+
+static void
+nap(void)
+{
+	struct timespec t = {0, 200000};
+
+	nanosleep(&t, NULL);
+}
+
+/* Live: what this class may fill of the ring, so that alerts find room when events don't any more. */
+static bool
+class_fits(const struct worker *w, enum cc_class class)
+{
+	size_t used, size = w->shared->ring_size;
+
+	if (!w->live || class == CC_CLASS_ALERT)
+		return true;
+	used = ring_used(w->ring);
+	return used < (class == CC_CLASS_EVENT ? size / 4 * 3 : size / 16 * 15);
+}
+
+static void *
+ring_room(struct worker *w, enum cc_class class, size_t size)
+{
+	void *p = NULL;
+
+	if (class_fits(w, class))
+		p = ring_reserve(w->ring, size);
+	while (p == NULL && !w->live) {
+		worker_promise(w, w->key);
+		if (w->setup.waiting != NULL && !w->setup.waiting(w->setup.waiting_ctx))
+			break;
+		nap();
+		p = ring_reserve(w->ring, size);
+	}
+	if (p == NULL)
+		w->count[ENGINE_RING_LOST_ALERT + class]++;
+	return p;
+}
+
+/* Opens an entry of up to size bytes behind its head; false: the ring is full, and that is counted. */
+static bool
+entry_open(struct worker *w, enum cc_class class, size_t size, uint64_t sub, struct buf *ret_out)
+{
+	struct entry_head *head = ring_room(w, class, sizeof(*head) + size);
+
+	if (head == NULL)
+		return false;
+	head->sub = sub;
+	buf_over(ret_out, head + 1, size);
+	return true;
+}
+
+static void
+entry_push(struct worker *w, enum ring_kind kind, const struct buf *out)
+{
+	ring_push(w->ring, (uint16_t)kind, w->key, sizeof(struct entry_head) + out->size);
+}
+
+static void
+push_record(struct worker *w, const struct cc_record *rec, uint64_t sub)
+{
+	struct buf out;
+
+	if (!entry_open(w, rec->class, RECORD_SIZE_MAX, sub, &out))
+		return;
+	if (record_encode(rec, &out) == CC_OK)
+		entry_push(w, RING_RECORD, &out);
+	else
+		w->count[ENGINE_RECORD_TOO_LONG]++;
+}
+
+/* said: eve_x() had something to say and it fitted. */
+static void
+push_line(struct worker *w, bool said, const struct buf *out)
+{
+	if (said && !out->full)
+		entry_push(w, RING_EVE, out);
+	else if (out->full)
+		w->count[ENGINE_LINE_TOO_LONG]++;
+}
+
+/* ---- what a batch brought forth ---- */
+
+static void
+emit_file(struct worker *w, const struct flow *flow, const struct cc_file *file, uint64_t sub)
+{
+	struct buf out;
+
+	if (w->logs_file && entry_open(w, CC_CLASS_EVENT, LINE_SIZE_MAX, sub, &out))
+		push_line(w, eve_file(w->eve, flow, file, w->now, &out), &out);
+	if (!w->stores_files || file->content == NULL || file->content_cut || file->gap || !file->has_sha256)
+		return;
+	if (file->content_size + 32 > w->shared->ring_size / 4) {
+		w->count[ENGINE_FILE_TOO_LARGE]++;
+	} else if (entry_open(w, CC_CLASS_EVENT, file->content_size + 32, sub, &out)) {
+		buf_add(&out, file->sha256, 32);
+		buf_add(&out, file->content, file->content_size);
+		entry_push(w, RING_FILE, &out);
+	}
+}
+
+static void
+emit_event(struct worker *w, const struct flow *flow, const struct event *event, const struct packet *pkt, uint64_t sub)
+{
+	struct buf out;
+
+	switch (event->kind) {
+	case EVENT_DONE:
+		if (eve_wants(w->eve, event->parser->name) && entry_open(w, CC_CLASS_EVENT, LINE_SIZE_MAX, sub, &out))
+			push_line(w, eve_tx(w->eve, flow, event->tx, pkt, event->dir, w->now, &out), &out);
+		break;
+	case EVENT_FILE_DONE:
+		emit_file(w, flow, event->file, sub);
+		break;
+	case EVENT_ANOMALY:
+		if (w->logs_anomaly && entry_open(w, CC_CLASS_EVENT, LINE_SIZE_MAX, sub, &out))
+			push_line(w, eve_anomaly(w->eve, flow, event, pkt, w->now, &out), &out);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+emit_odd(struct worker *w, const struct flow *flow, const struct packet *pkt, const uint64_t *flow_events)
+{
+	struct buf out;
+	unsigned at = 0;
+	bool more = w->logs_anomaly;
+
+	while (more && entry_open(w, CC_CLASS_EVENT, LINE_SIZE_MAX, 0, &out)) {
+		more = eve_odd(w->eve, flow, pkt, flow_events, &at, w->now, &out);
+		push_line(w, more, &out);
+	}
+}
+
+static bool
+any_bit(const uint64_t *bits, size_t count)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < count; i++)
+		all |= bits[i];
+	return all != 0;
+}
+
+/* Alerts, events and records of the batch, then its end. */
+static void
+emit_batch(struct worker *w, struct flow *flow, const struct packet *pkt, uint64_t sub)
+{
+	struct cc_record rec;
+	struct buf out;
+
+	for (unsigned i = 0; i < w->batch.match_count; i++) {
+		if (entry_open(w, CC_CLASS_ALERT, LINE_SIZE_MAX, sub, &out))
+			push_line(w, eve_alert(w->eve, w->batch.match[i], pkt, w->now, &out), &out);
+	}
+	for (unsigned i = 0; i < w->batch.event_count; i++)
+		emit_event(w, flow, &w->batch.event[i], pkt, sub);
+	while (indicate_next(w->indicate, flow, pkt, &w->batch, w->now, &rec) == CC_OK)
+		push_record(w, &rec, sub);
+	for (unsigned i = 0; i < w->batch.event_count; i++) {
+		if (w->batch.event[i].kind == EVENT_DONE)
+			detect_tx_free(w->detect, w->batch.event[i].tx);
+	}
+	app_batch_reset(w->app, &w->batch);
+}
+
+/* ---- counters ---- */
+
+static void
+publish(struct worker *w, unsigned at, const uint64_t *counts, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		count_set(&w->mine->count[at + i], counts[i]);
+}
+
+void
+worker_publish_counts(struct worker *w)
+{
+	w->count[ENGINE_MEMORY_REFUSED] = pool_refused(w->pool);
+	w->count[ENGINE_MEMORY_USED] = pool_used(w->pool);
+	w->count[ENGINE_BATCH_FULL] = w->batch.arena.refused;
+	publish(w, AT_DECODE, decode_counts(w->decode), DECODE_COUNT);
+	publish(w, AT_FLOW, flow_counts(w->flows), FLOW_COUNT);
+	publish(w, AT_APP, app_counts(w->app), APP_COUNT);
+	publish(w, AT_DETECT, detect_counts(w->detect), DETECT_COUNT);
+	publish(w, AT_INDICATE, indicate_counts(w->indicate), INDICATE_COUNT);
+	publish(w, AT_ENGINE, w->count, ENGINE_COUNT);
+	count_set(&w->mine->time, w->now);
+}
+
+/* ---- the packet's way ---- */
+
+/* What no parser can make sense of may still be of interest to rules; what a parser calls encrypted is not. */
+static bool
+wants_more(const struct worker *w, const struct flow *flow, enum cc_dir dir)
+{
+	return !app_enough(flow, dir) || (w->streams && app_failed(flow));
+}
+
+static void
+feed_chunks(struct worker *w, struct flow *flow, const struct packet *pkt)
+{
+	struct chunk chunk;
+
+	while (flow_next_chunk(w->flows, flow, pkt, &chunk) == CC_OK) {
+		app_feed(w->app, flow, pkt, &chunk, &w->batch);
+		detect_stream(w->detect, flow, pkt, &chunk, &w->batch);
+		if (!chunk.datagram && !wants_more(w, flow, chunk.dir))
+			flow_ignore(w->flows, flow, chunk.dir);
+	}
+}
+
+static void
+end_flow(struct worker *w, struct flow *flow)
+{
+	uint64_t sub = flow->first_seq;
+	struct buf out;
+
+	feed_chunks(w, flow, NULL);
+	app_finish(w->app, flow, &w->batch);
+	detect_run(w->detect, flow, NULL, CC_TO_SERVER, &w->batch);
+	emit_batch(w, flow, NULL, sub);
+	if (w->logs_flow && entry_open(w, CC_CLASS_EVENT, LINE_SIZE_MAX, sub, &out))
+		push_line(w, eve_flow(w->eve, flow, w->now, &out), &out);
+	detect_flow_free(w->detect, flow);
+	app_flow_free(w->app, flow);
+	flow_free(w->flows, flow);
+}
+
+static int
+by_first_packet(const void *a, const void *b)
+{
+	const struct flow *x = *(struct flow *const *)a, *y = *(struct flow *const *)b;
+
+	return x->first_seq < y->first_seq ? -1 : x->first_seq > y->first_seq;
+}
+
+/* Flows that end at one moment go out in the order of their first packets, as the courier merges them. */
+static void
+end_flows(struct worker *w)
+{
+	struct flow *flow = flow_next_ended(w->flows);
+	size_t count;
+
+	while (flow != NULL) {
+		for (count = 0; flow != NULL && count < ENDED_SORT_MAX; flow = flow_next_ended(w->flows))
+			w->ended[count++] = flow;
+		if (count > 1)
+			qsort(w->ended, count, sizeof(struct flow *), by_first_packet);
+		for (size_t i = 0; i < count; i++)
+			end_flow(w, w->ended[i]);
+	}
+}
+
+void
+worker_frame(void *worker, const struct frame *frame)
+{
+	struct worker *w = worker;
+	struct packet *pkt = &w->pkt;
+	struct flow *flow;
+	enum cc_dir dir;
+
+	w->key = key_frame(frame->seq);
+	w->now = frame->time;
+	if (frame->seq == 1)
+		w->shared->first_time = frame->time;
+	if (decode_frame(w->decode, frame, pkt) != CC_OK) { /* decode has counted why */
+		detect_odd(w->detect, pkt, &w->batch);
+		emit_odd(w, NULL, pkt, NULL);
+		emit_batch(w, NULL, pkt, 0);
+		return;
+	}
+	flow = flow_track(w->flows, pkt, &dir);
+	feed_chunks(w, flow, pkt);
+	detect_run(w->detect, flow, pkt, dir, &w->batch);
+	if (any_bit(pkt->events, sizeof(pkt->events) / sizeof(uint64_t)) ||
+	    any_bit(flow_packet_events(w->flows), sizeof(flow->events) / sizeof(uint64_t)))
+		emit_odd(w, flow, pkt, flow_packet_events(w->flows));
+	emit_batch(w, flow, pkt, 0);
+	end_flows(w);
+}
+
+static void
+collect_scans(struct worker *w, bool wait)
+{
+	while (detect_collect(w->detect, wait, &w->batch) == CC_OK)
+		emit_batch(w, NULL, NULL, 0);
+}
+
+void
+worker_tick(struct worker *w, uint64_t key, uint64_t now)
+{
+	struct ruleset *offered = __atomic_load_n(&w->offered, __ATOMIC_ACQUIRE);
+
+	w->key = key;
+	if (now > w->now)
+		w->now = now;
+	if (offered != w->set) {
+		detect_switch(w->detect, offered);
+		indicate_switch(w->indicate, offered);
+		w->count[ENGINE_RELOADS]++;
+		__atomic_store_n(&w->set, offered, __ATOMIC_RELEASE);
+	}
+	decode_tick(w->decode, now);
+	flow_tick(w->flows, now);
+	end_flows(w);
+	collect_scans(w, false);
+	worker_publish_counts(w);
+	worker_promise(w, key + 1);
+}
+
+void
+worker_promise(struct worker *w, uint64_t key)
+{
+	if (key > w->promised) {
+		__atomic_store_n(&w->promised, key, __ATOMIC_RELEASE);
+		ring_watermark(w->ring, key);
+	}
+}
+
+void
+worker_end(struct worker *w)
+{
+	w->key = KEY_END;
+	worker_promise(w, KEY_END);
+	flow_end_all(w->flows);
+	end_flows(w);
+	collect_scans(w, true);
+	worker_publish_counts(w);
+	worker_promise(w, UINT64_MAX);
+}
+
+/* ---- from other threads ---- */
+
+void
+worker_offer(struct worker *w, struct ruleset *set)
+{
+	__atomic_store_n(&w->offered, set, __ATOMIC_RELEASE);
+}
+
+struct ruleset *
+worker_set(const struct worker *w)
+{
+	return __atomic_load_n(&w->set, __ATOMIC_ACQUIRE);
+}
+
+uint64_t
+worker_progress(const struct worker *w)
+{
+	return __atomic_load_n(&w->promised, __ATOMIC_ACQUIRE);
+}
+
+/* ---- life ---- */
+
+/* detect asks what other workers may have counted before this moment. */
+static void
+order_here(void *worker, uint64_t seq)
+{
+	struct worker *w = worker;
+
+	(void)seq;
+	worker_promise(w, w->key);
+	w->setup.order(w->setup.order_ctx, w->key);
+}
+
+/* What app has to keep: for the rules, for the log, for the store. */
+static struct app_wants
+wants_of(const struct conf *conf, const struct ruleset *set, size_t *ret_history)
+{
+	struct app_wants wants = {0};
+
+	ruleset_wants(set, &wants, ret_history);
+	if (conf->files_hashes != 0)
+		wants.digests |= conf->files_hashes == 1 ? DIGEST_SHA256 : DIGEST_MD5 | DIGEST_SHA1 | DIGEST_SHA256;
+	if (conf->files_store) {
+		wants.content = true;
+		wants.digests |= DIGEST_SHA256;
+	}
+	wants.magic = wants.magic || conf->files_magic;
+	return wants;
+}
+
+static enum cc_status
+worker_build(struct worker *w, char **ret_why)
+{
+	const struct conf *conf = w->conf;
+	unsigned workers = w->shared->workers;
+	size_t history = 0;
+	struct app_wants wants = wants_of(conf, w->setup.set, &history);
+	struct detect_setup detect = {.conf = conf, .set = w->setup.set, .thresholds = w->setup.thresholds,
+	    .order = w->setup.order != NULL ? order_here : NULL, .order_ctx = w};
+	enum cc_status st;
+
+	w->pool = pool_new(conf->memory_limit / workers);
+	w->decode = decode_new(conf);
+	w->ring = ring_writer(shared_ring(w->shared, w->index), w->shared->ring_size);
+	w->ended = calloc(ENDED_SORT_MAX, sizeof(struct flow *));
+	if (w->pool == NULL || w->decode == NULL || w->ring == NULL || w->ended == NULL)
+		return CC_NOMEM;
+	detect.pool = w->pool;
+	w->flows = flows_new(conf, w->pool, workers);
+	w->app = app_new(conf, w->pool, &wants);
+	w->detect = detect_new(&detect);
+	if (w->flows == NULL || w->app == NULL || w->detect == NULL || batch_open(&w->batch, conf) != CC_OK)
+		return CC_NOMEM;
+	flows_keep_history(w->flows, history);
+	if ((st = indicate_new(conf, w->flows, &w->indicate, ret_why)) != CC_OK ||
+	    (st = eve_new(conf, w->flows, &w->eve, ret_why)) != CC_OK)
+		return st;
+	indicate_switch(w->indicate, w->setup.set);
+	w->logs_flow = eve_wants(w->eve, "flow");
+	w->logs_anomaly = eve_wants(w->eve, "anomaly");
+	w->logs_file = eve_wants(w->eve, "fileinfo");
+	w->stores_files = conf->files_store;
+	w->streams = history > 0;
+	return CC_OK;
+}
+
+enum cc_status
+worker_new(const struct worker_setup *setup, struct worker **ret_worker, char **ret_why)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	enum cc_status st;
+
+	*ret_why = NULL;
+	if (w == NULL)
+		return CC_NOMEM;
+	w->setup = *setup;
+	w->conf = setup->conf;
+	w->shared = setup->shared;
+	w->mine = &setup->shared->worker[setup->index];
+	w->index = setup->index;
+	w->live = setup->live;
+	w->set = w->offered = setup->set;
+	st = worker_build(w, ret_why);
+	if (st != CC_OK) {
+		worker_free(w);
+		return st;
+	}
+	*ret_worker = w;
+	return CC_OK;
+}
+
+void
+worker_free(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	eve_free(w->eve);
+	indicate_free(w->indicate);
+	detect_free(w->detect);
+	app_free(w->app);
+	flows_free(w->flows);
+	decode_free(w->decode);
+	batch_close(&w->batch);
+	pool_free(w->pool);
+	ring_close(w->ring);
+	free(w->ended);
+	free(w);
+}
