@@ -1,0 +1,156 @@
+"""A Kafka broker of a test's own, in a temporary folder, through deploy/kafka/broker.
+
+    with Broker() as broker:
+        broker.topics(partitions=4)
+        ... broker.bootstrap ...
+        broker.kill()                # as if it had been shot
+        broker.restart()             # same address, same data
+        for message in broker.read("concert.indicators"):
+            ...
+
+Leaving the block kills the broker and removes the folder, unless CONCERT_KEEP is set; brokers that a killed test left
+behind go when the next one is started.  Costs about 4 s and 300 MB."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import ending
+
+COMMAND = pathlib.Path(__file__).resolve().parents[2] / "deploy/kafka/broker"
+KIND = "broker"
+
+
+class Unavailable(Exception):
+	"""No broker can be had here: a test that needs one says so and is skipped."""
+
+
+def why_unavailable():
+	"""Returns None where a broker can be had, else the reason as text.  Fetches the jars when they are not here."""
+	out = subprocess.run([COMMAND, "jars"], capture_output=True, text=True)
+	if out.returncode != 0:
+		return out.stderr.strip()
+	if shutil.which("java") is None:
+		return "java is not installed"
+	return None
+
+
+class Broker:
+	"""config is a dict of Kafka's settings, opts goes to its JVM (see deploy/kafka/README.md)."""
+
+	def __init__(self, config=None, opts=""):
+		self.config = dict(config or {})
+		self.opts = opts
+		self.dir = None
+		self.bootstrap = None
+
+	def __enter__(self):
+		reason = why_unavailable()
+		if reason:
+			raise Unavailable(reason)
+		sweep()
+		ending.unwind_on_term()
+		self.dir = pathlib.Path(tempfile.mkdtemp(prefix=ending.name_for(KIND)))
+		try:
+			words = ["--port", "0"]
+			for key, value in self.config.items():
+				words += ["--config", f"{key}={value}"]
+			self.bootstrap = self._call("start", *words).strip()
+		except BaseException:
+			self.close()
+			raise
+		return self
+
+	def __exit__(self, *exception):
+		self.close()
+
+	def _call(self, command, *words):
+		env = {**os.environ, "CONCERT_KAFKA_OPTS": self.opts}
+		out = subprocess.run([COMMAND, command, "--dir", self.dir, *words], env=env, stdin=subprocess.DEVNULL,
+			capture_output=True, text=True)
+		if out.returncode != 0:
+			raise RuntimeError(f"broker {command}: {out.stderr.strip()}\n{self.log_tail()}")
+		return out.stdout
+
+	def kill(self):
+		"""SIGKILL.  The data stay."""
+		self._call("kill")
+
+	def stop(self):
+		"""Lets it end in its own time.  The data stay."""
+		self._call("stop")
+
+	def restart(self):
+		"""Starts it again after kill() or stop(), with the same address, settings and data."""
+		address = self._call("start").strip()
+		assert address == self.bootstrap
+		return address
+
+	def running(self):
+		return subprocess.run([COMMAND, "status", "--dir", self.dir], capture_output=True).returncode == 0
+
+	def topics(self, partitions=4, prefix="concert", properties=None):
+		"""Creates the topics of the exchange; properties are librdkafka's, for TLS."""
+		words = ["--partitions", str(partitions), "--prefix", prefix]
+		for key, value in (properties or {}).items():
+			words += ["-X", f"{key}={value}"]
+		return self._call("topics", *words)
+
+	def read(self, topic, properties=None, timeout=60):
+		"""All that a topic holds now, oldest first within a partition: dicts of partition, offset, ts, key,
+		headers and payload. headers is a list of (name, value), since a name may come twice. For text only:
+		bytes that are no UTF-8 don't survive kcat's JSON."""
+		words = ["kcat", "-b", self.bootstrap, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J"]
+		for key, value in (properties or {}).items():
+			words += ["-X", f"{key}={value}"]
+		out = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
+		if out.returncode != 0:
+			raise RuntimeError(f"kcat: {out.stderr.decode(errors='replace').strip()}")
+		messages = [json.loads(line) for line in out.stdout.splitlines()]
+		for message in messages:
+			flat = message.get("headers") or []
+			message["headers"] = list(zip(flat[::2], flat[1::2]))
+		return messages
+
+	def write(self, topic, payload, key="", headers=(), properties=None):
+		"""Produces one record, waits until it is acknowledged."""
+		words = ["kcat", "-b", self.bootstrap, "-P", "-t", topic, "-k", key, "-X", "acks=all"]
+		for name, value in headers:
+			words += ["-H", f"{name}={value}"]
+		for name, value in (properties or {}).items():
+			words += ["-X", f"{name}={value}"]
+		with tempfile.NamedTemporaryFile() as f:
+			f.write(payload if isinstance(payload, bytes) else payload.encode())
+			f.flush()
+			subprocess.run([*words, f.name], stdin=subprocess.DEVNULL, check=True, capture_output=True,
+				timeout=60)
+
+	def log_tail(self, lines=20):
+		"""The end of the broker's log, for a failed test's report."""
+		try:
+			return "\n".join((self.dir / "server.log").read_text(errors="replace").splitlines()[-lines:])
+		except OSError:
+			return ""
+
+	def close(self):
+		if self.dir is not None:
+			_remove(self.dir)
+		self.dir = None
+
+
+def _remove(folder):
+	subprocess.run([COMMAND, "kill", "--dir", folder], capture_output=True)
+	if "CONCERT_KEEP" in os.environ:
+		print(f"broker's folder kept: {folder}")
+	else:
+		shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep():
+	"""Ends the brokers of tests that are no more."""
+	for folder in pathlib.Path(tempfile.gettempdir()).iterdir():
+		if ending.owner_gone(folder.name, KIND):
+			_remove(folder)
