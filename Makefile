@@ -56,7 +56,7 @@ $(BUILD)/objects: $(SRC)
 $(LIB): $(filter-out $(BUILD)/sensor/cmd/main.o,$(OBJ)) $(BUILD)/objects
 	$(call say,AR,$@)
 	@rm -f $@
-	$(Q)ar crs $@ $(filter %.o,$^)
+	$(Q)ar cqs $@ $(filter %.o,$^)
 
 $(BIN): $(BUILD)/sensor/cmd/main.o $(LIB)
 	$(call say,LD,$@)

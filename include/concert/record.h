@@ -92,7 +92,7 @@ struct cc_record {
 	uint8_t loss;             /* bytes of the flow that never came, in per cent, rounded up */
 
 	/* what was seen beside it: all may be empty */
-	struct slice domain, url, user_agent, ja3, ja3s, ja4, file_sha256, file_name, file_type, cert_sha256;
+	struct slice domain, url, http_method, user_agent, ja3, ja3s, ja4, file_sha256, file_name, file_type, cert_sha256;
 	uint64_t file_size;
 
 	/* vantage */

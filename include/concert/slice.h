@@ -128,7 +128,7 @@ cur_u16(struct cur *c)
 {
 	const uint8_t *p = cur_bytes(c, 2);
 
-	return p != NULL ? (uint16_t)(p[0] << 8 | p[1]) : 0;
+	return (uint16_t)(p != NULL ? p[0] << 8 | p[1] : 0);
 }
 
 static inline uint32_t
@@ -160,7 +160,7 @@ cur_u16le(struct cur *c)
 {
 	const uint8_t *p = cur_bytes(c, 2);
 
-	return p != NULL ? (uint16_t)(p[1] << 8 | p[0]) : 0;
+	return (uint16_t)(p != NULL ? p[1] << 8 | p[0] : 0);
 }
 
 static inline uint32_t

@@ -35,15 +35,14 @@ static char *
 write_group(char *to, unsigned group)
 {
 	static const char digits[] = "0123456789abcdef";
-	bool begun = false;
 
-	for (int shift = 12; shift >= 0; shift -= 4) {
-		unsigned digit = group >> shift & 15;
-
-		begun = begun || digit != 0 || shift == 0;
-		if (begun)
-			*to++ = digits[digit];
-	}
+	if (group >= 0x1000)
+		*to++ = digits[group >> 12];
+	if (group >= 0x100)
+		*to++ = digits[group >> 8 & 15];
+	if (group >= 0x10)
+		*to++ = digits[group >> 4 & 15];
+	*to++ = digits[group & 15];
 	return to;
 }
 

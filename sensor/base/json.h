@@ -8,7 +8,7 @@
 #include "base/buf.h"
 
 /*
- * Four of these names are Jansson's, too, which reads JSON for us (and for libyara): the linker gets others.  A file that
+ * Four of these names are also Jansson's, which reads JSON for us and for libyara: the linker gets others.  A file that
  * needs both headers includes <jansson.h> first.
  */
 #define json_object base_json_object

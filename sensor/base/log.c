@@ -1,7 +1,7 @@
 /*
  * One line, one write() to standard error: "concert[inspect]: warning: text".  Where standard error is the journal's
- * stream, the line begins with its priority, "<4>" (sd-daemon(3)).  Text from the network may be in a message, so control
- * characters are escaped: no line breaks, no terminal sequences.  Any thread; errno is kept.
+ * stream, the line begins with its priority, "<4>" (sd-daemon(3)).  Text from the network may be in a message, so
+ * control characters are escaped: no line breaks, no terminal sequences.  Any thread; errno is kept.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -61,7 +61,8 @@ write_clean(const char *text, char *to, const char *to_end)
 
 	while (p < end) {
 		size_t size = utf8_char_size(p, end);
-		bool odd = size == 0 || (size == 1 && (*p < 0x20 || *p == 0x7f)) || (size == 2 && *p == 0xc2 && p[1] < 0xa0);
+		bool odd =
+		    size == 0 || (size == 1 && (*p < 0x20 || *p == 0x7f)) || (size == 2 && *p == 0xc2 && p[1] < 0xa0);
 
 		if (odd && (size_t)(to_end - to) > 4) {
 			to += snprintf(to, 5, "\\x%02x", (unsigned)*p++);
@@ -89,7 +90,7 @@ write_line(enum log_level level, const char *format, va_list args)
 		return;
 	(void)vsnprintf(text, sizeof(text), format, args);
 	head = snprintf(line, sizeof(line), "%sconcert%s: %s: ", state.journal ? priorities[level] : "", state.process,
-	                words[level]);
+	    words[level]);
 	to = write_clean(text, line + head, line + sizeof(line) - 1);
 	*to++ = '\n';
 	do

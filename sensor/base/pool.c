@@ -1,11 +1,12 @@
 /*
  * Memory with a budget.  One region is mapped at start; a buddy allocator (Knuth 1.2.5) deals in its pages, 4 KiB to
  * 4 MiB, and sizes up to 2 KiB are cut from slabs: blocks of the buddy allocator with objects of one class, and a bit
- * for each that is free.  All book-keeping is beside the region in one struct for each page, so that a parser that writes
- * past its object can't bend the allocator, and a wrong or second pool_give() is caught by an assert.
+ * for each that is free.  All book-keeping is beside the region in one struct for each page, so that a parser that
+ * writes past its object can't bend the allocator, and a wrong or second pool_give() is caught by an assert.
  *
- * A slab that is empty goes to its class's few spares, then back to the buddy allocator; a take that finds no block
- * gives the spares back first and tries again.  So when everything was given back, everything merges.  One thread.
+ * An empty slab goes back to the buddy allocator, but for one of each class that stays idle for the next take; a take
+ * that finds no block gives the idle ones back first and tries again.  So when everything was given back, everything
+ * merges. One thread.
  */
 #include <assert.h>
 #include <stdbool.h>
@@ -37,7 +38,6 @@
 #define ORDERS 11 /* 4 KiB << 10 is POOL_BLOCK_MAX */
 #define SMALL_MAX 2048
 #define CLASSES 11
-#define SPARES 2
 #define HUGE_FROM ((size_t)32 << 20) /* a budget from which huge pages are worth asking for */
 #define NONE UINT32_MAX
 
@@ -45,43 +45,50 @@
 enum { INSIDE = 0, FREE = 0x10, TAKEN = 0x20, SLAB = 0x30 };
 
 struct page {
-	uint64_t free; /* of a slab: bit n is set when object n is free */
-	uint32_t next, prev; /* of a free block, a partly used or spare slab */
+	uint64_t free;       /* of a slab: bit n is set when object n is free */
+	uint32_t next, prev; /* of a free block, of a slab with free objects */
 	uint8_t kind;
 	uint8_t class;
 };
 
 /* The free bits of a slab are 64: a slab has no more objects. */
-struct class {
+struct slab_class {
 	uint16_t size;
 	uint8_t order; /* of its slabs: larger where 4 KiB would leave much over */
 	uint8_t count;
 	uint32_t reciprocal; /* 2^32 / size, rounded up: offsets below 16 KiB divide exactly */
 };
 
-#define CLASS(size, order) {size, order, (4096u << (order)) / (size), (uint32_t)((0x100000000ull + (size) - 1) / (size))}
-static const struct class classes[CLASSES] = {
-	CLASS(64, 0),  CLASS(96, 0),  CLASS(128, 0), CLASS(192, 0),  CLASS(256, 0),  CLASS(384, 0),
-	CLASS(512, 0), CLASS(768, 2), CLASS(1024, 2), CLASS(1536, 2), CLASS(2048, 2),
+/* clang-format off */
+#define CLASS(size, order) {size, order, (4096u << order) / size, (uint32_t)((0x100000000ull + size - 1) / size)}
+/* clang-format on */
+static const struct slab_class classes[CLASSES] = {
+    CLASS(64, 0),
+    CLASS(96, 0),
+    CLASS(128, 0),
+    CLASS(192, 0),
+    CLASS(256, 0),
+    CLASS(384, 0),
+    CLASS(512, 0),
+    CLASS(768, 2),
+    CLASS(1024, 2),
+    CLASS(1536, 2),
+    CLASS(2048, 2),
 };
 
 /* The class of a size, by (size + 31) / 32. */
-static const uint8_t class_of[SMALL_MAX / 32 + 1] = {
-	0, 0, 0, 1, 2, 3, 3, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6,
-	7, 7, 7, 7, 7, 7, 7, 7, 8, 8, 8, 8, 8, 8, 8, 8,
-	9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9,
-	10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
-};
+static const uint8_t class_of[SMALL_MAX / 32 + 1] = {0, 0, 0, 1, 2, 3, 3, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 7,
+    7, 7, 7, 8, 8, 8, 8, 8, 8, 8, 8, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+    10, 10, 10, 10, 10, 10, 10};
 
 struct pool {
 	uint8_t *base;
 	size_t used, budget;
 	uint64_t refused;
-	uint32_t partial[CLASSES]; /* slabs with free and taken objects */
-	uint32_t spare[CLASSES];   /* empty slabs kept for the next take */
-	uint32_t spare_count[CLASSES];
-	uint32_t blocks[ORDERS]; /* free blocks */
-	uint32_t orders;         /* which of them are not empty */
+	uint32_t partial[CLASSES]; /* slabs with free objects */
+	uint32_t idle[CLASSES];    /* the one of them without taken objects, or NONE */
+	uint32_t blocks[ORDERS];   /* free blocks */
+	uint32_t orders;           /* which of them are not empty */
 	uint32_t page_count;
 	void *map; /* what munmap() gets */
 	size_t map_size;
@@ -166,19 +173,19 @@ block_give(struct pool *pool, uint32_t at, unsigned order)
 }
 
 static bool
-give_spares(struct pool *pool)
+give_idle(struct pool *pool)
 {
 	bool any = false;
 
 	for (unsigned i = 0; i < CLASSES; i++) {
-		while (pool->spare[i] != NONE) {
-			uint32_t at = pool->spare[i];
+		uint32_t at = pool->idle[i];
 
-			pool->spare[i] = pool->pages[at].next;
-			block_give(pool, at, classes[i].order);
-			any = true;
-		}
-		pool->spare_count[i] = 0;
+		if (at == NONE)
+			continue;
+		pool->idle[i] = NONE;
+		list_remove(pool, &pool->partial[i], at);
+		block_give(pool, at, classes[i].order);
+		any = true;
 	}
 	return any;
 }
@@ -188,7 +195,7 @@ block_take_hard(struct pool *pool, unsigned order)
 {
 	uint32_t at = block_take(pool, order);
 
-	if (at == NONE && give_spares(pool))
+	if (at == NONE && give_idle(pool))
 		at = block_take(pool, order);
 	return at;
 }
@@ -206,7 +213,8 @@ map_region(struct pool *pool)
 	uintptr_t start;
 
 	pool->map_size = pool->budget + POOL_BLOCK_MAX;
-	pool->map = mmap(NULL, pool->map_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	pool->map =
+	    mmap(NULL, pool->map_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (pool->map == MAP_FAILED) {
 		pool->map = NULL;
 		return false;
@@ -225,10 +233,11 @@ lay_out(struct pool *pool)
 	uint32_t at, count;
 
 	for (unsigned i = 0; i < CLASSES; i++)
-		pool->partial[i] = pool->spare[i] = NONE;
+		pool->partial[i] = pool->idle[i] = NONE;
 	for (unsigned i = 0; i < ORDERS; i++)
 		pool->blocks[i] = NONE;
-	/* From the end, so that the first takes come from the beginning; what is no whole 4 MiB is cut in smaller blocks. */
+	/* From the end, so that the first takes come from the beginning; what is no whole 4 MiB is cut in smaller
+	 * blocks. */
 	for (at = pool->page_count; at > 0; at -= count) {
 		unsigned order = (unsigned)__builtin_ctz(at);
 
@@ -272,27 +281,26 @@ pool_free(struct pool *pool)
 	free(pool);
 }
 
-/* A slab of class with all objects free, first of its partial list; NONE when memory is used up. */
+static inline uint64_t
+all_free(const struct slab_class *c)
+{
+	return UINT64_MAX >> (64 - c->count);
+}
+
+/* A slab of class with all objects free, first of its list; NONE when memory is used up. */
 static __attribute__((noinline)) uint32_t
 slab_new(struct pool *pool, unsigned class)
 {
-	const struct class *c = &classes[class];
-	uint32_t at = pool->spare[class];
+	const struct slab_class *c = &classes[class];
+	uint32_t at = block_take_hard(pool, c->order);
+	struct page *page;
 
-	if (at != NONE) {
-		pool->spare[class] = pool->pages[at].next;
-		pool->spare_count[class]--;
-	} else {
-		struct page *page;
-
-		at = block_take_hard(pool, c->order);
-		if (at == NONE)
-			return NONE;
-		page = &pool->pages[at];
-		page->kind = (uint8_t)(SLAB | c->order);
-		page->class = (uint8_t)class;
-		page->free = c->count == 64 ? UINT64_MAX : (1ull << c->count) - 1;
-	}
+	if (at == NONE)
+		return NONE;
+	page = &pool->pages[at];
+	page->kind = (uint8_t)(SLAB | c->order);
+	page->class = (uint8_t) class;
+	page->free = all_free(c);
 	list_put(pool, &pool->partial[class], at);
 	return at;
 }
@@ -312,32 +320,30 @@ take_small(struct pool *pool, size_t size)
 	page->free &= page->free - 1;
 	if (page->free == 0)
 		list_remove(pool, &pool->partial[class], at);
+	if (at == pool->idle[class])
+		pool->idle[class] = NONE;
 	pool->used += classes[class].size;
 	p = pool->base + ((size_t)at << PAGE_BITS) + (size_t)object * classes[class].size;
 	unpoison(p, size);
 	return p;
 }
 
-static __attribute__((noinline)) void
+static inline void
 slab_emptied(struct pool *pool, unsigned class, uint32_t at)
 {
-	struct page *page = &pool->pages[at];
-
-	list_remove(pool, &pool->partial[class], at);
-	if (pool->spare_count[class] < SPARES) {
-		page->next = pool->spare[class];
-		pool->spare[class] = at;
-		pool->spare_count[class]++;
-	} else {
-		block_give(pool, at, classes[class].order);
+	if (pool->idle[class] == NONE) {
+		pool->idle[class] = at;
+		return;
 	}
+	list_remove(pool, &pool->partial[class], at);
+	block_give(pool, at, classes[class].order);
 }
 
 static inline void
 give_small(struct pool *pool, size_t offset, size_t size)
 {
 	unsigned class = class_of[(size + 31) / 32];
-	const struct class *c = &classes[class];
+	const struct slab_class *c = &classes[class];
 	uint32_t at = (uint32_t)(offset >> PAGE_BITS) & ~((1u << c->order) - 1);
 	struct page *page = &pool->pages[at];
 	uint32_t inside = (uint32_t)(offset - ((size_t)at << PAGE_BITS));
@@ -352,7 +358,7 @@ give_small(struct pool *pool, size_t offset, size_t size)
 	page->free |= bit;
 	pool->used -= c->size;
 	poison(pool->base + offset, c->size);
-	if (__builtin_popcountll(page->free) == c->count)
+	if (page->free == all_free(c))
 		slab_emptied(pool, class, at);
 }
 

@@ -189,7 +189,8 @@ find_entry(struct ring *ring, uint64_t *ret_word)
 		}
 		/* A pad ends at the end of the ring, with an entry behind it: never two, never the whole ring. */
 		to_end = ring->size - (ring->at & (ring->size - 1));
-		if (word != entry_word(0, 0, true) || pads > 0 || to_end == ring->size || to_end >= ring->other - ring->at)
+		if (word != entry_word(0, 0, true) || pads > 0 || to_end == ring->size ||
+		    to_end >= ring->other - ring->at)
 			return lied_to(ring);
 		ring->at += to_end;
 	}

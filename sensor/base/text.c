@@ -99,24 +99,38 @@ base64url_text(struct slice bytes, char *ret_text)
 	return ret_text;
 }
 
+/* How many bytes of ASCII p begins with, as far as whole words tell. */
+static size_t
+ascii_words(const uint8_t *p, size_t size)
+{
+	const uint64_t high = 0x8080808080808080ull;
+	size_t n = 0;
+	uint64_t w[4];
+
+	for (; size - n >= sizeof(w); n += sizeof(w)) {
+		memcpy(w, p + n, sizeof(w));
+		if (((w[0] | w[1] | w[2] | w[3]) & high) != 0)
+			break;
+	}
+	for (; size - n >= sizeof(w[0]); n += sizeof(w[0])) {
+		memcpy(w, p + n, sizeof(w[0]));
+		if ((w[0] & high) != 0)
+			break;
+	}
+	return n;
+}
+
 bool
 utf8_valid(struct slice bytes)
 {
-	struct cur c = cur_slice(bytes);
+	struct cur c = cur_slice(bytes); /* never NULL */
 	const uint8_t *p = c.p, *end = c.end;
 
 	while (p < end) {
-		uint64_t eight;
-		size_t size;
+		size_t size = *p < 0x80 ? ascii_words(p, (size_t)(end - p)) : 0;
 
-		if (end - p >= 8) {
-			memcpy(&eight, p, sizeof(eight));
-			if ((eight & 0x8080808080808080ull) == 0) {
-				p += 8;
-				continue;
-			}
-		}
-		size = utf8_char_size(p, end);
+		if (size == 0)
+			size = utf8_char_size(p, end);
 		if (size == 0)
 			return false;
 		p += size;
@@ -176,9 +190,21 @@ enum cc_status
 size_parse(const char *text, uint64_t *ret_size)
 {
 	static const struct unit units[] = {
-		{"", 1},          {"b", 1},          {"k", 1ull << 10}, {"kb", 1ull << 10}, {"kib", 1ull << 10},
-		{"m", 1ull << 20}, {"mb", 1ull << 20}, {"mib", 1ull << 20}, {"g", 1ull << 30}, {"gb", 1ull << 30},
-		{"gib", 1ull << 30}, {"t", 1ull << 40}, {"tb", 1ull << 40}, {"tib", 1ull << 40}, {NULL, 0},
+	    {"", 1},
+	    {"b", 1},
+	    {"k", 1ull << 10},
+	    {"kb", 1ull << 10},
+	    {"kib", 1ull << 10},
+	    {"m", 1ull << 20},
+	    {"mb", 1ull << 20},
+	    {"mib", 1ull << 20},
+	    {"g", 1ull << 30},
+	    {"gb", 1ull << 30},
+	    {"gib", 1ull << 30},
+	    {"t", 1ull << 40},
+	    {"tb", 1ull << 40},
+	    {"tib", 1ull << 40},
+	    {NULL, 0},
 	};
 
 	return parse_quantity(text, units, ret_size);
@@ -188,12 +214,18 @@ enum cc_status
 duration_parse(const char *text, uint64_t *ret_ns)
 {
 	static const struct unit units[] = {
-		{"", 1000000000ull},    {"ns", 1},
-		{"us", 1000},           {"ms", 1000000},
-		{"s", 1000000000ull},   {"sec", 1000000000ull},
-		{"m", 60000000000ull},  {"min", 60000000000ull},
-		{"h", 3600000000000ull}, {"d", 86400000000000ull},
-		{"w", 604800000000000ull}, {NULL, 0},
+	    {"", 1000000000ull},
+	    {"ns", 1},
+	    {"us", 1000},
+	    {"ms", 1000000},
+	    {"s", 1000000000ull},
+	    {"sec", 1000000000ull},
+	    {"m", 60000000000ull},
+	    {"min", 60000000000ull},
+	    {"h", 3600000000000ull},
+	    {"d", 86400000000000ull},
+	    {"w", 604800000000000ull},
+	    {NULL, 0},
 	};
 
 	return parse_quantity(text, units, ret_ns);

@@ -1,6 +1,6 @@
 /*
- * Clocks, and times as text.  Dates are reckoned by arithmetic on days in the proleptic Gregorian calendar: no time zone
- * files, no locks, quick enough for every record.  No state, any thread.
+ * Clocks, and times as text.  Dates are reckoned by arithmetic on days in the proleptic Gregorian calendar: no time
+ * zone files, no locks, quick enough for every record.  No state, any thread.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -37,9 +37,10 @@ time_monotonic(void)
 static inline char *
 write_two(char *to, unsigned n)
 {
-	static const char pairs[201] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-	                               "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-	                               "8081828384858687888990919293949596979899";
+	static const char pairs[201] =
+	    "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+	    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+	    "8081828384858687888990919293949596979899";
 
 	memcpy(to, pairs + 2 * (size_t)n, 2);
 	return to + 2;

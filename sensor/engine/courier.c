@@ -19,6 +19,7 @@
 
 #define ENTRIES_AT_ONCE 2048               /* between two releases */
 #define FLUSH_NS (200 * NS_PER_MS)         /* an EVE line waits no longer than this */
+#define SAY_NS (50 * NS_PER_MS)            /* how often counters go to the shared memory */
 #define COVERAGE_NS (10 * NS_PER_S)        /* live: how often coverage is said anew */
 
 struct head { /* of one ring, while it is peeked at */
@@ -39,7 +40,7 @@ struct courier {
 	struct exchange *exchange;
 	struct evelog *eve;
 	struct eve *stats;
-	uint64_t flushed, covered, stats_due, stored;
+	uint64_t flushed, said, covered, stats_due, stored;
 	unsigned taken;           /* entries since the last release */
 	uint8_t *copy;            /* of the entry at hand */
 	size_t copy_room;
@@ -354,6 +355,7 @@ say_state(struct courier *c)
 static void
 courier_loop(struct courier *c)
 {
+	static const struct timespec idle = {0, 1000000};
 	bool closing = false;
 
 	while (!closing) {
@@ -368,7 +370,7 @@ courier_loop(struct courier *c)
 			coverage_live(c, time_now());
 			exchange_tick(c->exchange, time_now());
 		}
-		if (exchange_pump(c->exchange, taken > 0 ? 0 : 1) == CC_IO)
+		if (exchange_pump(c->exchange, 0) == CC_IO)
 			say_lost(c, "the spool could not be written");
 		if (c->conf->eve_stats > 0 && now >= c->stats_due) {
 			if (c->stats_due != 0)
@@ -380,7 +382,12 @@ courier_loop(struct courier *c)
 			if (c->eve != NULL && evelog_reopen(c->eve) != CC_OK)
 				say_lost(c, "the EVE log could not be opened again");
 		}
-		say_state(c);
+		if (now - c->said > SAY_NS) {
+			c->said = now;
+			say_state(c);
+		}
+		if (taken == 0 && !closing)
+			nanosleep(&idle, NULL);
 		__atomic_store_n(&c->shared->courier_beat, now, __ATOMIC_RELAXED);
 		closing = closing && taken == 0 && rings_empty(c);
 	}

@@ -1,4 +1,5 @@
-/* Digests: known answers, of the openssl command and the RFCs, in every cut; CRC-32C with and without the instruction. */
+/* Digests: known answers, of the openssl command and the RFCs, in every cut; CRC-32C with and without the instruction.
+ */
 #include <xxhash.h>
 
 #include "unit/base/rand.h"
@@ -13,12 +14,12 @@ static const struct vector {
 	size_t size; /* PATTERN: the pattern below */
 	const char *bytes, *md5, *sha1, *sha256;
 } vectors[] = {
-	{0, "", "d41d8cd98f00b204e9800998ecf8427e", "da39a3ee5e6b4b0d3255bfef95601890afd80709",
-	 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-	{3, "abc", "900150983cd24fb0d6963f7d28e17f72", "a9993e364706816aba3e25717850c26c9cd0d89d",
-	 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
-	{PATTERN, NULL, "9f7b4af02bab2fc7d6156b7d503872fe", "8e79741ce46843f490ddfcce3a6b17b9f64ee4e6",
-	 "a247996142a29ed10b00f34e01db2ba80934866a97e92271000e5a4e94b521cf"},
+    {0, "", "d41d8cd98f00b204e9800998ecf8427e", "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+    {3, "abc", "900150983cd24fb0d6963f7d28e17f72", "a9993e364706816aba3e25717850c26c9cd0d89d",
+	"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+    {PATTERN, NULL, "9f7b4af02bab2fc7d6156b7d503872fe", "8e79741ce46843f490ddfcce3a6b17b9f64ee4e6",
+	"a247996142a29ed10b00f34e01db2ba80934866a97e92271000e5a4e94b521cf"},
 };
 
 static struct slice
@@ -132,7 +133,7 @@ TEST(castagnoli)
 
 		CHECK_UINT(crc32c(0, s), crc32c_slowly(0, s.p, s.size));
 		CHECK_UINT(crc32c(crc32c(0, slice_of(s.p, size / 3)), slice_of(s.p + size / 3, size - size / 3)),
-		           crc32c_slowly(0, s.p, s.size));
+		    crc32c_slowly(0, s.p, s.size));
 	}
 }
 

@@ -58,7 +58,7 @@ static size_t
 some_bytes(uint64_t *seed, uint8_t *to, size_t room)
 {
 	static const char *const pieces[] = {"\"", "\\", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xed\xa0\x80",
-	                                     "\xc0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\n", "\x01", "\x7f", "\xff"};
+	    "\xc0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\n", "\x01", "\x7f", "\xff"};
 	size_t size = 0, want = rand_below(seed, room - 40);
 	uint64_t plain = rand_below(seed, 40);
 
@@ -186,9 +186,10 @@ TEST(a_document)
 	json_end_object(&json);
 	buf_add_u8(&out, '\0');
 	CHECK(!out.full);
-	CHECK_TEXT((char *)out.p, "{\"text\":\"a\\\"b\",\"uint\":18446744073709551615,\"int\":-9223372036854775808,\"zero\":0,"
-	                          "\"inner\":{},\"list\":[true,false,null,[],{\"hex\":\"01ab\"}],\"printf\":\"7\\nx\","
-	                          "\"raw\":[1,2],\"k\\\"ey\":\"\"}");
+	CHECK_TEXT((char *)out.p,
+	    "{\"text\":\"a\\\"b\",\"uint\":18446744073709551615,\"int\":-9223372036854775808,\"zero\":0,"
+	    "\"inner\":{},\"list\":[true,false,null,[],{\"hex\":\"01ab\"}],\"printf\":\"7\\nx\","
+	    "\"raw\":[1,2],\"k\\\"ey\":\"\"}");
 	buf_close(&out);
 }
 
@@ -197,8 +198,8 @@ TEST(numbers)
 	static const struct {
 		double value;
 		const char *text;
-	} known[] = {{0, "0"},        {1, "1"},       {-2, "-2"},   {0.1, "0.1"},       {1.5, "1.5"},    {1e300, "1e+300"},
-	             {1e15, "1e+15"}, {1e-7, "1e-07"}, {-0.25, "-0.25"}, {NAN, "null"}, {INFINITY, "null"}, {-INFINITY, "null"}};
+	} known[] = {{0, "0"}, {1, "1"}, {-2, "-2"}, {0.1, "0.1"}, {1.5, "1.5"}, {1e300, "1e+300"}, {1e15, "1e+15"},
+	    {1e-7, "1e-07"}, {-0.25, "-0.25"}, {NAN, "null"}, {INFINITY, "null"}, {-INFINITY, "null"}};
 	uint64_t seed = 31;
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {

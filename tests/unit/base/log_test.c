@@ -83,7 +83,8 @@ TEST(hostile_text)
 	catch_begin();
 	log_open("inspect", LOG_LEVEL_DEBUG);
 	log_info("%s", "a\nconcert: error: no\r\x1b[2J\x7f \xc3\xa9 \xc2\x9b \xff");
-	CHECK_TEXT(caught(), "concert[inspect]: info: a\\x0aconcert: error: no\\x0d\\x1b[2J\\x7f \xc3\xa9 \\xc2\\x9b \\xff\n");
+	CHECK_TEXT(
+	    caught(), "concert[inspect]: info: a\\x0aconcert: error: no\\x0d\\x1b[2J\\x7f \xc3\xa9 \\xc2\\x9b \\xff\n");
 	memset(longest, '\n', sizeof(longest) - 1);
 	log_info("%s", longest);
 	line = caught();

@@ -50,7 +50,8 @@ push(struct ring *ring, uint64_t seq, size_t most)
 static bool
 is_entry(struct slice entry, uint16_t kind, uint64_t is_seq, uint64_t seq, size_t most)
 {
-	if (kind != (uint16_t)(seq * 3) || is_seq != seq || entry.size != size_of(seq, most) || ((uintptr_t)entry.p & 7) != 0)
+	if (kind != (uint16_t)(seq * 3) || is_seq != seq || entry.size != size_of(seq, most) ||
+	    ((uintptr_t)entry.p & 7) != 0)
 		return false;
 	for (size_t i = 0; i < entry.size; i++) {
 		if (entry.p[i] != (seq & 0xff))
@@ -124,6 +125,42 @@ TEST(full)
 	ring_close(reader);
 	free(memory);
 	CHECK(ring_writer(NULL, 32) == NULL && ring_writer(NULL, 100) == NULL && ring_reader(NULL, 0) == NULL);
+}
+
+/* What was passed is not free before it is released, and a reader that opens anew meets it again. */
+TEST(pass_and_release)
+{
+	uint8_t *memory = memory_new(1024);
+	struct ring *writer = ring_writer(memory, 1024), *reader = ring_reader(memory, 1024);
+	struct slice entry;
+	uint16_t kind;
+	uint64_t seq, next = 0;
+
+	for (uint64_t round = 0; round < 500; round++) {
+		uint64_t first = next;
+
+		while (push(writer, next, 60))
+			next++;
+		for (uint64_t n = first; n < next; n++) {
+			CHECK(ring_peek(reader, &kind, &seq, &entry) == CC_OK && is_entry(entry, kind, seq, n, 60));
+			ring_pass(reader);
+			CHECK(!push(writer, next, 60));
+		}
+		CHECK(ring_peek(reader, &kind, &seq, &entry) == CC_ABSENT && ring_used(reader) == 0);
+		if (round % 7 == 0) {
+			ring_close(reader);
+			reader = ring_reader(memory, 1024);
+			for (uint64_t n = first; n < next; n++) {
+				CHECK(ring_peek(reader, &kind, &seq, &entry) == CC_OK && seq == n);
+				ring_pass(reader);
+			}
+		}
+		ring_release(reader);
+		CHECK_UINT(ring_used(writer), 0);
+	}
+	ring_close(writer);
+	ring_close(reader);
+	free(memory);
 }
 
 TEST(watermark)
@@ -267,8 +304,9 @@ TEST(hostile_writer)
 			if (rand_below(&seed, 8) == 0)
 				put_u64(memory + DATA_AT + rand_below(&seed, size / 8) * 8, odd_value(&seed, size));
 			if (rand_below(&seed, 8) == 0)
-				put_u64(memory + HEAD_AT, rand_below(&seed, 2) == 0 ? odd_value(&seed, size)
-				                                                    : get_u64(memory + HEAD_AT) + odd_value(&seed, size));
+				put_u64(memory + HEAD_AT, rand_below(&seed, 2) == 0
+							      ? odd_value(&seed, size)
+							      : get_u64(memory + HEAD_AT) + odd_value(&seed, size));
 			st = ring_peek(reader, &kind, &got, &entry);
 			CHECK(st == CC_OK || st == CC_BAD || st == CC_ABSENT);
 			CHECK(ring_used(reader) <= size);
@@ -305,8 +343,9 @@ TEST(hostile_reader)
 			uint8_t *p;
 
 			if (rand_below(&seed, 2) == 0)
-				put_u64(memory + TAIL_AT, rand_below(&seed, 2) == 0 ? odd_value(&seed, size)
-				                                                    : get_u64(memory + HEAD_AT) - odd_value(&seed, size));
+				put_u64(memory + TAIL_AT, rand_below(&seed, 2) == 0
+							      ? odd_value(&seed, size)
+							      : get_u64(memory + HEAD_AT) - odd_value(&seed, size));
 			p = ring_reserve(writer, want);
 			CHECK(ring_used(writer) <= size);
 			if (p == NULL)
@@ -327,16 +366,16 @@ TEST(each_lie)
 		size_t at;
 		uint64_t value;
 	} lies[] = {
-		{HEAD_AT, 1025},                   /* more than the ring holds, and odd */
-		{HEAD_AT, 4096},                   /* more than the ring holds */
-		{HEAD_AT, 41},                     /* not a multiple of 8 */
-		{HEAD_AT, UINT64_MAX - 7},         /* behind the reader */
-		{DATA_AT, 25},                     /* an entry beyond the head */
-		{DATA_AT, 0xffffffff},             /* the largest size */
-		{DATA_AT, 0xfffffff0},             /* one that would wrap in 32 bits */
-		{DATA_AT, 1ull << 48},             /* a pad over the whole ring */
-		{DATA_AT, 1ull << 48 | 5},         /* a pad with a size */
-		{DATA_AT, 1ull << 49 | 8},         /* unknown flags */
+	    {HEAD_AT, 1025},           /* more than the ring holds, and odd */
+	    {HEAD_AT, 4096},           /* more than the ring holds */
+	    {HEAD_AT, 41},             /* not a multiple of 8 */
+	    {HEAD_AT, UINT64_MAX - 7}, /* behind the reader */
+	    {DATA_AT, 25},             /* an entry beyond the head */
+	    {DATA_AT, 0xffffffff},     /* the largest size */
+	    {DATA_AT, 0xfffffff0},     /* one that would wrap in 32 bits */
+	    {DATA_AT, 1ull << 48},     /* a pad over the whole ring */
+	    {DATA_AT, 1ull << 48 | 5}, /* a pad with a size */
+	    {DATA_AT, 1ull << 49 | 8}, /* unknown flags */
 	};
 
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
@@ -360,4 +399,5 @@ TEST(each_lie)
 	}
 }
 
-TESTS(T(wraparound), T(full), T(watermark), T(reopened), T(two_threads), T(hostile_writer), T(hostile_reader), T(each_lie))
+TESTS(T(wraparound), T(full), T(pass_and_release), T(watermark), T(reopened), T(two_threads), T(hostile_writer),
+    T(hostile_reader), T(each_lie))

@@ -29,9 +29,14 @@ TEST(hex)
 TEST(base64)
 {
 	static const char *const pairs[][3] = {
-		{"", "", ""},           {"f", "Zg==", "Zg"},          {"fo", "Zm8=", "Zm8"},
-		{"foo", "Zm9v", "Zm9v"}, {"foob", "Zm9vYg==", "Zm9vYg"}, {"fooba", "Zm9vYmE=", "Zm9vYmE"},
-		{"foobar", "Zm9vYmFy", "Zm9vYmFy"}, {"\xfb\xff\xbf", "+/+/", "-_-_"},
+	    {"", "", ""},
+	    {"f", "Zg==", "Zg"},
+	    {"fo", "Zm8=", "Zm8"},
+	    {"foo", "Zm9v", "Zm9v"},
+	    {"foob", "Zm9vYg==", "Zm9vYg"},
+	    {"fooba", "Zm9vYmE=", "Zm9vYmE"},
+	    {"foobar", "Zm9vYmFy", "Zm9vYmFy"},
+	    {"\xfb\xff\xbf", "+/+/", "-_-_"},
 	};
 	char text[16];
 
@@ -62,7 +67,7 @@ TEST(utf8_code_points)
 TEST(utf8_strings)
 {
 	static const char *const bad[] = {"\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xf0\x80\x80\x80",
-	                                  "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\x80", "\xff", "\xed\xa0\x80"};
+	    "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\x80", "\xff", "\xed\xa0\x80"};
 	char text[64];
 
 	CHECK(utf8_valid(slice_of(NULL, 0)) && utf8_valid(slice_of("\0", 1)));
@@ -95,8 +100,8 @@ check_quantity(enum cc_status (*parse)(const char *, uint64_t *), const char *te
 
 TEST(sizes)
 {
-	static const char *const bad[] = {"", "k", "-1", "+1", "1.", ".5", "1.5.5", "1 x", "1kk", " 1", "1k ", "18446744073709551616",
-	                                  "16777216t", "99999999999999999999999999999999999999999999999999", "1e3", "1,5"};
+	static const char *const bad[] = {"", "k", "-1", "+1", "1.", ".5", "1.5.5", "1 x", "1kk", " 1", "1k ",
+	    "18446744073709551616", "16777216t", "99999999999999999999999999999999999999999999999999", "1e3", "1,5"};
 
 	check_quantity(size_parse, "0", CC_OK, 0);
 	check_quantity(size_parse, "64k", CC_OK, 65536);
@@ -133,8 +138,8 @@ TEST(durations)
 
 TEST(numbers)
 {
-	static const char *const bad[] = {"", "0x", "-1", "+1", " 1", "1 ", "1a", "0xg", "18446744073709551616", "0x10000000000000000",
-	                                  "1.0", "x1"};
+	static const char *const bad[] = {
+	    "", "0x", "-1", "+1", " 1", "1 ", "1a", "0xg", "18446744073709551616", "0x10000000000000000", "1.0", "x1"};
 
 	check_quantity(uint_parse, "0", CC_OK, 0);
 	check_quantity(uint_parse, "007", CC_OK, 7);
@@ -178,4 +183,4 @@ TEST(for_people)
 }
 
 TESTS(T(hex), T(base64), T(utf8_code_points), T(utf8_strings), T(sizes), T(durations), T(numbers), T(case_of_ascii),
-      T(for_people))
+    T(for_people))
