@@ -34,12 +34,15 @@ BIN   := $(BUILD)/concert
 UNIT  := $(sort $(wildcard tests/unit/*/*_test.c))
 UNITS := $(UNIT:%.c=$(BUILD)/%)
 RIGS  := $(sort $(filter-out $(UNIT),$(wildcard tests/unit/*/*.c)))
+FUZZ  := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
+FUZZ_LD  := $(if $(findstring fuzzer,$(SAN)),-fsanitize=fuzzer)
+FUZZ_RIG := tests/fuzz/pool.c $(if $(FUZZ_LD),,tests/fuzz/replay.c)
 TOOLS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/conformance/tools/*.c tests/bench/*.c)))
 
 Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$1' '$2')
 
-.PHONY: all demo check unit e2e conformance bench san tools install uninstall clean help deps check-deps format layers
+.PHONY: all demo check unit e2e conformance bench fuzz fuzzers fuzz-run fuzz-replay san tools install uninstall clean help deps check-deps format layers
 .SECONDARY:
 all: $(BIN)
 
@@ -66,6 +69,11 @@ $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(RIGS:%.c=$(BUILD)/%.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALLLD) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
 
+# By clang with fuzzer-no-link in SAN a target gets libFuzzer's main; else one that replays files.
+$(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.o $(FUZZ_RIG:%.c=$(BUILD)/%.o) $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALLLD) $(FUZZ_LD) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
+
 $(BUILD)/tests/conformance/tools/% $(BUILD)/tests/bench/%: $(LIB)
 $(TOOLS): %: %.o $(LIB)
 	$(call say,LD,$@)
@@ -73,7 +81,7 @@ $(TOOLS): %: %.o $(LIB)
 
 $(BUILD)/tests/%.o: ALLFLAGS += -Itests -Wno-missing-prototypes
 
--include $(OBJ:.o=.d) $(UNITS:=.d) $(TOOLS:=.d) $(RIGS:%.c=$(BUILD)/%.d)
+-include $(OBJ:.o=.d) $(UNITS:=.d) $(TOOLS:=.d) $(FUZZ:=.d) $(RIGS:%.c=$(BUILD)/%.d)
 
 tools: $(TOOLS)
 
@@ -104,6 +112,15 @@ conformance: $(BIN) $(TOOLS)
 bench: $(BIN) $(TOOLS)
 	@tests/bench/run $(BUILD)
 
+# tests/fuzz/README.md says more.
+fuzz:
+	@$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang SAN=fuzzer-no-link$(comma)address$(comma)undefined fuzzers
+fuzzers: $(FUZZ)
+fuzz-run: fuzz
+	@tests/fuzz/hunt $(or $(NAME),parser) $(or $(TIME),60)
+fuzz-replay: $(FUZZ)
+	@tests/fuzz/replay $(BUILD)
+
 layers:
 	@tests/unit/layers
 
@@ -129,6 +146,7 @@ help:
 	@echo 'make check        install what is missing, build, run every test; SAN=address,undefined for sanitizers'
 	@echo 'make unit e2e     only those tests'
 	@echo 'make conformance  against captures and expectations that others made, where they are'
+	@echo 'make fuzz-run     one fuzz target for a while: NAME=parser TIME=60 (clang)'
 	@echo 'make bench        speed, as ratios to libpcap and Suricata in the same run'
 	@echo 'make install      prefix, DESTDIR and the other GNU directory variables are heard'
 	@echo 'make format       clang-format over the sources'

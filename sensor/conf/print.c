@@ -2,13 +2,76 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/utf8.h"
 #include "conf/conf.h"
 #include "conf/keys.h"
+
+/* What YAML takes for a line break, refuses to read, or reads as an escape, of one UTF-8 character (size 0: none). */
+static bool
+is_odd(const uint8_t *p, size_t size)
+{
+	switch (size) {
+	case 0:
+		return true;
+	case 1:
+		return *p < 0x20 || *p == 0x7f;
+	case 2: /* U+0080 to U+009F */
+		return p[0] == 0xc2 && p[1] < 0xa0;
+	case 3: /* U+2028, U+2029, U+FEFF, U+FFFE, U+FFFF */
+		return memcmp(p, "\xe2\x80\xa8", 3) == 0 || memcmp(p, "\xe2\x80\xa9", 3) == 0 ||
+		    memcmp(p, "\xef\xbb\xbf", 3) == 0 || memcmp(p, "\xef\xbf\xbe", 3) == 0 || memcmp(p, "\xef\xbf\xbf", 3) == 0;
+	default:
+		return false;
+	}
+}
+
+static bool
+has_odd(const char *text)
+{
+	const uint8_t *p = (const uint8_t *)text, *end = p + strlen(text);
+
+	while (p < end) {
+		size_t size = utf8_char_size(p, end);
+
+		if (is_odd(p, size))
+			return true;
+		p += size;
+	}
+	return false;
+}
+
+/* In double quotes, where escapes are read. */
+static void
+print_escaped(const char *text, FILE *out)
+{
+	const uint8_t *p = (const uint8_t *)text, *end = p + strlen(text);
+
+	putc('"', out);
+	while (p < end) {
+		size_t size = utf8_char_size(p, end);
+		unsigned point = *p;
+
+		if (size == 2)
+			point = (*p & 0x1fu) << 6 | (p[1] & 0x3fu);
+		else if (size == 3)
+			point = (*p & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+		if (is_odd(p, size) || *p == '"' || *p == '\\')
+			fprintf(out, "\\u%04x", point);
+		else
+			fwrite(p, 1, size, out);
+		p += size > 0 ? size : 1;
+	}
+	putc('"', out);
+}
 
 static void
 print_quoted(const char *text, FILE *out)
 {
-	if (*text != '\0' && strcspn(text, " #:{}[],&*!|>'\"%@`\n\\") == strlen(text)) {
+	if (has_odd(text)) {
+		print_escaped(text, out);
+		return;
+	}
+	if (*text != '\0' && *text != '-' && *text != '?' && strcspn(text, " #:{}[],&*!|>'\"%@`\\") == strlen(text)) {
 		fputs(text, out);
 		return;
 	}

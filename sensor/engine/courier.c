@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/process.h"
+#include "engine/sandbox.h"
 #include "exchange/exchange.h"
 #include "output/output.h"
 
@@ -435,9 +436,13 @@ courier_main(const struct process *process)
 	struct courier c = {.conf = process->job->conf, .outdir = process->job->outdir, .shared = process->shared,
 	    .live = process->live};
 	char *why = NULL;
-	enum cc_status st = courier_open(&c, &why);
+	enum cc_status st;
 	int code = EXIT_DONE;
 
+	/* Before anything is opened, so that what it makes is that user's, also after a restart. */
+	if (process->live && sandbox_user(c.conf->engine_user, "courier") == CC_DENIED)
+		return EXIT_FAILED;
+	st = courier_open(&c, &why);
 	c.failed = false;
 	if (st != CC_OK) {
 		log_error("%s", why != NULL ? why : cc_status_text(st));
@@ -445,8 +450,6 @@ courier_main(const struct process *process)
 	} else {
 		__atomic_store_n(&c.shared->courier_ready, 1, __ATOMIC_RELEASE);
 		courier_loop(&c);
-		if (c.eve != NULL && eve_wants(c.stats, "stats"))
-			write_stats(&c, time_now());
 		release(&c);
 		st = exchange_drain(c.exchange, time_monotonic() + c.conf->exchange_drain);
 		if (st == CC_MORE)
@@ -455,6 +458,9 @@ courier_main(const struct process *process)
 		else if (st != CC_OK)
 			say_lost(&c, "what is spooled could not be delivered");
 		say_state(&c);
+		/* Last, so that it also counts what was delivered in the end. */
+		if (c.eve != NULL && eve_wants(c.stats, "stats"))
+			write_stats(&c, time_now());
 	}
 	free(why);
 	courier_close(&c);

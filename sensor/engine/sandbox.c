@@ -12,6 +12,7 @@
 #include <linux/landlock.h>
 #include <pwd.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -49,6 +50,7 @@ sandbox_user(const char *user, const char *process)
 		log_error("%s can't become user '%s': %s", process, user, strerror(errno));
 		return CC_DENIED;
 	}
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* the kernel forgets it when the user changes */
 	return CC_OK;
 }
 

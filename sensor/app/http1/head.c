@@ -1,0 +1,367 @@
+/*
+ * A whole head to values: the start line here, the headers in header.c.  The head is copied once, into the
+ * transaction's memory; nearly all values are slices of that copy.  RFC 9112, 3 and 4, read as leniently as servers
+ * and browsers do.
+ */
+#include "app/http1/own.h"
+
+void
+http1_odd(struct cc_ctx *ctx, struct cc_tx *tx, enum http1_anomaly anomaly)
+{
+	cc_anomaly(ctx, tx, anomaly);
+}
+
+/* The head in the transaction's memory, or an empty slice. */
+static struct slice
+keep(struct cc_ctx *ctx, struct cc_tx *tx, struct slice head)
+{
+	uint8_t *copy = cc_tx_alloc(ctx, tx, head.size);
+
+	if (copy == NULL)
+		return slice_of(NULL, 0);
+	memcpy(copy, head.p, head.size);
+	return slice_of(copy, head.size);
+}
+
+/* The start line, behind empty lines before it; *ret_next is where the headers begin. */
+static struct slice
+start_line(struct slice head, bool response, struct http1_scan *scan)
+{
+	struct http1_line line = {.empty = false};
+
+	*scan = (struct http1_scan){.at = 0};
+	while (http1_line_next(head, response, true, scan, &line) == CC_OK)
+		if (http1_trim(line.text).size > 0)
+			break;
+	scan->begun = true;
+	return line.text;
+}
+
+/* The next word of text, up to white space; text moves behind it and the space. */
+static struct slice
+word(struct slice *text, bool *ret_odd)
+{
+	struct slice w;
+	size_t n = 0;
+
+	while (n < text->size && !http1_is_space(text->p[n]))
+		n++;
+	w = slice_of(text->p, n);
+	if (n < text->size && text->p[n] != ' ')
+		*ret_odd = true;
+	while (n < text->size && http1_is_space(text->p[n]))
+		n++;
+	*text = http1_drop(*text, n);
+	return w;
+}
+
+static uint8_t
+method_of(struct slice method)
+{
+	static const struct {
+		const char *name;
+		uint8_t method;
+	} known[] = {{"get", M_GET}, {"post", M_POST}, {"head", M_HEAD}, {"put", M_PUT}, {"connect", M_CONNECT},
+	    {"options", M_OPTIONS}};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (http1_eq(method, known[i].name))
+			return known[i].method;
+	return M_OTHER;
+}
+
+/* A decimal port; -1: none. */
+static int
+port_of(struct slice text)
+{
+	int port = 0;
+
+	if (text.size == 0 || text.size > 5)
+		return -1;
+	for (size_t i = 0; i < text.size; i++) {
+		if (!http1_is_digit(text.p[i]))
+			return -1;
+		port = port * 10 + (text.p[i] - '0');
+	}
+	return port > 65535 ? -1 : port;
+}
+
+/* "host", "host:port", "[v6]:port". */
+static void
+host_split(struct slice text, struct slice *ret_host, struct slice *ret_port)
+{
+	size_t at = text.size;
+
+	*ret_port = slice_of(NULL, 0);
+	if (text.size > 0 && text.p[0] == '[') {
+		const uint8_t *end = memchr(text.p, ']', text.size);
+
+		at = end != NULL ? (size_t)(end - text.p) + 1 : text.size;
+	} else {
+		const uint8_t *colon = text.size > 0 ? memchr(text.p, ':', text.size) : NULL;
+
+		if (colon != NULL)
+			at = (size_t)(colon - text.p);
+	}
+	*ret_host = slice_of(text.p, at);
+	if (at < text.size && text.p[at] == ':')
+		*ret_port = http1_drop(text, at + 1);
+}
+
+static bool
+host_valid(struct slice host)
+{
+	for (size_t i = 0; i < host.size; i++)
+		if (!(http1_is_token(host.p[i]) || host.p[i] == '[' || host.p[i] == ']' || host.p[i] == ':'))
+			return false;
+	return host.size > 0;
+}
+
+/* The host asked for: of the URI before the header's (RFC 9112, 3.2.2). */
+static void
+put_host(struct cc_ctx *ctx, struct cc_tx *tx, struct slice authority, bool connect)
+{
+	const struct cc_value *header = cc_get(tx, F_HOST_RAW);
+	struct slice given = header != NULL ? slice_of(header->bytes, header->size) : slice_of(NULL, 0);
+	struct slice host, port, header_host, header_port;
+	uint8_t *lower;
+	int number;
+
+	host_split(given, &header_host, &header_port);
+	if (given.size > 0 && !host_valid(header_host))
+		http1_odd(ctx, tx, A_HOST_INVALID);
+	if (authority.size > 0) {
+		host_split(authority, &host, &port);
+		if (!host_valid(host))
+			http1_odd(ctx, tx, A_URI_HOST_INVALID);
+		if (port.size > 0 && port_of(port) < 0)
+			http1_odd(ctx, tx, connect ? A_AUTHORITY_PORT : A_BAD_PORT);
+		if (header != NULL && !connect) {
+			bool same = host.size == header_host.size;
+
+			for (size_t i = 0; same && i < host.size; i++)
+				same = http1_lower(host.p[i]) == http1_lower(header_host.p[i]);
+			if (!same)
+				http1_odd(ctx, tx, A_HOST_AMBIGUOUS);
+		}
+		if (header == NULL)
+			cc_put_ref(ctx, tx, F_HOST_RAW, authority);
+	} else {
+		host = header_host;
+		port = header_port;
+	}
+	while (host.size > 1 && host.p[host.size - 1] == '.')
+		host.size--;
+	number = port_of(port);
+	if (number >= 0) {
+		cc_put_uint(ctx, tx, F_PORT, (uint64_t)number);
+		if (!connect && number != cc_server_port(ctx))
+			http1_odd(ctx, tx, A_PORT_MISMATCH);
+	}
+	lower = host.size > 0 ? cc_tx_alloc(ctx, tx, host.size) : NULL;
+	if (lower == NULL)
+		return;
+	lower_copy(lower, host);
+	cc_put_ref(ctx, tx, F_HOST, slice_of(lower, host.size));
+}
+
+static void
+put_uri(struct cc_ctx *ctx, struct cc_tx *tx, struct slice uri, struct slice path)
+{
+	uint8_t *normal = path.size > 0 ? cc_tx_alloc(ctx, tx, path.size) : NULL;
+	bool twice = false;
+	size_t size;
+
+	cc_put_ref(ctx, tx, F_URI_RAW, uri);
+	if (normal == NULL)
+		return;
+	size = http1_uri_normal(path, normal, &twice);
+	cc_put_ref(ctx, tx, F_URI, slice_of(normal, size));
+	if (twice)
+		http1_odd(ctx, tx, A_DOUBLE_ENCODED);
+}
+
+/* The last component of the path, without its query: the name of a file. */
+static struct slice
+base_name(struct slice path)
+{
+	size_t end = 0, start = 0;
+
+	while (end < path.size && path.p[end] != '?' && path.p[end] != '#') {
+		if (path.p[end] == '/')
+			start = end + 1;
+		end++;
+	}
+	return slice_of(path.p + start, end - start);
+}
+
+void
+http1_head_request(struct cc_ctx *ctx, struct http1_side *side, struct slice head)
+{
+	struct cc_tx *tx = side->tx;
+	struct slice line, rest, method, uri, protocol, host, path;
+	bool method_odd = false, uri_odd = false;
+	struct http1_scan scan;
+	size_t begin;
+
+	head = keep(ctx, tx, head);
+	if (head.size == 0)
+		return;
+	line = start_line(head, false, &scan);
+	begin = (size_t)(line.p - head.p);
+	rest = line;
+	if (rest.size > 0 && http1_is_space(rest.p[0])) {
+		http1_odd(ctx, tx, A_LEADING_SPACE);
+		rest = http1_trim(rest);
+	}
+	method = word(&rest, &method_odd);
+	uri = word(&rest, &uri_odd);
+	protocol = http1_trim(rest);
+	if (method_odd)
+		http1_odd(ctx, tx, A_METHOD_DELIM);
+	if (uri_odd)
+		http1_odd(ctx, tx, A_URI_DELIM);
+	cc_put_ref(ctx, tx, F_REQUEST_LINE, line);
+	cc_put_ref(ctx, tx, F_METHOD, method);
+	http1_tx(tx)->method = method_of(method);
+	if (uri.size == 0)
+		http1_odd(ctx, tx, A_LINE_INCOMPLETE);
+	if (protocol.size > 0) {
+		cc_put_ref(ctx, tx, F_REQ_PROTOCOL, protocol);
+		cc_put_ref(ctx, tx, F_PROTOCOL, protocol);
+		if (!http1_prefix(protocol, "http/"))
+			http1_odd(ctx, tx, A_LINE_INVALID);
+	} else {
+		http1_odd(ctx, tx, A_NO_PROTOCOL);
+		http1_tx(tx)->no_protocol = true;
+	}
+	if (http1_tx(tx)->method == M_CONNECT) {
+		host = uri;
+		path = slice_of(NULL, 0);
+		put_uri(ctx, tx, uri, uri);
+	} else {
+		http1_uri_split(uri, &host, &path);
+		put_uri(ctx, tx, uri, path);
+	}
+	side->file_name = http1_tx(tx)->name = base_name(path);
+	cc_put_ref(ctx, tx, F_REQ_START, http1_drop(head, begin));
+	http1_headers(ctx, side, CC_TO_SERVER, head, scan.at);
+	http1_tx(tx)->upgrade = side->framing.upgrade;
+	put_host(ctx, tx, host, http1_tx(tx)->method == M_CONNECT);
+	if (cc_get(tx, F_HOST_RAW) == NULL && protocol.size >= 8 && protocol.p[7] == '1')
+		http1_odd(ctx, tx, A_MISSING_HOST);
+}
+
+void
+http1_head_more(struct cc_ctx *ctx, struct http1_side *side, struct slice head)
+{
+	head = keep(ctx, side->tx, head);
+	if (head.size == 0)
+		return;
+	http1_headers(ctx, side, CC_TO_SERVER, head, 0);
+	put_host(ctx, side->tx, slice_of(NULL, 0), false);
+}
+
+/* "bytes 0-67/68" */
+static void
+put_range(struct cc_ctx *ctx, struct cc_tx *tx)
+{
+	static const uint16_t fields[] = {F_RANGE_START, F_RANGE_END, F_RANGE_SIZE};
+	static const char ends[] = {'-', '/', '\0'};
+	const struct cc_value *raw = cc_get(tx, F_RANGE_RAW);
+	struct slice text;
+	size_t n = 0;
+
+	if (raw == NULL)
+		return;
+	text = slice_of(raw->bytes, raw->size);
+	if (http1_prefix(text, "bytes"))
+		text = http1_trim(http1_drop(text, 5));
+	if (text.size > 0 && text.p[0] == '*') /* no range, only the size */
+		return;
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t number = 0;
+		size_t from = n;
+
+		while (n < text.size && http1_is_digit(text.p[n]) && n - from < 18)
+			number = number * 10 + (uint64_t)(text.p[n++] - '0');
+		if (n == from && i == 2 && n < text.size && text.p[n] == '*')
+			return;
+		if (n == from || (i < 2 && (n >= text.size || text.p[n] != (uint8_t)ends[i]))) {
+			http1_odd(ctx, tx, A_RANGE_INVALID);
+			return;
+		}
+		n++;
+		cc_put_uint(ctx, tx, fields[i], number);
+	}
+}
+
+static void
+put_status(struct cc_ctx *ctx, struct cc_tx *tx, struct slice code, unsigned *ret_status)
+{
+	unsigned status = 0;
+
+	if (code.size == 0) {
+		http1_odd(ctx, tx, A_RES_STATUS);
+		return;
+	}
+	cc_put_ref(ctx, tx, F_STAT_CODE, code);
+	for (size_t i = 0; i < code.size && i < 6; i++) {
+		if (!http1_is_digit(code.p[i])) {
+			cc_put_ref(ctx, tx, F_STATUS_STRING, code);
+			http1_odd(ctx, tx, A_RES_STATUS);
+			return;
+		}
+		status = status * 10 + (unsigned)(code.p[i] - '0');
+	}
+	cc_put_uint(ctx, tx, F_STATUS, status);
+	if (code.size != 3 || status < 100 || status > 999)
+		http1_odd(ctx, tx, A_RES_STATUS);
+	*ret_status = status;
+}
+
+void
+http1_head_response(struct cc_ctx *ctx, struct http1_side *side, struct slice head)
+{
+	struct cc_tx *tx = side->tx;
+	struct slice line, rest, protocol, code, type;
+	const struct cc_value *value;
+	struct http1_scan scan;
+	bool odd = false;
+	size_t begin;
+
+	side->status = 0;
+	head = keep(ctx, tx, head);
+	if (head.size == 0)
+		return;
+	line = start_line(head, true, &scan);
+	begin = (size_t)(line.p - head.p);
+	rest = http1_trim(line);
+	protocol = word(&rest, &odd);
+	code = word(&rest, &odd);
+	if (protocol.size != 8 || !http1_prefix(protocol, "http/1."))
+		http1_odd(ctx, tx, A_RES_PROTOCOL);
+	cc_put_ref(ctx, tx, F_RESPONSE_LINE, line);
+	cc_put_ref(ctx, tx, F_RES_PROTOCOL, protocol);
+	if (cc_get(tx, F_PROTOCOL) == NULL)
+		cc_put_ref(ctx, tx, F_PROTOCOL, protocol);
+	put_status(ctx, tx, code, &side->status);
+	cc_put_ref(ctx, tx, F_STAT_MSG, http1_trim(rest));
+	cc_put_ref(ctx, tx, F_RES_START, http1_drop(head, begin));
+	http1_headers(ctx, side, CC_TO_CLIENT, head, scan.at);
+	put_range(ctx, tx);
+	value = cc_get(tx, F_RES_CONTENT_TYPE);
+	if (value != NULL) {
+		const uint8_t *semicolon = value->size > 0 ? memchr(value->bytes, ';', value->size) : NULL;
+
+		type = slice_of(value->bytes, semicolon != NULL ? (size_t)(semicolon - value->bytes) : value->size);
+		cc_put_ref(ctx, tx, F_MEDIA_TYPE, http1_trim(type));
+		if (http1_prefix(type, "multipart/byteranges"))
+			http1_odd(ctx, tx, A_BYTERANGES);
+	}
+	value = cc_get(tx, F_LOCATION);
+	if (value != NULL && side->status >= 300 && side->status < 400)
+		cc_put_ref(ctx, tx, F_REDIRECT, slice_of(value->bytes, value->size));
+	if (side->framing.chunked && protocol.size == 8 && protocol.p[7] == '0')
+		http1_odd(ctx, tx, A_CHUNKED_OLD);
+}

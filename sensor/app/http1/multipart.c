@@ -1,0 +1,188 @@
+/*
+ * The files in a multipart/form-data body (RFC 7578): each part that names a file becomes one.  The delimiter is
+ * looked for across calls by keeping back what may be its beginning.
+ */
+#include "app/http1/own.h"
+
+#define BOUNDARY_MAX 200
+#define PART_HEAD_MAX 2048
+
+enum part_state { P_PREAMBLE, P_HEAD, P_DATA, P_END };
+
+struct multipart {
+	uint8_t state;
+	uint16_t mark_size;              /* of CR LF "--" boundary */
+	uint8_t mark[BOUNDARY_MAX + 4];
+	uint16_t held_size;              /* bytes that may begin a delimiter, or belong to the head */
+	uint8_t held[PART_HEAD_MAX];
+	struct cc_file *file;
+};
+
+/* boundary=x or boundary="x" */
+static struct slice
+boundary_of(struct slice type)
+{
+	for (size_t i = 0; i + 9 < type.size; i++) {
+		struct slice rest = http1_drop(type, i);
+		size_t n = 0;
+		bool quoted;
+
+		if (!http1_prefix(rest, "boundary="))
+			continue;
+		rest = http1_drop(rest, 9);
+		quoted = rest.size > 0 && rest.p[0] == '"';
+		if (quoted)
+			rest = http1_drop(rest, 1);
+		while (n < rest.size && (quoted ? rest.p[n] != '"' : rest.p[n] != ';' && !http1_is_space(rest.p[n])))
+			n++;
+		return slice_of(rest.p, n);
+	}
+	return slice_of(NULL, 0);
+}
+
+struct multipart *
+multipart_open(struct cc_ctx *ctx, struct slice content_type)
+{
+	struct slice boundary = slice_of(NULL, 0);
+	struct multipart *multipart;
+
+	if (http1_prefix(content_type, "multipart/form-data"))
+		boundary = boundary_of(content_type);
+	if (boundary.size == 0 || boundary.size > BOUNDARY_MAX)
+		return NULL;
+	multipart = cc_take(ctx, sizeof(*multipart));
+	if (multipart == NULL)
+		return NULL;
+	memcpy(multipart->mark, "\r\n--", 4);
+	memcpy(multipart->mark + 4, boundary.p, boundary.size);
+	multipart->mark_size = (uint16_t)(boundary.size + 4);
+	/* The first delimiter stands at the very beginning, without its CR LF. */
+	multipart->held_size = 2;
+	return multipart;
+}
+
+static struct slice
+file_name_of(struct slice head)
+{
+	for (size_t i = 0; i + 9 < head.size; i++) {
+		struct slice rest = http1_drop(head, i);
+		size_t n = 0;
+
+		if (!http1_prefix(rest, "filename="))
+			continue;
+		rest = http1_drop(rest, 9);
+		if (rest.size > 0 && rest.p[0] == '"') {
+			rest = http1_drop(rest, 1);
+			while (n < rest.size && rest.p[n] != '"' && rest.p[n] != '\n')
+				n++;
+		} else {
+			while (n < rest.size && rest.p[n] != ';' && !http1_is_space(rest.p[n]))
+				n++;
+		}
+		return slice_of(rest.p, n);
+	}
+	return slice_of(NULL, 0);
+}
+
+/* The part's head, up to its empty line; CC_MORE until then. */
+static enum cc_status
+part_head(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, uint8_t byte)
+{
+	struct slice head, name;
+
+	if (multipart->held_size == PART_HEAD_MAX) {
+		http1_odd(ctx, tx, A_MULTIPART_HEADER);
+		return CC_BAD;
+	}
+	multipart->held[multipart->held_size++] = byte;
+	head = slice_of(multipart->held, multipart->held_size);
+	if (head.size == 2 && memcmp(head.p, "--", 2) == 0) /* the last delimiter */
+		return CC_END;
+	if (byte != '\n' || !((head.size >= 4 && memcmp(head.p + head.size - 4, "\r\n\r\n", 4) == 0) ||
+	    (head.size >= 2 && head.p[head.size - 2] == '\n')))
+		return CC_MORE;
+	name = file_name_of(head);
+	if (name.size > 0)
+		multipart->file = cc_file_open(ctx, tx, CC_TO_SERVER, name);
+	return CC_OK;
+}
+
+/*
+ * Data up to the next delimiter.  What is held is always the beginning of one, so when it doesn't go on as one, all
+ * that can still begin one is found by looking for its first byte, CR, which a boundary doesn't contain again.
+ */
+static size_t
+part_data(struct cc_ctx *ctx, struct multipart *multipart, struct slice in, bool *ret_found)
+{
+	size_t n = 0;
+
+	*ret_found = false;
+	while (multipart->held_size > 0 && n < in.size) {
+		if (in.p[n] != multipart->mark[multipart->held_size]) {
+			cc_file_data(ctx, multipart->file, slice_of(multipart->mark, multipart->held_size));
+			multipart->held_size = 0;
+			break;
+		}
+		n++;
+		if (++multipart->held_size == multipart->mark_size) {
+			multipart->held_size = 0;
+			*ret_found = true;
+			return n;
+		}
+	}
+	if (n < in.size && multipart->held_size == 0) {
+		const uint8_t *cr = memchr(in.p + n, '\r', in.size - n);
+		size_t size = cr != NULL ? (size_t)(cr - in.p) - n : in.size - n;
+
+		cc_file_data(ctx, multipart->file, slice_of(in.p + n, size));
+		n += size;
+		if (cr != NULL) {
+			multipart->held_size = 1;
+			n++;
+		}
+	}
+	return n;
+}
+
+void
+multipart_add(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, struct slice bytes)
+{
+	while (bytes.size > 0 && multipart->state != P_END) {
+		size_t n = 1;
+		bool found;
+
+		if (multipart->state == P_HEAD) {
+			enum cc_status st = part_head(ctx, multipart, tx, bytes.p[0]);
+
+			if (st == CC_OK)
+				multipart->state = P_DATA;
+			else if (st != CC_MORE)
+				multipart->state = P_END;
+			if (st != CC_MORE)
+				multipart->held_size = 0;
+		} else {
+			n = part_data(ctx, multipart, bytes, &found);
+			if (found) {
+				cc_file_close(ctx, multipart->file, true);
+				multipart->file = NULL;
+				multipart->state = P_HEAD;
+			}
+		}
+		bytes = http1_drop(bytes, n);
+	}
+}
+
+void
+multipart_close(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, bool whole)
+{
+	if (whole && multipart->state != P_END)
+		http1_odd(ctx, tx, A_MULTIPART_ERROR);
+	cc_file_close(ctx, multipart->file, false);
+	cc_give(ctx, multipart, sizeof(*multipart));
+}
+
+void
+multipart_forget(struct cc_ctx *ctx, struct multipart *multipart)
+{
+	cc_give(ctx, multipart, sizeof(*multipart));
+}

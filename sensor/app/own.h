@@ -1,0 +1,150 @@
+/*
+ * What the files of sensor/app/ share among themselves: the worker's app, a flow's state, and the memory behind
+ * transactions and files.  Nobody outside includes it; parsers see include/concert/parser.h alone.
+ */
+#ifndef APP_OWN_H
+#define APP_OWN_H
+
+#include <magic.h>
+
+#include "app/app.h"
+
+#define APP_PARSERS_MAX 64     /* bits of probe_side.out */
+#define APP_PORTS_MAX 16       /* of one parser */
+#define APP_LIMITS 32          /* names of limits that are remembered */
+#define APP_TYPES 4096         /* file types that are remembered */
+#define APP_UNIT_MAX 65536     /* for parsers that don't say */
+#define APP_DROP_FACTOR 64     /* times app.probe_limit: bytes that pass on a side while only the other can tell */
+#define APP_UDP_TRIES 4        /* datagrams of a side that identification looks at */
+#define TX_BLOCK 1024          /* first block of a transaction: its struct and most of its values */
+#define TX_VALUES 16           /* values that it has room for at first */
+
+/* Memory of a transaction: the first block begins with struct tx, the others with this alone. */
+struct tx_block {
+	struct tx_block *next;
+	uint32_t size, used;
+};
+
+struct file {
+	struct cc_file pub;        /* first: a cc_file is a struct file */
+	struct file *next;         /* open ones of the flow, or the batch's dead */
+	struct file *tx_next;      /* of the same transaction */
+	struct app_flow *flow;     /* NULL once closed */
+	uint8_t *content;          /* what pub.content shows */
+	uint8_t *head;             /* for libmagic, where the content isn't kept */
+	uint32_t head_size;
+	uint32_t name_room;
+	size_t told;               /* content_size at the last EVENT_FILE_DATA */
+	bool closed, freed;        /* freed: the batch is through, the last file_drop() frees it */
+};
+
+struct tx {
+	struct cc_tx pub;          /* first: a cc_tx is a struct tx */
+	struct tx *next, *prev;    /* open ones of the flow, oldest first; or the batch's dead */
+	struct tx_block *block;    /* newest first; the one that holds this struct is the last */
+	uint32_t size;             /* bytes of all blocks */
+	bool evicted;              /* done for the rooms above, but its parser hasn't let go of it */
+	struct file *files;
+};
+
+enum side_state { SIDE_PROBING, SIDE_KNOWN, SIDE_MISSED };
+
+struct app_side {
+	uint8_t state;             /* enum side_state */
+	bool enough, finished;
+	uint8_t tries;             /* datagrams looked at */
+	uint64_t out;              /* bits by parser index: can't be these */
+	uint64_t dropped;          /* bytes gone before the flow's protocol was known */
+};
+
+struct app_flow {
+	const struct cc_parser *parser;
+	const struct cc_parser *before; /* the protocol that led to this one (CONNECT) */
+	void *state;
+	struct tx *first, *last;   /* open */
+	struct tx *evicted;
+	struct file *files;        /* open */
+	uint64_t tx_next;
+	uint32_t tx_count, evicted_count;
+	bool failed, began;        /* began: the first data were seen */
+	bool server_first;         /* and were the server's, in a connection seen from its start */
+	struct app_side side[2];
+};
+
+/* What libmagic said of bytes with this hash. */
+struct app_type {
+	uint64_t hash;
+	char text[APP_TYPE_SIZE];
+};
+
+struct app_port {
+	bool udp;
+	uint16_t port;
+};
+
+struct app {
+	const struct conf *conf;
+	struct pool *pool;
+	struct app_wants wants;
+	magic_t magic;
+	struct app_type *types;    /* APP_TYPES of them, with magic */
+	uint64_t type_seed;
+	uint64_t file_next;
+	uint64_t off;              /* bits by parser index: not used */
+	struct {
+		struct app_port port[APP_PORTS_MAX];
+		unsigned count;
+	} ports[APP_PARSERS_MAX];
+	struct {
+		const char *name;
+		uint64_t value;
+	} limit[APP_LIMITS];
+	unsigned limit_count;
+	uint64_t counts[APP_COUNT];
+};
+
+struct cc_ctx {
+	struct app *app;
+	struct flow *flow;
+	struct app_flow *own;
+	struct batch *batch;
+	uint64_t now;
+	enum cc_dir dir;           /* the side that is fed */
+	bool datagram, last;
+	bool switching;            /* the parser called cc_switch() */
+};
+
+static inline void
+app_count_add(struct app *app, enum app_count which, uint64_t n)
+{
+	count_add(&app->counts[which], n);
+}
+
+/* Pool memory, zeroed; a refusal is counted. */
+void *app_take(struct app *app, size_t size);
+
+/* event.c: false when the batch is full, which is counted. */
+bool event_push(struct cc_ctx *ctx, const struct event *event);
+
+/* probe.c */
+void probe_setup(struct app *app);
+/*
+ * Whose bytes are these?  CC_OK: *ret_parser's; CC_MORE: too few to say; CC_BAD: nobody's.  last: no more will come, so
+ * what is undecided is nobody's.
+ */
+enum cc_status probe_side(struct cc_ctx *ctx, enum cc_dir dir, struct slice in, bool last,
+    const struct cc_parser **ret_parser);
+unsigned probe_index(const struct cc_parser *parser);
+
+/* tx.c */
+void tx_done(struct cc_ctx *ctx, struct tx *tx);
+void tx_done_all(struct cc_ctx *ctx);
+void tx_free_evicted(struct cc_ctx *ctx);
+void tx_free(struct app *app, struct tx *tx);
+
+/* files.c */
+void file_close_all(struct cc_ctx *ctx);
+void file_batch_end(struct app *app, struct file *file);
+void file_free(struct app *app, struct file *file);
+
+#endif

@@ -1,0 +1,482 @@
+/*
+ * TLS 1.0 to 1.3 (RFC 8446, RFC 5246), SSL 3.0 and SSL 2.0's hellos over TCP: records in, a transaction a handshake out.
+ *
+ *     type 1 | version 2 | size 2 | fragment                a record
+ *     type 1 | size 3    | body                             a handshake message, across records as it likes
+ *
+ * What can be read is over with the first encrypted record; then both sides are given up, so that nobody assembles what
+ * nobody can read.  A message that lies whole in its record is read in place; only one that is cut is copied, into pool
+ * memory that grows with what has come, never with what was announced.
+ */
+#include "app/tls/own.h"
+
+#define BOTH (CC_REQUEST | CC_RESPONSE)
+
+static const struct cc_field tls_fields[TLS_F_COUNT] = {
+	[TLS_F_SNI] = {"tls.sni", "sni", CC_BYTES, CC_REQUEST, "Server name that the client asks for."},
+	[TLS_F_VERSION] = {"tls.version", "version", CC_BYTES, CC_RESPONSE, "Negotiated version, \"TLS 1.2\"."},
+	[TLS_F_VERSION_NUMBER] = {"ssl_version", NULL, CC_UINT, CC_RESPONSE, "Negotiated version as a number, 0x0303."},
+	[TLS_F_SUBJECT] = {"tls.cert_subject", "subject", CC_BYTES, CC_RESPONSE,
+	    "Subject of the server's certificate."},
+	[TLS_F_ISSUER] = {"tls.cert_issuer", "issuerdn", CC_BYTES, CC_RESPONSE, "Issuer of the server's certificate."},
+	[TLS_F_SERIAL] = {"tls.cert_serial", "serial", CC_BYTES, CC_RESPONSE,
+	    "Serial number of the server's certificate."},
+	[TLS_F_FINGERPRINT] = {"tls.cert_fingerprint", "fingerprint", CC_BYTES, CC_RESPONSE,
+	    "SHA-1 of the server's certificate."},
+	[TLS_F_NOT_BEFORE] = {NULL, "notbefore", CC_BYTES, CC_RESPONSE,
+	    "The server's certificate is valid from then on."},
+	[TLS_F_NOT_AFTER] = {NULL, "notafter", CC_BYTES, CC_RESPONSE, "The server's certificate is valid until then."},
+	[TLS_F_ALT_NAME] = {"tls.subjectaltname", "subjectaltname", CC_BYTES, CC_RESPONSE | CC_MULTI,
+	    "Names that the server's certificate is for."},
+	[TLS_F_CLIENT_SUBJECT] = {NULL, "client.subject", CC_BYTES, CC_REQUEST, "Subject of the client's certificate."},
+	[TLS_F_CLIENT_ISSUER] = {NULL, "client.issuerdn", CC_BYTES, CC_REQUEST, "Issuer of the client's certificate."},
+	[TLS_F_CLIENT_SERIAL] = {NULL, "client.serial", CC_BYTES, CC_REQUEST,
+	    "Serial number of the client's certificate."},
+	[TLS_F_CLIENT_FINGERPRINT] = {NULL, "client.fingerprint", CC_BYTES, CC_REQUEST,
+	    "SHA-1 of the client's certificate."},
+	[TLS_F_CLIENT_NOT_BEFORE] = {NULL, "client.notbefore", CC_BYTES, CC_REQUEST,
+	    "The client's certificate is valid from then on."},
+	[TLS_F_CLIENT_NOT_AFTER] = {NULL, "client.notafter", CC_BYTES, CC_REQUEST,
+	    "The client's certificate is valid until then."},
+	[TLS_F_CLIENT_ALT_NAME] = {NULL, "client.subjectaltname", CC_BYTES, CC_REQUEST | CC_MULTI,
+	    "Names that the client's certificate is for."},
+	[TLS_F_SESSION_RESUMED] = {NULL, "session_resumed", CC_FLAG, CC_RESPONSE, "An earlier session goes on."},
+	[TLS_F_JA3_HASH] = {"ja3.hash", "ja3.hash", CC_BYTES, CC_REQUEST, "JA3 fingerprint of the client hello."},
+	[TLS_F_JA3_STRING] = {"ja3.string", "ja3.string", CC_BYTES, CC_REQUEST, "What JA3 is the hash of."},
+	[TLS_F_JA3S_HASH] = {"ja3s.hash", "ja3s.hash", CC_BYTES, CC_RESPONSE, "JA3S fingerprint of the server hello."},
+	[TLS_F_JA3S_STRING] = {"ja3s.string", "ja3s.string", CC_BYTES, CC_RESPONSE, "What JA3S is the hash of."},
+	[TLS_F_JA4] = {"ja4.hash", "ja4", CC_BYTES, CC_REQUEST, "JA4 fingerprint of the client hello."},
+	[TLS_F_CLIENT_ALPN] = {NULL, "client_alpns", CC_BYTES, CC_REQUEST | CC_MULTI,
+	    "Protocols that the client offers."},
+	[TLS_F_SERVER_ALPN] = {NULL, "server_alpns", CC_BYTES, CC_RESPONSE | CC_MULTI,
+	    "Protocol that the server chose."},
+	[TLS_F_CLIENT_VERSION] = {NULL, "client_handshake.version", CC_BYTES, CC_REQUEST | CC_DETAIL,
+	    "Highest version that the client offers."},
+	[TLS_F_SERVER_VERSION] = {NULL, "server_handshake.version", CC_BYTES, CC_RESPONSE | CC_DETAIL,
+	    "Version that the server chose."},
+	[TLS_F_SERVER_CIPHER] = {"tls.server.cipher", "server_handshake.cipher", CC_UINT, CC_RESPONSE | CC_DETAIL,
+	    "Cipher suite that the server chose."},
+	[TLS_F_CERTS] = {"tls.certs", "chain", CC_BYTES, CC_RESPONSE | CC_MULTI | CC_DETAIL | CC_BASE64,
+	    "The server's certificates, DER."},
+	[TLS_F_CERT_SHA256] = {NULL, "concert.fingerprint_sha256", CC_BYTES, CC_RESPONSE | CC_DETAIL,
+	    "SHA-256 of the server's certificate."},
+	[TLS_F_CHAIN_SHA256] = {NULL, "concert.chain_sha256", CC_BYTES, CC_RESPONSE | CC_MULTI | CC_DETAIL,
+	    "SHA-256 of each certificate of the server's chain."},
+	[TLS_F_CLIENT_CERT_SHA256] = {NULL, "concert.client_fingerprint_sha256", CC_BYTES, CC_REQUEST | CC_DETAIL,
+	    "SHA-256 of the client's certificate."},
+	[TLS_F_ALPN_BUFFER] = {"tls.alpn", NULL, CC_BYTES, BOTH | CC_MULTI,
+	    "Protocols offered by the client, chosen by the server."},
+	[TLS_F_RANDOM] = {"tls.random", NULL, CC_BYTES, BOTH | CC_MULTI, "The 32 random bytes of a hello."},
+	[TLS_F_RANDOM_TIME] = {"tls.random_time", NULL, CC_BYTES, BOTH | CC_MULTI, "The first 4 of them."},
+	[TLS_F_RANDOM_BYTES] = {"tls.random_bytes", NULL, CC_BYTES, BOTH | CC_MULTI, "The last 28 of them."},
+	[TLS_F_CHAIN_LENGTH] = {"tls.cert_chain_len", NULL, CC_UINT, CC_RESPONSE,
+	    "How many certificates the server sent."},
+	[TLS_F_CLIENT_CERTS] = {NULL, "client.chain", CC_BYTES, CC_REQUEST | CC_MULTI | CC_DETAIL | CC_BASE64,
+	    "The client's certificates, DER."},
+};
+
+static const struct cc_anomaly tls_anomalies[TLS_ANOMALY_COUNT] = {
+	[TLS_INVALID_HEADER] = {"invalid_tls_header", "A record's header can't be one."},
+	[TLS_INVALID_RECORD_TYPE] = {"invalid_record_type", "A record is of no known type."},
+	[TLS_INVALID_RECORD_VERSION] = {"invalid_record_version", "A record's version is none of TLS."},
+	[TLS_INVALID_RECORD_LENGTH] = {"invalid_record_length", "A record is longer than TLS allows."},
+	[TLS_INVALID_HANDSHAKE] = {"invalid_handshake_message", "A handshake message is not what its type demands."},
+	[TLS_HANDSHAKE_TOO_LONG] = {"handshake_invalid_length",
+	    "A handshake message is longer than is read; it was passed by."},
+	[TLS_TOO_MANY_RECORDS] = {"too_many_records_in_packet", "Very many records at once."},
+	[TLS_TOO_MANY_VALUES] = {"too_many_values", "A hello has lists too long for a fingerprint."},
+	[TLS_MULTIPLE_SNI] = {"multiple_sni_extensions", "The client names several servers."},
+	[TLS_INVALID_SNI_TYPE] = {"invalid_sni_type", "The server's name is not a host name."},
+	[TLS_INVALID_SNI_LENGTH] = {"invalid_sni_length", "The server's name has no right length."},
+	[TLS_HEARTBEAT_MESSAGE] = {"heartbeat_message", "A heartbeat came before encryption."},
+	[TLS_INVALID_HEARTBEAT] = {"invalid_heartbeat_message", "A heartbeat is not what it must be."},
+	[TLS_OVERFLOW_HEARTBEAT] = {"overflow_heartbeat_message",
+	    "A heartbeat announces more than it holds (CVE-2014-0160)."},
+	[TLS_INVALID_SSL2_HEADER] = {"invalid_sslv2_header", "An SSL 2.0 record is not what it must be."},
+	[TLS_INVALID_CERTIFICATE] = {"invalid_certificate", "The list of certificates is broken."},
+	[TLS_CERT_MISSING_ELEMENT] = {"certificate_missing_element", "A certificate lacks a part."},
+	[TLS_CERT_INVALID_LENGTH] = {"certificate_invalid_length", "Bytes follow a certificate."},
+	[TLS_CERT_INVALID_VERSION] = {"certificate_invalid_version", "A certificate's version is not 1, 2 or 3."},
+	[TLS_CERT_INVALID_SERIAL] = {"certificate_invalid_serial", "A certificate's serial number is none."},
+	[TLS_CERT_INVALID_ALGORITHM] = {"certificate_invalid_algorithmidentifier",
+	    "A certificate's algorithm is missing, or differs from the signature's."},
+	[TLS_CERT_INVALID_NAME] = {"certificate_invalid_x509name", "A name in a certificate is broken."},
+	[TLS_CERT_INVALID_DATE] = {"certificate_invalid_date", "A date in a certificate is none."},
+	[TLS_CERT_INVALID_EXTENSIONS] = {"certificate_invalid_extensions", "A certificate's extensions are broken."},
+	[TLS_CERT_INVALID_DER] = {"certificate_invalid_der", "A certificate is not DER."},
+	[TLS_CERT_EXPIRED] = {"certificate_expired", "The certificate was no longer valid when it was shown."},
+	[TLS_CERT_NOT_YET_VALID] = {"certificate_not_yet_valid",
+	    "The certificate was not yet valid when it was shown."},
+	[TLS_CERT_SELF_SIGNED] = {"certificate_self_signed", "The server's certificate names itself as its issuer."},
+	[TLS_OBSOLETE_VERSION] = {"obsolete_version", "A version before TLS 1.2 was negotiated (RFC 8996)."},
+	[TLS_EXPORT_CIPHER] = {"export_cipher", "A cipher suite of export strength was chosen."},
+	[TLS_NULL_CIPHER] = {"null_cipher", "A cipher suite without encryption was chosen."},
+	[TLS_ANONYMOUS_CIPHER] = {"anonymous_cipher", "A cipher suite without authentication was chosen."},
+};
+
+/* Each once a flow: a sender who breaks every record is not to fill the log. */
+void
+tls_report(struct cc_ctx *ctx, struct tls_state *state, unsigned anomaly)
+{
+	if ((state->reported >> anomaly & 1) != 0)
+		return;
+	state->reported |= 1ull << anomaly;
+	cc_anomaly(ctx, state->tx, anomaly);
+}
+
+struct cc_tx *
+tls_tx(struct cc_ctx *ctx, struct tls_state *state)
+{
+	if (state->tx == NULL && !state->done)
+		state->tx = cc_tx_new(ctx);
+	return state->tx;
+}
+
+void
+tls_set_version(struct cc_ctx *ctx, struct tls_state *state, uint16_t version)
+{
+	struct cc_tx *tx = tls_tx(ctx, state);
+	char room[24];
+
+	state->version = version;
+	cc_put_text(ctx, tx, TLS_F_VERSION, tls_version_text(version, room));
+	cc_put_uint(ctx, tx, TLS_F_VERSION_NUMBER, version);
+	if (version <= TLS_VERSION_11)
+		tls_report(ctx, state, TLS_OBSOLETE_VERSION);
+}
+
+static void
+handshake_done(struct cc_ctx *ctx, struct tls_state *state)
+{
+	struct cc_tx *tx = state->tx;
+	char room[24];
+
+	if (state->done)
+		return;
+	state->done = true;
+	state->tx = NULL;
+	if (tx == NULL)
+		return;
+	if (state->version == 0)
+		cc_put_text(ctx, tx, TLS_F_VERSION, tls_version_text(0, room));
+	if (state->resumed && !state->certificate)
+		cc_put_uint(ctx, tx, TLS_F_SESSION_RESUMED, 1);
+	cc_tx_side_done(ctx, tx, CC_TO_SERVER);
+	cc_tx_side_done(ctx, tx, CC_TO_CLIENT);
+	cc_tx_done(ctx, tx);
+}
+
+static void
+side_drop(struct cc_ctx *ctx, struct tls_side *side)
+{
+	cc_give(ctx, side->buf, side->room);
+	side->buf = NULL;
+	side->room = side->size = side->need = 0;
+}
+
+/* What the side said in clear is through: it is given up, and with both over the handshake is complete. */
+void
+tls_side_over(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir)
+{
+	if (state->side[dir].over)
+		return;
+	state->side[dir].over = true;
+	cc_enough(ctx, dir);
+	if (state->side[cc_dir_other(dir)].over)
+		handshake_done(ctx, state);
+}
+
+static bool
+type_known(unsigned type)
+{
+	return type <= 8 || (type >= 11 && type <= 16) || (type >= 20 && type <= 25) || type == 67 || type == 254;
+}
+
+static bool
+type_wanted(unsigned type)
+{
+	return type == TLS_CLIENT_HELLO || type == TLS_SERVER_HELLO || type == TLS_CERTIFICATE;
+}
+
+static enum cc_status
+message(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, uint8_t type, struct slice body)
+{
+	enum cc_status st = tls_message(ctx, state, dir, type, body);
+
+	if (st != CC_OK)
+		tls_report(ctx, state, TLS_INVALID_HANDSHAKE);
+	return st;
+}
+
+/* Room for at least more bytes beyond what is there; doubles, so that it stays near what has really come. */
+static bool
+grow(struct cc_ctx *ctx, struct tls_side *side, uint32_t more)
+{
+	uint32_t room = side->room > 0 ? side->room : 4096;
+	uint8_t *buf;
+
+	while (room < side->size + more)
+		room *= 2;
+	if (room == side->room)
+		return true;
+	buf = cc_take(ctx, room);
+	if (buf == NULL)
+		return false;
+	if (side->size > 0)
+		memcpy(buf, side->buf, side->size);
+	cc_give(ctx, side->buf, side->room);
+	side->buf = buf;
+	side->room = room;
+	return true;
+}
+
+/* Adds to the open message what *c has of it. */
+static enum cc_status
+continue_message(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, struct cur *c)
+{
+	struct tls_side *side = &state->side[dir];
+	size_t left = side->need - side->size;
+	struct slice part = cur_take(c, left < cur_left(c) ? left : cur_left(c));
+	enum cc_status st;
+
+	if (!grow(ctx, side, (uint32_t)part.size)) {
+		side->skip = (uint32_t)(left - part.size);
+		side_drop(ctx, side);
+		return CC_OK;
+	}
+	memcpy(side->buf + side->size, part.p, part.size);
+	side->size += (uint32_t)part.size;
+	if (side->size < side->need)
+		return CC_OK;
+	st = message(ctx, state, dir, side->type, slice_of(side->buf, side->size));
+	side_drop(ctx, side);
+	return st;
+}
+
+/* A message's header at hand; its body follows in *c, whole or in part. */
+static enum cc_status
+begin_message(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, const uint8_t head[4], struct cur *c)
+{
+	struct tls_side *side = &state->side[dir];
+	uint8_t type = head[0];
+	uint32_t size = (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 | head[3];
+
+	if (!type_known(type)) {
+		tls_report(ctx, state, TLS_INVALID_HANDSHAKE);
+		return CC_BAD;
+	}
+	if (size <= cur_left(c))
+		return message(ctx, state, dir, type, cur_take(c, size));
+	if (size > TLS_MESSAGE_MAX)
+		tls_report(ctx, state, TLS_HANDSHAKE_TOO_LONG);
+	if (size > TLS_MESSAGE_MAX || !type_wanted(type)) {
+		side->skip = size - (uint32_t)cur_left(c);
+		cur_skip(c, cur_left(c));
+		return CC_OK;
+	}
+	side->type = type;
+	side->need = size;
+	side->size = 0;
+	return continue_message(ctx, state, dir, c);
+}
+
+static enum cc_status
+handshake(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, struct slice fragment)
+{
+	struct tls_side *side = &state->side[dir];
+	struct cur c = cur_slice(fragment);
+	enum cc_status st = CC_OK;
+
+	while (st == CC_OK && cur_left(&c) > 0 && !side->over) {
+		if (side->skip > 0) {
+			size_t size = side->skip < cur_left(&c) ? side->skip : cur_left(&c);
+
+			cur_skip(&c, size);
+			side->skip -= (uint32_t)size;
+		} else if (side->need > 0) {
+			st = continue_message(ctx, state, dir, &c);
+		} else {
+			while (side->head_size < sizeof(side->head) && cur_left(&c) > 0)
+				side->head[side->head_size++] = cur_u8(&c);
+			if (side->head_size < sizeof(side->head))
+				break;
+			side->head_size = 0;
+			st = begin_message(ctx, state, dir, side->head, &c);
+		}
+	}
+	return st;
+}
+
+/* RFC 6520: type 1, size 2, that many bytes, padding of 16 at least. */
+static void
+heartbeat(struct cc_ctx *ctx, struct tls_state *state, struct slice fragment)
+{
+	struct cur c = cur_slice(fragment);
+	unsigned type = cur_u8(&c), size = cur_u16(&c);
+
+	tls_report(ctx, state, TLS_HEARTBEAT_MESSAGE);
+	if (c.bad || (type != 1 && type != 2))
+		tls_report(ctx, state, TLS_INVALID_HEARTBEAT);
+	else if (size > cur_left(&c))
+		tls_report(ctx, state, TLS_OVERFLOW_HEARTBEAT);
+}
+
+struct tls_record {
+	uint8_t type;
+	struct slice fragment;
+};
+
+/* What is wrong with a record's header; TLS_ANOMALY_COUNT: nothing. */
+static unsigned
+header_wrong(unsigned type, unsigned version, unsigned size)
+{
+	if (type < TLS_CCS || type > TLS_HEARTBEAT)
+		return TLS_INVALID_RECORD_TYPE;
+	if (version >> 8 != 3)
+		return TLS_INVALID_RECORD_VERSION;
+	return size > TLS_RECORD_MAX ? TLS_INVALID_RECORD_LENGTH : TLS_ANOMALY_COUNT;
+}
+
+/* The next record.  CC_OK: it is here; or it is encrypted, and all that matters of it is.  CC_BAD has been reported. */
+static enum cc_status
+next_record(struct cc_ctx *ctx, struct tls_state *state, struct cur *in, struct tls_record *ret_record)
+{
+	struct cur c = *in;
+	struct tls_record rec;
+	unsigned version, size, wrong;
+
+	rec.type = cur_u8(&c);
+	version = cur_u16(&c);
+	size = cur_u16(&c);
+	if (c.bad)
+		return CC_MORE;
+	wrong = header_wrong(rec.type, version, size);
+	if (wrong != TLS_ANOMALY_COUNT) {
+		tls_report(ctx, state, TLS_INVALID_HEADER);
+		tls_report(ctx, state, wrong);
+		return CC_BAD;
+	}
+	rec.fragment = cur_take(&c, size);
+	if (c.bad && rec.type != TLS_APPLICATION_DATA)
+		return CC_MORE;
+	*in = c;
+	*ret_record = rec;
+	return CC_OK;
+}
+
+static enum cc_status
+record(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, const struct tls_record *rec)
+{
+	switch (rec->type) {
+	case TLS_HANDSHAKE:
+		return handshake(ctx, state, dir, rec->fragment);
+	case TLS_CCS:
+		/* After a HelloRetryRequest it is a dummy, and a hello still to come (RFC 8446, D.4). */
+		if (!state->retry || state->server_hello)
+			tls_side_over(ctx, state, dir);
+		return CC_OK;
+	case TLS_APPLICATION_DATA:
+		tls_side_over(ctx, state, dir);
+		return CC_OK;
+	case TLS_HEARTBEAT:
+		heartbeat(ctx, state, rec->fragment);
+		return CC_OK;
+	default:
+		return CC_OK;
+	}
+}
+
+/* Is the side's first record one of SSL 2.0?  CC_ABSENT: no. */
+static enum cc_status
+first_record(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, struct cur *in)
+{
+	enum cc_status st = (in->p[0] & 0x80) != 0 ? tls_ssl2_feed(ctx, state, dir, in) : CC_ABSENT;
+
+	if (st == CC_OK || st == CC_ABSENT)
+		state->side[dir].began = true;
+	return st;
+}
+
+static enum cc_status
+feed(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, struct cur *in)
+{
+	struct tls_side *side = &state->side[dir];
+	enum cc_status st = CC_OK;
+	unsigned count = 0;
+
+	while (st == CC_OK && cur_left(in) > 0 && !side->over) {
+		struct tls_record rec;
+
+		if (!side->began && (st = first_record(ctx, state, dir, in)) != CC_ABSENT)
+			continue;
+		st = next_record(ctx, state, in, &rec);
+		if (st == CC_OK)
+			st = record(ctx, state, dir, &rec);
+		if (++count == TLS_RECORDS_PER_FEED)
+			tls_report(ctx, state, TLS_TOO_MANY_RECORDS);
+	}
+	return st;
+}
+
+static enum cc_status
+tls_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
+{
+	struct tls_state *state = own;
+	enum cc_status st = feed(ctx, state, dir, in);
+
+	if (state->side[dir].over)
+		cur_skip(in, cur_left(in));
+	/* Not TLS any more: what was right is told now, for nobody will ask again. */
+	if (st == CC_BAD)
+		handshake_done(ctx, state);
+	return st;
+}
+
+/* Behind a gap records can't be found again: what the side has said is all. */
+static enum cc_status
+tls_gap(struct cc_ctx *ctx, void *own, enum cc_dir dir, uint64_t size)
+{
+	struct tls_state *state = own;
+
+	(void)size;
+	tls_side_over(ctx, state, dir);
+	side_drop(ctx, &state->side[dir]);
+	return CC_OK;
+}
+
+static void
+tls_finish(struct cc_ctx *ctx, void *own, enum cc_dir dir)
+{
+	struct tls_state *state = own;
+	const struct tls_side *other = &state->side[cc_dir_other(dir)];
+
+	state->side[dir].finished = true;
+	if (other->finished || other->over)
+		handshake_done(ctx, state);
+}
+
+static void
+tls_close(struct cc_ctx *ctx, void *own)
+{
+	struct tls_state *state = own;
+
+	side_drop(ctx, &state->side[0]);
+	side_drop(ctx, &state->side[1]);
+}
+
+const struct cc_parser tls_parser = {
+	.name = "tls",
+	.ports = "tcp/443 tcp/465 tcp/563 tcp/636 tcp/853 tcp/989 tcp/990 tcp/993 tcp/995 tcp/5061 tcp/8443",
+	.fields = tls_fields,
+	.field_count = TLS_F_COUNT,
+	.anomalies = tls_anomalies,
+	.anomaly_count = TLS_ANOMALY_COUNT,
+	.state_size = sizeof(struct tls_state),
+	.unit_max = TLS_RECORD_HEADER + 32768,
+	.tcp = true,
+	.probe = tls_probe,
+	.feed = tls_feed,
+	.gap = tls_gap,
+	.finish = tls_finish,
+	.close = tls_close,
+};

@@ -1,0 +1,120 @@
+/*
+ * The frame's way in: resets the parts of a packet that matter, walks the layers, counts the outcome.  Nothing here or
+ * below allocates: reassembly has its memory from the start.
+ */
+#include "decode/inside.h"
+
+#include <stdlib.h>
+
+const char *const decode_count_name[DECODE_COUNT] = {
+#define COUNT(symbol, name, help) name,
+#include "decode/counters.def"
+#undef COUNT
+};
+
+const char *const decode_event_name[DECODE_EVENT_COUNT] = {
+#define EVENT(symbol, name, help) name,
+#include "decode/events.def"
+#undef EVENT
+};
+
+static const char *const layer_name[LAYER_COUNT] = {
+#define LAYER(symbol, text) text,
+#include "decode/layers.def"
+#undef LAYER
+};
+
+_Static_assert(DECODE_COUNT - DECODE_SAW_IPV4_PKT_TOO_SMALL == DECODE_EVENT_COUNT,
+    "a counter for each event, in order");
+_Static_assert(DECODE_SAW_IPV4_PKT_TOO_SMALL - DECODE_LAYER_ETH == LAYER_COUNT, "a counter for each layer, in order");
+
+const char *
+layer_text(enum layer layer)
+{
+	return (unsigned)layer < LAYER_COUNT ? layer_name[layer] : "?";
+}
+
+struct decode *
+decode_new(const struct conf *conf)
+{
+	struct decode *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	d->depth = (unsigned)conf->decode_depth;
+	if (d->depth < 1 || d->depth > DECODE_IP_MAX)
+		d->depth = DECODE_IP_MAX;
+	d->check = conf->decode_checksums == 1;
+	d->defrag = decode_defrag_new(conf);
+	for (unsigned i = 0; i < DECODE_IP_MAX; i++)
+		d->whole[i] = malloc(DECODE_WHOLE); /* pages come when they are used */
+	for (unsigned i = 0; i < DECODE_IP_MAX; i++)
+		if (d->defrag == NULL || d->whole[i] == NULL) {
+			decode_free(d);
+			return NULL;
+		}
+	return d;
+}
+
+void
+decode_free(struct decode *d)
+{
+	if (d == NULL)
+		return;
+	for (unsigned i = 0; i < DECODE_IP_MAX; i++)
+		free(d->whole[i]);
+	decode_defrag_free(d->defrag);
+	free(d);
+}
+
+/* Only what is not always written later: the whole struct has a kilobyte. */
+static void
+packet_reset(struct packet *pkt, const struct frame *frame)
+{
+	pkt->frame = frame;
+	pkt->ip_count = 0;
+	pkt->sport = pkt->dport = 0;
+	pkt->proto = 0;
+	pkt->is_fragment = pkt->reassembled = pkt->has_transport = false;
+	pkt->l4 = pkt->payload = pkt->link = (struct slice){NULL, 0};
+	pkt->vlan_count = pkt->layer_count = 0;
+	pkt->tunnel = pkt->tunnel_flow = 0;
+	for (size_t i = 0; i < sizeof(pkt->events) / sizeof(pkt->events[0]); i++)
+		pkt->events[i] = 0;
+	pkt->ethertype = 0;
+}
+
+enum cc_status
+decode_frame(struct decode *d, const struct frame *frame, struct packet *ret_packet)
+{
+	enum cc_status st;
+
+	packet_reset(ret_packet, frame);
+	count_add(&d->counts[DECODE_FRAMES], 1);
+	count_add(&d->counts[DECODE_BYTES], frame->wire_size);
+	d->missing = frame->wire_size > frame->size ? frame->wire_size - frame->size : 0;
+	d->whole_used = 0;
+	st = decode_link(d, ret_packet, frame->linktype, slice_of(frame->p, frame->size));
+	if (st == CC_OK && d->check && ret_packet->ip_count > 0 &&
+	    (!decode_ip_checksum_ok(ret_packet) || !decode_l4_checksum_ok(ret_packet))) {
+		decode_count(d, DECODE_BAD_CHECKSUM);
+		st = CC_BAD;
+	}
+	if (st != CC_OK)
+		decode_count(d, DECODE_GIVEN_UP);
+	else if (ret_packet->ip_count == 0)
+		decode_count(d, DECODE_NOT_IP);
+	return st == CC_OK ? CC_OK : CC_BAD;
+}
+
+void
+decode_tick(struct decode *d, uint64_t now)
+{
+	decode_defrag_tick(d, now);
+}
+
+const uint64_t *
+decode_counts(const struct decode *d)
+{
+	return d->counts;
+}

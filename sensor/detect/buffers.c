@@ -1,0 +1,228 @@
+/*
+ * The buffers that rules can name: the packet's own, those of files, and one for each field of a parser's table that has
+ * a buffer name.  A buffer with transforms is a buffer of its own, shared by the rules that ask for the same.
+ */
+#include <stdlib.h>
+
+#include "detect/own.h"
+
+static const struct {
+	const char *old, *name;
+} spelling[] = {
+    {"file_data", "file.data"}, {"filename", "file.name"}, {"filemagic", "file.magic"}, {"dns_query", "dns.query"},
+    {"tls_sni", "tls.sni"}, {"tls_cert_subject", "tls.cert_subject"}, {"tls_cert_issuer", "tls.cert_issuer"},
+    {"tls_cert_serial", "tls.cert_serial"}, {"tls_cert_fingerprint", "tls.cert_fingerprint"},
+    {"ja3_hash", "ja3.hash"}, {"ja3_string", "ja3.string"}, {"ja3s_hash", "ja3s.hash"}, {"ja3s_string", "ja3s.string"},
+    {"ja4_hash", "ja4.hash"}, {"http_request_line", "http.request_line"}, {"http_response_line", "http.response_line"},
+    {"http_start", "http.start"}, {"http_protocol", "http.protocol"}, {"http_header_names", "http.header_names"},
+    {"http_accept", "http.accept"}, {"http_accept_lang", "http.accept_lang"}, {"http_accept_enc", "http.accept_enc"},
+    {"http_connection", "http.connection"}, {"http_content_len", "http.content_len"},
+    {"http_content_type", "http.content_type"}, {"http_referer", "http.referer"}, {"http_server", "http.server"},
+    {"http_location", "http.location"}, {"ssh_proto", "ssh.proto"}, {"ssh_software", "ssh.software"},
+    {"smb_share", "smb.share"}, {"smb_named_pipe", "smb.named_pipe"}, {"base64.data", "base64_data"},
+    {"dns.opcode", "dns.opcode"},
+};
+
+static struct buffer *
+buffer_new(struct ruleset *set, const char *name, enum source source)
+{
+	struct buffer *buffer;
+
+	if (set->buffer_count == set->buffer_room) {
+		uint32_t room = set->buffer_room == 0 ? 128 : set->buffer_room * 2;
+		struct buffer *p = room <= UINT16_MAX ? realloc(set->buffer, room * sizeof(*p)) : NULL;
+
+		if (p == NULL)
+			return NULL;
+		set->buffer = p;
+		set->buffer_room = room;
+	}
+	buffer = &set->buffer[set->buffer_count];
+	*buffer = (struct buffer){.name = name, .source = source, .dirs = DIR_BOTH};
+	/* The map holds the number, one up, as a pointer: 0 is "not there". */
+	if (map_put(set->buffers, slice_str(name), (void *)(uintptr_t)(set->buffer_count + 1), NULL) != CC_OK)
+		return NULL;
+	set->buffer_count++;
+	return buffer;
+}
+
+static enum cc_status
+field_add(struct ruleset *set, unsigned parser, unsigned index, const struct cc_field *field)
+{
+	int at = buffer_find(set, slice_str(field->buffer));
+	struct buffer *buffer = at >= 0 ? &set->buffer[at] : buffer_new(set, field->buffer, SRC_FIELD);
+	struct buffer_field *more;
+	uint8_t dirs = (uint8_t)(((field->flags & CC_REQUEST) != 0 ? DIR_TS : 0) | ((field->flags & CC_RESPONSE) != 0 ? DIR_TC : 0));
+
+	if (buffer == NULL)
+		return CC_NOMEM;
+	if (buffer->source != SRC_FIELD)
+		return CC_OK;            /* a buffer of files, that the parser names, too */
+	if (dirs == 0)
+		dirs = DIR_BOTH;
+	more = store_take(&set->store, (buffer->field_count + 1u) * sizeof(*more));
+	if (more == NULL)
+		return CC_NOMEM;
+	if (buffer->field_count > 0)
+		memcpy(more, buffer->field, buffer->field_count * sizeof(*more));
+	more[buffer->field_count] = (struct buffer_field){(uint8_t)parser, (uint8_t)index, dirs};
+	buffer->dirs = buffer->field_count == 0 ? dirs : (uint8_t)(buffer->dirs | dirs);
+	buffer->field = more;
+	buffer->field_count++;
+	buffer->parsers |= 1ull << parser;
+	buffer->multi = buffer->multi || (field->flags & CC_MULTI) != 0;
+	buffer->number = field->type == CC_UINT || field->type == CC_FLAG;
+	return CC_OK;
+}
+
+enum cc_status
+buffers_open(struct ruleset *set)
+{
+	static const struct {
+		const char *name;
+		enum source source;
+		uint8_t dirs;
+		enum header_part part;
+	} table[] = {
+	    {"pkt_data", SRC_PAYLOAD, DIR_BOTH, 0}, {"base64_data", SRC_BASE64, DIR_BOTH, 0},
+	    {"file.data", SRC_FILE, DIR_BOTH, 0}, {"http.request_body", SRC_FILE, DIR_TS, 0},
+	    {"http.response_body", SRC_FILE, DIR_TC, 0}, {"file.name", SRC_FILE_NAME, DIR_BOTH, 0},
+	    {"file.magic", SRC_FILE_TYPE, DIR_BOTH, 0}, {"ipv4.hdr", SRC_HEADER, DIR_BOTH, PART_IPV4},
+	    {"ipv6.hdr", SRC_HEADER, DIR_BOTH, PART_IPV6}, {"tcp.hdr", SRC_HEADER, DIR_BOTH, PART_TCP},
+	    {"udp.hdr", SRC_HEADER, DIR_BOTH, PART_UDP}, {"icmpv4.hdr", SRC_HEADER, DIR_BOTH, PART_ICMPV4},
+	    {"icmpv6.hdr", SRC_HEADER, DIR_BOTH, PART_ICMPV6},
+	};
+	enum cc_status st = CC_OK;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct buffer *buffer = buffer_new(set, table[i].name, table[i].source);
+
+		if (buffer == NULL)
+			return CC_NOMEM;
+		buffer->dirs = table[i].dirs;
+		buffer->part = table[i].part;
+		for (unsigned k = 0; k < app_parser_count && k < 64; k++) {
+			if (strncmp(table[i].name, "http.", 5) == 0 && strncmp(app_parsers[k]->name, "http", 4) == 0)
+				buffer->parsers |= 1ull << k;
+		}
+	}
+	for (unsigned i = 0; i < app_parser_count && i < 64 && st == CC_OK; i++) {
+		for (unsigned f = 0; f < app_parsers[i]->field_count && st == CC_OK; f++) {
+			if (app_parsers[i]->fields[f].buffer != NULL)
+				st = field_add(set, i, f, &app_parsers[i]->fields[f]);
+		}
+	}
+	for (uint32_t i = 0; i < set->buffer_count; i++)
+		set->buffer[i].lower = strcmp(set->buffer[i].name, "http.host") == 0;
+	return st;
+}
+
+int
+buffer_find(const struct ruleset *set, struct slice name)
+{
+	char lower[64];
+	uintptr_t at;
+
+	if (name.size >= sizeof(lower))
+		return -1;
+	lower_copy((uint8_t *)lower, name);
+	lower[name.size] = '\0';
+	at = (uintptr_t)map_get(set->buffers, slice_str(lower));
+	for (size_t i = 0; at == 0 && i < sizeof(spelling) / sizeof(spelling[0]); i++) {
+		if (strcmp(lower, spelling[i].old) == 0)
+			at = (uintptr_t)map_get(set->buffers, slice_str(spelling[i].name));
+	}
+	return (int)at - 1;
+}
+
+int
+buffer_with(struct ruleset *set, unsigned buffer, const struct transform *transform, unsigned count)
+{
+	struct buffer made = set->buffer[buffer];
+	struct buffer *fresh;
+	struct slice name;
+	struct buf text;
+	uintptr_t at;
+
+	buf_open(&text, 65536);
+	buf_add_text(&text, made.name);
+	for (unsigned i = 0; i < count; i++) {
+		if (made.transform_count >= TRANSFORMS_MAX)
+			break;
+		made.transform[made.transform_count++] = transform[i];
+		buf_add_text(&text, "+");
+		buf_add_text(&text, transform[i].name);
+		for (size_t k = 0; k < transform[i].argument.size; k++)
+			buf_printf(&text, "%02x", transform[i].argument.p[k]);
+	}
+	name = store_copy(&set->store, buf_slice(&text));
+	buf_close(&text);
+	if (name.p == NULL)
+		return -1;
+	at = (uintptr_t)map_get(set->buffers, name);
+	if (at != 0)
+		return (int)at - 1;
+	fresh = buffer_new(set, (const char *)name.p, made.source);
+	if (fresh == NULL)
+		return -1;
+	made.name = set->buffer[buffer].name;
+	made.mpm = NULL;
+	made.always = NULL;
+	made.always_count = 0;
+	made.lower = false;
+	*fresh = made;
+	return (int)set->buffer_count - 1;
+}
+
+/* A field's buffers that rules wait for, so that a value finds them by its index. */
+static enum cc_status
+fields_index(struct ruleset *set)
+{
+	size_t total = 0, at = 0;
+
+	for (uint32_t b = 0; b < set->buffer_count; b++)
+		total += set->buffer[b].field_count;
+	set->field_buffer = store_take(&set->store, (total + 1) * sizeof(set->field_buffer[0]));
+	if (set->field_buffer == NULL)
+		return CC_NOMEM;
+	for (unsigned p = 0; p < app_parser_count && p < 64; p++) {
+		set->by_field[p] = store_take(&set->store, (app_parsers[p]->field_count + 1) * sizeof(struct field_buffers));
+		if (set->by_field[p] == NULL)
+			return CC_NOMEM;
+		for (unsigned f = 0; f < app_parsers[p]->field_count; f++) {
+			set->by_field[p][f].first = (uint16_t)at;
+			for (uint32_t b = 0; b < set->buffer_count; b++) {
+				const struct buffer *buffer = &set->buffer[b];
+
+				if (buffer->mpm == NULL && buffer->always_count == 0)
+					continue;
+				for (unsigned i = 0; i < buffer->field_count; i++) {
+					if (buffer->field[i].parser == p && buffer->field[i].field == f)
+						set->field_buffer[at++] = (uint16_t)b;
+				}
+			}
+			set->by_field[p][f].count = (uint16_t)(at - set->by_field[p][f].first);
+		}
+	}
+	return CC_OK;
+}
+
+enum cc_status
+buffers_index(struct ruleset *set)
+{
+	set->file_buffer = store_take(&set->store, set->buffer_count * sizeof(set->file_buffer[0]));
+	set->meta_buffer = store_take(&set->store, set->buffer_count * sizeof(set->meta_buffer[0]));
+	if (set->file_buffer == NULL || set->meta_buffer == NULL)
+		return CC_NOMEM;
+	for (uint32_t b = 0; b < set->buffer_count; b++) {
+		const struct buffer *buffer = &set->buffer[b];
+
+		if (buffer->mpm == NULL && buffer->always_count == 0)
+			continue;
+		if (buffer->source == SRC_FILE)
+			set->file_buffer[set->file_buffer_count++] = (uint16_t)b;
+		if (buffer->source == SRC_FILE_NAME || buffer->source == SRC_FILE_TYPE)
+			set->meta_buffer[set->meta_buffer_count++] = (uint16_t)b;
+	}
+	return fields_index(set);
+}

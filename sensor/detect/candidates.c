@@ -1,0 +1,77 @@
+/* The rules that the bytes at hand make worth looking at: each once, in the order in which rules act.  A worker's. */
+#include <stdlib.h>
+
+#include "detect/own.h"
+
+void
+candidates_clear(struct detect *detect)
+{
+	detect->candidate_count = 0;
+	if (++detect->epoch == 0) {
+		memset(detect->seen, 0, detect->set->rule_count * sizeof(detect->seen[0]));
+		detect->epoch = 1;
+	}
+}
+
+void
+candidates_add(void *ctx, uint32_t rule)
+{
+	struct detect *detect = ctx;
+
+	if (detect->seen[rule] != detect->epoch) {
+		detect->seen[rule] = detect->epoch;
+		detect->candidate[detect->candidate_count++] = rule; /* room for all rules */
+	}
+}
+
+bool
+candidates_have(const struct detect *detect, uint32_t rule)
+{
+	return detect->seen[rule] == detect->epoch;
+}
+
+void
+candidates_add_list(struct detect *detect, const uint32_t *rule, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		candidates_add(detect, rule[i]);
+}
+
+void
+candidates_scan(struct detect *detect, const struct mpm *mpm, struct slice bytes)
+{
+	uint32_t before = detect->candidate_count;
+
+	if (mpm == NULL || bytes.size == 0)
+		return;
+	mpm_scan(mpm, detect->scratch, bytes, candidates_add, detect);
+	detect_count_add(detect, DETECT_MPM_RUNS, 1);
+	detect_count_add(detect, DETECT_MPM_BYTES, bytes.size);
+	detect_count_add(detect, DETECT_MPM_HITS, detect->candidate_count - before);
+}
+
+static int
+order_compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+void
+candidates_sort(struct detect *detect)
+{
+	uint32_t *v = detect->candidate;
+
+	if (detect->candidate_count > 32) {
+		qsort(v, detect->candidate_count, sizeof(v[0]), order_compare);
+		return;
+	}
+	for (uint32_t i = 1; i < detect->candidate_count; i++) {
+		uint32_t x = v[i], k = i;
+
+		for (; k > 0 && v[k - 1] > x; k--)
+			v[k] = v[k - 1];
+		v[k] = x;
+	}
+}

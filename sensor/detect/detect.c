@@ -1,0 +1,345 @@
+/*
+ * One worker's detection: a packet and the events that it brought forth, in; matches, out.  The packet's own rules first,
+ * then the stream's (detect_stream() has been called for it), then those of transactions and files, event by event.
+ */
+#include <stdlib.h>
+
+#include "detect/own.h"
+
+#define PCRE_STACK_MIN 32768
+#define PCRE_STACK_MAX 524288
+
+const char *const detect_count_name[DETECT_COUNT] = {
+#define COUNT(symbol, name, help) [DETECT_##symbol] = name,
+#include "detect/counters.def"
+#undef COUNT
+};
+
+const uint64_t *
+detect_counts(const struct detect *detect)
+{
+	return detect->counts;
+}
+
+void
+run_open(struct run *run, struct detect *detect, struct flow *flow, const struct packet *pkt, enum cc_dir dir,
+    struct batch *batch)
+{
+	memset(run, 0, sizeof(*run));
+	run->detect = detect;
+	run->flow = flow;
+	run->pkt = pkt;
+	run->dir = dir;
+	run->batch = batch;
+	run->time = pkt != NULL ? pkt->frame->time : flow != NULL ? flow->last : 0;
+	if (flow != NULL && flow->detect != NULL)
+		flow_state_take(detect, flow);   /* forgets what another ruleset's numbers meant */
+	run->seq = pkt != NULL ? pkt->frame->seq : flow != NULL ? flow->last_seq : 0;
+}
+
+bool
+rule_holds(struct run *run, const struct rule *rule)
+{
+	run->rule = rule;
+	run->buffer = NULL;
+	detect_count_add(run->detect, DETECT_RULES_RUN, 1);
+	if (!header_holds(run) || !checks_hold(run))
+		return false;
+	for (unsigned i = 0; i < rule->segment_count; i++) {
+		if (segment_holds(run, &rule->segment[i]) != YES)
+			return false;
+	}
+	return true;
+}
+
+static unsigned
+group_of(uint8_t proto)
+{
+	return proto == 6 ? GROUP_TCP : proto == 17 ? GROUP_UDP : GROUP_OTHER;
+}
+
+static void
+ip_candidates(struct run *run)
+{
+	const struct ruleset *set = run->detect->set;
+	const struct packet *pkt = run->pkt;
+	const uint32_t *list;
+	uint32_t count;
+
+	/* Addresses don't change: the first packet of each way tells all. */
+	if (run->flow != NULL && !run->flow->stray && run->flow->side[run->dir].packets > 1)
+		return;
+	candidates_add_list(run->detect, set->ip_any, set->ip_any_count);
+	list = addr_lists_find(&set->ip_src, &pkt->src, &count);
+	candidates_add_list(run->detect, list, count);
+	list = addr_lists_find(&set->ip_dst, &pkt->dst, &count);
+	candidates_add_list(run->detect, list, count);
+}
+
+static void
+packet_candidates(struct run *run)
+{
+	const struct packet *pkt = run->pkt;
+	const struct group *group = &run->detect->set->group[group_of(pkt->proto)][run->dir];
+	const uint32_t *list;
+	uint32_t count;
+
+	candidates_add_list(run->detect, group->any, group->any_count);
+	list = port_lists_find(&group->by_dport, pkt->dport, &count);
+	candidates_add_list(run->detect, list, count);
+	list = port_lists_find(&group->by_sport, pkt->sport, &count);
+	candidates_add_list(run->detect, list, count);
+	if (run->flow == NULL || !run->flow->no_payload)
+		candidates_scan(run->detect, group->packet, pkt->payload);
+}
+
+/* A transaction's rule: only its part on the payload is asked here, and remembered. */
+static void
+payload_part(struct run *run, const struct rule *rule)
+{
+	struct flow_state *state = run->flow != NULL ? flow_state_take(run->detect, run->flow) : NULL;
+
+	run->rule = rule;
+	if (state == NULL || !header_holds(run) || list_has(&state->payload, rule->index))
+		return;
+	for (unsigned i = 0; i < rule->segment_count; i++) {
+		if (run->detect->set->buffer[rule->segment[i].buffer].source == SRC_PAYLOAD &&
+		    segment_holds(run, &rule->segment[i]) != YES)
+			return;
+	}
+	list_add(run->detect, &state->payload, rule->index, PENDING_MAX);
+}
+
+static void
+packet_inspect(struct run *run)
+{
+	struct detect *detect = run->detect;
+	const struct packet *pkt = run->pkt;
+	uint64_t odd = 0;
+
+	candidates_clear(detect);
+	run->payload = (struct view){.bytes = pkt->payload, .whole = true};
+	for (size_t i = 0; i < sizeof(pkt->events) / sizeof(pkt->events[0]); i++)
+		odd |= pkt->events[i];
+	if (odd != 0)
+		candidates_add_list(detect, detect->set->odd, detect->set->odd_count);
+	if (pkt->ip_count > 0) {
+		ip_candidates(run);
+		packet_candidates(run);
+	}
+	candidates_sort(detect);
+	for (uint32_t i = 0; i < detect->candidate_count && !flow_passed(run); i++) {
+		const struct rule *rule = &detect->set->rule[detect->candidate[i]];
+
+		if (rule->kind == KIND_TX)
+			payload_part(run, rule);
+		else if (rule_holds(run, rule))
+			alert_rule(run);
+	}
+}
+
+/* The protocol became known: rules that ask for it alone, for both ways. */
+static void
+identified(struct run *run)
+{
+	const struct ruleset *set = run->detect->set;
+	enum cc_dir before = run->dir;
+
+	for (unsigned dir = 0; dir < 2; dir++) {
+		run->dir = (enum cc_dir)dir;
+		for (uint32_t i = 0; i < set->protocol_count && !flow_passed(run); i++) {
+			if (rule_holds(run, &set->rule[set->protocol[i]]))
+				alert_rule(run);
+		}
+	}
+	run->dir = before;
+}
+
+static void
+event_inspect(struct run *run, const struct event *event)
+{
+	switch (event->kind) {
+	case EVENT_IDENTIFIED:
+		identified(run);
+		break;
+	case EVENT_UPDATE:
+		tx_inspect(run, event->tx, event->dir, false, false);
+		break;
+	case EVENT_SIDE_DONE:
+		tx_inspect(run, event->tx, event->dir, true, false);
+		break;
+	case EVENT_DONE:
+		tx_inspect(run, event->tx, CC_TO_SERVER, true, true);
+		tx_inspect(run, event->tx, CC_TO_CLIENT, true, true);
+		break;
+	case EVENT_FILE_DATA:
+		file_inspect(run, event->file, false);
+		break;
+	case EVENT_FILE_DONE:
+		file_inspect(run, event->file, true);
+		break;
+	case EVENT_ANOMALY:
+		tx_anomaly(run, event);
+		break;
+	}
+}
+
+void
+detect_run(struct detect *detect, struct flow *flow, const struct packet *pkt, enum cc_dir dir, struct batch *batch)
+{
+	struct run run;
+
+	run_open(&run, detect, flow, pkt, dir, batch);
+	detect->events = detect->setup.flows != NULL && pkt != NULL ? flow_packet_events(detect->setup.flows) : NULL;
+	if (pkt != NULL) {
+		detect_count_add(detect, DETECT_PACKETS, 1);
+		if (flow != NULL && !flow->stray && flow->side[0].packets + flow->side[1].packets == 1)
+			watch_flow(&run);
+		if (!flow_passed(&run))
+			packet_inspect(&run);
+	}
+	for (unsigned i = 0; i < batch->event_count; i++) {
+		run.tx = NULL;
+		run.file = NULL;
+		run.stream = false;
+		run.payload = (struct view){0};
+		event_inspect(&run, &batch->event[i]);
+	}
+	detect->packet_passed = false;
+}
+
+void
+detect_odd(struct detect *detect, const struct packet *pkt, struct batch *batch)
+{
+	const struct ruleset *set = detect->set;
+	struct run run;
+
+	run_open(&run, detect, NULL, pkt, CC_TO_SERVER, batch);
+	detect->events = NULL;
+	for (uint32_t i = 0; i < set->odd_count; i++) {
+		if (rule_holds(&run, &set->rule[set->odd[i]]))
+			alert_rule(&run);
+	}
+	detect->packet_passed = false;
+}
+
+enum cc_status
+detect_collect(struct detect *detect, bool wait, struct batch *batch)
+{
+	return yara_collect(detect, wait, batch);
+}
+
+/* Scratch for every database of the set. */
+static enum cc_status
+scratch_make(const struct ruleset *set, hs_scratch_t **scratch)
+{
+	enum cc_status st = CC_OK;
+
+	for (uint32_t b = 0; b < set->buffer_count && st == CC_OK; b++)
+		st = mpm_scratch(set->buffer[b].mpm, scratch);
+	for (unsigned g = 0; g < GROUP_PROTOS; g++) {
+		for (unsigned d = 0; d < 2 && st == CC_OK; d++) {
+			st = mpm_scratch(set->group[g][d].packet, scratch);
+			if (st == CC_OK)
+				st = mpm_scratch(set->group[g][d].stream, scratch);
+		}
+	}
+	return st;
+}
+
+static enum cc_status
+set_take(struct detect *detect, struct ruleset *set)
+{
+	uint32_t *seen = calloc(set->rule_count + 1u, sizeof(*seen));
+	uint32_t *candidate = calloc(set->rule_count + 1u, sizeof(*candidate));
+	hs_scratch_t *scratch = NULL;
+
+	if (seen == NULL || candidate == NULL || scratch_make(set, &scratch) != CC_OK) {
+		free(seen);
+		free(candidate);
+		hs_free_scratch(scratch);
+		return CC_NOMEM;
+	}
+	free(detect->seen);
+	free(detect->candidate);
+	hs_free_scratch(detect->scratch);
+	detect->seen = seen;
+	detect->candidate = candidate;
+	detect->scratch = scratch;
+	detect->candidate_count = 0;
+	detect->epoch = 0;
+	detect->set = set;
+	detect->setup.set = set;
+	return CC_OK;
+}
+
+static enum cc_status
+pcre_open(struct detect *detect)
+{
+	detect->match_data = pcre2_match_data_create(64, NULL);
+	detect->match_context = pcre2_match_context_create(NULL);
+	detect->jit_stack = pcre2_jit_stack_create(PCRE_STACK_MIN, PCRE_STACK_MAX, NULL);
+	if (detect->match_data == NULL || detect->match_context == NULL || detect->jit_stack == NULL)
+		return CC_NOMEM;
+	pcre2_jit_stack_assign(detect->match_context, NULL, detect->jit_stack);
+	pcre2_set_match_limit(detect->match_context, (uint32_t)detect->conf->detect_pcre_match_limit);
+	pcre2_set_depth_limit(detect->match_context, (uint32_t)detect->conf->detect_pcre_depth_limit);
+	return CC_OK;
+}
+
+struct detect *
+detect_new(const struct detect_setup *setup)
+{
+	struct detect *detect = calloc(1, sizeof(*detect));
+
+	if (detect == NULL)
+		return NULL;
+	detect->setup = *setup;
+	detect->conf = setup->conf;
+	detect->alerts_max = (unsigned)setup->conf->detect_alerts_max;
+	detect->room[0] = malloc(TRANSFORM_ROOM);
+	detect->room[1] = malloc(TRANSFORM_ROOM);
+	detect->base64 = malloc(TRANSFORM_ROOM);
+	if (detect->room[0] == NULL || detect->room[1] == NULL || detect->base64 == NULL || pcre_open(detect) != CC_OK ||
+	    set_take(detect, setup->set) != CC_OK || yara_worker_switch(detect, &detect->yara) != CC_OK) {
+		detect_free(detect);
+		return NULL;
+	}
+	return detect;
+}
+
+void
+detect_free(struct detect *detect)
+{
+	if (detect == NULL)
+		return;
+	yara_worker_free(detect->yara);
+	hs_free_scratch(detect->scratch);
+	pcre2_match_data_free(detect->match_data);
+	pcre2_match_context_free(detect->match_context);
+	pcre2_jit_stack_free(detect->jit_stack);
+	free(detect->seen);
+	free(detect->candidate);
+	free(detect->room[0]);
+	free(detect->room[1]);
+	free(detect->base64);
+	free(detect);
+}
+
+/*
+ * Numbers of rules and marks mean another thing in another set: what is half matched is forgotten.  Flows and transactions
+ * learn it from the generation in their state.
+ */
+void
+detect_switch(struct detect *detect, struct ruleset *set)
+{
+	const struct ruleset *old = detect->set;
+
+	if (set_take(detect, set) != CC_OK || yara_worker_switch(detect, &detect->yara) != CC_OK) {
+		log_error("no memory for the new rules; the old ones stay");
+		if (detect->set != old)
+			set_take(detect, (struct ruleset *)(uintptr_t)old);
+		return;
+	}
+	detect->generation++;
+}

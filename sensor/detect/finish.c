@@ -1,0 +1,417 @@
+/*
+ * The last step of reading a rule: contradictions are found, ops are put together by buffer, the way and the protocols are
+ * narrowed by what the buffers say, and the pattern that the multi-pattern stage looks for is chosen.
+ */
+#include "detect/own.h"
+
+struct plan {                    /* ops in the order in which they will stand */
+	uint16_t op[RULE_OPS_MAX];
+	struct segment segment[SEGMENTS_MAX];
+	unsigned op_count, segment_count;
+};
+
+static const struct buffer *
+buffer_of(const struct build *build, unsigned op)
+{
+	return &build->set->buffer[build->op_buffer[op]];
+}
+
+static bool
+same_place(const struct build *build, unsigned a, unsigned b)
+{
+	return build->op_buffer[a] == build->op_buffer[b] && build->op_instance[a] == build->op_instance[b];
+}
+
+/* Ops of one buffer become one segment; what looks at decoded Base64 goes right behind its base64_decode. */
+static enum cc_status
+plan_make(struct build *build, struct plan *plan)
+{
+	bool taken[RULE_OPS_MAX] = {false};
+	unsigned decode = RULE_OPS_MAX, behind = 0;
+
+	for (unsigned i = 0; i < build->op_count; i++) {
+		if (build->op[i].kind == DO_BASE64)
+			decode = i;
+		if (buffer_of(build, i)->source == SRC_BASE64)
+			behind++;
+	}
+	for (unsigned i = 0; i < build->op_count; i++) {
+		struct segment *segment;
+
+		if (taken[i] || buffer_of(build, i)->source == SRC_BASE64)
+			continue;
+		if (plan->segment_count == SEGMENTS_MAX)
+			return build_refuse(build, "more than %d buffers in one rule", SEGMENTS_MAX);
+		segment = &plan->segment[plan->segment_count++];
+		*segment = (struct segment){.buffer = build->op_buffer[i], .first = (uint16_t)plan->op_count};
+		for (unsigned k = i; k < build->op_count; k++) {
+			if (taken[k] || !same_place(build, i, k))
+				continue;
+			taken[k] = true;
+			plan->op[plan->op_count++] = (uint16_t)k;
+			if (k == decode) {
+				build->op[k].skip = (uint8_t)behind;
+				for (unsigned m = 0; m < build->op_count; m++) {
+					if (buffer_of(build, m)->source == SRC_BASE64)
+						plan->op[plan->op_count++] = (uint16_t)m;
+				}
+			}
+		}
+		segment->count = (uint16_t)(plan->op_count - segment->first);
+	}
+	return CC_OK;
+}
+
+static bool
+moves(const struct op *op)
+{
+	return (op->flags & OF_NEGATED) == 0 && (op->kind == DO_CONTENT || op->kind == DO_PCRE || op->kind == DO_BYTE_JUMP ||
+	    op->kind == DO_BYTE_EXTRACT || op->kind == DO_BYTE_MATH);
+}
+
+/* Who has somebody counting from his end must be tried at all his places. */
+static void
+mark_next(struct build *build, const struct plan *plan)
+{
+	for (unsigned s = 0; s < plan->segment_count; s++) {
+		struct op *last = NULL;
+
+		for (unsigned i = 0; i < plan->segment[s].count; i++) {
+			struct op *op = &build->op[plan->op[plan->segment[s].first + i]];
+
+			if ((op->flags & OF_RELATIVE) != 0 && last != NULL)
+				last->flags |= OF_NEXT;
+			if (moves(op))
+				last = op;
+		}
+		/* Results that later ops use depend on every place before them. */
+		for (unsigned i = 0; i < plan->segment[s].count && build->var_count > 0; i++)
+			build->op[plan->op[plan->segment[s].first + i]].flags |= OF_NEXT;
+	}
+}
+
+/* What stays open while bytes may still come: absence, ends, sizes. */
+static void
+mark_final(struct build *build, struct plan *plan)
+{
+	for (unsigned s = 0; s < plan->segment_count; s++) {
+		for (unsigned i = 0; i < plan->segment[s].count; i++) {
+			const struct op *op = &build->op[plan->op[plan->segment[s].first + i]];
+
+			if ((op->flags & (OF_NEGATED | OF_ENDSWITH)) != 0 || op->kind == DO_BSIZE)
+				plan->segment[s].final = true;
+		}
+	}
+}
+
+static bool
+has_upper(struct slice bytes)
+{
+	for (size_t i = 0; i < bytes.size; i++) {
+		if (bytes.p[i] >= 'A' && bytes.p[i] <= 'Z')
+			return true;
+	}
+	return false;
+}
+
+static enum cc_status
+at_op(struct build *build, unsigned op, const char *keyword)
+{
+	build->column = build->op[op].column;
+	build->keyword = keyword;
+	return CC_OK;
+}
+
+/* Conditions that exclude one another within one buffer. */
+static enum cc_status
+check_sizes(struct build *build)
+{
+	for (unsigned i = 0; i < build->op_count; i++) {
+		const struct op *size = &build->op[i];
+
+		if (size->kind != DO_BSIZE)
+			continue;
+		for (unsigned k = 0; k < build->op_count; k++) {
+			const struct op *op = &build->op[k];
+			uint64_t need = op->size + ((op->flags & OF_OFFSET) != 0 && op->offset_var < 0 ? (uint64_t)op->offset : 0);
+			const struct number *n = size->number;
+			uint64_t most = n->compare == CMP_EQ || n->compare == CMP_LE ? n->a : n->compare == CMP_LT ? n->a - 1
+			    : n->compare == CMP_RANGE ? n->b - 1 : UINT64_MAX;
+
+			if (op->kind != DO_CONTENT || (op->flags & OF_NEGATED) != 0 || !same_place(build, i, k) || need <= most)
+				continue;
+			at_op(build, i, "bsize");
+			return build_refuse(build, "allows %llu bytes, but a content needs %llu: this can never hold",
+			    (unsigned long long)most, (unsigned long long)need);
+		}
+	}
+	return CC_OK;
+}
+
+static enum cc_status
+check_ops(struct build *build)
+{
+	for (unsigned i = 0; i < build->op_count; i++) {
+		const struct op *op = &build->op[i];
+
+		if (op->kind == DO_CONTENT && buffer_of(build, i)->lower) {
+			at_op(build, i, "content");
+			if (has_upper(slice_of(op->bytes, op->size)))
+				return build_refuse(build, "upper-case letters never occur in %s: it is normalised to lower case",
+				    buffer_of(build, i)->name);
+			if ((op->flags & OF_NOCASE) != 0)
+				return build_refuse(build, "nocase is of no use in %s, which is lower case always; leave it out",
+				    buffer_of(build, i)->name);
+		}
+		if (op->kind == DO_PCRE && (op->flags & OF_RELATIVE) != 0) {
+			bool before = false;
+
+			for (unsigned k = 0; k < i; k++)
+				before = before || same_place(build, i, k);
+			at_op(build, i, "pcre");
+			if (!before)
+				return build_refuse(build, "/R counts from a match before it in the same buffer: there is none");
+		}
+	}
+	return check_sizes(build);
+}
+
+/* Buffers narrow the way and the protocols. */
+static enum cc_status
+narrow(struct build *build)
+{
+	struct rule *rule = &build->rule;
+
+	for (unsigned i = 0; i < build->op_count; i++) {
+		const struct buffer *buffer = buffer_of(build, i);
+
+		switch (buffer->source) {
+		case SRC_PAYLOAD:
+			rule->has_payload = true;
+			continue;
+		case SRC_BASE64:
+			continue;
+		case SRC_HEADER:
+			rule->has_header = true;
+			continue;
+		case SRC_FILE:
+			rule->has_file = true;
+			break;
+		case SRC_FILE_NAME:
+		case SRC_FILE_TYPE:
+			rule->filed = true;
+			break;
+		case SRC_FIELD:
+			break;
+		}
+		rule->has_tx = true;
+		build->column = build->op[i].column;
+		build->keyword = buffer->name;
+		if ((rule->dirs & buffer->dirs) == 0)
+			return build_refuse(build, "stands on the other side than the rest of the rule: it can never hold");
+		rule->dirs &= buffer->dirs;
+		if (buffer->parsers != 0) {
+			if (rule->apps != 0 && (rule->apps & buffer->parsers) == 0)
+				return build_refuse(build, "belongs to another protocol than the rest of the rule");
+			rule->apps = rule->apps != 0 ? rule->apps & buffer->parsers : buffer->parsers;
+		}
+	}
+	return CC_OK;
+}
+
+static enum cc_status
+classify(struct build *build)
+{
+	struct rule *rule = &build->rule;
+	bool tcp = (rule->protos & PROTO_TCP) != 0;
+
+	build->column = 1;
+	build->keyword = NULL;
+	if (rule->kind == KIND_ODD)
+		return CC_OK;
+	if (build->needs_tx)
+		rule->has_tx = true;
+	if (rule->has_tx) {
+		rule->kind = KIND_TX;
+		if (build->packet_keyword)
+			return build_refuse(build, "%s asks for a packet, and another option for a transaction: they can't be one",
+			    build->packet_keyword_name);
+	} else if (rule->kind == KIND_PROTOCOL && build->op_count == 0 && !build->packet_keyword) {
+		return CC_OK;
+	} else if (build->op_count == 0 && build->ip_keyword_only && rule->apps == 0 && rule->sport->any && rule->dport->any &&
+	    rule->flow == 0 && rule->dirs == DIR_BOTH && (rule->protos & PROTO_NONIP) == 0) {
+		rule->kind = KIND_IP;
+		return CC_OK;
+	} else {
+		rule->kind = KIND_PACKET;
+	}
+	if ((rule->flow & FLOW_ONLY_STREAM) != 0 && build->packet_keyword)
+		return build_refuse(build, "%s asks for a packet, and flow or the protocol for the stream only: they can't be one",
+		    build->packet_keyword_name);
+	if (!rule->has_payload) {
+		rule->on_packet = rule->kind == KIND_PACKET;
+		return CC_OK;
+	}
+	rule->on_stream = tcp && (rule->flow & FLOW_NO_STREAM) == 0 && !build->packet_keyword;
+	rule->on_packet = !rule->on_stream || rule->protos != PROTO_TCP;
+	for (unsigned i = 0; i < build->op_count && rule->on_stream && (rule->flow & FLOW_ONLY_STREAM) == 0; i++) {
+		if (build->op_buffer[i] == 0 && build->op[i].kind == DO_CONTENT && (build->op[i].flags & (OF_DEPTH | OF_OFFSET)) != 0)
+			rule->on_packet = true;
+	}
+	return CC_OK;
+}
+
+/* How much a pattern tells: rare bytes count more, repeats and blanks little. */
+static unsigned
+pattern_worth(struct slice bytes)
+{
+	static const char common[] = " etaoinshrdlu./:=\r\n";
+	unsigned worth = 0;
+
+	for (size_t i = 0; i < bytes.size && i < 32; i++) {
+		uint8_t c = bytes.p[i];
+
+		if (i > 0 && c == bytes.p[i - 1])
+			worth += 1;
+		else if (c == 0 || c == 0xff)
+			worth += 2;
+		else if (c < 128 && strchr(common, c) != NULL)
+			worth += 3;
+		else
+			worth += c >= 'a' && c <= 'z' ? 4 : 5;
+	}
+	return worth;
+}
+
+static bool
+can_be_fast(const struct build *build, unsigned op, bool payload)
+{
+	enum source source = buffer_of(build, op)->source;
+
+	if (build->op[op].kind != DO_CONTENT || (build->op[op].flags & OF_NEGATED) != 0)
+		return false;
+	if (payload)
+		return source == SRC_PAYLOAD;
+	return source == SRC_FIELD || source == SRC_FILE || source == SRC_FILE_NAME || source == SRC_FILE_TYPE;
+}
+
+/* The plan's place of the best pattern, -1: none. */
+static int32_t
+choose_fast(const struct build *build, const struct plan *plan, bool payload)
+{
+	unsigned best = 0;
+	int32_t at = -1;
+
+	for (unsigned i = 0; i < plan->op_count; i++) {
+		unsigned op = plan->op[i], worth;
+
+		if (!can_be_fast(build, op, payload))
+			continue;
+		if ((build->op[op].flags & OF_FAST) != 0)
+			return (int32_t)i;
+		worth = pattern_worth(slice_of(build->op[op].bytes, build->op[op].size)) + 1;
+		if (worth > best) {
+			best = worth;
+			at = (int32_t)i;
+		}
+	}
+	return at;
+}
+
+static bool
+is_stateful(const struct build *build)
+{
+	for (unsigned i = 0; i < build->check_count; i++) {
+		if (build->check[i].phase == PHASE_STATE)
+			return true;
+	}
+	return false;
+}
+
+/* Everything to its place in the ruleset's memory. */
+static enum cc_status
+settle(struct build *build, const struct plan *plan)
+{
+	struct rule *rule = &build->rule;
+	struct store *store = &build->set->store;
+	unsigned at = 0;
+
+	rule->op = store_take(store, (plan->op_count + 1) * sizeof(struct op));
+	rule->segment = store_take(store, (plan->segment_count + 1) * sizeof(struct segment));
+	rule->check = store_take(store, (build->check_count + 1) * sizeof(struct check));
+	rule->info.meta = store_take(store, (build->meta_count + 1) * sizeof(struct rule_meta));
+	rule->info.reference = store_take(store, (build->reference_count + 1) * sizeof(struct slice));
+	if (rule->op == NULL || rule->segment == NULL || rule->check == NULL || rule->info.meta == NULL ||
+	    rule->info.reference == NULL)
+		return build_refuse(build, "no memory");
+	for (unsigned i = 0; i < plan->op_count; i++) {
+		struct op *op = &rule->op[i];
+
+		*op = build->op[plan->op[i]];
+		if (op->kind == DO_CONTENT && (op->flags & OF_NOCASE) != 0) {
+			uint8_t *lower = store_take(store, op->size + 1u);
+
+			if (lower == NULL)
+				return build_refuse(build, "no memory");
+			lower_copy(lower, slice_of(op->bytes, op->size));
+			op->bytes = lower;
+		}
+	}
+	memcpy(rule->segment, plan->segment, plan->segment_count * sizeof(struct segment));
+	for (unsigned phase = PHASE_PACKET; phase <= PHASE_POST; phase++) {
+		for (unsigned i = 0; i < build->check_count; i++) {
+			if (build->check[i].phase == phase)
+				rule->check[at++] = build->check[i];
+		}
+	}
+	if (build->meta_count > 0)
+		memcpy((void *)(uintptr_t)rule->info.meta, build->meta, build->meta_count * sizeof(struct rule_meta));
+	if (build->reference_count > 0)
+		memcpy((void *)(uintptr_t)rule->info.reference, build->reference, build->reference_count * sizeof(struct slice));
+	rule->op_count = (uint16_t)plan->op_count;
+	rule->segment_count = (uint16_t)plan->segment_count;
+	rule->check_count = (uint16_t)at;
+	rule->info.meta_count = build->meta_count;
+	rule->info.reference_count = build->reference_count;
+	return CC_OK;
+}
+
+enum cc_status
+rule_finish(struct build *build)
+{
+	struct rule *rule = &build->rule;
+	struct plan plan = {.op_count = 0};
+
+	if (build_buffer_end(build) != CC_OK)
+		return CC_BAD;
+	build->column = (uint32_t)build->text.size;
+	build->keyword = "sid";
+	if (!build->has_sid)
+		return build_refuse(build, "is missing: every rule needs a number");
+	if (check_ops(build) != CC_OK || narrow(build) != CC_OK || classify(build) != CC_OK || plan_make(build, &plan) != CC_OK)
+		return CC_BAD;
+	mark_next(build, &plan);
+	mark_final(build, &plan);
+	rule->state = is_stateful(build);
+	rule->dead = build->unmatchable;
+	rule->has_vars = build->var_count > 0;
+	for (unsigned i = 0; i < build->op_count; i++)
+		rule->takes = rule->takes || (buffer_of(build, i)->source == SRC_PAYLOAD && moves(&build->op[i]));
+	rule->fast = choose_fast(build, &plan, rule->kind != KIND_TX);
+	rule->payload_fast = rule->kind == KIND_TX ? choose_fast(build, &plan, true) : -1;
+	rule->fast_segment = -1;
+	for (unsigned s = 0; s < plan.segment_count && rule->fast >= 0; s++) {
+		if (rule->fast >= plan.segment[s].first && rule->fast < plan.segment[s].first + plan.segment[s].count)
+			rule->fast_segment = (int32_t)s;
+	}
+	if (!build->has_gid)
+		rule->info.gid = 1;
+	if (!build->has_priority && rule->info.priority == 0)
+		rule->info.priority = 3;
+	rule->info.severity = (uint8_t)(rule->info.priority < 4 ? rule->info.priority : 4);
+	rule->info.text = build->text;
+	rule->info.file = build->file;
+	rule->info.line = build->line;
+	sha256_of(build->text, rule->info.digest);
+	return settle(build, &plan);
+}

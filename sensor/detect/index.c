@@ -1,0 +1,587 @@
+/*
+ * After all rules are read: their order, and the ways to find the few that a packet, a value or a file may concern.
+ *
+ * Rules act in the order pass, drop, reject, alert; within it those that set marks come before those that ask for them,
+ * then by priority, then as written.  A rule's number is its place in that order.
+ */
+#include <stdlib.h>
+
+#include "detect/own.h"
+
+struct vec {
+	uint32_t *item;
+	uint32_t count, room;
+	bool nomem;
+};
+
+static void
+vec_add(struct vec *vec, uint32_t item)
+{
+	if (vec->count == vec->room) {
+		uint32_t room = vec->room == 0 ? 16 : vec->room * 2;
+		uint32_t *p = realloc(vec->item, room * sizeof(*p));
+
+		if (p == NULL) {
+			vec->nomem = true;
+			return;
+		}
+		vec->item = p;
+		vec->room = room;
+	}
+	vec->item[vec->count++] = item;
+}
+
+/* To the ruleset's memory; empties vec. */
+static enum cc_status
+vec_settle(struct vec *vec, struct store *store, uint32_t **ret_list, uint32_t *ret_count)
+{
+	uint32_t *list = store_take(store, (vec->count + 1u) * sizeof(*list));
+	bool nomem = vec->nomem || list == NULL;
+
+	if (!nomem && vec->count > 0)
+		memcpy(list, vec->item, vec->count * sizeof(*list));
+	*ret_list = list;
+	*ret_count = vec->count;
+	free(vec->item);
+	*vec = (struct vec){0};
+	return nomem ? CC_NOMEM : CC_OK;
+}
+
+/* ---- order ---- */
+
+static unsigned
+marks_rank(const struct rule *rule)
+{
+	bool reads = false, writes = false;
+
+	for (unsigned i = 0; i < rule->check_count; i++) {
+		reads = reads || rule->check[i].phase == PHASE_STATE;
+		writes = writes || rule->check[i].phase == PHASE_POST;
+	}
+	return writes && !reads ? 0 : writes ? 1 : reads ? 2 : 3;
+}
+
+static int
+rule_compare(const void *a, const void *b)
+{
+	static const uint8_t action[] = {[RULE_PASS] = 0, [RULE_DROP] = 1, [RULE_REJECT] = 2, [RULE_ALERT] = 3};
+	const struct rule *x = a, *y = b;
+
+	if (x->info.action != y->info.action)
+		return action[x->info.action] < action[y->info.action] ? -1 : 1;
+	if (marks_rank(x) != marks_rank(y))
+		return marks_rank(x) < marks_rank(y) ? -1 : 1;
+	if (x->info.priority != y->info.priority)
+		return x->info.priority < y->info.priority ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* ---- lists by port ---- */
+
+struct port_item {
+	const struct port_set *set;
+	uint32_t rule;
+};
+struct port_items {
+	struct port_item *item;
+	uint32_t count, room;
+	bool nomem;
+};
+
+static void
+port_items_add(struct port_items *items, const struct port_set *set, uint32_t rule)
+{
+	if (items->count == items->room) {
+		uint32_t room = items->room == 0 ? 16 : items->room * 2;
+		struct port_item *p = realloc(items->item, room * sizeof(*p));
+
+		if (p == NULL) {
+			items->nomem = true;
+			return;
+		}
+		items->item = p;
+		items->room = room;
+	}
+	items->item[items->count++] = (struct port_item){set, rule};
+}
+
+static int
+u32_compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static uint32_t
+unique(uint32_t *v, uint32_t count)
+{
+	uint32_t out = 0;
+
+	qsort(v, count, sizeof(v[0]), u32_compare);
+	for (uint32_t i = 0; i < count; i++) {
+		if (i == 0 || v[i] != v[out - 1])
+			v[out++] = v[i];
+	}
+	return out;
+}
+
+/* Intervals between all borders; each has the rules whose ports cover it. */
+static enum cc_status
+port_lists_make(struct port_items *items, struct store *store, struct port_lists *ret_lists)
+{
+	struct vec border = {0}, rules = {0}, first = {0};
+	enum cc_status st = CC_OK;
+	uint32_t unused;
+
+	if (items->nomem)
+		return CC_NOMEM;
+	vec_add(&border, 0);
+	for (uint32_t i = 0; i < items->count; i++) {
+		for (uint32_t r = 0; r < items->item[i].set->count; r++) {
+			vec_add(&border, items->item[i].set->range[r].low);
+			if (items->item[i].set->range[r].high < 65535)
+				vec_add(&border, items->item[i].set->range[r].high + 1u);
+		}
+	}
+	if (!border.nomem)
+		border.count = unique(border.item, border.count);
+	for (uint32_t b = 0; b < border.count && !border.nomem; b++) {
+		vec_add(&first, rules.count);
+		for (uint32_t i = 0; i < items->count; i++) {
+			if (port_set_has(items->item[i].set, (uint16_t)border.item[b]))
+				vec_add(&rules, items->item[i].rule);
+		}
+	}
+	vec_add(&first, rules.count);
+	if (vec_settle(&border, store, &ret_lists->start, &ret_lists->interval_count) != CC_OK)
+		st = CC_NOMEM;
+	if (vec_settle(&first, store, &ret_lists->first, &unused) != CC_OK)
+		st = CC_NOMEM;
+	if (vec_settle(&rules, store, &ret_lists->rule, &unused) != CC_OK)
+		st = CC_NOMEM;
+	free(items->item);
+	*items = (struct port_items){0};
+	return st;
+}
+
+const uint32_t *
+port_lists_find(const struct port_lists *lists, uint16_t port, uint32_t *ret_count)
+{
+	uint32_t low = 0, high = lists->interval_count;
+
+	while (high - low > 1) {
+		uint32_t mid = (low + high) / 2;
+
+		if (lists->start[mid] <= port)
+			low = mid;
+		else
+			high = mid;
+	}
+	*ret_count = lists->interval_count > 0 ? lists->first[low + 1] - lists->first[low] : 0;
+	return lists->interval_count > 0 ? lists->rule + lists->first[low] : NULL;
+}
+
+/* ---- lists by address ---- */
+
+struct addr_event {
+	struct cc_addr at;
+	uint32_t rule;
+	bool end;
+};
+struct addr_events {
+	struct addr_event *event;
+	size_t count, room;
+	bool nomem;
+};
+
+static void
+addr_events_add(struct addr_events *events, struct cc_addr at, uint32_t rule, bool end)
+{
+	if (events->count == events->room) {
+		size_t room = events->room == 0 ? 256 : events->room * 2;
+		struct addr_event *p = realloc(events->event, room * sizeof(*p));
+
+		if (p == NULL) {
+			events->nomem = true;
+			return;
+		}
+		events->event = p;
+		events->room = room;
+	}
+	events->event[events->count++] = (struct addr_event){at, rule, end};
+}
+
+static void
+addr_set_events(struct addr_events *events, const struct addr_set *set, uint32_t rule)
+{
+	for (uint32_t i = 0; i < set->count; i++) {
+		struct cc_addr after = set->range[i].high;
+		int k;
+
+		addr_events_add(events, set->range[i].low, rule, false);
+		for (k = 15; k >= 0 && ++after.b[k] == 0; k--)
+			;
+		if (k >= 0)
+			addr_events_add(events, after, rule, true);
+	}
+}
+
+static int
+event_compare(const void *a, const void *b)
+{
+	const struct addr_event *x = a, *y = b;
+
+	return cc_addr_cmp(&x->at, &y->at);
+}
+
+/* A sweep over the borders, with the rules that are open between two of them. */
+static enum cc_status
+addr_lists_make(struct addr_events *events, struct store *store, struct addr_lists *ret_lists)
+{
+	struct vec open = {0}, rules = {0}, first = {0};
+	struct cc_addr *start = store_take(store, (events->count + 2) * sizeof(*start));
+	enum cc_status st = start == NULL || events->nomem ? CC_NOMEM : CC_OK;
+	uint32_t intervals = 0, unused;
+
+	if (st == CC_OK) {
+		memset(&start[0], 0, sizeof(start[0]));
+		vec_add(&first, 0);
+		intervals = 1;
+		qsort(events->event, events->count, sizeof(events->event[0]), event_compare);
+	}
+	for (size_t i = 0; i < events->count && st == CC_OK;) {
+		size_t k = i;
+
+		for (; k < events->count && cc_addr_cmp(&events->event[k].at, &events->event[i].at) == 0; k++) {
+			if (!events->event[k].end) {
+				vec_add(&open, events->event[k].rule);
+				continue;
+			}
+			for (uint32_t o = 0; o < open.count; o++) {
+				if (open.item[o] == events->event[k].rule) {
+					open.item[o] = open.item[--open.count];
+					break;
+				}
+			}
+		}
+		start[intervals] = events->event[i].at;
+		if (cc_addr_cmp(&start[intervals], &start[0]) == 0)
+			intervals--;           /* a list that begins at the lowest address */
+		else
+			vec_add(&first, rules.count);
+		intervals++;
+		for (uint32_t o = 0; o < open.count; o++)
+			vec_add(&rules, open.item[o]);
+		i = k;
+	}
+	vec_add(&first, rules.count);
+	ret_lists->start = start;
+	ret_lists->interval_count = intervals;
+	if (vec_settle(&first, store, &ret_lists->first, &unused) != CC_OK)
+		st = CC_NOMEM;
+	if (vec_settle(&rules, store, &ret_lists->rule, &unused) != CC_OK)
+		st = CC_NOMEM;
+	free(open.item);
+	free(events->event);
+	*events = (struct addr_events){0};
+	return st;
+}
+
+const uint32_t *
+addr_lists_find(const struct addr_lists *lists, const struct cc_addr *addr, uint32_t *ret_count)
+{
+	uint32_t low = 0, high = lists->interval_count;
+
+	while (high - low > 1) {
+		uint32_t mid = (low + high) / 2;
+
+		if (cc_addr_cmp(&lists->start[mid], addr) <= 0)
+			low = mid;
+		else
+			high = mid;
+	}
+	*ret_count = high > 0 ? lists->first[low + 1] - lists->first[low] : 0;
+	return high > 0 ? lists->rule + lists->first[low] : NULL;
+}
+
+/* ---- all of it ---- */
+
+struct indexer {
+	struct ruleset *set;
+	struct mpm_builder packet[GROUP_PROTOS][2], stream[GROUP_PROTOS][2];
+	struct vec any[GROUP_PROTOS][2], stream_any[GROUP_PROTOS][2];
+	struct port_items by_dport[GROUP_PROTOS][2], by_sport[GROUP_PROTOS][2];
+	struct addr_events src, dst;
+	struct vec ip_any, anomaly, odd, file_any, protocol;
+	struct mpm_builder *buffer;
+	struct vec *always;
+};
+
+static struct slice
+fast_slice(const struct rule *rule, int32_t fast)
+{
+	const struct op *op = &rule->op[fast];
+
+	if (op->fast_size > 0)
+		return slice_of(op->bytes + op->fast_at, op->fast_size);
+	return slice_of(op->bytes, op->size);
+}
+
+static enum cc_status
+pattern_add(struct mpm_builder *builder, const struct rule *rule, int32_t fast)
+{
+	return mpm_add(builder, fast_slice(rule, fast), (rule->op[fast].flags & OF_NOCASE) != 0, rule->index);
+}
+
+static bool
+in_group(const struct rule *rule, unsigned group)
+{
+	static const uint8_t protos[] = {[GROUP_TCP] = PROTO_TCP, [GROUP_UDP] = PROTO_UDP,
+	    [GROUP_OTHER] = PROTO_ICMP4 | PROTO_ICMP6 | PROTO_SCTP | PROTO_OTHER};
+
+	return (rule->protos & protos[group]) != 0;
+}
+
+static enum cc_status
+packet_rule_add(struct indexer *indexer, const struct rule *rule, unsigned group, unsigned dir)
+{
+	enum cc_status st = CC_OK;
+	/* Stream is a matter of TCP; elsewhere the same rule looks at each packet. */
+	bool stream = rule->on_stream && group == GROUP_TCP;
+	bool packet = group == GROUP_TCP ? rule->on_packet && (!rule->on_stream || rule->has_payload) : true;
+
+	if (group == GROUP_TCP && rule->on_stream && rule->protos != PROTO_TCP) {
+		packet = false;
+		for (unsigned i = 0; i < rule->op_count; i++)
+			packet = packet || (rule->op[i].kind == DO_CONTENT && (rule->op[i].flags & (OF_DEPTH | OF_OFFSET)) != 0);
+	}
+	if (rule->fast >= 0) {
+		if (packet)
+			st = pattern_add(&indexer->packet[group][dir], rule, rule->fast);
+		if (stream && st == CC_OK)
+			st = pattern_add(&indexer->stream[group][dir], rule, rule->fast);
+		return st;
+	}
+	if (stream)
+		vec_add(&indexer->stream_any[group][dir], rule->index);
+	if (!packet)
+		return CC_OK;
+	if (!rule->dport->any && !rule->both_ways && group != GROUP_OTHER)
+		port_items_add(&indexer->by_dport[group][dir], rule->dport, rule->index);
+	else if (!rule->sport->any && !rule->both_ways && group != GROUP_OTHER)
+		port_items_add(&indexer->by_sport[group][dir], rule->sport, rule->index);
+	else
+		vec_add(&indexer->any[group][dir], rule->index);
+	return CC_OK;
+}
+
+/* A transaction's rule that asks for payload, too: that part is looked for by itself. */
+static enum cc_status
+payload_part_add(struct indexer *indexer, const struct rule *rule, unsigned group, unsigned dir)
+{
+	struct mpm_builder *builder = group == GROUP_TCP ? &indexer->stream[group][dir] : &indexer->packet[group][dir];
+
+	if (rule->payload_fast >= 0)
+		return pattern_add(builder, rule, rule->payload_fast);
+	vec_add(group == GROUP_TCP ? &indexer->stream_any[group][dir] : &indexer->any[group][dir], rule->index);
+	return CC_OK;
+}
+
+static double
+addr_span(const struct addr_set *set)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < set->count; i++) {
+		double span = 0;
+
+		for (int b = 0; b < 16; b++)
+			span = span * 256 + (double)set->range[i].high.b[b] - (double)set->range[i].low.b[b];
+		sum += span + 1;
+	}
+	return sum;
+}
+
+static void
+ip_rule_add(struct indexer *indexer, const struct rule *rule)
+{
+	if ((rule->src->any && rule->dst->any) || rule->both_ways)
+		vec_add(&indexer->ip_any, rule->index);
+	else if (addr_span(rule->src) <= addr_span(rule->dst))
+		addr_set_events(&indexer->src, rule->src, rule->index);
+	else
+		addr_set_events(&indexer->dst, rule->dst, rule->index);
+}
+
+static enum cc_status
+tx_rule_add(struct indexer *indexer, const struct rule *rule)
+{
+	const struct segment *trigger = rule->fast_segment >= 0 ? &rule->segment[rule->fast_segment] : NULL;
+
+	if (rule->anomaly >= 0) {
+		vec_add(&indexer->anomaly, rule->index);
+		return CC_OK;
+	}
+	if (rule->fast >= 0)
+		return pattern_add(&indexer->buffer[trigger->buffer], rule, rule->fast);
+	for (unsigned i = 0; i < rule->segment_count && trigger == NULL; i++) {
+		enum source source = indexer->set->buffer[rule->segment[i].buffer].source;
+
+		if (source == SRC_FIELD || source == SRC_FILE || source == SRC_FILE_NAME || source == SRC_FILE_TYPE)
+			trigger = &rule->segment[i];
+	}
+	if (trigger != NULL)
+		vec_add(&indexer->always[trigger->buffer], rule->index);
+	else
+		vec_add(&indexer->file_any, rule->index);
+	return CC_OK;
+}
+
+static enum cc_status
+rule_add(struct indexer *indexer, const struct rule *rule)
+{
+	enum cc_status st = CC_OK;
+
+	if (rule->dead)
+		return CC_OK;
+	switch (rule->kind) {
+	case KIND_IP:
+		ip_rule_add(indexer, rule);
+		return CC_OK;
+	case KIND_ODD:
+		vec_add(&indexer->odd, rule->index);
+		return CC_OK;
+	case KIND_PROTOCOL:
+		vec_add(&indexer->protocol, rule->index);
+		return CC_OK;
+	case KIND_TX:
+		st = tx_rule_add(indexer, rule);
+		break;
+	default:
+		break;
+	}
+	for (unsigned group = 0; group < GROUP_PROTOS && st == CC_OK; group++) {
+		for (unsigned dir = 0; dir < 2 && st == CC_OK; dir++) {
+			if (!in_group(rule, group) || (rule->dirs & dir_bit((enum cc_dir)dir)) == 0)
+				continue;
+			if (rule->kind == KIND_PACKET)
+				st = packet_rule_add(indexer, rule, group, dir);
+			else if (rule->has_payload)
+				st = payload_part_add(indexer, rule, group, dir);
+		}
+	}
+	if (rule->kind != KIND_PACKET && rule->kind != KIND_TX)
+		return st;
+	indexer->set->has_stream = indexer->set->has_stream || rule->on_stream || (rule->kind == KIND_TX && rule->has_payload);
+	return st;
+}
+
+static enum cc_status
+groups_make(struct indexer *indexer)
+{
+	struct store *store = &indexer->set->store;
+	enum cc_status st = CC_OK;
+
+	for (unsigned g = 0; g < GROUP_PROTOS && st == CC_OK; g++) {
+		for (unsigned d = 0; d < 2 && st == CC_OK; d++) {
+			struct group *group = &indexer->set->group[g][d];
+
+			st = mpm_build(&indexer->packet[g][d], &group->packet);
+			if (st == CC_OK)
+				st = mpm_build(&indexer->stream[g][d], &group->stream);
+			if (st == CC_OK)
+				st = vec_settle(&indexer->any[g][d], store, &group->any, &group->any_count);
+			if (st == CC_OK)
+				st = vec_settle(&indexer->stream_any[g][d], store, &group->stream_any, &group->stream_any_count);
+			if (st == CC_OK)
+				st = port_lists_make(&indexer->by_dport[g][d], store, &group->by_dport);
+			if (st == CC_OK)
+				st = port_lists_make(&indexer->by_sport[g][d], store, &group->by_sport);
+			if (mpm_longest(group->stream) > indexer->set->scan_longest)
+				indexer->set->scan_longest = mpm_longest(group->stream);
+		}
+	}
+	return st;
+}
+
+static enum cc_status
+lists_make(struct indexer *indexer)
+{
+	struct ruleset *set = indexer->set;
+	enum cc_status st = CC_OK;
+
+	for (uint32_t b = 0; b < set->buffer_count && st == CC_OK; b++) {
+		st = mpm_build(&indexer->buffer[b], &set->buffer[b].mpm);
+		if (st == CC_OK)
+			st = vec_settle(&indexer->always[b], &set->store, &set->buffer[b].always, &set->buffer[b].always_count);
+	}
+	if (st == CC_OK)
+		st = vec_settle(&indexer->ip_any, &set->store, &set->ip_any, &set->ip_any_count);
+	if (st == CC_OK)
+		st = vec_settle(&indexer->anomaly, &set->store, &set->anomaly, &set->anomaly_count);
+	if (st == CC_OK)
+		st = vec_settle(&indexer->odd, &set->store, &set->odd, &set->odd_count);
+	if (st == CC_OK)
+		st = vec_settle(&indexer->file_any, &set->store, &set->file_any, &set->file_any_count);
+	if (st == CC_OK)
+		st = vec_settle(&indexer->protocol, &set->store, &set->protocol, &set->protocol_count);
+	if (st == CC_OK)
+		st = addr_lists_make(&indexer->src, &set->store, &set->ip_src);
+	if (st == CC_OK)
+		st = addr_lists_make(&indexer->dst, &set->store, &set->ip_dst);
+	return st;
+}
+
+static void
+wants_note(struct ruleset *set, const struct rule *rule)
+{
+	set->wants_content = set->wants_content || rule->has_file;
+	for (unsigned i = 0; i < rule->segment_count; i++)
+		set->wants_magic = set->wants_magic || set->buffer[rule->segment[i].buffer].source == SRC_FILE_TYPE;
+}
+
+enum cc_status
+ruleset_index(struct ruleset *set)
+{
+	struct indexer *indexer = calloc(1, sizeof(*indexer));
+	enum cc_status st = CC_NOMEM;
+
+	if (indexer == NULL)
+		return CC_NOMEM;
+	indexer->set = set;
+	indexer->buffer = calloc(set->buffer_count, sizeof(indexer->buffer[0]));
+	indexer->always = calloc(set->buffer_count, sizeof(indexer->always[0]));
+	if (indexer->buffer != NULL && indexer->always != NULL)
+		st = CC_OK;
+	qsort(set->rule, set->rule_count, sizeof(set->rule[0]), rule_compare);
+	for (uint32_t i = 0; i < set->rule_count; i++)
+		set->rule[i].index = i;
+	for (uint32_t i = 0; i < set->rule_count && st == CC_OK; i++) {
+		wants_note(set, &set->rule[i]);
+		st = rule_add(indexer, &set->rule[i]);
+	}
+	if (st == CC_OK)
+		st = groups_make(indexer);
+	if (st == CC_OK)
+		st = lists_make(indexer);
+	if (st == CC_OK)
+		st = buffers_index(set);
+	free(indexer->buffer);
+	free(indexer->always);
+	free(indexer);
+	return st;
+}
+
+void
+ruleset_index_free(struct ruleset *set)
+{
+	for (uint32_t b = 0; b < set->buffer_count; b++)
+		mpm_free(set->buffer[b].mpm);
+	for (unsigned g = 0; g < GROUP_PROTOS; g++) {
+		for (unsigned d = 0; d < 2; d++) {
+			mpm_free(set->group[g][d].packet);
+			mpm_free(set->group[g][d].stream);
+		}
+	}
+}

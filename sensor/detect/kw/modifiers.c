@@ -1,0 +1,44 @@
+/* The old way to name a buffer: a word behind the content, http_uri, that moves the content there. */
+#include "detect/kw/kw.h"
+
+static enum cc_status
+modifier_parse(struct build *build, const struct keyword *keyword, struct slice value, bool negated)
+{
+	struct op *op = build_last_content(build);
+	int at = buffer_find(build->set, slice_str(keyword->target));
+	size_t index;
+
+	(void)value, (void)negated;
+	if (at < 0)
+		return build_refuse(build, "needs a parser of HTTP");
+	if (op == NULL)
+		return build_refuse(build, "needs a content before it; as a buffer for what follows write %s", keyword->target);
+	if (build->buffer != 0)
+		return build_refuse(build, "stands behind a content of another buffer; write pkt_data before that content, or %s",
+		    keyword->target);
+	index = (size_t)(op - build->op);
+	if (build->op_buffer[index] != 0)
+		return build_refuse(build, "the content before has a buffer already");
+	if ((op->flags & OF_RAWBYTES) != 0)
+		return build_refuse(build, "can't stand with rawbytes on the same content");
+	build->op_buffer[index] = (uint16_t)at;
+	build->op_instance[index] = 0;
+	return CC_OK;
+}
+
+#define MODIFIER(word, buffer)                                                             \
+	const struct keyword kw_##word = {#word, NULL, KW_NO_VALUE, modifier_parse, buffer, \
+	    "The content before is looked for in " buffer}
+MODIFIER(http_uri, "http.uri");
+MODIFIER(http_raw_uri, "http.uri.raw");
+MODIFIER(http_header, "http.header");
+MODIFIER(http_raw_header, "http.header.raw");
+MODIFIER(http_cookie, "http.cookie");
+MODIFIER(http_method, "http.method");
+MODIFIER(http_client_body, "http.request_body");
+MODIFIER(http_server_body, "http.response_body");
+MODIFIER(http_stat_code, "http.stat_code");
+MODIFIER(http_stat_msg, "http.stat_msg");
+MODIFIER(http_user_agent, "http.user_agent");
+MODIFIER(http_host, "http.host");
+MODIFIER(http_raw_host, "http.host.raw");

@@ -1,0 +1,150 @@
+/* Numbers and words in rule text: comparisons such as ">5" and "3<>9", lists, trimming.  No state. */
+#include "detect/own.h"
+
+struct slice
+slice_trim(struct slice s)
+{
+	while (s.size > 0 && (s.p[0] == ' ' || s.p[0] == '\t' || s.p[0] == '\r')) {
+		s.p++;
+		s.size--;
+	}
+	while (s.size > 0 && (s.p[s.size - 1] == ' ' || s.p[s.size - 1] == '\t' || s.p[s.size - 1] == '\r'))
+		s.size--;
+	return s;
+}
+
+bool
+slice_split(struct slice *rest, uint8_t sep, struct slice *ret_part)
+{
+	const uint8_t *at;
+
+	if (rest->p == NULL)
+		return false;
+	at = rest->size > 0 ? memchr(rest->p, sep, rest->size) : NULL;
+	if (at == NULL) {
+		*ret_part = *rest;
+		*rest = slice_of(NULL, 0);
+		return true;
+	}
+	*ret_part = slice_of(rest->p, (size_t)(at - rest->p));
+	*rest = slice_of(at + 1, rest->size - ret_part->size - 1);
+	return true;
+}
+
+bool
+slice_is_nocase(struct slice s, const char *text)
+{
+	return text_eq_nocase(s, text);
+}
+
+bool
+slice_uint(struct slice text, uint64_t max, uint64_t *ret_value)
+{
+	uint64_t value = 0;
+
+	if (text.size == 0 || text.size > 20)
+		return false;
+	if (text.size > 2 && text.p[0] == '0' && (text.p[1] | 32) == 'x') {
+		for (size_t i = 2; i < text.size; i++) {
+			uint8_t c = (uint8_t)(text.p[i] | 32);
+			unsigned digit = c >= '0' && c <= '9' ? c - 48u : c >= 'a' && c <= 'f' ? c - 87u : 16;
+
+			if (digit == 16 || value >> 60 != 0)
+				return false;
+			value = value << 4 | digit;
+		}
+	} else {
+		for (size_t i = 0; i < text.size; i++) {
+			if (text.p[i] < '0' || text.p[i] > '9' || value > (UINT64_MAX - 9) / 10)
+				return false;
+			value = value * 10 + (text.p[i] - (uint64_t)'0');
+		}
+	}
+	if (value > max)
+		return false;
+	*ret_value = value;
+	return true;
+}
+
+bool
+slice_int(struct slice text, int64_t *ret_value)
+{
+	bool minus = text.size > 0 && text.p[0] == '-';
+	uint64_t value;
+
+	if (minus || (text.size > 0 && text.p[0] == '+'))
+		text = slice_of(text.p + 1, text.size - 1);
+	if (!slice_uint(text, INT64_MAX, &value))
+		return false;
+	*ret_value = minus ? -(int64_t)value : (int64_t)value;
+	return true;
+}
+
+/* Splits at the first occurrence of a word inside text, not at its start. */
+static bool
+range_split(struct slice text, const char *word, struct slice *ret_left, struct slice *ret_right)
+{
+	const uint8_t *at = memmem(text.p, text.size, word, strlen(word));
+
+	if (at == NULL || at == text.p)
+		return false;
+	*ret_left = slice_trim(slice_of(text.p, (size_t)(at - text.p)));
+	*ret_right = slice_trim(slice_of(at + strlen(word), text.size - (size_t)(at - text.p) - strlen(word)));
+	return true;
+}
+
+bool
+number_parse(struct slice text, struct number *ret_number)
+{
+	static const struct {
+		const char *word;
+		uint8_t compare;
+	} words[] = {{">=", CMP_GE}, {"<=", CMP_LE}, {"!=", CMP_NE}, {"==", CMP_EQ}, {">", CMP_GT}, {"<", CMP_LT},
+	    {"=", CMP_EQ}, {"!", CMP_NE}, {"", CMP_EQ}};
+	struct slice left, right;
+
+	text = slice_trim(text);
+	if (text.size == 0)
+		return false;
+	if (range_split(text, "<>", &left, &right) || range_split(text, "-", &left, &right)) {
+		if (!slice_uint(left, UINT64_MAX, &ret_number->a) || !slice_uint(right, UINT64_MAX, &ret_number->b))
+			return false;
+		/* "3<>9" leaves both ends out, and so does "3-9" in Suricata's integer keywords. */
+		ret_number->compare = CMP_RANGE;
+		return ret_number->a < ret_number->b;
+	}
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		size_t size = strlen(words[i].word);
+
+		if (text.size > size && memcmp(text.p, words[i].word, size) == 0) {
+			ret_number->compare = words[i].compare;
+			return slice_uint(slice_trim(slice_of(text.p + size, text.size - size)), UINT64_MAX, &ret_number->a);
+		}
+	}
+	return false;
+}
+
+bool
+number_holds(const struct number *number, uint64_t value)
+{
+	switch (number->compare) {
+	case CMP_EQ:
+		return value == number->a;
+	case CMP_NE:
+		return value != number->a;
+	case CMP_LT:
+		return value < number->a;
+	case CMP_GT:
+		return value > number->a;
+	case CMP_LE:
+		return value <= number->a;
+	case CMP_GE:
+		return value >= number->a;
+	case CMP_RANGE:
+		return value > number->a && value < number->b;
+	case CMP_IN:
+		return value >= number->a && value <= number->b;
+	default:
+		return false;
+	}
+}

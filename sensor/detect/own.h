@@ -1,0 +1,645 @@
+/*
+ * What the files of sensor/detect/ share: how a rule looks once it is compiled, the ruleset around it, and one worker's
+ * state.  Nobody outside includes it; a keyword (kw/) sees kw/kw.h.
+ *
+ * A rule is a header (who speaks), checks on the packet and the flow, and segments: each segment is a run of ops over
+ * one buffer.  All ops of a rule stand in one array, in the order in which they run.
+ */
+#ifndef DETECT_OWN_H
+#define DETECT_OWN_H
+
+#include <hs/hs.h>
+#include <pcre2.h>
+
+#include "detect/detect.h"
+
+#define RULE_LINE_MAX (1u << 20) /* bytes of one rule; longer ones are refused */
+#define RULE_OPS_MAX 200
+#define RULE_VARS_MAX 16         /* byte_extract and byte_math results of one rule */
+#define RULE_CHECKS_MAX 64
+#define SEGMENTS_MAX 32
+#define TRANSFORMS_MAX 8
+#define TRANSFORM_ROOM 65536     /* bytes of a buffer that transforms look at */
+#define STEPS_MAX 20000          /* of one rule's program over one buffer */
+#define PENDING_MAX 256          /* rules half matched of one transaction, or of one side of a stream */
+#define FLOWBITS_MAX 65536       /* names; also of flowints, xbits */
+#define SHORT_MAX 3              /* patterns up to here have a table of their own */
+
+/* Memory that lives as long as the ruleset; zeroed; NULL when there is none. */
+struct store_block;
+struct store {
+	struct store_block *first;
+	uint8_t *at;
+	size_t left, total;
+};
+void *store_take(struct store *store, size_t size);
+struct slice store_copy(struct store *store, struct slice s); /* NUL behind it; p NULL: no memory */
+void store_close(struct store *store);
+
+/* ---- addresses and ports ---- */
+
+struct addr_range {
+	struct cc_addr low, high;
+};
+/* Disjoint and sorted. */
+struct addr_set {
+	bool any;
+	uint32_t count;
+	struct addr_range *range;
+};
+struct port_range {
+	uint16_t low, high;
+};
+struct port_set {
+	bool any;
+	uint32_t count;
+	struct port_range *range;
+};
+bool addr_set_has(const struct addr_set *set, const struct cc_addr *addr);
+bool port_set_has(const struct port_set *set, uint16_t port);
+
+/* ---- buffers ---- */
+
+enum source {
+	SRC_PAYLOAD,   /* a packet's payload, or a window of the stream */
+	SRC_FIELD,     /* values of a transaction */
+	SRC_FILE,      /* the content of a file */
+	SRC_FILE_NAME,
+	SRC_FILE_TYPE,
+	SRC_HEADER,    /* bytes of a packet's headers */
+	SRC_BASE64,    /* what base64_decode of the same rule left */
+};
+
+enum header_part { PART_IPV4, PART_IPV6, PART_TCP, PART_UDP, PART_ICMPV4, PART_ICMPV6 };
+
+enum { DIR_TS = 1, DIR_TC = 2, DIR_BOTH = 3 };
+
+static inline unsigned
+dir_bit(enum cc_dir dir)
+{
+	return dir == CC_TO_SERVER ? DIR_TS : DIR_TC;
+}
+
+struct transform;
+typedef size_t transform_fn(const struct transform *transform, struct slice in, uint8_t *out, size_t room);
+struct transform {
+	transform_fn *run;      /* NULL for those that work in another way */
+	const char *name;
+	struct slice argument;
+	struct regex *regex;
+};
+
+struct buffer_field {
+	uint8_t parser;         /* index into app_parsers */
+	uint8_t field;
+	uint8_t dirs;
+};
+
+struct mpm;
+
+struct buffer {
+	const char *name;
+	enum source source;
+	enum header_part part;
+	uint8_t dirs;           /* on which sides it can be */
+	bool multi;
+	bool number;            /* CC_UINT, CC_FLAG */
+	bool lower;             /* its values are lower case */
+	uint8_t field_count;
+	struct buffer_field *field;
+	uint64_t parsers;       /* bits of those that have it */
+	uint8_t transform_count;
+	struct transform transform[TRANSFORMS_MAX];
+	struct mpm *mpm;        /* of rules whose fast pattern is here; NULL: none */
+	uint32_t *always;       /* rules to be looked at whenever the buffer is there */
+	uint32_t always_count;
+};
+
+/* ---- programs ---- */
+
+enum op_kind {
+	DO_CONTENT,
+	DO_PCRE,
+	DO_ISDATAAT,
+	DO_BSIZE,
+	DO_BYTE_TEST,
+	DO_BYTE_JUMP,
+	DO_BYTE_EXTRACT,
+	DO_BYTE_MATH,
+	DO_BASE64,     /* decodes; the ops up to `skip` run over the result */
+	DO_NUMBER,     /* compares value.num */
+	DO_CALL,       /* op->call(): what needs nothing but the bytes */
+};
+
+enum {
+	OF_NEGATED = 1,
+	OF_NOCASE = 2,
+	OF_RELATIVE = 4,   /* position counts from the end of the match before */
+	OF_DEPTH = 8,
+	OF_OFFSET = 16,
+	OF_DISTANCE = 32,
+	OF_WITHIN = 64,
+	OF_STARTSWITH = 128,
+	OF_ENDSWITH = 256,
+	OF_RAWBYTES = 512,
+	OF_FAST = 1024,
+	OF_FAST_ONLY = 2048,
+	OF_NEXT = 4096,    /* a later op counts from this one's end: other occurrences are worth a try */
+	OF_LITTLE = 8192,
+	OF_STRING = 16384,
+	OF_FINAL = 32768,  /* can only be said once the buffer is complete */
+};
+
+enum compare { CMP_EQ, CMP_NE, CMP_LT, CMP_GT, CMP_LE, CMP_GE, CMP_RANGE, CMP_AND, CMP_XOR, CMP_OR, CMP_IN };
+
+struct regex {
+	pcre2_code *code;
+	struct slice text;
+	bool jit;
+};
+
+struct number {          /* "5", ">5", "3<>9", "3-9" … */
+	uint8_t compare;
+	uint64_t a, b;
+};
+bool number_holds(const struct number *number, uint64_t value);
+
+struct byte_op {         /* of byte_test, byte_jump, byte_extract, byte_math */
+	uint8_t count;
+	uint8_t base;        /* of strings: 8, 10, 16 */
+	uint8_t compare;     /* enum compare, or the operator of byte_math */
+	uint8_t shift;       /* of the bitmask */
+	uint8_t result;      /* variable */
+	uint8_t align;
+	bool not, from_beginning, from_end, dce;
+	int32_t offset, post_offset;
+	uint32_t multiplier;
+	uint64_t value, mask;
+	int8_t count_var, value_var, offset_var;
+};
+
+struct run;
+
+struct op {
+	uint8_t kind;
+	uint8_t skip;            /* DO_BASE64: how many ops run over what it decoded */
+	uint16_t flags;
+	uint16_t size;           /* of bytes */
+	uint16_t column;         /* for messages */
+	int32_t depth, offset, distance, within;
+	int8_t depth_var, offset_var, distance_var, within_var; /* -1: the number above */
+	uint16_t fast_at, fast_size; /* fast_pattern:at,size */
+	union {
+		const uint8_t *bytes;    /* lower case with OF_NOCASE */
+		struct regex *regex;
+		struct byte_op *byte;
+		struct number *number;
+		const void *data;
+	};
+	bool (*call)(struct run *run, const struct op *op, struct slice bytes);
+};
+
+struct segment {
+	uint16_t buffer;
+	uint16_t first, count;   /* ops */
+	bool final;              /* holds an op with OF_FINAL */
+};
+
+/* A condition on packet and flow, or what a match brings about. */
+struct check {
+	bool (*test)(struct run *run, const struct check *check); /* PHASE_POST: the answer is ignored */
+	uint8_t phase;
+	uint8_t kind;
+	bool negated;
+	uint32_t a, b;
+	const void *data;
+};
+enum { PHASE_PACKET, PHASE_STATE, PHASE_POST };
+
+enum { /* rule.flow */
+	FLOW_IS_ESTABLISHED = 1,
+	FLOW_NOT_ESTABLISHED = 2,
+	FLOW_STATELESS = 4,
+	FLOW_NO_STREAM = 8,
+	FLOW_ONLY_STREAM = 16,
+	FLOW_NO_FRAG = 32,
+	FLOW_ONLY_FRAG = 64,
+};
+
+enum { PROTO_TCP = 1, PROTO_UDP = 2, PROTO_ICMP4 = 4, PROTO_ICMP6 = 8, PROTO_SCTP = 16, PROTO_OTHER = 32, PROTO_ALL = 63,
+	PROTO_NONIP = 64 };
+
+enum rule_kind {
+	KIND_IP,       /* addresses alone: once for each way of a flow */
+	KIND_PROTOCOL, /* the protocol alone: once for each way of a flow */
+	KIND_PACKET,   /* packets, stream, or both */
+	KIND_TX,       /* transactions and files */
+	KIND_ODD,      /* decode-event: packets that may not even be IP */
+};
+
+enum threshold_type { TH_NONE, TH_LIMIT, TH_THRESHOLD, TH_BOTH, TH_FILTER };
+enum threshold_track { TRACK_SRC, TRACK_DST, TRACK_RULE, TRACK_BOTH, TRACK_FLOW };
+
+struct threshold {
+	uint8_t type, track;
+	uint32_t count, seconds;
+};
+
+struct rule {
+	uint32_t index;              /* place in ruleset.rule: the order in which rules act */
+	uint8_t kind;                /* enum rule_kind */
+	uint8_t dirs;                /* DIR_ bits */
+	uint8_t protos;              /* PROTO_ bits */
+	uint8_t versions;            /* bit 0: IPv4, bit 1: IPv6 */
+	uint8_t flow;
+	bool on_packet, on_stream;   /* KIND_PACKET: where its payload ops look */
+	bool both_ways;              /* <> */
+	bool has_payload, has_tx, has_file, has_header;
+	bool state;                  /* reads flowbits and their like: not final while the transaction lives */
+	bool dead;                   /* loads, but asks for something that this sensor never sees */
+	bool has_vars;
+	bool takes;                  /* its payload part takes bytes: a place can be told, and be new */
+	bool filed;                  /* asks for file.name, size, hash or type */
+	uint16_t segment_count, check_count, op_count;
+	uint64_t apps;               /* parsers it is for; 0: any */
+	struct segment *segment;
+	struct check *check;
+	struct op *op;
+	const struct addr_set *src, *dst;
+	const struct port_set *sport, *dport;
+	struct threshold threshold, filter;
+	int32_t fast;                /* op with the fast pattern, -1: none */
+	int32_t fast_segment;
+	int32_t payload_fast;        /* KIND_TX with a part on the payload: the pattern of that part */
+	int32_t anomaly;             /* app-layer-event: index, -1: none */
+	uint8_t anomaly_parser;
+	struct rule_info info;
+};
+
+/* ---- the multi-pattern stage ---- */
+
+struct mpm_entry {
+	struct slice pattern;        /* lower case with nocase */
+	bool nocase;
+	uint32_t rule;
+};
+struct mpm_builder {
+	struct mpm_entry *entry;
+	size_t count, room;
+};
+enum cc_status mpm_add(struct mpm_builder *builder, struct slice pattern, bool nocase, uint32_t rule);
+/* Sorts and empties the builder; *ret_mpm NULL when there was nothing in it. */
+enum cc_status mpm_build(struct mpm_builder *builder, struct mpm **ret_mpm);
+void mpm_free(struct mpm *mpm);
+enum cc_status mpm_scratch(const struct mpm *mpm, hs_scratch_t **scratch);
+size_t mpm_longest(const struct mpm *mpm);
+/* Each rule of which a pattern is in bytes is told, perhaps several times. */
+void mpm_scan(const struct mpm *mpm, hs_scratch_t *scratch, struct slice bytes, void (*hit)(void *ctx, uint32_t rule),
+    void *ctx);
+
+/* ---- groups of packet rules ---- */
+
+enum { GROUP_TCP, GROUP_UDP, GROUP_OTHER, GROUP_PROTOS };
+
+struct port_lists {              /* rules without a pattern, by a port */
+	uint32_t interval_count;
+	uint32_t *start;             /* first port of each interval */
+	uint32_t *first;             /* interval i: rule[first[i]] … rule[first[i + 1]] */
+	uint32_t *rule;
+};
+
+struct group {                   /* of a transport and a way */
+	struct mpm *packet, *stream;
+	struct port_lists by_dport, by_sport;
+	uint32_t *any;
+	uint32_t any_count;
+	bool has_stream_any;
+	uint32_t *stream_any;        /* stream rules without a pattern */
+	uint32_t stream_any_count;
+};
+
+struct addr_lists {              /* KIND_IP rules, by the address that says most */
+	uint32_t interval_count;
+	struct cc_addr *start;
+	uint32_t *first;
+	uint32_t *rule;
+};
+
+/* ---- the ruleset ---- */
+
+struct class_entry {
+	struct slice name, text;
+	uint32_t priority;
+};
+
+struct field_buffers {           /* which buffers a parser's field feeds */
+	uint16_t first, count;
+};
+
+struct watch;
+struct yara;
+
+struct ruleset {
+	struct store store;
+	const struct conf *conf;     /* only while loading */
+	struct rule *rule;
+	uint32_t rule_count;
+	struct buffer *buffer;
+	uint32_t buffer_count, buffer_room;
+	struct regex **regex;
+	uint32_t regex_count, regex_room;
+	struct map *regexes, *addr_sets, *port_sets, *buffers, *sids, *files, *classes, *flowbits;
+	struct class_entry *class;
+	uint32_t class_count;
+	uint32_t flowbit_count, flowbit_hosts;
+	struct field_buffers *by_field[64]; /* by parser index, then field */
+	uint16_t *field_buffer;
+	uint16_t *file_buffer;       /* SRC_FILE buffers with rules */
+	uint32_t file_buffer_count;
+	uint16_t *meta_buffer;       /* SRC_FILE_NAME and _TYPE */
+	uint32_t meta_buffer_count;
+	struct group group[GROUP_PROTOS][2];
+	struct addr_lists ip_src, ip_dst;
+	uint32_t *ip_any, ip_any_count;
+	uint32_t *protocol, protocol_count;
+	uint32_t *anomaly, anomaly_count; /* rules with app-layer-event */
+	uint32_t *odd, odd_count;
+	uint32_t *file_any, file_any_count; /* rules on files without a pattern or buffer */
+	size_t scan_longest;
+	size_t stream_window;
+	bool wants_content, wants_magic, has_stream;
+	unsigned wants_digests;
+	uint8_t digest[32];
+	struct watch *watch;
+	struct yara *yara;
+};
+
+/* ---- building ---- */
+
+struct keyword;
+
+struct build {
+	struct ruleset *set;
+	struct ruleset_report *report;
+	const char *file;
+	uint32_t line;
+	struct slice text;           /* the rule's */
+	uint32_t column;             /* of the option that is read */
+	const char *keyword;
+	char keyword_text[64];
+	bool refused;
+	unsigned warnings;
+
+	struct rule rule;
+	struct op op[RULE_OPS_MAX];
+	uint16_t op_buffer[RULE_OPS_MAX];
+	uint16_t op_instance[RULE_OPS_MAX]; /* sticky buffers that were set twice are two, for CC_MULTI */
+	unsigned op_count;
+	struct check check[RULE_CHECKS_MAX];
+	unsigned check_count;
+	struct slice var[RULE_VARS_MAX];
+	unsigned var_count;
+	struct rule_meta *meta;
+	size_t meta_count, meta_room;
+	struct slice *reference;
+	size_t reference_count, reference_room;
+
+	uint16_t buffer;             /* the sticky buffer in force; 0: payload */
+	uint16_t instance;
+	bool buffer_set, buffer_used;/* a sticky buffer was named; something was said of it */
+	uint32_t buffer_column;
+	struct transform transform[TRANSFORMS_MAX];
+	unsigned transform_count;
+	bool has_sid, has_class, has_priority, has_threshold, has_filter, has_fast, has_rev, has_gid;
+	bool has_target, has_flow, packet_only, stream_only, app_proto;
+	bool packet_keyword;         /* dsize, flags, ttl …: needs a packet */
+	const char *packet_keyword_name;
+	bool ip_keyword_only;        /* all checks so far fit KIND_IP */
+	bool needs_tx;               /* something that only a transaction can tell */
+	bool prefilter;
+	bool unmatchable;            /* loads, but can't be seen here */
+};
+
+/* Says why, once; always CC_BAD. */
+enum cc_status build_refuse(struct build *build, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void build_warn(struct build *build, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* parse.c */
+enum cc_status rule_parse(struct build *build, struct slice text); /* the whole rule; result in build->rule */
+/* finish.c: contradictions, segments, fast pattern. */
+enum cc_status rule_finish(struct build *build);
+/* header.c */
+enum cc_status header_parse(struct build *build, struct cur *in);
+/* vars.c: lists of addresses and ports with variables, nesting, negation.  Shared by text. */
+enum cc_status addr_set_parse(struct build *build, struct slice text, const struct addr_set **ret_set);
+enum cc_status port_set_parse(struct build *build, struct slice text, const struct port_set **ret_set);
+
+enum cc_status build_buffer_end(struct build *build); /* parse.c: a sticky buffer must have been used */
+
+/* buffers.c */
+enum cc_status buffers_open(struct ruleset *set);
+int buffer_find(const struct ruleset *set, struct slice name);  /* -1: none */
+int buffer_with(struct ruleset *set, unsigned buffer, const struct transform *transform, unsigned count); /* -1: no memory */
+enum cc_status buffers_index(struct ruleset *set);
+
+/* regex.c: compiled once for equal text and options. */
+enum cc_status regex_take(struct build *build, struct slice pattern, uint32_t options, struct regex **ret_regex);
+
+/* number.c */
+bool number_parse(struct slice text, struct number *ret_number);
+bool slice_uint(struct slice text, uint64_t max, uint64_t *ret_value); /* decimal */
+bool slice_int(struct slice text, int64_t *ret_value);
+struct slice slice_trim(struct slice s);
+/* Takes what stands before the next sep off *rest; false: nothing left. */
+bool slice_split(struct slice *rest, uint8_t sep, struct slice *ret_part);
+bool slice_is_nocase(struct slice s, const char *text);
+
+/* index.c: groups, lists, multi-pattern databases. */
+enum cc_status ruleset_index(struct ruleset *set);
+void ruleset_index_free(struct ruleset *set);
+const uint32_t *port_lists_find(const struct port_lists *lists, uint16_t port, uint32_t *ret_count);
+const uint32_t *addr_lists_find(const struct addr_lists *lists, const struct cc_addr *addr, uint32_t *ret_count);
+
+/* ---- running ---- */
+
+/* Bytes under inspection. */
+struct view {
+	struct slice bytes;
+	uint64_t base;               /* of bytes.p in its stream; 0 for all else */
+	size_t fresh;                /* a match must end behind this; 0: any */
+	bool whole;                  /* nothing will follow */
+	uint64_t number;             /* DO_NUMBER */
+};
+
+struct u32_list {
+	uint32_t *item;
+	uint32_t count, room;
+};
+
+struct stream_wait {             /* a stream rule whose pattern was seen, that may hold later */
+	uint32_t rule;
+	uint64_t hit;                /* stream offset behind which its pattern was found, at least */
+	uint64_t fresh;              /* its match must end behind this */
+};
+
+struct side_state {
+	struct stream_wait *wait;
+	uint32_t wait_count, wait_room;
+	uint64_t yara_at;            /* stream offset up to which YARA has looked */
+	uint64_t end;                /* stream offset up to which rules have looked */
+};
+
+struct flow_int {
+	uint32_t name;
+	uint32_t value;
+};
+
+struct flow_state {
+	uint64_t *bits;
+	uint32_t bit_words;
+	bool pass;
+	struct side_state side[2];
+	struct u32_list payload;     /* rules whose payload part has held, and that wait for a transaction */
+	struct u32_list yara;        /* stream YARA rules told already: rule << 1 | dir */
+	struct flow_int *integer;
+	uint32_t integer_count, integer_room;
+	uint32_t generation;
+};
+
+struct tx_state {
+	uint32_t scanned;            /* values looked at */
+	struct u32_list pending;     /* rule << 1 | dir */
+	struct u32_list fired;       /* the same, told */
+	uint32_t generation;         /* of the ruleset that this state speaks of */
+	uint32_t asked;              /* bytes of the file when what waits was asked last */
+};
+
+struct run {                     /* what a rule is being held against */
+	struct detect *detect;
+	struct flow *flow;
+	const struct packet *pkt;
+	struct batch *batch;
+	enum cc_dir dir;
+	struct cc_tx *tx;
+	struct cc_file *file;
+	bool stream;
+	uint64_t time;
+	uint64_t seq;
+	const struct rule *rule;
+	struct view payload;         /* what payload ops look at */
+	/* of the program */
+	struct view view;
+	uint64_t var[RULE_VARS_MAX];
+	unsigned steps;
+	size_t match_at, match_end;  /* of the first op that took bytes */
+	/* of the match, for the alert */
+	const char *buffer;
+	uint64_t offset;
+	uint32_t size;
+	bool final;                  /* nothing more will come of this side */
+};
+
+struct detect {
+	struct detect_setup setup;
+	const struct ruleset *set;
+	const struct conf *conf;
+	hs_scratch_t *scratch;
+	pcre2_match_data *match_data;
+	pcre2_match_context *match_context;
+	pcre2_jit_stack *jit_stack;
+	uint32_t *seen;              /* by rule: epoch in which it became a candidate */
+	uint32_t epoch;
+	uint32_t generation;
+	uint32_t *candidate;
+	uint32_t candidate_count;
+	uint8_t *room[2];            /* TRANSFORM_ROOM each */
+	uint8_t *base64;
+	struct yara_worker *yara;
+	bool has_hosts;
+	const uint64_t *events;      /* enum flow_event bits of this packet, or NULL */
+	bool packet_passed;          /* a pass rule spoke of this packet */
+	unsigned alerts_max;
+	uint64_t counts[DETECT_COUNT];
+};
+
+static inline void
+detect_count_add(struct detect *detect, enum detect_count which, uint64_t n)
+{
+	count_add(&detect->counts[which], n);
+}
+
+/* state.c: pool memory behind flows and transactions.  NULL: none. */
+struct flow_state *flow_state_take(struct detect *detect, struct flow *flow);
+struct tx_state *tx_state_take(struct detect *detect, struct cc_tx *tx);
+bool list_has(const struct u32_list *list, uint32_t item);
+bool list_add(struct detect *detect, struct u32_list *list, uint32_t item, uint32_t max);
+void list_free(struct detect *detect, struct u32_list *list);
+void *grow(struct detect *detect, void *old, uint32_t *room, size_t size, uint32_t max); /* doubles; NULL: can't */
+
+/* program.c */
+enum verdict { NO, YES, NOT_YET };
+bool program_run(struct run *run, const struct segment *segment); /* over run->view */
+
+/* inspect.c */
+bool header_holds(struct run *run);
+bool checks_hold(struct run *run);
+enum verdict segment_holds(struct run *run, const struct segment *segment);
+/* The bytes after the buffer's transforms. */
+struct slice buffer_transformed(struct detect *detect, const struct buffer *buffer, struct slice in);
+struct slice header_part(const struct packet *pkt, enum header_part part);
+
+/* candidates.c: rules to be looked at, each once, in order. */
+void candidates_clear(struct detect *detect);
+void candidates_add(void *detect, uint32_t rule);
+bool candidates_have(const struct detect *detect, uint32_t rule);
+void candidates_add_list(struct detect *detect, const uint32_t *rule, uint32_t count);
+void candidates_scan(struct detect *detect, const struct mpm *mpm, struct slice bytes);
+void candidates_sort(struct detect *detect);
+
+/* alert.c: the rule of run holds: what it brings about, thresholds, the match. */
+void alert_rule(struct run *run);
+struct match *alert_push(struct run *run);
+
+/* detect.c */
+void run_open(struct run *run, struct detect *detect, struct flow *flow, const struct packet *pkt, enum cc_dir dir,
+    struct batch *batch);
+/* Header, checks and all segments hold; payload ops look at run->payload. */
+bool rule_holds(struct run *run, const struct rule *rule);
+bool flow_passed(const struct run *run);
+
+/* tx.c */
+void tx_inspect(struct run *run, struct cc_tx *tx, enum cc_dir dir, bool side_done, bool all_done);
+void tx_anomaly(struct run *run, const struct event *event);
+void file_inspect(struct run *run, struct cc_file *file, bool done);
+
+/* threshold.c */
+bool threshold_passes(struct run *run);
+/* A mark on addresses; act: 0 asks, 's' sets for so many seconds, 'u' unsets; track: 0 source, 1 destination, 2 the pair. */
+bool shared_bit(struct run *run, unsigned track, uint32_t id, char act, uint32_t seconds);
+
+/* watch.c */
+enum cc_status watch_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report);
+void watch_free(struct watch *watch);
+void watch_flow(struct run *run);
+void watch_tx(struct run *run, struct cc_tx *tx, uint32_t from);
+void watch_file(struct run *run, struct cc_file *file);
+bool watch_wants_files(const struct watch *watch);
+
+/* yara.c */
+enum cc_status yara_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report);
+void yara_free(struct yara *yara);
+bool yara_wants_files(const struct yara *yara);
+bool yara_wants_stream(const struct yara *yara);
+void yara_digest(const struct yara *yara, struct digest *digest);
+struct yara_worker *yara_worker_new(struct detect *detect);
+void yara_worker_free(struct yara_worker *worker);
+enum cc_status yara_worker_switch(struct detect *detect, struct yara_worker **worker);
+void yara_stream(struct run *run, const struct chunk *chunk);
+void yara_file(struct run *run, struct cc_file *file);
+enum cc_status yara_collect(struct detect *detect, bool wait, struct batch *batch);
+
+/* load.c */
+void report_line(struct ruleset_report *report, const char *file, uint32_t line, uint32_t column, const char *keyword,
+    const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+#endif

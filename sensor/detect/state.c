@@ -1,0 +1,127 @@
+/* What detect keeps of flows and transactions between packets, in the worker's pool.  No memory: counted, and done without. */
+#include "detect/own.h"
+
+/* Numbers of rules and marks are another set's: forget them. */
+static void
+state_renew(struct detect *detect, struct flow_state *state)
+{
+	state->generation = detect->generation;
+	if (state->bits != NULL)
+		memset(state->bits, 0, state->bit_words * sizeof(state->bits[0]));
+	state->integer_count = 0;
+	state->payload.count = state->yara.count = 0;
+	state->side[0].wait_count = state->side[1].wait_count = 0;
+}
+
+struct flow_state *
+flow_state_take(struct detect *detect, struct flow *flow)
+{
+	if (flow->detect == NULL && !flow->stray) {
+		flow->detect = pool_take_zero(detect->setup.pool, sizeof(struct flow_state));
+		if (flow->detect == NULL)
+			detect_count_add(detect, DETECT_STATE_NOMEM, 1);
+	}
+	if (flow->detect != NULL && ((struct flow_state *)flow->detect)->generation != detect->generation)
+		state_renew(detect, flow->detect);
+	return flow->detect;
+}
+
+struct tx_state *
+tx_state_take(struct detect *detect, struct cc_tx *tx)
+{
+	if (tx->detect == NULL) {
+		tx->detect = pool_take_zero(detect->setup.pool, sizeof(struct tx_state));
+		if (tx->detect == NULL)
+			detect_count_add(detect, DETECT_STATE_NOMEM, 1);
+	}
+	return tx->detect;
+}
+
+void *
+grow(struct detect *detect, void *old, uint32_t *room, size_t size, uint32_t max)
+{
+	uint32_t more = *room == 0 ? 8 : *room * 2;
+	uint8_t *p;
+
+	if (more > max)
+		more = max;
+	if (more <= *room)
+		return NULL;
+	p = pool_take(detect->setup.pool, more * size);
+	if (p == NULL) {
+		detect_count_add(detect, DETECT_STATE_NOMEM, 1);
+		return NULL;
+	}
+	if (old != NULL) {
+		memcpy(p, old, *room * size);
+		pool_give(detect->setup.pool, old, *room * size);
+	}
+	memset(p + *room * size, 0, (more - *room) * size);
+	*room = more;
+	return p;
+}
+
+bool
+list_has(const struct u32_list *list, uint32_t item)
+{
+	for (uint32_t i = 0; i < list->count; i++) {
+		if (list->item[i] == item)
+			return true;
+	}
+	return false;
+}
+
+bool
+list_add(struct detect *detect, struct u32_list *list, uint32_t item, uint32_t max)
+{
+	if (list->count == list->room) {
+		uint32_t *p = grow(detect, list->item, &list->room, sizeof(*p), max);
+
+		if (p == NULL) {
+			if (list->room >= max)
+				detect_count_add(detect, DETECT_CANDIDATES_LOST, 1);
+			return false;
+		}
+		list->item = p;
+	}
+	list->item[list->count++] = item;
+	return true;
+}
+
+void
+list_free(struct detect *detect, struct u32_list *list)
+{
+	pool_give(detect->setup.pool, list->item, list->room * sizeof(list->item[0]));
+	*list = (struct u32_list){0};
+}
+
+void
+detect_flow_free(struct detect *detect, struct flow *flow)
+{
+	struct flow_state *state = flow->detect;
+	struct pool *pool = detect->setup.pool;
+
+	if (state == NULL)
+		return;
+	pool_give(pool, state->bits, state->bit_words * sizeof(state->bits[0]));
+	pool_give(pool, state->integer, state->integer_room * sizeof(state->integer[0]));
+	for (unsigned i = 0; i < 2; i++)
+		pool_give(pool, state->side[i].wait, state->side[i].wait_room * sizeof(state->side[i].wait[0]));
+	list_free(detect, &state->payload);
+	list_free(detect, &state->yara);
+	pool_give(pool, state, sizeof(*state));
+	flow->detect = NULL;
+}
+
+void
+detect_tx_free(struct detect *detect, struct cc_tx *tx)
+{
+	struct tx_state *state = tx->detect;
+
+	if (state == NULL)
+		return;
+	list_free(detect, &state->pending);
+	list_free(detect, &state->fired);
+	pool_give(detect->setup.pool, state, sizeof(*state));
+	tx->detect = NULL;
+}

@@ -1,0 +1,565 @@
+/*
+ * The partners' watch list: a million addresses, prefixes, domains, URLs, hashes and fingerprints, looked up in what
+ * flows and transactions show.
+ *
+ * A line is "kind value [source=WORD] [comment]".  Entries stand one behind the other in one block of bytes; an open-
+ * addressed table of 8-byte slots finds them.  Built once with the ruleset and never changed.  Values are normalised
+ * alike here and on lookup: domains in lower case without the last dot, URLs without scheme, hashes as bytes.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "detect/own.h"
+#include "record/record.h"
+
+#define VALUE_MAX 2048
+
+struct slot {
+	uint32_t tag;                /* high half of the hash; 0 with at 0: free */
+	uint32_t at;                 /* entry, in units of 4 bytes, one up */
+};
+
+/* An entry in the block: head, then key, text of the value, source, comment. */
+struct entry {
+	uint8_t kind, bits;
+	uint16_t key_size, value_size, source_size, comment_size;
+};
+
+enum part { PART_NONE, PART_DOMAIN, PART_HOST, PART_URI, PART_JA3, PART_JA3S, PART_JA4, PART_CERT, PART_AGENT };
+
+struct watch {
+	struct slot *slot;
+	size_t slots, count, max;
+	uint8_t *block;
+	size_t size, room;
+	uint64_t seed;
+	bool has[CC_KIND_COUNT];
+	bool has_bits[129];          /* prefix lengths in use */
+	uint8_t part[64][CC_FIELDS_MAX]; /* enum part by parser and field */
+};
+
+static const struct entry *
+entry_at(const struct watch *watch, uint32_t at)
+{
+	return (const struct entry *)(const void *)(watch->block + (size_t)(at - 1) * 4);
+}
+
+static uint64_t
+key_hash(const struct watch *watch, uint8_t kind, uint8_t bits, struct slice key)
+{
+	return hash64(key, watch->seed ^ ((uint64_t)kind << 8 | bits) * 0x9e3779b97f4a7c15ull);
+}
+
+static const struct entry *
+entry_find(const struct watch *watch, uint8_t kind, uint8_t bits, struct slice key, size_t *ret_slot)
+{
+	uint64_t hash = key_hash(watch, kind, bits, key);
+	uint32_t tag = (uint32_t)(hash >> 32);
+	size_t i = (size_t)hash & (watch->slots - 1);
+
+	for (; watch->slot[i].at != 0; i = (i + 1) & (watch->slots - 1)) {
+		const struct entry *entry = entry_at(watch, watch->slot[i].at);
+
+		if (watch->slot[i].tag == tag && entry->kind == kind && entry->bits == bits && entry->key_size == key.size &&
+		    memcmp(entry + 1, key.p, key.size) == 0)
+			return entry;
+	}
+	if (ret_slot != NULL)
+		*ret_slot = i;
+	return NULL;
+}
+
+/* ---- normal forms ---- */
+
+static struct slice
+domain_normal(struct slice text, uint8_t out[VALUE_MAX])
+{
+	if (text.size > 0 && text.p[text.size - 1] == '.')
+		text.size--;
+	if (text.size > VALUE_MAX)
+		return slice_of(out, 0);
+	lower_copy(out, text);
+	return slice_of(out, text.size);
+}
+
+/* "http://Host:80/path" to "host/path". */
+static struct slice
+url_normal(struct slice text, uint8_t out[VALUE_MAX])
+{
+	const uint8_t *at = memmem(text.p, text.size, "://", 3), *slash;
+	size_t host;
+
+	if (at != NULL)
+		text = slice_of(at + 3, text.size - (size_t)(at + 3 - text.p));
+	if (text.size + 1 > VALUE_MAX)
+		return slice_of(out, 0);
+	slash = text.size > 0 ? memchr(text.p, '/', text.size) : NULL;
+	host = slash != NULL ? (size_t)(slash - text.p) : text.size;
+	if (host > 3 && memcmp(text.p + host - 3, ":80", 3) == 0) {
+		lower_copy(out, slice_of(text.p, host - 3));
+		memcpy(out + host - 3, text.p + host, text.size - host);
+		text.size -= 3;
+		host -= 3;
+	} else {
+		lower_copy(out, slice_of(text.p, host));
+		memcpy(out + host, text.p + host, text.size - host);
+	}
+	if (host == text.size)
+		out[text.size++] = '/';
+	return slice_of(out, text.size);
+}
+
+static struct slice
+hash_normal(struct slice text, size_t size, uint8_t out[VALUE_MAX])
+{
+	uint8_t plain[128];
+	size_t n = 0;
+
+	if (text.size == size) {         /* bytes already */
+		memcpy(out, text.p, size);
+		return slice_of(out, size);
+	}
+	for (size_t i = 0; i < text.size && n < sizeof(plain); i++) {
+		if (text.p[i] != ':')
+			plain[n++] = text.p[i];
+	}
+	return n == 2 * size && hex_parse(slice_of(plain, n), out, size) == CC_OK ? slice_of(out, size) : slice_of(out, 0);
+}
+
+/* Empty: no such value. */
+static struct slice
+key_make(enum cc_kind kind, struct slice text, uint8_t *ret_bits, uint8_t out[VALUE_MAX])
+{
+	char copy[CC_ADDR_TEXT + 8];
+	struct cc_prefix prefix;
+
+	*ret_bits = 0;
+	switch (kind) {
+	case CC_KIND_ADDR:
+		snprintf(copy, sizeof(copy), "%.*s", (int)(text.size < sizeof(copy) ? text.size : 0), text.p);
+		if (cc_prefix_parse(copy, &prefix) != CC_OK)
+			return slice_of(out, 0);
+		for (unsigned bit = prefix.bits; bit < 128; bit++)
+			prefix.addr.b[bit / 8] = (uint8_t)(prefix.addr.b[bit / 8] & ~(0x80 >> bit % 8));
+		memcpy(out, prefix.addr.b, 16);
+		*ret_bits = prefix.bits;
+		return slice_of(out, 16);
+	case CC_KIND_DOMAIN:
+		return domain_normal(text, out);
+	case CC_KIND_URL:
+		return url_normal(text, out);
+	case CC_KIND_FILE_SHA256:
+	case CC_KIND_CERT_SHA256:
+		return hash_normal(text, 32, out);
+	case CC_KIND_JA3:
+	case CC_KIND_JA3S:
+		return hash_normal(text, 16, out);
+	case CC_KIND_JA4:
+		return domain_normal(text, out);
+	default:
+		if (text.size > VALUE_MAX)
+			return slice_of(out, 0);
+		memcpy(out, text.p, text.size);
+		return slice_of(out, text.size);
+	}
+}
+
+/* ---- loading ---- */
+
+static enum cc_status
+slots_grow(struct watch *watch)
+{
+	struct slot *old = watch->slot;
+	size_t slots = watch->slots, more = slots == 0 ? 1024 : slots * 2;
+	struct slot *table = calloc(more, sizeof(*table));
+
+	if (table == NULL)
+		return CC_NOMEM;
+	watch->slot = table;
+	watch->slots = more;
+	for (size_t i = 0; i < slots; i++) {
+		const struct entry *entry;
+		uint64_t hash;
+		size_t at;
+
+		if (old[i].at == 0)
+			continue;
+		entry = entry_at(watch, old[i].at);
+		hash = key_hash(watch, entry->kind, entry->bits, slice_of(entry + 1, entry->key_size));
+		for (at = (size_t)hash & (more - 1); table[at].at != 0; at = (at + 1) & (more - 1))
+			;
+		table[at] = old[i];
+	}
+	free(old);
+	return CC_OK;
+}
+
+struct line {
+	enum cc_kind kind;
+	uint8_t bits;
+	struct slice key, value, source, comment;
+};
+
+static enum cc_status
+entry_add(struct watch *watch, const struct line *line)
+{
+	struct entry entry = {(uint8_t)line->kind, line->bits, (uint16_t)line->key.size, (uint16_t)line->value.size,
+	    (uint16_t)line->source.size, (uint16_t)line->comment.size};
+	size_t size = sizeof(entry) + line->key.size + line->value.size + line->source.size + line->comment.size, slot;
+	uint8_t *p;
+
+	if (watch->slots < watch->count * 3 / 2 + 16 && slots_grow(watch) != CC_OK)
+		return CC_NOMEM;
+	if (entry_find(watch, entry.kind, entry.bits, line->key, &slot) != NULL)
+		return CC_OK;            /* there already: the first one stays */
+	size = (size + 3) & ~(size_t)3;
+	if (watch->room - watch->size < size) {
+		size_t room = watch->room == 0 ? 65536 : watch->room * 2;
+
+		p = room < ((size_t)UINT32_MAX - 1) * 4 ? realloc(watch->block, room) : NULL;
+		if (p == NULL)
+			return CC_NOMEM;
+		watch->block = p;
+		watch->room = room;
+	}
+	p = watch->block + watch->size;
+	memcpy(p, &entry, sizeof(entry));
+	p += sizeof(entry);
+	memcpy(p, line->key.p, line->key.size);
+	p += line->key.size;
+	memcpy(p, line->value.p, line->value.size);
+	p += line->value.size;
+	if (line->source.size > 0)
+		memcpy(p, line->source.p, line->source.size);
+	p += line->source.size;
+	if (line->comment.size > 0)
+		memcpy(p, line->comment.p, line->comment.size);
+	watch->slot[slot].tag = (uint32_t)(key_hash(watch, entry.kind, entry.bits, line->key) >> 32);
+	watch->slot[slot].at = (uint32_t)(watch->size / 4) + 1;
+	watch->size += size;
+	watch->count++;
+	watch->has[entry.kind] = true;
+	if (line->kind == CC_KIND_ADDR)
+		watch->has_bits[entry.bits] = true;
+	return CC_OK;
+}
+
+static struct slice
+word_take(struct slice *rest)
+{
+	size_t size = 0;
+	struct slice word;
+
+	*rest = slice_trim(*rest);
+	while (size < rest->size && rest->p[size] != ' ' && rest->p[size] != '\t')
+		size++;
+	word = slice_of(rest->p, size);
+	*rest = slice_trim(slice_of(rest->p + size, rest->size - size));
+	return word;
+}
+
+/* NULL: taken, or nothing there; else what is wrong. */
+static const char *
+line_read(struct watch *watch, struct slice text, enum cc_status *ret_status)
+{
+	uint8_t key[VALUE_MAX];
+	struct line line = {.comment = slice_trim(text)};
+	struct slice word, rest;
+
+	if (line.comment.size == 0 || line.comment.p[0] == '#')
+		return NULL;
+	word = word_take(&line.comment);
+	if (record_kind_parse(word, &line.kind) != CC_OK)
+		return "unknown kind; kinds are addr, domain, url, file-sha256, ja3, ja3s, ja4, cert-sha256, user-agent";
+	line.value = line.kind == CC_KIND_USER_AGENT ? line.comment : word_take(&line.comment);
+	if (line.kind == CC_KIND_USER_AGENT)
+		line.comment.size = 0;   /* a user agent has blanks: it is the rest of the line */
+	if (line.value.size == 0 || line.value.size > VALUE_MAX)
+		return "the value is missing or longer than 2048 bytes";
+	rest = line.comment;
+	word = word_take(&rest);
+	if (word.size > 7 && memcmp(word.p, "source=", 7) == 0) {
+		line.source = slice_of(word.p + 7, word.size - 7);
+		line.comment = rest;
+	}
+	if (line.source.size > VALUE_MAX || line.comment.size > VALUE_MAX)
+		return "the source or comment is longer than 2048 bytes";
+	line.key = key_make(line.kind, line.value, &line.bits, key);
+	if (line.key.size == 0)
+		return "the value is not of that kind";
+	*ret_status = entry_add(watch, &line);
+	return NULL;
+}
+
+static enum cc_status
+file_load(struct watch *watch, const char *path, struct ruleset_report *report)
+{
+	FILE *file = fopen(path, "re");
+	enum cc_status st = CC_OK;
+	char *text = NULL;
+	size_t room = 0;
+	ssize_t size;
+	uint32_t line = 0;
+
+	if (file == NULL) {
+		report_line(report, path, 0, 0, NULL, "can't be read: %s", strerror(errno));
+		return CC_IO;
+	}
+	while (st == CC_OK && (size = getline(&text, &room, file)) >= 0) {
+		const char *why;
+
+		line++;
+		while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r'))
+			size--;
+		if (watch->count >= watch->max) {
+			report->warnings++;
+			report_line(report, path, line, 0, NULL, "warning: detect.watch_max (%zu) is reached; the rest is not loaded", watch->max);
+			break;
+		}
+		why = line_read(watch, slice_of(text, (size_t)size), &st);
+		if (why != NULL) {
+			report->warnings++;
+			report_line(report, path, line, 1, NULL, "warning: %s", why);
+		}
+	}
+	if (ferror(file)) {
+		report_line(report, path, line, 0, NULL, "can't be read: %s", strerror(errno));
+		st = CC_IO;
+	}
+	free(text);
+	fclose(file);
+	return st;
+}
+
+/* Which fields are looked up, and as what. */
+static void
+parts_set(struct watch *watch)
+{
+	static const struct {
+		const char *buffer, *eve;
+		enum part part;
+	} table[] = {
+	    {"dns.query", NULL, PART_DOMAIN}, {"dns.query.name", NULL, PART_DOMAIN}, {"tls.sni", NULL, PART_DOMAIN},
+	    {"http.host", NULL, PART_HOST}, {"http.uri", NULL, PART_URI}, {"http.uri.raw", NULL, PART_URI},
+	    {"ja3.hash", NULL, PART_JA3}, {"ja3s.hash", NULL, PART_JA3S}, {"ja4.hash", NULL, PART_JA4},
+	    {NULL, "concert.chain_sha256", PART_CERT}, {NULL, "concert.client_fingerprint_sha256", PART_CERT},
+	    {"http.user_agent", NULL, PART_AGENT},
+	};
+
+	for (unsigned p = 0; p < app_parser_count && p < 64; p++) {
+		for (unsigned f = 0; f < app_parsers[p]->field_count && f < CC_FIELDS_MAX; f++) {
+			const struct cc_field *field = &app_parsers[p]->fields[f];
+
+			for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+				if ((table[i].buffer != NULL && field->buffer != NULL && strcmp(table[i].buffer, field->buffer) == 0) ||
+				    (table[i].eve != NULL && field->eve != NULL && strcmp(table[i].eve, field->eve) == 0))
+					watch->part[p][f] = (uint8_t)table[i].part;
+			}
+		}
+	}
+}
+
+enum cc_status
+watch_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report)
+{
+	struct watch *watch;
+	enum cc_status st = CC_OK;
+
+	if (conf->detect_watch.count == 0)
+		return CC_OK;
+	watch = calloc(1, sizeof(*watch));
+	if (watch == NULL)
+		return CC_NOMEM;
+	set->watch = watch;
+	watch->seed = hash_seed();
+	watch->max = conf->detect_watch_max;
+	parts_set(watch);
+	if (slots_grow(watch) != CC_OK)
+		return CC_NOMEM;
+	for (size_t i = 0; i < conf->detect_watch.count && st != CC_NOMEM; i++) {
+		enum cc_status one = file_load(watch, conf->detect_watch.item[i], report);
+
+		st = one != CC_OK ? one : st;
+	}
+	return st;
+}
+
+void
+watch_free(struct watch *watch)
+{
+	if (watch == NULL)
+		return;
+	free(watch->slot);
+	free(watch->block);
+	free(watch);
+}
+
+bool
+watch_wants_files(const struct watch *watch)
+{
+	return watch != NULL && watch->has[CC_KIND_FILE_SHA256];
+}
+
+/* ---- looking up ---- */
+
+static void
+told(struct run *run, const struct entry *entry, const char *buffer)
+{
+	struct watch_info *info = arena_alloc(&run->batch->arena, sizeof(*info));
+	const uint8_t *p = (const uint8_t *)(entry + 1) + entry->key_size;
+	struct match *match;
+
+	detect_count_add(run->detect, DETECT_WATCH_HITS, 1);
+	run->buffer = NULL;
+	match = info != NULL ? alert_push(run) : NULL;
+	if (match == NULL)
+		return;
+	*info = (struct watch_info){.kind = entry->kind, .value = slice_of(p, entry->value_size)};
+	info->source = slice_of(p + entry->value_size, entry->source_size);
+	info->comment = slice_of(p + entry->value_size + entry->source_size, entry->comment_size);
+	match->by = MATCH_WATCH;
+	match->watch = info;
+	match->buffer = buffer;
+}
+
+static bool
+ask(struct run *run, enum cc_kind kind, uint8_t bits, struct slice key, const char *buffer)
+{
+	const struct entry *entry;
+
+	if (key.size == 0)
+		return false;
+	detect_count_add(run->detect, DETECT_WATCH_LOOKUPS, 1);
+	entry = entry_find(run->detect->set->watch, (uint8_t)kind, bits, key, NULL);
+	if (entry == NULL)
+		return false;
+	told(run, entry, buffer);
+	return true;
+}
+
+static void
+ask_addr(struct run *run, struct cc_addr addr)
+{
+	const struct watch *watch = run->detect->set->watch;
+
+	for (int bits = 128; bits >= 0; bits--) {
+		if (bits < 128)
+			addr.b[bits / 8] = (uint8_t)(addr.b[bits / 8] & ~(0x80 >> bits % 8));
+		if (watch->has_bits[bits] && ask(run, CC_KIND_ADDR, (uint8_t)bits, slice_of(addr.b, 16), "ip"))
+			return;
+	}
+}
+
+void
+watch_flow(struct run *run)
+{
+	const struct watch *watch = run->detect->set->watch;
+
+	if (watch == NULL || !watch->has[CC_KIND_ADDR])
+		return;
+	ask_addr(run, run->flow->side[CC_TO_SERVER].addr);
+	ask_addr(run, run->flow->side[CC_TO_CLIENT].addr);
+}
+
+/* The domain, then what it is a sub-domain of. */
+static void
+ask_domain(struct run *run, struct slice text, const char *buffer)
+{
+	uint8_t out[VALUE_MAX];
+	struct slice domain = domain_normal(text, out);
+
+	while (domain.size > 0) {
+		const uint8_t *dot;
+
+		if (ask(run, CC_KIND_DOMAIN, 0, domain, buffer))
+			return;
+		dot = memchr(domain.p, '.', domain.size);
+		if (dot == NULL)
+			return;
+		domain = slice_of(dot + 1, domain.size - (size_t)(dot + 1 - domain.p));
+	}
+}
+
+static void
+ask_url(struct run *run, const struct cc_tx *tx, struct slice host, const uint8_t *part)
+{
+	uint8_t out[VALUE_MAX];
+
+	for (unsigned i = 0; i < tx->count; i++) {
+		const struct cc_value *value = &tx->value[i];
+
+		if (part[value->field] != PART_URI || host.size + value->size > VALUE_MAX)
+			continue;
+		lower_copy(out, host);
+		memcpy(out + host.size, value->bytes, value->size);
+		if (ask(run, CC_KIND_URL, 0, slice_of(out, host.size + value->size), "http.uri"))
+			return;
+	}
+}
+
+static void
+ask_value(struct run *run, const struct cc_tx *tx, const struct cc_value *value, const uint8_t *part)
+{
+	const struct watch *watch = run->detect->set->watch;
+	struct slice bytes = slice_of(value->bytes, value->size);
+	const char *buffer = tx->parser->fields[value->field].buffer;
+	uint8_t out[VALUE_MAX], bits;
+	enum cc_kind kind;
+
+	if (buffer == NULL)
+		buffer = tx->parser->fields[value->field].eve;
+	switch ((enum part)part[value->field]) {
+	case PART_HOST:
+		if (watch->has[CC_KIND_URL])
+			ask_url(run, tx, bytes, part);
+		/* fall through */
+	case PART_DOMAIN:
+		if (watch->has[CC_KIND_DOMAIN])
+			ask_domain(run, bytes, buffer);
+		return;
+	case PART_JA3:
+		kind = CC_KIND_JA3;
+		break;
+	case PART_JA3S:
+		kind = CC_KIND_JA3S;
+		break;
+	case PART_JA4:
+		kind = CC_KIND_JA4;
+		break;
+	case PART_CERT:
+		kind = CC_KIND_CERT_SHA256;
+		break;
+	case PART_AGENT:
+		kind = CC_KIND_USER_AGENT;
+		break;
+	default:
+		return;
+	}
+	if (watch->has[kind])
+		ask(run, kind, 0, key_make(kind, bytes, &bits, out), buffer);
+}
+
+void
+watch_tx(struct run *run, struct cc_tx *tx, uint32_t from)
+{
+	const struct watch *watch = run->detect->set->watch;
+	const uint8_t *part = NULL;
+
+	if (watch == NULL)
+		return;
+	for (unsigned p = 0; p < app_parser_count && p < 64; p++)
+		part = app_parsers[p] == tx->parser ? watch->part[p] : part;
+	for (uint32_t i = from; part != NULL && i < tx->count; i++) {
+		const struct cc_value *value = &tx->value[i];
+
+		if (part[value->field] != PART_NONE && tx->parser->fields[value->field].type == CC_BYTES)
+			ask_value(run, tx, value, part);
+	}
+}
+
+void
+watch_file(struct run *run, struct cc_file *file)
+{
+	if (watch_wants_files(run->detect->set->watch) && file->has_sha256)
+		ask(run, CC_KIND_FILE_SHA256, 0, slice_of(file->sha256, 32), "file");
+}

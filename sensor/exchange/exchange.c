@@ -1,0 +1,421 @@
+/*
+ * The courier's work in one place: records are aggregated, marked, made messages, spooled; the spool is offered to the
+ * output, and what the output has for good moves the spool's cursor.
+ *
+ * A message that the output gives back is offered again once everything in flight is settled, so that nothing is sent
+ * twice but after a crash.  Trouble with the disk or the output is logged once when it begins and once when it is over.
+ * One thread; nothing here waits longer than it was told to.
+ */
+#include "exchange/exchange.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define COVERAGE_MAX 8192
+#define SEND_AT_ONCE 512     /* messages offered in one go */
+#define OUTPUT_FULL_MS 5     /* a full output is asked again after this long */
+
+const char *const exchange_count_name[EXCHANGE_COUNT] = {
+#define COUNT(symbol, name, help) [EXCHANGE_##symbol] = name,
+#include "exchange/counters.def"
+#undef COUNT
+};
+
+struct exchange {
+	const struct conf *conf;
+	struct exchange_source source;
+	char coverage[COVERAGE_MAX];
+	char *source_name;               /* "urn:concert:<organisation>/<sensor>" */
+	struct aggregate *aggregate;
+	struct spool *spool;             /* NULL: exchange.to is none */
+	const struct cc_output *output;
+	void *output_self;
+	struct buf value, topic, key;
+	struct cc_message held;          /* read from the spool, refused by a full output */
+	uint64_t held_position;
+	bool holds;
+	bool lost;                       /* the output gave some back: rewind when all is settled */
+	bool disk_trouble, shedding;
+	enum cc_status status;           /* of the record at hand */
+	uint64_t counts[EXCHANGE_COUNT];
+	char state[512];
+};
+
+/* ---- records to messages ---- */
+
+/* Same at all partners: keyed by nothing. */
+static uint32_t
+lane_of(const struct exchange *exchange, struct slice key)
+{
+	return (uint32_t)(hash64(key, 0) % exchange->conf->exchange_lanes);
+}
+
+/* From content and source, so that the same message sent again is known as such. */
+static void
+message_id(const struct exchange *exchange, struct slice value, char ret_id[37])
+{
+	uint8_t digest[32];
+	char hex[65];
+	struct digest d;
+
+	digest_open(&d, DIGEST_SHA256);
+	digest_add(&d, slice_str(exchange->source_name));
+	digest_add(&d, slice_of("", 1));
+	digest_add(&d, value);
+	digest_close(&d, NULL, NULL, digest);
+	hex_text(slice_of(digest, 16), hex);
+	snprintf(ret_id, 37, "%.8s-%.4s-8%.3s-b%.3s-%.12s", hex, hex + 8, hex + 13, hex + 17, hex + 20);
+}
+
+static void
+add_header(struct cc_message *msg, const char *name, const char *value)
+{
+	msg->header[msg->header_count++] = (struct cc_header){name, slice_str(value)};
+}
+
+/* Says it when trouble with the disk begins and when it is over. */
+static void
+note_disk(struct exchange *exchange, enum cc_status st)
+{
+	bool trouble = st == CC_IO || st == CC_NOMEM, shedding = st == CC_FULL;
+
+	if (trouble && !exchange->disk_trouble)
+		log_error("spool: %s: messages are lost until this is mended", spool_error(exchange->spool));
+	else if (!trouble && exchange->disk_trouble)
+		log_notice("spool: %s: can be written again", exchange->conf->spool_dir);
+	if (shedding && !exchange->shedding)
+		log_warning("spool: spool.max (%" PRIu64 " bytes) is used up: the least important messages are shed",
+		    exchange->conf->spool_max);
+	exchange->disk_trouble = trouble;
+	exchange->shedding = shedding || (exchange->shedding && trouble);
+}
+
+static enum cc_status
+spool_message(struct exchange *exchange, const struct cc_message *msg)
+{
+	static const unsigned shed[CC_CLASS_COUNT] = {
+	    [CC_CLASS_ALERT] = EXCHANGE_SHED_ALERT,
+	    [CC_CLASS_SIGHTING] = EXCHANGE_SHED_SIGHTING,
+	    [CC_CLASS_EVENT] = EXCHANGE_SHED_EVENT,
+	};
+	uint64_t position;
+	enum cc_status st = spool_append(exchange->spool, msg, &position);
+
+	note_disk(exchange, st);
+	if (st == CC_OK)
+		exchange->counts[EXCHANGE_MESSAGES]++;
+	else if (st == CC_FULL)
+		exchange->counts[shed[msg->class]]++;
+	else
+		exchange->counts[EXCHANGE_DISK_ERRORS]++;
+	return st;
+}
+
+static enum cc_status
+send_record(struct exchange *exchange, const struct cc_record *rec, bool update)
+{
+	struct cc_message msg = {.class = rec->class};
+	char id[37], time[40], sequence[24];
+	enum cc_status st;
+
+	buf_clear(&exchange->value);
+	buf_clear(&exchange->topic);
+	buf_clear(&exchange->key);
+	st = stix_sighting(&exchange->source, rec, update, &exchange->value);
+	if (st == CC_FULL) {
+		exchange->counts[EXCHANGE_TOO_LARGE]++;
+		return CC_OK;
+	}
+	buf_printf(&exchange->topic, "%s.indicators", exchange->conf->exchange_prefix);
+	buf_printf(&exchange->key, "%s:", record_kind_text(rec->kind));
+	buf_add_slice(&exchange->key, rec->value);
+	msg.topic = buf_slice(&exchange->topic);
+	msg.key = buf_slice(&exchange->key);
+	msg.value = buf_slice(&exchange->value);
+	msg.lane = lane_of(exchange, msg.key);
+	message_id(exchange, msg.value, id);
+	snprintf(sequence, sizeof(sequence), "%" PRIu64, spool_sequence(exchange->spool, msg.topic, msg.lane) + 1);
+	add_header(&msg, "ce_specversion", "1.0");
+	add_header(&msg, "ce_id", id);
+	add_header(&msg, "ce_source", exchange->source_name);
+	add_header(&msg, "ce_type", "org.concert.sighting.v1");
+	add_header(&msg, "ce_time", time_rfc3339_text(rec->last, time));
+	add_header(&msg, "ce_sequence", sequence);
+	add_header(&msg, "content-type", "application/stix+json;version=2.1");
+	add_header(&msg, "tlp", record_tlp_text(rec->tlp));
+	add_header(&msg, "exercise", exchange->conf->exchange_exercise ? "true" : "false");
+	exchange->counts[EXCHANGE_VICTIMS_WITHHELD]++;
+	return spool_message(exchange, &msg);
+}
+
+/* What the aggregate lets pass. */
+static void
+pass(void *ctx, const struct cc_record *rec, bool update)
+{
+	struct exchange *exchange = ctx;
+	enum cc_status st;
+
+	exchange->counts[update ? EXCHANGE_UPDATES : EXCHANGE_FIRST]++;
+	/* RED has no place in the ceiling's words: it never leaves. */
+	if ((int)rec->tlp > exchange->conf->exchange_ceiling) {
+		exchange->counts[EXCHANGE_HELD_BACK]++;
+		return;
+	}
+	if (exchange->spool == NULL)
+		return;
+	st = send_record(exchange, rec, update);
+	if (st != CC_OK)
+		exchange->status = st;
+}
+
+enum cc_status
+exchange_record(struct exchange *exchange, const struct cc_record *rec)
+{
+	exchange->status = CC_OK;
+	exchange->counts[EXCHANGE_RECORDS]++;
+	aggregate_add(exchange->aggregate, rec);
+	return exchange->status;
+}
+
+void
+exchange_coverage(struct exchange *exchange, struct slice json)
+{
+	if (json.size > sizeof(exchange->coverage))
+		return;
+	memcpy(exchange->coverage, json.p, json.size);
+	exchange->source.coverage = slice_of(exchange->coverage, json.size);
+}
+
+void
+exchange_tick(struct exchange *exchange, uint64_t now)
+{
+	aggregate_tick(exchange->aggregate, now);
+}
+
+/* ---- spool to output ---- */
+
+static void
+delivered(void *ctx, uint64_t ticket, enum cc_status status)
+{
+	struct exchange *exchange = ctx;
+
+	switch (status) {
+	case CC_OK:
+		exchange->counts[EXCHANGE_DELIVERED]++;
+		spool_delivered(exchange->spool, ticket);
+		break;
+	case CC_BAD:
+		if (exchange->counts[EXCHANGE_REFUSED]++ == 0)
+			log_error("exchange: a message can never be delivered and is given up: %s",
+			    exchange->output_self != NULL ? exchange->output->state(exchange->output_self) : "");
+		spool_delivered(exchange->spool, ticket);
+		break;
+	default:
+		exchange->counts[EXCHANGE_RETRIED]++;
+		exchange->lost = true;
+		break;
+	}
+}
+
+/* Offers what waits.  The number taken; *ret_full: the output wants no more for now. */
+static unsigned
+offer(struct exchange *exchange, bool *ret_full)
+{
+	unsigned count = 0;
+
+	while (count < SEND_AT_ONCE && !exchange->lost) {
+		if (!exchange->holds) {
+			enum cc_status st = spool_next(exchange->spool, &exchange->held, &exchange->held_position);
+
+			if (st != CC_OK) {
+				if (st != CC_END)
+					note_disk(exchange, st);
+				break;
+			}
+			exchange->holds = true;
+		}
+		if (exchange->output->send(exchange->output_self, &exchange->held, exchange->held_position) != CC_OK) {
+			*ret_full = true;
+			break;
+		}
+		exchange->holds = false;
+		count++;
+	}
+	return count;
+}
+
+enum cc_status
+exchange_pump(struct exchange *exchange, int ms)
+{
+	bool full = false;
+	unsigned sent;
+	enum cc_status st;
+
+	if (exchange->spool == NULL)
+		return CC_OK;
+	if (exchange->lost && exchange->output->pending(exchange->output_self) == 0) {
+		spool_rewind(exchange->spool);
+		exchange->lost = exchange->holds = false;
+	}
+	sent = offer(exchange, &full);
+	if (sent > 0)
+		ms = 0;
+	else if (full && ms > OUTPUT_FULL_MS)
+		ms = OUTPUT_FULL_MS;
+	exchange->output->poll(exchange->output_self, ms);
+	st = spool_tick(exchange->spool, time_monotonic());
+	if (st != CC_OK)
+		note_disk(exchange, st);
+	return st;
+}
+
+enum cc_status
+exchange_drain(struct exchange *exchange, uint64_t until)
+{
+	aggregate_flush(exchange->aggregate);
+	if (exchange->spool == NULL)
+		return CC_OK;
+	do {
+		(void)exchange_pump(exchange, 0);
+		if (spool_waiting(exchange->spool) == 0)
+			return CC_OK;
+		(void)exchange_pump(exchange, 10);
+	} while (spool_waiting(exchange->spool) > 0 && time_monotonic() < until);
+	return spool_waiting(exchange->spool) == 0 ? CC_OK : CC_MORE;
+}
+
+/* ---- opening ---- */
+
+static char *
+under(const char *outdir, const char *path)
+{
+	char *whole;
+
+	if (path[0] == '/')
+		return strdup(path);
+	return asprintf(&whole, "%s/%s", outdir, path) < 0 ? NULL : whole;
+}
+
+static enum cc_status
+open_output(struct exchange *exchange, const char *outdir, char **ret_why)
+{
+	const char *to = exchange->conf->exchange_to, *colon = strchr(to, ':');
+	struct slice name = slice_of(to, colon != NULL ? (size_t)(colon - to) : strlen(to));
+	char *target;
+	enum cc_status st;
+
+	exchange->output = output_by_name(name);
+	if (exchange->output == NULL || colon == NULL) {
+		if (asprintf(ret_why, "exchange.to: '%s' is not file:DIR, kafka:HOST:PORT or none", to) < 0)
+			*ret_why = NULL;
+		return CC_BAD;
+	}
+	if (slice_is(name, "file"))
+		target = under(outdir, colon[1] != '\0' ? colon + 1 : "exchange");
+	else
+		target = strdup(colon + 1);
+	if (target == NULL)
+		return CC_NOMEM;
+	st = exchange->output->open(exchange->conf, target, delivered, exchange, &exchange->output_self, ret_why);
+	free(target);
+	return st;
+}
+
+static enum cc_status
+open_spool(struct exchange *exchange, const char *outdir, char **ret_why)
+{
+	const struct conf *conf = exchange->conf;
+	char *dir = under(outdir, conf->spool_dir[0] != '\0' ? conf->spool_dir : "spool");
+	enum cc_status st = dir != NULL ? spool_open(conf, dir, &exchange->spool, ret_why) : CC_NOMEM;
+
+	free(dir);
+	return st;
+}
+
+enum cc_status
+exchange_open(const struct conf *conf, const char *outdir, bool live, struct exchange **ret_exchange, char **ret_why)
+{
+	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	enum cc_status st = CC_NOMEM;
+
+	*ret_why = NULL;
+	if (exchange == NULL)
+		return CC_NOMEM;
+	exchange->conf = conf;
+	exchange->source = (struct exchange_source){.conf = conf, .live = live};
+	buf_open(&exchange->value, conf->exchange_message_max);
+	buf_open(&exchange->topic, 4096);
+	buf_open(&exchange->key, 65535);
+	if (asprintf(&exchange->source_name, "urn:concert:%s/%s", conf->sensor_organisation, conf->sensor_name) < 0) {
+		exchange->source_name = NULL;
+		goto fail;
+	}
+	exchange->aggregate = aggregate_new(conf, pass, exchange);
+	if (exchange->aggregate == NULL)
+		goto fail;
+	if (strcmp(conf->exchange_to, "none") != 0) {
+		if ((st = open_spool(exchange, outdir, ret_why)) != CC_OK ||
+		    (st = open_output(exchange, outdir, ret_why)) != CC_OK)
+			goto fail;
+	}
+	*ret_exchange = exchange;
+	return CC_OK;
+fail:
+	exchange_close(exchange);
+	return st;
+}
+
+void
+exchange_close(struct exchange *exchange)
+{
+	if (exchange == NULL)
+		return;
+	/* The output first: its last reports still move the spool's cursor. */
+	if (exchange->output_self != NULL)
+		exchange->output->close(exchange->output_self);
+	exchange->output_self = NULL;
+	spool_close(exchange->spool);
+	aggregate_free(exchange->aggregate);
+	buf_close(&exchange->value);
+	buf_close(&exchange->topic);
+	buf_close(&exchange->key);
+	free(exchange->source_name);
+	free(exchange);
+}
+
+/* ---- figures ---- */
+
+const uint64_t *
+exchange_counts(const struct exchange *exchange)
+{
+	struct exchange *self = (struct exchange *)exchange; /* figures of others are fetched when asked for */
+
+	self->counts[EXCHANGE_REPEATS] = aggregate_repeats(exchange->aggregate);
+	self->counts[EXCHANGE_EARLY] = aggregate_early(exchange->aggregate);
+	if (exchange->spool != NULL) {
+		self->counts[EXCHANGE_WAITING] = spool_waiting(exchange->spool);
+		self->counts[EXCHANGE_SPOOL_BYTES] = spool_bytes(exchange->spool);
+	}
+	return exchange->counts;
+}
+
+const char *
+exchange_state(const struct exchange *exchange)
+{
+	struct exchange *self = (struct exchange *)exchange;
+
+	if (exchange->spool == NULL)
+		return "exchange.to is none: nothing leaves";
+	if (spool_error(exchange->spool)[0] != '\0')
+		snprintf(self->state, sizeof(self->state), "spool: %s", spool_error(exchange->spool));
+	else
+		snprintf(self->state, sizeof(self->state), "%s", exchange->output->state(exchange->output_self));
+	return exchange->state;
+}
+
+uint64_t
+exchange_waiting(const struct exchange *exchange)
+{
+	return exchange->spool != NULL ? spool_waiting(exchange->spool) : 0;
+}

@@ -1,0 +1,100 @@
+/*
+ * What leaves for the partners and what comes from them: records to STIX 2.1 sightings with CloudEvents headers, marked,
+ * spooled to disk, then offered to an output; and the way back, messages read and checked.  The courier's one thread.
+ */
+#ifndef EXCHANGE_EXCHANGE_H
+#define EXCHANGE_EXCHANGE_H
+
+#include "base/base.h"
+#include "concert/output.h"
+#include "concert/record.h"
+#include "conf/conf.h"
+#include "indicate/indicate.h"
+#include "output/output.h"
+#include "record/record.h"
+
+enum exchange_count {
+#define COUNT(symbol, name, help) EXCHANGE_##symbol,
+#include "exchange/counters.def"
+#undef COUNT
+	EXCHANGE_COUNT
+};
+extern const char *const exchange_count_name[EXCHANGE_COUNT];
+
+/* ---- stix.c: a record as the value of a message ---- */
+
+/* What is the same in every message of a sensor. */
+struct exchange_source {
+	const struct conf *conf;
+	struct slice coverage;      /* JSON object for the "coverage" group, or empty: listed under missing */
+	bool live;
+};
+/* Appends the STIX 2.1 bundle for rec.  CC_FULL: out is too small. */
+enum cc_status stix_sighting(const struct exchange_source *source, const struct cc_record *rec, bool update,
+    struct buf *out);
+
+/* ---- spool.c: messages on disk until they are delivered ---- */
+
+struct spool;
+
+/*
+ * Opens or makes the spool in dir, recovers it to the last whole message.  CC_IO, CC_DENIED (another process has it):
+ * *ret_why (malloc) names the file.  One owner at a time (lock file).
+ */
+enum cc_status spool_open(const struct conf *conf, const char *dir, struct spool **ret_spool, char **ret_why);
+void spool_close(struct spool *spool);
+/* Appends; *ret_position rises by message.  CC_FULL: shed by priority already, this class has to go (counted); CC_IO: disk. */
+enum cc_status spool_append(struct spool *spool, const struct cc_message *msg, uint64_t *ret_position);
+/* The message at or behind the read position, which moves on; borrowed until the next call.  CC_END: none yet. */
+enum cc_status spool_next(struct spool *spool, struct cc_message *ret_msg, uint64_t *ret_position);
+/* Delivered: the cursor moves to the lowest position that is not; old segments go.  Kept in the cursor file. */
+void spool_delivered(struct spool *spool, uint64_t position);
+/* The read position goes back to the cursor: after an output was lost. */
+void spool_rewind(struct spool *spool);
+/* fsync by policy; call often. */
+enum cc_status spool_tick(struct spool *spool, uint64_t now);
+uint64_t spool_waiting(const struct spool *spool); /* messages not yet delivered */
+uint64_t spool_bytes(const struct spool *spool);
+uint64_t spool_shed(const struct spool *spool, enum cc_class class);
+/* The last ce_sequence of a lane, 0: none yet; kept over restarts. */
+uint64_t spool_sequence(const struct spool *spool, struct slice topic, uint32_t lane);
+const char *spool_error(const struct spool *spool); /* "": all is well; else the file and what is wrong with it */
+/* Reads a spool (or a segment) without owning it: every whole message from the oldest, delivered or not. */
+typedef void spool_visit_fn(void *ctx, const struct cc_message *msg, uint64_t position);
+enum cc_status spool_visit(const char *dir, spool_visit_fn *fn, void *ctx, char **ret_why);
+
+/* ---- exchange.c: the courier's work in one place ---- */
+
+struct exchange;
+
+/* outdir: for relative folders.  The spool is opened and recovered; an output that is away is no error. */
+enum cc_status exchange_open(const struct conf *conf, const char *outdir, bool live, struct exchange **ret_exchange,
+    char **ret_why);
+/* Aggregates rec; what passes is marked, made a message and spooled. */
+enum cc_status exchange_record(struct exchange *exchange, const struct cc_record *rec);
+/* Coverage for the messages from now on, as a JSON object. */
+void exchange_coverage(struct exchange *exchange, struct slice json);
+/* Moves time on (capture time for files): windows close. */
+void exchange_tick(struct exchange *exchange, uint64_t now);
+/* Spool to output, delivery reports to the spool's cursor; waits up to ms when there is nothing to do. */
+enum cc_status exchange_pump(struct exchange *exchange, int ms);
+/* Closes all windows, then pumps until all is delivered or the time (monotonic ns) is reached.  CC_MORE: some remain spooled. */
+enum cc_status exchange_drain(struct exchange *exchange, uint64_t until);
+void exchange_close(struct exchange *exchange);
+const uint64_t *exchange_counts(const struct exchange *exchange);
+const char *exchange_state(const struct exchange *exchange); /* one line for people */
+uint64_t exchange_waiting(const struct exchange *exchange);
+
+/* ---- reader.c: messages of the shared topics, from a broker or a file exchange ---- */
+
+struct reader;
+
+/* from: "file:DIR" or "kafka:HOST:PORT"; topics without prefix ("indicators"), count 0: all.  from_start: else what comes new. */
+enum cc_status reader_open(const struct conf *conf, const char *from, const char *const *topics, size_t count,
+    bool from_start, struct reader **ret_reader, char **ret_why);
+/* The next message, borrowed until the next call.  CC_MORE: none within ms; CC_END: (file, not following) no more; CC_BAD: one that
+ * can't be read, *ret_why says what. */
+enum cc_status reader_next(struct reader *reader, int ms, struct cc_message *ret_msg, const char **ret_why);
+void reader_close(struct reader *reader);
+
+#endif

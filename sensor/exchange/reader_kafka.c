@@ -1,0 +1,205 @@
+/*
+ * Reads topics of a Kafka cluster: all partitions, from their start or their end, without a group and without commits.
+ *
+ * Partitions are asked for until the broker answers, so that one that is away at start is no error; librdkafka mends
+ * connections by itself.  One thread.
+ */
+#include "exchange/reader_own.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ASK_MS 1000 /* the longest wait for metadata in one call */
+
+struct reader_kafka {
+	char *bootstrap, *prefix;
+	char *topic[READER_TOPICS_MAX];
+	size_t topic_count;
+	bool from_start, assigned;
+	rd_kafka_t *rk;
+	rd_kafka_message_t *msg;  /* lent to the caller */
+	int partitions, at_end;   /* of those assigned, how many were read to their end */
+	char trouble[512];
+	char why[600];
+};
+
+static void
+on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque)
+{
+	struct reader_kafka *r = opaque;
+	char text[512];
+
+	(void)rk;
+	snprintf(text, sizeof(text), "kafka: %s: %s", r->bootstrap, reason);
+	if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && r->trouble[0] != '\0')
+		return;
+	if (strcmp(r->trouble, text) != 0)
+		log_warning("%s", text);
+	snprintf(r->trouble, sizeof(r->trouble), "%s", text);
+}
+
+enum cc_status
+reader_kafka_open(const struct conf *conf, const char *bootstrap, char *const *topic, size_t count, bool from_start,
+    struct reader_kafka **ret_reader, char **ret_why)
+{
+	struct reader_kafka *r = calloc(1, sizeof(*r));
+	rd_kafka_conf_t *rconf = output_kafka_conf(conf, bootstrap, true, ret_why);
+	char text[512];
+
+	if (r == NULL || rconf == NULL) {
+		if (rconf != NULL)
+			rd_kafka_conf_destroy(rconf);
+		free(r);
+		return *ret_why != NULL ? CC_BAD : CC_NOMEM;
+	}
+	r->from_start = from_start;
+	r->bootstrap = strdup(bootstrap);
+	r->prefix = strdup(conf->exchange_prefix);
+	for (size_t i = 0; i < count && i < READER_TOPICS_MAX; i++)
+		r->topic[r->topic_count++] = strdup(topic[i]);
+	rd_kafka_conf_set_opaque(rconf, r);
+	rd_kafka_conf_set_error_cb(rconf, on_error);
+	/* Never joined nor committed to; some versions want the word all the same. */
+	if (conf_map_get(&conf->kafka, "group.id") == NULL)
+		(void)rd_kafka_conf_set(rconf, "group.id", "concert-reader", text, sizeof(text));
+	r->rk = rd_kafka_new(RD_KAFKA_CONSUMER, rconf, text, sizeof(text));
+	if (r->rk == NULL) {
+		rd_kafka_conf_destroy(rconf);
+		if (asprintf(ret_why, "kafka: %s", text) < 0)
+			*ret_why = NULL;
+		reader_kafka_close(r);
+		return CC_BAD;
+	}
+	rd_kafka_poll_set_consumer(r->rk);
+	*ret_reader = r;
+	return CC_OK;
+}
+
+static bool
+wanted(const struct reader_kafka *r, const char *topic)
+{
+	size_t size = strlen(r->prefix);
+
+	if (r->topic_count == 0)
+		return strncmp(topic, r->prefix, size) == 0 && topic[size] == '.';
+	for (size_t i = 0; i < r->topic_count; i++) {
+		if (strcmp(r->topic[i], topic) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* All partitions of the wanted topics that the cluster has now. */
+static enum cc_status
+assign(struct reader_kafka *r, int ms)
+{
+	const rd_kafka_metadata_t *data;
+	rd_kafka_topic_partition_list_t *list;
+	rd_kafka_resp_err_t error;
+
+	error = rd_kafka_metadata(r->rk, 1, NULL, &data, ms < ASK_MS ? (ms > 0 ? ms : 1) : ASK_MS);
+	if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return CC_MORE;
+	list = rd_kafka_topic_partition_list_new(64);
+	for (int i = 0; i < data->topic_cnt; i++) {
+		const rd_kafka_metadata_topic_t *topic = &data->topics[i];
+
+		for (int p = 0; wanted(r, topic->topic) && p < topic->partition_cnt; p++)
+			rd_kafka_topic_partition_list_add(list, topic->topic, topic->partitions[p].id)->offset =
+			    r->from_start ? RD_KAFKA_OFFSET_BEGINNING : RD_KAFKA_OFFSET_END;
+	}
+	rd_kafka_metadata_destroy(data);
+	r->partitions = list->cnt;
+	if (list->cnt > 0)
+		error = rd_kafka_assign(r->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	if (r->partitions == 0 || error != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return CC_MORE;
+	r->assigned = true;
+	return CC_OK;
+}
+
+static void
+take_message(const rd_kafka_message_t *from, struct cc_message *msg)
+{
+	rd_kafka_headers_t *headers;
+	const char *name, *topic = rd_kafka_topic_name(from->rkt);
+	const void *value;
+	size_t size;
+
+	*msg = (struct cc_message){
+	    .topic = slice_str(topic),
+	    .key = slice_of(from->key, from->key != NULL ? from->key_len : 0),
+	    .value = slice_of(from->payload, from->payload != NULL ? from->len : 0),
+	    .class = CC_CLASS_SIGHTING,
+	};
+	if (rd_kafka_message_headers(from, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return;
+	for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+		name = message_header_name(slice_str(name));
+		if (name == NULL || msg->header_count == CC_HEADERS_MAX || size > UINT16_MAX)
+			continue;
+		msg->header[msg->header_count++] = (struct cc_header){name, slice_of(value, value != NULL ? size : 0)};
+	}
+}
+
+enum cc_status
+reader_kafka_next(struct reader_kafka *r, int ms, struct cc_message *ret_msg, const char **ret_why)
+{
+	rd_kafka_message_t *msg;
+
+	if (r->msg != NULL)
+		rd_kafka_message_destroy(r->msg);
+	r->msg = NULL;
+	if (!r->assigned && assign(r, ms) != CC_OK) {
+		msg = rd_kafka_consumer_poll(r->rk, 0); /* serves the callbacks */
+		if (msg != NULL)
+			rd_kafka_message_destroy(msg);
+		return CC_MORE;
+	}
+	for (;;) {
+		msg = rd_kafka_consumer_poll(r->rk, ms);
+		if (msg == NULL)
+			return r->at_end >= r->partitions ? CC_END : CC_MORE;
+		if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+			break;
+		if (msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+			r->at_end++;
+			rd_kafka_message_destroy(msg);
+			if (r->at_end >= r->partitions)
+				return CC_END;
+			ms = 0;
+			continue;
+		}
+		snprintf(r->why, sizeof(r->why), "kafka: %s", rd_kafka_message_errstr(msg));
+		*ret_why = r->why;
+		rd_kafka_message_destroy(msg);
+		return CC_BAD;
+	}
+	r->trouble[0] = '\0';
+	/* One more message after its end was told: the partition's end is told again. */
+	if (r->at_end > 0 && r->at_end >= r->partitions)
+		r->at_end = r->partitions - 1;
+	r->msg = msg;
+	take_message(msg, ret_msg);
+	return CC_OK;
+}
+
+void
+reader_kafka_close(struct reader_kafka *r)
+{
+	if (r == NULL)
+		return;
+	if (r->msg != NULL)
+		rd_kafka_message_destroy(r->msg);
+	if (r->rk != NULL) {
+		rd_kafka_consumer_close(r->rk);
+		rd_kafka_destroy(r->rk);
+	}
+	for (size_t i = 0; i < r->topic_count; i++)
+		free(r->topic[i]);
+	free(r->bootstrap);
+	free(r->prefix);
+	free(r);
+}

@@ -1,0 +1,23 @@
+/* The two kinds of readers behind reader.c.  One thread. */
+#ifndef EXCHANGE_READER_OWN_H
+#define EXCHANGE_READER_OWN_H
+
+#include "exchange/exchange.h"
+
+#define READER_TOPICS_MAX 32
+
+struct reader_file;
+struct reader_kafka;
+
+/* topic: whole names; count 0: all that begin with the prefix and a dot. */
+enum cc_status reader_file_open(const struct conf *conf, const char *dir, char *const *topic, size_t count, bool from_start,
+    struct reader_file **ret_reader, char **ret_why);
+enum cc_status reader_file_next(struct reader_file *reader, int ms, struct cc_message *ret_msg, const char **ret_why);
+void reader_file_close(struct reader_file *reader);
+
+enum cc_status reader_kafka_open(const struct conf *conf, const char *bootstrap, char *const *topic, size_t count,
+    bool from_start, struct reader_kafka **ret_reader, char **ret_why);
+enum cc_status reader_kafka_next(struct reader_kafka *reader, int ms, struct cc_message *ret_msg, const char **ret_why);
+void reader_kafka_close(struct reader_kafka *reader);
+
+#endif

@@ -1,0 +1,654 @@
+/*
+ * The spool: messages on disk until the output has them for good.
+ *
+ * A folder of segment files, each named by the position of its first message; appended to one at a time, read from a
+ * position that can go back, deleted from the oldest once all of it is delivered.  Positions count from 1.  The write is
+ * done when spool_append() returns; when the disk must have it is spool.fsync's to say.  At opening the last segment is cut
+ * back to its last whole message.
+ *
+ * Priority when spool.max comes near: events are refused from 80 % on, other sightings from 90 %, alerts at the end.
+ * What is refused gets no number, so that no lane has a hole from it.  The courier's one thread.
+ */
+#include "exchange/spool_own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LANES_MAX 65536 /* topics times lanes whose sequence is kept */
+
+/* Part of spool.max, in per cent, that a class may fill the spool to. */
+static const unsigned share[CC_CLASS_COUNT] = {
+    [CC_CLASS_ALERT] = 100,
+    [CC_CLASS_SIGHTING] = 90,
+    [CC_CLASS_EVENT] = 80,
+};
+
+static enum cc_status
+trouble(struct spool *spool, const char *name)
+{
+	snprintf(spool->error, sizeof(spool->error), "%.180s/%s: %s", spool->dir, name, strerror(errno));
+	return CC_IO;
+}
+
+static enum cc_status
+why(char **ret_why, const char *dir, const char *text)
+{
+	if (asprintf(ret_why, "spool: %s: %s", dir, text) < 0)
+		*ret_why = NULL;
+	return CC_IO;
+}
+
+/* ---- opening ---- */
+
+static enum cc_status
+make_dirs(const char *dir)
+{
+	char path[4096];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s", dir) >= sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return CC_IO;
+	}
+	for (char *p = path + 1; *p != '\0'; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(path, 0750) != 0 && errno != EEXIST)
+			return CC_IO;
+		*p = '/';
+	}
+	return mkdir(path, 0750) == 0 || errno == EEXIST ? CC_OK : CC_IO;
+}
+
+static enum cc_status
+lock_dir(struct spool *spool, char **ret_why)
+{
+	if (make_dirs(spool->dir) != CC_OK)
+		return why(ret_why, spool->dir, strerror(errno));
+	spool->dir_fd = open(spool->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (spool->dir_fd < 0)
+		return why(ret_why, spool->dir, strerror(errno));
+	spool->lock_fd = openat(spool->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (spool->lock_fd < 0)
+		return why(ret_why, spool->dir, strerror(errno));
+	if (flock(spool->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+		(void)why(ret_why, spool->dir, "another process has it open (file lock)");
+		return CC_DENIED;
+	}
+	return CC_OK;
+}
+
+/* Reads one segment whole: its messages are counted and their sequences noted; *ret_end: bytes up to the last whole one. */
+static enum cc_status
+scan(struct spool *spool, const struct spool_segment *segment, uint64_t *ret_count, uint64_t *ret_end)
+{
+	char name[SPOOL_NAME_ROOM];
+	struct cc_message msg;
+	enum cc_status st;
+
+	*ret_count = 0;
+	st = spool_reader_open(&spool->reader, spool->dir_fd, spool_segment_name(segment->first, name));
+	if (st == CC_IO)
+		trouble(spool, name);
+	while (st == CC_OK && (st = spool_reader_next(&spool->reader, &msg)) == CC_OK) {
+		++*ret_count;
+		st = spool_sequence_note(spool, &msg);
+	}
+	*ret_end = spool->reader.offset;
+	spool->damaged += spool->reader.damaged;
+	if (spool->reader.damaged > 0)
+		log_warning("spool: %s/%s: %" PRIu64 " bytes are damaged and were passed over", spool->dir, name,
+		    spool->reader.damaged);
+	if (spool->reader.fd >= 0)
+		close(spool->reader.fd);
+	spool->reader.fd = -1;
+	return st == CC_END ? CC_OK : st;
+}
+
+/* The last segment is the one that a crash can have cut. */
+static enum cc_status
+open_last(struct spool *spool, uint64_t end)
+{
+	struct spool_segment *last = &spool->segment[spool->segment_count - 1];
+	char name[SPOOL_NAME_ROOM];
+
+	spool->fd = openat(spool->dir_fd, spool_segment_name(last->first, name), O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (spool->fd < 0)
+		return trouble(spool, name);
+	if (end < last->size) {
+		log_notice("spool: %s/%s: cut back to its last whole message, %" PRIu64 " bytes dropped", spool->dir, name,
+		    last->size - end);
+		if (ftruncate(spool->fd, (off_t)end) != 0)
+			return trouble(spool, name);
+		spool->bytes -= last->size - end;
+		last->size = end;
+	}
+	return CC_OK;
+}
+
+static enum cc_status
+recover(struct spool *spool)
+{
+	enum cc_status st = spool_list(spool->dir_fd, &spool->segment, &spool->segment_count);
+	uint64_t count = 0, end = 0;
+	size_t from = 0;
+
+	if (st != CC_OK)
+		return st == CC_IO ? trouble(spool, "") : st;
+	spool->segment_room = spool->segment_count;
+	if ((st = spool_cursor_load(spool)) != CC_OK || (st = spool_sequences_load(spool)) != CC_OK)
+		return st;
+	for (size_t i = 0; i < spool->segment_count; i++)
+		spool->bytes += spool->segment[i].size;
+	/* What lies wholly below the cursor is only kept for replay; its sequences were stored when it was closed. */
+	while (from + 1 < spool->segment_count && spool->segment[from + 1].first <= spool->cursor)
+		from++;
+	for (size_t i = from; i < spool->segment_count && st == CC_OK; i++) {
+		st = scan(spool, &spool->segment[i], &count, &end);
+		spool->next = spool->segment[i].first + count;
+	}
+	if (st == CC_OK && spool->segment_count > 0)
+		st = open_last(spool, end);
+	if (spool->next < spool->cursor) {
+		/* Messages were lost to damage: positions go on in a segment of their own, whose name says where. */
+		spool->next = spool->cursor;
+		if (spool->fd >= 0)
+			close(spool->fd);
+		spool->fd = -1;
+	}
+	if (spool->segment_count > 0 && spool->cursor < spool->segment[0].first)
+		spool->cursor = spool->segment[0].first;
+	return st;
+}
+
+static struct spool *
+spool_make(const struct conf *conf, const char *dir)
+{
+	struct spool *spool = calloc(1, sizeof(*spool));
+
+	if (spool == NULL)
+		return NULL;
+	spool->dir_fd = spool->lock_fd = spool->fd = spool->reader.fd = -1;
+	spool->next = spool->cursor = spool->cursor_written = spool->read = 1;
+	spool->max = conf->spool_max;
+	spool->segment_size = conf->spool_segment < spool->max / 8 ? conf->spool_segment : spool->max / 8;
+	spool->keep = conf->spool_keep;
+	spool->fsync = conf->spool_fsync;
+	spool->fsync_interval = conf->spool_fsync_interval;
+	buf_open(&spool->out, 64u << 20);
+	spool->dir = strdup(dir);
+	spool->done_room = 1024;
+	spool->done = calloc(spool->done_room / 8, 1);
+	spool->sequence = map_new(LANES_MAX);
+	if (spool->dir == NULL || spool->done == NULL || spool->sequence == NULL) {
+		spool_close(spool);
+		return NULL;
+	}
+	return spool;
+}
+
+enum cc_status
+spool_open(const struct conf *conf, const char *dir, struct spool **ret_spool, char **ret_why)
+{
+	struct spool *spool = spool_make(conf, dir);
+	enum cc_status st;
+
+	if (spool == NULL)
+		return CC_NOMEM;
+	st = lock_dir(spool, ret_why);
+	if (st == CC_OK && (st = recover(spool)) != CC_OK)
+		(void)why(ret_why, dir, spool->error[0] != '\0' ? spool->error : cc_status_text(st));
+	if (st != CC_OK) {
+		/* Not ours to write to. */
+		spool->cursor_written = spool->cursor;
+		spool_close(spool);
+		return st;
+	}
+	spool->read_segment = spool->segment_count;
+	spool_rewind(spool);
+	*ret_spool = spool;
+	return CC_OK;
+}
+
+void
+spool_close(struct spool *spool)
+{
+	if (spool == NULL)
+		return;
+	if (spool->fd >= 0) {
+		if (spool->dirty && spool->fsync != 0)
+			(void)fdatasync(spool->fd);
+		close(spool->fd);
+	}
+	if (spool->dir_fd >= 0) {
+		(void)spool_cursor_store(spool);
+		close(spool->dir_fd);
+	}
+	if (spool->lock_fd >= 0)
+		close(spool->lock_fd);
+	spool_reader_close(&spool->reader);
+	map_free(spool->sequence, free);
+	buf_close(&spool->out);
+	free(spool->segment);
+	free(spool->done);
+	free(spool->dir);
+	free(spool);
+}
+
+/* ---- segments come and go ---- */
+
+static bool
+oldest_is_delivered(const struct spool *spool)
+{
+	return spool->segment_count > 1 && spool->segment[1].first <= spool->cursor;
+}
+
+/* Deletes the oldest segment, all of it delivered. */
+static void
+drop_oldest(struct spool *spool)
+{
+	char name[SPOOL_NAME_ROOM];
+
+	if (unlinkat(spool->dir_fd, spool_segment_name(spool->segment[0].first, name), 0) != 0 && errno != ENOENT) {
+		trouble(spool, name);
+		return;
+	}
+	spool->bytes -= spool->segment[0].size;
+	spool->segment_count--;
+	memmove(spool->segment, spool->segment + 1, spool->segment_count * sizeof(*spool->segment));
+	if (spool->read_segment > 0) {
+		spool->read_segment--;
+	} else if (spool->reader.fd >= 0) {
+		close(spool->reader.fd); /* it stood at the end of this one */
+		spool->reader.fd = -1;
+	}
+}
+
+/* Bytes of the segments that are wholly delivered. */
+static uint64_t
+delivered_bytes(const struct spool *spool)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i + 1 < spool->segment_count && spool->segment[i + 1].first <= spool->cursor; i++)
+		sum += spool->segment[i].size;
+	return sum;
+}
+
+static void
+drop_delivered(struct spool *spool)
+{
+	uint64_t sum = delivered_bytes(spool);
+
+	while (sum > spool->keep && oldest_is_delivered(spool)) {
+		size_t before = spool->segment_count;
+
+		sum -= spool->segment[0].size;
+		drop_oldest(spool);
+		if (spool->segment_count == before)
+			return;
+	}
+}
+
+static enum cc_status
+begin_segment(struct spool *spool)
+{
+	char name[SPOOL_NAME_ROOM];
+	enum cc_status st;
+	int fd;
+
+	if (spool->fd >= 0 && spool->dirty && spool->fsync != 0 && fdatasync(spool->fd) != 0)
+		return trouble(spool, spool_segment_name(spool->segment[spool->segment_count - 1].first, name));
+	if (spool->segment_count > 0 && (st = spool_sequences_store(spool)) != CC_OK)
+		return st;
+	if (spool->segment_count == spool->segment_room) {
+		size_t room = spool->segment_room * 2 + 16;
+		struct spool_segment *more = realloc(spool->segment, room * sizeof(*more));
+
+		if (more == NULL)
+			return CC_NOMEM;
+		spool->segment = more;
+		spool->segment_room = room;
+	}
+	fd = openat(spool->dir_fd, spool_segment_name(spool->next, name), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC,
+	    0640);
+	if (fd < 0)
+		return trouble(spool, name);
+	if (spool->fsync != 0)
+		(void)fsync(spool->dir_fd);
+	if (spool->fd >= 0)
+		close(spool->fd);
+	spool->fd = fd;
+	spool->dirty = false;
+	/* A reader that has come to the end of all segments finds this one next. */
+	spool->segment[spool->segment_count++] = (struct spool_segment){spool->next, 0};
+	return CC_OK;
+}
+
+/* ---- appending ---- */
+
+/* Makes room by what is delivered, then asks the class's share. */
+static bool
+has_room(struct spool *spool, enum cc_class class, uint64_t size)
+{
+	uint64_t limit = spool->max / 100 * share[class];
+
+	while (spool->bytes + size > limit && oldest_is_delivered(spool)) {
+		size_t before = spool->segment_count;
+
+		drop_oldest(spool);
+		if (spool->segment_count == before)
+			break;
+	}
+	return spool->bytes + size <= limit;
+}
+
+/* What a full disk took of a message is taken back, so that the segment ends with a whole one. */
+static enum cc_status
+take_back(struct spool *spool)
+{
+	const struct spool_segment *last = &spool->segment[spool->segment_count - 1];
+	char name[SPOOL_NAME_ROOM];
+
+	trouble(spool, spool_segment_name(last->first, name));
+	if (ftruncate(spool->fd, (off_t)last->size) != 0)
+		log_error("spool: %s/%s: cannot be cut back: %s", spool->dir, name, strerror(errno));
+	return CC_IO;
+}
+
+static enum cc_status
+write_message(struct spool *spool)
+{
+	struct spool_segment *last = &spool->segment[spool->segment_count - 1];
+	size_t done = 0;
+
+	while (done < spool->out.size) {
+		ssize_t n = write(spool->fd, spool->out.p + done, spool->out.size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			if (n == 0)
+				errno = ENOSPC;
+			return take_back(spool);
+		}
+		done += (size_t)n;
+	}
+	if (spool->fsync == 2 && fdatasync(spool->fd) != 0)
+		return take_back(spool);
+	last->size += done;
+	spool->bytes += done;
+	spool->dirty = spool->fsync != 2;
+	return CC_OK;
+}
+
+enum cc_status
+spool_append(struct spool *spool, const struct cc_message *msg, uint64_t *ret_position)
+{
+	enum cc_status st;
+
+	buf_clear(&spool->out);
+	st = message_encode(msg, &spool->out);
+	if (st != CC_OK)
+		return st == CC_FULL ? CC_NOMEM : st;
+	if (!has_room(spool, msg->class, spool->out.size)) {
+		spool->shed[msg->class]++;
+		return CC_FULL;
+	}
+	if (spool->fd < 0 || spool->segment[spool->segment_count - 1].size >= spool->segment_size)
+		st = begin_segment(spool);
+	if (st == CC_OK)
+		st = write_message(spool);
+	if (st != CC_OK)
+		return st;
+	spool->error[0] = '\0';
+	*ret_position = spool->next++;
+	return spool_sequence_note(spool, msg);
+}
+
+enum cc_status
+spool_tick(struct spool *spool, uint64_t now)
+{
+	if (spool->fsync == 1 && now < spool->synced + spool->fsync_interval)
+		return CC_OK;
+	spool->synced = now;
+	if (spool->dirty && spool->fsync != 0) {
+		if (fdatasync(spool->fd) != 0)
+			return trouble(spool, "fdatasync");
+		spool->dirty = false;
+	}
+	return spool_cursor_store(spool);
+}
+
+/* ---- reading ---- */
+
+static bool
+is_done(const struct spool *spool, uint64_t position)
+{
+	uint64_t bit = position & (spool->done_room - 1);
+
+	return (spool->done[bit / 8] >> bit % 8 & 1) != 0;
+}
+
+static void
+set_done(struct spool *spool, uint64_t position, bool done)
+{
+	uint64_t bit = position & (spool->done_room - 1);
+
+	if (done)
+		spool->done[bit / 8] |= (uint8_t)(1u << bit % 8);
+	else
+		spool->done[bit / 8] &= (uint8_t)~(1u << bit % 8);
+}
+
+/* Room for the bits of cursor..position. */
+static bool
+done_reaches(struct spool *spool, uint64_t position)
+{
+	size_t room = spool->done_room;
+	uint8_t *old = spool->done, *fresh;
+	size_t old_room = room;
+
+	if (position - spool->cursor < room)
+		return true;
+	if (position - spool->cursor >= SPOOL_AHEAD_MAX)
+		return false;
+	while (room <= position - spool->cursor)
+		room *= 2;
+	fresh = calloc(room / 8, 1);
+	if (fresh == NULL)
+		return false;
+	spool->done = fresh;
+	spool->done_room = room;
+	for (uint64_t p = spool->cursor; p < spool->cursor + old_room; p++) {
+		uint64_t bit = p & (old_room - 1);
+
+		if ((old[bit / 8] >> bit % 8 & 1) != 0)
+			set_done(spool, p, true);
+	}
+	free(old);
+	return true;
+}
+
+/* Opens the segment that holds the read position and passes over what is before it. */
+static enum cc_status
+seek(struct spool *spool)
+{
+	char name[SPOOL_NAME_ROOM];
+	struct cc_message msg;
+	uint64_t at;
+	size_t i = spool->segment_count;
+	enum cc_status st;
+
+	while (i > 0 && spool->segment[i - 1].first > spool->read)
+		i--;
+	if (i == 0)
+		return CC_END;
+	if (spool->reader.fd >= 0)
+		close(spool->reader.fd);
+	st = spool_reader_open(&spool->reader, spool->dir_fd, spool_segment_name(spool->segment[i - 1].first, name));
+	if (st != CC_OK) {
+		spool->read_segment = spool->segment_count;
+		return st == CC_IO ? trouble(spool, name) : st;
+	}
+	spool->read_segment = i - 1;
+	for (at = spool->segment[i - 1].first; at < spool->read; at++) {
+		if (spool_reader_next(&spool->reader, &msg) != CC_OK)
+			break;
+	}
+	return CC_OK;
+}
+
+void
+spool_rewind(struct spool *spool)
+{
+	spool->read = spool->cursor;
+	if (spool->reader.fd >= 0)
+		close(spool->reader.fd);
+	spool->reader.fd = -1;
+}
+
+/* The next whole message on disk, whatever became of it. */
+static enum cc_status
+read_one(struct spool *spool, struct cc_message *ret_msg)
+{
+	enum cc_status st;
+
+	if (spool->read >= spool->next)
+		return CC_END;
+	if (spool->reader.fd < 0 && (st = seek(spool)) != CC_OK)
+		return st;
+	st = spool_reader_next(&spool->reader, ret_msg);
+	while (st == CC_END && spool->read_segment + 1 < spool->segment_count) {
+		uint64_t first = spool->segment[spool->read_segment + 1].first;
+
+		/* Messages lost to damage have no bytes, but their positions must not hold the cursor back. */
+		for (; spool->read < first; spool->read++) {
+			if (!done_reaches(spool, spool->read))
+				return CC_END;
+			spool_delivered(spool, spool->read);
+		}
+		if ((st = seek(spool)) != CC_OK)
+			return st;
+		st = spool_reader_next(&spool->reader, ret_msg);
+	}
+	return st;
+}
+
+enum cc_status
+spool_next(struct spool *spool, struct cc_message *ret_msg, uint64_t *ret_position)
+{
+	enum cc_status st;
+
+	do {
+		if (!done_reaches(spool, spool->read))
+			return CC_END;
+		st = read_one(spool, ret_msg);
+		if (st != CC_OK)
+			return st;
+		*ret_position = spool->read++;
+	} while (*ret_position < spool->cursor || is_done(spool, *ret_position));
+	return CC_OK;
+}
+
+void
+spool_delivered(struct spool *spool, uint64_t position)
+{
+	if (position < spool->cursor || position >= spool->next || position - spool->cursor >= spool->done_room ||
+	    is_done(spool, position))
+		return;
+	set_done(spool, position, true);
+	spool->done_count++;
+	while (spool->cursor < spool->next && is_done(spool, spool->cursor)) {
+		set_done(spool, spool->cursor, false);
+		spool->done_count--;
+		spool->cursor++;
+	}
+	drop_delivered(spool);
+}
+
+/* ---- figures ---- */
+
+uint64_t
+spool_waiting(const struct spool *spool)
+{
+	return spool->next - spool->cursor - spool->done_count;
+}
+
+uint64_t
+spool_bytes(const struct spool *spool)
+{
+	return spool->bytes;
+}
+
+uint64_t
+spool_shed(const struct spool *spool, enum cc_class class)
+{
+	return spool->shed[class];
+}
+
+const char *
+spool_error(const struct spool *spool)
+{
+	return spool->error;
+}
+
+/* ---- without owning it ---- */
+
+static enum cc_status
+visit_segment(int dir_fd, const char *name, uint64_t first, struct spool_reader *reader, spool_visit_fn *fn, void *ctx)
+{
+	struct cc_message msg;
+	enum cc_status st = spool_reader_open(reader, dir_fd, name);
+
+	while (st == CC_OK && (st = spool_reader_next(reader, &msg)) == CC_OK)
+		fn(ctx, &msg, first++);
+	if (reader->fd >= 0)
+		close(reader->fd);
+	reader->fd = -1;
+	return st == CC_END ? CC_OK : st;
+}
+
+enum cc_status
+spool_visit(const char *dir, spool_visit_fn *fn, void *ctx, char **ret_why)
+{
+	struct spool_segment *segment = NULL;
+	struct spool_reader reader = {.fd = -1};
+	size_t count = 0;
+	int fd = open(dir, O_RDONLY | O_CLOEXEC);
+	struct stat stat;
+	enum cc_status st;
+
+	if (fd < 0 || fstat(fd, &stat) != 0) {
+		st = why(ret_why, dir, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return st;
+	}
+	if (!S_ISDIR(stat.st_mode)) {
+		st = visit_segment(AT_FDCWD, dir, 1, &reader, fn, ctx);
+	} else {
+		char name[SPOOL_NAME_ROOM];
+
+		st = spool_list(fd, &segment, &count);
+		for (size_t i = 0; i < count && st == CC_OK; i++) {
+			spool_segment_name(segment[i].first, name);
+			st = visit_segment(fd, name, segment[i].first, &reader, fn, ctx);
+			/* The owner may have deleted it since. */
+			if (st == CC_IO && errno == ENOENT)
+				st = CC_OK;
+		}
+	}
+	if (st != CC_OK)
+		(void)why(ret_why, dir, st == CC_IO ? strerror(errno) : cc_status_text(st));
+	spool_reader_close(&reader);
+	free(segment);
+	close(fd);
+	return st;
+}

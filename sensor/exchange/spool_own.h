@@ -1,0 +1,68 @@
+/* What the files of the spool share: its state on disk and in memory.  The courier's one thread. */
+#ifndef EXCHANGE_SPOOL_OWN_H
+#define EXCHANGE_SPOOL_OWN_H
+
+#include "exchange/exchange.h"
+
+#define SPOOL_NAME_ROOM 32
+#define SPOOL_SUFFIX ".seg"
+#define SPOOL_AHEAD_MAX (1u << 20) /* messages read and not delivered: more wait for the first of them */
+
+struct spool_segment {
+	uint64_t first; /* position of its first message, its name on disk */
+	uint64_t size;  /* bytes */
+};
+
+/* Reads the whole messages of one segment file, from the start. */
+struct spool_reader {
+	int fd;
+	uint64_t offset;  /* in the file, of buf[at] */
+	uint8_t *buf;
+	size_t at, fill, room;
+	uint64_t damaged; /* bytes that were no message, passed over */
+};
+
+struct spool {
+	char *dir;
+	int dir_fd, lock_fd, fd;         /* fd: the last segment, appended to; -1: none */
+	struct spool_segment *segment;   /* oldest first; the last is being written */
+	size_t segment_count, segment_room;
+	uint64_t bytes;                  /* of all segments */
+	uint64_t next;                   /* position of the next message appended, from 1 */
+	uint64_t cursor;                 /* all below are delivered */
+	uint64_t cursor_written;
+	uint64_t read;                   /* position of the next message read */
+	size_t read_segment;             /* index; segment_count: none open */
+	struct spool_reader reader;
+	uint8_t *done;                   /* bits by position mod done_room: delivered ahead of the cursor */
+	size_t done_room;                /* a power of two, of bits */
+	uint64_t done_count;
+	struct map *sequence;            /* topic and lane to the last ce_sequence (boxed) */
+	struct buf out;                  /* one encoded message */
+	uint64_t max, segment_size, keep;
+	int fsync;                       /* as in conf */
+	uint64_t fsync_interval, synced; /* monotonic */
+	bool dirty;
+	uint64_t shed[CC_CLASS_COUNT];
+	uint64_t damaged;                /* bytes passed over */
+	char error[256];                 /* "": all is well */
+};
+
+/* spool_disk.c */
+enum cc_status spool_list(int dir_fd, struct spool_segment **ret_segment, size_t *ret_count);
+char *spool_segment_name(uint64_t first, char ret_name[SPOOL_NAME_ROOM]);
+enum cc_status spool_write_file(int dir_fd, const char *name, struct slice text); /* by a new file and a rename, synced */
+enum cc_status spool_read_file(int dir_fd, const char *name, struct buf *ret_text);
+enum cc_status spool_reader_open(struct spool_reader *reader, int dir_fd, const char *name);
+void spool_reader_close(struct spool_reader *reader);
+/* CC_END: no whole message behind what was read, for now. */
+enum cc_status spool_reader_next(struct spool_reader *reader, struct cc_message *ret_msg);
+
+/* spool_state.c */
+enum cc_status spool_cursor_load(struct spool *spool);
+enum cc_status spool_cursor_store(struct spool *spool);
+enum cc_status spool_sequences_load(struct spool *spool);
+enum cc_status spool_sequences_store(struct spool *spool);
+enum cc_status spool_sequence_note(struct spool *spool, const struct cc_message *msg);
+
+#endif

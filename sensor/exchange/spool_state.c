@@ -1,0 +1,187 @@
+/*
+ * What the spool has to remember beyond its segments: how far messages are delivered (file "cursor"), and the last
+ * ce_sequence of every lane (file "sequences", written before a segment may go, so that a lane counts on without a gap
+ * even when all its messages are gone).  Both are text with a checksum, replaced as a whole.  The courier's thread.
+ */
+#include "exchange/spool_own.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STATE_MAX (1u << 20)
+#define KEY_ROOM 300
+
+/* The text, its checksum on a line of its own. */
+static enum cc_status
+store(struct spool *spool, const char *name, struct buf *text)
+{
+	enum cc_status st;
+
+	buf_printf(text, "crc32c %08x\n", crc32c(0, buf_slice(text)));
+	st = text->full ? CC_NOMEM : spool_write_file(spool->dir_fd, name, buf_slice(text));
+	if (st == CC_IO)
+		snprintf(spool->error, sizeof(spool->error), "%.180s/%s: %s", spool->dir, name, strerror(errno));
+	return st;
+}
+
+/* CC_ABSENT: no such file; CC_BAD: its checksum is wrong.  Else the text is a C string without the checksum. */
+static enum cc_status
+load(struct spool *spool, const char *name, struct buf *ret_text)
+{
+	enum cc_status st = spool_read_file(spool->dir_fd, name, ret_text);
+	char should[24];
+
+	if (st != CC_OK)
+		return st;
+	if (ret_text->size < 16)
+		return CC_BAD;
+	ret_text->size -= 16;
+	snprintf(should, sizeof(should), "crc32c %08x\n", crc32c(0, buf_slice(ret_text)));
+	if (memcmp(ret_text->p + ret_text->size, should, 16) != 0)
+		return CC_BAD;
+	ret_text->p[ret_text->size] = '\0';
+	return CC_OK;
+}
+
+enum cc_status
+spool_cursor_load(struct spool *spool)
+{
+	struct buf text;
+	uint64_t position = 0;
+	enum cc_status st;
+
+	buf_open(&text, STATE_MAX);
+	st = load(spool, "cursor", &text);
+	if (st == CC_OK && (sscanf((const char *)text.p, "position %" SCNu64, &position) != 1 || position == 0))
+		st = CC_BAD;
+	buf_close(&text);
+	if (st == CC_OK) {
+		spool->cursor = spool->cursor_written = position;
+		return CC_OK;
+	}
+	if (st == CC_BAD)
+		log_warning("spool: %s/cursor is damaged: messages that partners have already go out again", spool->dir);
+	return st == CC_BAD || st == CC_ABSENT ? CC_OK : st;
+}
+
+enum cc_status
+spool_cursor_store(struct spool *spool)
+{
+	char memory[80];
+	struct buf text;
+	enum cc_status st;
+
+	if (spool->cursor == spool->cursor_written)
+		return CC_OK;
+	buf_over(&text, memory, sizeof(memory));
+	buf_printf(&text, "position %020" PRIu64 "\n", spool->cursor);
+	st = store(spool, "cursor", &text);
+	if (st == CC_OK)
+		spool->cursor_written = spool->cursor;
+	return st;
+}
+
+/* ---- sequences ---- */
+
+static struct slice
+lane_key(struct slice topic, uint32_t lane, char key[KEY_ROOM])
+{
+	int size = snprintf(key, KEY_ROOM, "%.*s %u", (int)(topic.size < 256 ? topic.size : 256), (const char *)topic.p, lane);
+
+	return slice_of(key, (size_t)size);
+}
+
+static enum cc_status
+set_sequence(struct spool *spool, struct slice key, uint64_t sequence)
+{
+	uint64_t *box = map_get(spool->sequence, key);
+	enum cc_status st;
+
+	if (box != NULL) {
+		if (sequence > *box)
+			*box = sequence;
+		return CC_OK;
+	}
+	box = malloc(sizeof(*box));
+	if (box == NULL)
+		return CC_NOMEM;
+	*box = sequence;
+	st = map_put(spool->sequence, key, box, NULL);
+	if (st != CC_OK)
+		free(box);
+	return st;
+}
+
+enum cc_status
+spool_sequence_note(struct spool *spool, const struct cc_message *msg)
+{
+	struct slice text = message_header(msg, "ce_sequence");
+	char key[KEY_ROOM];
+	uint64_t n = 0;
+
+	if (text.size == 0 || text.size > 20)
+		return CC_OK;
+	for (size_t i = 0; i < text.size; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9' || n > UINT64_MAX / 10 - 1)
+			return CC_OK;
+		n = n * 10 + (uint64_t)(text.p[i] - '0');
+	}
+	return set_sequence(spool, lane_key(msg->topic, msg->lane, key), n);
+}
+
+uint64_t
+spool_sequence(const struct spool *spool, struct slice topic, uint32_t lane)
+{
+	char key[KEY_ROOM];
+	const uint64_t *box = map_get(spool->sequence, lane_key(topic, lane, key));
+
+	return box != NULL ? *box : 0;
+}
+
+enum cc_status
+spool_sequences_store(struct spool *spool)
+{
+	struct buf text;
+	struct slice key;
+	void *box;
+	size_t at = 0;
+	enum cc_status st;
+
+	buf_open(&text, STATE_MAX);
+	while (map_next(spool->sequence, &at, &key, &box))
+		buf_printf(&text, "%.*s %" PRIu64 "\n", (int)key.size, (const char *)key.p, *(const uint64_t *)box);
+	st = store(spool, "sequences", &text);
+	buf_close(&text);
+	return st;
+}
+
+enum cc_status
+spool_sequences_load(struct spool *spool)
+{
+	struct buf text;
+	enum cc_status st;
+
+	buf_open(&text, STATE_MAX);
+	st = load(spool, "sequences", &text);
+	if (st == CC_OK) {
+		char *line, *rest = (char *)text.p;
+
+		while (st == CC_OK && (line = strsep(&rest, "\n")) != NULL) {
+			char *space = strrchr(line, ' ');
+			uint64_t n;
+
+			if (space == NULL || uint_parse(space + 1, &n) != CC_OK)
+				continue;
+			st = set_sequence(spool, slice_of(line, (size_t)(space - line)), n);
+		}
+	} else if (st == CC_BAD) {
+		log_warning("spool: %s/sequences is damaged: partners may see lanes count anew", spool->dir);
+		st = CC_OK;
+	} else if (st == CC_ABSENT) {
+		st = CC_OK;
+	}
+	buf_close(&text);
+	return st;
+}

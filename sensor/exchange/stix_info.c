@@ -1,0 +1,292 @@
+/*
+ * The basic information that partners agreed a sighting must carry (exchange.md): groups of items, each present or named
+ * under "missing" with its reason; "completeness" is the share of items present, in per cent.  Items that cannot exist,
+ * such as JA3 of a DNS query, are counted on neither side.  No state.
+ */
+#include "exchange/stix_own.h"
+
+#include <stdio.h>
+
+#include "concert/version.h"
+
+#define MISSING_MAX 64
+
+struct info {
+	struct json json;
+	const char *group;
+	unsigned present, missing;
+	struct {
+		const char *group, *item, *reason;
+	} gap[MISSING_MAX];
+};
+
+static void
+miss(struct info *info, const char *item, const char *reason)
+{
+	if (info->missing < MISSING_MAX) {
+		info->gap[info->missing].group = info->group;
+		info->gap[info->missing].item = item;
+		info->gap[info->missing].reason = reason;
+		info->missing++;
+	}
+}
+
+static void
+item(struct info *info, const char *name, struct slice value, const char *reason)
+{
+	if (value.size == 0) {
+		miss(info, name, reason);
+		return;
+	}
+	json_string(&info->json, name, value);
+	info->present++;
+}
+
+static void
+item_text(struct info *info, const char *name, const char *value, const char *reason)
+{
+	item(info, name, slice_str(value), reason);
+}
+
+static void
+item_number(struct info *info, const char *name, uint64_t value, bool known, const char *reason)
+{
+	if (!known) {
+		miss(info, name, reason);
+		return;
+	}
+	json_uint(&info->json, name, value);
+	info->present++;
+}
+
+static void
+item_digest(struct info *info, const char *name, const uint8_t digest[32], const char *reason)
+{
+	static const uint8_t none[32];
+	char hex[65];
+
+	if (memcmp(digest, none, 32) == 0) {
+		miss(info, name, reason);
+		return;
+	}
+	json_text(&info->json, name, hex_text(slice_of(digest, 32), hex));
+	info->present++;
+}
+
+static void
+begin(struct info *info, const char *group)
+{
+	info->group = group;
+	json_object(&info->json, group);
+}
+
+static void
+end(struct info *info)
+{
+	json_end_object(&info->json);
+}
+
+static void
+put_vantage(struct info *info, const struct exchange_source *source, const struct cc_record *rec)
+{
+	static const char *const direction[] = {"", "in", "out", "inside", "outside"};
+	static const char *const vantage[] = {"span", "tap", "file"};
+
+	begin(info, "vantage");
+	item_text(info, "sensor", source->conf->sensor_name, "");
+	item_text(info, "site", source->conf->sensor_site, "not configured");
+	item_text(info, "kind", source->live ? vantage[source->conf->sensor_vantage] : "file", "");
+	item_text(info, "direction", direction[rec->direction], "no home networks configured, or no address seen");
+	/* Every frame that the kernel or the file hands over is looked at; what is lost is under coverage. */
+	item_number(info, "sampling", 1, true, "");
+	item_number(info, "snaplen", rec->snaplen, rec->snaplen > 0, "not told by the capture");
+	item_text(info, "sides", rec->one_sided ? "one" : "both", "");
+	if (rec->interface.size > 0)
+		json_string(&info->json, "interface", rec->interface);
+	end(info);
+}
+
+static void
+put_coverage(struct info *info, const struct exchange_source *source, const struct cc_record *rec)
+{
+	info->group = "coverage";
+	if (source->coverage.size > 1 && source->coverage.p[0] == '{') {
+		json_raw(&info->json, "coverage", source->coverage);
+		info->present++;
+	} else {
+		miss(info, "packets", "not counted yet");
+	}
+	json_object(&info->json, "loss");
+	json_uint(&info->json, "flow_bytes_lost_percent", rec->loss);
+	json_end_object(&info->json);
+	info->present++;
+}
+
+static void
+put_clock(struct info *info, const struct exchange_source *source)
+{
+	static const char *const clock[] = {"", "ntp", "ptp", "gps"};
+	int kind = source->conf->sensor_clock;
+	char bound[32];
+
+	begin(info, "clock");
+	item_text(info, "source", clock[kind], "sensor.clock is not configured");
+	if (kind != 0) {
+		snprintf(bound, sizeof(bound), "%.6f", (double)source->conf->sensor_clock_error / 1e9);
+		json_bool(&info->json, "synchronised", true);
+		json_raw(&info->json, "error_bound_seconds", slice_str(bound));
+		info->present += 2;
+	} else {
+		miss(info, "synchronised", "sensor.clock is not configured");
+		miss(info, "error_bound_seconds", "sensor.clock is not configured");
+	}
+	end(info);
+}
+
+static void
+put_path(struct info *info, const struct cc_record *rec)
+{
+	bool seen = rec->attacker.ttl != 0;
+
+	begin(info, "path");
+	item_number(info, "ttl", rec->attacker.ttl, seen, "no packet of the attacker's side was seen");
+	item_number(info, "hops_estimate", rec->attacker.hops, seen && rec->attacker.hops != 255,
+	    seen ? "the TTL fits no usual start value" : "no packet of the attacker's side was seen");
+	item(info, "encapsulation", rec->encapsulation, "not recorded");
+	for (int i = 0, open = 0; i < 2 && (rec->vlan[0] != 0 || rec->vlan[1] != 0); i++) {
+		if (open++ == 0)
+			json_array(&info->json, "vlan");
+		if (rec->vlan[i] != 0)
+			json_uint(&info->json, NULL, rec->vlan[i]);
+		if (i == 1)
+			json_end_array(&info->json);
+	}
+	if (rec->tunnel != 0)
+		json_uint(&info->json, "tunnel_id", rec->tunnel);
+	end(info);
+}
+
+static void
+put_endpoint(struct info *info, const struct cc_record *rec)
+{
+	static const struct cc_addr none;
+	bool ours = stix_attacker_is_ours(rec), known = cc_addr_cmp(&rec->attacker.addr, &none) != 0 && !ours;
+	const char *reason = ours ? "of our own networks, and pseudonyms not configured" : "no flow";
+	bool ports = rec->proto == 6 || rec->proto == 17 || rec->proto == 132;
+	char addr[CC_ADDR_TEXT];
+
+	begin(info, "endpoint");
+	item_text(info, "attacker", known ? cc_addr_text(&rec->attacker.addr, addr) : "", reason);
+	if (ports)
+		item_number(info, "attacker_port", rec->attacker.port, known, reason);
+	if (known)
+		json_text(&info->json, "attacker_role", rec->attacker_is_client ? "client" : "server");
+	miss(info, "victim", "pseudonyms not configured");
+	miss(info, "victim_sector", "no critical-infrastructure prefixes configured");
+	miss(info, "victim_criticality", "no critical-infrastructure prefixes configured");
+	end(info);
+}
+
+static void
+put_fingerprints(struct info *info, const struct cc_record *rec)
+{
+	bool tls = slice_is(rec->app, "tls");
+
+	begin(info, "fingerprints");
+	if (rec->proto == 6) {
+		item(info, "attacker_tcp_stack", rec->attacker.stack, "the handshake was not seen");
+		item(info, "victim_tcp_stack", rec->victim.stack, "the handshake was not seen");
+	}
+	if (tls || rec->ja3.size > 0)
+		item(info, "ja3", rec->ja3, "no client hello was seen");
+	if (tls || rec->ja3s.size > 0)
+		item(info, "ja3s", rec->ja3s, "no server hello was seen");
+	if (tls || rec->ja4.size > 0)
+		item(info, "ja4", rec->ja4, "no client hello was seen");
+	if (tls || rec->cert_sha256.size > 0) {
+		item(info, "certificate_sha256", rec->cert_sha256, "no certificate was seen in clear");
+		miss(info, "key_sha256", "not extracted");
+	}
+	if (slice_is(rec->app, "ssh"))
+		miss(info, "hassh", "not extracted");
+	if (rec->user_agent.size > 0)
+		json_string(&info->json, "user_agent", rec->user_agent);
+	end(info);
+}
+
+static void
+put_detection(struct info *info, const struct cc_record *rec)
+{
+	bool rule = rec->detector == CC_BY_SIGNATURE || rec->detector == CC_BY_YARA;
+
+	begin(info, "detection");
+	json_text(&info->json, "by", record_detector_text(rec->detector));
+	info->present++;
+	if (rule || rec->rule_name.size > 0)
+		item(info, "name", rec->rule_name, "the rule has no message");
+	if (rec->sid != 0)
+		json_printf(&info->json, "rule", "%u:%u:%u", rec->gid, rec->sid, rec->rev);
+	if (rec->detector == CC_BY_SIGNATURE)
+		item_number(info, "revision", rec->rev, rec->rev != 0, "the rule has no revision");
+	if (rec->rule_class.size > 0)
+		json_string(&info->json, "class", rec->rule_class);
+	if (rule) {
+		item_digest(info, "rule_sha256", rec->rule_digest, "not known");
+		item_digest(info, "rule_set_sha256", rec->rule_set_digest, "not known");
+		item(info, "buffer", rec->buffer, "the rule looks at no buffer");
+		item_number(info, "offset", rec->offset, rec->offset != UINT64_MAX, "the rule looks for no bytes");
+	}
+	json_uint(&info->json, "severity", rec->severity);
+	item_text(info, "engine_version", CC_VERSION, "");
+	end(info);
+}
+
+static void
+put_rest(struct info *info, const struct cc_record *rec)
+{
+	begin(info, "proof");
+	item_text(info, "level", record_proof_text(rec->proof), "");
+	end(info);
+
+	begin(info, "evidence");
+	miss(info, "sha256", "no packets are kept");
+	miss(info, "size", "no packets are kept");
+	miss(info, "kept_until", "no packets are kept");
+	if (rec->file_sha256.size > 0)
+		json_string(&info->json, "file_sha256", rec->file_sha256);
+	if (rec->file_type.size > 0)
+		json_string(&info->json, "file_type", rec->file_type);
+	end(info);
+
+	begin(info, "origin");
+	item_text(info, "kind", "own", "");
+	end(info);
+}
+
+void
+stix_basic_information(struct json *json, const struct exchange_source *source, const struct cc_record *rec)
+{
+	struct info info = {.json = *json};
+
+	json_object(&info.json, STIX_EXTENSION);
+	json_text(&info.json, "extension_type", "property-extension");
+	put_vantage(&info, source, rec);
+	put_coverage(&info, source, rec);
+	put_clock(&info, source);
+	put_path(&info, rec);
+	put_endpoint(&info, rec);
+	put_fingerprints(&info, rec);
+	put_detection(&info, rec);
+	put_rest(&info, rec);
+	json_array(&info.json, "missing");
+	for (unsigned i = 0; i < info.missing; i++) {
+		json_object(&info.json, NULL);
+		json_printf(&info.json, "item", "%s.%s", info.gap[i].group, info.gap[i].item);
+		json_text(&info.json, "reason", info.gap[i].reason);
+		json_end_object(&info.json);
+	}
+	json_end_array(&info.json);
+	json_uint(&info.json, "completeness", 100ull * info.present / (info.present + info.missing));
+	json_end_object(&info.json);
+	*json = info.json;
+}

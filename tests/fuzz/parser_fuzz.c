@@ -1,0 +1,97 @@
+/*
+ * A flow by hand through every parser and the core around them.  Input: which parser (0: all), UDP, midstream and
+ * memory, the server's port, then parts: control byte (side, size of pieces, a gap before, the side's end behind) and
+ * the bytes of that side.
+ */
+#include "fuzz/sensor.h"
+
+struct side {
+	struct buf kept; /* not used yet, shown again */
+	uint64_t offset;
+	bool over;
+};
+
+static void
+feed(struct sensor *s, struct flow *flow, const struct packet *pkt, struct side *side, struct chunk *chunk, struct slice bytes)
+{
+	uint8_t *copy;
+
+	if (side->over)
+		return;
+	if (chunk->gap > 0) {
+		side->offset += side->kept.size + chunk->gap;
+		buf_clear(&side->kept);
+	}
+	buf_add_slice(&side->kept, bytes);
+	copy = fuzz_copy(buf_slice(&side->kept));
+	chunk->p = copy;
+	chunk->size = side->kept.size;
+	chunk->fresh = bytes.size;
+	chunk->offset = side->offset;
+	app_feed(s->app, flow, pkt, chunk, &s->batch);
+	FUZZ_CHECK(chunk->used <= chunk->size);
+	sensor_batch(s, flow, pkt);
+	fuzz_give(copy, side->kept.size);
+	memmove(side->kept.p, side->kept.p + chunk->used, side->kept.size - chunk->used);
+	side->kept.size -= chunk->used;
+	side->offset += chunk->used;
+	side->over = chunk->eof;
+}
+
+static void
+feed_part(struct sensor *s, struct flow *flow, const struct packet *pkt, struct side *side, uint8_t control, struct slice bytes)
+{
+	static const uint16_t pieces[8] = {65535, 1, 2, 3, 7, 64, 300, 1460};
+	size_t piece = pieces[control >> 1 & 7], at = 0;
+	bool datagram = flow->proto == 17;
+
+	while (at < bytes.size) {
+		size_t left = bytes.size - at, size = datagram || left < piece ? left : piece;
+		struct chunk chunk = {.dir = (enum cc_dir)(control & 1), .datagram = datagram};
+
+		if (at == 0 && !datagram && (control & 0x10) != 0)
+			chunk.gap = (control & 0x20) != 0 ? 5000 : 11;
+		feed(s, flow, pkt, side, &chunk, slice_of(bytes.p + at, size));
+		if (datagram) {
+			FUZZ_CHECK(side->kept.size == 0);
+			side->offset = 0;
+		}
+		at += size;
+	}
+	if ((control & 0x40) != 0) {
+		struct chunk chunk = {.dir = (enum cc_dir)(control & 1), .datagram = datagram, .eof = true};
+
+		feed(s, flow, pkt, side, &chunk, slice_of(NULL, 0));
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct cur in = cur_of(data, size);
+	uint8_t which = cur_u8(&in), control = cur_u8(&in);
+	struct frame frame = {.seq = 1, .time = 1700000000 * NS_PER_S};
+	struct packet pkt = {.frame = &frame, .proto = control & 1 ? 17 : 6};
+	struct flow flow = {.id = 1, .proto = pkt.proto, .ip_version = 4, .established = true, .last = frame.time};
+	struct side side[2] = {{.over = false}};
+	struct slice bytes;
+	struct sensor s;
+
+	flow.midstream = (control & 2) != 0;
+	flow.side[CC_TO_SERVER].port = 50000;
+	flow.side[CC_TO_CLIENT].port = cur_u16(&in);
+	sensor_open(&s, control >> 2, which > 0 && which <= app_parser_count ? app_parsers[which - 1] : NULL);
+	buf_open(&side[0].kept, 1u << 20);
+	buf_open(&side[1].kept, 1u << 20);
+	while (fuzz_part(&in, &control, &bytes)) {
+		frame.time += NS_PER_MS;
+		feed_part(&s, &flow, &pkt, &side[control & 1], control, bytes);
+	}
+	app_finish(s.app, &flow, &s.batch);
+	sensor_batch(&s, &flow, NULL);
+	app_flow_free(s.app, &flow);
+	sensor_close(&s);
+	buf_close(&side[0].kept);
+	buf_close(&side[1].kept);
+	return 0;
+}
