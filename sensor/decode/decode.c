@@ -75,13 +75,40 @@ packet_reset(struct packet *pkt, const struct frame *frame)
 	pkt->ip_count = 0;
 	pkt->sport = pkt->dport = 0;
 	pkt->proto = 0;
-	pkt->is_fragment = pkt->reassembled = pkt->has_transport = false;
+	pkt->is_fragment = pkt->reassembled = pkt->cut = pkt->has_transport = false;
 	pkt->l4 = pkt->payload = pkt->link = (struct slice){NULL, 0};
 	pkt->vlan_count = pkt->layer_count = 0;
 	pkt->tunnel = pkt->tunnel_flow = 0;
 	for (size_t i = 0; i < sizeof(pkt->events) / sizeof(pkt->events[0]); i++)
 		pkt->events[i] = 0;
 	pkt->ethertype = 0;
+}
+
+bool
+decode_slice(struct decode *d, struct packet *pkt, uint64_t missing, enum decode_event why)
+{
+	if (pkt->ip_count > 0) { /* inside a tunnel a wrong length says that this is no tunnel */
+		decode_bad(d, pkt, why);
+		return false;
+	}
+	decode_event(d, pkt, why);
+	pkt->cut = true;
+	d->missing = missing;
+	return true;
+}
+
+enum cc_status
+decode_cut_fragment(struct decode *d, struct packet *pkt, struct slice l4)
+{
+	enum cc_status st;
+
+	pkt->is_fragment = false;
+	pkt->cut = true;
+	d->missing = UINT16_MAX; /* the other fragments */
+	st = decode_transport(d, pkt, l4);
+	if (st != CC_OK || !pkt->has_transport)
+		pkt->is_fragment = true;
+	return CC_OK;
 }
 
 enum cc_status
@@ -100,6 +127,8 @@ decode_frame(struct decode *d, const struct frame *frame, struct packet *ret_pac
 		decode_count(d, DECODE_BAD_CHECKSUM);
 		st = CC_BAD;
 	}
+	if (ret_packet->cut)
+		ret_packet->payload.size = 0;
 	if (st != CC_OK)
 		decode_count(d, DECODE_GIVEN_UP);
 	else if (ret_packet->ip_count == 0)

@@ -82,6 +82,7 @@ struct packet {
 	uint8_t proto;       /* 6, 17, 1, 58, 132, … */
 	bool is_fragment;    /* a fragment that did not complete its datagram: no transport header */
 	bool reassembled;
+	bool cut;            /* shorter than its headers say, and not by the capture's doing: counts for its flow, bytes are no one's */
 	bool has_transport;  /* l4 was there and whole */
 	struct slice l4;     /* transport header and payload */
 	struct slice payload; /* behind the transport header; trimmed to the IP length */

@@ -129,6 +129,10 @@ enum cc_status decode_ah(struct decode *d, struct packet *pkt, struct cur *c, ui
 enum cc_status decode_transport(struct decode *d, struct packet *pkt, struct slice in);
 /* The innermost packet's addresses and protocol to where users look for them. */
 void decode_settle(struct packet *pkt, struct slice l4);
+/* decode.c: a packet cut before it came to us: goes on without its bytes if it is the outermost; else false. */
+bool decode_slice(struct decode *d, struct packet *pkt, uint64_t missing, enum decode_event why);
+/* The first fragment of a datagram that can't be completed: its transport header is all there will be. */
+enum cc_status decode_cut_fragment(struct decode *d, struct packet *pkt, struct slice l4);
 /* icmp.c */
 enum cc_status decode_icmp(struct decode *d, struct packet *pkt, struct slice in);
 enum cc_status decode_icmp6(struct decode *d, struct packet *pkt, struct slice in);

@@ -93,7 +93,8 @@ options(struct decode *d, struct packet *pkt, struct slice in)
 
 /*
  * Where the packet ends in what is here.  A total length beyond the frame is believed only as far as the capture cut
- * the frame: a receiver drops what was short on the wire, and an attacker may count on us taking it.  0 is what a
+ * the frame: a receiver drops what was short on the wire, and an attacker may count on us taking it.  A packet broker
+ * that slices shows the same, so the outermost packet still counts for its flow, without its bytes.  0 is what a
  * sender's own capture shows of a segment that its adapter will cut (TSO): larger than any that could be sent so.
  */
 static enum cc_status
@@ -104,8 +105,8 @@ total_size(struct decode *d, struct packet *pkt, size_t here, size_t header, siz
 	if (said < header)
 		return decode_bad(d, pkt, DECODE_EVENT_IPV4_IPLEN_SMALLER_THAN_HLEN);
 	if (said > here) {
-		if (said - here > d->missing)
-			return decode_bad(d, pkt, DECODE_EVENT_IPV4_TRUNC_PKT);
+		if (said - here > d->missing && !decode_slice(d, pkt, said - here, DECODE_EVENT_IPV4_TRUNC_PKT))
+			return CC_BAD;
 		decode_count(d, DECODE_CUT);
 		said = here;
 	}
@@ -128,7 +129,7 @@ fragment(struct decode *d, struct packet *pkt, struct ip_info *ip, bool cut)
 	decode_settle(pkt, ip->payload);
 	if (cut || d->whole_used >= DECODE_IP_MAX) {
 		decode_event(d, pkt, DECODE_EVENT_IPV4_FRAG_IGNORED);
-		return CC_OK;
+		return cut && frag.off == 0 ? decode_cut_fragment(d, pkt, ip->payload) : CC_OK;
 	}
 	if (frag.more && frag.data.size % 8 != 0)
 		frag.data.size -= frag.data.size % 8; /* as receivers do */

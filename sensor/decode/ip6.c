@@ -265,8 +265,9 @@ decode_ip6(struct decode *d, struct packet *pkt, struct slice in)
 	if (size == 0 && cur_left(&c) > 0 && (next == NEXT_HOPOPTS || cur_left(&c) > 1500))
 		size = cur_left(&c); /* a jumbogram (RFC 2675), or a segment that the sender's adapter will cut */
 	if (size > cur_left(&c)) {
-		if (size - cur_left(&c) > d->missing)
-			return decode_bad(d, pkt, DECODE_EVENT_IPV6_TRUNC_PKT);
+		if (size - cur_left(&c) > d->missing &&
+		    !decode_slice(d, pkt, size - cur_left(&c), DECODE_EVENT_IPV6_TRUNC_PKT))
+			return CC_BAD;
 		decode_count(d, DECODE_CUT);
 		size = cur_left(&c);
 		cut = true;

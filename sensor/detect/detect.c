@@ -89,8 +89,14 @@ packet_candidates(struct run *run)
 	candidates_add_list(run->detect, list, count);
 	list = port_lists_find(&group->by_sport, pkt->sport, &count);
 	candidates_add_list(run->detect, list, count);
-	if (run->flow == NULL || !run->flow->no_payload)
-		candidates_scan(run->detect, group->packet, pkt->payload);
+	if (run->flow != NULL && run->flow->no_payload)
+		return;
+	candidates_scan(run->detect, group->packet, pkt->payload);
+	/* TCP that no stream is made of: what waits for a stream looks at the packet. */
+	if (pkt->proto == 6 && pkt->payload.size > 0 && (run->flow == NULL || run->flow->stray || run->flow->tcp == TCP_NONE)) {
+		candidates_scan(run->detect, group->stream, pkt->payload);
+		candidates_add_list(run->detect, group->stream_any, group->stream_any_count);
+	}
 }
 
 /* A transaction's rule: only its part on the payload is asked here, and remembered. */
@@ -211,15 +217,11 @@ detect_run(struct detect *detect, struct flow *flow, const struct packet *pkt, e
 void
 detect_odd(struct detect *detect, const struct packet *pkt, struct batch *batch)
 {
-	const struct ruleset *set = detect->set;
 	struct run run;
 
 	run_open(&run, detect, NULL, pkt, CC_TO_SERVER, batch);
 	detect->events = NULL;
-	for (uint32_t i = 0; i < set->odd_count; i++) {
-		if (rule_holds(&run, &set->rule[set->odd[i]]))
-			alert_rule(&run);
-	}
+	packet_inspect(&run);
 	detect->packet_passed = false;
 }
 

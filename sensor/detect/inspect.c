@@ -55,10 +55,12 @@ flow_holds(const struct run *run)
 {
 	uint8_t want = run->rule->flow;
 	const struct flow *flow = run->flow;
+	/* What was picked up in its midst has been established by somebody. */
+	bool established = flow != NULL && (flow->established || (flow->midstream && flow->tcp != TCP_NONE));
 
-	if ((want & FLOW_IS_ESTABLISHED) != 0 && (flow == NULL || !flow->established))
+	if ((want & FLOW_IS_ESTABLISHED) != 0 && !established)
 		return false;
-	if ((want & FLOW_NOT_ESTABLISHED) != 0 && flow != NULL && flow->established)
+	if ((want & FLOW_NOT_ESTABLISHED) != 0 && established)
 		return false;
 	if ((want & FLOW_NO_FRAG) != 0 && run->pkt != NULL && (run->pkt->is_fragment || run->pkt->reassembled))
 		return false;

@@ -318,7 +318,10 @@ worker_frame(void *worker, const struct frame *frame)
 	}
 	flow = flow_track(w->flows, pkt, &dir);
 	feed_chunks(w, flow, pkt);
-	detect_run(w->detect, flow, pkt, dir, &w->batch);
+	if (pkt->cut)
+		detect_odd(w->detect, pkt, &w->batch);
+	else
+		detect_run(w->detect, flow, pkt, dir, &w->batch);
 	if (any_bit(pkt->events, sizeof(pkt->events) / sizeof(uint64_t)) ||
 	    any_bit(flow_packet_events(w->flows), sizeof(flow->events) / sizeof(uint64_t)))
 		emit_odd(w, flow, pkt, flow_packet_events(w->flows));
@@ -446,7 +449,9 @@ worker_build(struct worker *w, char **ret_why)
 	detect.pool = w->pool;
 	w->flows = flows_new(conf, w->pool, workers);
 	w->app = app_new(conf, w->pool, &wants);
-	w->detect = detect_new(&detect);
+	detect.flows = w->flows;
+	detect.app = w->app;
+	w->detect = w->flows != NULL && w->app != NULL ? detect_new(&detect) : NULL;
 	if (w->flows == NULL || w->app == NULL || w->detect == NULL || batch_open(&w->batch, conf) != CC_OK)
 		return CC_NOMEM;
 	flows_keep_history(w->flows, history);

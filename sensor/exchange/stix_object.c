@@ -6,9 +6,38 @@
  */
 #include "exchange/stix_own.h"
 
+#include <idn2.h>
 #include <stdio.h>
 
 static const struct cc_addr no_addr;
+
+/*
+ * STIX wants host names (RFC 5890); the wire has more: "_dmarc.x", "r3---sn.x".  Those are named by the indicator's pattern,
+ * which may be any text, and by no observable.
+ */
+static bool
+is_hostname(struct slice s)
+{
+	char text[256], *back = NULL;
+	bool good = true;
+
+	if (s.size == 0 || s.size >= sizeof(text))
+		return false;
+	memcpy(text, s.p, s.size);
+	text[s.size] = '\0';
+	for (const char *label = text; good && label != NULL; label = strchr(label, '.'), label += label != NULL) {
+		size_t size = strcspn(label, ".");
+
+		good = size > 0 && label[0] != '-' && label[size - 1] != '-' && memchr(label, '_', size) == NULL;
+		if (good && size > 3 && label[2] == '-' && label[3] == '-')
+			good = strncmp(label, "xn--", 4) == 0;
+	}
+	if (good && strstr(text, "xn--") != NULL) {
+		good = idn2_to_unicode_8z8z(text, &back, 0) == IDN2_OK;
+		idn2_free(back);
+	}
+	return good;
+}
 
 /* Members that all observables have. */
 static void
@@ -279,7 +308,7 @@ stix_observables(struct json *json, const struct cc_record *rec, const char *mar
 		if (cc_addr_parse(addr_text, &named) == CC_OK && (!known || cc_addr_cmp(&named, &rec->attacker.addr) != 0))
 			(void)put_addr(json, &named, marking, ret_refs);
 	}
-	if (domain.size > 0)
+	if (is_hostname(domain))
 		(void)put_value(json, "domain-name", domain, marking, ret_refs);
 	if (url.size > 0)
 		(void)put_value(json, "url", url, marking, ret_refs);

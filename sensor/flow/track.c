@@ -162,7 +162,7 @@ find(struct flows *flows, const struct packet *pkt, const struct key *key, struc
 		    flow->tcp == TCP_CLOSED || flow->tcp == TCP_RESET ? FLOW_END_CLOSED : FLOW_END_TIMEOUT);
 		return NULL;
 	}
-	if (flow->proto == PROTO_TCP && (pkt->tcp.flags & TCP_SYN) &&
+	if (flow->proto == PROTO_TCP && !pkt->cut && (pkt->tcp.flags & TCP_SYN) &&
 	    tcp_begins_anew(flow, pkt, direction(flow, pkt))) {
 		table_end(flows, flow, FLOW_END_REUSED);
 		return NULL;
@@ -195,11 +195,11 @@ flow_track(struct flows *flows, const struct packet *pkt, enum cc_dir *ret_dir)
 	*ret_dir = direction(flow, pkt);
 	last = flow->last;
 	count_packet(flow, pkt, *ret_dir);
-	if (flow->proto == PROTO_TCP)
+	if (flow->proto == PROTO_TCP && !pkt->cut) /* no receiver takes a packet that is cut: it moves no state */
 		tcp_track(flows, flow, pkt, *ret_dir, last);
 	slot_of(flow)->touched = flows->now - pkt->frame->time > TIME_BACK ? flows->now : pkt->frame->time;
 	table_touch(flows, flow, flows->now);
 	table_arm(flows, flow);
-	flows->walk = (struct walk){.flow = flow, .pkt = pkt, .dir = *ret_dir};
+	flows->walk = (struct walk){.flow = pkt->cut ? NULL : flow, .pkt = pkt, .dir = *ret_dir};
 	return flow;
 }

@@ -2,7 +2,8 @@
  * Normal forms, so that two sensors that saw one thing name it alike.
  *
  * Domains: IDNA 2008 A-labels (RFC 5891) by libidn2, lower case, no final dot.  URLs: as the WHATWG URL standard writes
- * http and https ones, without user and fragment, percent escapes in upper case.  Both are hostile text.  libidn2 allocates;
+ * http and https ones, without user and fragment, percent escapes in upper case, and escaped until RFC 3986 has a place for
+ * every character.  Both are hostile text.  libidn2 allocates;
  * it is asked only for names that are not plain ASCII, and only of matches.
  */
 #include "indicate/indicate.h"
@@ -91,13 +92,16 @@ hex_value(uint8_t c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* In the standard's path (or special query) percent-encode set. */
+/*
+ * In the standard's percent-encode sets, and what RFC 3986 has no place for, which the standard leaves alone: the result is
+ * a URI to everybody.
+ */
 static bool
 must_escape(uint8_t c, bool query)
 {
-	if (c <= ' ' || c >= 0x7f || c == '"' || c == '<' || c == '>')
+	if (c <= ' ' || c >= 0x7f || strchr("\"<>[]\\^`{|}#", c) != NULL)
 		return true;
-	return query ? c == '\'' : c == '`' || c == '{' || c == '}' || c == '^';
+	return query && c == '\'';
 }
 
 static void
@@ -114,7 +118,7 @@ put_escaped(struct buf *out, struct slice s, bool query)
 			buf_add_u8(out, '%');
 			buf_add_u8(out, (uint8_t)digit[hex_value(s.p[++i])]);
 			buf_add_u8(out, (uint8_t)digit[hex_value(s.p[++i])]);
-		} else if (must_escape(c, query)) {
+		} else if (must_escape(c, query) || c == '%') {
 			buf_add_u8(out, '%');
 			buf_add_u8(out, (uint8_t)digit[c >> 4]);
 			buf_add_u8(out, (uint8_t)digit[c & 15]);

@@ -32,7 +32,8 @@ feed(struct sensor *s, struct flow *flow, const struct packet *pkt, struct side 
 	FUZZ_CHECK(chunk->used <= chunk->size);
 	sensor_batch(s, flow, pkt);
 	fuzz_give(copy, side->kept.size);
-	memmove(side->kept.p, side->kept.p + chunk->used, side->kept.size - chunk->used);
+	if (chunk->used > 0)
+		memmove(side->kept.p, side->kept.p + chunk->used, side->kept.size - chunk->used);
 	side->kept.size -= chunk->used;
 	side->offset += chunk->used;
 	side->over = chunk->eof;

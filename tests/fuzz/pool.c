@@ -10,9 +10,11 @@
 struct pool {
 	size_t budget, used;
 	uint64_t refused;
+	struct head *first;
 };
 
 struct head {
+	struct head *next, *prev;
 	uint64_t mark, size;
 };
 
@@ -26,13 +28,6 @@ pool_new(size_t budget)
 	return pool;
 }
 
-void
-pool_free(struct pool *pool)
-{
-	FUZZ_CHECK(pool == NULL || pool->used == 0); /* all has been given back */
-	free(pool);
-}
-
 void *
 pool_take(struct pool *pool, size_t size)
 {
@@ -44,7 +39,10 @@ pool_take(struct pool *pool, size_t size)
 	}
 	head = malloc(sizeof(*head) + size);
 	FUZZ_CHECK(head != NULL);
-	*head = (struct head){MARK, size};
+	*head = (struct head){.next = pool->first, .mark = MARK, .size = size};
+	if (head->next != NULL)
+		head->next->prev = head;
+	pool->first = head;
 	pool->used += size;
 	memset(head + 1, 0xbe, size);
 	return head + 1;
@@ -71,7 +69,18 @@ pool_give(struct pool *pool, void *p, size_t size)
 	FUZZ_CHECK(head->mark == MARK && head->size == size);
 	pool->used -= size;
 	head->mark = 0;
+	*(head->prev != NULL ? &head->prev->next : &pool->first) = head->next;
+	if (head->next != NULL)
+		head->next->prev = head->prev;
 	free(head);
+}
+
+void
+pool_free(struct pool *pool)
+{
+	while (pool != NULL && pool->first != NULL)
+		pool_give(pool, pool->first + 1, pool->first->size);
+	free(pool);
 }
 
 size_t

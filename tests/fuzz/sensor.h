@@ -156,7 +156,7 @@ sensor_odd(struct sensor *s, const struct flow *flow, const struct packet *pkt, 
 	}
 }
 
-/* All that was taken must have been given back: pool_free() looks. */
+/* All that was taken must have been given back. */
 static inline void
 sensor_close(struct sensor *s)
 {
@@ -169,6 +169,7 @@ sensor_close(struct sensor *s)
 	eve_free(s->eve);
 	app_free(s->app);
 	flows_free(s->flows);
+	FUZZ_CHECK(pool_used(s->pool) == 0);
 	decode_free(s->decode);
 	pool_free(s->pool);
 	conf_free(s->conf);

@@ -187,6 +187,8 @@ base_name(struct slice path)
 {
 	size_t end = 0, start = 0;
 
+	if (path.size == 0)
+		return path;
 	while (end < path.size && path.p[end] != '?' && path.p[end] != '#') {
 		if (path.p[end] == '/')
 			start = end + 1;
@@ -315,7 +317,7 @@ put_status(struct cc_ctx *ctx, struct cc_tx *tx, struct slice code, unsigned *re
 		status = status * 10 + (unsigned)(code.p[i] - '0');
 	}
 	cc_put_uint(ctx, tx, F_STATUS, status);
-	if (code.size != 3 || status < 100 || status > 999)
+	if (status < 100 || status > 999)
 		http1_odd(ctx, tx, A_RES_STATUS);
 	*ret_status = status;
 }
@@ -339,7 +341,7 @@ http1_head_response(struct cc_ctx *ctx, struct http1_side *side, struct slice he
 	rest = http1_trim(line);
 	protocol = word(&rest, &odd);
 	code = word(&rest, &odd);
-	if (protocol.size != 8 || !http1_prefix(protocol, "http/1."))
+	if (protocol.size != 8 || memcmp(protocol.p, "HTTP/1.", 7) != 0)
 		http1_odd(ctx, tx, A_RES_PROTOCOL);
 	cc_put_ref(ctx, tx, F_RESPONSE_LINE, line);
 	cc_put_ref(ctx, tx, F_RES_PROTOCOL, protocol);
@@ -362,6 +364,6 @@ http1_head_response(struct cc_ctx *ctx, struct http1_side *side, struct slice he
 	value = cc_get(tx, F_LOCATION);
 	if (value != NULL && side->status >= 300 && side->status < 400)
 		cc_put_ref(ctx, tx, F_REDIRECT, slice_of(value->bytes, value->size));
-	if (side->framing.chunked && protocol.size == 8 && protocol.p[7] == '0')
+	if (side->framing.chunked && !slice_is(protocol, "HTTP/1.1"))
 		http1_odd(ctx, tx, A_CHUNKED_OLD);
 }

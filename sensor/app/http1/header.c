@@ -229,6 +229,11 @@ lines(struct parse *parse, struct slice head, struct http1_scan scan)
 	while (http1_line_next(head, response, true, &scan, &next) == CC_OK) {
 		if (next.empty)
 			break;
+		if (next.text.size == 0) { /* nothing but CRs */
+			odd(parse, A_REQ_MISSING_COLON, A_RES_MISSING_COLON);
+			parse->plain = false;
+			continue;
+		}
 		if (next.text.size > 0 && http1_is_space(next.text.p[0])) {
 			struct slice text = http1_trim(next.text);
 
@@ -339,11 +344,14 @@ content_length(struct parse *parse, struct slice value)
 	from = n;
 	while (n < value.size && http1_is_digit(value.p[n]) && n - from < 18)
 		length = length * 10 + (uint64_t)(value.p[n++] - '0');
-	if (n == from || from > 0 || n < value.size) {
+	if (n == from || (n < value.size && http1_is_digit(value.p[n]))) { /* none, or beyond all bounds */
 		odd(parse, A_REQ_CONTENT_LEN, A_RES_CONTENT_LEN);
 		framing->loose = true;
-		if (n == from || (n < value.size && http1_is_digit(value.p[n]))) /* none, or beyond all bounds */
-			return;
+		return;
+	}
+	if (from > 0 || n < value.size) {
+		http1_odd(parse->ctx, parse->side->tx, A_AMBIGUOUS_LENGTH);
+		framing->loose = true;
 	}
 	if (framing->has_length && framing->length != length)
 		framing->loose = true;
@@ -374,6 +382,7 @@ codings(struct parse *parse, struct slice value, bool transfer)
 	    {"x-deflate", CODING_DEFLATE}, {"identity", CODING_NONE}, {"none", CODING_NONE}, {"chunked", CODING_NONE},
 	    {"", CODING_NONE}};
 	size_t n = 0;
+	bool unknown = false;
 
 	while (n < value.size) {
 		size_t from = n, i;
@@ -386,21 +395,40 @@ codings(struct parse *parse, struct slice value, bool transfer)
 		for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 			if (http1_eq(w, known[i].name))
 				break;
-		if (i == sizeof(known) / sizeof(known[0])) {
-			if (!transfer)
-				http1_odd(parse->ctx, parse->side->tx, A_ABNORMAL_CODING);
-		} else if (known[i].coding != CODING_NONE) {
+		if (i == sizeof(known) / sizeof(known[0]))
+			unknown = true;
+		else if (known[i].coding != CODING_NONE)
 			coding_push(parse, known[i].coding);
-		}
+		else if (w.size > 0 && w.size < value.size) /* identity beside others */
+			unknown = true;
 	}
+	if (unknown && !transfer)
+		http1_odd(parse->ctx, parse->side->tx, A_ABNORMAL_CODING);
+}
+
+/* The value without the bytes that receivers pass over; true: there were some. */
+static bool
+clean_value(struct parse *parse, struct slice value, struct slice *ret_text)
+{
+	uint8_t *room;
+	size_t n = 0;
+
+	while (n < value.size && value.p[n] >= 0x20 && value.p[n] < 0x7f)
+		n++;
+	*ret_text = value;
+	if (n == value.size)
+		return false;
+	room = cc_tx_alloc(parse->ctx, parse->side->tx, value.size);
+	if (room == NULL)
+		return true;
+	return clean(value, room, value.size, ret_text);
 }
 
 static void
 transfer_encoding(struct parse *parse, struct slice value)
 {
-	uint8_t room[256];
 	struct slice text;
-	bool cleaned = clean(value, room, sizeof(room), &text);
+	bool cleaned = clean_value(parse, value, &text);
 
 	if (http1_find(text, "chunked")) {
 		parse->side->framing.chunked = true;
@@ -451,7 +479,6 @@ static void
 meaning(struct parse *parse, const struct header *header)
 {
 	struct http1_side *side = parse->side;
-	uint8_t room[256];
 	struct slice text;
 
 	switch (header->id) {
@@ -477,7 +504,8 @@ meaning(struct parse *parse, const struct header *header)
 			side->file_name = text;
 		break;
 	case N_CONTENT_ENC:
-		clean(header->value, room, sizeof(room), &text);
+		if (clean_value(parse, header->value, &text) || (text.size > 0 && text.p[0] == ':'))
+			http1_odd(parse->ctx, side->tx, A_ABNORMAL_CODING);
 		codings(parse, text, false);
 		break;
 	default:
@@ -582,9 +610,10 @@ http1_headers(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir, stru
 	lines(&parse, head, scan);
 	if (parse.count == HTTP1_HEADERS)
 		odd(&parse, A_REQ_TOO_MANY, A_RES_TOO_MANY);
-	for (unsigned i = 0; i < parse.count; i++)
-		meaning(&parse, &parse.header[i]);
 	merge(&parse);
+	for (unsigned i = 0; i < parse.count; i++)
+		if (!parse.header[i].merged || parse.header[i].id == N_CONTENT_LEN)
+			meaning(&parse, &parse.header[i]);
 	for (unsigned i = 0; i < parse.count; i++)
 		cookie = cookie || parse.header[i].id == N_COOKIE || parse.header[i].id == N_SET_COOKIE;
 	cc_put_ref(ctx, side->tx, server ? F_REQ_HEADER_RAW : F_RES_HEADER_RAW, raw);

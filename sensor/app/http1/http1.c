@@ -256,7 +256,7 @@ head_take(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, struct slice
 	if (!response_open(ctx, http1))
 		return CC_BAD;
 	if (is_interim(head)) {
-		if (http1_tx(side->tx)->continued)
+		if (http1_tx(side->tx)->continued && http1_find(head, " 100"))
 			http1_odd(ctx, side->tx, A_CONTINUE_SEEN);
 		http1_tx(side->tx)->continued = true;
 		if (side->tx == http1->first)
@@ -291,6 +291,8 @@ is_09(struct slice in, size_t *ret_size)
 		return false;
 	*ret_size = (size_t)(lf - in.p) + 1;
 	line = http1_trim(slice_of(in.p, *ret_size));
+	if (line.size == 0)
+		return false;
 	for (unsigned words = 0; n < line.size; words++) {
 		if (words == 2)
 			return false;
@@ -456,7 +458,7 @@ response_start(struct cc_ctx *ctx, struct http1 *http1, struct cur *in)
 		}
 	}
 	if (http1->first == NULL) { /* nobody asked */
-		http1_odd(ctx, NULL, A_UNMATCHED_RESPONSE);
+		http1_odd(ctx, NULL, A_UNASKED);
 		side->state = S_LOST;
 		return CC_OK;
 	}
@@ -633,6 +635,8 @@ take_trailer(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, struct cu
 	in->p = lf + 1;
 	if (lf == rest.p || (lf == rest.p + 1 && rest.p[0] == '\r'))
 		message_done(ctx, http1, dir, true);
+	else if (memchr(rest.p, ':', (size_t)(lf - rest.p)) == NULL)
+		http1_odd(ctx, http1->side[dir].tx, dir == CC_TO_SERVER ? A_REQ_MISSING_COLON : A_RES_MISSING_COLON);
 	return CC_OK;
 }
 

@@ -7,6 +7,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/base.h"
 #include "capture/capture.h"
 
 static char folder[] = "/tmp/capture-test-XXXXXX";
@@ -245,6 +246,7 @@ conf_for_tests(void)
 {
 	struct conf conf;
 
+	log_open("test", LOG_LEVEL_ERROR); /* each cut would have its warning */
 	memset(&conf, 0, sizeof(conf));
 	conf.capture_record_max = 16 << 20;
 	return conf;
