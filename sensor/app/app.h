@@ -63,7 +63,7 @@ struct cc_file {
 	size_t content_size;
 	size_t inspected;          /* detect's: how far content was inspected */
 	bool content_cut;          /* longer than files.content_limit, or memory ran out */
-	bool has_md5, has_sha1, has_sha256;
+	bool has_md5, has_sha1, has_sha256; /* never with a gap; of a FILE_TRUNCATED: of what was seen */
 	uint8_t md5[16], sha1[20], sha256[32];
 	char type[APP_TYPE_SIZE];  /* libmagic's words, "" when not asked; set when it is closed */
 	uint64_t first, last;      /* ns */
@@ -108,6 +108,8 @@ void app_feed(struct app *app, struct flow *flow, const struct packet *pkt, stru
 /* The flow ends: everything open is closed, as events.  Then, after the batch was used, app_flow_free(). */
 void app_finish(struct app *app, struct flow *flow, struct batch *batch);
 void app_flow_free(struct app *app, struct flow *flow);
+/* The transactions that end with this batch, told by an event or not: start with NULL, ends with NULL. */
+struct cc_tx *app_next_dead(const struct batch *batch, const struct cc_tx *tx);
 /* Ends a batch: frees its dead transactions and files, empties it. */
 void app_batch_reset(struct app *app, struct batch *batch);
 

@@ -49,6 +49,12 @@ event_push(struct cc_ctx *ctx, const struct event *event)
 	return true;
 }
 
+struct cc_tx *
+app_next_dead(const struct batch *batch, const struct cc_tx *tx)
+{
+	return tx != NULL ? (struct cc_tx *)((const struct tx *)tx)->next : batch->dead_tx;
+}
+
 void
 app_batch_reset(struct app *app, struct batch *batch)
 {

@@ -15,6 +15,7 @@
 #define MEMBER(m) offsetof(struct conf, m)
 
 const struct conf_key conf_key[] = {
+#define PRESET(name, value)
 #define SECTION(name, help) {KEY_SECTION, name, 0, NULL, NONE, help},
 #define UINT(member, key, def, min, max, help) {KEY_UINT, key, MEMBER(member), def, min, max, NULL, help},
 #define SIZE(member, key, def, min, max, help) {KEY_SIZE, key, MEMBER(member), def, min, max, NULL, help},
@@ -25,6 +26,33 @@ const struct conf_key conf_key[] = {
 #define LIST(member, key, help) {KEY_LIST, key, MEMBER(member), NULL, NONE, help},
 #define MAP(member, key, help) {KEY_MAP, key, MEMBER(member), NULL, NONE, help},
 #include "conf/conf.def"
+#undef SECTION
+#undef UINT
+#undef SIZE
+#undef TIME
+#undef FLAG
+#undef TEXT
+#undef ENUM
+#undef LIST
+#undef MAP
+#undef PRESET
+};
+
+static const struct {
+	const char *name, *value;
+} preset[] = {
+#define PRESET(name, value) {name, value},
+#define SECTION(name, help)
+#define UINT(member, key, def, min, max, help)
+#define SIZE(member, key, def, min, max, help)
+#define TIME(member, key, def, min, max, help)
+#define FLAG(member, key, def, help)
+#define TEXT(member, key, def, help)
+#define ENUM(member, key, def, words, help)
+#define LIST(member, key, help)
+#define MAP(member, key, help)
+#include "conf/conf.def"
+#undef PRESET
 #undef SECTION
 #undef UINT
 #undef SIZE
@@ -316,24 +344,25 @@ struct conf *
 conf_new(void)
 {
 	struct conf *conf = calloc(1, sizeof(*conf));
+	enum cc_status st = CC_OK;
 	struct buf why;
 
 	if (conf == NULL)
 		return NULL;
 	buf_open(&why, 4096);
-	for (size_t i = 0; i < conf_key_count; i++) {
-		enum cc_status st = conf_key[i].def != NULL ? conf_put(conf, conf_key[i].name, conf_key[i].def, &why) : CC_OK;
-
-		if (st == CC_BAD)
-			abort(); /* a default that its own range refuses */
-		if (st != CC_OK) {
-			conf_free(conf);
-			conf = NULL;
-			break;
-		}
+	for (size_t i = 0; st == CC_OK && i < conf_key_count; i++) {
+		if (conf_key[i].def != NULL)
+			st = conf_put(conf, conf_key[i].name, conf_key[i].def, &why);
 	}
+	for (size_t i = 0; st == CC_OK && i < sizeof(preset) / sizeof(preset[0]); i++)
+		st = conf_put(conf, preset[i].name, preset[i].value, &why);
 	buf_close(&why);
-	return conf;
+	if (st == CC_BAD)
+		abort(); /* a default that its own range refuses */
+	if (st == CC_OK)
+		return conf;
+	conf_free(conf);
+	return NULL;
 }
 
 void

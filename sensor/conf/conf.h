@@ -31,6 +31,7 @@ struct conf_map {
 /* One member for each key of conf.def, named by its first column. */
 struct conf {
 #define SECTION(name, help)
+#define PRESET(name, value)
 #define UINT(member, key, def, min, max, help) uint64_t member;
 #define SIZE(member, key, def, min, max, help) uint64_t member; /* bytes */
 #define TIME(member, key, def, min, max, help) uint64_t member; /* ns */
@@ -41,6 +42,7 @@ struct conf {
 #define MAP(member, key, help) struct conf_map member;
 #include "conf/conf.def"
 #undef SECTION
+#undef PRESET
 #undef UINT
 #undef SIZE
 #undef TIME

@@ -122,6 +122,75 @@ at_op(struct build *build, unsigned op, const char *keyword)
 	return CC_OK;
 }
 
+/* A content that the buffer's transform can't leave: the author meant something else. */
+static enum cc_status
+check_transform(struct build *build, unsigned at)
+{
+	const struct op *op = &build->op[at];
+	const struct buffer *buffer = buffer_of(build, at);
+
+	for (unsigned t = 0; t < buffer->transform_count; t++) {
+		const char *name = buffer->transform[t].name;
+
+		for (unsigned i = 0; i < op->size; i++) {
+			uint8_t c = op->bytes[i];
+			bool blank = c == ' ' || (c >= 9 && c <= 13);
+			bool two = blank && i > 0 && (op->bytes[i - 1] == ' ' || (op->bytes[i - 1] >= 9 && op->bytes[i - 1] <= 13));
+			bool any_case = (op->flags & OF_NOCASE) != 0;
+
+			if ((strcmp(name, "strip_whitespace") == 0 && blank) || (strcmp(name, "compress_whitespace") == 0 && two) ||
+			    (strcmp(name, "to_lowercase") == 0 && c >= 'A' && c <= 'Z' && !any_case) ||
+			    (strcmp(name, "to_uppercase") == 0 && c >= 'a' && c <= 'z' && !any_case)) {
+				at_op(build, at, "content");
+				return build_refuse(build, "%s leaves no such bytes: this can never hold", name);
+			}
+		}
+	}
+	return CC_OK;
+}
+
+static enum cc_status
+check_fast(struct build *build, unsigned at)
+{
+	const struct op *op = &build->op[at];
+	bool placed = (op->flags & (OF_DISTANCE | OF_WITHIN | OF_DEPTH | OF_OFFSET)) != 0;
+
+	if (!placed || (op->flags & OF_FAST) == 0 || (op->flags & (OF_FAST_ONLY | OF_NEGATED)) == 0)
+		return CC_OK;
+	at_op(build, at, "fast_pattern");
+	return build_refuse(build, (op->flags & OF_NEGATED) != 0 ? "a negated content with a place can't be the fast pattern"
+	                                                         : "fast_pattern:only has no place: leave out distance, within, depth and offset");
+}
+
+/* The bytes that the payload must have at least, against dsize. */
+static enum cc_status
+check_dsize(struct build *build)
+{
+	int64_t end = 0, most = 0, limit;
+
+	if (build->dsize == NULL)
+		return CC_OK;
+	for (unsigned i = 0; i < build->op_count; i++) {
+		const struct op *op = &build->op[i];
+
+		if (op->kind != DO_CONTENT || build->op_buffer[i] != 0 || (op->flags & OF_NEGATED) != 0)
+			continue;
+		if ((op->flags & OF_RELATIVE) != 0)
+			end += (op->distance_var < 0 ? op->distance : 0) + op->size;
+		else
+			end = (op->offset_var < 0 ? op->offset : 0) + op->size;
+		most = end > most ? end : most;
+	}
+	limit = build->dsize->compare == CMP_EQ || build->dsize->compare == CMP_LE ? (int64_t)build->dsize->a
+	    : build->dsize->compare == CMP_LT ? (int64_t)build->dsize->a - 1
+	    : build->dsize->compare == CMP_RANGE ? (int64_t)build->dsize->b - 1 : INT64_MAX;
+	build->keyword = "dsize";
+	if (most > limit)
+		return build_refuse(build, "allows %lld bytes, but the contents need %lld: this can never hold", (long long)limit,
+		    (long long)most);
+	return CC_OK;
+}
+
 /* Conditions that exclude one another within one buffer. */
 static enum cc_status
 check_sizes(struct build *build)
@@ -154,6 +223,8 @@ check_ops(struct build *build)
 	for (unsigned i = 0; i < build->op_count; i++) {
 		const struct op *op = &build->op[i];
 
+		if (op->kind == DO_CONTENT && (check_transform(build, i) != CC_OK || check_fast(build, i) != CC_OK))
+			return CC_BAD;
 		if (op->kind == DO_CONTENT && buffer_of(build, i)->lower) {
 			at_op(build, i, "content");
 			if (has_upper(slice_of(op->bytes, op->size)))
@@ -163,7 +234,7 @@ check_ops(struct build *build)
 				return build_refuse(build, "nocase is of no use in %s, which is lower case always; leave it out",
 				    buffer_of(build, i)->name);
 		}
-		if (op->kind == DO_PCRE && (op->flags & OF_RELATIVE) != 0) {
+		if (op->kind == DO_PCRE && (op->flags & OF_RELATIVE) != 0 && build->op_buffer[i] == 0) {
 			bool before = false;
 
 			for (unsigned k = 0; k < i; k++)
@@ -173,6 +244,8 @@ check_ops(struct build *build)
 				return build_refuse(build, "/R counts from a match before it in the same buffer: there is none");
 		}
 	}
+	if (check_dsize(build) != CC_OK)
+		return CC_BAD;
 	return check_sizes(build);
 }
 

@@ -118,7 +118,8 @@ unique(uint32_t *v, uint32_t count)
 {
 	uint32_t out = 0;
 
-	qsort(v, count, sizeof(v[0]), u32_compare);
+	if (count > 0)
+		qsort(v, count, sizeof(v[0]), u32_compare);
 	for (uint32_t i = 0; i < count; i++) {
 		if (i == 0 || v[i] != v[out - 1])
 			v[out++] = v[i];
@@ -248,7 +249,8 @@ addr_lists_make(struct addr_events *events, struct store *store, struct addr_lis
 		memset(&start[0], 0, sizeof(start[0]));
 		vec_add(&first, 0);
 		intervals = 1;
-		qsort(events->event, events->count, sizeof(events->event[0]), event_compare);
+		if (events->count > 0)
+			qsort(events->event, events->count, sizeof(events->event[0]), event_compare);
 	}
 	for (size_t i = 0; i < events->count && st == CC_OK;) {
 		size_t k = i;
@@ -554,7 +556,8 @@ ruleset_index(struct ruleset *set)
 	indexer->always = calloc(set->buffer_count, sizeof(indexer->always[0]));
 	if (indexer->buffer != NULL && indexer->always != NULL)
 		st = CC_OK;
-	qsort(set->rule, set->rule_count, sizeof(set->rule[0]), rule_compare);
+	if (set->rule_count > 0)
+		qsort(set->rule, set->rule_count, sizeof(set->rule[0]), rule_compare);
 	for (uint32_t i = 0; i < set->rule_count; i++)
 		set->rule[i].index = i;
 	for (uint32_t i = 0; i < set->rule_count && st == CC_OK; i++) {

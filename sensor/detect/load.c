@@ -257,7 +257,10 @@ rule_line(struct loader *loader, struct slice text, uint32_t line)
 	} else if (rule_parse(build, text) == CC_OK) {
 		return rule_keep(loader, &build->rule);
 	}
-	loader->report->refused++;
+	if (build->skipped)
+		loader->report->warnings++;
+	else
+		loader->report->refused++;
 	return CC_OK;
 }
 

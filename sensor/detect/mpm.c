@@ -1,6 +1,6 @@
 /*
- * The multi-pattern stage: one Hyperscan database for the patterns of four bytes and more of a buffer, and a small table
- * for shorter ones, which would slow the database down for all.  Built once, read by all workers; scratch is a worker's.
+ * The multi-pattern stage: one Hyperscan database for the patterns of four bytes and more of a buffer, another for those
+ * of two and three, which would slow the first one down for all, and a table for single bytes.  Built once, read by all workers; scratch is a worker's.
  *
  * Patterns go in as hexadecimal escapes: hs_compile_lit_multi() of Vectorscan takes a leading NUL for an empty string.
  */
@@ -10,34 +10,15 @@
 
 #define PATTERN_MAX 32 /* bytes of a pattern that are looked for; the program sees to the rest */
 
-struct short_pattern {
-	uint8_t byte[SHORT_MAX];
-	uint8_t size;
-	bool nocase;
-	uint32_t id;
-};
-
-struct short_table {
-	uint8_t pair[65536 / 8];     /* by the first two bytes, folded: may one begin here? */
-	uint16_t head[257];          /* by the first byte, folded: pattern[head[c]] … */
-	struct short_pattern *pattern;
-	uint32_t count;
-};
-
 struct mpm {
-	hs_database_t *db;
-	struct short_table *table;
+	hs_database_t *db, *brief;
+	bool has_single;
+	uint32_t single[256];        /* id of the pattern that is this one byte, one up; 0: none */
 	uint32_t *first;             /* pattern id: rule[first[id]] … rule[first[id + 1]] */
 	uint32_t *rule;
 	uint32_t pattern_count;
 	size_t longest;
 };
-
-static uint8_t
-fold(uint8_t c)
-{
-	return (uint8_t)(c >= 'A' && c <= 'Z' ? c + 32 : c);
-}
 
 enum cc_status
 mpm_add(struct mpm_builder *builder, struct slice pattern, bool nocase, uint32_t rule)
@@ -72,50 +53,17 @@ entry_compare(const void *a, const void *b)
 	return order != 0 ? order : x->rule < y->rule ? -1 : x->rule > y->rule;
 }
 
-static int
-short_compare(const void *a, const void *b)
-{
-	const struct short_pattern *x = a, *y = b;
-	int order = (int)fold(x->byte[0]) - (int)fold(y->byte[0]);
-
-	return order != 0 ? order : x->id < y->id ? -1 : x->id > y->id;
-}
-
-static enum cc_status
-short_add(struct mpm *mpm, const struct mpm_entry *entry, uint32_t id)
-{
-	struct short_pattern *p;
-
-	if (mpm->table == NULL && (mpm->table = calloc(1, sizeof(*mpm->table))) == NULL)
-		return CC_NOMEM;
-	p = realloc(mpm->table->pattern, (mpm->table->count + 1) * sizeof(*p));
-	if (p == NULL)
-		return CC_NOMEM;
-	mpm->table->pattern = p;
-	p += mpm->table->count++;
-	*p = (struct short_pattern){.size = (uint8_t)entry->pattern.size, .nocase = entry->nocase, .id = id};
-	memcpy(p->byte, entry->pattern.p, entry->pattern.size);
-	for (unsigned second = 0; second < 256; second++) {
-		unsigned pair = (unsigned)fold(p->byte[0]) << 8 | fold((uint8_t)second);
-
-		if (p->size == 1 || fold(p->byte[1]) == fold((uint8_t)second))
-			mpm->table->pair[pair / 8] = (uint8_t)(mpm->table->pair[pair / 8] | 1u << pair % 8);
-	}
-	return CC_OK;
-}
-
+/* A single byte, in both cases if it has two and they count as one. */
 static void
-short_finish(struct short_table *table)
+single_add(struct mpm *mpm, const struct mpm_entry *entry, uint32_t id)
 {
-	uint32_t at = 0;
+	uint8_t c = entry->pattern.p[0];
 
-	qsort(table->pattern, table->count, sizeof(table->pattern[0]), short_compare);
-	for (unsigned c = 0; c < 256; c++) {
-		table->head[c] = (uint16_t)at;
-		while (at < table->count && fold(table->pattern[at].byte[0]) == c)
-			at++;
-	}
-	table->head[256] = (uint16_t)at;
+	mpm->has_single = true;
+	if (mpm->single[c] == 0)
+		mpm->single[c] = id + 1;
+	if (entry->nocase && c >= 'a' && c <= 'z')
+		mpm->single[c - 32] = id + 1;
 }
 
 struct expressions {
@@ -123,6 +71,23 @@ struct expressions {
 	unsigned *flags, *id;
 	unsigned count;
 };
+
+static bool
+expressions_open(struct expressions *list, size_t count)
+{
+	*list = (struct expressions){calloc(count, sizeof(char *)), calloc(count, sizeof(unsigned)), calloc(count, sizeof(unsigned)), 0};
+	return list->text != NULL && list->flags != NULL && list->id != NULL;
+}
+
+static void
+expressions_close(struct expressions *list)
+{
+	for (unsigned i = 0; i < list->count; i++)
+		free(list->text[i]);
+	free(list->text);
+	free(list->flags);
+	free(list->id);
+}
 
 static enum cc_status
 expression_add(struct expressions *list, const struct mpm_entry *entry, uint32_t id)
@@ -140,13 +105,13 @@ expression_add(struct expressions *list, const struct mpm_entry *entry, uint32_t
 }
 
 static enum cc_status
-database_make(struct mpm *mpm, const struct expressions *list)
+database_make(hs_database_t **db, const struct expressions *list)
 {
 	hs_compile_error_t *error = NULL;
 
 	if (list->count == 0)
 		return CC_OK;
-	if (hs_compile_multi((const char *const *)list->text, list->flags, list->id, list->count, HS_MODE_BLOCK, NULL, &mpm->db,
+	if (hs_compile_multi((const char *const *)list->text, list->flags, list->id, list->count, HS_MODE_BLOCK, NULL, db,
 	    &error) != HS_SUCCESS) {
 		log_error("hyperscan can't compile %u patterns: %s", list->count, error != NULL ? error->message : "no memory");
 		hs_free_compile_error(error);
@@ -162,7 +127,7 @@ same_pattern(const struct mpm_entry *a, const struct mpm_entry *b)
 }
 
 static enum cc_status
-patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct expressions *list)
+patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct expressions *list, struct expressions *brief)
 {
 	enum cc_status st = CC_OK;
 
@@ -173,8 +138,10 @@ patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct express
 			mpm->first[mpm->pattern_count] = (uint32_t)i;
 			if (entry->pattern.size > mpm->longest)
 				mpm->longest = entry->pattern.size;
-			st = entry->pattern.size <= SHORT_MAX ? short_add(mpm, entry, mpm->pattern_count)
-			                                      : expression_add(list, entry, mpm->pattern_count);
+			if (entry->pattern.size == 1)
+				single_add(mpm, entry, mpm->pattern_count);
+			else
+				st = expression_add(entry->pattern.size <= SHORT_MAX ? brief : list, entry, mpm->pattern_count);
 			mpm->pattern_count++;
 		}
 		mpm->rule[i] = entry->rule;
@@ -183,45 +150,48 @@ patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct express
 	return st;
 }
 
-enum cc_status
-mpm_build(struct mpm_builder *builder, struct mpm **ret_mpm)
+static enum cc_status
+mpm_make(struct mpm_builder *builder, struct mpm **ret_mpm)
 {
-	struct expressions list = {0};
+	struct expressions list, brief;
+	bool room = expressions_open(&list, builder->count), room_brief = expressions_open(&brief, builder->count);
 	enum cc_status st = CC_NOMEM;
 	struct mpm *mpm;
 
-	*ret_mpm = NULL;
-	if (builder->count == 0)
-		return CC_OK;
 	qsort(builder->entry, builder->count, sizeof(builder->entry[0]), entry_compare);
 	mpm = calloc(1, sizeof(*mpm));
 	if (mpm == NULL)
 		goto out;
 	mpm->first = calloc(builder->count + 1, sizeof(uint32_t));
 	mpm->rule = calloc(builder->count, sizeof(uint32_t));
-	list.text = calloc(builder->count, sizeof(char *));
-	list.flags = calloc(builder->count, sizeof(unsigned));
-	list.id = calloc(builder->count, sizeof(unsigned));
-	if (mpm->first == NULL || mpm->rule == NULL || list.text == NULL || list.flags == NULL || list.id == NULL)
+	if (mpm->first == NULL || mpm->rule == NULL || !room || !room_brief)
 		goto out;
-	st = patterns_make(mpm, builder, &list);
+	st = patterns_make(mpm, builder, &list, &brief);
 	if (st == CC_OK)
-		st = database_make(mpm, &list);
-	if (st == CC_OK && mpm->table != NULL)
-		short_finish(mpm->table);
+		st = database_make(&mpm->db, &list);
+	if (st == CC_OK)
+		st = database_make(&mpm->brief, &brief);
 	if (st == CC_OK) {
 		*ret_mpm = mpm;
 		mpm = NULL;
 	}
 out:
-	for (unsigned i = 0; i < list.count; i++)
-		free(list.text[i]);
-	free(list.text);
-	free(list.flags);
-	free(list.id);
+	expressions_close(&list);
+	expressions_close(&brief);
+	mpm_free(mpm);
+	return st;
+}
+
+enum cc_status
+mpm_build(struct mpm_builder *builder, struct mpm **ret_mpm)
+{
+	enum cc_status st = CC_OK;
+
+	*ret_mpm = NULL;
+	if (builder->count > 0)
+		st = mpm_make(builder, ret_mpm);
 	free(builder->entry);
 	*builder = (struct mpm_builder){0};
-	mpm_free(mpm);
 	return st;
 }
 
@@ -231,9 +201,7 @@ mpm_free(struct mpm *mpm)
 	if (mpm == NULL)
 		return;
 	hs_free_database(mpm->db);
-	if (mpm->table != NULL)
-		free(mpm->table->pattern);
-	free(mpm->table);
+	hs_free_database(mpm->brief);
 	free(mpm->first);
 	free(mpm->rule);
 	free(mpm);
@@ -242,9 +210,11 @@ mpm_free(struct mpm *mpm)
 enum cc_status
 mpm_scratch(const struct mpm *mpm, hs_scratch_t **scratch)
 {
-	if (mpm == NULL || mpm->db == NULL)
-		return CC_OK;
-	return hs_alloc_scratch(mpm->db, scratch) == HS_SUCCESS ? CC_OK : CC_NOMEM;
+	if (mpm != NULL && mpm->db != NULL && hs_alloc_scratch(mpm->db, scratch) != HS_SUCCESS)
+		return CC_NOMEM;
+	if (mpm != NULL && mpm->brief != NULL && hs_alloc_scratch(mpm->brief, scratch) != HS_SUCCESS)
+		return CC_NOMEM;
+	return CC_OK;
 }
 
 size_t
@@ -270,38 +240,6 @@ scan_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned f
 	return 0;
 }
 
-static bool
-short_equal(const struct short_pattern *pattern, const uint8_t *p)
-{
-	for (unsigned i = 0; i < pattern->size; i++) {
-		if ((pattern->nocase ? fold(p[i]) : p[i]) != pattern->byte[i])
-			return false;
-	}
-	return true;
-}
-
-static void
-short_scan(const struct short_table *table, struct slice bytes, struct scan *scan)
-{
-	for (size_t i = 0; i < bytes.size; i++) {
-		uint8_t c = fold(bytes.p[i]);
-		size_t left = bytes.size - i;
-
-		if (left > 1) {
-			unsigned pair = (unsigned)c << 8 | fold(bytes.p[i + 1]);
-
-			if ((table->pair[pair / 8] >> pair % 8 & 1) == 0)
-				continue;
-		}
-		for (unsigned k = table->head[c]; k < table->head[c + 1u]; k++) {
-			const struct short_pattern *pattern = &table->pattern[k];
-
-			if (pattern->size <= left && short_equal(pattern, bytes.p + i))
-				scan_hit(pattern->id, 0, 0, 0, scan);
-		}
-	}
-}
-
 void
 mpm_scan(const struct mpm *mpm, hs_scratch_t *scratch, struct slice bytes, void (*hit)(void *ctx, uint32_t rule), void *ctx)
 {
@@ -311,6 +249,10 @@ mpm_scan(const struct mpm *mpm, hs_scratch_t *scratch, struct slice bytes, void 
 		return;
 	if (mpm->db != NULL)
 		hs_scan(mpm->db, (const char *)bytes.p, (unsigned)bytes.size, 0, scratch, scan_hit, &scan);
-	if (mpm->table != NULL)
-		short_scan(mpm->table, bytes, &scan);
+	if (mpm->brief != NULL)
+		hs_scan(mpm->brief, (const char *)bytes.p, (unsigned)bytes.size, 0, scratch, scan_hit, &scan);
+	for (size_t i = 0; mpm->has_single && i < bytes.size; i++) {
+		if (mpm->single[bytes.p[i]] != 0)
+			scan_hit(mpm->single[bytes.p[i]] - 1, 0, 0, 0, &scan);
+	}
 }

@@ -417,6 +417,8 @@ struct build {
 	bool ip_keyword_only;        /* all checks so far fit KIND_IP */
 	bool needs_tx;               /* something that only a transaction can tell */
 	bool prefilter;
+	const struct number *dsize;
+	bool skipped;                /* requires isn't met: told, but no fault of the rule */
 	bool unmatchable;            /* loads, but can't be seen here */
 };
 

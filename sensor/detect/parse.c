@@ -163,10 +163,12 @@ build_last_content(struct build *build)
 }
 
 bool
-build_relative_ok(const struct build *build)
+build_follows(const struct build *build)
 {
-	for (unsigned i = 0; i < build->op_count; i++) {
-		if (build->op_buffer[i] == build->buffer)
+	unsigned last = build->op_count - 1;
+
+	for (unsigned i = 0; i < last; i++) {
+		if (build->op_buffer[i] == build->op_buffer[last] && build->op_instance[i] == build->op_instance[last])
 			return true;
 	}
 	return false;
@@ -363,6 +365,27 @@ option_parse(struct build *build, struct slice option)
 	return keyword->parse(build, keyword, value, negated);
 }
 
+/*
+ * A rule may require what the language doesn't have yet, and then be written in words that we can't read: so this option is
+ * looked for before all others.
+ */
+static bool
+requirements_met(struct build *build, struct slice text)
+{
+	const uint8_t *at = memmem(text.p, text.size, "requires:", 9), *end;
+
+	while (at != NULL && at > text.p && at[-1] != ' ' && at[-1] != ';' && at[-1] != '(')
+		at = memmem(at + 9, text.size - (size_t)(at + 9 - text.p), "requires:", 9);
+	end = at != NULL ? memchr(at, ';', text.size - (size_t)(at - text.p)) : NULL;
+	if (end == NULL)
+		return true;
+	build->column = (uint32_t)(at - text.p) + 1;
+	if (option_parse(build, slice_of(at, (size_t)(end - at))) == CC_OK)
+		return true;
+	build->skipped = true;
+	return false;
+}
+
 enum cc_status
 rule_parse(struct build *build, struct slice text)
 {
@@ -371,6 +394,8 @@ rule_parse(struct build *build, struct slice text)
 	const uint8_t *end;
 
 	build->text = text;
+	if (!requirements_met(build, text))
+		return CC_BAD;
 	if (header_parse(build, &in) != CC_OK)
 		return CC_BAD;
 	while (cur_left(&in) > 0 && (*in.p == ' ' || *in.p == '\t'))
@@ -405,7 +430,7 @@ rule_parse(struct build *build, struct slice text)
 			return build_refuse(build, "the last option is not closed by ';'");
 		}
 		body = slice_of(body.p + size + 1, body.size - size - 1);
-		if (option.size > 0 && option_parse(build, option) != CC_OK)
+		if (option_parse(build, option) != CC_OK)
 			return CC_BAD;
 	}
 	return rule_finish(build);

@@ -258,11 +258,30 @@ word_take(struct slice *rest)
 	return word;
 }
 
+/* As partners write it: hashes in lower-case hex, names in lower case.  room holds the longest hash. */
+static struct slice
+value_normal(const struct line *line, char room[2 * 32 + 1])
+{
+	switch (line->kind) {
+	case CC_KIND_DOMAIN:
+	case CC_KIND_JA4:
+		return line->key;
+	case CC_KIND_FILE_SHA256:
+	case CC_KIND_CERT_SHA256:
+	case CC_KIND_JA3:
+	case CC_KIND_JA3S:
+		return slice_str(hex_text(line->key, room));
+	default:
+		return line->value;
+	}
+}
+
 /* NULL: taken, or nothing there; else what is wrong. */
 static const char *
 line_read(struct watch *watch, struct slice text, enum cc_status *ret_status)
 {
 	uint8_t key[VALUE_MAX];
+	char value[2 * 32 + 1];
 	struct line line = {.comment = slice_trim(text)};
 	struct slice word, rest;
 
@@ -287,6 +306,7 @@ line_read(struct watch *watch, struct slice text, enum cc_status *ret_status)
 	line.key = key_make(line.kind, line.value, &line.bits, key);
 	if (line.key.size == 0)
 		return "the value is not of that kind";
+	line.value = value_normal(&line, value);
 	*ret_status = entry_add(watch, &line);
 	return NULL;
 }

@@ -20,7 +20,8 @@ struct part {
 	struct frame item[PART_FRAMES];
 	unsigned count;
 	size_t used;
-	uint64_t end; /* key that the round comes to */
+	uint64_t end;  /* key that the round comes to */
+	uint64_t time; /* of the newest frame so far, whoever had it */
 	bool last;
 	uint8_t *bytes;
 	size_t room;
@@ -40,7 +41,7 @@ struct dispatch {
 	struct lane *lane;
 	unsigned lanes;
 	struct ticker ticker;
-	uint64_t seq;
+	uint64_t seq, time;
 	bool no_memory;
 };
 
@@ -49,7 +50,7 @@ struct dispatch {
 struct single {
 	struct worker *worker;
 	struct ticker ticker;
-	uint64_t seq;
+	uint64_t seq, time;
 };
 
 static void
@@ -61,6 +62,7 @@ single_frame(void *ctx, const struct frame *frame)
 		worker_tick(s->worker, key_tick(frame->seq), frame->time);
 	worker_frame(s->worker, frame);
 	s->seq = frame->seq;
+	s->time = frame->time;
 }
 
 enum cc_status
@@ -75,7 +77,7 @@ dispatch_one(struct capture *capture, struct worker *w, dispatch_go_fn *go, void
 		if (++rounds % (GO_EVERY / PROMISE_EVERY) == 0 && !go(ctx, capture))
 			break;
 	}
-	worker_end(w);
+	worker_end(w, s.time);
 	return st == CC_END ? CC_OK : st;
 }
 
@@ -86,6 +88,7 @@ lane_run(void *ctx)
 {
 	struct lane *lane = ctx;
 	bool last = false;
+	uint64_t time = 0;
 
 	while (!last) {
 		struct part *part;
@@ -105,10 +108,12 @@ lane_run(void *ctx)
 		}
 		worker_promise(lane->worker, part->end);
 		last = part->last;
+		if (last) /* flows end at the same moment for all */
+			worker_time(lane->worker, part->time);
 		fifo_push(lane->empty, part);
 		sem_post(&lane->empty_count);
 	}
-	worker_end(lane->worker);
+	worker_end(lane->worker, time);
 	return NULL;
 }
 
@@ -133,7 +138,9 @@ round_end(struct dispatch *d, bool last)
 		struct lane *lane = &d->lane[i];
 
 		lane->part->end = key_tick(d->seq + 1);
+		lane->part->time = d->time;
 		lane->part->last = last;
+		lane->part->time = d->time;
 		fifo_push(lane->full, lane->part);
 		sem_post(&lane->full_count);
 		lane->part = last ? NULL : part_next(lane);
@@ -202,6 +209,8 @@ many_frame(void *ctx, const struct frame *frame)
 		memcpy(part->bytes + part->used, frame->p, frame->size);
 	part->used += frame->size;
 	d->seq = frame->seq;
+	d->time = frame->time;
+	d->time = frame->time;
 }
 
 static void

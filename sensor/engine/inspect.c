@@ -17,6 +17,7 @@
 #include "engine/process.h"
 #include "engine/sandbox.h"
 
+#define REPORT_LINES 20   /* problems of rules that go to the log */
 #define INTERFACES_MAX 16
 #define LIVE_BURST 256 /* frames of one interface before the next is looked at */
 
@@ -24,7 +25,10 @@ struct live {
 	struct inspect *inspect;
 	struct worker *worker;
 	struct capture *capture[INTERFACES_MAX];
+	uint32_t number[INTERFACES_MAX]; /* its place in capture.interfaces */
 	unsigned captures;
+	uint32_t at;                     /* number of the interface that is being looked at */
+	uint64_t seq;
 	unsigned index;
 	pthread_t thread;
 	bool running;
@@ -56,11 +60,15 @@ say_report(const struct ruleset_report *report)
 {
 	struct cur c = cur_slice(buf_slice(&report->text));
 
-	while (cur_left(&c) > 0) {
+	for (unsigned said = 0; cur_left(&c) > 0; said++) {
 		struct slice rest = cur_rest(&c);
 		const uint8_t *end = memchr(rest.p, '\n', rest.size);
 		size_t size = end != NULL ? (size_t)(end - rest.p) : rest.size;
 
+		if (said == REPORT_LINES) {
+			log_warning("more is wrong with the rules; 'concert rules check' says all of it");
+			return;
+		}
 		log_warning("%.*s", (int)size, (const char *)rest.p);
 		cur_skip(&c, size + (end != NULL));
 	}
@@ -205,10 +213,23 @@ live_poll(struct live *live)
 static void
 live_lose(struct live *live, unsigned i)
 {
-	log_error("%s: the interface went away", live->inspect->conf->capture_interfaces.item[i]);
+	log_error("%s: the interface went away", live->inspect->conf->capture_interfaces.item[live->number[i]]);
 	live->inspect->failed = true;
 	capture_close(live->capture[i]);
 	live->capture[i] = live->capture[--live->captures];
+	live->number[i] = live->number[live->captures];
+}
+
+/* Each capture knows itself alone: here its frames get the worker's own count and the interface's number. */
+static void
+live_frame(void *ctx, const struct frame *frame)
+{
+	struct live *live = ctx;
+	struct frame mine = *frame;
+
+	mine.interface = live->at;
+	mine.seq = ++live->seq;
+	worker_frame(live->worker, &mine);
 }
 
 static void *
@@ -222,8 +243,10 @@ live_run(void *ctx)
 		uint64_t now;
 
 		for (unsigned i = 0; i < live->captures; i++) {
-			enum cc_status st = capture_dispatch(live->capture[i], LIVE_BURST, worker_frame, live->worker);
+			enum cc_status st;
 
+			live->at = live->number[i];
+			st = capture_dispatch(live->capture[i], LIVE_BURST, live_frame, live);
 			busy = busy || st == CC_OK;
 			if (st == CC_IO)
 				live_lose(live, i--);
@@ -238,7 +261,7 @@ live_run(void *ctx)
 			live_poll(live);
 	}
 	publish_capture(live->inspect->shared, live->index, live->capture, live->captures);
-	worker_end(live->worker);
+	worker_end(live->worker, time_now());
 	return NULL;
 }
 
@@ -256,7 +279,10 @@ live_open(struct inspect *in, struct live *live)
 				free(why);
 				return CC_IO;
 			}
+			live[w].number[i] = (uint32_t)i;
 			live[w].captures++;
+			worker_interface(in->worker[w], (uint32_t)i, in->conf->capture_interfaces.item[i],
+			    capture_snaplen(live[w].capture[i], 0));
 		}
 	}
 	return CC_OK;

@@ -132,7 +132,8 @@ emit_file(struct worker *w, const struct flow *flow, const struct cc_file *file,
 
 	if (w->logs_file && entry_open(w, CC_CLASS_EVENT, LINE_SIZE_MAX, sub, &out))
 		push_line(w, eve_file(w->eve, flow, file, w->now, &out), &out);
-	if (!w->stores_files || file->content == NULL || file->content_cut || file->gap || !file->has_sha256)
+	if (!w->stores_files || file->state != FILE_WHOLE || file->content == NULL || file->content_cut || file->gap ||
+	    !file->has_sha256)
 		return;
 	if (file->content_size + 32 > w->shared->ring_size / 4) {
 		w->count[ENGINE_FILE_TOO_LARGE]++;
@@ -193,6 +194,7 @@ static void
 emit_batch(struct worker *w, struct flow *flow, const struct packet *pkt, uint64_t sub)
 {
 	struct cc_record rec;
+	struct cc_tx *tx;
 	struct buf out;
 
 	for (unsigned i = 0; i < w->batch.match_count; i++) {
@@ -203,10 +205,8 @@ emit_batch(struct worker *w, struct flow *flow, const struct packet *pkt, uint64
 		emit_event(w, flow, &w->batch.event[i], pkt, sub);
 	while (indicate_next(w->indicate, flow, pkt, &w->batch, w->now, &rec) == CC_OK)
 		push_record(w, &rec, sub);
-	for (unsigned i = 0; i < w->batch.event_count; i++) {
-		if (w->batch.event[i].kind == EVENT_DONE)
-			detect_tx_free(w->detect, w->batch.event[i].tx);
-	}
+	for (tx = app_next_dead(&w->batch, NULL); tx != NULL; tx = app_next_dead(&w->batch, tx))
+		detect_tx_free(w->detect, tx);
 	app_batch_reset(w->app, &w->batch);
 }
 
@@ -232,6 +232,23 @@ worker_publish_counts(struct worker *w)
 	publish(w, AT_INDICATE, indicate_counts(w->indicate), INDICATE_COUNT);
 	publish(w, AT_ENGINE, w->count, ENGINE_COUNT);
 	count_set(&w->mine->time, w->now);
+}
+
+/* What app has to keep: for the rules, for the log, for the store. */
+static struct app_wants
+wants_of(const struct conf *conf, const struct ruleset *set, size_t *ret_history)
+{
+	struct app_wants wants = {0};
+
+	ruleset_wants(set, &wants, ret_history);
+	if (conf->files_hashes != 0)
+		wants.digests |= conf->files_hashes == 1 ? DIGEST_SHA256 : DIGEST_MD5 | DIGEST_SHA1 | DIGEST_SHA256;
+	if (conf->files_store) {
+		wants.content = true;
+		wants.digests |= DIGEST_SHA256;
+	}
+	wants.magic = wants.magic || conf->files_magic;
+	return wants;
 }
 
 /* ---- the packet's way ---- */
@@ -340,11 +357,16 @@ void
 worker_tick(struct worker *w, uint64_t key, uint64_t now)
 {
 	struct ruleset *offered = __atomic_load_n(&w->offered, __ATOMIC_ACQUIRE);
+	struct app_wants wants;
+	size_t history = 0;
 
 	w->key = key;
-	if (now > w->now)
-		w->now = now;
+	w->now = now;
 	if (offered != w->set) {
+		wants = wants_of(w->conf, offered, &history);
+		app_want(w->app, &wants);
+		flows_keep_history(w->flows, history);
+		w->streams = history > 0;
 		detect_switch(w->detect, offered);
 		indicate_switch(w->indicate, offered);
 		w->count[ENGINE_RELOADS]++;
@@ -359,6 +381,19 @@ worker_tick(struct worker *w, uint64_t key, uint64_t now)
 }
 
 void
+worker_interface(struct worker *w, uint32_t number, const char *name, uint32_t snaplen)
+{
+	eve_interface(w->eve, number, name);
+	indicate_interface(w->indicate, number, name, snaplen);
+}
+
+void
+worker_time(struct worker *w, uint64_t now)
+{
+	w->now = now;
+}
+
+void
 worker_promise(struct worker *w, uint64_t key)
 {
 	if (key > w->promised) {
@@ -368,9 +403,10 @@ worker_promise(struct worker *w, uint64_t key)
 }
 
 void
-worker_end(struct worker *w)
+worker_end(struct worker *w, uint64_t now)
 {
 	w->key = KEY_END;
+	w->now = now;
 	worker_promise(w, KEY_END);
 	flow_end_all(w->flows);
 	end_flows(w);
@@ -410,23 +446,6 @@ order_here(void *worker, uint64_t seq)
 	(void)seq;
 	worker_promise(w, w->key);
 	w->setup.order(w->setup.order_ctx, w->key);
-}
-
-/* What app has to keep: for the rules, for the log, for the store. */
-static struct app_wants
-wants_of(const struct conf *conf, const struct ruleset *set, size_t *ret_history)
-{
-	struct app_wants wants = {0};
-
-	ruleset_wants(set, &wants, ret_history);
-	if (conf->files_hashes != 0)
-		wants.digests |= conf->files_hashes == 1 ? DIGEST_SHA256 : DIGEST_MD5 | DIGEST_SHA1 | DIGEST_SHA256;
-	if (conf->files_store) {
-		wants.content = true;
-		wants.digests |= DIGEST_SHA256;
-	}
-	wants.magic = wants.magic || conf->files_magic;
-	return wants;
 }
 
 static enum cc_status

@@ -33,14 +33,18 @@ struct worker;
 enum cc_status worker_new(const struct worker_setup *setup, struct worker **ret_worker, char **ret_why);
 void worker_free(struct worker *w);
 
+/* Live: the name and snap length behind frames' interface; before the first frame. */
+void worker_interface(struct worker *w, uint32_t number, const char *name, uint32_t snaplen);
 /* One frame, all its way.  capture_fn. */
 void worker_frame(void *worker, const struct frame *frame);
 /* Time goes on, at the moment `key`: flows time out, scans are collected, a new rule set is taken up. */
 void worker_tick(struct worker *w, uint64_t key, uint64_t now);
 /* Everything before key is done: the courier may go on. */
 void worker_promise(struct worker *w, uint64_t key);
-/* No frame will follow: all flows end. */
-void worker_end(struct worker *w);
+/* The time of what follows: over files, all workers end at the last frame's. */
+void worker_time(struct worker *w, uint64_t now);
+/* No frame will follow: all flows end, at now (of the capture's last frame, the same for all workers). */
+void worker_end(struct worker *w, uint64_t now);
 
 /* Any thread: the rule set to use from the next tick on; worker_set() tells which one is in use. */
 void worker_offer(struct worker *w, struct ruleset *set);

@@ -25,9 +25,10 @@ is_hostname(struct slice s)
 		return false;
 	memcpy(text, s.p, s.size);
 	text[s.size] = '\0';
-	for (const char *label = text; good && label != NULL; label = strchr(label, '.'), label += label != NULL) {
+	for (const char *label = text, *dot; good && label != NULL; label = dot != NULL ? dot + 1 : NULL) {
 		size_t size = strcspn(label, ".");
 
+		dot = label[size] == '.' ? label + size : NULL;
 		good = size > 0 && label[0] != '-' && label[size - 1] != '-' && memchr(label, '_', size) == NULL;
 		if (good && size > 3 && label[2] == '-' && label[3] == '-')
 			good = strncmp(label, "xn--", 4) == 0;

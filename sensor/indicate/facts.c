@@ -119,7 +119,8 @@ client_attacks(const struct indicate *indicate, const struct scene *scene, const
 {
 	bool client_home = nets_has(&indicate->home, client), server_home = nets_has(&indicate->home, server);
 	bool to_server = scene->dir == CC_TO_SERVER;
-	char text[CC_ADDR_TEXT];
+	struct cc_prefix watched;
+	char text[CC_ADDR_TEXT + 8];
 
 	if (scene->rule != NULL && scene->rule->target_src)
 		return !to_server; /* the victim sent what matched */
@@ -127,10 +128,9 @@ client_attacks(const struct indicate *indicate, const struct scene *scene, const
 		return to_server;
 	/* A partner's address is the attacker's wherever it stands. */
 	if (scene->watch != NULL && scene->watch->kind == CC_KIND_ADDR) {
-		if (slice_is(scene->watch->value, cc_addr_text(client, text)))
-			return true;
-		if (slice_is(scene->watch->value, cc_addr_text(server, text)))
-			return false;
+		snprintf(text, sizeof(text), "%.*s", (int)scene->watch->value.size, (const char *)scene->watch->value.p);
+		if (cc_prefix_parse(text, &watched) == CC_OK && cc_prefix_has(&watched, client) != cc_prefix_has(&watched, server))
+			return cc_prefix_has(&watched, client);
 	}
 	if (client_home != server_home)
 		return !client_home;

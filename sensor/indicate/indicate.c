@@ -149,6 +149,24 @@ name_seen(struct indicate *indicate, const char *buffer, bool dns, struct batch 
 		name_address(indicate, batch);
 }
 
+/* What is named is what was seen: an entry may be a prefix, or a URL without its scheme. */
+static struct slice
+watched_value(struct indicate *indicate, const struct watch_info *watch, struct batch *batch)
+{
+	char *text;
+
+	if (watch->kind == CC_KIND_URL && indicate->base.url.size > 0)
+		return indicate->base.url;
+	if (watch->kind != CC_KIND_ADDR)
+		return watch->value;
+	text = arena_alloc(&batch->arena, CC_ADDR_TEXT);
+	if (text == NULL) {
+		indicate->counts[INDICATE_NO_MEMORY]++;
+		return slice_of(NULL, 0);
+	}
+	return slice_str(cc_addr_text(&indicate->base.attacker.addr, text));
+}
+
 static enum cc_detector
 detector_of(enum match_by by)
 {
@@ -185,7 +203,8 @@ take_match(struct indicate *indicate, const struct match *match, const struct pa
 
 		indicate->base.severity = 2;
 		indicate->base.rule_name = match->watch->comment;
-		name_it(indicate, kind, kind == CC_KIND_FILE_SHA256 ? CC_PROOF_CONTENT : indicate->base.proof, match->watch->value);
+		name_it(indicate, kind, kind == CC_KIND_FILE_SHA256 ? CC_PROOF_CONTENT : indicate->base.proof,
+		    watched_value(indicate, match->watch, batch));
 	} else {
 		name_seen(indicate, match->buffer, at != NULL && at->dns, batch);
 	}

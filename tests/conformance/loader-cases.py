@@ -62,7 +62,7 @@ def main():
             continue
         rules = os.path.join(folder, "test.rules")
         out = check(concert, rules, "any")
-        refused = {int(m.group(1)) for m in re.finditer(r"^[^\n]*?\.rules:(\d+):\d+: (?![^\n]*warning: )", out, re.M)}
+        refused = {int(m.group(1)) for m in re.finditer(r"^[^\n]*?\.rules:(\d+):\d+: (?![^\n]*(?:warning: |skipped: ))", out, re.M)}
         for row in csv.reader(open(table), delimiter="\t", quoting=csv.QUOTE_NONE):
             name = "%s:%s" % (os.path.basename(folder), row[1])
             why = [l for l in out.split("\n") if ".rules:%s:" % row[1] in l]

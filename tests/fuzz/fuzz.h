@@ -78,14 +78,15 @@ fuzz_part(struct cur *in, uint8_t *ret_control, struct slice *ret_bytes)
 	return true;
 }
 
-/* The defaults with small limits, so that a small input reaches them. */
+/* The defaults with small limits, so that a small input reaches them.  Making one takes longer than most inputs do. */
 static inline struct conf *
-fuzz_conf(void)
+fuzz_conf_new(void)
 {
 	static const char *const small[] = {"flow.max=64", "flow.stream_memory=16k", "flow.stream_total=1m",
 	    "decode.defrag_memory=64k", "engine.arena=256k", "app.tx_max=16", "app.tx_memory=16k",
 	    "http.header_limit=4096", "http.bomb_size=65536", "http.bomb_ratio=64", "tls.handshake_limit=16384",
-	    "files.content_limit=16k", "capture.record_max=256k", "exchange.message_max=65536"};
+	    "files.content_limit=16k", "capture.record_max=256k", "exchange.message_max=65536",
+	    "indicate.events=all"};
 	struct conf *conf = conf_new();
 	char *why = NULL;
 
@@ -97,6 +98,17 @@ fuzz_conf(void)
 			abort();
 		}
 	}
+	return conf;
+}
+
+/* The same for all inputs of the process. */
+static inline struct conf *
+fuzz_conf(void)
+{
+	static struct conf *conf;
+
+	if (conf == NULL)
+		conf = fuzz_conf_new();
 	return conf;
 }
 

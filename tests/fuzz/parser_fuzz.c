@@ -30,6 +30,8 @@ feed(struct sensor *s, struct flow *flow, const struct packet *pkt, struct side 
 	chunk->offset = side->offset;
 	app_feed(s->app, flow, pkt, chunk, &s->batch);
 	FUZZ_CHECK(chunk->used <= chunk->size);
+	detect_stream(s->detect, flow, pkt, chunk, &s->batch);
+	detect_run(s->detect, flow, pkt, chunk->dir, &s->batch);
 	sensor_batch(s, flow, pkt);
 	fuzz_give(copy, side->kept.size);
 	if (chunk->used > 0)
@@ -81,7 +83,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	flow.midstream = (control & 2) != 0;
 	flow.side[CC_TO_SERVER].port = 50000;
 	flow.side[CC_TO_CLIENT].port = cur_u16(&in);
-	sensor_open(&s, control >> 2, which > 0 && which <= app_parser_count ? app_parsers[which - 1] : NULL);
+	sensor_open(&s, control >> 2, which > 0 && which <= app_parser_count ? app_parsers[which - 1] : NULL,
+	    sensor_own_rules());
 	buf_open(&side[0].kept, 1u << 20);
 	buf_open(&side[1].kept, 1u << 20);
 	while (fuzz_part(&in, &control, &bytes)) {
@@ -89,7 +92,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		feed_part(&s, &flow, &pkt, &side[control & 1], control, bytes);
 	}
 	app_finish(s.app, &flow, &s.batch);
+	detect_run(s.detect, &flow, NULL, CC_TO_SERVER, &s.batch);
 	sensor_batch(&s, &flow, NULL);
+	detect_flow_free(s.detect, &flow);
 	app_flow_free(s.app, &flow);
 	sensor_close(&s);
 	buf_close(&side[0].kept);

@@ -29,7 +29,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_json(buf_slice(&out));
 	}
 	buf_close(&out);
-	conf_free(conf);
 	fuzz_give(copy, size);
 	return 0;
 }

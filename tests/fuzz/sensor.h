@@ -1,6 +1,7 @@
 /*
- * The sensor's stages in a row, as a worker has them, for the targets: frames or hand-made chunks in, EVE lines out, each
- * held to be JSON.  Half of the files are held beyond their batch, as scans hold them.
+ * The sensor's stages in a row, as a worker has them, for the targets: frames or hand-made chunks in; EVE lines out, each
+ * held to be JSON, and indicator records, which the courier's side must take.  Half of the files are held beyond their
+ * batch, as scans hold them.
  */
 #ifndef FUZZ_SENSOR_H
 #define FUZZ_SENSOR_H
@@ -8,7 +9,11 @@
 #include "fuzz/fuzz.h"
 
 #include "app/app.h"
+#include "detect/detect.h"
+#include "exchange/exchange.h"
+#include "indicate/indicate.h"
 #include "output/output.h"
+#include "record/record.h"
 
 #define SENSOR_HELD 16
 #define SENSOR_LINE 65536
@@ -19,25 +24,34 @@ struct sensor {
 	struct decode *decode;
 	struct flows *flows;
 	struct app *app;
+	struct threshold_table *thresholds;
+	struct detect *detect;
+	struct indicate *indicate;
 	struct eve *eve;
 	struct batch batch;
 	struct cc_file *held[SENSOR_HELD];
 	unsigned held_count;
 	uint64_t now;
+	unsigned records;
 	uint8_t line[SENSOR_LINE];
 };
 
-/* memory: 0 plenty, else so little that it runs out.  only: the one parser to use, NULL: all. */
-static inline void
-sensor_open(struct sensor *s, unsigned memory, const struct cc_parser *only)
+/* The configuration in which `only` is the one parser; NULL: all are on. */
+static inline struct conf *
+sensor_conf(const struct cc_parser *only)
 {
-	static const size_t budget[4] = {64u << 20, 256u << 10, 64u << 10, 16u << 10};
-	struct app_wants wants = {.content = true, .digests = DIGEST_SHA256};
+	static struct conf *known[64];
 	char text[1024], *why = NULL;
+	struct conf *conf;
+	unsigned index = 0;
 	struct buf off;
 
-	memset(s, 0, sizeof(*s));
-	s->conf = fuzz_conf();
+	while (index < app_parser_count && app_parsers[index] != only)
+		index++;
+	FUZZ_CHECK(index < 64);
+	if (known[index] != NULL)
+		return known[index];
+	known[index] = conf = fuzz_conf_new();
 	buf_over(&off, text, sizeof(text) - 1);
 	buf_add_text(&off, "app.off=[");
 	for (unsigned i = 0; i < app_parser_count && only != NULL; i++) {
@@ -45,13 +59,88 @@ sensor_open(struct sensor *s, unsigned memory, const struct cc_parser *only)
 			buf_printf(&off, "%s%s", off.p[off.size - 1] == '[' ? "" : ",", app_parsers[i]->name);
 	}
 	buf_add(&off, "]", 2);
-	FUZZ_CHECK(!off.full && conf_set(s->conf, text, &why) == CC_OK);
+	FUZZ_CHECK(!off.full && conf_set(conf, text, &why) == CC_OK);
+	return conf;
+}
+
+/* The formatter takes longer to make than most inputs to run; of flows it needs the community id's seed alone. */
+static inline struct eve *
+sensor_eve(void)
+{
+	static struct eve *eve;
+	char *why = NULL;
+
+	if (eve == NULL) {
+		struct flows *flows = flows_new(fuzz_conf(), pool_new(1u << 20), 1);
+
+		FUZZ_CHECK(flows != NULL && eve_new(fuzz_conf(), flows, &eve, &why) == CC_OK);
+	}
+	return eve;
+}
+
+/* The rules of this text.  The caller frees them. */
+static inline struct ruleset *
+sensor_rules(const uint8_t *text, size_t size)
+{
+	struct ruleset_report report = {.loaded = 0};
+	struct ruleset *set = NULL;
+	struct conf *conf = fuzz_conf();
+	char setting[128], *why = NULL;
+
+	snprintf(setting, sizeof(setting), "detect.rules=%s", fuzz_file(text, size));
+	FUZZ_CHECK(conf_set(conf, setting, &why) == CC_OK);
+	buf_open(&report.text, 1u << 20);
+	FUZZ_CHECK(ruleset_load(conf, &report, &set) == CC_OK && set != NULL);
+	FUZZ_CHECK(report.refused == 0 || report.text.size > 0);
+	buf_close(&report.text);
+	return set;
+}
+
+/* Some of every kind, for targets that are not about rules. */
+static inline struct ruleset *
+sensor_own_rules(void)
+{
+	static const char text[] =
+	    "alert tcp any any -> any any (msg:\"short\"; flow:to_server; content:\"GET\"; sid:1;)\n"
+	    "alert http any any -> any any (msg:\"uri\"; http.uri; content:\"/\"; pcre:\"/[a-z]{2}/\"; sid:2;)\n"
+	    "alert http any any -> any any (msg:\"body\"; file.data; content:\"e\"; isdataat:2,relative; sid:3;)\n"
+	    "alert dns any any -> any any (msg:\"name\"; dns.query; content:\"e\"; nocase; sid:4;)\n"
+	    "alert tls any any -> any any (msg:\"sni\"; tls.sni; content:\".\"; sid:5;)\n"
+	    "alert ip any any -> any any (msg:\"any\"; threshold:type limit,track by_src,count 1,seconds 9; sid:6;)\n"
+	    "alert udp any any -> any any (msg:\"test\"; byte_test:2,>,100,2; sid:7;)\n"
+	    "alert pkthdr any any -> any any (msg:\"odd\"; decode-event:ipv4.trunc_pkt; sid:8;)\n";
+	static struct ruleset *set;
+
+	if (set == NULL)
+		set = sensor_rules((const uint8_t *)text, sizeof(text) - 1);
+	return set;
+}
+
+/* memory: 0 plenty, else so little that it runs out.  only: the one parser to use, NULL: all. */
+static inline void
+sensor_open(struct sensor *s, unsigned memory, const struct cc_parser *only, struct ruleset *set)
+{
+	static const size_t budget[4] = {64u << 20, 256u << 10, 64u << 10, 16u << 10};
+	struct app_wants wants = {.content = true, .digests = DIGEST_SHA256};
+	struct detect_setup setup = {.set = set};
+	char *why = NULL;
+
+	memset(s, 0, sizeof(*s));
+	s->conf = sensor_conf(only);
 	s->pool = pool_new(budget[memory & 3]);
 	s->decode = decode_new(s->conf);
 	s->flows = flows_new(s->conf, s->pool, 1);
 	s->app = app_new(s->conf, s->pool, &wants);
 	FUZZ_CHECK(s->decode != NULL && s->flows != NULL && s->app != NULL && batch_open(&s->batch, s->conf) == CC_OK);
-	FUZZ_CHECK(eve_new(s->conf, s->flows, &s->eve, &why) == CC_OK);
+	setup.conf = s->conf;
+	setup.pool = s->pool;
+	setup.flows = s->flows;
+	setup.thresholds = s->thresholds = threshold_table_new(s->conf);
+	s->detect = detect_new(&setup);
+	FUZZ_CHECK(s->thresholds != NULL && s->detect != NULL);
+	FUZZ_CHECK(indicate_new(s->conf, s->flows, &s->indicate, &why) == CC_OK);
+	indicate_switch(s->indicate, set);
+	s->eve = sensor_eve();
 	s->now = 1700000000 * NS_PER_S;
 }
 
@@ -94,13 +183,45 @@ sensor_event(struct sensor *s, const struct flow *flow, const struct event *even
 	}
 }
 
+/* What inspect makes of a match or an event is a record that the courier takes, and a message. */
+static inline void
+sensor_record(struct sensor *s, const struct cc_record *rec)
+{
+	struct exchange_source source = {.conf = s->conf};
+	struct cc_record back;
+	struct buf out;
+
+	buf_over(&out, s->line, RECORD_SIZE_MAX);
+	FUZZ_CHECK(record_encode(rec, &out) == CC_OK);
+	FUZZ_CHECK(record_decode(buf_slice(&out), &back) == CC_OK);
+	if (s->records++ > 4) /* slow, and record_fuzz does nothing else */
+		return;
+	buf_open(&out, 1u << 20);
+	FUZZ_CHECK(stix_sighting(&source, &back, false, &out) == CC_OK);
+	fuzz_json(buf_slice(&out));
+	buf_close(&out);
+}
+
 /* The batch of one packet, or of a flow's end (pkt NULL), is looked at as the engine does, and emptied. */
 static inline void
-sensor_batch(struct sensor *s, const struct flow *flow, const struct packet *pkt)
+sensor_batch(struct sensor *s, struct flow *flow, const struct packet *pkt)
 {
+	struct cc_record rec;
+	struct buf out;
+
+	for (unsigned i = 0; i < s->batch.match_count; i++) {
+		buf_over(&out, s->line, sizeof(s->line));
+		sensor_line(s, eve_alert(s->eve, s->batch.match[i], pkt, s->now, &out), &out);
+	}
 	for (unsigned i = 0; i < s->batch.event_count; i++)
 		sensor_event(s, flow, &s->batch.event[i], pkt);
-	for (struct cc_tx *tx = app_next_tx(flow, NULL); tx != NULL; tx = app_next_tx(flow, tx)) {
+	while (indicate_next(s->indicate, flow, pkt, &s->batch, s->now, &rec) == CC_OK)
+		sensor_record(s, &rec);
+	for (unsigned i = 0; i < s->batch.event_count; i++) {
+		if (s->batch.event[i].kind == EVENT_DONE)
+			detect_tx_free(s->detect, s->batch.event[i].tx);
+	}
+	for (struct cc_tx *tx = flow != NULL ? app_next_tx(flow, NULL) : NULL; tx != NULL; tx = app_next_tx(flow, tx)) {
 		for (unsigned i = 0; i < tx->count; i++) {
 			if (tx->parser->fields[tx->value[i].field].type == CC_BYTES)
 				fuzz_touch(slice_of(tx->value[i].bytes, tx->value[i].size));
@@ -119,6 +240,7 @@ sensor_chunks(struct sensor *s, struct flow *flow, const struct packet *pkt)
 		FUZZ_CHECK(chunk.fresh <= chunk.size);
 		app_feed(s->app, flow, pkt, &chunk, &s->batch);
 		FUZZ_CHECK(chunk.used <= chunk.size);
+		detect_stream(s->detect, flow, pkt, &chunk, &s->batch);
 		if (!chunk.datagram && app_enough(flow, chunk.dir))
 			flow_ignore(s->flows, flow, chunk.dir);
 	}
@@ -133,9 +255,11 @@ sensor_end_flows(struct sensor *s)
 	while ((flow = flow_next_ended(s->flows)) != NULL) {
 		sensor_chunks(s, flow, NULL);
 		app_finish(s->app, flow, &s->batch);
+		detect_run(s->detect, flow, NULL, CC_TO_SERVER, &s->batch);
 		sensor_batch(s, flow, NULL);
 		buf_over(&out, s->line, sizeof(s->line));
 		sensor_line(s, eve_flow(s->eve, flow, s->now, &out), &out);
+		detect_flow_free(s->detect, flow);
 		app_flow_free(s->app, flow);
 		flow_free(s->flows, flow);
 	}
@@ -156,6 +280,58 @@ sensor_odd(struct sensor *s, const struct flow *flow, const struct packet *pkt, 
 	}
 }
 
+/* One frame, all the way; linktype, size and time are the caller's. */
+static inline void
+sensor_frame(struct sensor *s, const struct frame *frame)
+{
+	struct packet pkt;
+	struct flow *flow;
+	enum cc_dir dir;
+
+	FUZZ_CHECK(decode_spread(frame) == decode_spread(frame));
+	if (decode_frame(s->decode, frame, &pkt) != CC_OK) {
+		detect_odd(s->detect, &pkt, &s->batch);
+		sensor_odd(s, NULL, &pkt, NULL);
+		sensor_batch(s, NULL, &pkt);
+		return;
+	}
+	FUZZ_CHECK(pkt.layer_count <= DECODE_LAYERS_MAX && pkt.ip_count <= DECODE_IP_MAX && pkt.vlan_count <= DECODE_VLAN_MAX);
+	for (unsigned i = 0; i < pkt.ip_count; i++)
+		fuzz_touch(pkt.ip[i].header), fuzz_touch(pkt.ip[i].payload);
+	fuzz_touch(pkt.l4), fuzz_touch(pkt.payload), fuzz_touch(pkt.link);
+	(void)decode_ip_checksum_ok(&pkt);
+	(void)decode_l4_checksum_ok(&pkt);
+	flow = flow_track(s->flows, &pkt, &dir);
+	sensor_chunks(s, flow, &pkt);
+	detect_run(s->detect, flow, &pkt, dir, &s->batch);
+	sensor_odd(s, flow, &pkt, flow_packet_events(s->flows));
+	sensor_batch(s, flow, &pkt);
+	sensor_end_flows(s);
+}
+
+/* Parts of an input as frames: the control byte says how much later it comes and what the snap length cut off. */
+static inline void
+sensor_frames(struct sensor *s, struct cur *in, uint16_t linktype)
+{
+	static const uint64_t later[4] = {NS_PER_MS, 0, 10 * NS_PER_S, 700 * NS_PER_S};
+	struct slice bytes;
+	uint8_t control;
+
+	for (uint64_t seq = 1; fuzz_part(in, &control, &bytes) && seq < 64; seq++) {
+		uint8_t *copy = fuzz_copy(bytes);
+		uint32_t cut = (uint32_t)(control >> 2) * 8;
+		struct frame frame = {.p = copy, .size = (uint32_t)bytes.size, .wire_size = (uint32_t)bytes.size + cut, .seq = seq,
+		    .linktype = linktype};
+
+		frame.time = s->now += later[control & 3];
+		sensor_frame(s, &frame);
+		fuzz_give(copy, bytes.size);
+		decode_tick(s->decode, s->now);
+		flow_tick(s->flows, s->now);
+		sensor_end_flows(s);
+	}
+}
+
 /* All that was taken must have been given back. */
 static inline void
 sensor_close(struct sensor *s)
@@ -166,13 +342,14 @@ sensor_close(struct sensor *s)
 		file_drop(s->app, s->held[--s->held_count]);
 	FUZZ_CHECK(flow_counts(s->flows)[FLOW_MEMORY] == 0);
 	batch_close(&s->batch);
-	eve_free(s->eve);
+	indicate_free(s->indicate);
+	detect_free(s->detect);
+	threshold_table_free(s->thresholds);
 	app_free(s->app);
 	flows_free(s->flows);
 	FUZZ_CHECK(pool_used(s->pool) == 0);
 	decode_free(s->decode);
 	pool_free(s->pool);
-	conf_free(s->conf);
 }
 
 #endif

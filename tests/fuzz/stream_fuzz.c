@@ -128,7 +128,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	r.start[0] = cur_u32(&in);
 	r.start[1] = cur_u32(&in);
-	sensor_open(&r.s, memory, NULL);
+	sensor_open(&r.s, memory, NULL, sensor_own_rules());
 	flows_keep_history(r.s.flows, 64);
 	send(&r, 0, TCP_SYN, r.start[0] - 1, 0, slice_of(NULL, 0));
 	send(&r, 1, TCP_SYN | TCP_ACK, r.start[1] - 1, r.start[0], slice_of(NULL, 0));

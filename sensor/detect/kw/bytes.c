@@ -322,6 +322,8 @@ byte_math_parse(struct build *build, const struct keyword *keyword, struct slice
 	}
 	if (!has_oper || !has_value || result.size == 0 || (op->byte->count == 0 && op->byte->count_var < 0))
 		return build_refuse(build, "needs bytes, offset, oper, rvalue and result");
+	if ((op->flags & OF_RELATIVE) != 0 && !build_follows(build))
+		return build_refuse(build, "relative counts from a match before it in the same buffer: there is none");
 	if (op->byte->compare == '/' && op->byte->value_var < 0 && op->byte->value == 0)
 		return build_refuse(build, "divides by zero");
 	var = build_var_new(build, result);

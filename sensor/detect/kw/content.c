@@ -39,6 +39,8 @@ content_bytes(struct build *build, struct slice text, uint8_t *out, uint16_t *re
 			if (i + 1 == text.size || strchr("\"\\;:", text.p[i + 1]) == NULL)
 				return build_refuse(build, "\\ stands before \", ;, : or \\ only; write |5c| or \\\\ for itself");
 			out[size++] = text.p[++i];
+		} else if (c == '"') {
+			return build_refuse(build, "a double quote inside must be written \\\" or |22|");
 		} else {
 			out[size++] = c;
 		}

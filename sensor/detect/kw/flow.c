@@ -95,8 +95,14 @@ event_parse(struct build *build, const struct keyword *keyword, struct slice val
 	const struct cc_parser *parser = NULL;
 
 	(void)keyword, (void)negated;
-	if (dot == NULL)
+	if (dot == NULL && (value.size < 9 || !slice_is_nocase(slice_of(value.p, 9), "applayer_")))
 		return build_refuse(build, "should be protocol.event");
+	if (dot == NULL) {               /* events of identification: "applayer_…" */
+		build->needs_tx = true;
+		build->unmatchable = true;
+		build_warn(build, "this sensor has no event \"%.*s\": the rule can't hold", (int)value.size, value.p);
+		return CC_OK;
+	}
 	for (unsigned i = 0; i < app_parser_count && i < 64; i++) {
 		struct slice word = slice_of(value.p, (size_t)(dot - value.p));
 
@@ -105,7 +111,7 @@ event_parse(struct build *build, const struct keyword *keyword, struct slice val
 			build->rule.anomaly_parser = (uint8_t)i;
 		}
 	}
-	if (parser == NULL && !slice_is_nocase(slice_of(value.p, (size_t)(dot - value.p)), "applayer"))
+	if (parser == NULL)
 		return build_refuse(build, "protocol \"%.*s\" is not one that this sensor parses", (int)(dot - value.p), value.p);
 	name = slice_of(dot + 1, value.size - (size_t)(dot + 1 - value.p));
 	build->needs_tx = true;

@@ -34,7 +34,7 @@ struct op *build_op(struct build *build, enum op_kind kind);          /* in the 
 struct check *build_check(struct build *build, bool (*test)(struct run *, const struct check *), unsigned phase);
 struct op *build_last(struct build *build, enum op_kind kind);        /* the last one of the buffer in force, or NULL */
 struct op *build_last_content(struct build *build);                   /* the last content of the rule, or NULL */
-bool build_relative_ok(const struct build *build);                    /* something to count from, in the same buffer */
+bool build_follows(const struct build *build);                        /* the last op has one before it in its buffer */
 int build_var(struct build *build, struct slice name);                /* -1: no such variable */
 int build_var_new(struct build *build, struct slice name);            /* -1: refused */
 enum cc_status build_sticky(struct build *build, const char *buffer); /* sets the buffer in force */

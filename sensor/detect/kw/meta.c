@@ -188,6 +188,67 @@ ignore_parse(struct build *build, const struct keyword *keyword, struct slice va
 	return CC_OK;
 }
 
+/* "7.0.3" against our 7.0.10; takes it off *rest.  Fewer than, equal, more than 0: ours is older, the same, newer. */
+static int
+version_order(struct slice *rest)
+{
+	static const uint32_t ours[3] = {7, 0, 10};
+	uint32_t theirs[3] = {0};
+	unsigned n = 0;
+	int order = 0;
+
+	while (rest->size > 0 && ((rest->p[0] >= '0' && rest->p[0] <= '9') || rest->p[0] == '.')) {
+		if (rest->p[0] == '.')
+			n++;
+		else if (n < 3 && theirs[n] < 100000)
+			theirs[n] = theirs[n] * 10 + (rest->p[0] - (uint32_t)'0');
+		*rest = slice_of(rest->p + 1, rest->size - 1);
+	}
+	for (unsigned i = 0; i < 3 && order == 0; i++)
+		order = ours[i] < theirs[i] ? -1 : ours[i] > theirs[i];
+	return order;
+}
+
+/* A chain of comparisons: ">= 7.0.3 < 8". */
+static enum cc_status
+version_chain(struct build *build, struct slice rest, bool *ret_holds)
+{
+	bool any = false;
+
+	*ret_holds = true;
+	for (rest = slice_trim(rest); rest.size > 0; rest = slice_trim(rest)) {
+		struct slice op = slice_of(rest.p, 0);
+		int order;
+
+		while (op.size < rest.size && strchr("<>=", rest.p[op.size]) != NULL && rest.p[op.size] != 0)
+			op.size++;
+		if (op.size == 0)
+			return build_refuse(build, "needs a comparison such as version >= 7.0.3");
+		rest = slice_trim(slice_of(rest.p + op.size, rest.size - op.size));
+		order = version_order(&rest);
+		any = true;
+		if ((order < 0 && op.p[0] != '<') || (order > 0 && op.p[0] != '>') ||
+		    (order == 0 && memchr(op.p, '=', op.size) == NULL))
+			*ret_holds = false;
+	}
+	*ret_holds = *ret_holds && any;
+	return CC_OK;
+}
+
+static enum cc_status
+version_check(struct build *build, struct slice alternatives)
+{
+	bool holds = false, one;
+	struct slice chain;
+
+	while (slice_split(&alternatives, '|', &chain)) {
+		if (version_chain(build, chain, &one) != CC_OK)
+			return CC_BAD;
+		holds = holds || one;
+	}
+	return holds ? CC_OK : build_refuse(build, "skipped: needs another version than 7.0.10, whose language this sensor speaks");
+}
+
 /* "version >= 7.0.3 < 8, feature x": what the author's engine must be; we speak the language of 7.0.10. */
 static enum cc_status
 requires_parse(struct build *build, const struct keyword *keyword, struct slice value, bool negated)
@@ -196,60 +257,25 @@ requires_parse(struct build *build, const struct keyword *keyword, struct slice 
 
 	(void)keyword, (void)negated;
 	while (slice_split(&value, ',', &part)) {
-		struct slice item = slice_trim(part), word;
-		bool holds = false, any = false;
+		struct slice item = slice_trim(part), word, name;
 
-		if (item.size > 8 && memcmp(item.p, "feature ", 8) == 0)
-			return build_refuse(build, "needs the feature \"%.*s\", which this sensor does not have", (int)item.size - 8,
-			    item.p + 8);
-		if (item.size > 8 && memcmp(item.p, "keyword ", 8) == 0) {
-			struct slice name = slice_trim(slice_of(item.p + 8, item.size - 8));
-
+		word = slice_of(item.p, item.size);
+		word.size = item.size > 0 && memchr(item.p, ' ', item.size) != NULL
+		    ? (size_t)((const uint8_t *)memchr(item.p, ' ', item.size) - item.p) : item.size;
+		name = slice_trim(slice_of(item.p + word.size, item.size - word.size));
+		if (slice_is_nocase(word, "version")) {
+			if (version_check(build, name) != CC_OK)
+				return CC_BAD;
+		} else if (slice_is_nocase(word, "keyword")) {
 			if (keyword_find(name) == NULL && buffer_find(build->set, name) < 0)
-				return build_refuse(build, "needs the keyword \"%.*s\"", (int)name.size, name.p);
-			continue;
-		}
-		if (item.size < 8 || memcmp(item.p, "version ", 8) != 0)
-			return build_refuse(build, "\"%.*s\" is not understood, and so not fulfilled",
+				return build_refuse(build, "skipped: needs the keyword \"%.*s\"", (int)name.size, name.p);
+		} else if (slice_is_nocase(word, "feature")) {
+			return build_refuse(build, "skipped: needs the feature \"%.*s\", which this sensor does not have", (int)name.size,
+			    name.p);
+		} else {
+			return build_refuse(build, "skipped: \"%.*s\" is not understood, and so not fulfilled",
 			    (int)(item.size < 60 ? item.size : 60), item.p);
-		item = slice_of(item.p + 8, item.size - 8);
-		while (slice_split(&item, '|', &word)) { /* alternatives; each is a chain of comparisons */
-			struct slice rest = slice_trim(word);
-			bool all = true;
-
-			while (rest.size > 0) {
-				static const uint32_t ours[3] = {7, 0, 10};
-				uint32_t theirs[3] = {0};
-				unsigned op_size = 0, n = 0;
-				int order = 0;
-
-				while (op_size < rest.size && (rest.p[op_size] == '<' || rest.p[op_size] == '>' || rest.p[op_size] == '='))
-					op_size++;
-				struct slice op = slice_of(rest.p, op_size);
-				rest = slice_trim(slice_of(rest.p + op_size, rest.size - op_size));
-				if (op_size == 0)
-					return build_refuse(build, "needs a comparison such as version >= 7.0.3");
-				while (rest.size > 0 && ((rest.p[0] >= '0' && rest.p[0] <= '9') || rest.p[0] == '.')) {
-					if (rest.p[0] == '.')
-						n++;
-					else if (n < 3 && theirs[n] < 100000)
-						theirs[n] = theirs[n] * 10 + (rest.p[0] - (uint32_t)'0');
-					rest = slice_of(rest.p + 1, rest.size - 1);
-				}
-				rest = slice_trim(rest);
-				for (unsigned i = 0; i < 3 && order == 0; i++)
-					order = ours[i] < theirs[i] ? -1 : ours[i] > theirs[i];
-				if ((order < 0 && op.p[0] != '<') || (order > 0 && op.p[0] != '>') ||
-				    (order == 0 && memchr(op.p, '=', op.size) == NULL))
-					all = false;
-				any = true;
-				if (rest.size > 0 && rest.p[0] != '<' && rest.p[0] != '>' && rest.p[0] != '=')
-					return build_refuse(build, "\"%.*s\" is no version", (int)(rest.size < 40 ? rest.size : 40), rest.p);
-			}
-			holds = holds || all;
 		}
-		if (!holds || !any)
-			return build_refuse(build, "needs another version than 7.0.10, whose language this sensor speaks");
 	}
 	return CC_OK;
 }

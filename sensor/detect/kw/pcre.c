@@ -81,13 +81,8 @@ pcre_parse(struct build *build, const struct keyword *keyword, struct slice valu
 		if (flag->buffer != NULL && buffer_letter(build, flag, op) != CC_OK)
 			return CC_BAD;
 	}
-	if ((op->flags & OF_RELATIVE) != 0 && op == &build->op[0])
-		return build_refuse(build, "/R counts from a match before it in the same buffer: there is none");
 	return regex_take(build, text, options, &op->regex);
 }
-
-static enum cc_status
-pcrexform_parse(struct build *build, const struct keyword *keyword, struct slice value, bool negated);
 
 static size_t
 pcrexform_run(const struct transform *transform, struct slice in, uint8_t *out, size_t room)
@@ -115,7 +110,7 @@ pcrexform_parse(struct build *build, const struct keyword *keyword, struct slice
 	return CC_OK;
 }
 
-const struct keyword kw_pcre = {"pcre", NULL, KW_VALUE | KW_QUOTED | KW_NEGATE, pcre_parse, NULL,
+const struct keyword kw_pcre = {"pcre", NULL, KW_VALUE | KW_NEGATE, pcre_parse, NULL,
     "A regular expression, \"/expression/flags\"; R: from the match before; U I H D M C P Q S Y V W Z: an HTTP buffer"};
 const struct keyword kw_pcrexform = {"pcrexform", NULL, KW_VALUE | KW_QUOTED, pcrexform_parse, NULL,
     "Transform: what the expression's group took is what the rule looks at"};

@@ -56,7 +56,12 @@ static enum cc_status
 dsize_parse(struct build *build, const struct keyword *keyword, struct slice value, bool negated)
 {
 	(void)negated;
-	return packet_check(build, keyword, dsize_test, value, 65535);
+	if (build->dsize != NULL)
+		return build_refuse(build, "stands twice");
+	if (packet_check(build, keyword, dsize_test, value, 65535) != CC_OK)
+		return CC_BAD;
+	build->dsize = build->check[build->check_count - 1].data;
+	return CC_OK;
 }
 
 const struct keyword kw_bsize = {"bsize", NULL, KW_VALUE, bsize_parse, NULL, "The whole buffer's size: 5, >5, <5, 3<>9"};

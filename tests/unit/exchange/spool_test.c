@@ -3,6 +3,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -443,5 +445,43 @@ TEST(sequences_outlive_segments)
 	conf_free(conf);
 }
 
-TESTS(T(keeps_order_and_cursor), T(recovers_from_any_cut), T(one_flip_costs_one_message), T(damage_does_not_hold_the_cursor),
+/*
+ * A file size limit stands for a full disk: the write is cut in the middle of a message.  The trouble has the file's name,
+ * nothing that was written is lost, and it goes on when there is room again.
+ */
+TEST(full_disk)
+{
+	struct conf *conf = conf_of(NULL, NULL);
+	struct rlimit limit = {10000, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
+	struct spool *spool;
+	unsigned numbers[100], n = 0, count;
+	uint64_t position;
+	enum cc_status st;
+
+	fresh_dir();
+	spool = open_it(conf);
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	while ((st = append(spool, n, CC_CLASS_ALERT, &position)) == CC_OK && n < 99)
+		n++;
+	CHECK(st == CC_IO && n > 5);
+	CHECK(append(spool, n, CC_CLASS_ALERT, &position) == CC_IO);
+	CHECK(strstr(spool_error(spool), dir) != NULL);
+	CHECK(setrlimit(RLIMIT_FSIZE, &none) == 0);
+	CHECK(append(spool, n, CC_CLASS_ALERT, &position) == CC_OK);
+	CHECK_TEXT(spool_error(spool), "");
+	CHECK_UINT(position, n + 1);
+	count = read_all(spool, numbers, NULL, 100);
+	CHECK_UINT(count, n + 1);
+	for (unsigned i = 0; i < count; i++)
+		CHECK_UINT(numbers[i], i);
+	spool_close(spool);
+	spool = open_it(conf);
+	CHECK_UINT(spool_waiting(spool), n + 1);
+	spool_close(spool);
+	empty_dir(true);
+	conf_free(conf);
+}
+
+TESTS(T(full_disk), T(keeps_order_and_cursor), T(recovers_from_any_cut), T(one_flip_costs_one_message), T(damage_does_not_hold_the_cursor),
     T(damaged_cursor_sends_again), T(sheds_by_priority), T(one_owner), T(visit_sees_all), T(sequences_outlive_segments))

@@ -180,6 +180,34 @@ TEST(refused_is_not_dropped)
 	end_cluster(mock);
 }
 
+/* A fatal error ends the producer, not the output: another is made, and what was given back goes out. */
+TEST(fatal_makes_a_new_producer)
+{
+	rd_kafka_mock_cluster_t *mock = cluster(1);
+	struct conf *conf = conf_new();
+	struct reports *r = calloc(1, sizeof(*r));
+	void *self = NULL;
+	char *why = NULL;
+	struct cc_message msg = message(7);
+	uint64_t end;
+
+	rd_kafka_mock_push_request_errors(mock, 22 /* InitProducerId */, 1, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+	CHECK(kafka_output.open(conf, rd_kafka_mock_cluster_bootstraps(mock), report, r, &self, &why) == CC_OK);
+	CHECK(kafka_output.send(self, &msg, 1) == CC_OK);
+	poll_until(self, &r->lost, 1, 20);
+	CHECK_UINT(r->lost, 1);
+	CHECK(strstr(kafka_output.state(self), "idempotently") != NULL);
+	end = time_monotonic() + 20 * NS_PER_S;
+	while (kafka_output.send(self, &msg, 1) != CC_OK && time_monotonic() < end)
+		kafka_output.poll(self, 20);
+	poll_until(self, &r->ok, 1, 20);
+	CHECK_UINT(r->ok, 1);
+	kafka_output.close(self);
+	conf_free(conf);
+	free(r);
+	end_cluster(mock);
+}
+
 /* No broker: nothing waits longer than asked, the state says what is missing, all is given back at the end. */
 TEST(nobody_there)
 {
@@ -230,4 +258,4 @@ TEST(settings)
 	}
 }
 
-TESTS(T(delivers_by_lane), T(refused_is_not_dropped), T(nobody_there), T(settings))
+TESTS(T(delivers_by_lane), T(refused_is_not_dropped), T(fatal_makes_a_new_producer), T(nobody_there), T(settings))

@@ -1,0 +1,253 @@
+/* EVE lines: JSON whatever the wire said, nested by the parsers' tables, never half a line. */
+#include <jansson.h> /* before base/json.h, which has names of its own */
+
+#include "output/output.h"
+
+#include "unit/test.h"
+
+#define VALUES_MAX 64
+
+struct scene {
+	struct conf *conf;
+	struct eve *eve;
+	struct flow flow;
+	struct cc_tx tx;
+	struct cc_value value[VALUES_MAX];
+};
+
+static struct scene *
+scene_new(const char *set)
+{
+	struct scene *s = calloc(1, sizeof(*s));
+	char *why = NULL;
+
+	s->conf = conf_new();
+	if (set != NULL)
+		CHECK(conf_set(s->conf, set, &why) == CC_OK);
+	CHECK(eve_new(s->conf, NULL, &s->eve, &why) == CC_OK);
+	CHECK(conf_set(s->conf, "eve.community_id=false", &why) == CC_OK);
+	s->flow.id = 77;
+	s->flow.proto = 17;
+	s->flow.ip_version = 4;
+	s->flow.vlan_count = 2;
+	s->flow.vlan[0] = 5;
+	s->flow.vlan[1] = 6;
+	s->flow.side[0].addr = cc_addr4((const uint8_t[]){10, 0, 0, 1});
+	s->flow.side[0].port = 1234;
+	s->flow.side[1].addr = cc_addr4((const uint8_t[]){10, 0, 0, 255});
+	s->flow.side[1].port = 53;
+	s->tx.parser = app_parser_by_name(slice_str("dns"));
+	s->tx.value = s->value;
+	s->tx.id = 3;
+	CHECK(s->tx.parser != NULL);
+	return s;
+}
+
+static void
+scene_free(struct scene *s)
+{
+	eve_free(s->eve);
+	conf_free(s->conf);
+	free(s);
+}
+
+static struct cc_value *
+put(struct scene *s, const char *path)
+{
+	struct cc_value *value = &s->value[s->tx.count++];
+
+	for (unsigned i = 0; i < s->tx.parser->field_count; i++) {
+		const char *eve = s->tx.parser->fields[i].eve;
+
+		if (eve != NULL && strcmp(eve, path) == 0)
+			value->field = (uint16_t)i;
+	}
+	return value;
+}
+
+static void
+put_text(struct scene *s, const char *path, const char *text)
+{
+	struct cc_value *value = put(s, path);
+
+	value->bytes = (const uint8_t *)text;
+	value->size = (uint32_t)strlen(text);
+}
+
+static void
+put_number(struct scene *s, const char *path, uint64_t number)
+{
+	put(s, path)->num = number;
+}
+
+static json_t *
+line_of(struct scene *s, enum cc_dir dir)
+{
+	struct buf out;
+	json_t *json;
+	json_error_t error;
+
+	buf_open(&out, 65536);
+	CHECK(eve_tx(s->eve, &s->flow, &s->tx, NULL, dir, 1700000000123456789ull, &out));
+	CHECK(out.size == 0 || memchr(out.p, '\n', out.size) == NULL);
+	json = json_loadb((const char *)out.p, out.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+	if (json == NULL)
+		printf("%s: %.*s\n", error.text, (int)out.size, (const char *)out.p);
+	CHECK(json != NULL);
+	buf_close(&out);
+	return json;
+}
+
+static const char *
+text_at(json_t *json, const char *one, const char *two)
+{
+	return json_string_value(json_object_get(two != NULL ? json_object_get(json, one) : json, two != NULL ? two : one));
+}
+
+TEST(nests_rows)
+{
+	struct scene *s = scene_new(NULL);
+	json_t *json, *answers;
+
+	put_number(s, "version", 3);
+	put_text(s, "type", "response");
+	put_text(s, "rrname", "a\"\\\x01\xff.example");
+	put(s, "answers[]");
+	put_text(s, "answers[].rrname", "one");
+	put_number(s, "answers[].ttl", 60);
+	put(s, "answers[]");
+	put_text(s, "answers[].rrname", "two");
+	put_text(s, "answers[].soa.mname", "ns");
+	put_number(s, "answers[].soa.serial", 9);
+	put(s, "answers[]");
+	json = line_of(s, CC_TO_CLIENT);
+	CHECK_TEXT(text_at(json, "timestamp", NULL), "2023-11-14T22:13:20.123456+0000");
+	CHECK_TEXT(text_at(json, "event_type", NULL), "dns");
+	/* A message goes its own way; 10.0.0.255 is the server. */
+	CHECK_TEXT(text_at(json, "src_ip", NULL), "10.0.0.255");
+	CHECK_TEXT(text_at(json, "dest_ip", NULL), "10.0.0.1");
+	CHECK_TEXT(text_at(json, "dns", "rrname"), "a\"\\\x01\xc3\xbf.example");
+	CHECK_UINT(json_integer_value(json_object_get(json, "tx_id")), 3);
+	CHECK_UINT(json_array_size(json_object_get(json, "vlan")), 2);
+	answers = json_object_get(json_object_get(json, "dns"), "answers");
+	CHECK_UINT(json_array_size(answers), 3);
+	CHECK_UINT(json_integer_value(json_object_get(json_array_get(answers, 0), "ttl")), 60);
+	CHECK_TEXT(text_at(json_array_get(answers, 1), "soa", "mname"), "ns");
+	CHECK(json_object_get(json_array_get(answers, 1), "ttl") == NULL);
+	CHECK_UINT(json_object_size(json_array_get(answers, 2)), 0);
+	json_decref(json);
+	scene_free(s);
+}
+
+/* Whatever room there is: a whole line or none. */
+TEST(whole_lines_only)
+{
+	struct scene *s = scene_new(NULL);
+	uint8_t memory[1024];
+	struct buf out;
+	size_t whole;
+
+	put_number(s, "version", 3);
+	put_text(s, "rrname", "example.com");
+	buf_over(&out, memory, sizeof(memory));
+	CHECK(eve_tx(s->eve, &s->flow, &s->tx, NULL, CC_TO_SERVER, 1, &out));
+	whole = out.size;
+	for (size_t room = 0; room <= whole; room++) {
+		uint8_t *exact = malloc(room > 0 ? room : 1);
+
+		buf_over(&out, exact, room);
+		CHECK_UINT(eve_tx(s->eve, &s->flow, &s->tx, NULL, CC_TO_SERVER, 1, &out), room == whole);
+		CHECK_UINT(out.size, room == whole ? whole : 0);
+		free(exact);
+	}
+	CHECK_UINT(eve_lost(s->eve), whole);
+	scene_free(s);
+}
+
+/* Random bytes in every text of every parser are JSON all the same. */
+TEST(any_bytes)
+{
+	static uint8_t bytes[200];
+	uint32_t seed = 7;
+
+	for (unsigned p = 0; p < app_parser_count; p++) {
+		struct scene *s = scene_new(NULL);
+
+		s->tx.parser = app_parsers[p];
+		for (unsigned round = 0; round < 300; round++) {
+			s->tx.count = 0;
+			for (unsigned i = 0; i < VALUES_MAX; i++) {
+				struct cc_value *value = &s->value[s->tx.count++];
+				const struct cc_field *field;
+
+				seed = seed * 1103515245 + 12345;
+				value->field = (uint16_t)((seed >> 16) % s->tx.parser->field_count);
+				field = &s->tx.parser->fields[value->field];
+				if (field->type == CC_BYTES) {
+					for (unsigned k = 0; k < sizeof(bytes); k++) {
+						seed = seed * 1103515245 + 12345;
+						bytes[k] = (uint8_t)(seed >> 16);
+					}
+					value->bytes = bytes;
+					value->size = (seed >> 8) % sizeof(bytes);
+				} else {
+					value->num = seed;
+				}
+			}
+			json_decref(line_of(s, CC_TO_SERVER));
+		}
+		scene_free(s);
+	}
+}
+
+TEST(types_can_be_chosen)
+{
+	struct scene *s = scene_new("eve.types=[alert, http]");
+	struct conf *conf = conf_new();
+	struct eve *eve;
+	struct buf out;
+	char *why = NULL;
+
+	CHECK(eve_wants(s->eve, "http") && !eve_wants(s->eve, "dns") && !eve_wants(s->eve, "flow") && !eve_wants(s->eve, "nothing"));
+	put_text(s, "rrname", "example.com");
+	buf_open(&out, 4096);
+	CHECK(!eve_tx(s->eve, &s->flow, &s->tx, NULL, CC_TO_SERVER, 1, &out));
+	CHECK_UINT(out.size, 0);
+	buf_close(&out);
+	CHECK(conf_set(conf, "eve.types=[alert, smoke]", &why) == CC_OK);
+	CHECK(eve_new(conf, NULL, &eve, &why) == CC_BAD);
+	CHECK(why != NULL && strstr(why, "smoke") != NULL);
+	free(why);
+	conf_free(conf);
+	scene_free(s);
+}
+
+TEST(stats_nest)
+{
+	static const char *const names[] = {"flow.tcp.gaps", "b", "flow.tcp", "flow.tcp_x", "a.b.c", "capture.kernel_drops", "flow.new"};
+	static const uint64_t values[] = {1, 2, 3, 4, 5, 6, 7};
+	struct scene *s = scene_new(NULL);
+	struct buf out;
+	json_t *json, *stats, *ours;
+	json_error_t error;
+
+	buf_open(&out, 65536);
+	CHECK(eve_stats(s->eve, names, values, 7, 12, 1700000000000000000ull, &out));
+	json = json_loadb((const char *)out.p, out.size, JSON_REJECT_DUPLICATES, &error);
+	CHECK(json != NULL);
+	stats = json_object_get(json, "stats");
+	ours = json_object_get(stats, "concert");
+	CHECK_UINT(json_integer_value(json_object_get(stats, "uptime")), 12);
+	CHECK_UINT(json_integer_value(json_object_get(json_object_get(stats, "capture"), "kernel_drops")), 6);
+	CHECK_UINT(json_integer_value(json_object_get(json_object_get(stats, "flow"), "total")), 7);
+	CHECK_UINT(json_integer_value(json_object_get(json_object_get(json_object_get(ours, "flow"), "tcp"), "all")), 3);
+	CHECK_UINT(json_integer_value(json_object_get(json_object_get(json_object_get(ours, "flow"), "tcp"), "gaps")), 1);
+	CHECK_UINT(json_integer_value(json_object_get(json_object_get(ours, "flow"), "tcp_x")), 4);
+	CHECK_UINT(json_integer_value(json_object_get(json_object_get(json_object_get(ours, "a"), "b"), "c")), 5);
+	CHECK_UINT(json_integer_value(json_object_get(ours, "b")), 2);
+	json_decref(json);
+	buf_close(&out);
+	scene_free(s);
+}
+
+TESTS(T(nests_rows), T(whole_lines_only), T(any_bytes), T(types_can_be_chosen), T(stats_nest))
