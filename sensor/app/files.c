@@ -244,12 +244,15 @@ void
 file_free(struct app *app, struct file *file)
 {
 	if (file->pub.tx != NULL) {
-		struct file **link = &((struct tx *)file->pub.tx)->files;
+		struct tx *tx = (struct tx *)file->pub.tx;
+		struct file **link = &tx->files;
 
 		while (*link != NULL && *link != file)
 			link = &(*link)->tx_next;
 		if (*link != NULL)
 			*link = file->tx_next;
+		if (tx->kept && tx->files == NULL)
+			tx_free(app, tx);
 	}
 	head_free(app, file);
 	pool_give(app->pool, file->content, file->pub.content_room);

@@ -44,6 +44,7 @@ struct tx {
 	struct tx_block *block;    /* newest first; the one that holds this struct is the last */
 	uint32_t size;             /* bytes of all blocks */
 	bool evicted;              /* done for the rooms above, but its parser hasn't let go of it */
+	bool kept;                 /* over, but a file that is held keeps it */
 	struct file *files;
 };
 

@@ -111,12 +111,20 @@ void
 tx_free(struct app *app, struct tx *tx)
 {
 	struct tx_block *block = tx->block, *next;
+	struct file **link = &tx->files, *file;
 
-	for (struct file *file = tx->files, *after; file != NULL; file = after) { /* they may outlive it */
-		after = file->tx_next;
+	while ((file = *link) != NULL) {
+		if (file->pub.holds > 0) { /* a held file keeps it */
+			link = &file->tx_next;
+			continue;
+		}
+		*link = file->tx_next;
 		file->pub.tx = NULL;
 		file->tx_next = NULL;
 	}
+	tx->kept = tx->files != NULL;
+	if (tx->kept)
+		return;
 	for (; block != NULL; block = next) {
 		next = block->next;
 		pool_give(app->pool, block, block->size);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/base.h"
 #include "cmd/cmd.h"
@@ -67,6 +68,22 @@ set_value(struct cmd_options *o, const char *key, const char *value)
 	return good;
 }
 
+/* A folder that somebody types is meant from where he stands; in a file it is below OUTDIR. */
+static bool
+set_exchange(struct cmd_options *o, const char *arg)
+{
+	char *here, *whole = NULL;
+	bool good;
+
+	if (strncmp(arg, "file:", 5) != 0 || arg[5] == '\0' || arg[5] == '/')
+		return set_value(o, "exchange.to", arg);
+	here = getcwd(NULL, 0);
+	good = here != NULL && asprintf(&whole, "file:%s/%s", here, arg + 5) >= 0 && set_value(o, "exchange.to", whole);
+	free(whole);
+	free(here);
+	return good;
+}
+
 /* What the configuration lists already, and one more. */
 static bool
 add_value(struct cmd_options *o, const char *key, const struct conf_list *list, const char *value)
@@ -112,7 +129,7 @@ take(struct cmd_options *o, int letter, const char *arg)
 	case OPT_SET:
 		return set(o, arg);
 	case OPT_EXCHANGE:
-		return set_value(o, "exchange.to", arg);
+		return set_exchange(o, arg);
 	case OPT_FROM_START:
 		return o->from_start = true;
 	case OPT_FOLLOW:

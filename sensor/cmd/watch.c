@@ -1,5 +1,6 @@
 /*
- * concert watch: what arrives on the shared topics, a line a message, or as JSON with all of it.
+ * concert watch: what arrives on the shared topics, a line a message: fitted to the terminal, by tabs and whole where there is
+ * none, or as JSON with all of it.
  *
  * The bundles are partners' words: read by jansson, with its depth limit, and printed without control characters.
  */
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -30,20 +32,39 @@ on_stop(int signal)
 
 /* A terminal acts on control characters: a partner's text must not reach it. */
 static void
-print_clean(struct slice text, int width, FILE *out)
+print_clean(struct slice text, FILE *out)
 {
-	int printed = 0;
-
-	for (size_t i = 0; i < text.size; i++, printed++)
+	for (size_t i = 0; i < text.size; i++)
 		putc(text.p[i] < 0x20 || text.p[i] == 0x7f ? '?' : text.p[i], out);
-	for (; printed < width; printed++)
-		putc(' ', out);
 }
 
-static void
-print_text(const char *text, int width, FILE *out)
+/* The first size bytes, or fewer: never half a UTF-8 character. */
+static size_t
+whole_size(struct slice text, size_t size)
 {
-	print_clean(slice_str(text != NULL ? text : "-"), width, out);
+	while (size > 0 && size < text.size && (text.p[size] & 0xc0) == 0x80)
+		size--;
+	return size;
+}
+
+/* In a column of this width; what is too long loses its end, or its middle where the end tells more. */
+static void
+print_column(struct slice text, size_t width, bool middle, FILE *out)
+{
+	size_t tail = middle ? width / 3 : 0, front = width > tail + 2 ? width - tail - 2 : 0;
+
+	if (text.size < width) {
+		print_clean(text, out);
+		fprintf(out, "%*s", (int)(width - text.size), "");
+		return;
+	}
+	print_clean(slice_of(text.p, whole_size(text, front)), out);
+	fputs("\u2026", out);
+	if (tail > 0) {
+		front = whole_size(text, text.size - tail);
+		print_clean(slice_of(text.p + front, text.size - front), out);
+	}
+	putc(' ', out);
 }
 
 static json_t *
@@ -85,50 +106,118 @@ text_of(json_t *object, const char *member)
 	return json_string_value(json_object_get(object, member));
 }
 
-static void
-print_sighting(const struct cc_message *msg, json_t *bundle)
-{
-	json_t *indicator = object_of(bundle, "indicator"), *sighting = object_of(bundle, "sighting");
-	json_t *proof = basic(bundle, "proof"), *endpoint = basic(bundle, "endpoint"), *vantage = basic(bundle, "vantage");
-	json_int_t count = json_integer_value(json_object_get(sighting, "count"));
-	const char *first = text_of(sighting, "first_seen");
-	char times[24];
+enum { COL_FIRST, COL_COUNT, COL_TLP, COL_PROOF, COL_WAY, COL_INDICATOR, COL_WHY, COL_FROM, COLS };
 
-	print_clean(slice_of(first, first != NULL && strlen(first) > 19 ? 19 : 0), 20, stdout);
-	snprintf(times, sizeof(times), "%lldx", (long long)(count > 0 ? count : 1));
-	print_text(times, 6, stdout);
-	print_clean(message_header(msg, "tlp"), 7, stdout);
-	print_text(text_of(proof, "level"), 11, stdout);
-	print_text(text_of(vantage, "direction"), 9, stdout);
-	print_clean(msg->key, 48, stdout);
-	putchar(' ');
-	print_text(text_of(indicator, "name"), 0, stdout);
-	if (text_of(json_object_get(endpoint, "attacker"), "address") != NULL) {
-		fputs("  from ", stdout);
-		print_text(text_of(json_object_get(endpoint, "attacker"), "address"), 0, stdout);
+static const struct {
+	const char *head;
+	unsigned width;
+} column[COLS] = {
+    [COL_FIRST] = {"FIRST SEEN", 16}, [COL_COUNT] = {"TIMES", 6}, [COL_TLP] = {"TLP", 7}, [COL_PROOF] = {"PROOF", 10},
+    [COL_WAY] = {"WAY", 8}, [COL_INDICATOR] = {"INDICATOR", 0}, [COL_WHY] = {"WHY", 0}, [COL_FROM] = {"FROM", 0},
+};
+
+#define WIDE 120 /* from so many columns on, the way and the attacker's address have room */
+
+/* To a terminal of so many columns, fitted; width 0 is no terminal: by tabs, whole. */
+static void
+print_row(const struct slice text[COLS], unsigned width)
+{
+	size_t rest = width;
+
+	if (width == 0) {
+		for (int i = 0; i < COLS; i++) {
+			print_clean(text[i], stdout);
+			putchar(i + 1 < COLS ? '\t' : '\n');
+		}
+		return;
 	}
+	for (int i = 0; i < COL_INDICATOR; i++) {
+		if (i == COL_WAY && width < WIDE)
+			continue;
+		print_column(i == COL_FIRST && text[i].size == 19 ? slice_of(text[i].p + 5, 14) : text[i], column[i].width, false, stdout);
+		rest -= column[i].width;
+	}
+	if (width >= WIDE)
+		rest -= 16;
+	print_column(text[COL_INDICATOR], rest * 3 / 5, true, stdout);
+	print_column(text[COL_WHY], rest - rest * 3 / 5, false, stdout);
+	if (width >= WIDE)
+		print_clean(text[COL_FROM], stdout);
 	putchar('\n');
 }
 
 static void
-print_line(const struct cc_message *msg)
+print_heads(unsigned width)
+{
+	struct slice text[COLS];
+
+	for (int i = 0; i < COLS; i++)
+		text[i] = slice_str(column[i].head);
+	print_row(text, width);
+}
+
+static struct slice
+text_slice(const char *text)
+{
+	return slice_str(text != NULL ? text : "-");
+}
+
+static void
+print_sighting(const struct cc_message *msg, json_t *bundle, unsigned width)
+{
+	json_t *indicator = object_of(bundle, "indicator"), *sighting = object_of(bundle, "sighting");
+	json_int_t count = json_integer_value(json_object_get(sighting, "count"));
+	const char *first = text_of(sighting, "first_seen"), *why = text_of(basic(bundle, "detection"), "name");
+	char when[20], times[24];
+
+	snprintf(when, sizeof(when), "%.19s", first != NULL ? first : "-");
+	if (strlen(when) == 19 && when[10] == 'T')
+		when[10] = ' ';
+	snprintf(times, sizeof(times), "%lld", (long long)(count > 0 ? count : 1));
+	print_row((const struct slice[COLS]){
+	    [COL_FIRST] = slice_str(when),
+	    [COL_COUNT] = slice_str(times),
+	    [COL_TLP] = message_header(msg, "tlp"),
+	    [COL_PROOF] = text_slice(text_of(basic(bundle, "proof"), "level")),
+	    [COL_WAY] = text_slice(text_of(basic(bundle, "vantage"), "direction")),
+	    [COL_INDICATOR] = msg->key,
+	    [COL_WHY] = text_slice(why != NULL ? why : text_of(indicator, "name")),
+	    [COL_FROM] = text_slice(text_of(basic(bundle, "endpoint"), "attacker")),
+	}, width);
+}
+
+static void
+print_line(const struct cc_message *msg, unsigned width)
 {
 	json_error_t error;
 	json_t *bundle = json_loadb((const char *)msg->value.p, msg->value.size, 0, &error);
 	struct slice type = message_header(msg, "ce_type");
 
 	if (bundle == NULL) {
-		print_clean(message_header(msg, "ce_id"), 37, stdout);
-		printf("not JSON: %s\n", error.text);
+		print_clean(message_header(msg, "ce_id"), stdout);
+		printf(" is not JSON: %s\n", error.text);
 	} else if (slice_is(type, "org.concert.sighting.v1")) {
-		print_sighting(msg, bundle);
+		print_sighting(msg, bundle, width);
 	} else {
-		print_clean(message_header(msg, "ce_time"), 20, stdout);
-		print_clean(type, 30, stdout);
-		print_clean(msg->key, 0, stdout);
+		print_column(message_header(msg, "ce_time"), 28, false, stdout);
+		print_column(type, 30, false, stdout);
+		print_clean(msg->key, stdout);
 		putchar('\n');
 	}
 	json_decref(bundle);
+}
+
+/* Columns of the terminal; 0: it is none. */
+static unsigned
+terminal_width(void)
+{
+	struct winsize size;
+
+	if (!isatty(STDOUT_FILENO))
+		return 0;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+		return 100;
+	return size.ws_col > 72 ? size.ws_col : 72;
 }
 
 static void
@@ -166,6 +255,7 @@ watch(const struct cmd_options *o, const char *from, const char *const *topics, 
 	const char *trouble = NULL;
 	struct buf line;
 	bool follow = o->follow, heads = false;
+	unsigned width = terminal_width();
 	int quiet = 0, code = EXIT_DONE;
 
 	if (reader_open(o->conf, from, topics, count, o->from_start, &reader, &why) != CC_OK) {
@@ -181,10 +271,9 @@ watch(const struct cmd_options *o, const char *from, const char *const *topics, 
 			print_json(&msg, &line);
 		} else if (st == CC_OK) {
 			if (!heads)
-				printf("%-20s%-6s%-7s%-11s%-9s%-48s %s\n", "FIRST SEEN (UTC)", "COUNT", "TLP", "PROOF", "WAY",
-				    "INDICATOR", "WHY");
+				print_heads(width);
 			heads = true;
-			print_line(&msg);
+			print_line(&msg, width);
 		} else if (st == CC_BAD) {
 			fprintf(stderr, "concert watch: %s\n", trouble != NULL ? trouble : "a message that can't be read");
 			code = EXIT_FAILED;

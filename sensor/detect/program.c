@@ -257,8 +257,9 @@ masked(const struct byte_op *byte, uint64_t value)
 	return byte->mask != 0 ? (value & byte->mask) >> byte->shift : value;
 }
 
+/* *ret_end: behind the bytes that were read. */
 static bool
-byte_test_holds(const struct run *run, const struct op *op, size_t at)
+byte_test_holds(const struct run *run, const struct op *op, size_t at, size_t *ret_end)
 {
 	const struct byte_op *byte = op->byte;
 	uint64_t value = byte->value_var >= 0 ? run->var[byte->value_var] : byte->value, x;
@@ -267,6 +268,7 @@ byte_test_holds(const struct run *run, const struct op *op, size_t at)
 
 	if (!number_take(run, op, at, &taken))
 		return false;
+	*ret_end = taken.start + taken.size;
 	x = masked(byte, taken.value);
 	switch (byte->compare) {
 	case CMP_LT:
@@ -457,7 +459,7 @@ data_at(const struct run *run, const struct op *op, size_t at)
 static enum answer
 ops_run(struct run *run, const struct op *op, const struct op *end, size_t at, size_t furthest)
 {
-	size_t behind = at;
+	size_t behind = at, end_read = 0;
 	bool holds;
 
 	if (op == end)
@@ -471,6 +473,8 @@ ops_run(struct run *run, const struct op *op, const struct op *end, size_t at, s
 		return base64_run(run, op, end, at, furthest);
 	case DO_ISDATAAT:
 		holds = data_at(run, op, at) != ((op->flags & OF_NEGATED) != 0);
+		if ((op->flags & OF_NEGATED) == 0)
+			end_read = (size_t)number_of(run, op->offset, op->offset_var) + ((op->flags & OF_RELATIVE) != 0 ? at : 1);
 		break;
 	case DO_BSIZE:
 		holds = number_holds(op->number, run->view.bytes.size);
@@ -479,7 +483,7 @@ ops_run(struct run *run, const struct op *op, const struct op *end, size_t at, s
 		holds = number_holds(op->number, run->view.number);
 		break;
 	case DO_BYTE_TEST:
-		holds = byte_test_holds(run, op, at);
+		holds = byte_test_holds(run, op, at, &end_read);
 		break;
 	case DO_BYTE_JUMP:
 		holds = byte_jump_lands(run, op, at, &behind);
@@ -496,7 +500,10 @@ ops_run(struct run *run, const struct op *op, const struct op *end, size_t at, s
 	}
 	if (!holds)
 		return fails(run, op);
-	return ops_run(run, op + 1, end, behind, behind > furthest ? behind : furthest);
+	/* What was read makes the match new as well as what was taken. */
+	if (end_read < behind)
+		end_read = behind;
+	return ops_run(run, op + 1, end, behind, end_read > furthest ? end_read : furthest);
 }
 
 bool

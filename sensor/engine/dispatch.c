@@ -108,8 +108,7 @@ lane_run(void *ctx)
 		}
 		worker_promise(lane->worker, part->end);
 		last = part->last;
-		if (last) /* flows end at the same moment for all */
-			worker_time(lane->worker, part->time);
+		time = part->time;
 		fifo_push(lane->empty, part);
 		sem_post(&lane->empty_count);
 	}
@@ -138,7 +137,6 @@ round_end(struct dispatch *d, bool last)
 		struct lane *lane = &d->lane[i];
 
 		lane->part->end = key_tick(d->seq + 1);
-		lane->part->time = d->time;
 		lane->part->last = last;
 		lane->part->time = d->time;
 		fifo_push(lane->full, lane->part);
@@ -209,7 +207,6 @@ many_frame(void *ctx, const struct frame *frame)
 		memcpy(part->bytes + part->used, frame->p, frame->size);
 	part->used += frame->size;
 	d->seq = frame->seq;
-	d->time = frame->time;
 	d->time = frame->time;
 }
 

@@ -82,7 +82,8 @@ void
 progress_summary(const struct engine_job *job, const struct shared *shared)
 {
 	uint64_t counts[COUNTS_ALL];
-	char path[4096], size[32], rate[32], extra[128];
+	char path[4096], size[32], rate[32], extra[256];
+	const char *to;
 	double seconds = (double)(time_now() - shared->started) / 1e9;
 	uint64_t packets;
 
@@ -95,8 +96,10 @@ progress_summary(const struct engine_job *job, const struct shared *shared)
 	say("flows", counts[AT_FLOW + FLOW_NEW], "");
 	say("events", shared->events, "");
 	say("alerts", shared->alerts, "");
-	snprintf(extra, sizeof(extra), "in %llu messages to %s", (unsigned long long)counts[AT_EXCHANGE + EXCHANGE_MESSAGES],
-	    job->conf->exchange_to);
+	to = strcmp(job->conf->exchange_to, "file:") == 0 ? process_path(job->outdir, "exchange", path, sizeof(path)) :
+							     job->conf->exchange_to;
+	snprintf(extra, sizeof(extra), "in %llu messages to %.200s", (unsigned long long)counts[AT_EXCHANGE + EXCHANGE_MESSAGES],
+	    to);
 	say("indicators", shared->records, extra);
 	if (shared->waiting > 0)
 		say("waiting", shared->waiting, shared->courier_state);

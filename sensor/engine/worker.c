@@ -388,12 +388,6 @@ worker_interface(struct worker *w, uint32_t number, const char *name, uint32_t s
 }
 
 void
-worker_time(struct worker *w, uint64_t now)
-{
-	w->now = now;
-}
-
-void
 worker_promise(struct worker *w, uint64_t key)
 {
 	if (key > w->promised) {

@@ -41,8 +41,6 @@ void worker_frame(void *worker, const struct frame *frame);
 void worker_tick(struct worker *w, uint64_t key, uint64_t now);
 /* Everything before key is done: the courier may go on. */
 void worker_promise(struct worker *w, uint64_t key);
-/* The time of what follows: over files, all workers end at the last frame's. */
-void worker_time(struct worker *w, uint64_t now);
 /* No frame will follow: all flows end, at now (of the capture's last frame, the same for all workers). */
 void worker_end(struct worker *w, uint64_t now);
 

@@ -13,8 +13,9 @@
 #include <stdlib.h>
 
 #define COVERAGE_MAX 8192
-#define SEND_AT_ONCE 512     /* messages offered in one go */
-#define OUTPUT_FULL_MS 5     /* a full output is asked again after this long */
+#define SEND_AT_ONCE 512 /* messages offered in one go */
+#define OUTPUT_FULL_MS 5 /* a full output is asked again after this long */
+#define PATIENCE (2 * NS_PER_S) /* with an output that takes nothing, while the spool is full */
 
 const char *const exchange_count_name[EXCHANGE_COUNT] = {
 #define COUNT(symbol, name, help) [EXCHANGE_##symbol] = name,
@@ -26,18 +27,19 @@ struct exchange {
 	const struct conf *conf;
 	struct exchange_source source;
 	char coverage[COVERAGE_MAX];
-	char *source_name;               /* "urn:concert:<organisation>/<sensor>" */
+	char *source_name; /* "urn:concert:<organisation>/<sensor>" */
 	struct aggregate *aggregate;
-	struct spool *spool;             /* NULL: exchange.to is none */
+	struct spool *spool; /* NULL: exchange.to is none */
 	const struct cc_output *output;
 	void *output_self;
 	struct buf value, topic, key;
-	struct cc_message held;          /* read from the spool, refused by a full output */
+	struct cc_message held; /* read from the spool, refused by a full output */
 	uint64_t held_position;
 	bool holds;
-	bool lost;                       /* the output gave some back: rewind when all is settled */
+	bool lost; /* the output gave some back: rewind when all is settled */
 	bool disk_trouble, shedding;
-	enum cc_status status;           /* of the record at hand */
+	uint64_t in_vain; /* deliveries so far, and one, when the output was last waited for in vain */
+	enum cc_status status; /* of the record at hand */
 	uint64_t counts[EXCHANGE_COUNT];
 	char state[512];
 };
@@ -83,12 +85,28 @@ note_disk(struct exchange *exchange, enum cc_status st)
 	if (trouble && !exchange->disk_trouble)
 		log_error("spool: %s: messages are lost until this is mended", spool_error(exchange->spool));
 	else if (!trouble && exchange->disk_trouble)
-		log_notice("spool: %s: can be written again", exchange->conf->spool_dir);
+		log_notice("spool: can be written again");
 	if (shedding && !exchange->shedding)
 		log_warning("spool: spool.max (%" PRIu64 " bytes) is used up: the least important messages are shed",
 		    exchange->conf->spool_max);
 	exchange->disk_trouble = trouble;
 	exchange->shedding = shedding || (exchange->shedding && trouble);
+}
+
+/* Over files there is time: nothing is shed while the output takes any.  One that took nothing is not waited for again. */
+static bool
+wait_for_room(struct exchange *exchange)
+{
+	const uint64_t *taken = &exchange->counts[EXCHANGE_DELIVERED], before = *taken;
+	uint64_t until = time_monotonic() + PATIENCE;
+
+	if (exchange->source.live || exchange->in_vain == before + 1)
+		return false;
+	while (*taken == before && time_monotonic() < until)
+		(void)exchange_pump(exchange, 10);
+	if (*taken == before)
+		exchange->in_vain = before + 1;
+	return *taken > before;
 }
 
 static enum cc_status
@@ -102,6 +120,8 @@ spool_message(struct exchange *exchange, const struct cc_message *msg)
 	uint64_t position;
 	enum cc_status st = spool_append(exchange->spool, msg, &position);
 
+	while (st == CC_FULL && wait_for_room(exchange))
+		st = spool_append(exchange->spool, msg, &position);
 	note_disk(exchange, st);
 	if (st == CC_OK)
 		exchange->counts[EXCHANGE_MESSAGES]++;

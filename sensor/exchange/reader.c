@@ -1,6 +1,6 @@
 /*
- * Messages of the shared topics, from a broker or a file exchange, behind one interface.  What is read here is the bytes of
- * strangers: form is judged here, trust elsewhere.  One thread.
+ * Messages of the shared topics, from a broker or a file exchange, behind one interface.  What is read here is the
+ * bytes of strangers: form is judged here, trust elsewhere.  One thread.
  */
 #include "exchange/reader_own.h"
 

@@ -1,8 +1,8 @@
 /*
  * Reads a file exchange: every writer's segments of every wanted topic, and what is appended to them later.
  *
- * In: DIR/<topic>/<writer>-<number>.ccm (output/file.c).  Within a segment messages come in order; segments are read one
- * behind the other by name.  A message that is still being written is left for the next look.  One thread.
+ * In: DIR/<topic>/<writer>-<number>.ccm (output/file.c).  Within a segment messages come in order; segments are read
+ * one behind the other by name.  A message that is still being written is left for the next look.  One thread.
  */
 #include "exchange/reader_own.h"
 #include "exchange/spool_own.h"
@@ -31,10 +31,10 @@ struct reader_file {
 	size_t topic_count;
 	struct file_segment *segment; /* sorted by path */
 	size_t count, room;
-	size_t at;                    /* the one that is open; count: none */
+	size_t at; /* the one that is open; count: none */
 	struct spool_reader reader;
-	uint64_t damaged;             /* of the open one, already told */
-	struct cc_message held;       /* read, but the damage before it is told first */
+	uint64_t damaged;       /* of the open one, already told */
+	struct cc_message held; /* read, but the damage before it is told first */
 	bool holds;
 	char why[600];
 };

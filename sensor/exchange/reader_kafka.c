@@ -18,8 +18,8 @@ struct reader_kafka {
 	size_t topic_count;
 	bool from_start, assigned;
 	rd_kafka_t *rk;
-	rd_kafka_message_t *msg;  /* lent to the caller */
-	int partitions, at_end;   /* of those assigned, how many were read to their end */
+	rd_kafka_message_t *msg; /* lent to the caller */
+	int partitions, at_end;  /* of those assigned, how many were read to their end */
 	char trouble[512];
 	char why[600];
 };
@@ -136,7 +136,8 @@ take_message(const rd_kafka_message_t *from, struct cc_message *msg)
 	};
 	if (rd_kafka_message_headers(from, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return;
-	for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+	for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
+	     i++) {
 		name = message_header_name(slice_str(name));
 		if (name == NULL || msg->header_count == CC_HEADERS_MAX || size > UINT16_MAX)
 			continue;

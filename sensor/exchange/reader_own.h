@@ -10,8 +10,8 @@ struct reader_file;
 struct reader_kafka;
 
 /* topic: whole names; count 0: all that begin with the prefix and a dot. */
-enum cc_status reader_file_open(const struct conf *conf, const char *dir, char *const *topic, size_t count, bool from_start,
-    struct reader_file **ret_reader, char **ret_why);
+enum cc_status reader_file_open(const struct conf *conf, const char *dir, char *const *topic, size_t count,
+    bool from_start, struct reader_file **ret_reader, char **ret_why);
 enum cc_status reader_file_next(struct reader_file *reader, int ms, struct cc_message *ret_msg, const char **ret_why);
 void reader_file_close(struct reader_file *reader);
 

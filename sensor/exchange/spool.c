@@ -2,9 +2,9 @@
  * The spool: messages on disk until the output has them for good.
  *
  * A folder of segment files, each named by the position of its first message; appended to one at a time, read from a
- * position that can go back, deleted from the oldest once all of it is delivered.  Positions count from 1.  The write is
- * done when spool_append() returns; when the disk must have it is spool.fsync's to say.  At opening the last segment is cut
- * back to its last whole message.
+ * position that can go back, deleted from the oldest once all of it is delivered.  Positions count from 1.  The write
+ * is done when spool_append() returns; when the disk must have it is spool.fsync's to say.  At opening the last segment
+ * is cut back to its last whole message.
  *
  * Priority when spool.max comes near: events are refused from 80 % on, other sightings from 90 %, alerts at the end.
  * What is refused gets no number, so that no lane has a hole from it.  The courier's one thread.
@@ -84,7 +84,8 @@ lock_dir(struct spool *spool, char **ret_why)
 	return CC_OK;
 }
 
-/* Reads one segment whole: its messages are counted and their sequences noted; *ret_end: bytes up to the last whole one. */
+/* Reads one segment whole: its messages are counted and their sequences noted; *ret_end: bytes up to the last whole
+ * one. */
 static enum cc_status
 scan(struct spool *spool, const struct spool_segment *segment, uint64_t *ret_count, uint64_t *ret_end)
 {
@@ -122,8 +123,8 @@ open_last(struct spool *spool, uint64_t end)
 	if (spool->fd < 0)
 		return trouble(spool, name);
 	if (end < last->size) {
-		log_notice("spool: %s/%s: cut back to its last whole message, %" PRIu64 " bytes dropped", spool->dir, name,
-		    last->size - end);
+		log_notice("spool: %s/%s: cut back to its last whole message, %" PRIu64 " bytes dropped", spool->dir,
+		    name, last->size - end);
 		if (ftruncate(spool->fd, (off_t)end) != 0)
 			return trouble(spool, name);
 		spool->bytes -= last->size - end;
@@ -316,8 +317,8 @@ begin_segment(struct spool *spool)
 		spool->segment = more;
 		spool->segment_room = room;
 	}
-	fd = openat(spool->dir_fd, spool_segment_name(spool->next, name), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC,
-	    0640);
+	fd = openat(spool->dir_fd, spool_segment_name(spool->next, name),
+	    O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return trouble(spool, name);
 	if (spool->fsync != 0)
@@ -388,6 +389,37 @@ write_message(struct spool *spool)
 	return CC_OK;
 }
 
+/*
+ * The disk is full: what is delivered gives way, though spool.keep would have it stay.  The last segment can only go when
+ * all of it is delivered, and behind a new one, which stores the lanes' numbers first.
+ */
+static bool
+make_way(struct spool *spool)
+{
+	size_t before = spool->segment_count;
+
+	if (before == 1 && spool->cursor == spool->next && spool->segment[0].size > 0 && begin_segment(spool) == CC_OK)
+		before++;
+	while (oldest_is_delivered(spool)) {
+		size_t count = spool->segment_count;
+
+		drop_oldest(spool);
+		if (spool->segment_count == count)
+			break;
+	}
+	return spool->segment_count < before;
+}
+
+static enum cc_status
+write_somewhere(struct spool *spool)
+{
+	enum cc_status st = CC_OK;
+
+	if (spool->fd < 0 || spool->segment[spool->segment_count - 1].size >= spool->segment_size)
+		st = begin_segment(spool);
+	return st == CC_OK ? write_message(spool) : st;
+}
+
 enum cc_status
 spool_append(struct spool *spool, const struct cc_message *msg, uint64_t *ret_position)
 {
@@ -401,10 +433,9 @@ spool_append(struct spool *spool, const struct cc_message *msg, uint64_t *ret_po
 		spool->shed[msg->class]++;
 		return CC_FULL;
 	}
-	if (spool->fd < 0 || spool->segment[spool->segment_count - 1].size >= spool->segment_size)
-		st = begin_segment(spool);
-	if (st == CC_OK)
-		st = write_message(spool);
+	st = write_somewhere(spool);
+	if (st == CC_IO && make_way(spool))
+		st = write_somewhere(spool);
 	if (st != CC_OK)
 		return st;
 	spool->error[0] = '\0';
@@ -444,7 +475,7 @@ set_done(struct spool *spool, uint64_t position, bool done)
 	if (done)
 		spool->done[bit / 8] |= (uint8_t)(1u << bit % 8);
 	else
-		spool->done[bit / 8] &= (uint8_t)~(1u << bit % 8);
+		spool->done[bit / 8] &= (uint8_t) ~(1u << bit % 8);
 }
 
 /* Room for the bits of cursor..position. */

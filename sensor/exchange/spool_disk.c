@@ -216,8 +216,8 @@ next_magic(const uint8_t *p, size_t left)
 }
 
 /*
- * CC_MORE at the end of a file may be a message that is being written, or a flipped size that reaches beyond the end: if
- * a whole one follows in what is here, it was the latter.
+ * CC_MORE at the end of a file may be a message that is being written, or a flipped size that reaches beyond the end:
+ * if a whole one follows in what is here, it was the latter.
  */
 static size_t
 whole_behind(const uint8_t *p, size_t left)

@@ -16,7 +16,7 @@ struct spool_segment {
 /* Reads the whole messages of one segment file, from the start. */
 struct spool_reader {
 	int fd;
-	uint64_t offset;  /* in the file, of buf[at] */
+	uint64_t offset; /* in the file, of buf[at] */
 	uint8_t *buf;
 	size_t at, fill, room;
 	uint64_t damaged; /* bytes that were no message, passed over */
@@ -24,34 +24,35 @@ struct spool_reader {
 
 struct spool {
 	char *dir;
-	int dir_fd, lock_fd, fd;         /* fd: the last segment, appended to; -1: none */
-	struct spool_segment *segment;   /* oldest first; the last is being written */
+	int dir_fd, lock_fd, fd;       /* fd: the last segment, appended to; -1: none */
+	struct spool_segment *segment; /* oldest first; the last is being written */
 	size_t segment_count, segment_room;
-	uint64_t bytes;                  /* of all segments */
-	uint64_t next;                   /* position of the next message appended, from 1 */
-	uint64_t cursor;                 /* all below are delivered */
+	uint64_t bytes;  /* of all segments */
+	uint64_t next;   /* position of the next message appended, from 1 */
+	uint64_t cursor; /* all below are delivered */
 	uint64_t cursor_written;
-	uint64_t read;                   /* position of the next message read */
-	size_t read_segment;             /* index; segment_count: none open */
+	uint64_t read;       /* position of the next message read */
+	size_t read_segment; /* index; segment_count: none open */
 	struct spool_reader reader;
-	uint8_t *done;                   /* bits by position mod done_room: delivered ahead of the cursor */
-	size_t done_room;                /* a power of two, of bits */
+	uint8_t *done;    /* bits by position mod done_room: delivered ahead of the cursor */
+	size_t done_room; /* a power of two, of bits */
 	uint64_t done_count;
-	struct map *sequence;            /* topic and lane to the last ce_sequence (boxed) */
-	struct buf out;                  /* one encoded message */
+	struct map *sequence; /* topic and lane to the last ce_sequence (boxed) */
+	struct buf out;       /* one encoded message */
 	uint64_t max, segment_size, keep;
 	int fsync;                       /* as in conf */
 	uint64_t fsync_interval, synced; /* monotonic */
 	bool dirty;
 	uint64_t shed[CC_CLASS_COUNT];
-	uint64_t damaged;                /* bytes passed over */
-	char error[256];                 /* "": all is well */
+	uint64_t damaged; /* bytes passed over */
+	char error[256];  /* "": all is well */
 };
 
 /* spool_disk.c */
 enum cc_status spool_list(int dir_fd, struct spool_segment **ret_segment, size_t *ret_count);
 char *spool_segment_name(uint64_t first, char ret_name[SPOOL_NAME_ROOM]);
-enum cc_status spool_write_file(int dir_fd, const char *name, struct slice text); /* by a new file and a rename, synced */
+enum cc_status spool_write_file(
+    int dir_fd, const char *name, struct slice text); /* by a new file and a rename, synced */
 enum cc_status spool_read_file(int dir_fd, const char *name, struct buf *ret_text);
 enum cc_status spool_reader_open(struct spool_reader *reader, int dir_fd, const char *name);
 void spool_reader_close(struct spool_reader *reader);

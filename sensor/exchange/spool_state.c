@@ -62,7 +62,8 @@ spool_cursor_load(struct spool *spool)
 		return CC_OK;
 	}
 	if (st == CC_BAD)
-		log_warning("spool: %s/cursor is damaged: messages that partners have already go out again", spool->dir);
+		log_warning(
+		    "spool: %s/cursor is damaged: messages that partners have already go out again", spool->dir);
 	return st == CC_BAD || st == CC_ABSENT ? CC_OK : st;
 }
 
@@ -88,7 +89,8 @@ spool_cursor_store(struct spool *spool)
 static struct slice
 lane_key(struct slice topic, uint32_t lane, char key[KEY_ROOM])
 {
-	int size = snprintf(key, KEY_ROOM, "%.*s %u", (int)(topic.size < 256 ? topic.size : 256), (const char *)topic.p, lane);
+	int size =
+	    snprintf(key, KEY_ROOM, "%.*s %u", (int)(topic.size < 256 ? topic.size : 256), (const char *)topic.p, lane);
 
 	return slice_of(key, (size_t)size);
 }

@@ -35,7 +35,8 @@ static const unsigned confidence[] = {
 };
 
 struct ids {
-	char organisation[STIX_ID], sensor[STIX_ID], indicator[STIX_ID], observed[STIX_ID], sighting[STIX_ID], bundle[STIX_ID];
+	char organisation[STIX_ID], sensor[STIX_ID], indicator[STIX_ID], observed[STIX_ID], sighting[STIX_ID],
+	    bundle[STIX_ID];
 	char first[40], last[40], modified[40];
 };
 
@@ -62,7 +63,8 @@ make_ids(const struct exchange_source *source, const struct cc_record *rec, bool
 }
 
 static void
-begin(struct json *json, const char *type, const char *id, const char *author, const char *created, const char *modified)
+begin(
+    struct json *json, const char *type, const char *id, const char *author, const char *created, const char *modified)
 {
 	json_object(json, NULL);
 	json_text(json, "type", type);
@@ -162,7 +164,8 @@ put_pattern(struct buf *out, const struct cc_record *rec)
 }
 
 static void
-put_indicator(struct json *json, const struct exchange_source *source, const struct cc_record *rec, const struct ids *ids)
+put_indicator(
+    struct json *json, const struct exchange_source *source, const struct cc_record *rec, const struct ids *ids)
 {
 	struct buf text;
 
@@ -203,8 +206,8 @@ capped(uint64_t count)
 }
 
 static void
-put_observed(struct json *json, const struct exchange_source *source, const struct cc_record *rec, const struct ids *ids,
-    const struct stix_refs *refs)
+put_observed(struct json *json, const struct exchange_source *source, const struct cc_record *rec,
+    const struct ids *ids, const struct stix_refs *refs)
 {
 	begin(json, "observed-data", ids->observed, ids->organisation, ids->first, ids->modified);
 	json_text(json, "first_observed", ids->first);

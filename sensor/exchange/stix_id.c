@@ -1,7 +1,7 @@
 /*
- * Ids that come out the same wherever they are made: UUIDv5 (RFC 9562, 5.5).  For cyber-observables over the canonical JSON
- * (RFC 8785) of the properties that STIX 2.1 names for each type (2.9), so that partners' objects converge; for our own
- * objects over what makes them the same thing.  No state.
+ * Ids that come out the same wherever they are made: UUIDv5 (RFC 9562, 5.5).  For cyber-observables over the canonical
+ * JSON (RFC 8785) of the properties that STIX 2.1 names for each type (2.9), so that partners' objects converge; for
+ * our own objects over what makes them the same thing.  No state.
  */
 #include "exchange/stix_own.h"
 
@@ -28,8 +28,8 @@ stix_uuid5(const uint8_t space[16], struct slice name, char ret_uuid[37])
 	digest_close(&digest, NULL, d, NULL);
 	d[6] = (uint8_t)((d[6] & 0x0f) | 0x50);
 	d[8] = (uint8_t)((d[8] & 0x3f) | 0x80);
-	snprintf(ret_uuid, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", d[0], d[1], d[2], d[3],
-	    d[4], d[5], d[6], d[7], d[8], d[9], d[10], d[11], d[12], d[13], d[14], d[15]);
+	snprintf(ret_uuid, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", d[0], d[1], d[2],
+	    d[3], d[4], d[5], d[6], d[7], d[8], d[9], d[10], d[11], d[12], d[13], d[14], d[15]);
 }
 
 void
@@ -59,7 +59,8 @@ stix_own_id(const char *type, const struct slice *part, size_t count, char ret_i
 	snprintf(ret_id, STIX_ID, "%s--%s", type, uuid);
 }
 
-/* The text that json_string() writes, read back and written canonically: a byte that is no UTF-8 is the character of its value. */
+/* The text that json_string() writes, read back and written canonically: a byte that is no UTF-8 is the character of
+ * its value. */
 void
 stix_jcs_string(struct buf *out, struct slice text)
 {

@@ -1,7 +1,7 @@
 /*
- * The basic information that partners agreed a sighting must carry (exchange.md): groups of items, each present or named
- * under "missing" with its reason; "completeness" is the share of items present, in per cent.  Items that cannot exist,
- * such as JA3 of a DNS query, are counted on neither side.  No state.
+ * The basic information that partners agreed a sighting must carry (exchange.md): groups of items, each present or
+ * named under "missing" with its reason; "completeness" is the share of items present, in per cent.  Items that cannot
+ * exist, such as JA3 of a DNS query, are counted on neither side.  No state.
  */
 #include "exchange/stix_own.h"
 

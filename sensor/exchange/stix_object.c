@@ -1,8 +1,8 @@
 /*
  * The cyber-observables of a record: addresses, domain, URL, file, certificate and the traffic itself.
  *
- * Only the attacker's side of the traffic is named: an address of ours does not leave (exchange.md, Victims).  Nor does the
- * community id, a hash of both addresses that is undone by trying four thousand million of them.  No state.
+ * Only the attacker's side of the traffic is named: an address of ours does not leave (exchange.md, Victims).  Nor does
+ * the community id, a hash of both addresses that is undone by trying four thousand million of them.  No state.
  */
 #include "exchange/stix_own.h"
 
@@ -12,8 +12,8 @@
 static const struct cc_addr no_addr;
 
 /*
- * STIX wants host names (RFC 5890); the wire has more: "_dmarc.x", "r3---sn.x".  Those are named by the indicator's pattern,
- * which may be any text, and by no observable.
+ * STIX wants host names (RFC 5890); the wire has more: "_dmarc.x", "r3---sn.x".  Those are named by the indicator's
+ * pattern, which may be any text, and by no observable.
  */
 static bool
 is_hostname(struct slice s)
@@ -113,7 +113,8 @@ put_sha256(struct json *json, const char *type, struct slice sha256, struct slic
 }
 
 static void
-put_file(struct json *json, const struct cc_record *rec, struct slice sha256, const char *marking, struct stix_refs *refs)
+put_file(
+    struct json *json, const struct cc_record *rec, struct slice sha256, const char *marking, struct stix_refs *refs)
 {
 	put_sha256(json, "file", sha256, rec->file_name, marking, refs);
 	if (rec->file_size > 0 && rec->file_size <= 9007199254740991u)
@@ -145,8 +146,8 @@ request_value(const struct cc_record *rec)
 }
 
 /*
- * The extensions of the traffic, once for the object and once for its id: every writer here keeps its members sorted and
- * without blanks, so that the one text serves both.
+ * The extensions of the traffic, once for the object and once for its id: every writer here keeps its members sorted
+ * and without blanks, so that the one text serves both.
  */
 static void
 put_extensions(struct buf *out, const struct cc_record *rec)
@@ -211,8 +212,12 @@ start_text(uint64_t time, char ret_text[40])
 static void
 put_protocols(struct buf *out, const struct cc_record *rec)
 {
-	const char *transport = rec->proto == 6 ? "tcp" : rec->proto == 17 ? "udp" : rec->proto == 1 ? "icmp" :
-	    rec->proto == 58 ? "ipv6-icmp" : rec->proto == 132 ? "sctp" : NULL;
+	const char *transport = rec->proto == 6     ? "tcp"
+				: rec->proto == 17  ? "udp"
+				: rec->proto == 1   ? "icmp"
+				: rec->proto == 58  ? "ipv6-icmp"
+				: rec->proto == 132 ? "sctp"
+						    : NULL;
 
 	buf_printf(out, "[\"%s\"", cc_addr_is4(&rec->attacker.addr) ? "ipv4" : "ipv6");
 	if (transport != NULL)
@@ -225,7 +230,8 @@ put_protocols(struct buf *out, const struct cc_record *rec)
 }
 
 static void
-put_traffic(struct json *json, const struct cc_record *rec, const char *addr_id, const char *marking, struct stix_refs *refs)
+put_traffic(
+    struct json *json, const struct cc_record *rec, const char *addr_id, const char *marking, struct stix_refs *refs)
 {
 	const struct cc_endpoint *src = rec->attacker_is_client ? &rec->attacker : &rec->victim;
 	const struct cc_endpoint *dst = rec->attacker_is_client ? &rec->victim : &rec->attacker;
@@ -306,7 +312,8 @@ stix_observables(struct json *json, const struct cc_record *rec, const char *mar
 	}
 	if (rec->kind == CC_KIND_ADDR) {
 		snprintf(addr_text, sizeof(addr_text), "%.*s", (int)rec->value.size, (const char *)rec->value.p);
-		if (cc_addr_parse(addr_text, &named) == CC_OK && (!known || cc_addr_cmp(&named, &rec->attacker.addr) != 0))
+		if (cc_addr_parse(addr_text, &named) == CC_OK &&
+		    (!known || cc_addr_cmp(&named, &rec->attacker.addr) != 0))
 			(void)put_addr(json, &named, marking, ret_refs);
 	}
 	if (is_hostname(domain))

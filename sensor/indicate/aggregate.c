@@ -1,17 +1,17 @@
 /*
- * Repeats of an indicator: the first sight passes at once, later ones are counted, and when the window closes one update
- * with the sum passes.
+ * Repeats of an indicator: the first sight passes at once, later ones are counted, and when the window closes one
+ * update with the sum passes.
  *
- * All windows are of one length, so that they close in the order in which they opened: a list is all the clock there is.
- * Bounded by indicate.max: beyond it the oldest window closes early.  What passes depends on the records and their times
- * alone.  The courier's thread.
+ * All windows are of one length, so that they close in the order in which they opened: a list is all the clock there
+ * is. Bounded by indicate.max: beyond it the oldest window closes early.  What passes depends on the records and their
+ * times alone.  The courier's thread.
  */
 #include "indicate/indicate.h"
 
 #include <stdlib.h>
 
 struct window {
-	struct window *next;  /* the next to be opened */
+	struct window *next; /* the next to be opened */
 	uint8_t key[32];
 	uint64_t due;
 	uint64_t last, count;
@@ -19,7 +19,7 @@ struct window {
 	enum cc_tlp tlp;
 	uint8_t severity;
 	size_t size;
-	uint8_t bytes[];      /* the first sight, encoded */
+	uint8_t bytes[]; /* the first sight, encoded */
 };
 
 struct aggregate {

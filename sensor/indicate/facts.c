@@ -1,9 +1,9 @@
 /*
  * What a record says besides the thing it names: the two parties, how sure, how marked, and what was seen beside it.
  *
- * Which side is the attacker's: the rule's target says who the victim is; else the side outside our networks; else the one
- * that began.  What belongs to the victim's side stays here: of a request from outside to a server of ours neither host nor
- * URL nor certificate is told.  Runs on the worker; texts that have to be built are made in the batch's arena.
+ * Which side is the attacker's: the rule's target says who the victim is; else the side outside our networks; else the
+ * one that began.  What belongs to the victim's side stays here: of a request from outside to a server of ours neither
+ * host nor URL nor certificate is told.  Runs on the worker; texts that have to be built are made in the batch's arena.
  */
 #include "indicate/own.h"
 
@@ -128,8 +128,10 @@ client_attacks(const struct indicate *indicate, const struct scene *scene, const
 		return to_server;
 	/* A partner's address is the attacker's wherever it stands. */
 	if (scene->watch != NULL && scene->watch->kind == CC_KIND_ADDR) {
-		snprintf(text, sizeof(text), "%.*s", (int)scene->watch->value.size, (const char *)scene->watch->value.p);
-		if (cc_prefix_parse(text, &watched) == CC_OK && cc_prefix_has(&watched, client) != cc_prefix_has(&watched, server))
+		snprintf(
+		    text, sizeof(text), "%.*s", (int)scene->watch->value.size, (const char *)scene->watch->value.p);
+		if (cc_prefix_parse(text, &watched) == CC_OK &&
+		    cc_prefix_has(&watched, client) != cc_prefix_has(&watched, server))
 			return cc_prefix_has(&watched, client);
 	}
 	if (client_home != server_home)
@@ -171,7 +173,9 @@ loss_of(const struct flow *flow)
 	uint64_t lost = flow->side[0].gap_bytes + flow->side[1].gap_bytes;
 	uint64_t all = lost + flow->side[0].stream_bytes + flow->side[1].stream_bytes;
 
-	return all > 0 ? (uint8_t)((lost * 100 + all - 1) / all) : 0;
+	if (all == 0)
+		return 0;
+	return (uint8_t)((lost * 100 + all - 1) / all);
 }
 
 static struct slice
@@ -191,8 +195,8 @@ layers_of(const struct flow *flow, struct batch *batch)
 
 /*
  * What it would have cost to forge the attacker's address.  A client's datagram can bear any address; a server that
- * answers must at least have seen the question; a handshake or a second question after an answer shows that packets come
- * back to the sender.
+ * answers must at least have seen the question; a handshake or a second question after an answer shows that packets
+ * come back to the sender.
  */
 static enum cc_proof
 proof_of(const struct flow *flow, bool attacker_is_client)
@@ -252,7 +256,8 @@ fill_packet(struct indicate *indicate, const struct scene *scene, struct cc_reco
 	if (pkt == NULL || pkt->ip_count == 0)
 		return;
 	ip = &pkt->ip[pkt->ip_count - 1];
-	src = (struct cc_endpoint){.addr = pkt->src, .port = pkt->sport, .ttl = ip->ttl, .hops = flow_hops(ip->ttl), .packets = 1};
+	src = (struct cc_endpoint){
+	    .addr = pkt->src, .port = pkt->sport, .ttl = ip->ttl, .hops = flow_hops(ip->ttl), .packets = 1};
 	dst.addr = pkt->dst;
 	dst.port = pkt->dport;
 	src.bytes = pkt->frame != NULL ? pkt->frame->wire_size : 0;

@@ -3,8 +3,8 @@
  *
  * A match names the file, the certificate, the URL and the domain of the attacker's side, the fingerprint or user agent
  * that its rule looked at, and the attacker's address when it is one that partners can meet: outside our networks and
- * nobody's in particular.  A name that was asked for in DNS is the indicator, not the resolver that was asked.  One thread,
- * the worker's; nothing here allocates but from the batch's arena.
+ * nobody's in particular.  A name that was asked for in DNS is the indicator, not the resolver that was asked.  One
+ * thread, the worker's; nothing here allocates but from the batch's arena.
  */
 #include "indicate/own.h"
 
@@ -87,8 +87,8 @@ name_it(struct indicate *indicate, enum cc_kind kind, enum cc_proof proof, struc
 static bool
 domain_nameable(struct slice domain)
 {
-	static const char *const local[] = {".local", ".localdomain", ".lan", ".internal", ".home.arpa", ".in-addr.arpa",
-	    ".ip6.arpa", ".localhost", ".invalid"};
+	static const char *const local[] = {".local", ".localdomain", ".lan", ".internal", ".home.arpa",
+	    ".in-addr.arpa", ".ip6.arpa", ".localhost", ".invalid"};
 
 	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
 		size_t size = strlen(local[i]);
@@ -173,14 +173,25 @@ detector_of(enum match_by by)
 	return by == MATCH_SIGNATURE ? CC_BY_SIGNATURE : by == MATCH_YARA ? CC_BY_YARA : CC_BY_WATCH;
 }
 
+/* What the victim sent is the victim's, unless it was the file itself that matched. */
+static bool
+victims_file(const struct indicate *indicate, const struct match *match)
+{
+	return match->by == MATCH_SIGNATURE && !begins(match->buffer, "file") &&
+	       (match->file->dir == CC_TO_SERVER) != indicate->base.attacker_is_client;
+}
+
 static void
-take_match(struct indicate *indicate, const struct match *match, const struct packet *pkt, struct batch *batch, uint64_t time)
+take_match(
+    struct indicate *indicate, const struct match *match, const struct packet *pkt, struct batch *batch, uint64_t time)
 {
 	const struct cc_file *file = match->file;
 	const struct cc_tx *tx = match->tx != NULL ? match->tx : file != NULL ? file->tx : NULL;
 	const struct places *at = tx != NULL ? places_of(indicate, tx->parser) : NULL;
 	struct scene scene = {
-	    .flow = match->flow != NULL ? match->flow : file != NULL ? file->flow : NULL,
+	    .flow = match->flow != NULL ? match->flow
+		    : file != NULL      ? file->flow
+					: NULL,
 	    .pkt = match->has_packet ? pkt : NULL,
 	    .tx = tx,
 	    .file = file,
@@ -206,6 +217,8 @@ take_match(struct indicate *indicate, const struct match *match, const struct pa
 		name_it(indicate, kind, kind == CC_KIND_FILE_SHA256 ? CC_PROOF_CONTENT : indicate->base.proof,
 		    watched_value(indicate, match->watch, batch));
 	} else {
+		if (file != NULL && victims_file(indicate, match))
+			indicate->base.file_sha256 = slice_of(NULL, 0);
 		name_seen(indicate, match->buffer, at != NULL && at->dns, batch);
 	}
 	if (indicate->named_count == 0)
@@ -257,8 +270,8 @@ next_scene(struct indicate *indicate, struct flow *flow, const struct packet *pk
 }
 
 enum cc_status
-indicate_next(struct indicate *indicate, struct flow *flow, const struct packet *pkt, struct batch *batch, uint64_t time,
-    struct cc_record *ret_rec)
+indicate_next(struct indicate *indicate, struct flow *flow, const struct packet *pkt, struct batch *batch,
+    uint64_t time, struct cc_record *ret_rec)
 {
 	const struct named *named;
 

@@ -11,7 +11,8 @@
 
 #define DEPTH_MAX 4 /* variables within variables */
 
-static const char *const private_nets[] = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
+static const char *const private_nets[] = {
+    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
 
 static enum cc_status
 bad(char **ret_why, const char *key, const char *text)
@@ -51,8 +52,8 @@ item_size(const char *p)
 }
 
 /*
- * "[10.0.0.0/8,!$DNS]", "$HOME", "any", "10.0.0.1"; text is cut up on the way.  "any" is everybody, so it tells nothing.
- * Recursion ends at DEPTH_MAX.
+ * "[10.0.0.0/8,!$DNS]", "$HOME", "any", "10.0.0.1"; text is cut up on the way.  "any" is everybody, so it tells
+ * nothing. Recursion ends at DEPTH_MAX.
  */
 static enum cc_status
 add_list(struct nets *nets, const struct conf *conf, char *text, bool except, unsigned depth, char **ret_why)
@@ -134,7 +135,8 @@ nets_marked(const struct conf *conf, struct nets *ret_nets, char **ret_why)
 		enum cc_status st;
 
 		if (record_tlp_parse(slice_str(pair->value), &tlp) != CC_OK) {
-			if (asprintf(ret_why, "indicate.tlp_networks: %s: '%s' is no TLP 2.0 marking", pair->key, pair->value) < 0)
+			if (asprintf(ret_why, "indicate.tlp_networks: %s: '%s' is no TLP 2.0 marking", pair->key,
+				pair->value) < 0)
 				*ret_why = NULL;
 			return CC_BAD;
 		}

@@ -2,9 +2,9 @@
  * Normal forms, so that two sensors that saw one thing name it alike.
  *
  * Domains: IDNA 2008 A-labels (RFC 5891) by libidn2, lower case, no final dot.  URLs: as the WHATWG URL standard writes
- * http and https ones, without user and fragment, percent escapes in upper case, and escaped until RFC 3986 has a place for
- * every character.  Both are hostile text.  libidn2 allocates;
- * it is asked only for names that are not plain ASCII, and only of matches.
+ * http and https ones, without user and fragment, percent escapes in upper case, and escaped until RFC 3986 has a place
+ * for every character.  Both are hostile text.  libidn2 allocates; it is asked only for names that are not plain ASCII,
+ * and only of matches.
  */
 #include "indicate/indicate.h"
 
@@ -93,8 +93,8 @@ hex_value(uint8_t c)
 }
 
 /*
- * In the standard's percent-encode sets, and what RFC 3986 has no place for, which the standard leaves alone: the result is
- * a URI to everybody.
+ * In the standard's percent-encode sets, and what RFC 3986 has no place for, which the standard leaves alone: the
+ * result is a URI to everybody.
  */
 static bool
 must_escape(uint8_t c, bool query)
@@ -260,7 +260,8 @@ take_absolute(struct slice *scheme, struct slice *host, uint16_t *port, struct s
 		}
 		*port = 0;
 		*host = authority;
-		while (authority.size > 0 && authority.p[authority.size - 1] >= '0' && authority.p[authority.size - 1] <= '9')
+		while (authority.size > 0 && authority.p[authority.size - 1] >= '0' &&
+		       authority.p[authority.size - 1] <= '9')
 			authority.size--;
 		if (authority.size == 0 || authority.p[authority.size - 1] != ':')
 			return CC_OK;

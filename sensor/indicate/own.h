@@ -62,11 +62,11 @@ bool net_nameable(const struct cc_addr *addr); /* false: loopback, multicast, â€
 
 /* facts.c: fills rec from what was seen; rec's texts live in the batch. */
 struct scene {
-	struct flow *flow;         /* NULL: none */
-	const struct packet *pkt;  /* NULL: the flow's end */
+	struct flow *flow;        /* NULL: none */
+	const struct packet *pkt; /* NULL: the flow's end */
 	const struct cc_tx *tx;
 	const struct cc_file *file;
-	const struct rule_info *rule; /* NULL: none */
+	const struct rule_info *rule;   /* NULL: none */
 	const struct watch_info *watch; /* NULL: none */
 	enum cc_dir dir;
 	uint64_t time;

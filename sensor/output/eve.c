@@ -72,7 +72,8 @@ eve_new(const struct conf *conf, const struct flows *flows, struct eve **ret_eve
 		return CC_NOMEM;
 	eve->conf = conf;
 	eve->flows = flows;
-	eve->second = UINT64_MAX;
+	for (unsigned i = 0; i < EVE_CLOCK; i++)
+		eve->clock[i].second = UINT64_MAX;
 	eve->community = calloc(EVE_CACHE, sizeof(*eve->community));
 	eve->plan = calloc(app_parser_count > 0 ? app_parser_count : 1, sizeof(*eve->plan));
 	if (eve->community == NULL || eve->plan == NULL)
@@ -176,22 +177,32 @@ eve_put_addr(const struct cc_addr *addr, struct buf *out)
 	eve_put(out, "\"");
 }
 
-/* The date changes once a second at most, and is dear. */
+void
+eve_put_hex8(uint8_t n, struct buf *out)
+{
+	static const char digit[] = "0123456789abcdef";
+	char text[2] = {digit[n >> 4], digit[n & 15]};
+
+	buf_add(out, text, sizeof(text));
+}
+
+/* A date is dear to compute, and the same for a second. */
 void
 eve_put_time(struct eve *eve, uint64_t time, struct buf *out)
 {
 	uint64_t second = time / NS_PER_S;
 	uint32_t us = (uint32_t)(time % NS_PER_S / NS_PER_US);
+	unsigned at = second & (EVE_CLOCK - 1);
 	char text[40] = {'"'};
 
-	if (second != eve->second) {
+	if (second != eve->clock[at].second) {
 		char whole[40];
 
 		time_eve_text(second * NS_PER_S, whole);
-		memcpy(eve->second_text, whole, 19);
-		eve->second = second;
+		memcpy(eve->clock[at].text, whole, 19);
+		eve->clock[at].second = second;
 	}
-	memcpy(text + 1, eve->second_text, 19);
+	memcpy(text + 1, eve->clock[at].text, 19);
 	text[20] = '.';
 	for (int i = 26; i > 20; i--, us /= 10)
 		text[i] = (char)('0' + us % 10);
@@ -204,21 +215,31 @@ eve_put_time(struct eve *eve, uint64_t time, struct buf *out)
 static void
 put_proto(uint8_t proto, struct buf *out)
 {
-	static const struct {
-		uint8_t number;
-		const char *name;
-	} names[] = {
-	    {6, "TCP"}, {17, "UDP"}, {1, "ICMP"}, {58, "IPv6-ICMP"}, {132, "SCTP"}, {2, "IGMP"}, {4, "IP-in-IP"},
-	    {41, "IPv6"}, {47, "GRE"}, {50, "ESP"}, {51, "AH"}, {88, "EIGRP"}, {89, "OSPF"}, {103, "PIM"}, {112, "VRRP"},
+	static const char *const names[256] = {
+	    [1] = "ICMP",
+	    [2] = "IGMP",
+	    [4] = "IP-in-IP",
+	    [6] = "TCP",
+	    [17] = "UDP",
+	    [41] = "IPv6",
+	    [47] = "GRE",
+	    [50] = "ESP",
+	    [51] = "AH",
+	    [58] = "IPv6-ICMP",
+	    [88] = "EIGRP",
+	    [89] = "OSPF",
+	    [103] = "PIM",
+	    [112] = "VRRP",
+	    [132] = "SCTP",
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (names[i].number == proto) {
-			buf_printf(out, ",\"proto\":\"%s\"", names[i].name);
-			return;
-		}
+	if (names[proto] == NULL) {
+		buf_printf(out, ",\"proto\":\"%03u\"", proto);
+		return;
 	}
-	buf_printf(out, ",\"proto\":\"%03u\"", proto);
+	eve_put(out, ",\"proto\":\"");
+	buf_add_text(out, names[proto]);
+	eve_put(out, "\"");
 }
 
 static const char *
@@ -335,7 +356,8 @@ eve_put_head(struct eve *eve, const struct eve_head *head, struct buf *out)
 	const struct flow *flow = head->flow;
 	const struct packet *pkt = head->pkt;
 	bool known = flow != NULL && !flow->stray;
-	uint32_t interface = pkt != NULL && pkt->frame != NULL ? pkt->frame->interface : known ? flow->interface : UINT32_MAX;
+	const struct frame *frame = pkt != NULL ? pkt->frame : NULL;
+	uint32_t interface = frame != NULL ? frame->interface : known ? flow->interface : UINT32_MAX;
 
 	eve_put(out, "{\"timestamp\":");
 	eve_put_time(eve, head->time, out);

@@ -218,8 +218,8 @@ put_file_members(const struct eve *eve, const struct cc_file *file, struct buf *
 		buf_printf(out, ",\"sha1\":\"%s\"", hex_text(slice_of(file->sha1, 20), hex));
 	if (file->has_sha256 && whole)
 		buf_printf(out, ",\"sha256\":\"%s\"", hex_text(slice_of(file->sha256, 32), hex));
-	buf_printf(out, ",\"stored\":%s,\"size\":", eve->conf->files_store && whole && file->content != NULL &&
-	    !file->content_cut ? "true" : "false");
+	buf_printf(out, ",\"stored\":%s,\"size\":",
+	    eve->conf->files_store && whole && file->content != NULL && !file->content_cut ? "true" : "false");
 	eve_put_uint(file->size, out);
 	eve_put(out, ",\"tx_id\":");
 	eve_put_uint(file->tx_id, out);
@@ -271,7 +271,8 @@ eve_alert(struct eve *eve, const struct match *match, const struct packet *pkt, 
 	}
 	if (flow != NULL && !flow->stray) {
 		put_app_proto(flow, out);
-		buf_add_text(out, head.dir == CC_TO_SERVER ? ",\"direction\":\"to_server\"" : ",\"direction\":\"to_client\"");
+		buf_add_text(
+		    out, head.dir == CC_TO_SERVER ? ",\"direction\":\"to_server\"" : ",\"direction\":\"to_client\"");
 		put_flow_so_far(eve, flow, out);
 	}
 	return eve_end(eve, start, out);
@@ -343,20 +344,30 @@ flow_state_text(const struct flow *flow)
 static void
 put_tcp(const struct flow *flow, struct buf *out)
 {
-	static const char *const state[] = {"none", "syn_sent", "syn_recv", "established", "closing", "closed", "closed"};
-	static const char *const flag[] = {"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"};
+	static const char *const state[] = {
+	    "none", "syn_sent", "syn_recv", "established", "closing", "closed", "closed"};
+	static const char *const flag[] = {",\"fin\":true", ",\"syn\":true", ",\"rst\":true", ",\"psh\":true",
+	    ",\"ack\":true", ",\"urg\":true", ",\"ecn\":true", ",\"cwr\":true"};
 	uint8_t ts = flow->side[CC_TO_SERVER].tcp_flags, tc = flow->side[CC_TO_CLIENT].tcp_flags;
 
-	buf_printf(out, ",\"tcp\":{\"tcp_flags\":\"%02x\",\"tcp_flags_ts\":\"%02x\",\"tcp_flags_tc\":\"%02x\"", ts | tc, ts, tc);
+	eve_put(out, ",\"tcp\":{\"tcp_flags\":\"");
+	eve_put_hex8(ts | tc, out);
+	eve_put(out, "\",\"tcp_flags_ts\":\"");
+	eve_put_hex8(ts, out);
+	eve_put(out, "\",\"tcp_flags_tc\":\"");
+	eve_put_hex8(tc, out);
+	eve_put(out, "\"");
 	for (unsigned i = 0; i < 8; i++) {
 		if (((ts | tc) >> i & 1) != 0)
-			buf_printf(out, ",\"%s\":true", flag[i]);
+			buf_add_text(out, flag[i]);
 	}
 	if (flow->side[CC_TO_SERVER].gap_bytes > 0)
 		eve_put(out, ",\"ts_gap\":true");
 	if (flow->side[CC_TO_CLIENT].gap_bytes > 0)
 		eve_put(out, ",\"tc_gap\":true");
-	buf_printf(out, ",\"state\":\"%s\"}", state[flow->tcp]);
+	eve_put(out, ",\"state\":\"");
+	buf_add_text(out, state[flow->tcp]);
+	eve_put(out, "\"}");
 }
 
 /* What the schema has no word for, and only where it says something. */
@@ -378,10 +389,13 @@ put_flow_concert(const struct flow *flow, struct buf *out)
 		buf_printf(out, ",\"tunnel\":%u", flow->tunnel);
 	if (flow->midstream)
 		eve_put(out, ",\"midstream\":true");
-	if (stack[0][0] != '\0')
-		buf_printf(out, ",\"client_stack\":\"%s\"", stack[0]);
-	if (stack[1][0] != '\0')
-		buf_printf(out, ",\"server_stack\":\"%s\"", stack[1]);
+	for (unsigned i = 0; i < 2; i++) {
+		if (stack[i][0] == '\0')
+			continue;
+		buf_add_text(out, i == 0 ? ",\"client_stack\":\"" : ",\"server_stack\":\"");
+		buf_add_text(out, stack[i]);
+		eve_put(out, "\"");
+	}
 	eve_put(out, "}");
 }
 
@@ -408,8 +422,11 @@ eve_flow(struct eve *eve, const struct flow *flow, uint64_t time, struct buf *ou
 	eve_put_time(eve, flow->last, out);
 	eve_put(out, ",\"age\":");
 	eve_put_uint(flow->last / NS_PER_S - flow->first / NS_PER_S, out);
-	buf_printf(out, ",\"state\":\"%s\",\"reason\":\"%s\",\"alerted\":%s", flow_state_text(flow), reason[flow->end],
-	    indicate_alerted(flow) ? "true" : "false");
+	eve_put(out, ",\"state\":\"");
+	buf_add_text(out, flow_state_text(flow));
+	eve_put(out, "\",\"reason\":\"");
+	buf_add_text(out, reason[flow->end]);
+	buf_add_text(out, indicate_alerted(flow) ? "\",\"alerted\":true" : "\",\"alerted\":false");
 	put_flow_concert(flow, out);
 	eve_put(out, "}");
 	if (flow->proto == 6)
@@ -420,8 +437,8 @@ eve_flow(struct eve *eve, const struct flow *flow, uint64_t time, struct buf *ou
 /* ---- anomalies ---- */
 
 bool
-eve_anomaly(struct eve *eve, const struct flow *flow, const struct event *event, const struct packet *pkt, uint64_t time,
-    struct buf *out)
+eve_anomaly(struct eve *eve, const struct flow *flow, const struct event *event, const struct packet *pkt,
+    uint64_t time, struct buf *out)
 {
 	size_t start = out->size;
 	const struct cc_parser *parser = event->parser;
@@ -439,7 +456,8 @@ eve_anomaly(struct eve *eve, const struct flow *flow, const struct event *event,
 		return false;
 	eve_put_head(eve, &head, out);
 	put_tx_of(eve, event->tx, out);
-	buf_printf(out, ",\"anomaly\":{\"app_proto\":\"%s\",\"type\":\"applayer\",\"event\":\"%s.%s\",\"layer\":\"proto_parser\"}",
+	buf_printf(out,
+	    ",\"anomaly\":{\"app_proto\":\"%s\",\"type\":\"applayer\",\"event\":\"%s.%s\",\"layer\":\"proto_parser\"}",
 	    parser->name, parser->name, parser->anomalies[event->anomaly].name);
 	return eve_end(eve, start, out);
 }

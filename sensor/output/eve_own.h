@@ -8,6 +8,7 @@
 
 #define EVE_INTERFACES_MAX 64
 #define EVE_CACHE 1024    /* community ids kept; a power of two */
+#define EVE_CLOCK 64      /* seconds whose text is kept; a power of two */
 #define EVE_KEY_ROOM 64   /* a member's name with quotes and colon */
 #define EVE_NODES_MAX 256 /* members and objects of one parser's event */
 
@@ -23,23 +24,23 @@ enum node_kind {
 /* A member of the event's object; the tree is kept flat, children are linked by index, 0 ends a list. */
 struct eve_node {
 	enum node_kind kind;
-	uint16_t field;         /* of NODE_VALUE, NODE_LIST, NODE_ROWS */
+	uint16_t field; /* of NODE_VALUE, NODE_LIST, NODE_ROWS */
 	uint16_t child, next;
-	uint8_t type;           /* enum cc_type */
+	uint8_t type; /* enum cc_type */
 	bool hex, base64;
 	uint8_t key_size;
-	char key[EVE_KEY_ROOM]; /* "name": as it is written */
+	char key[EVE_KEY_ROOM];              /* "name": as it is written */
 	uint64_t fields[CC_FIELDS_MAX / 64]; /* that stand at or below it */
 };
 
 struct eve_plan {
 	const struct cc_parser *parser;
-	const char *type;       /* event_type and the object's name */
-	const char *constant;   /* members that never change; "" */
+	const char *type;     /* event_type and the object's name */
+	const char *constant; /* members that never change; "" */
 	bool on;
-	bool by_packet;         /* source and destination as the message went, not as the flow */
+	bool by_packet; /* source and destination as the message went, not as the flow */
 	uint16_t count;
-	struct eve_node *node;  /* [0] is the event's own object */
+	struct eve_node *node; /* [0] is the event's own object */
 };
 
 struct eve_community {
@@ -52,12 +53,14 @@ struct eve {
 	const struct conf *conf;
 	const struct flows *flows;
 	bool on[EVE_TYPE_COUNT];
-	struct eve_plan *plan;  /* one for each of app_parsers */
+	struct eve_plan *plan; /* one for each of app_parsers */
 	char *interface[EVE_INTERFACES_MAX];
 	bool live;
-	uint64_t lost;          /* lines that did not fit */
-	uint64_t second;        /* whose text is in second_text */
-	char second_text[20];   /* "2026-01-31T23:59:59" */
+	uint64_t lost; /* lines that did not fit */
+	struct {
+		uint64_t second;
+		char text[20]; /* "2026-01-31T23:59:59" */
+	} clock[EVE_CLOCK];    /* texts of seconds seen lately */
 	struct eve_community *community;
 };
 
@@ -67,7 +70,7 @@ struct eve_head {
 	uint64_t time;
 	const struct flow *flow; /* NULL or stray: addresses of pkt */
 	const struct packet *pkt;
-	enum cc_dir dir;         /* source is that side of the flow */
+	enum cc_dir dir; /* source is that side of the flow */
 	bool has_tx;
 	uint64_t tx_id;
 };
@@ -77,8 +80,9 @@ bool eve_end(struct eve *eve, size_t start, struct buf *out);
 
 void eve_put_time(struct eve *eve, uint64_t time, struct buf *out); /* with quotes */
 void eve_put_uint(uint64_t n, struct buf *out);
-void eve_put_string(struct slice s, struct buf *out);               /* with quotes */
-void eve_put_addr(const struct cc_addr *addr, struct buf *out);     /* with quotes */
+void eve_put_hex8(uint8_t n, struct buf *out);                  /* two digits */
+void eve_put_string(struct slice s, struct buf *out);           /* with quotes */
+void eve_put_addr(const struct cc_addr *addr, struct buf *out); /* with quotes */
 
 #define eve_put(out, literal) buf_add((out), (literal), sizeof(literal) - 1)
 

@@ -1,9 +1,10 @@
 /*
  * A parser's field table, once, into a tree of JSON members, and a transaction's values through it.
  *
- * Paths: "a.b" is member b of object a; "a[]" with CC_ROW opens an element of array a, "a[].b" is a member of the element
- * opened last; a CC_MULTI field is an array of its values.  Values stand in the transaction in the order in which the
- * parser put them; the tree says the order in which they are written.  One thread; nothing here allocates after opening.
+ * Paths: "a.b" is member b of object a; "a[]" with CC_ROW opens an element of array a, "a[].b" is a member of the
+ * element opened last; a CC_MULTI field is an array of its values.  Values stand in the transaction in the order in
+ * which the parser put them; the tree says the order in which they are written.  One thread; nothing here allocates
+ * after opening.
  */
 #include "output/eve_own.h"
 
@@ -69,7 +70,10 @@ add_field(struct eve_plan *plan, unsigned index, const struct cc_field *field)
 		size_t size = strcspn(at, ".");
 		bool last = at[size] == '\0';
 		bool rows = size > 2 && memcmp(at + size - 2, "[]", 2) == 0;
-		enum node_kind kind = rows ? NODE_ROWS : !last ? NODE_OBJECT : field->flags & CC_MULTI ? NODE_LIST : NODE_VALUE;
+		enum node_kind kind = rows                      ? NODE_ROWS
+				      : !last                   ? NODE_OBJECT
+				      : field->flags & CC_MULTI ? NODE_LIST
+								: NODE_VALUE;
 
 		node = child_of(plan, node, at, rows ? size - 2 : size, kind);
 		if (node == 0)
@@ -200,8 +204,8 @@ put_value(const struct eve_node *node, const struct cc_value *value, struct buf 
 	eve_put(out, "\"");
 }
 
-static void put_members(const struct eve_plan *plan, const struct eve_node *node, const struct span *span, struct buf *out,
-    bool comma);
+static void put_members(
+    const struct eve_plan *plan, const struct eve_node *node, const struct span *span, struct buf *out, bool comma);
 
 static const struct cc_value *
 first_value(const struct span *span, unsigned field)
@@ -262,7 +266,8 @@ put_rows(const struct eve_plan *plan, const struct eve_node *node, const struct 
 }
 
 static void
-put_members(const struct eve_plan *plan, const struct eve_node *node, const struct span *span, struct buf *out, bool comma)
+put_members(
+    const struct eve_plan *plan, const struct eve_node *node, const struct span *span, struct buf *out, bool comma)
 {
 	for (uint16_t i = node->child; i != 0; i = plan->node[i].next) {
 		const struct eve_node *child = &plan->node[i];

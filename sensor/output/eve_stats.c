@@ -60,8 +60,9 @@ value_of(const struct counter *counters, size_t count, const char *name)
 }
 
 /*
- * The members of an object: counters from..to, of which the first `skip` bytes are its path.  A name that is also another's
- * path ("flow.tcp", "flow.tcp.gaps") becomes member "all" of that object.  Depth is bounded by the names' dots.
+ * The members of an object: counters from..to, of which the first `skip` bytes are its path.  A name that is also
+ * another's path ("flow.tcp", "flow.tcp.gaps") becomes member "all" of that object.  Depth is bounded by the names'
+ * dots.
  */
 static void
 put_level(const struct counter *counters, size_t from, size_t to, size_t skip, struct buf *out)
@@ -73,7 +74,7 @@ put_level(const struct counter *counters, size_t from, size_t to, size_t skip, s
 		size_t size = strcspn(name, "."), end = from + 1;
 
 		while (end < to && strncmp(counters[end].name + skip, name, size) == 0 &&
-		    (counters[end].name[skip + size] == '.' || counters[end].name[skip + size] == '\0'))
+		       (counters[end].name[skip + size] == '.' || counters[end].name[skip + size] == '\0'))
 			end++;
 		buf_printf(out, "%s\"%.*s\":", comma ? "," : "", (int)size, name);
 		comma = true;

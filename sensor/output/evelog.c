@@ -1,9 +1,9 @@
 /*
  * The EVE log file: lines in, whole lines on disk.
  *
- * Lines are gathered and written in large pieces.  What the disk did not take stays in the buffer and is tried again, so
- * that a full disk never leaves half a line in the middle of the log; a line that finds no room any more is refused.  A
- * tail without newline, left by a crash, is cut off at opening.  One thread, the courier's.
+ * Lines are gathered and written in large pieces.  What the disk did not take stays in the buffer and is tried again,
+ * so that a full disk never leaves half a line in the middle of the log; a line that finds no room any more is refused.
+ * A tail without newline, left by a crash, is cut off at opening.  One thread, the courier's.
  */
 #include "output/output.h"
 
@@ -18,7 +18,7 @@
 #define WRITE_AT (256u * 1024) /* bytes that are worth a system call */
 
 struct evelog {
-	char *path;   /* "-": standard output */
+	char *path; /* "-": standard output */
 	int fd;
 	uint8_t *buf; /* ROOM bytes; [0, size) are still to be written */
 	size_t size;

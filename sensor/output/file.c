@@ -4,8 +4,8 @@
  *   DIR/<topic>/<organisation>+<sensor>-<8 digits>.ccm
  *
  * Every writer has segments of its own, so that several can share a folder, by NFS or by carrying it about, without
- * locking each other.  A writer goes on in its last segment after cutting it back to whole messages.  A message counts as
- * delivered once spool.fsync's policy is met.  The courier's one thread.
+ * locking each other.  A writer goes on in its last segment after cutting it back to whole messages.  A message counts
+ * as delivered once spool.fsync's policy is met.  The courier's one thread.
  */
 #include "output/output.h"
 
@@ -41,7 +41,7 @@ struct file_out {
 	struct buf out;
 	uint64_t pending[PENDING_MAX];
 	size_t pending_count;
-	uint64_t synced;   /* monotonic */
+	uint64_t synced; /* monotonic */
 	char state[400];
 };
 
@@ -81,8 +81,8 @@ name_ok(struct slice s)
 	for (size_t i = 0; i < s.size; i++) {
 		uint8_t c = s.p[i];
 
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && c != '.' && c != '-' &&
-		    c != '_')
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && c != '.' &&
+		    c != '-' && c != '_')
 			return false;
 	}
 	return true;
@@ -106,7 +106,8 @@ file_open(const struct conf *conf, const char *target, cc_delivered_fn *fn, void
 	if (target[0] == '\0')
 		return refuse(ret_why, "file:", "names no folder");
 	if (!name_ok(slice_str(conf->sensor_organisation)) || !name_ok(slice_str(conf->sensor_name)))
-		return refuse(ret_why, "file:", "sensor.organisation and sensor.name may hold letters, digits, dots and dashes only");
+		return refuse(ret_why,
+		    "file:", "sensor.organisation and sensor.name may hold letters, digits, dots and dashes only");
 	if (make_dirs(target) != CC_OK) {
 		(void)refuse(ret_why, target, strerror(errno));
 		return CC_IO;

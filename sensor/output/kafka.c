@@ -6,8 +6,8 @@
  * partitioner run in poll().  The courier's one thread.
  *
  * Traps (librdkafka 2.0.2): an authorization that was taken away is 'not now', never 'drop'.  A fatal error ends the
- * producer: another is made, and the spool goes on from its cursor.  Headers go by producev(), as produceva() frees them
- * twice.
+ * producer: another is made, and the spool goes on from its cursor.  Headers go by producev(), as produceva() frees
+ * them twice.
  */
 #include "output/output.h"
 
@@ -17,21 +17,21 @@
 #include <time.h>
 
 #define TOPICS_MAX 32
-#define LANE_BITS 16           /* of a message's opaque word; the rest is its ticket */
-#define RETRY_NS (500 * NS_PER_MS)  /* after an answer that will not change at once */
-#define REMAKE_NS (1 * NS_PER_S)    /* between two producers */
+#define LANE_BITS 16               /* of a message's opaque word; the rest is its ticket */
+#define RETRY_NS (500 * NS_PER_MS) /* after an answer that will not change at once */
+#define REMAKE_NS (1 * NS_PER_S)   /* between two producers */
 
 struct kafka_out {
 	const struct conf *conf;
 	char *bootstrap;
 	cc_delivered_fn *fn;
 	void *ctx;
-	rd_kafka_t *rk;          /* NULL: being made anew */
+	rd_kafka_t *rk; /* NULL: being made anew */
 	rd_kafka_topic_t *topic[TOPICS_MAX];
 	unsigned topic_count;
 	size_t pending;
 	bool fatal;
-	uint64_t not_before;     /* monotonic: no sending until then */
+	uint64_t not_before; /* monotonic: no sending until then */
 	uint64_t remake_at;
 	rd_kafka_resp_err_t trouble; /* what the state tells of; NO_ERROR: all is well */
 	bool delivered_any;
@@ -51,7 +51,8 @@ name_cause(const struct kafka_out *self, rd_kafka_resp_err_t error, const char *
 		snprintf(text, size, "the name of the broker can't be resolved: %s", reason);
 		break;
 	case RD_KAFKA_RESP_ERR__SSL:
-		snprintf(text, size, "TLS: the broker's certificate is not from kafka.ssl.ca.location, or names another host: %s",
+		snprintf(text, size,
+		    "TLS: the broker's certificate is not from kafka.ssl.ca.location, or names another host: %s",
 		    reason);
 		break;
 	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
@@ -59,9 +60,11 @@ name_cause(const struct kafka_out *self, rd_kafka_resp_err_t error, const char *
 		break;
 	case RD_KAFKA_RESP_ERR__TRANSPORT:
 		if (strstr(reason, "bad certificate") != NULL || strstr(reason, "certificate required") != NULL)
-			snprintf(text, size, "TLS: the broker wants a client certificate (kafka.ssl.certificate.location): %s", reason);
+			snprintf(text, size,
+			    "TLS: the broker wants a client certificate (kafka.ssl.certificate.location): %s", reason);
 		else if (strstr(reason, "alert") != NULL)
-			snprintf(text, size, "TLS: the broker refuses our certificate (unknown issuer, expired or revoked): %s", reason);
+			snprintf(text, size,
+			    "TLS: the broker refuses our certificate (unknown issuer, expired or revoked): %s", reason);
 		else
 			snprintf(text, size, "no connection to %s: %s", self->bootstrap, reason);
 		break;
@@ -141,7 +144,8 @@ on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
 		return;
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
 	case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-		snprintf(self->state, sizeof(self->state), "kafka: the broker refuses a message: %s", rd_kafka_err2str(msg->err));
+		snprintf(self->state, sizeof(self->state), "kafka: the broker refuses a message: %s",
+		    rd_kafka_err2str(msg->err));
 		self->fn(self->ctx, ticket, CC_BAD);
 		return;
 	case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
@@ -155,7 +159,8 @@ on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
 	self->fn(self->ctx, ticket, CC_IO);
 }
 
-/* Any thread of librdkafka's: the lane is in the message's opaque word.  It learns the number of partitions by itself. */
+/* Any thread of librdkafka's: the lane is in the message's opaque word.  It learns the number of partitions by itself.
+ */
 static int32_t
 partition_of(const rd_kafka_topic_t *topic, const void *key, size_t key_size, int32_t partitions, void *topic_opaque,
     void *msg_opaque)
@@ -291,7 +296,8 @@ headers_of(const struct cc_message *msg)
 	for (unsigned i = 0; headers != NULL && i < msg->header_count; i++) {
 		const struct cc_header *h = &msg->header[i];
 
-		if (rd_kafka_header_add(headers, h->name, -1, h->value.p, (ssize_t)h->value.size) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+		if (rd_kafka_header_add(headers, h->name, -1, h->value.p, (ssize_t)h->value.size) !=
+		    RD_KAFKA_RESP_ERR_NO_ERROR) {
 			rd_kafka_headers_destroy(headers);
 			return NULL;
 		}

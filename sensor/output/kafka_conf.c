@@ -1,6 +1,6 @@
 /*
- * The settings of a Kafka client: ours, then the operator's map over them, each by librdkafka's own name.  What librdkafka
- * does not know or take is refused with its words.  At start, and when a client has to be made anew.
+ * The settings of a Kafka client: ours, then the operator's map over them, each by librdkafka's own name.  What
+ * librdkafka does not know or take is refused with its words.  At start, and when a client has to be made anew.
  */
 #include "output/output.h"
 
@@ -13,8 +13,8 @@ struct setting {
 };
 
 /*
- * The spool keeps what is not delivered, so that a message never times out here.  Without Nagle's algorithm, which costs three
- * to five times the throughput under TLS and is only off by default since librdkafka 2.10.
+ * The spool keeps what is not delivered, so that a message never times out here.  Without Nagle's algorithm, which
+ * costs three to five times the throughput under TLS and is only off by default since librdkafka 2.10.
  */
 static const struct setting producer[] = {
     {"client.id", "concert"},
@@ -63,8 +63,10 @@ warn_of_scram(const struct conf *conf)
 	if (mechanism == NULL)
 		mechanism = conf_map_get(&conf->kafka, "sasl.mechanism");
 	if (mechanism != NULL && strncmp(mechanism, "SCRAM", 5) == 0 && rd_kafka_version() < 0x020601ff)
-		log_warning("kafka: SCRAM of librdkafka %s fails with Kafka 4 (\"invalid credentials\"): use TLS client "
-			    "certificates or librdkafka 2.6.1", rd_kafka_version_str());
+		log_warning(
+		    "kafka: SCRAM of librdkafka %s fails with Kafka 4 (\"invalid credentials\"): use TLS client "
+		    "certificates or librdkafka 2.6.1",
+		    rd_kafka_version_str());
 }
 
 static void

@@ -7,8 +7,8 @@
  *   +--------+--------+----------------+--- … ---+------------+
  *   body: class:u8 header_count:u8 lane:u16, then topic, key (u16 size each), headers (name u8, value u16), value (u32)
  *
- * The CRC covers the size and the body: a flipped size is noticed before it is believed.  Numbers are big endian.  Reading
- * is of hostile bytes: a segment of a file exchange may come from anybody.  Any thread, no state.
+ * The CRC covers the size and the body: a flipped size is noticed before it is believed.  Numbers are big endian.
+ * Reading is of hostile bytes: a segment of a file exchange may come from anybody.  Any thread, no state.
  */
 #include "output/output.h"
 
@@ -18,8 +18,19 @@
 #define BODY_MAX (64u << 20) /* more is no size but a flipped bit */
 
 static const char *const header_names[] = {
-    "ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_sequence", "content-type", "tlp", "exercise", "jws",
-    "ce_subject", "ce_partitionkey", "ce_dataschema",
+    "ce_specversion",
+    "ce_id",
+    "ce_source",
+    "ce_type",
+    "ce_time",
+    "ce_sequence",
+    "content-type",
+    "tlp",
+    "exercise",
+    "jws",
+    "ce_subject",
+    "ce_partitionkey",
+    "ce_dataschema",
 };
 
 static void
@@ -108,7 +119,7 @@ take_body(struct cur c, struct cc_message *msg)
 	msg->key = cur_take(&c, cur_u16(&c));
 	if (c.bad || class >= CC_CLASS_COUNT || count > CC_HEADERS_MAX)
 		return CC_BAD;
-	msg->class = (enum cc_class)class;
+	msg->class = (enum cc_class) class;
 	for (unsigned i = 0; i < count; i++) {
 		const char *name = message_header_name(cur_take(&c, cur_u8(&c)));
 		struct slice value = cur_take(&c, cur_u16(&c));

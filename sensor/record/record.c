@@ -1,8 +1,8 @@
 /*
  * The indicator record as bytes.
  *
- *   "CR" version:u8 kind:u8 …numbers, big endian, in the order of put_numbers()… then the texts of texts[], each size:u16
- *   and its bytes
+ *   "CR" version:u8 kind:u8 …numbers, big endian, in the order of put_numbers()… then the texts of texts[], each
+ * size:u16 and its bytes
  *
  * The courier decodes what an inspect process wrote that hostile traffic may have taken over: every number is held
  * against its range and every text against its form, so that nothing behind record_decode() has to wonder.  A record of
@@ -287,7 +287,7 @@ take_heads(struct cur *c, struct cc_record *rec)
 	}
 	rec->kind = (enum cc_kind)kind;
 	rec->detector = (enum cc_detector)detector;
-	rec->class = (enum cc_class)class;
+	rec->class = (enum cc_class) class;
 	rec->proof = (enum cc_proof)proof;
 	rec->tlp = (enum cc_tlp)tlp;
 	rec->severity = severity;
@@ -387,7 +387,8 @@ record_key(const struct cc_record *rec, uint8_t ret_key[32])
 	digest_open(&digest, DIGEST_SHA256);
 	digest_add(&digest, buf_slice(&out));
 	digest_add(&digest, rec->value);
-	/* A YARA rule has no number, its name is all it has; a signature's msg may be edited without being another rule. */
+	/* A YARA rule has no number, its name is all it has; a signature's msg may be edited without being another
+	 * rule. */
 	if (rec->sid == 0)
 		digest_add(&digest, rec->rule_name);
 	digest_close(&digest, NULL, NULL, ret_key);
