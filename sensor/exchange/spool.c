@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define RESERVE 65536   /* bytes of disk */
 #define LANES_MAX 65536 /* topics times lanes whose sequence is kept */
 
 /* Part of spool.max, in per cent, that a class may fill the spool to. */
@@ -82,6 +83,28 @@ lock_dir(struct spool *spool, char **ret_why)
 		return CC_DENIED;
 	}
 	return CC_OK;
+}
+
+/*
+ * Disk set aside for the small files: on a full disk neither the cursor nor the lanes' numbers could be stored else, and
+ * without them nothing that is delivered could give way.
+ */
+static void
+reserve_take(const struct spool *spool)
+{
+	int fd = openat(spool->dir_fd, "reserve", O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+
+	if (fd < 0)
+		return;
+	if (posix_fallocate(fd, 0, RESERVE) != 0)
+		(void)unlinkat(spool->dir_fd, "reserve", 0);
+	close(fd);
+}
+
+static void
+reserve_give(const struct spool *spool)
+{
+	(void)unlinkat(spool->dir_fd, "reserve", 0);
 }
 
 /* Reads one segment whole: its messages are counted and their sequences noted; *ret_end: bytes up to the last whole
@@ -211,6 +234,7 @@ spool_open(const struct conf *conf, const char *dir, struct spool **ret_spool, c
 		spool_close(spool);
 		return st;
 	}
+	reserve_take(spool);
 	spool->read_segment = spool->segment_count;
 	spool_rewind(spool);
 	*ret_spool = spool;
@@ -397,8 +421,12 @@ static bool
 make_way(struct spool *spool)
 {
 	size_t before = spool->segment_count;
+	bool last = before == 1 && spool->cursor == spool->next && spool->segment[0].size > 0;
 
-	if (before == 1 && spool->cursor == spool->next && spool->segment[0].size > 0 && begin_segment(spool) == CC_OK)
+	if (!last && !oldest_is_delivered(spool))
+		return false;
+	reserve_give(spool);
+	if (last && begin_segment(spool) == CC_OK)
 		before++;
 	while (oldest_is_delivered(spool)) {
 		size_t count = spool->segment_count;
@@ -407,6 +435,7 @@ make_way(struct spool *spool)
 		if (spool->segment_count == count)
 			break;
 	}
+	reserve_take(spool);
 	return spool->segment_count < before;
 }
 
@@ -446,6 +475,8 @@ spool_append(struct spool *spool, const struct cc_message *msg, uint64_t *ret_po
 enum cc_status
 spool_tick(struct spool *spool, uint64_t now)
 {
+	enum cc_status st;
+
 	if (spool->fsync == 1 && now < spool->synced + spool->fsync_interval)
 		return CC_OK;
 	spool->synced = now;
@@ -454,7 +485,12 @@ spool_tick(struct spool *spool, uint64_t now)
 			return trouble(spool, "fdatasync");
 		spool->dirty = false;
 	}
-	return spool_cursor_store(spool);
+	if (spool_cursor_store(spool) == CC_OK)
+		return CC_OK;
+	reserve_give(spool);
+	st = spool_cursor_store(spool);
+	reserve_take(spool);
+	return st;
 }
 
 /* ---- reading ---- */
