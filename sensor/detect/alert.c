@@ -31,14 +31,19 @@ alert_push(struct run *run)
 	struct batch *batch = run->batch;
 	struct match *match;
 
-	if (!match_room(run) ||
-	    (match = arena_alloc(&batch->arena, sizeof(*match))) == NULL) {
+	if (!match_room(run) || (match = arena_alloc(&batch->arena, sizeof(*match))) == NULL) {
 		detect_count_add(run->detect, DETECT_ALERTS_LOST, 1);
 		return NULL;
 	}
 	*match = (struct match){
-	    .flow = run->flow, .dir = run->dir, .tx = run->tx, .file = run->file, .has_packet = run->pkt != NULL,
-	    .stream = run->stream, .buffer = run->buffer != NULL ? run->buffer : "", .offset = UINT64_MAX,
+	    .flow = run->flow,
+	    .dir = run->dir,
+	    .tx = run->tx,
+	    .file = run->file,
+	    .has_packet = run->pkt != NULL,
+	    .stream = run->stream,
+	    .buffer = run->buffer != NULL ? run->buffer : "",
+	    .offset = UINT64_MAX,
 	};
 	if (run->buffer != NULL) {
 		match->offset = run->offset;

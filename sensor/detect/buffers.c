@@ -1,6 +1,6 @@
 /*
- * The buffers that rules can name: the packet's own, those of files, and one for each field of a parser's table that has
- * a buffer name.  A buffer with transforms is a buffer of its own, shared by the rules that ask for the same.
+ * The buffers that rules can name: the packet's own, those of files, and one for each field of a parser's table that
+ * has a buffer name.  A buffer with transforms is a buffer of its own, shared by the rules that ask for the same.
  */
 #include <stdlib.h>
 
@@ -9,17 +9,39 @@
 static const struct {
 	const char *old, *name;
 } spelling[] = {
-    {"file_data", "file.data"}, {"filename", "file.name"}, {"filemagic", "file.magic"}, {"dns_query", "dns.query"},
-    {"tls_sni", "tls.sni"}, {"tls_cert_subject", "tls.cert_subject"}, {"tls_cert_issuer", "tls.cert_issuer"},
-    {"tls_cert_serial", "tls.cert_serial"}, {"tls_cert_fingerprint", "tls.cert_fingerprint"},
-    {"ja3_hash", "ja3.hash"}, {"ja3_string", "ja3.string"}, {"ja3s_hash", "ja3s.hash"}, {"ja3s_string", "ja3s.string"},
-    {"ja4_hash", "ja4.hash"}, {"http_request_line", "http.request_line"}, {"http_response_line", "http.response_line"},
-    {"http_start", "http.start"}, {"http_protocol", "http.protocol"}, {"http_header_names", "http.header_names"},
-    {"http_accept", "http.accept"}, {"http_accept_lang", "http.accept_lang"}, {"http_accept_enc", "http.accept_enc"},
-    {"http_connection", "http.connection"}, {"http_content_len", "http.content_len"},
-    {"http_content_type", "http.content_type"}, {"http_referer", "http.referer"}, {"http_server", "http.server"},
-    {"http_location", "http.location"}, {"ssh_proto", "ssh.proto"}, {"ssh_software", "ssh.software"},
-    {"smb_share", "smb.share"}, {"smb_named_pipe", "smb.named_pipe"}, {"base64.data", "base64_data"},
+    {"file_data", "file.data"},
+    {"filename", "file.name"},
+    {"filemagic", "file.magic"},
+    {"dns_query", "dns.query"},
+    {"tls_sni", "tls.sni"},
+    {"tls_cert_subject", "tls.cert_subject"},
+    {"tls_cert_issuer", "tls.cert_issuer"},
+    {"tls_cert_serial", "tls.cert_serial"},
+    {"tls_cert_fingerprint", "tls.cert_fingerprint"},
+    {"ja3_hash", "ja3.hash"},
+    {"ja3_string", "ja3.string"},
+    {"ja3s_hash", "ja3s.hash"},
+    {"ja3s_string", "ja3s.string"},
+    {"ja4_hash", "ja4.hash"},
+    {"http_request_line", "http.request_line"},
+    {"http_response_line", "http.response_line"},
+    {"http_start", "http.start"},
+    {"http_protocol", "http.protocol"},
+    {"http_header_names", "http.header_names"},
+    {"http_accept", "http.accept"},
+    {"http_accept_lang", "http.accept_lang"},
+    {"http_accept_enc", "http.accept_enc"},
+    {"http_connection", "http.connection"},
+    {"http_content_len", "http.content_len"},
+    {"http_content_type", "http.content_type"},
+    {"http_referer", "http.referer"},
+    {"http_server", "http.server"},
+    {"http_location", "http.location"},
+    {"ssh_proto", "ssh.proto"},
+    {"ssh_software", "ssh.software"},
+    {"smb_share", "smb.share"},
+    {"smb_named_pipe", "smb.named_pipe"},
+    {"base64.data", "base64_data"},
     {"dns.opcode", "dns.opcode"},
 };
 
@@ -52,12 +74,13 @@ field_add(struct ruleset *set, unsigned parser, unsigned index, const struct cc_
 	int at = buffer_find(set, slice_str(field->buffer));
 	struct buffer *buffer = at >= 0 ? &set->buffer[at] : buffer_new(set, field->buffer, SRC_FIELD);
 	struct buffer_field *more;
-	uint8_t dirs = (uint8_t)(((field->flags & CC_REQUEST) != 0 ? DIR_TS : 0) | ((field->flags & CC_RESPONSE) != 0 ? DIR_TC : 0));
+	uint8_t dirs = (uint8_t)(((field->flags & CC_REQUEST) != 0 ? DIR_TS : 0) |
+				 ((field->flags & CC_RESPONSE) != 0 ? DIR_TC : 0));
 
 	if (buffer == NULL)
 		return CC_NOMEM;
 	if (buffer->source != SRC_FIELD)
-		return CC_OK;            /* a buffer of files, that the parser names, too */
+		return CC_OK; /* a buffer of files, that the parser names, too */
 	if (dirs == 0)
 		dirs = DIR_BOTH;
 	more = store_take(&set->store, (buffer->field_count + 1u) * sizeof(*more));
@@ -84,12 +107,18 @@ buffers_open(struct ruleset *set)
 		uint8_t dirs;
 		enum header_part part;
 	} table[] = {
-	    {"pkt_data", SRC_PAYLOAD, DIR_BOTH, 0}, {"base64_data", SRC_BASE64, DIR_BOTH, 0},
-	    {"file.data", SRC_FILE, DIR_BOTH, 0}, {"http.request_body", SRC_FILE, DIR_TS, 0},
-	    {"http.response_body", SRC_FILE, DIR_TC, 0}, {"file.name", SRC_FILE_NAME, DIR_BOTH, 0},
-	    {"file.magic", SRC_FILE_TYPE, DIR_BOTH, 0}, {"ipv4.hdr", SRC_HEADER, DIR_BOTH, PART_IPV4},
-	    {"ipv6.hdr", SRC_HEADER, DIR_BOTH, PART_IPV6}, {"tcp.hdr", SRC_HEADER, DIR_BOTH, PART_TCP},
-	    {"udp.hdr", SRC_HEADER, DIR_BOTH, PART_UDP}, {"icmpv4.hdr", SRC_HEADER, DIR_BOTH, PART_ICMPV4},
+	    {"pkt_data", SRC_PAYLOAD, DIR_BOTH, 0},
+	    {"base64_data", SRC_BASE64, DIR_BOTH, 0},
+	    {"file.data", SRC_FILE, DIR_BOTH, 0},
+	    {"http.request_body", SRC_FILE, DIR_TS, 0},
+	    {"http.response_body", SRC_FILE, DIR_TC, 0},
+	    {"file.name", SRC_FILE_NAME, DIR_BOTH, 0},
+	    {"file.magic", SRC_FILE_TYPE, DIR_BOTH, 0},
+	    {"ipv4.hdr", SRC_HEADER, DIR_BOTH, PART_IPV4},
+	    {"ipv6.hdr", SRC_HEADER, DIR_BOTH, PART_IPV6},
+	    {"tcp.hdr", SRC_HEADER, DIR_BOTH, PART_TCP},
+	    {"udp.hdr", SRC_HEADER, DIR_BOTH, PART_UDP},
+	    {"icmpv4.hdr", SRC_HEADER, DIR_BOTH, PART_ICMPV4},
 	    {"icmpv6.hdr", SRC_HEADER, DIR_BOTH, PART_ICMPV6},
 	};
 	enum cc_status st = CC_OK;
@@ -186,7 +215,8 @@ fields_index(struct ruleset *set)
 	if (set->field_buffer == NULL)
 		return CC_NOMEM;
 	for (unsigned p = 0; p < app_parser_count && p < 64; p++) {
-		set->by_field[p] = store_take(&set->store, (app_parsers[p]->field_count + 1) * sizeof(struct field_buffers));
+		set->by_field[p] =
+		    store_take(&set->store, (app_parsers[p]->field_count + 1) * sizeof(struct field_buffers));
 		if (set->by_field[p] == NULL)
 			return CC_NOMEM;
 		for (unsigned f = 0; f < app_parsers[p]->field_count; f++) {

@@ -1,6 +1,7 @@
 /*
- * One worker's detection: a packet and the events that it brought forth, in; matches, out.  The packet's own rules first,
- * then the stream's (detect_stream() has been called for it), then those of transactions and files, event by event.
+ * One worker's detection: a packet and the events that it brought forth, in; matches, out.  The packet's own rules
+ * first, then the stream's (detect_stream() has been called for it), then those of transactions and files, event by
+ * event.
  */
 #include <stdlib.h>
 
@@ -33,7 +34,7 @@ run_open(struct run *run, struct detect *detect, struct flow *flow, const struct
 	run->batch = batch;
 	run->time = pkt != NULL ? pkt->frame->time : flow != NULL ? flow->last : 0;
 	if (flow != NULL && flow->detect != NULL)
-		flow_state_take(detect, flow);   /* forgets what another ruleset's numbers meant */
+		flow_state_take(detect, flow); /* forgets what another ruleset's numbers meant */
 	run->seq = pkt != NULL ? pkt->frame->seq : flow != NULL ? flow->last_seq : 0;
 }
 
@@ -93,7 +94,8 @@ packet_candidates(struct run *run)
 		return;
 	candidates_scan(run->detect, group->packet, pkt->payload);
 	/* TCP that no stream is made of: what waits for a stream looks at the packet. */
-	if (pkt->proto == 6 && pkt->payload.size > 0 && (run->flow == NULL || run->flow->stray || run->flow->tcp == TCP_NONE)) {
+	if (pkt->proto == 6 && pkt->payload.size > 0 &&
+	    (run->flow == NULL || run->flow->stray || run->flow->tcp == TCP_NONE)) {
 		candidates_scan(run->detect, group->stream, pkt->payload);
 		candidates_add_list(run->detect, group->stream_any, group->stream_any_count);
 	}
@@ -302,8 +304,9 @@ detect_new(const struct detect_setup *setup)
 	detect->room[0] = malloc(TRANSFORM_ROOM);
 	detect->room[1] = malloc(TRANSFORM_ROOM);
 	detect->base64 = malloc(TRANSFORM_ROOM);
-	if (detect->room[0] == NULL || detect->room[1] == NULL || detect->base64 == NULL || pcre_open(detect) != CC_OK ||
-	    set_take(detect, setup->set) != CC_OK || yara_worker_switch(detect, &detect->yara) != CC_OK) {
+	if (detect->room[0] == NULL || detect->room[1] == NULL || detect->base64 == NULL ||
+	    pcre_open(detect) != CC_OK || set_take(detect, setup->set) != CC_OK ||
+	    yara_worker_switch(detect, &detect->yara) != CC_OK) {
 		detect_free(detect);
 		return NULL;
 	}
@@ -329,8 +332,8 @@ detect_free(struct detect *detect)
 }
 
 /*
- * Numbers of rules and marks mean another thing in another set: what is half matched is forgotten.  Flows and transactions
- * learn it from the generation in their state.
+ * Numbers of rules and marks mean another thing in another set: what is half matched is forgotten.  Flows and
+ * transactions learn it from the generation in their state.
  */
 void
 detect_switch(struct detect *detect, struct ruleset *set)

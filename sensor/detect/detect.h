@@ -1,8 +1,8 @@
 /*
  * Rules over what the wire showed: signatures, YARA, the partners' watch list; events and bytes in, matches out.
  *
- * A struct ruleset is compiled once, immutable, and shared by all workers; a struct detect is one worker's: scratch, half
- * matched rules, counters.  A reload makes a new ruleset and hands it over by pointer between two packets.
+ * A struct ruleset is compiled once, immutable, and shared by all workers; a struct detect is one worker's: scratch,
+ * half matched rules, counters.  A reload makes a new ruleset and hands it over by pointer between two packets.
  */
 #ifndef DETECT_DETECT_H
 #define DETECT_DETECT_H
@@ -35,24 +35,24 @@ struct rule_meta {
 struct rule_info {
 	enum rule_action action;
 	uint32_t gid, sid, rev;
-	uint8_t severity;             /* 1 to 4: Suricata's priority, cut to 4 for indicators */
+	uint8_t severity; /* 1 to 4: Suricata's priority, cut to 4 for indicators */
 	uint32_t priority;
 	struct slice msg, class_name, class_text; /* msg "" when the rule has none */
-	const struct rule_meta *meta; /* metadata: key value pairs, in order */
+	const struct rule_meta *meta;             /* metadata: key value pairs, in order */
 	size_t meta_count;
-	const struct slice *reference;/* "url,example.org/x" */
+	const struct slice *reference; /* "url,example.org/x" */
 	size_t reference_count;
-	bool target_src, target_dst;  /* target:src_ip, target:dest_ip say who the victim is */
+	bool target_src, target_dst; /* target:src_ip, target:dest_ip say who the victim is */
 	bool noalert;
-	uint8_t digest[32];           /* SHA-256 of the rule's text as written */
-	struct slice text;            /* as written, borrowed from the ruleset */
+	uint8_t digest[32]; /* SHA-256 of the rule's text as written */
+	struct slice text;  /* as written, borrowed from the ruleset */
 	const char *file;
 	uint32_t line;
 };
 
 /* An entry of the watch list that was hit: an indicator of a partner's, or of the operator's file. */
 struct watch_info {
-	uint8_t kind;                 /* enum cc_kind */
+	uint8_t kind; /* enum cc_kind */
 	struct slice value, source, comment;
 };
 
@@ -63,20 +63,20 @@ struct match {
 	const struct rule_info *rule; /* signature or YARA */
 	const struct watch_info *watch;
 	struct flow *flow;
-	enum cc_dir dir;              /* the way of what matched */
-	struct cc_tx *tx;             /* NULL: not in a transaction */
-	struct cc_file *file;         /* NULL: not in a file */
-	bool has_packet;              /* false at a flow's end */
-	bool stream;                  /* matched in the assembled stream */
-	const char *buffer;           /* "http.uri", "payload", "stream", "file" */
-	uint64_t offset;              /* of the first match in it; stream: in the whole stream; UINT64_MAX: not said */
-	uint32_t size;                /* of what matched there, 0: not said */
-	struct slice string;          /* YARA: the string's name ("$a") */
+	enum cc_dir dir;      /* the way of what matched */
+	struct cc_tx *tx;     /* NULL: not in a transaction */
+	struct cc_file *file; /* NULL: not in a file */
+	bool has_packet;      /* false at a flow's end */
+	bool stream;          /* matched in the assembled stream */
+	const char *buffer;   /* "http.uri", "payload", "stream", "file" */
+	uint64_t offset;      /* of the first match in it; stream: in the whole stream; UINT64_MAX: not said */
+	uint32_t size;        /* of what matched there, 0: not said */
+	struct slice string;  /* YARA: the string's name ("$a") */
 };
 
 /* What loading said: one line for each problem, file:line:column: keyword: reason; and the sums. */
 struct ruleset_report {
-	struct buf text;              /* problems, a line each; opened by the caller */
+	struct buf text; /* problems, a line each; opened by the caller */
 	uint64_t loaded, refused, warnings;
 	uint64_t yara_loaded, yara_refused;
 };
@@ -88,12 +88,13 @@ struct ruleset;
  * told in *report; CC_IO: a file could not be read (it is named in the report), CC_NOMEM.  Not on the packet path.
  */
 enum cc_status ruleset_load(const struct conf *conf, struct ruleset_report *report, struct ruleset **ret_set);
-void ruleset_free(struct ruleset *set); /* when no detect uses it any more; accepts NULL */
+void ruleset_free(struct ruleset *set);                   /* when no detect uses it any more; accepts NULL */
 const uint8_t *ruleset_digest(const struct ruleset *set); /* SHA-256 over the digests of all its rules, in order */
 /* What app has to keep for these rules. */
 void ruleset_wants(const struct ruleset *set, struct app_wants *ret_wants, size_t *ret_history);
 
-/* A table that several workers share for what counts across flows (threshold by_src …); in order when order is given. */
+/* A table that several workers share for what counts across flows (threshold by_src …); in order when order is given.
+ */
 struct threshold_table;
 struct threshold_table *threshold_table_new(const struct conf *conf);
 void threshold_table_free(struct threshold_table *table);
@@ -104,12 +105,13 @@ struct detect_setup {
 	struct pool *pool;
 	struct threshold_table *thresholds;
 	/*
-	 * For stream-event rules, and to give back what a YARA thread held; may be NULL: then those rules can't hold, and
-	 * files are scanned on the worker.
+	 * For stream-event rules, and to give back what a YARA thread held; may be NULL: then those rules can't hold,
+	 * and files are scanned on the worker.
 	 */
 	struct flows *flows;
 	struct app *app;
-	/* Called before the shared table is asked, so that files give the same answer with any number of workers; may be NULL. */
+	/* Called before the shared table is asked, so that files give the same answer with any number of workers; may
+	 * be NULL. */
 	void (*order)(void *ctx, uint64_t seq);
 	void *order_ctx;
 };
@@ -122,16 +124,17 @@ void detect_free(struct detect *detect);
 void detect_switch(struct detect *detect, struct ruleset *set);
 
 /* Bytes of a stream, after app_feed(), while the chunk is valid. */
-void detect_stream(struct detect *detect, struct flow *flow, const struct packet *pkt, const struct chunk *chunk,
-    struct batch *batch);
-/* The packet and the events of its batch.  pkt NULL: the flow's end.  Matches are appended to batch, at most detect.alerts_max. */
-void detect_run(struct detect *detect, struct flow *flow, const struct packet *pkt, enum cc_dir dir,
-    struct batch *batch);
+void detect_stream(
+    struct detect *detect, struct flow *flow, const struct packet *pkt, const struct chunk *chunk, struct batch *batch);
+/* The packet and the events of its batch.  pkt NULL: the flow's end.  Matches are appended to batch, at most
+ * detect.alerts_max. */
+void detect_run(
+    struct detect *detect, struct flow *flow, const struct packet *pkt, enum cc_dir dir, struct batch *batch);
 /* A packet that decode gave up on, for decode-event rules. */
 void detect_odd(struct detect *detect, const struct packet *pkt, struct batch *batch);
 /*
- * Files whose YARA scan has ended since: their matches go to batch with the file's flow facts (match.file; flow may be NULL
- * when it is gone).  CC_OK: some; CC_MORE: scans are running; CC_END: none.  With wait, blocks until one is ready.
+ * Files whose YARA scan has ended since: their matches go to batch with the file's flow facts (match.file; flow may be
+ * NULL when it is gone).  CC_OK: some; CC_MORE: scans are running; CC_END: none.  With wait, blocks until one is ready.
  */
 enum cc_status detect_collect(struct detect *detect, bool wait, struct batch *batch);
 void detect_flow_free(struct detect *detect, struct flow *flow);

@@ -1,10 +1,10 @@
 /*
- * The last step of reading a rule: contradictions are found, ops are put together by buffer, the way and the protocols are
- * narrowed by what the buffers say, and the pattern that the multi-pattern stage looks for is chosen.
+ * The last step of reading a rule: contradictions are found, ops are put together by buffer, the way and the protocols
+ * are narrowed by what the buffers say, and the pattern that the multi-pattern stage looks for is chosen.
  */
 #include "detect/own.h"
 
-struct plan {                    /* ops in the order in which they will stand */
+struct plan { /* ops in the order in which they will stand */
 	uint16_t op[RULE_OPS_MAX];
 	struct segment segment[SEGMENTS_MAX];
 	unsigned op_count, segment_count;
@@ -65,8 +65,9 @@ plan_make(struct build *build, struct plan *plan)
 static bool
 moves(const struct op *op)
 {
-	return (op->flags & OF_NEGATED) == 0 && (op->kind == DO_CONTENT || op->kind == DO_PCRE || op->kind == DO_BYTE_JUMP ||
-	    op->kind == DO_BYTE_EXTRACT || op->kind == DO_BYTE_MATH);
+	return (op->flags & OF_NEGATED) == 0 &&
+	       (op->kind == DO_CONTENT || op->kind == DO_PCRE || op->kind == DO_BYTE_JUMP ||
+		   op->kind == DO_BYTE_EXTRACT || op->kind == DO_BYTE_MATH);
 }
 
 /* Who has somebody counting from his end must be tried at all his places. */
@@ -135,10 +136,12 @@ check_transform(struct build *build, unsigned at)
 		for (unsigned i = 0; i < op->size; i++) {
 			uint8_t c = op->bytes[i];
 			bool blank = c == ' ' || (c >= 9 && c <= 13);
-			bool two = blank && i > 0 && (op->bytes[i - 1] == ' ' || (op->bytes[i - 1] >= 9 && op->bytes[i - 1] <= 13));
+			bool two = blank && i > 0 &&
+				   (op->bytes[i - 1] == ' ' || (op->bytes[i - 1] >= 9 && op->bytes[i - 1] <= 13));
 			bool any_case = (op->flags & OF_NOCASE) != 0;
 
-			if ((strcmp(name, "strip_whitespace") == 0 && blank) || (strcmp(name, "compress_whitespace") == 0 && two) ||
+			if ((strcmp(name, "strip_whitespace") == 0 && blank) ||
+			    (strcmp(name, "compress_whitespace") == 0 && two) ||
 			    (strcmp(name, "to_lowercase") == 0 && c >= 'A' && c <= 'Z' && !any_case) ||
 			    (strcmp(name, "to_uppercase") == 0 && c >= 'a' && c <= 'z' && !any_case)) {
 				at_op(build, at, "content");
@@ -158,8 +161,10 @@ check_fast(struct build *build, unsigned at)
 	if (!placed || (op->flags & OF_FAST) == 0 || (op->flags & (OF_FAST_ONLY | OF_NEGATED)) == 0)
 		return CC_OK;
 	at_op(build, at, "fast_pattern");
-	return build_refuse(build, (op->flags & OF_NEGATED) != 0 ? "a negated content with a place can't be the fast pattern"
-	                                                         : "fast_pattern:only has no place: leave out distance, within, depth and offset");
+	return build_refuse(
+	    build, (op->flags & OF_NEGATED) != 0
+		       ? "a negated content with a place can't be the fast pattern"
+		       : "fast_pattern:only has no place: leave out distance, within, depth and offset");
 }
 
 /* The bytes that the payload must have at least, against dsize. */
@@ -182,12 +187,13 @@ check_dsize(struct build *build)
 		most = end > most ? end : most;
 	}
 	limit = build->dsize->compare == CMP_EQ || build->dsize->compare == CMP_LE ? (int64_t)build->dsize->a
-	    : build->dsize->compare == CMP_LT ? (int64_t)build->dsize->a - 1
-	    : build->dsize->compare == CMP_RANGE ? (int64_t)build->dsize->b - 1 : INT64_MAX;
+		: build->dsize->compare == CMP_LT                                  ? (int64_t)build->dsize->a - 1
+		: build->dsize->compare == CMP_RANGE                               ? (int64_t)build->dsize->b - 1
+										   : INT64_MAX;
 	build->keyword = "dsize";
 	if (most > limit)
-		return build_refuse(build, "allows %lld bytes, but the contents need %lld: this can never hold", (long long)limit,
-		    (long long)most);
+		return build_refuse(build, "allows %lld bytes, but the contents need %lld: this can never hold",
+		    (long long)limit, (long long)most);
 	return CC_OK;
 }
 
@@ -202,12 +208,16 @@ check_sizes(struct build *build)
 			continue;
 		for (unsigned k = 0; k < build->op_count; k++) {
 			const struct op *op = &build->op[k];
-			uint64_t need = op->size + ((op->flags & OF_OFFSET) != 0 && op->offset_var < 0 ? (uint64_t)op->offset : 0);
+			uint64_t need =
+			    op->size + ((op->flags & OF_OFFSET) != 0 && op->offset_var < 0 ? (uint64_t)op->offset : 0);
 			const struct number *n = size->number;
-			uint64_t most = n->compare == CMP_EQ || n->compare == CMP_LE ? n->a : n->compare == CMP_LT ? n->a - 1
-			    : n->compare == CMP_RANGE ? n->b - 1 : UINT64_MAX;
+			uint64_t most = n->compare == CMP_EQ || n->compare == CMP_LE ? n->a
+					: n->compare == CMP_LT                       ? n->a - 1
+					: n->compare == CMP_RANGE                    ? n->b - 1
+										     : UINT64_MAX;
 
-			if (op->kind != DO_CONTENT || (op->flags & OF_NEGATED) != 0 || !same_place(build, i, k) || need <= most)
+			if (op->kind != DO_CONTENT || (op->flags & OF_NEGATED) != 0 || !same_place(build, i, k) ||
+			    need <= most)
 				continue;
 			at_op(build, i, "bsize");
 			return build_refuse(build, "allows %llu bytes, but a content needs %llu: this can never hold",
@@ -228,10 +238,12 @@ check_ops(struct build *build)
 		if (op->kind == DO_CONTENT && buffer_of(build, i)->lower) {
 			at_op(build, i, "content");
 			if (has_upper(slice_of(op->bytes, op->size)))
-				return build_refuse(build, "upper-case letters never occur in %s: it is normalised to lower case",
+				return build_refuse(build,
+				    "upper-case letters never occur in %s: it is normalised to lower case",
 				    buffer_of(build, i)->name);
 			if ((op->flags & OF_NOCASE) != 0)
-				return build_refuse(build, "nocase is of no use in %s, which is lower case always; leave it out",
+				return build_refuse(build,
+				    "nocase is of no use in %s, which is lower case always; leave it out",
 				    buffer_of(build, i)->name);
 		}
 		if (op->kind == DO_PCRE && (op->flags & OF_RELATIVE) != 0 && build->op_buffer[i] == 0) {
@@ -241,7 +253,8 @@ check_ops(struct build *build)
 				before = before || same_place(build, i, k);
 			at_op(build, i, "pcre");
 			if (!before)
-				return build_refuse(build, "/R counts from a match before it in the same buffer: there is none");
+				return build_refuse(
+				    build, "/R counts from a match before it in the same buffer: there is none");
 		}
 	}
 	if (check_dsize(build) != CC_OK)
@@ -281,7 +294,8 @@ narrow(struct build *build)
 		build->column = build->op[i].column;
 		build->keyword = buffer->name;
 		if ((rule->dirs & buffer->dirs) == 0)
-			return build_refuse(build, "stands on the other side than the rest of the rule: it can never hold");
+			return build_refuse(
+			    build, "stands on the other side than the rest of the rule: it can never hold");
 		rule->dirs &= buffer->dirs;
 		if (buffer->parsers != 0) {
 			if (rule->apps != 0 && (rule->apps & buffer->parsers) == 0)
@@ -307,19 +321,21 @@ classify(struct build *build)
 	if (rule->has_tx) {
 		rule->kind = KIND_TX;
 		if (build->packet_keyword)
-			return build_refuse(build, "%s asks for a packet, and another option for a transaction: they can't be one",
+			return build_refuse(build,
+			    "%s asks for a packet, and another option for a transaction: they can't be one",
 			    build->packet_keyword_name);
 	} else if (rule->kind == KIND_PROTOCOL && build->op_count == 0 && !build->packet_keyword) {
 		return CC_OK;
-	} else if (build->op_count == 0 && build->ip_keyword_only && rule->apps == 0 && rule->sport->any && rule->dport->any &&
-	    rule->flow == 0 && rule->dirs == DIR_BOTH && (rule->protos & PROTO_NONIP) == 0) {
+	} else if (build->op_count == 0 && build->ip_keyword_only && rule->apps == 0 && rule->sport->any &&
+		   rule->dport->any && rule->flow == 0 && rule->dirs == DIR_BOTH && (rule->protos & PROTO_NONIP) == 0) {
 		rule->kind = KIND_IP;
 		return CC_OK;
 	} else {
 		rule->kind = KIND_PACKET;
 	}
 	if ((rule->flow & FLOW_ONLY_STREAM) != 0 && build->packet_keyword)
-		return build_refuse(build, "%s asks for a packet, and flow or the protocol for the stream only: they can't be one",
+		return build_refuse(build,
+		    "%s asks for a packet, and flow or the protocol for the stream only: they can't be one",
 		    build->packet_keyword_name);
 	if (!rule->has_payload) {
 		rule->on_packet = rule->kind == KIND_PACKET;
@@ -328,7 +344,8 @@ classify(struct build *build)
 	rule->on_stream = tcp && (rule->flow & FLOW_NO_STREAM) == 0 && !build->packet_keyword;
 	rule->on_packet = !rule->on_stream || rule->protos != PROTO_TCP;
 	for (unsigned i = 0; i < build->op_count && rule->on_stream && (rule->flow & FLOW_ONLY_STREAM) == 0; i++) {
-		if (build->op_buffer[i] == 0 && build->op[i].kind == DO_CONTENT && (build->op[i].flags & (OF_DEPTH | OF_OFFSET)) != 0)
+		if (build->op_buffer[i] == 0 && build->op[i].kind == DO_CONTENT &&
+		    (build->op[i].flags & (OF_DEPTH | OF_OFFSET)) != 0)
 			rule->on_packet = true;
 	}
 	return CC_OK;
@@ -440,7 +457,8 @@ settle(struct build *build, const struct plan *plan)
 	if (build->meta_count > 0)
 		memcpy((void *)(uintptr_t)rule->info.meta, build->meta, build->meta_count * sizeof(struct rule_meta));
 	if (build->reference_count > 0)
-		memcpy((void *)(uintptr_t)rule->info.reference, build->reference, build->reference_count * sizeof(struct slice));
+		memcpy((void *)(uintptr_t)rule->info.reference, build->reference,
+		    build->reference_count * sizeof(struct slice));
 	rule->op_count = (uint16_t)plan->op_count;
 	rule->segment_count = (uint16_t)plan->segment_count;
 	rule->check_count = (uint16_t)at;
@@ -461,7 +479,8 @@ rule_finish(struct build *build)
 	build->keyword = "sid";
 	if (!build->has_sid)
 		return build_refuse(build, "is missing: every rule needs a number");
-	if (check_ops(build) != CC_OK || narrow(build) != CC_OK || classify(build) != CC_OK || plan_make(build, &plan) != CC_OK)
+	if (check_ops(build) != CC_OK || narrow(build) != CC_OK || classify(build) != CC_OK ||
+	    plan_make(build, &plan) != CC_OK)
 		return CC_BAD;
 	mark_next(build, &plan);
 	mark_final(build, &plan);

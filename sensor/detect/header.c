@@ -1,6 +1,7 @@
 /*
- * A rule's header: action protocol addresses ports direction addresses ports.  Protocols are transports, or the names of
- * the parsers of sensor/app/; a protocol that this sensor does not parse is refused, as its traffic could not be told.
+ * A rule's header: action protocol addresses ports direction addresses ports.  Protocols are transports, or the names
+ * of the parsers of sensor/app/; a protocol that this sensor does not parse is refused, as its traffic could not be
+ * told.
  */
 #include "detect/own.h"
 
@@ -36,10 +37,19 @@ protocol_transport(struct rule *rule, struct slice word)
 		const char *word;
 		uint8_t protos, versions, flow;
 	} table[] = {
-	    {"ip", PROTO_ALL, 3, 0}, {"ip4", PROTO_ALL, 1, 0}, {"ipv4", PROTO_ALL, 1, 0}, {"ip6", PROTO_ALL, 2, 0},
-	    {"ipv6", PROTO_ALL, 2, 0}, {"tcp", PROTO_TCP, 3, 0}, {"tcp-pkt", PROTO_TCP, 3, FLOW_NO_STREAM},
-	    {"tcp-stream", PROTO_TCP, 3, FLOW_ONLY_STREAM}, {"udp", PROTO_UDP, 3, 0}, {"sctp", PROTO_SCTP, 3, 0},
-	    {"icmp", PROTO_ICMP4 | PROTO_ICMP6, 3, 0}, {"icmpv4", PROTO_ICMP4, 1, 0}, {"icmpv6", PROTO_ICMP6, 2, 0},
+	    {"ip", PROTO_ALL, 3, 0},
+	    {"ip4", PROTO_ALL, 1, 0},
+	    {"ipv4", PROTO_ALL, 1, 0},
+	    {"ip6", PROTO_ALL, 2, 0},
+	    {"ipv6", PROTO_ALL, 2, 0},
+	    {"tcp", PROTO_TCP, 3, 0},
+	    {"tcp-pkt", PROTO_TCP, 3, FLOW_NO_STREAM},
+	    {"tcp-stream", PROTO_TCP, 3, FLOW_ONLY_STREAM},
+	    {"udp", PROTO_UDP, 3, 0},
+	    {"sctp", PROTO_SCTP, 3, 0},
+	    {"icmp", PROTO_ICMP4 | PROTO_ICMP6, 3, 0},
+	    {"icmpv4", PROTO_ICMP4, 1, 0},
+	    {"icmpv6", PROTO_ICMP6, 2, 0},
 	    {"pkthdr", PROTO_ALL | PROTO_NONIP, 3, 0},
 	};
 
@@ -80,12 +90,14 @@ protocol_parse(struct build *build, struct slice word)
 		return CC_OK;
 	rule->apps = protocol_apps(word);
 	if (rule->apps == 0)
-		return build_refuse(build, "protocol \"%.*s\" is not one that this sensor parses", (int)word.size, word.p);
+		return build_refuse(
+		    build, "protocol \"%.*s\" is not one that this sensor parses", (int)word.size, word.p);
 	build->app_proto = true;
 	rule->versions = 3;
 	for (unsigned i = 0; i < app_parser_count && i < 64; i++) {
 		if ((rule->apps >> i & 1) != 0)
-			rule->protos |= (uint8_t)((app_parsers[i]->tcp ? PROTO_TCP : 0) | (app_parsers[i]->udp ? PROTO_UDP : 0));
+			rule->protos |=
+			    (uint8_t)((app_parsers[i]->tcp ? PROTO_TCP : 0) | (app_parsers[i]->udp ? PROTO_UDP : 0));
 	}
 	return CC_OK;
 }
@@ -107,7 +119,8 @@ header_parse(struct build *build, struct cur *in)
 		word[i] = word_next(in);
 		build->column = (uint32_t)(word[i].p != NULL ? word[i].p - start : 0) + 1;
 		if (word[i].size == 0)
-			return build_refuse(build, "the header ends early; it is: action protocol address port -> address port");
+			return build_refuse(
+			    build, "the header ends early; it is: action protocol address port -> address port");
 	}
 	build->column = 1;
 	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
@@ -115,8 +128,8 @@ header_parse(struct build *build, struct cur *in)
 			break;
 	}
 	if (i == sizeof(actions) / sizeof(actions[0]))
-		return build_refuse(build, "\"%.*s\" is no action; actions are alert, pass, drop and reject", (int)word[0].size,
-		    word[0].p);
+		return build_refuse(build, "\"%.*s\" is no action; actions are alert, pass, drop and reject",
+		    (int)word[0].size, word[0].p);
 	rule->info.action = actions[i].action;
 	build->column = (uint32_t)(word[1].p - start) + 1;
 	if (protocol_parse(build, word[1]) != CC_OK)
@@ -124,7 +137,8 @@ header_parse(struct build *build, struct cur *in)
 	build->column = (uint32_t)(word[4].p - start) + 1;
 	rule->both_ways = slice_is(word[4], "<>");
 	if (!rule->both_ways && !slice_is(word[4], "->"))
-		return build_refuse(build, "\"%.*s\" is no direction; directions are -> and <>", (int)word[4].size, word[4].p);
+		return build_refuse(
+		    build, "\"%.*s\" is no direction; directions are -> and <>", (int)word[4].size, word[4].p);
 	build->column = (uint32_t)(word[2].p - start) + 1;
 	if (addr_set_parse(build, word[2], &rule->src) != CC_OK)
 		return CC_BAD;

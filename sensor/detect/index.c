@@ -269,7 +269,7 @@ addr_lists_make(struct addr_events *events, struct store *store, struct addr_lis
 		}
 		start[intervals] = events->event[i].at;
 		if (cc_addr_cmp(&start[intervals], &start[0]) == 0)
-			intervals--;           /* a list that begins at the lowest address */
+			intervals--; /* a list that begins at the lowest address */
 		else
 			vec_add(&first, rules.count);
 		intervals++;
@@ -339,7 +339,8 @@ pattern_add(struct mpm_builder *builder, const struct rule *rule, int32_t fast)
 static bool
 in_group(const struct rule *rule, unsigned group)
 {
-	static const uint8_t protos[] = {[GROUP_TCP] = PROTO_TCP, [GROUP_UDP] = PROTO_UDP,
+	static const uint8_t protos[] = {[GROUP_TCP] = PROTO_TCP,
+	    [GROUP_UDP] = PROTO_UDP,
 	    [GROUP_OTHER] = PROTO_ICMP4 | PROTO_ICMP6 | PROTO_SCTP | PROTO_OTHER};
 
 	return (rule->protos & protos[group]) != 0;
@@ -356,7 +357,8 @@ packet_rule_add(struct indexer *indexer, const struct rule *rule, unsigned group
 	if (group == GROUP_TCP && rule->on_stream && rule->protos != PROTO_TCP) {
 		packet = false;
 		for (unsigned i = 0; i < rule->op_count; i++)
-			packet = packet || (rule->op[i].kind == DO_CONTENT && (rule->op[i].flags & (OF_DEPTH | OF_OFFSET)) != 0);
+			packet = packet ||
+				 (rule->op[i].kind == DO_CONTENT && (rule->op[i].flags & (OF_DEPTH | OF_OFFSET)) != 0);
 	}
 	if (rule->fast >= 0) {
 		if (packet)
@@ -475,7 +477,8 @@ rule_add(struct indexer *indexer, const struct rule *rule)
 	}
 	if (rule->kind != KIND_PACKET && rule->kind != KIND_TX)
 		return st;
-	indexer->set->has_stream = indexer->set->has_stream || rule->on_stream || (rule->kind == KIND_TX && rule->has_payload);
+	indexer->set->has_stream =
+	    indexer->set->has_stream || rule->on_stream || (rule->kind == KIND_TX && rule->has_payload);
 	return st;
 }
 
@@ -495,7 +498,8 @@ groups_make(struct indexer *indexer)
 			if (st == CC_OK)
 				st = vec_settle(&indexer->any[g][d], store, &group->any, &group->any_count);
 			if (st == CC_OK)
-				st = vec_settle(&indexer->stream_any[g][d], store, &group->stream_any, &group->stream_any_count);
+				st = vec_settle(
+				    &indexer->stream_any[g][d], store, &group->stream_any, &group->stream_any_count);
 			if (st == CC_OK)
 				st = port_lists_make(&indexer->by_dport[g][d], store, &group->by_dport);
 			if (st == CC_OK)
@@ -516,7 +520,8 @@ lists_make(struct indexer *indexer)
 	for (uint32_t b = 0; b < set->buffer_count && st == CC_OK; b++) {
 		st = mpm_build(&indexer->buffer[b], &set->buffer[b].mpm);
 		if (st == CC_OK)
-			st = vec_settle(&indexer->always[b], &set->store, &set->buffer[b].always, &set->buffer[b].always_count);
+			st = vec_settle(
+			    &indexer->always[b], &set->store, &set->buffer[b].always, &set->buffer[b].always_count);
 	}
 	if (st == CC_OK)
 		st = vec_settle(&indexer->ip_any, &set->store, &set->ip_any, &set->ip_any_count);

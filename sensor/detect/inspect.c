@@ -32,7 +32,7 @@ static bool
 ends_hold(const struct rule *rule, const struct ends *ends)
 {
 	return port_set_has(rule->dport, ends->dport) && port_set_has(rule->sport, ends->sport) &&
-	    addr_set_has(rule->dst, ends->dst) && addr_set_has(rule->src, ends->src);
+	       addr_set_has(rule->dst, ends->dst) && addr_set_has(rule->src, ends->src);
 }
 
 static bool
@@ -94,7 +94,8 @@ header_holds(struct run *run)
 		ends = (struct ends){&from->addr, &to->addr, from->port, to->port};
 	}
 	back = (struct ends){ends.dst, ends.src, ends.dport, ends.sport};
-	return (ends_hold(rule, &ends) || (rule->both_ways && ends_hold(rule, &back))) && app_holds(run) && flow_holds(run);
+	return (ends_hold(rule, &ends) || (rule->both_ways && ends_hold(rule, &back))) && app_holds(run) &&
+	       flow_holds(run);
 }
 
 bool
@@ -141,8 +142,9 @@ buffer_transformed(struct detect *detect, const struct buffer *buffer, struct sl
 
 		if (in.size > TRANSFORM_ROOM)
 			detect_count_add(detect, DETECT_INSPECT_CUT, 1);
-		size = buffer->transform[i].regex != NULL ? pcrexform(detect, &buffer->transform[i], in, out)
-		                                          : buffer->transform[i].run(&buffer->transform[i], in, out, TRANSFORM_ROOM);
+		size = buffer->transform[i].regex != NULL
+			   ? pcrexform(detect, &buffer->transform[i], in, out)
+			   : buffer->transform[i].run(&buffer->transform[i], in, out, TRANSFORM_ROOM);
 		in = slice_of(out, size);
 	}
 	return in;
@@ -189,7 +191,8 @@ view_holds(struct run *run, const struct segment *segment, struct slice bytes, b
 {
 	const struct buffer *buffer = &run->detect->set->buffer[segment->buffer];
 
-	run->view = (struct view){.bytes = buffer_transformed(run->detect, buffer, bytes), .whole = whole, .number = number};
+	run->view =
+	    (struct view){.bytes = buffer_transformed(run->detect, buffer, bytes), .whole = whole, .number = number};
 	if (!program_run(run, segment))
 		return false;
 	note_place(run, buffer);
@@ -218,7 +221,8 @@ field_holds(struct run *run, const struct segment *segment, const struct buffer 
 	for (unsigned i = 0; i < buffer->field_count; i++) {
 		unsigned field = buffer->field[i].field;
 
-		present = present || (app_parsers[buffer->field[i].parser] == tx->parser && (tx->present[field / 64] >> field % 64 & 1) != 0);
+		present = present || (app_parsers[buffer->field[i].parser] == tx->parser &&
+					 (tx->present[field / 64] >> field % 64 & 1) != 0);
 	}
 	for (unsigned i = 0; i < tx->count && present; i++) {
 		const struct cc_value *value = &tx->value[i];
@@ -229,7 +233,8 @@ field_holds(struct run *run, const struct segment *segment, const struct buffer 
 			continue;
 		any = true;
 		number = tx->parser->fields[value->field].type != CC_BYTES;
-		if (view_holds(run, segment, number ? slice_of(NULL, 0) : slice_of(value->bytes, value->size), true, number ? value->num : 0))
+		if (view_holds(run, segment, number ? slice_of(NULL, 0) : slice_of(value->bytes, value->size), true,
+			number ? value->num : 0))
 			return YES;
 	}
 	if (run->final || (any && !buffer->multi))
@@ -290,7 +295,9 @@ segment_holds(struct run *run, const struct segment *segment)
 		if (run->tx != NULL) { /* that part has held before, on packets or the stream */
 			const struct flow_state *state = run->flow != NULL ? run->flow->detect : NULL;
 
-			return state != NULL && list_has(&state->payload, run->rule->index) ? YES : run->final ? NO : NOT_YET;
+			return state != NULL && list_has(&state->payload, run->rule->index) ? YES
+			       : run->final                                                 ? NO
+											    : NOT_YET;
 		}
 		run->view = run->payload;
 		if (!program_run(run, segment))

@@ -1,8 +1,8 @@
 /*
  * Files to a ruleset: classification, rules line by line, the watch list, YARA; then the index over all of it.
  *
- * A rule begins in the first column; a final '\' joins the next line; '#' at the start comments a line out.  A rule that
- * can't be used is refused alone, with file:line:column, keyword and reason.  Not on the packet path; one thread.
+ * A rule begins in the first column; a final '\' joins the next line; '#' at the start comments a line out.  A rule
+ * that can't be used is refused alone, with file:line:column, keyword and reason.  Not on the packet path; one thread.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -81,7 +81,8 @@ class_line(struct ruleset *set, struct slice line)
 	if (line.size < sizeof(head) || memcmp(line.p, head, sizeof(head) - 1) != 0)
 		return false;
 	rest = slice_of(line.p + sizeof(head) - 1, line.size - sizeof(head) + 1);
-	if (!slice_split(&rest, ',', &name) || !slice_split(&rest, ',', &text) || !slice_uint(slice_trim(rest), 255, &priority))
+	if (!slice_split(&rest, ',', &name) || !slice_split(&rest, ',', &text) ||
+	    !slice_uint(slice_trim(rest), 255, &priority))
 		return false;
 	name = slice_trim(name);
 	class = store_take(&set->store, sizeof(*class));
@@ -116,32 +117,48 @@ classes_load(struct ruleset *set, struct ruleset_report *report, const char *pat
 
 /* Without a file of the operator's: what every rule set's file has. */
 static const char *const standard_classes[] = {
-    "not-suspicious,Not Suspicious Traffic,3", "unknown,Unknown Traffic,3", "bad-unknown,Potentially Bad Traffic,2",
-    "attempted-recon,Attempted Information Leak,2", "successful-recon-limited,Information Leak,2",
-    "successful-recon-largescale,Large Scale Information Leak,2", "attempted-dos,Attempted Denial of Service,2",
-    "successful-dos,Denial of Service,2", "attempted-user,Attempted User Privilege Gain,1",
-    "unsuccessful-user,Unsuccessful User Privilege Gain,1", "successful-user,Successful User Privilege Gain,1",
+    "not-suspicious,Not Suspicious Traffic,3",
+    "unknown,Unknown Traffic,3",
+    "bad-unknown,Potentially Bad Traffic,2",
+    "attempted-recon,Attempted Information Leak,2",
+    "successful-recon-limited,Information Leak,2",
+    "successful-recon-largescale,Large Scale Information Leak,2",
+    "attempted-dos,Attempted Denial of Service,2",
+    "successful-dos,Denial of Service,2",
+    "attempted-user,Attempted User Privilege Gain,1",
+    "unsuccessful-user,Unsuccessful User Privilege Gain,1",
+    "successful-user,Successful User Privilege Gain,1",
     "attempted-admin,Attempted Administrator Privilege Gain,1",
-    "successful-admin,Successful Administrator Privilege Gain,1", "rpc-portmap-decode,Decode of an RPC Query,2",
-    "shellcode-detect,Executable code was detected,1", "string-detect,A suspicious string was detected,3",
+    "successful-admin,Successful Administrator Privilege Gain,1",
+    "rpc-portmap-decode,Decode of an RPC Query,2",
+    "shellcode-detect,Executable code was detected,1",
+    "string-detect,A suspicious string was detected,3",
     "suspicious-filename-detect,A suspicious filename was detected,2",
     "suspicious-login,An attempted login using a suspicious username was detected,2",
-    "system-call-detect,A system call was detected,2", "tcp-connection,A TCP connection was detected,4",
+    "system-call-detect,A system call was detected,2",
+    "tcp-connection,A TCP connection was detected,4",
     "trojan-activity,A Network Trojan was detected,1",
     "unusual-client-port-connection,A client was using an unusual port,2",
-    "network-scan,Detection of a Network Scan,3", "denial-of-service,Detection of a Denial of Service Attack,2",
+    "network-scan,Detection of a Network Scan,3",
+    "denial-of-service,Detection of a Denial of Service Attack,2",
     "non-standard-protocol,Detection of a non-standard protocol or event,2",
     "protocol-command-decode,Generic Protocol Command Decode,3",
     "web-application-activity,access to a potentially vulnerable web application,2",
-    "web-application-attack,Web Application Attack,1", "misc-activity,Misc activity,3", "misc-attack,Misc Attack,2",
-    "icmp-event,Generic ICMP event,3", "inappropriate-content,Inappropriate Content was Detected,1",
+    "web-application-attack,Web Application Attack,1",
+    "misc-activity,Misc activity,3",
+    "misc-attack,Misc Attack,2",
+    "icmp-event,Generic ICMP event,3",
+    "inappropriate-content,Inappropriate Content was Detected,1",
     "policy-violation,Potential Corporate Privacy Violation,1",
     "default-login-attempt,Attempt to login by a default username and password,2",
-    "targeted-activity,Targeted Malicious Activity was Detected,1", "exploit-kit,Exploit Kit Activity Detected,1",
+    "targeted-activity,Targeted Malicious Activity was Detected,1",
+    "exploit-kit,Exploit Kit Activity Detected,1",
     "external-ip-check,Device Retrieving External IP Address Detected,2",
-    "domain-c2,Domain Observed Used for C2 Detected,1", "pup-activity,Possibly Unwanted Program Detected,2",
+    "domain-c2,Domain Observed Used for C2 Detected,1",
+    "pup-activity,Possibly Unwanted Program Detected,2",
     "credential-theft,Successful Credential Theft Detected,1",
-    "social-engineering,Possible Social Engineering Attempted,2", "coin-mining,Crypto Currency Mining Activity Detected,2",
+    "social-engineering,Possible Social Engineering Attempted,2",
+    "coin-mining,Crypto Currency Mining Activity Detected,2",
     "command-and-control,Malware Command and Control Activity Detected,1",
 };
 
@@ -186,13 +203,14 @@ duplicate_keep(struct loader *loader, const struct rule *rule, size_t *ret_at)
 	if (rule->info.rev > old->rev) {
 		loader->report->warnings++;
 		loader->report->loaded--;
-		report_line(loader->report, loader->file, rule->info.line, 1, "sid", "warning: %u revision %u takes the place of revision %u in %s:%u",
-		    rule->info.sid, rule->info.rev, old->rev, old->file, old->line);
+		report_line(loader->report, loader->file, rule->info.line, 1, "sid",
+		    "warning: %u revision %u takes the place of revision %u in %s:%u", rule->info.sid, rule->info.rev,
+		    old->rev, old->file, old->line);
 		return true;
 	}
 	report_line(loader->report, loader->file, rule->info.line, 1, "sid",
-	    "%u is there already, revision %u in %s:%u; only a higher revision takes its place", rule->info.sid, old->rev, old->file,
-	    old->line);
+	    "%u is there already, revision %u in %s:%u; only a higher revision takes its place", rule->info.sid,
+	    old->rev, old->file, old->line);
 	loader->report->refused++;
 	return false;
 }
@@ -326,8 +344,8 @@ rules_load(struct loader *loader, const char *path)
 static enum cc_status
 maps_open(struct ruleset *set)
 {
-	struct map **const maps[] = {&set->regexes, &set->addr_sets, &set->port_sets, &set->buffers, &set->sids, &set->classes,
-	    &set->flowbits};
+	struct map **const maps[] = {
+	    &set->regexes, &set->addr_sets, &set->port_sets, &set->buffers, &set->sids, &set->classes, &set->flowbits};
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
 		*maps[i] = map_new(0);
@@ -341,8 +359,8 @@ maps_open(struct ruleset *set)
 static void
 maps_close(struct ruleset *set)
 {
-	struct map **const maps[] = {&set->regexes, &set->addr_sets, &set->port_sets, &set->buffers, &set->sids, &set->classes,
-	    &set->flowbits};
+	struct map **const maps[] = {
+	    &set->regexes, &set->addr_sets, &set->port_sets, &set->buffers, &set->sids, &set->classes, &set->flowbits};
 
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
 		map_free(*maps[i], NULL);

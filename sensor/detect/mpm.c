@@ -1,6 +1,7 @@
 /*
- * The multi-pattern stage: one Hyperscan database for the patterns of four bytes and more of a buffer, another for those
- * of two and three, which would slow the first one down for all, and a table for single bytes.  Built once, read by all workers; scratch is a worker's.
+ * The multi-pattern stage: one Hyperscan database for the patterns of four bytes and more of a buffer, another for
+ * those of two and three, which would slow the first one down for all, and a table for single bytes.  Built once, read
+ * by all workers; scratch is a worker's.
  *
  * Patterns go in as hexadecimal escapes: hs_compile_lit_multi() of Vectorscan takes a leading NUL for an empty string.
  */
@@ -13,8 +14,8 @@
 struct mpm {
 	hs_database_t *db, *brief;
 	bool has_single;
-	uint32_t single[256];        /* id of the pattern that is this one byte, one up; 0: none */
-	uint32_t *first;             /* pattern id: rule[first[id]] … rule[first[id + 1]] */
+	uint32_t single[256]; /* id of the pattern that is this one byte, one up; 0: none */
+	uint32_t *first;      /* pattern id: rule[first[id]] … rule[first[id + 1]] */
 	uint32_t *rule;
 	uint32_t pattern_count;
 	size_t longest;
@@ -75,7 +76,8 @@ struct expressions {
 static bool
 expressions_open(struct expressions *list, size_t count)
 {
-	*list = (struct expressions){calloc(count, sizeof(char *)), calloc(count, sizeof(unsigned)), calloc(count, sizeof(unsigned)), 0};
+	*list = (struct expressions){
+	    calloc(count, sizeof(char *)), calloc(count, sizeof(unsigned)), calloc(count, sizeof(unsigned)), 0};
 	return list->text != NULL && list->flags != NULL && list->id != NULL;
 }
 
@@ -111,9 +113,10 @@ database_make(hs_database_t **db, const struct expressions *list)
 
 	if (list->count == 0)
 		return CC_OK;
-	if (hs_compile_multi((const char *const *)list->text, list->flags, list->id, list->count, HS_MODE_BLOCK, NULL, db,
-	    &error) != HS_SUCCESS) {
-		log_error("hyperscan can't compile %u patterns: %s", list->count, error != NULL ? error->message : "no memory");
+	if (hs_compile_multi((const char *const *)list->text, list->flags, list->id, list->count, HS_MODE_BLOCK, NULL,
+		db, &error) != HS_SUCCESS) {
+		log_error("hyperscan can't compile %u patterns: %s", list->count,
+		    error != NULL ? error->message : "no memory");
 		hs_free_compile_error(error);
 		return CC_NOMEM;
 	}
@@ -141,7 +144,8 @@ patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct express
 			if (entry->pattern.size == 1)
 				single_add(mpm, entry, mpm->pattern_count);
 			else
-				st = expression_add(entry->pattern.size <= SHORT_MAX ? brief : list, entry, mpm->pattern_count);
+				st = expression_add(
+				    entry->pattern.size <= SHORT_MAX ? brief : list, entry, mpm->pattern_count);
 			mpm->pattern_count++;
 		}
 		mpm->rule[i] = entry->rule;
@@ -241,7 +245,8 @@ scan_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned f
 }
 
 void
-mpm_scan(const struct mpm *mpm, hs_scratch_t *scratch, struct slice bytes, void (*hit)(void *ctx, uint32_t rule), void *ctx)
+mpm_scan(
+    const struct mpm *mpm, hs_scratch_t *scratch, struct slice bytes, void (*hit)(void *ctx, uint32_t rule), void *ctx)
 {
 	struct scan scan = {mpm, hit, ctx};
 

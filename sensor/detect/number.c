@@ -118,7 +118,8 @@ number_parse(struct slice text, struct number *ret_number)
 
 		if (text.size > size && memcmp(text.p, words[i].word, size) == 0) {
 			ret_number->compare = words[i].compare;
-			return slice_uint(slice_trim(slice_of(text.p + size, text.size - size)), UINT64_MAX, &ret_number->a);
+			return slice_uint(
+			    slice_trim(slice_of(text.p + size, text.size - size)), UINT64_MAX, &ret_number->a);
 		}
 	}
 	return false;

@@ -15,15 +15,15 @@
 
 #define RULE_LINE_MAX (1u << 20) /* bytes of one rule; longer ones are refused */
 #define RULE_OPS_MAX 200
-#define RULE_VARS_MAX 16         /* byte_extract and byte_math results of one rule */
+#define RULE_VARS_MAX 16 /* byte_extract and byte_math results of one rule */
 #define RULE_CHECKS_MAX 64
 #define SEGMENTS_MAX 32
 #define TRANSFORMS_MAX 8
-#define TRANSFORM_ROOM 65536     /* bytes of a buffer that transforms look at */
-#define STEPS_MAX 20000          /* of one rule's program over one buffer */
-#define PENDING_MAX 256          /* rules half matched of one transaction, or of one side of a stream */
-#define FLOWBITS_MAX 65536       /* names; also of flowints, xbits */
-#define SHORT_MAX 3              /* patterns up to here have a table of their own */
+#define TRANSFORM_ROOM 65536 /* bytes of a buffer that transforms look at */
+#define STEPS_MAX 20000      /* of one rule's program over one buffer */
+#define PENDING_MAX 256      /* rules half matched of one transaction, or of one side of a stream */
+#define FLOWBITS_MAX 65536   /* names; also of flowints, xbits */
+#define SHORT_MAX 3          /* patterns up to here have a table of their own */
 
 /* Memory that lives as long as the ruleset; zeroed; NULL when there is none. */
 struct store_block;
@@ -61,13 +61,13 @@ bool port_set_has(const struct port_set *set, uint16_t port);
 /* ---- buffers ---- */
 
 enum source {
-	SRC_PAYLOAD,   /* a packet's payload, or a window of the stream */
-	SRC_FIELD,     /* values of a transaction */
-	SRC_FILE,      /* the content of a file */
+	SRC_PAYLOAD, /* a packet's payload, or a window of the stream */
+	SRC_FIELD,   /* values of a transaction */
+	SRC_FILE,    /* the content of a file */
 	SRC_FILE_NAME,
 	SRC_FILE_TYPE,
-	SRC_HEADER,    /* bytes of a packet's headers */
-	SRC_BASE64,    /* what base64_decode of the same rule left */
+	SRC_HEADER, /* bytes of a packet's headers */
+	SRC_BASE64, /* what base64_decode of the same rule left */
 };
 
 enum header_part { PART_IPV4, PART_IPV6, PART_TCP, PART_UDP, PART_ICMPV4, PART_ICMPV6 };
@@ -83,14 +83,14 @@ dir_bit(enum cc_dir dir)
 struct transform;
 typedef size_t transform_fn(const struct transform *transform, struct slice in, uint8_t *out, size_t room);
 struct transform {
-	transform_fn *run;      /* NULL for those that work in another way */
+	transform_fn *run; /* NULL for those that work in another way */
 	const char *name;
 	struct slice argument;
 	struct regex *regex;
 };
 
 struct buffer_field {
-	uint8_t parser;         /* index into app_parsers */
+	uint8_t parser; /* index into app_parsers */
 	uint8_t field;
 	uint8_t dirs;
 };
@@ -101,17 +101,17 @@ struct buffer {
 	const char *name;
 	enum source source;
 	enum header_part part;
-	uint8_t dirs;           /* on which sides it can be */
+	uint8_t dirs; /* on which sides it can be */
 	bool multi;
-	bool number;            /* CC_UINT, CC_FLAG */
-	bool lower;             /* its values are lower case */
+	bool number; /* CC_UINT, CC_FLAG */
+	bool lower;  /* its values are lower case */
 	uint8_t field_count;
 	struct buffer_field *field;
-	uint64_t parsers;       /* bits of those that have it */
+	uint64_t parsers; /* bits of those that have it */
 	uint8_t transform_count;
 	struct transform transform[TRANSFORMS_MAX];
-	struct mpm *mpm;        /* of rules whose fast pattern is here; NULL: none */
-	uint32_t *always;       /* rules to be looked at whenever the buffer is there */
+	struct mpm *mpm;  /* of rules whose fast pattern is here; NULL: none */
+	uint32_t *always; /* rules to be looked at whenever the buffer is there */
 	uint32_t always_count;
 };
 
@@ -126,15 +126,15 @@ enum op_kind {
 	DO_BYTE_JUMP,
 	DO_BYTE_EXTRACT,
 	DO_BYTE_MATH,
-	DO_BASE64,     /* decodes; the ops up to `skip` run over the result */
-	DO_NUMBER,     /* compares value.num */
-	DO_CALL,       /* op->call(): what needs nothing but the bytes */
+	DO_BASE64, /* decodes; the ops up to `skip` run over the result */
+	DO_NUMBER, /* compares value.num */
+	DO_CALL,   /* op->call(): what needs nothing but the bytes */
 };
 
 enum {
 	OF_NEGATED = 1,
 	OF_NOCASE = 2,
-	OF_RELATIVE = 4,   /* position counts from the end of the match before */
+	OF_RELATIVE = 4, /* position counts from the end of the match before */
 	OF_DEPTH = 8,
 	OF_OFFSET = 16,
 	OF_DISTANCE = 32,
@@ -144,10 +144,10 @@ enum {
 	OF_RAWBYTES = 512,
 	OF_FAST = 1024,
 	OF_FAST_ONLY = 2048,
-	OF_NEXT = 4096,    /* a later op counts from this one's end: other occurrences are worth a try */
+	OF_NEXT = 4096, /* a later op counts from this one's end: other occurrences are worth a try */
 	OF_LITTLE = 8192,
 	OF_STRING = 16384,
-	OF_FINAL = 32768,  /* can only be said once the buffer is complete */
+	OF_FINAL = 32768, /* can only be said once the buffer is complete */
 };
 
 enum compare { CMP_EQ, CMP_NE, CMP_LT, CMP_GT, CMP_LE, CMP_GE, CMP_RANGE, CMP_AND, CMP_XOR, CMP_OR, CMP_IN };
@@ -158,18 +158,18 @@ struct regex {
 	bool jit;
 };
 
-struct number {          /* "5", ">5", "3<>9", "3-9" … */
+struct number { /* "5", ">5", "3<>9", "3-9" … */
 	uint8_t compare;
 	uint64_t a, b;
 };
 bool number_holds(const struct number *number, uint64_t value);
 
-struct byte_op {         /* of byte_test, byte_jump, byte_extract, byte_math */
+struct byte_op { /* of byte_test, byte_jump, byte_extract, byte_math */
 	uint8_t count;
-	uint8_t base;        /* of strings: 8, 10, 16 */
-	uint8_t compare;     /* enum compare, or the operator of byte_math */
-	uint8_t shift;       /* of the bitmask */
-	uint8_t result;      /* variable */
+	uint8_t base;    /* of strings: 8, 10, 16 */
+	uint8_t compare; /* enum compare, or the operator of byte_math */
+	uint8_t shift;   /* of the bitmask */
+	uint8_t result;  /* variable */
 	uint8_t align;
 	bool not, from_beginning, from_end, dce;
 	int32_t offset, post_offset;
@@ -182,15 +182,15 @@ struct run;
 
 struct op {
 	uint8_t kind;
-	uint8_t skip;            /* DO_BASE64: how many ops run over what it decoded */
+	uint8_t skip; /* DO_BASE64: how many ops run over what it decoded */
 	uint16_t flags;
-	uint16_t size;           /* of bytes */
-	uint16_t column;         /* for messages */
+	uint16_t size;   /* of bytes */
+	uint16_t column; /* for messages */
 	int32_t depth, offset, distance, within;
 	int8_t depth_var, offset_var, distance_var, within_var; /* -1: the number above */
-	uint16_t fast_at, fast_size; /* fast_pattern:at,size */
+	uint16_t fast_at, fast_size;                            /* fast_pattern:at,size */
 	union {
-		const uint8_t *bytes;    /* lower case with OF_NOCASE */
+		const uint8_t *bytes; /* lower case with OF_NOCASE */
 		struct regex *regex;
 		struct byte_op *byte;
 		struct number *number;
@@ -201,8 +201,8 @@ struct op {
 
 struct segment {
 	uint16_t buffer;
-	uint16_t first, count;   /* ops */
-	bool final;              /* holds an op with OF_FINAL */
+	uint16_t first, count; /* ops */
+	bool final;            /* holds an op with OF_FINAL */
 };
 
 /* A condition on packet and flow, or what a match brings about. */
@@ -226,8 +226,16 @@ enum { /* rule.flow */
 	FLOW_ONLY_FRAG = 64,
 };
 
-enum { PROTO_TCP = 1, PROTO_UDP = 2, PROTO_ICMP4 = 4, PROTO_ICMP6 = 8, PROTO_SCTP = 16, PROTO_OTHER = 32, PROTO_ALL = 63,
-	PROTO_NONIP = 64 };
+enum {
+	PROTO_TCP = 1,
+	PROTO_UDP = 2,
+	PROTO_ICMP4 = 4,
+	PROTO_ICMP6 = 8,
+	PROTO_SCTP = 16,
+	PROTO_OTHER = 32,
+	PROTO_ALL = 63,
+	PROTO_NONIP = 64
+};
 
 enum rule_kind {
 	KIND_IP,       /* addresses alone: once for each way of a flow */
@@ -246,32 +254,32 @@ struct threshold {
 };
 
 struct rule {
-	uint32_t index;              /* place in ruleset.rule: the order in which rules act */
-	uint8_t kind;                /* enum rule_kind */
-	uint8_t dirs;                /* DIR_ bits */
-	uint8_t protos;              /* PROTO_ bits */
-	uint8_t versions;            /* bit 0: IPv4, bit 1: IPv6 */
+	uint32_t index;   /* place in ruleset.rule: the order in which rules act */
+	uint8_t kind;     /* enum rule_kind */
+	uint8_t dirs;     /* DIR_ bits */
+	uint8_t protos;   /* PROTO_ bits */
+	uint8_t versions; /* bit 0: IPv4, bit 1: IPv6 */
 	uint8_t flow;
-	bool on_packet, on_stream;   /* KIND_PACKET: where its payload ops look */
-	bool both_ways;              /* <> */
+	bool on_packet, on_stream; /* KIND_PACKET: where its payload ops look */
+	bool both_ways;            /* <> */
 	bool has_payload, has_tx, has_file, has_header;
-	bool state;                  /* reads flowbits and their like: not final while the transaction lives */
-	bool dead;                   /* loads, but asks for something that this sensor never sees */
+	bool state; /* reads flowbits and their like: not final while the transaction lives */
+	bool dead;  /* loads, but asks for something that this sensor never sees */
 	bool has_vars;
-	bool takes;                  /* its payload part takes bytes: a place can be told, and be new */
-	bool filed;                  /* asks for file.name, size, hash or type */
+	bool takes; /* its payload part takes bytes: a place can be told, and be new */
+	bool filed; /* asks for file.name, size, hash or type */
 	uint16_t segment_count, check_count, op_count;
-	uint64_t apps;               /* parsers it is for; 0: any */
+	uint64_t apps; /* parsers it is for; 0: any */
 	struct segment *segment;
 	struct check *check;
 	struct op *op;
 	const struct addr_set *src, *dst;
 	const struct port_set *sport, *dport;
 	struct threshold threshold, filter;
-	int32_t fast;                /* op with the fast pattern, -1: none */
+	int32_t fast; /* op with the fast pattern, -1: none */
 	int32_t fast_segment;
-	int32_t payload_fast;        /* KIND_TX with a part on the payload: the pattern of that part */
-	int32_t anomaly;             /* app-layer-event: index, -1: none */
+	int32_t payload_fast; /* KIND_TX with a part on the payload: the pattern of that part */
+	int32_t anomaly;      /* app-layer-event: index, -1: none */
 	uint8_t anomaly_parser;
 	struct rule_info info;
 };
@@ -279,7 +287,7 @@ struct rule {
 /* ---- the multi-pattern stage ---- */
 
 struct mpm_entry {
-	struct slice pattern;        /* lower case with nocase */
+	struct slice pattern; /* lower case with nocase */
 	bool nocase;
 	uint32_t rule;
 };
@@ -294,31 +302,31 @@ void mpm_free(struct mpm *mpm);
 enum cc_status mpm_scratch(const struct mpm *mpm, hs_scratch_t **scratch);
 size_t mpm_longest(const struct mpm *mpm);
 /* Each rule of which a pattern is in bytes is told, perhaps several times. */
-void mpm_scan(const struct mpm *mpm, hs_scratch_t *scratch, struct slice bytes, void (*hit)(void *ctx, uint32_t rule),
-    void *ctx);
+void mpm_scan(
+    const struct mpm *mpm, hs_scratch_t *scratch, struct slice bytes, void (*hit)(void *ctx, uint32_t rule), void *ctx);
 
 /* ---- groups of packet rules ---- */
 
 enum { GROUP_TCP, GROUP_UDP, GROUP_OTHER, GROUP_PROTOS };
 
-struct port_lists {              /* rules without a pattern, by a port */
+struct port_lists { /* rules without a pattern, by a port */
 	uint32_t interval_count;
-	uint32_t *start;             /* first port of each interval */
-	uint32_t *first;             /* interval i: rule[first[i]] … rule[first[i + 1]] */
+	uint32_t *start; /* first port of each interval */
+	uint32_t *first; /* interval i: rule[first[i]] … rule[first[i + 1]] */
 	uint32_t *rule;
 };
 
-struct group {                   /* of a transport and a way */
+struct group { /* of a transport and a way */
 	struct mpm *packet, *stream;
 	struct port_lists by_dport, by_sport;
 	uint32_t *any;
 	uint32_t any_count;
 	bool has_stream_any;
-	uint32_t *stream_any;        /* stream rules without a pattern */
+	uint32_t *stream_any; /* stream rules without a pattern */
 	uint32_t stream_any_count;
 };
 
-struct addr_lists {              /* KIND_IP rules, by the address that says most */
+struct addr_lists { /* KIND_IP rules, by the address that says most */
 	uint32_t interval_count;
 	struct cc_addr *start;
 	uint32_t *first;
@@ -332,7 +340,7 @@ struct class_entry {
 	uint32_t priority;
 };
 
-struct field_buffers {           /* which buffers a parser's field feeds */
+struct field_buffers { /* which buffers a parser's field feeds */
 	uint16_t first, count;
 };
 
@@ -341,7 +349,7 @@ struct yara;
 
 struct ruleset {
 	struct store store;
-	const struct conf *conf;     /* only while loading */
+	const struct conf *conf; /* only while loading */
 	struct rule *rule;
 	uint32_t rule_count;
 	struct buffer *buffer;
@@ -354,9 +362,9 @@ struct ruleset {
 	uint32_t flowbit_count, flowbit_hosts;
 	struct field_buffers *by_field[64]; /* by parser index, then field */
 	uint16_t *field_buffer;
-	uint16_t *file_buffer;       /* SRC_FILE buffers with rules */
+	uint16_t *file_buffer; /* SRC_FILE buffers with rules */
 	uint32_t file_buffer_count;
-	uint16_t *meta_buffer;       /* SRC_FILE_NAME and _TYPE */
+	uint16_t *meta_buffer; /* SRC_FILE_NAME and _TYPE */
 	uint32_t meta_buffer_count;
 	struct group group[GROUP_PROTOS][2];
 	struct addr_lists ip_src, ip_dst;
@@ -383,8 +391,8 @@ struct build {
 	struct ruleset_report *report;
 	const char *file;
 	uint32_t line;
-	struct slice text;           /* the rule's */
-	uint32_t column;             /* of the option that is read */
+	struct slice text; /* the rule's */
+	uint32_t column;   /* of the option that is read */
 	const char *keyword;
 	char keyword_text[64];
 	bool refused;
@@ -404,22 +412,22 @@ struct build {
 	struct slice *reference;
 	size_t reference_count, reference_room;
 
-	uint16_t buffer;             /* the sticky buffer in force; 0: payload */
+	uint16_t buffer; /* the sticky buffer in force; 0: payload */
 	uint16_t instance;
-	bool buffer_set, buffer_used;/* a sticky buffer was named; something was said of it */
+	bool buffer_set, buffer_used; /* a sticky buffer was named; something was said of it */
 	uint32_t buffer_column;
 	struct transform transform[TRANSFORMS_MAX];
 	unsigned transform_count;
 	bool has_sid, has_class, has_priority, has_threshold, has_filter, has_fast, has_rev, has_gid;
 	bool has_target, has_flow, packet_only, stream_only, app_proto;
-	bool packet_keyword;         /* dsize, flags, ttl …: needs a packet */
+	bool packet_keyword; /* dsize, flags, ttl …: needs a packet */
 	const char *packet_keyword_name;
-	bool ip_keyword_only;        /* all checks so far fit KIND_IP */
-	bool needs_tx;               /* something that only a transaction can tell */
+	bool ip_keyword_only; /* all checks so far fit KIND_IP */
+	bool needs_tx;        /* something that only a transaction can tell */
 	bool prefilter;
 	const struct number *dsize;
-	bool skipped;                /* requires isn't met: told, but no fault of the rule */
-	bool unmatchable;            /* loads, but can't be seen here */
+	bool skipped;     /* requires isn't met: told, but no fault of the rule */
+	bool unmatchable; /* loads, but can't be seen here */
 };
 
 /* Says why, once; always CC_BAD. */
@@ -440,8 +448,9 @@ enum cc_status build_buffer_end(struct build *build); /* parse.c: a sticky buffe
 
 /* buffers.c */
 enum cc_status buffers_open(struct ruleset *set);
-int buffer_find(const struct ruleset *set, struct slice name);  /* -1: none */
-int buffer_with(struct ruleset *set, unsigned buffer, const struct transform *transform, unsigned count); /* -1: no memory */
+int buffer_find(const struct ruleset *set, struct slice name); /* -1: none */
+int buffer_with(
+    struct ruleset *set, unsigned buffer, const struct transform *transform, unsigned count); /* -1: no memory */
 enum cc_status buffers_index(struct ruleset *set);
 
 /* regex.c: compiled once for equal text and options. */
@@ -467,10 +476,10 @@ const uint32_t *addr_lists_find(const struct addr_lists *lists, const struct cc_
 /* Bytes under inspection. */
 struct view {
 	struct slice bytes;
-	uint64_t base;               /* of bytes.p in its stream; 0 for all else */
-	size_t fresh;                /* a match must end behind this; 0: any */
-	bool whole;                  /* nothing will follow */
-	uint64_t number;             /* DO_NUMBER */
+	uint64_t base;   /* of bytes.p in its stream; 0 for all else */
+	size_t fresh;    /* a match must end behind this; 0: any */
+	bool whole;      /* nothing will follow */
+	uint64_t number; /* DO_NUMBER */
 };
 
 struct u32_list {
@@ -478,17 +487,17 @@ struct u32_list {
 	uint32_t count, room;
 };
 
-struct stream_wait {             /* a stream rule whose pattern was seen, that may hold later */
+struct stream_wait { /* a stream rule whose pattern was seen, that may hold later */
 	uint32_t rule;
-	uint64_t hit;                /* stream offset behind which its pattern was found, at least */
-	uint64_t fresh;              /* its match must end behind this */
+	uint64_t hit;   /* stream offset behind which its pattern was found, at least */
+	uint64_t fresh; /* its match must end behind this */
 };
 
 struct side_state {
 	struct stream_wait *wait;
 	uint32_t wait_count, wait_room;
-	uint64_t yara_at;            /* stream offset up to which YARA has looked */
-	uint64_t end;                /* stream offset up to which rules have looked */
+	uint64_t yara_at; /* stream offset up to which YARA has looked */
+	uint64_t end;     /* stream offset up to which rules have looked */
 };
 
 struct flow_int {
@@ -501,22 +510,22 @@ struct flow_state {
 	uint32_t bit_words;
 	bool pass;
 	struct side_state side[2];
-	struct u32_list payload;     /* rules whose payload part has held, and that wait for a transaction */
-	struct u32_list yara;        /* stream YARA rules told already: rule << 1 | dir */
+	struct u32_list payload; /* rules whose payload part has held, and that wait for a transaction */
+	struct u32_list yara;    /* stream YARA rules told already: rule << 1 | dir */
 	struct flow_int *integer;
 	uint32_t integer_count, integer_room;
 	uint32_t generation;
 };
 
 struct tx_state {
-	uint32_t scanned;            /* values looked at */
-	struct u32_list pending;     /* rule << 1 | dir */
-	struct u32_list fired;       /* the same, told */
-	uint32_t generation;         /* of the ruleset that this state speaks of */
-	uint32_t asked;              /* bytes of the file when what waits was asked last */
+	uint32_t scanned;        /* values looked at */
+	struct u32_list pending; /* rule << 1 | dir */
+	struct u32_list fired;   /* the same, told */
+	uint32_t generation;     /* of the ruleset that this state speaks of */
+	uint32_t asked;          /* bytes of the file when what waits was asked last */
 };
 
-struct run {                     /* what a rule is being held against */
+struct run { /* what a rule is being held against */
 	struct detect *detect;
 	struct flow *flow;
 	const struct packet *pkt;
@@ -528,17 +537,17 @@ struct run {                     /* what a rule is being held against */
 	uint64_t time;
 	uint64_t seq;
 	const struct rule *rule;
-	struct view payload;         /* what payload ops look at */
+	struct view payload; /* what payload ops look at */
 	/* of the program */
 	struct view view;
 	uint64_t var[RULE_VARS_MAX];
 	unsigned steps;
-	size_t match_at, match_end;  /* of the first op that took bytes */
+	size_t match_at, match_end; /* of the first op that took bytes */
 	/* of the match, for the alert */
 	const char *buffer;
 	uint64_t offset;
 	uint32_t size;
-	bool final;                  /* nothing more will come of this side */
+	bool final; /* nothing more will come of this side */
 };
 
 struct detect {
@@ -549,17 +558,17 @@ struct detect {
 	pcre2_match_data *match_data;
 	pcre2_match_context *match_context;
 	pcre2_jit_stack *jit_stack;
-	uint32_t *seen;              /* by rule: epoch in which it became a candidate */
+	uint32_t *seen; /* by rule: epoch in which it became a candidate */
 	uint32_t epoch;
 	uint32_t generation;
 	uint32_t *candidate;
 	uint32_t candidate_count;
-	uint8_t *room[2];            /* TRANSFORM_ROOM each */
+	uint8_t *room[2]; /* TRANSFORM_ROOM each */
 	uint8_t *base64;
 	struct yara_worker *yara;
 	bool has_hosts;
-	const uint64_t *events;      /* enum flow_event bits of this packet, or NULL */
-	bool packet_passed;          /* a pass rule spoke of this packet */
+	const uint64_t *events; /* enum flow_event bits of this packet, or NULL */
+	bool packet_passed;     /* a pass rule spoke of this packet */
 	unsigned alerts_max;
 	uint64_t counts[DETECT_COUNT];
 };
@@ -616,7 +625,8 @@ void file_inspect(struct run *run, struct cc_file *file, bool done);
 
 /* threshold.c */
 bool threshold_passes(struct run *run);
-/* A mark on addresses; act: 0 asks, 's' sets for so many seconds, 'u' unsets; track: 0 source, 1 destination, 2 the pair. */
+/* A mark on addresses; act: 0 asks, 's' sets for so many seconds, 'u' unsets; track: 0 source, 1 destination, 2 the
+ * pair. */
 bool shared_bit(struct run *run, unsigned track, uint32_t id, char act, uint32_t seconds);
 
 /* watch.c */

@@ -1,9 +1,9 @@
 /*
- * One rule's text to a struct build: header, then options one by one.  The words that keywords use to leave ops and checks
- * behind are here, too.
+ * One rule's text to a struct build: header, then options one by one.  The words that keywords use to leave ops and
+ * checks behind are here, too.
  *
- * Options end at the first ';' that no '\' stands before, quotes not looked at; names are case-insensitive; the body ends
- * at the last ')'.  That is how the authors' tools have always read them.
+ * Options end at the first ';' that no '\' stands before, quotes not looked at; names are case-insensitive; the body
+ * ends at the last ')'.  That is how the authors' tools have always read them.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -119,7 +119,8 @@ build_op(struct build *build, enum op_kind kind)
 		return NULL;
 	}
 	op = &build->op[build->op_count];
-	*op = (struct op){.kind = (uint8_t)kind, .depth_var = -1, .offset_var = -1, .distance_var = -1, .within_var = -1};
+	*op =
+	    (struct op){.kind = (uint8_t)kind, .depth_var = -1, .offset_var = -1, .distance_var = -1, .within_var = -1};
 	op->column = (uint16_t)(build->column < UINT16_MAX ? build->column : UINT16_MAX);
 	build->op_buffer[build->op_count] = build->buffer;
 	build->op_instance[build->op_count] = build->instance;
@@ -146,7 +147,8 @@ struct op *
 build_last(struct build *build, enum op_kind kind)
 {
 	for (unsigned i = build->op_count; i-- > 0;) {
-		if (build->op_buffer[i] == build->buffer && build->op_instance[i] == build->instance && build->op[i].kind == kind)
+		if (build->op_buffer[i] == build->buffer && build->op_instance[i] == build->instance &&
+		    build->op[i].kind == kind)
 			return &build->op[i];
 	}
 	return NULL;
@@ -206,10 +208,12 @@ build_buffer_end(struct build *build)
 	if (build->buffer_set && !build->buffer_used && build->buffer != 0) {
 		build->column = build->buffer_column;
 		build->keyword = build->set->buffer[build->buffer].name;
-		return build_refuse(build, "nothing is asked of this buffer; put content, pcre, bsize or the like behind it");
+		return build_refuse(
+		    build, "nothing is asked of this buffer; put content, pcre, bsize or the like behind it");
 	}
 	if (build->transform_count > 0)
-		return build_refuse(build, "nothing is asked of the buffer after its transform %s", build->transform[0].name);
+		return build_refuse(
+		    build, "nothing is asked of the buffer after its transform %s", build->transform[0].name);
 	return CC_OK;
 }
 
@@ -240,7 +244,8 @@ build_sticky(struct build *build, const char *name)
 enum cc_status
 number_or_refuse(struct build *build, struct slice value, uint64_t max, struct number *ret_number)
 {
-	if (!number_parse(value, ret_number) || ret_number->a > max || (ret_number->compare == CMP_RANGE && ret_number->b > max))
+	if (!number_parse(value, ret_number) || ret_number->a > max ||
+	    (ret_number->compare == CMP_RANGE && ret_number->b > max))
 		return build_refuse(build, "\"%.*s\" is no number or comparison (5, >5, <5, !5, 3<>9) of 0 to %llu",
 		    (int)(value.size < 60 ? value.size : 60), value.p, (unsigned long long)max);
 	return CC_OK;
@@ -278,7 +283,8 @@ name_id(struct build *build, char kind, struct slice name, uint32_t *ret_id)
 	id = (uintptr_t)map_get(build->set->flowbits, slice_of(key, (size_t)size));
 	if (id == 0) {
 		if (build->set->flowbit_count == FLOWBITS_MAX)
-			return build_refuse(build, "more than %d names of flowbits and their like in the rules", FLOWBITS_MAX);
+			return build_refuse(
+			    build, "more than %d names of flowbits and their like in the rules", FLOWBITS_MAX);
 		id = ++build->set->flowbit_count;
 		if (map_put(build->set->flowbits, slice_of(key, (size_t)size), (void *)id, NULL) != CC_OK)
 			return build_refuse(build, "no memory");
@@ -299,7 +305,8 @@ field_keyword(struct build *build, struct slice name, struct slice value, bool h
 		return build_refuse(build, "unknown keyword");
 	if (!build->set->buffer[at].number) {
 		if (has_value)
-			return build_refuse(build, "takes no value: it names the buffer that the next content looks at");
+			return build_refuse(
+			    build, "takes no value: it names the buffer that the next content looks at");
 		return build_sticky(build, build->set->buffer[at].name);
 	}
 	if (!has_value)
@@ -327,7 +334,8 @@ value_unquote(struct build *build, const struct keyword *keyword, struct slice *
 	quoted = value->size > 0 && value->p[0] == '"';
 	if (quoted) {
 		if (value->size < 2 || value->p[value->size - 1] != '"')
-			return build_refuse(build, "the quotes are not closed before ';' (write \\; for a semicolon inside)");
+			return build_refuse(
+			    build, "the quotes are not closed before ';' (write \\; for a semicolon inside)");
 		*value = slice_of(value->p + 1, value->size - 2);
 	} else if (keyword != NULL && (keyword->flags & KW_QUOTED) != 0) {
 		return build_refuse(build, "the value must stand in double quotes");
@@ -344,7 +352,8 @@ option_parse(struct build *build, struct slice option)
 	const struct keyword *keyword;
 	bool negated;
 
-	snprintf(build->keyword_text, sizeof(build->keyword_text), "%.*s", (int)(name.size < 60 ? name.size : 60), name.p);
+	snprintf(
+	    build->keyword_text, sizeof(build->keyword_text), "%.*s", (int)(name.size < 60 ? name.size : 60), name.p);
 	build->keyword = build->keyword_text;
 	if (name.size == 0)
 		return build_refuse(build, "an option without a name");
@@ -366,8 +375,8 @@ option_parse(struct build *build, struct slice option)
 }
 
 /*
- * A rule may require what the language doesn't have yet, and then be written in words that we can't read: so this option is
- * looked for before all others.
+ * A rule may require what the language doesn't have yet, and then be written in words that we can't read: so this
+ * option is looked for before all others.
  */
 static bool
 requirements_met(struct build *build, struct slice text)

@@ -1,8 +1,9 @@
 /*
  * A rule's ops over one buffer's bytes.
  *
- * Ops run in order.  One that counts from the end of the match before it is tried at every place of that match: a search
- * that goes back, bounded by STEPS_MAX.  What does not depend on an earlier place ends the search at once when it fails.
+ * Ops run in order.  One that counts from the end of the match before it is tried at every place of that match: a
+ * search that goes back, bounded by STEPS_MAX.  What does not depend on an earlier place ends the search at once when
+ * it fails.
  */
 #include <stdlib.h>
 
@@ -172,7 +173,8 @@ pcre_run(struct run *run, const struct op *op, const struct op *end, size_t at, 
 		if (!step(run))
 			return STOPS;
 		detect_count_add(detect, DETECT_PCRE_RUNS, 1);
-		found = pcre2_match(op->regex->code, subject.p, subject.size, 0, 0, detect->match_data, detect->match_context);
+		found = pcre2_match(
+		    op->regex->code, subject.p, subject.size, 0, 0, detect->match_data, detect->match_context);
 		if (found < 0 && found != PCRE2_ERROR_NOMATCH) {
 			detect_count_add(detect, DETECT_PCRE_LIMIT, 1);
 			return fails(run, op);
@@ -224,7 +226,8 @@ number_take(const struct run *run, const struct op *op, size_t at, struct taken 
 {
 	const struct byte_op *byte = op->byte;
 	int64_t count = number_of(run, byte->count, byte->count_var);
-	int64_t start = ((op->flags & OF_RELATIVE) != 0 ? (int64_t)at : 0) + number_of(run, byte->offset, byte->offset_var);
+	int64_t start =
+	    ((op->flags & OF_RELATIVE) != 0 ? (int64_t)at : 0) + number_of(run, byte->offset, byte->offset_var);
 	struct cur in;
 
 	if (start < 0 || start > (int64_t)run->view.bytes.size || count < 0)
@@ -293,7 +296,7 @@ byte_test_holds(const struct run *run, const struct op *op, size_t at, size_t *r
 		holds = x == value;
 		break;
 	}
-	return holds != byte->not;
+	return holds != byte->not ;
 }
 
 /* Where byte_jump lands; false: outside. */
@@ -474,7 +477,8 @@ ops_run(struct run *run, const struct op *op, const struct op *end, size_t at, s
 	case DO_ISDATAAT:
 		holds = data_at(run, op, at) != ((op->flags & OF_NEGATED) != 0);
 		if ((op->flags & OF_NEGATED) == 0)
-			end_read = (size_t)number_of(run, op->offset, op->offset_var) + ((op->flags & OF_RELATIVE) != 0 ? at : 1);
+			end_read = (size_t)number_of(run, op->offset, op->offset_var) +
+				   ((op->flags & OF_RELATIVE) != 0 ? at : 1);
 		break;
 	case DO_BSIZE:
 		holds = number_holds(op->number, run->view.bytes.size);

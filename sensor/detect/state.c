@@ -1,4 +1,5 @@
-/* What detect keeps of flows and transactions between packets, in the worker's pool.  No memory: counted, and done without. */
+/* What detect keeps of flows and transactions between packets, in the worker's pool.  No memory: counted, and done
+ * without. */
 #include "detect/own.h"
 
 /* Numbers of rules and marks are another set's: forget them. */

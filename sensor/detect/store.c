@@ -27,7 +27,7 @@ store_take(struct store *store, size_t size)
 		store->first = block;
 		store->total += room;
 		if (room == size && store->left > 0)
-			return block->data;      /* a large one of its own; go on with the block before */
+			return block->data; /* a large one of its own; go on with the block before */
 		store->at = (uint8_t *)block->data;
 		store->left = room;
 	}

@@ -1,7 +1,7 @@
 /*
- * Rules over the assembled stream.  Each new piece is looked at with detect.stream_window bytes before it.  A match must
- * end in the new piece, so that it is told once; a rule whose pattern was seen but whose other conditions weren't waits until
- * that pattern leaves the window.
+ * Rules over the assembled stream.  Each new piece is looked at with detect.stream_window bytes before it.  A match
+ * must end in the new piece, so that it is told once; a rule whose pattern was seen but whose other conditions weren't
+ * waits until that pattern leaves the window.
  */
 #include "detect/own.h"
 
@@ -47,9 +47,9 @@ wait_drop(struct side_state *side, uint32_t rule)
 	}
 }
 
-struct piece {                   /* what of the stream is looked at */
+struct piece { /* what of the stream is looked at */
 	struct slice bytes;
-	uint64_t base, fresh;        /* stream offsets of bytes.p and of the new part */
+	uint64_t base, fresh; /* stream offsets of bytes.p and of the new part */
 };
 
 static bool
@@ -65,8 +65,9 @@ stream_holds(struct run *run, const struct rule *rule, const struct piece *piece
 	struct slice bytes = piece->bytes;
 	size_t new_at = (size_t)(piece->fresh - piece->base);
 
-	if (!rule->takes) {              /* nothing to say what is new by: the new part alone */
-		run->payload = (struct view){.bytes = slice_of(bytes.p + new_at, bytes.size - new_at), .base = piece->fresh};
+	if (!rule->takes) { /* nothing to say what is new by: the new part alone */
+		run->payload =
+		    (struct view){.bytes = slice_of(bytes.p + new_at, bytes.size - new_at), .base = piece->fresh};
 		return rule_holds(run, rule);
 	}
 	run->payload = (struct view){.bytes = bytes, .base = piece->base};
@@ -160,8 +161,8 @@ piece_inspect(struct run *run, const struct piece *piece)
 }
 
 void
-detect_stream(struct detect *detect, struct flow *flow, const struct packet *pkt, const struct chunk *chunk,
-    struct batch *batch)
+detect_stream(
+    struct detect *detect, struct flow *flow, const struct packet *pkt, const struct chunk *chunk, struct batch *batch)
 {
 	size_t old = chunk->size - chunk->fresh, window;
 	struct piece piece;
@@ -174,7 +175,7 @@ detect_stream(struct detect *detect, struct flow *flow, const struct packet *pkt
 	if (flow_passed(&run))
 		return;
 	detect->events = NULL;
-	if (chunk->fresh == 0) {         /* the end, perhaps: what waited for more is scanned */
+	if (chunk->fresh == 0) { /* the end, perhaps: what waited for more is scanned */
 		yara_stream(&run, chunk);
 		return;
 	}

@@ -1,9 +1,9 @@
 /*
  * What counts across flows: threshold, detection_filter, and marks on addresses (xbits).  One table for all workers.
  *
- * Sets of eight places under a lock for each shard; a full set gives the place that was used longest ago.  Before the table
- * is asked, the engine's order() makes workers that read a file take their turns by packet number, so that the answer
- * does not depend on how many they are.
+ * Sets of eight places under a lock for each shard; a full set gives the place that was used longest ago.  Before the
+ * table is asked, the engine's order() makes workers that read a file take their turns by packet number, so that the
+ * answer does not depend on how many they are.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,8 +14,8 @@
 #define WAYS 8
 
 struct threshold_key {
-	uint32_t kind;               /* enum threshold_type, or 'x' */
-	uint32_t gid, sid;           /* or the mark's id */
+	uint32_t kind;     /* enum threshold_type, or 'x' */
+	uint32_t gid, sid; /* or the mark's id */
 	uint32_t spare;
 	struct cc_addr a, b;
 	uint64_t flow;
@@ -23,8 +23,8 @@ struct threshold_key {
 
 struct threshold_entry {
 	struct threshold_key key;
-	uint64_t start, last;        /* ns; last 0: free */
-	uint64_t until;              /* of a mark */
+	uint64_t start, last; /* ns; last 0: free */
+	uint64_t until;       /* of a mark */
 	uint32_t count;
 };
 
@@ -75,7 +75,8 @@ threshold_table_free(struct threshold_table *table)
 
 /* The entry of key, or a free or oldest place for it (*ret_new). The shard is locked. */
 static struct threshold_entry *
-entry_find(struct threshold_table *table, const struct threshold_key *key, uint64_t hash, bool *ret_new, bool *ret_evicted)
+entry_find(
+    struct threshold_table *table, const struct threshold_key *key, uint64_t hash, bool *ret_new, bool *ret_evicted)
 {
 	struct threshold_entry *set = table->entry + (hash % table->sets) * WAYS, *oldest = set;
 
@@ -206,7 +207,7 @@ shared_bit(struct run *run, unsigned track, uint32_t id, char act, uint32_t seco
 		key.a = *dst;
 		key.b = *src;
 	} else if (track == 1) {
-		key.a = key.b;           /* a mark on a host is the same whichever way it is asked for */
+		key.a = key.b; /* a mark on a host is the same whichever way it is asked for */
 		memset(&key.b, 0, sizeof(key.b));
 		key.kind = 'x';
 	}
@@ -217,7 +218,8 @@ shared_bit(struct run *run, unsigned track, uint32_t id, char act, uint32_t seco
 	entry = entry_find(table, &key, hash, &fresh, &evicted);
 	set = !fresh && entry->until >= run->time;
 	if (act == 's') {
-		*entry = (struct threshold_entry){.key = key, .start = run->time, .until = run->time + seconds * NS_PER_S};
+		*entry =
+		    (struct threshold_entry){.key = key, .start = run->time, .until = run->time + seconds * NS_PER_S};
 		entry->last = run->time != 0 ? run->time : 1;
 	} else if (act == 'u' && !fresh) {
 		entry->last = 0;

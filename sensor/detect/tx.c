@@ -1,6 +1,6 @@
 /*
- * Rules over transactions and files.  Values are scanned for patterns once, as they come; a rule whose pattern was seen is
- * held against the transaction until all of its conditions can be answered, and is told at most once for each side.
+ * Rules over transactions and files.  Values are scanned for patterns once, as they come; a rule whose pattern was seen
+ * is held against the transaction until all of its conditions can be answered, and is told at most once for each side.
  */
 #include "detect/own.h"
 
@@ -60,7 +60,8 @@ values_scan(struct run *run, struct cc_tx *tx, struct tx_state *state)
 
 			candidates_add_list(detect, buffer->always, buffer->always_count);
 			if (buffer->mpm != NULL && tx->parser->fields[value->field].type == CC_BYTES)
-				candidates_scan(detect, buffer->mpm, buffer_transformed(detect, buffer, slice_of(value->bytes, value->size)));
+				candidates_scan(detect, buffer->mpm,
+				    buffer_transformed(detect, buffer, slice_of(value->bytes, value->size)));
 		}
 	}
 	candidates_sort(detect);

@@ -2,8 +2,8 @@
  * Lists of addresses and ports in rule headers: variables, nesting, negation, ranges.
  *
  * "[10.0.0.0/8,!10.1.0.0/16]" becomes disjoint sorted ranges when the rule is loaded, so that a packet needs one binary
- * search.  A list means: what its positive members cover (everything, when it has none) without what its negated members
- * cover.  Equal texts share one set.
+ * search.  A list means: what its positive members cover (everything, when it has none) without what its negated
+ * members cover.  Equal texts share one set.
  */
 #include <stdlib.h>
 
@@ -19,7 +19,8 @@ struct ranges {
 };
 
 static const struct cc_addr lowest;
-static const struct cc_addr highest = {{255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}};
+static const struct cc_addr highest = {
+    {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}};
 
 static struct cc_addr
 addr_after(struct cc_addr a)
@@ -121,10 +122,10 @@ nomem:
 }
 
 struct list_kind {
-	const char *what;      /* "address", "port" */
+	const char *what; /* "address", "port" */
 	bool port;
 	const struct conf_map *vars;
-	struct cc_addr top;    /* the largest value */
+	struct cc_addr top; /* the largest value */
 };
 
 static struct cc_addr
@@ -145,14 +146,16 @@ port_range_parse(struct build *build, struct slice text, struct ranges *into)
 
 	if (colon == NULL) {
 		if (!slice_uint(text, 65535, &low))
-			return build_refuse(build, "\"%.*s\" is no port; ports are 0 to 65535, or ranges such as 1024: and 80:90",
+			return build_refuse(build,
+			    "\"%.*s\" is no port; ports are 0 to 65535, or ranges such as 1024: and 80:90",
 			    (int)text.size, text.p);
 		high = low;
 	} else {
 		struct slice a = slice_trim(slice_of(text.p, (size_t)(colon - text.p)));
 		struct slice b = slice_trim(slice_of(colon + 1, text.size - (size_t)(colon - text.p) - 1));
 
-		if ((a.size > 0 && !slice_uint(a, 65535, &low)) || (b.size > 0 && !slice_uint(b, 65535, &high)) || low > high)
+		if ((a.size > 0 && !slice_uint(a, 65535, &low)) || (b.size > 0 && !slice_uint(b, 65535, &high)) ||
+		    low > high)
 			return build_refuse(build, "\"%.*s\" is no range of ports", (int)text.size, text.p);
 	}
 	return ranges_add(into, port_value((unsigned)low), port_value((unsigned)high)) ? CC_OK : CC_NOMEM;
@@ -189,7 +192,8 @@ addr_range_parse(struct build *build, struct slice text, struct ranges *into)
 	slash = strchr(copy, '/');
 	if (dash != NULL) {
 		*dash = '\0';
-		if (cc_addr_parse(copy, &low) != CC_OK || cc_addr_parse(dash + 1, &high) != CC_OK || cc_addr_cmp(&low, &high) > 0)
+		if (cc_addr_parse(copy, &low) != CC_OK || cc_addr_parse(dash + 1, &high) != CC_OK ||
+		    cc_addr_cmp(&low, &high) > 0)
 			goto bad;
 		return ranges_add(into, low, high) ? CC_OK : CC_NOMEM;
 	}
@@ -212,11 +216,12 @@ addr_range_parse(struct build *build, struct slice text, struct ranges *into)
 	}
 	return ranges_add(into, low, high) ? CC_OK : CC_NOMEM;
 bad:
-	return build_refuse(build, "\"%.*s\" is no address, prefix or range", (int)(text.size < 80 ? text.size : 80), text.p);
+	return build_refuse(
+	    build, "\"%.*s\" is no address, prefix or range", (int)(text.size < 80 ? text.size : 80), text.p);
 }
 
-static enum cc_status list_parse(struct build *build, const struct list_kind *kind, struct slice text, unsigned depth,
-    struct ranges *ret_ranges);
+static enum cc_status list_parse(
+    struct build *build, const struct list_kind *kind, struct slice text, unsigned depth, struct ranges *ret_ranges);
 
 /* One member, without its "!": a list, a variable, any, or a value. */
 static enum cc_status
@@ -226,7 +231,8 @@ item_parse(struct build *build, const struct list_kind *kind, struct slice item,
 		return build_refuse(build, "an empty member in a list of %s", kind->port ? "ports" : "addresses");
 	if (item.p[0] == '[') {
 		if (item.p[item.size - 1] != ']')
-			return build_refuse(build, "the list of %s is not closed by ]", kind->port ? "ports" : "addresses");
+			return build_refuse(
+			    build, "the list of %s is not closed by ]", kind->port ? "ports" : "addresses");
 		return list_parse(build, kind, slice_of(item.p + 1, item.size - 2), depth + 1, into);
 	}
 	if (item.p[0] == '$') {
@@ -236,7 +242,8 @@ item_parse(struct build *build, const struct list_kind *kind, struct slice item,
 		snprintf(name, sizeof(name), "%.*s", (int)item.size - 1, item.p + 1);
 		value = conf_map_get(kind->vars, name);
 		if (value == NULL)
-			return build_refuse(build, "variable $%s is not defined; set vars.%s.%s", name, kind->what, name);
+			return build_refuse(
+			    build, "variable $%s is not defined; set vars.%s.%s", name, kind->what, name);
 		return list_parse(build, kind, slice_str(value), depth + 1, into);
 	}
 	if (slice_is_nocase(item, "any"))
@@ -282,9 +289,9 @@ list_parse(struct build *build, const struct list_kind *kind, struct slice text,
 		struct slice item = list_next(&text);
 		bool not = item.size > 0 && item.p[0] == '!';
 
-		if (not)
+		if (not )
 			item = slice_trim(slice_of(item.p + 1, item.size - 1));
-		if (not && slice_is_nocase(item, "any"))
+		if (not &&slice_is_nocase(item, "any"))
 			st = build_refuse(build, "!any matches nothing");
 		else
 			st = item_parse(build, kind, item, depth, not ? &minus : &plus);
@@ -325,7 +332,7 @@ addr_set_parse(struct build *build, struct slice text, const struct addr_set **r
 	if (st == CC_OK) {
 		set->count = (uint32_t)ranges.count;
 		set->any = ranges.count == 1 && cc_addr_cmp(&ranges.range[0].low, &lowest) == 0 &&
-		    cc_addr_cmp(&ranges.range[0].high, &highest) == 0;
+			   cc_addr_cmp(&ranges.range[0].high, &highest) == 0;
 		set->range = store_take(&build->set->store, ranges.count * sizeof(set->range[0]));
 		if (set->range == NULL || map_put(build->set->addr_sets, text, set, NULL) != CC_OK)
 			st = CC_NOMEM;

@@ -15,8 +15,8 @@
 #define VALUE_MAX 2048
 
 struct slot {
-	uint32_t tag;                /* high half of the hash; 0 with at 0: free */
-	uint32_t at;                 /* entry, in units of 4 bytes, one up */
+	uint32_t tag; /* high half of the hash; 0 with at 0: free */
+	uint32_t at;  /* entry, in units of 4 bytes, one up */
 };
 
 /* An entry in the block: head, then key, text of the value, source, comment. */
@@ -34,7 +34,7 @@ struct watch {
 	size_t size, room;
 	uint64_t seed;
 	bool has[CC_KIND_COUNT];
-	bool has_bits[129];          /* prefix lengths in use */
+	bool has_bits[129];              /* prefix lengths in use */
 	uint8_t part[64][CC_FIELDS_MAX]; /* enum part by parser and field */
 };
 
@@ -60,8 +60,8 @@ entry_find(const struct watch *watch, uint8_t kind, uint8_t bits, struct slice k
 	for (; watch->slot[i].at != 0; i = (i + 1) & (watch->slots - 1)) {
 		const struct entry *entry = entry_at(watch, watch->slot[i].at);
 
-		if (watch->slot[i].tag == tag && entry->kind == kind && entry->bits == bits && entry->key_size == key.size &&
-		    memcmp(entry + 1, key.p, key.size) == 0)
+		if (watch->slot[i].tag == tag && entry->kind == kind && entry->bits == bits &&
+		    entry->key_size == key.size && memcmp(entry + 1, key.p, key.size) == 0)
 			return entry;
 	}
 	if (ret_slot != NULL)
@@ -115,7 +115,7 @@ hash_normal(struct slice text, size_t size, uint8_t out[VALUE_MAX])
 	uint8_t plain[128];
 	size_t n = 0;
 
-	if (text.size == size) {         /* bytes already */
+	if (text.size == size) { /* bytes already */
 		memcpy(out, text.p, size);
 		return slice_of(out, size);
 	}
@@ -123,7 +123,8 @@ hash_normal(struct slice text, size_t size, uint8_t out[VALUE_MAX])
 		if (text.p[i] != ':')
 			plain[n++] = text.p[i];
 	}
-	return n == 2 * size && hex_parse(slice_of(plain, n), out, size) == CC_OK ? slice_of(out, size) : slice_of(out, 0);
+	return n == 2 * size && hex_parse(slice_of(plain, n), out, size) == CC_OK ? slice_of(out, size)
+										  : slice_of(out, 0);
 }
 
 /* Empty: no such value. */
@@ -211,7 +212,7 @@ entry_add(struct watch *watch, const struct line *line)
 	if (watch->slots < watch->count * 3 / 2 + 16 && slots_grow(watch) != CC_OK)
 		return CC_NOMEM;
 	if (entry_find(watch, entry.kind, entry.bits, line->key, &slot) != NULL)
-		return CC_OK;            /* there already: the first one stays */
+		return CC_OK; /* there already: the first one stays */
 	size = (size + 3) & ~(size_t)3;
 	if (watch->room - watch->size < size) {
 		size_t room = watch->room == 0 ? 65536 : watch->room * 2;
@@ -289,10 +290,11 @@ line_read(struct watch *watch, struct slice text, enum cc_status *ret_status)
 		return NULL;
 	word = word_take(&line.comment);
 	if (record_kind_parse(word, &line.kind) != CC_OK)
-		return "unknown kind; kinds are addr, domain, url, file-sha256, ja3, ja3s, ja4, cert-sha256, user-agent";
+		return "unknown kind; kinds are addr, domain, url, file-sha256, ja3, ja3s, ja4, cert-sha256, "
+		       "user-agent";
 	line.value = line.kind == CC_KIND_USER_AGENT ? line.comment : word_take(&line.comment);
 	if (line.kind == CC_KIND_USER_AGENT)
-		line.comment.size = 0;   /* a user agent has blanks: it is the rest of the line */
+		line.comment.size = 0; /* a user agent has blanks: it is the rest of the line */
 	if (line.value.size == 0 || line.value.size > VALUE_MAX)
 		return "the value is missing or longer than 2048 bytes";
 	rest = line.comment;
@@ -333,7 +335,8 @@ file_load(struct watch *watch, const char *path, struct ruleset_report *report)
 			size--;
 		if (watch->count >= watch->max) {
 			report->warnings++;
-			report_line(report, path, line, 0, NULL, "warning: detect.watch_max (%zu) is reached; the rest is not loaded", watch->max);
+			report_line(report, path, line, 0, NULL,
+			    "warning: detect.watch_max (%zu) is reached; the rest is not loaded", watch->max);
 			break;
 		}
 		why = line_read(watch, slice_of(text, (size_t)size), &st);
@@ -359,10 +362,17 @@ parts_set(struct watch *watch)
 		const char *buffer, *eve;
 		enum part part;
 	} table[] = {
-	    {"dns.query", NULL, PART_DOMAIN}, {"dns.query.name", NULL, PART_DOMAIN}, {"tls.sni", NULL, PART_DOMAIN},
-	    {"http.host", NULL, PART_HOST}, {"http.uri", NULL, PART_URI}, {"http.uri.raw", NULL, PART_URI},
-	    {"ja3.hash", NULL, PART_JA3}, {"ja3s.hash", NULL, PART_JA3S}, {"ja4.hash", NULL, PART_JA4},
-	    {NULL, "concert.chain_sha256", PART_CERT}, {NULL, "concert.client_fingerprint_sha256", PART_CERT},
+	    {"dns.query", NULL, PART_DOMAIN},
+	    {"dns.query.name", NULL, PART_DOMAIN},
+	    {"tls.sni", NULL, PART_DOMAIN},
+	    {"http.host", NULL, PART_HOST},
+	    {"http.uri", NULL, PART_URI},
+	    {"http.uri.raw", NULL, PART_URI},
+	    {"ja3.hash", NULL, PART_JA3},
+	    {"ja3s.hash", NULL, PART_JA3S},
+	    {"ja4.hash", NULL, PART_JA4},
+	    {NULL, "concert.chain_sha256", PART_CERT},
+	    {NULL, "concert.client_fingerprint_sha256", PART_CERT},
 	    {"http.user_agent", NULL, PART_AGENT},
 	};
 
@@ -371,8 +381,10 @@ parts_set(struct watch *watch)
 			const struct cc_field *field = &app_parsers[p]->fields[f];
 
 			for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-				if ((table[i].buffer != NULL && field->buffer != NULL && strcmp(table[i].buffer, field->buffer) == 0) ||
-				    (table[i].eve != NULL && field->eve != NULL && strcmp(table[i].eve, field->eve) == 0))
+				if ((table[i].buffer != NULL && field->buffer != NULL &&
+					strcmp(table[i].buffer, field->buffer) == 0) ||
+				    (table[i].eve != NULL && field->eve != NULL &&
+					strcmp(table[i].eve, field->eve) == 0))
 					watch->part[p][f] = (uint8_t)table[i].part;
 			}
 		}

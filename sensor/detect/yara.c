@@ -1,10 +1,11 @@
 /*
  * YARA over files and streams; nobody else knows libyara.
  *
- * Files of rules are compiled once, each in a namespace of its own, without includes.  A rule says by metadata where it may
- * be used: scan = "file" (the default), "stream" or "both".  Streams are scanned window by window, each overlapping the one
- * before, so that a match across pieces is found, and each rule is told once for each side of a flow.  Files are scanned
- * on the worker, or by threads beside it: those hold the file, and detect_collect() hands out what they found.
+ * Files of rules are compiled once, each in a namespace of its own, without includes.  A rule says by metadata where it
+ * may be used: scan = "file" (the default), "stream" or "both".  Streams are scanned window by window, each overlapping
+ * the one before, so that a match across pieces is found, and each rule is told once for each side of a flow.  Files
+ * are scanned on the worker, or by threads beside it: those hold the file, and detect_collect() hands out what they
+ * found.
  */
 #include <errno.h>
 #include <semaphore.h>
@@ -15,8 +16,8 @@
 
 #include "detect/own.h"
 
-#define YARA_GID 900             /* group of YARA rules' numbers */
-#define JOB_RESULTS 64           /* rules told of one file */
+#define YARA_GID 900   /* group of YARA rules' numbers */
+#define JOB_RESULTS 64 /* rules told of one file */
 #define TEXT_MAX 256
 
 enum { ON_FILE = 1, ON_STREAM = 2 };
@@ -30,8 +31,8 @@ struct yara_rule {
 struct yara {
 	atomic_int holds;
 	struct store store;
-	YR_RULES *files, *streams;   /* the same rules; NULL: none is for it */
-	struct yara_rule *rule;      /* by place in the rules' table */
+	YR_RULES *files, *streams; /* the same rules; NULL: none is for it */
+	struct yara_rule *rule;    /* by place in the rules' table */
 	uint32_t count;
 	size_t window;
 };
@@ -47,7 +48,7 @@ struct result {
 struct scan {
 	const struct yara *yara;
 	unsigned on;
-	size_t fresh;                /* stream: a string must end behind this; 0: any place */
+	size_t fresh; /* stream: a string must end behind this; 0: any place */
 	struct result result[JOB_RESULTS];
 	unsigned count;
 	bool timeout, error;
@@ -61,7 +62,7 @@ static const char *const external[] = {"filename", "filepath", "extension", "fil
 struct compile {
 	struct ruleset_report *report;
 	const char *path;
-	bool loud;                   /* say problems; the second time they are known */
+	bool loud; /* say problems; the second time they are known */
 	unsigned errors;
 };
 
@@ -174,7 +175,9 @@ static void
 meta_read(struct yara_rule *rule, struct slice key, struct slice value, uint64_t number)
 {
 	if (slice_is(key, "scan"))
-		rule->on = slice_is(value, "stream") ? ON_STREAM : slice_is(value, "both") ? ON_FILE | ON_STREAM : ON_FILE;
+		rule->on = slice_is(value, "stream") ? ON_STREAM
+			   : slice_is(value, "both") ? ON_FILE | ON_STREAM
+						     : ON_FILE;
 	else if (slice_is(key, "sid") && number > 0 && number <= UINT32_MAX)
 		rule->info.sid = (uint32_t)number;
 	else if (slice_is(key, "rev") && number > 0 && number <= UINT32_MAX)
@@ -192,21 +195,22 @@ rule_describe(struct yara *yara, YR_RULE *source, const char *path, struct yara_
 	size_t count = 0;
 	YR_META *m;
 
-	yr_rule_metas_foreach(source, m)
-		count++;
+	yr_rule_metas_foreach(source, m) count++;
 	meta = store_take(&yara->store, (count + 1) * sizeof(*meta));
 	reference = store_take(&yara->store, (count + 1) * sizeof(*reference));
 	if (meta == NULL || reference == NULL)
 		return false;
 	*rule = (struct yara_rule){.on = ON_FILE};
-	rule->info = (struct rule_info){.action = RULE_ALERT, .gid = YARA_GID, .severity = 2, .meta = meta, .reference = reference};
+	rule->info = (struct rule_info){
+	    .action = RULE_ALERT, .gid = YARA_GID, .severity = 2, .meta = meta, .reference = reference};
 	rule->info.msg = text_copy(yara, source->identifier);
 	rule->info.class_name = slice_str("yara");
 	rule->info.class_text = slice_str("YARA rule");
 	rule->info.file = path;
 	buf_open(&text, 1 << 20);
 	buf_printf(&text, "rule %s\n", source->identifier);
-	yr_rule_metas_foreach(source, m) {
+	yr_rule_metas_foreach(source, m)
+	{
 		char number[32];
 		struct rule_meta *to = &meta[rule->info.meta_count++];
 
@@ -252,14 +256,15 @@ rules_describe(struct yara *yara, const struct conf *conf)
 	YR_RULE *source;
 	uint32_t count = 0, i = 0;
 
-	yr_rules_foreach(yara->files, source)
-		count++;
+	yr_rules_foreach(yara->files, source) count++;
 	yara->rule = calloc(count + 1u, sizeof(*yara->rule));
 	if (yara->rule == NULL)
 		return CC_NOMEM;
-	yr_rules_foreach(yara->files, source) {
+	yr_rules_foreach(yara->files, source)
+	{
 		size_t number = strtoul(source->ns->name + 1, NULL, 10);
-		struct slice path = number < conf->detect_yara.count ? text_copy(yara, conf->detect_yara.item[number]) : slice_of(NULL, 0);
+		struct slice path = number < conf->detect_yara.count ? text_copy(yara, conf->detect_yara.item[number])
+								     : slice_of(NULL, 0);
 
 		if (path.p == NULL || !rule_describe(yara, source, (const char *)path.p, &yara->rule[i]))
 			return CC_NOMEM;
@@ -287,8 +292,10 @@ others_sleep(const struct yara *yara, YR_RULES *rules, unsigned on)
 	YR_RULE *rule;
 	uint32_t i = 0;
 
-	yr_rules_foreach(rules, rule) {
-		if (i < yara->count && (yara->rule[i].on & on) == 0 && (rule->flags & (RULE_FLAGS_GLOBAL | RULE_FLAGS_PRIVATE)) == 0)
+	yr_rules_foreach(rules, rule)
+	{
+		if (i < yara->count && (yara->rule[i].on & on) == 0 &&
+		    (rule->flags & (RULE_FLAGS_GLOBAL | RULE_FLAGS_PRIVATE)) == 0)
 			yr_rule_disable(rule);
 		i++;
 	}
@@ -404,8 +411,10 @@ place_find(YR_SCAN_CONTEXT *context, YR_RULE *rule, const struct scan *scan, str
 	YR_STRING *string;
 	YR_MATCH *match;
 
-	yr_rule_strings_foreach(rule, string) {
-		yr_string_matches_foreach(context, string, match) {
+	yr_rule_strings_foreach(rule, string)
+	{
+		yr_string_matches_foreach(context, string, match)
+		{
 			uint64_t at = (uint64_t)(match->base + match->offset);
 
 			any = true;
@@ -448,9 +457,9 @@ struct about {
 };
 
 struct scanner {
-	struct yara *yara;           /* held */
+	struct yara *yara; /* held */
 	YR_SCANNER *files, *streams;
-	struct about about;          /* as set in files */
+	struct about about; /* as set in files */
 };
 
 static void
@@ -482,7 +491,8 @@ scanner_open(struct scanner *scanner, struct yara *yara, int seconds)
 		yr_scanner_set_timeout(scanner->files, seconds);
 	if (scanner->streams != NULL)
 		yr_scanner_set_timeout(scanner->streams, seconds);
-	return (yara->files == NULL) == (scanner->files == NULL) && (yara->streams == NULL) == (scanner->streams == NULL);
+	return (yara->files == NULL) == (scanner->files == NULL) &&
+	       (yara->streams == NULL) == (scanner->streams == NULL);
 }
 
 /* Only what has changed is set anew: it is not cheap. */
@@ -535,9 +545,9 @@ scan_run(YR_SCANNER *scanner, struct scan *scan, struct slice bytes)
 /* ---- threads and the worker ---- */
 
 struct job {
-	struct yara *yara;           /* held */
-	struct cc_file *file;        /* held */
-	struct flow *flow;           /* held, may be NULL */
+	struct yara *yara;    /* held */
+	struct cc_file *file; /* held */
+	struct flow *flow;    /* held, may be NULL */
 	uint64_t time;
 	struct about about;
 	struct scan scan;
@@ -555,13 +565,13 @@ struct thread {
 struct yara_worker {
 	struct detect *detect;
 	struct scanner scanner;
-	struct scan scan;            /* of the worker's own scans */
+	struct scan scan; /* of the worker's own scans */
 	struct about about;
 	int seconds;
 	struct job *job;
 	struct job **idle;
-	size_t jobs, idle_count, out;/* out: with the threads */
-	struct job **told;           /* handed out with the last batch: what they hold is given back at the next collect */
+	size_t jobs, idle_count, out; /* out: with the threads */
+	struct job **told; /* handed out with the last batch: what they hold is given back at the next collect */
 	size_t told_count;
 	struct thread *thread;
 	size_t threads, next;
@@ -586,9 +596,11 @@ thread_run(void *ctx)
 			continue;
 		job->scan.count = 0;
 		job->scan.error = job->scan.timeout = false;
-		if (scanner_open(&thread->scanner, job->yara, thread->worker->seconds) && thread->scanner.files != NULL) {
+		if (scanner_open(&thread->scanner, job->yara, thread->worker->seconds) &&
+		    thread->scanner.files != NULL) {
 			about_set(&thread->scanner, &job->about);
-			scan_run(thread->scanner.files, &job->scan, slice_of(job->file->content, job->file->content_size));
+			scan_run(
+			    thread->scanner.files, &job->scan, slice_of(job->file->content, job->file->content_size));
 		} else {
 			job->scan.error = true;
 		}
@@ -632,7 +644,8 @@ threads_start(struct yara_worker *worker, const struct conf *conf)
 		thread->in = fifo_new(queue);
 		thread->out = fifo_new(queue);
 		sem_init(&thread->wake, 0, 0);
-		if (thread->in == NULL || thread->out == NULL || pthread_create(&thread->id, NULL, thread_run, thread) != 0)
+		if (thread->in == NULL || thread->out == NULL ||
+		    pthread_create(&thread->id, NULL, thread_run, thread) != 0)
 			return false;
 		thread->runs = true;
 	}
@@ -650,7 +663,8 @@ yara_worker_new(struct detect *detect)
 	worker->detect = detect;
 	worker->seconds = (int)((conf->detect_yara_timeout + NS_PER_S - 1) / NS_PER_S);
 	sem_init(&worker->done, 0, 0);
-	if (conf->detect_yara_threads > 0 && detect->setup.app != NULL && detect->setup.flows != NULL && !threads_start(worker, conf)) {
+	if (conf->detect_yara_threads > 0 && detect->setup.app != NULL && detect->setup.flows != NULL &&
+	    !threads_start(worker, conf)) {
 		yara_worker_free(worker);
 		return NULL;
 	}

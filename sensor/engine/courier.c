@@ -15,6 +15,7 @@
 
 #include "engine/process.h"
 #include "engine/sandbox.h"
+#include "engine/sandbox.h"
 #include "exchange/exchange.h"
 #include "output/output.h"
 
@@ -63,12 +64,13 @@ static void
 coverage_of_files(struct courier *c, uint64_t key, uint64_t until)
 {
 	char text[256], from_text[40], until_text[40];
+	uint64_t from = c->shared->first_time < until ? c->shared->first_time : until; /* files may go back in time */
 	struct buf out;
 
 	if (key >= KEY_END)
 		key = 0;
 	buf_over(&out, text, sizeof(text));
-	buf_printf(&out, "{\"from\":\"%s\",\"until\":\"%s\"", time_rfc3339_text(c->shared->first_time, from_text),
+	buf_printf(&out, "{\"from\":\"%s\",\"until\":\"%s\"", time_rfc3339_text(from, from_text),
 	    time_rfc3339_text(until, until_text));
 	if (key > 0)
 		buf_printf(&out, ",\"packets\":%llu", (unsigned long long)(key / 2));

@@ -62,7 +62,7 @@ signals_of_keeper(void)
 static bool
 child_start(struct keeper *k, struct child *child)
 {
-	pid_t pid;
+	pid_t pid, keeper = getpid();
 
 	fflush(NULL);
 	pid = fork();
@@ -72,7 +72,7 @@ child_start(struct keeper *k, struct child *child)
 		close(k->signals);
 		control_forget(k->control);
 		process_begin(child->name);
-		if (getppid() == 1)
+		if (getppid() != keeper)
 			_exit(EXIT_FAILED); /* the keeper died before we asked to die with it */
 		code = child->main(k->process);
 		fflush(NULL);
@@ -130,9 +130,8 @@ static void
 courier_ended(struct keeper *k, bool crashed)
 {
 	struct child *c = &k->courier;
-	bool wanted = crashed || !k->inspect.done;
 
-	if (crashed && wanted && may_restart(c)) {
+	if (crashed && may_restart(c)) {
 		k->shared->courier_starts++;
 		log_error("courier is started again; what it had not written is still in the rings");
 		child_start(k, c);

@@ -76,7 +76,8 @@ flowbits_parse(struct build *build, const struct keyword *keyword, struct slice 
 	}
 	isnot = slice_is_nocase(word, "isnotset");
 	test = isnot || slice_is_nocase(word, "isset");
-	if (!test && !slice_is_nocase(word, "set") && !slice_is_nocase(word, "unset") && !slice_is_nocase(word, "toggle"))
+	if (!test && !slice_is_nocase(word, "set") && !slice_is_nocase(word, "unset") &&
+	    !slice_is_nocase(word, "toggle"))
 		return build_refuse(build, "\"%.*s\" should be set, isset, unset, isnotset, toggle or noalert",
 		    (int)(word.size < 40 ? word.size : 40), word.p);
 	list = build_take(build, sizeof(*list) + sizeof(uint32_t) * (rest.size / 2 + 1));
@@ -105,7 +106,8 @@ static struct flow_int *
 integer_find(struct run *run, uint32_t name, bool make)
 {
 	struct flow_state *state = run->flow == NULL ? NULL
-	    : make ? flow_state_take(run->detect, run->flow) : (struct flow_state *)run->flow->detect;
+				   : make            ? flow_state_take(run->detect, run->flow)
+						     : (struct flow_state *)run->flow->detect;
 
 	if (state == NULL)
 		return NULL;
@@ -149,7 +151,9 @@ static bool
 flowint_act(struct run *run, const struct check *check)
 {
 	const struct flow_int *other = check->b != UINT32_MAX ? integer_find(run, check->b, false) : NULL;
-	uint32_t value = check->b == UINT32_MAX ? (uint32_t)((const struct number *)check->data)->a : other != NULL ? other->value : 0;
+	uint32_t value = check->b == UINT32_MAX ? (uint32_t)((const struct number *)check->data)->a
+			 : other != NULL        ? other->value
+						: 0;
 	struct flow_int *integer = integer_find(run, check->a, true);
 
 	if (integer == NULL || (check->b != UINT32_MAX && other == NULL))
@@ -170,9 +174,18 @@ flowint_parse(struct build *build, const struct keyword *keyword, struct slice v
 		const char *word;
 		uint8_t kind, compare;
 	} table[] = {
-	    {"=", INT_SET, 0}, {"+", INT_ADD, 0}, {"-", INT_SUB, 0}, {"isset", INT_ISSET, 0}, {"isnotset", INT_NOTSET, 0},
-	    {"notset", INT_NOTSET, 0}, {"<", INT_COMPARE, CMP_LT}, {">", INT_COMPARE, CMP_GT}, {"<=", INT_COMPARE, CMP_LE},
-	    {">=", INT_COMPARE, CMP_GE}, {"==", INT_COMPARE, CMP_EQ}, {"!=", INT_COMPARE, CMP_NE},
+	    {"=", INT_SET, 0},
+	    {"+", INT_ADD, 0},
+	    {"-", INT_SUB, 0},
+	    {"isset", INT_ISSET, 0},
+	    {"isnotset", INT_NOTSET, 0},
+	    {"notset", INT_NOTSET, 0},
+	    {"<", INT_COMPARE, CMP_LT},
+	    {">", INT_COMPARE, CMP_GT},
+	    {"<=", INT_COMPARE, CMP_LE},
+	    {">=", INT_COMPARE, CMP_GE},
+	    {"==", INT_COMPARE, CMP_EQ},
+	    {"!=", INT_COMPARE, CMP_NE},
 	};
 	struct slice rest = value, name, word;
 	struct number *number = build_take(build, sizeof(*number));
@@ -200,7 +213,8 @@ flowint_parse(struct build *build, const struct keyword *keyword, struct slice v
 			return CC_BAD;
 		number->compare = table[i].compare;
 	}
-	check = table[i].kind <= INT_SUB ? build_check(build, flowint_act, PHASE_POST) : build_check(build, flowint_test, PHASE_STATE);
+	check = table[i].kind <= INT_SUB ? build_check(build, flowint_act, PHASE_POST)
+					 : build_check(build, flowint_test, PHASE_STATE);
 	if (check == NULL)
 		return CC_BAD;
 	check->kind = table[i].kind;

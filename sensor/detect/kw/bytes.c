@@ -22,8 +22,8 @@ isdataat_parse(struct build *build, const struct keyword *keyword, struct slice 
 	} else {
 		var = build_var(build, part);
 		if (var < 0)
-			return build_refuse(build, "\"%.*s\" is neither a number nor a variable", (int)(part.size < 40 ? part.size : 40),
-			    part.p);
+			return build_refuse(build, "\"%.*s\" is neither a number nor a variable",
+			    (int)(part.size < 40 ? part.size : 40), part.p);
 		op->offset_var = (int8_t)var;
 	}
 	while (slice_split(&rest, ',', &part)) {
@@ -31,7 +31,8 @@ isdataat_parse(struct build *build, const struct keyword *keyword, struct slice 
 		if (slice_is_nocase(part, "relative"))
 			op->flags |= OF_RELATIVE;
 		else if (!slice_is_nocase(part, "rawbytes"))
-			return build_refuse(build, "unknown word \"%.*s\"", (int)(part.size < 40 ? part.size : 40), part.p);
+			return build_refuse(
+			    build, "unknown word \"%.*s\"", (int)(part.size < 40 ? part.size : 40), part.p);
 	}
 	return CC_OK;
 }
@@ -146,7 +147,8 @@ byte_test_parse(struct build *build, const struct keyword *keyword, struct slice
 	static const struct {
 		const char *word;
 		uint8_t compare;
-	} words[] = {{"<", CMP_LT}, {">", CMP_GT}, {"=", CMP_EQ}, {"<=", CMP_LE}, {">=", CMP_GE}, {"&", CMP_AND}, {"^", CMP_XOR}};
+	} words[] = {{"<", CMP_LT}, {">", CMP_GT}, {"=", CMP_EQ}, {"<=", CMP_LE}, {">=", CMP_GE}, {"&", CMP_AND},
+	    {"^", CMP_XOR}};
 	struct slice rest = value, part[4], word;
 	struct op *op = byte_op_new(build, DO_BYTE_TEST);
 	bool based = false;
@@ -174,9 +176,10 @@ byte_test_parse(struct build *build, const struct keyword *keyword, struct slice
 	}
 	if (i < sizeof(words) / sizeof(words[0]))
 		op->byte->compare = words[i].compare;
-	else if (part[1].size > 0 || !op->byte->not)
+	else if (part[1].size > 0 || !op->byte->not )
 		return build_refuse(build, "the operator should be one of < > = <= >= & ^, perhaps with ! before it");
-	if (value_or_var(build, part[2], "value", &number, &op->byte->value_var) != CC_OK || offset_parse(build, op, part[3]) != CC_OK)
+	if (value_or_var(build, part[2], "value", &number, &op->byte->value_var) != CC_OK ||
+	    offset_parse(build, op, part[3]) != CC_OK)
 		return CC_BAD;
 	op->byte->value = (uint64_t)number;
 	while (slice_split(&rest, ',', &word)) {
@@ -187,7 +190,8 @@ byte_test_parse(struct build *build, const struct keyword *keyword, struct slice
 			continue;
 		}
 		if (!word_common(op, word, &based))
-			return build_refuse(build, "unknown word \"%.*s\"", (int)(word.size < 40 ? word.size : 40), word.p);
+			return build_refuse(
+			    build, "unknown word \"%.*s\"", (int)(word.size < 40 ? word.size : 40), word.p);
 	}
 	return count_check(build, op);
 }
@@ -198,8 +202,9 @@ word_number(struct slice word, const char *name, int64_t *ret_number)
 {
 	size_t size = strlen(name);
 
-	return word.size > size + 1 && slice_is_nocase(slice_of(word.p, size), name) && (word.p[size] == ' ' || word.p[size] == '\t') &&
-	    slice_int(slice_trim(slice_of(word.p + size, word.size - size)), ret_number);
+	return word.size > size + 1 && slice_is_nocase(slice_of(word.p, size), name) &&
+	       (word.p[size] == ' ' || word.p[size] == '\t') &&
+	       slice_int(slice_trim(slice_of(word.p + size, word.size - size)), ret_number);
 }
 
 static enum cc_status
@@ -215,7 +220,8 @@ byte_jump_parse(struct build *build, const struct keyword *keyword, struct slice
 		return CC_BAD;
 	if (!slice_split(&rest, ',', &count) || !slice_split(&rest, ',', &offset))
 		return build_refuse(build, "should be bytes,offset");
-	if (count_parse(build, op, slice_trim(count), true) != CC_OK || offset_parse(build, op, slice_trim(offset)) != CC_OK)
+	if (count_parse(build, op, slice_trim(count), true) != CC_OK ||
+	    offset_parse(build, op, slice_trim(offset)) != CC_OK)
 		return CC_BAD;
 	while (slice_split(&rest, ',', &word)) {
 		word = slice_trim(word);
@@ -233,7 +239,8 @@ byte_jump_parse(struct build *build, const struct keyword *keyword, struct slice
 			op->byte->mask = (uint64_t)number;
 			op->byte->shift = (uint8_t)mask_shift(op->byte->mask);
 		} else if (!word_common(op, word, &based))
-			return build_refuse(build, "unknown word \"%.*s\"", (int)(word.size < 40 ? word.size : 40), word.p);
+			return build_refuse(
+			    build, "unknown word \"%.*s\"", (int)(word.size < 40 ? word.size : 40), word.p);
 	}
 	return count_check(build, op);
 }
@@ -252,7 +259,8 @@ byte_extract_parse(struct build *build, const struct keyword *keyword, struct sl
 		return CC_BAD;
 	if (!slice_split(&rest, ',', &count) || !slice_split(&rest, ',', &offset) || !slice_split(&rest, ',', &name))
 		return build_refuse(build, "should be bytes,offset,name");
-	if (count_parse(build, op, slice_trim(count), false) != CC_OK || offset_parse(build, op, slice_trim(offset)) != CC_OK)
+	if (count_parse(build, op, slice_trim(count), false) != CC_OK ||
+	    offset_parse(build, op, slice_trim(offset)) != CC_OK)
 		return CC_BAD;
 	while (slice_split(&rest, ',', &word)) {
 		word = slice_trim(word);
@@ -261,7 +269,8 @@ byte_extract_parse(struct build *build, const struct keyword *keyword, struct sl
 		else if (word_number(word, "align", &number) && (number == 2 || number == 4))
 			op->byte->align = (uint8_t)number;
 		else if (!word_common(op, word, &based))
-			return build_refuse(build, "unknown word \"%.*s\"", (int)(word.size < 40 ? word.size : 40), word.p);
+			return build_refuse(
+			    build, "unknown word \"%.*s\"", (int)(word.size < 40 ? word.size : 40), word.p);
 	}
 	var = build_var_new(build, slice_trim(name));
 	if (var < 0)
@@ -302,8 +311,8 @@ byte_math_parse(struct build *build, const struct keyword *keyword, struct slice
 			op->byte->value = (uint64_t)number;
 			has_value = true;
 		} else if (slice_is_nocase(name, "oper")) {
-			has_oper = slice_is(arg, "+") || slice_is(arg, "-") || slice_is(arg, "*") || slice_is(arg, "/") ||
-			    slice_is(arg, "<<") || slice_is(arg, ">>");
+			has_oper = slice_is(arg, "+") || slice_is(arg, "-") || slice_is(arg, "*") ||
+				   slice_is(arg, "/") || slice_is(arg, "<<") || slice_is(arg, ">>");
 			op->byte->compare = arg.size > 0 ? arg.p[0] : 0;
 		} else if (slice_is_nocase(name, "result")) {
 			result = arg;
@@ -311,13 +320,15 @@ byte_math_parse(struct build *build, const struct keyword *keyword, struct slice
 			if (slice_is_nocase(name, "string"))
 				op->flags |= OF_STRING;
 			if (arg.size > 0 && !word_common(op, arg, &based))
-				return build_refuse(build, "unknown word \"%.*s\"", (int)(arg.size < 40 ? arg.size : 40), arg.p);
+				return build_refuse(
+				    build, "unknown word \"%.*s\"", (int)(arg.size < 40 ? arg.size : 40), arg.p);
 		} else if (slice_is_nocase(name, "bitmask")) {
 			if (!slice_uint(arg, UINT64_MAX, &op->byte->mask))
 				return build_refuse(build, "the bitmask is no number");
 			op->byte->shift = (uint8_t)mask_shift(op->byte->mask);
 		} else if (!word_common(op, word, &based)) {
-			return build_refuse(build, "unknown word \"%.*s\"", (int)(word.size < 40 ? word.size : 40), word.p);
+			return build_refuse(
+			    build, "unknown word \"%.*s\"", (int)(word.size < 40 ? word.size : 40), word.p);
 		}
 	}
 	if (!has_oper || !has_value || result.size == 0 || (op->byte->count == 0 && op->byte->count_var < 0))
@@ -376,12 +387,13 @@ const struct keyword kw_isdataat = {"isdataat", NULL, KW_VALUE | KW_NEGATE, isda
 const struct keyword kw_byte_test = {"byte_test", NULL, KW_VALUE, byte_test_parse, NULL,
     "Reads a number and compares it: bytes,operator,value,offset[,relative][,little][,string,dec]…"};
 const struct keyword kw_byte_jump = {"byte_jump", NULL, KW_VALUE, byte_jump_parse, NULL,
-    "Reads a number and moves on by it: bytes,offset[,relative][,multiplier N][,align][,from_beginning][,post_offset N]…"};
+    "Reads a number and moves on by it: bytes,offset[,relative][,multiplier N][,align][,from_beginning][,post_offset "
+    "N]…"};
 const struct keyword kw_byte_extract = {"byte_extract", NULL, KW_VALUE, byte_extract_parse, NULL,
     "Reads a number that later conditions can use: bytes,offset,name[,relative][,multiplier N]…"};
 const struct keyword kw_byte_math = {"byte_math", NULL, KW_VALUE, byte_math_parse, NULL,
     "Reads a number, counts with it, and keeps the result: bytes N, offset N, oper +, rvalue V, result name"};
 const struct keyword kw_base64_decode = {"base64_decode", NULL, 0, base64_decode_parse, NULL,
     "Decodes Base64 at that place for base64_data: bytes N, offset N, relative"};
-const struct keyword kw_base64_data = {"base64_data", NULL, KW_NO_VALUE, base64_data_parse, NULL,
-    "What follows looks at what base64_decode left"};
+const struct keyword kw_base64_data = {
+    "base64_data", NULL, KW_NO_VALUE, base64_data_parse, NULL, "What follows looks at what base64_decode left"};

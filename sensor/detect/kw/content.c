@@ -31,13 +31,15 @@ content_bytes(struct build *build, struct slice text, uint8_t *out, uint16_t *re
 			if (c == ' ')
 				continue;
 			if (digit < 0)
-				return build_refuse(build, "'%c' in |...| is no hexadecimal digit", c >= ' ' && c < 127 ? c : '?');
+				return build_refuse(
+				    build, "'%c' in |...| is no hexadecimal digit", c >= ' ' && c < 127 ? c : '?');
 			if (high >= 0)
 				out[size++] = (uint8_t)(high << 4 | digit);
 			high = high >= 0 ? -1 : digit;
 		} else if (c == '\\') {
 			if (i + 1 == text.size || strchr("\"\\;:", text.p[i + 1]) == NULL)
-				return build_refuse(build, "\\ stands before \", ;, : or \\ only; write |5c| or \\\\ for itself");
+				return build_refuse(
+				    build, "\\ stands before \", ;, : or \\ only; write |5c| or \\\\ for itself");
 			out[size++] = text.p[++i];
 		} else if (c == '"') {
 			return build_refuse(build, "a double quote inside must be written \\\" or |22|");
@@ -112,7 +114,8 @@ place_parse(struct build *build, struct slice value, int64_t least, int32_t *ret
 
 	if (slice_int(value, &number)) {
 		if (number < least || number > 1048576)
-			return build_refuse(build, "%lld is out of range (%lld to 1048576)", (long long)number, (long long)least);
+			return build_refuse(
+			    build, "%lld is out of range (%lld to 1048576)", (long long)number, (long long)least);
 		*ret_number = (int32_t)number;
 		return CC_OK;
 	}
@@ -140,10 +143,12 @@ depth_parse(struct build *build, const struct keyword *keyword, struct slice val
 	if ((op->flags & (OF_WITHIN | OF_DISTANCE)) != 0)
 		return build_refuse(build, "can't stand with within or distance on the same content");
 	op->flags |= depth ? OF_DEPTH : OF_OFFSET;
-	if (place_parse(build, value, 0, depth ? &op->depth : &op->offset, depth ? &op->depth_var : &op->offset_var) != CC_OK)
+	if (place_parse(build, value, 0, depth ? &op->depth : &op->offset, depth ? &op->depth_var : &op->offset_var) !=
+	    CC_OK)
 		return CC_BAD;
 	if (depth && op->depth_var < 0 && op->depth < op->size)
-		return build_refuse(build, "%d is smaller than the content's %u bytes: this can never hold", op->depth, op->size);
+		return build_refuse(
+		    build, "%d is smaller than the content's %u bytes: this can never hold", op->depth, op->size);
 	return CC_OK;
 }
 
@@ -164,10 +169,11 @@ distance_parse(struct build *build, const struct keyword *keyword, struct slice 
 		return build_refuse(build, "can't stand with depth or offset on the same content");
 	op->flags |= OF_RELATIVE | (within ? OF_WITHIN : OF_DISTANCE);
 	if (place_parse(build, value, within ? 0 : -1048576, within ? &op->within : &op->distance,
-	    within ? &op->within_var : &op->distance_var) != CC_OK)
+		within ? &op->within_var : &op->distance_var) != CC_OK)
 		return CC_BAD;
 	if (within && op->within_var < 0 && op->within < op->size)
-		return build_refuse(build, "%d is smaller than the content's %u bytes: this can never hold", op->within, op->size);
+		return build_refuse(
+		    build, "%d is smaller than the content's %u bytes: this can never hold", op->within, op->size);
 	return CC_OK;
 }
 
@@ -239,7 +245,8 @@ fast_parse(struct build *build, const struct keyword *keyword, struct slice valu
 		if ((op->flags & OF_NEGATED) != 0)
 			return build_refuse(build, "a negated content can't be the only thing of it");
 		if ((op->flags & (OF_DISTANCE | OF_WITHIN | OF_DEPTH | OF_OFFSET)) != 0)
-			return build_refuse(build, "fast_pattern:only has no place: leave out distance, within, depth and offset");
+			return build_refuse(
+			    build, "fast_pattern:only has no place: leave out distance, within, depth and offset");
 		op->flags |= OF_FAST_ONLY;
 		return CC_OK;
 	}
@@ -247,7 +254,8 @@ fast_parse(struct build *build, const struct keyword *keyword, struct slice valu
 		return build_refuse(build, "a negated content can't be cut for the fast pattern");
 	if (!slice_split(&rest, ',', &at) || !slice_uint(slice_trim(at), 65535, &start) || rest.p == NULL ||
 	    !slice_uint(slice_trim(rest), 65535, &size) || size == 0 || start + size > op->size)
-		return build_refuse(build, "\"%.*s\" should be \"only\", or offset,length inside the content's %u bytes",
+		return build_refuse(build,
+		    "\"%.*s\" should be \"only\", or offset,length inside the content's %u bytes",
 		    (int)(value.size < 60 ? value.size : 60), value.p, op->size);
 	op->fast_at = (uint16_t)start;
 	op->fast_size = (uint16_t)size;
@@ -277,24 +285,25 @@ replace_parse(struct build *build, const struct keyword *keyword, struct slice v
 
 const struct keyword kw_content = {"content", NULL, KW_VALUE | KW_QUOTED | KW_NEGATE, content_parse, NULL,
     "Bytes that must be in the buffer, or with ! must not; |0d 0a| is hexadecimal"};
-const struct keyword kw_uricontent = {"uricontent", NULL, KW_VALUE | KW_QUOTED | KW_NEGATE, uricontent_parse, "http.uri",
-    "The old way to write content in http.uri"};
-const struct keyword kw_nocase = {"nocase", NULL, KW_NO_VALUE, nocase_parse, NULL,
-    "Letters of the content before match in either case"};
+const struct keyword kw_uricontent = {"uricontent", NULL, KW_VALUE | KW_QUOTED | KW_NEGATE, uricontent_parse,
+    "http.uri", "The old way to write content in http.uri"};
+const struct keyword kw_nocase = {
+    "nocase", NULL, KW_NO_VALUE, nocase_parse, NULL, "Letters of the content before match in either case"};
 const struct keyword kw_depth = {"depth", NULL, KW_VALUE, depth_parse, NULL,
     "The content before lies within so many bytes, counted from its offset"};
-const struct keyword kw_offset = {"offset", NULL, KW_VALUE, depth_parse, NULL,
-    "The content before lies behind so many bytes of the buffer"};
+const struct keyword kw_offset = {
+    "offset", NULL, KW_VALUE, depth_parse, NULL, "The content before lies behind so many bytes of the buffer"};
 const struct keyword kw_distance = {"distance", NULL, KW_VALUE, distance_parse, NULL,
     "The content before begins at least so many bytes behind the match before it"};
 const struct keyword kw_within = {"within", NULL, KW_VALUE, distance_parse, NULL,
     "The content before ends within so many bytes behind the match before it"};
 const struct keyword kw_startswith = {"startswith", NULL, KW_NO_VALUE, startswith_parse, NULL,
     "The content before stands at the very start of the buffer"};
-const struct keyword kw_endswith = {"endswith", NULL, KW_NO_VALUE, endswith_parse, NULL,
-    "The content before stands at the very end of the buffer"};
+const struct keyword kw_endswith = {
+    "endswith", NULL, KW_NO_VALUE, endswith_parse, NULL, "The content before stands at the very end of the buffer"};
 const struct keyword kw_rawbytes = {"rawbytes", NULL, KW_NO_VALUE, rawbytes_parse, NULL,
     "Accepted for old rules: the packet's bytes are always the raw ones here"};
 const struct keyword kw_fast_pattern = {"fast_pattern", NULL, 0, fast_parse, NULL,
-    "The content before is the one that the multi-pattern stage looks for: fast_pattern, fast_pattern:only, fast_pattern:offset,length"};
+    "The content before is the one that the multi-pattern stage looks for: fast_pattern, fast_pattern:only, "
+    "fast_pattern:offset,length"};
 const struct keyword kw_replace = {"replace", NULL, KW_VALUE, replace_parse, NULL, "Not for a passive sensor"};

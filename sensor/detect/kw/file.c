@@ -75,8 +75,11 @@ filesize_parse(struct build *build, const struct keyword *keyword, struct slice 
 	} else {
 		if (size_parse(start, &a) != CC_OK)
 			return build_refuse(build, "is no size, such as 100, >5MB or 1KB<>2KB");
-		*number = (struct number){text[0] == '<' ? (text[1] == '=' ? CMP_LE : CMP_LT) : text[0] == '>' ? (text[1] == '=' ? CMP_GE : CMP_GT)
-		    : text[0] == '!' ? CMP_NE : CMP_EQ, a, 0};
+		*number = (struct number){text[0] == '<'   ? (text[1] == '=' ? CMP_LE : CMP_LT)
+					  : text[0] == '>' ? (text[1] == '=' ? CMP_GE : CMP_GT)
+					  : text[0] == '!' ? CMP_NE
+							   : CMP_EQ,
+		    a, 0};
 	}
 	check = build_check(build, filesize_test, PHASE_STATE);
 	if (check == NULL)
@@ -111,7 +114,9 @@ hash_test(struct run *run, const struct check *check)
 
 	if (file == NULL || file->state == FILE_OPEN)
 		return false;
-	if (list->which == DIGEST_MD5 ? !file->has_md5 : list->which == DIGEST_SHA1 ? !file->has_sha1 : !file->has_sha256)
+	if (list->which == DIGEST_MD5    ? !file->has_md5
+	    : list->which == DIGEST_SHA1 ? !file->has_sha1
+					 : !file->has_sha256)
 		return false;
 	hash = list->which == DIGEST_MD5 ? file->md5 : list->which == DIGEST_SHA1 ? file->sha1 : file->sha256;
 	while (low < high && !found) {
@@ -148,7 +153,10 @@ hash_parse(struct build *build, const struct keyword *keyword, struct slice valu
 		return build_refuse(build, "needs the name of a list");
 	list->which = keyword->name[4] == 'm' ? DIGEST_MD5 : keyword->name[7] == '1' ? DIGEST_SHA1 : DIGEST_SHA256;
 	list->size = hash_size(list->which);
-	snprintf(path, sizeof(path), "%.*s%.*s", value.size > 0 && value.p[0] == '/' ? 0 : slash != NULL ? (int)(slash + 1 - build->file) : 0,
+	snprintf(path, sizeof(path), "%.*s%.*s",
+	    value.size > 0 && value.p[0] == '/' ? 0
+	    : slash != NULL                     ? (int)(slash + 1 - build->file)
+						: 0,
 	    build->file, (int)value.size, value.p);
 	file = fopen(path, "re");
 	if (file == NULL)
@@ -160,7 +168,8 @@ hash_parse(struct build *build, const struct keyword *keyword, struct slice valu
 	while (list->hash != NULL && list->count < room && fgets(line, sizeof(line), file) != NULL) {
 		size_t size = strspn(line, "0123456789abcdefABCDEF");
 
-		if (size == 2 * list->size && hex_parse(slice_of(line, size), list->hash + list->count * list->size, list->size) == CC_OK)
+		if (size == 2 * list->size &&
+		    hex_parse(slice_of(line, size), list->hash + list->count * list->size, list->size) == CC_OK)
 			list->count++;
 	}
 	fclose(file);
@@ -179,10 +188,17 @@ hash_parse(struct build *build, const struct keyword *keyword, struct slice valu
 	return CC_OK;
 }
 
-const struct keyword kw_filename = {"filename", NULL, KW_NEGATE, filename_parse, "file.name", "The file's name holds this, any case"};
-const struct keyword kw_filemagic = {"filemagic", NULL, KW_NEGATE, filename_parse, "file.magic", "libmagic's words on the file hold this, any case"};
-const struct keyword kw_fileext = {"fileext", NULL, KW_VALUE | KW_NEGATE, fileext_parse, NULL, "The file's name ends with this extension"};
-const struct keyword kw_filesize = {"filesize", NULL, KW_VALUE, filesize_parse, NULL, "The file's size: 100, >5MB, 1KB<>2KB"};
-const struct keyword kw_filemd5 = {"filemd5", NULL, KW_VALUE | KW_NEGATE, hash_parse, NULL, "The file's MD5 is in this list"};
-const struct keyword kw_filesha1 = {"filesha1", NULL, KW_VALUE | KW_NEGATE, hash_parse, NULL, "The file's SHA-1 is in this list"};
-const struct keyword kw_filesha256 = {"filesha256", NULL, KW_VALUE | KW_NEGATE, hash_parse, NULL, "The file's SHA-256 is in this list"};
+const struct keyword kw_filename = {
+    "filename", NULL, KW_NEGATE, filename_parse, "file.name", "The file's name holds this, any case"};
+const struct keyword kw_filemagic = {
+    "filemagic", NULL, KW_NEGATE, filename_parse, "file.magic", "libmagic's words on the file hold this, any case"};
+const struct keyword kw_fileext = {
+    "fileext", NULL, KW_VALUE | KW_NEGATE, fileext_parse, NULL, "The file's name ends with this extension"};
+const struct keyword kw_filesize = {
+    "filesize", NULL, KW_VALUE, filesize_parse, NULL, "The file's size: 100, >5MB, 1KB<>2KB"};
+const struct keyword kw_filemd5 = {
+    "filemd5", NULL, KW_VALUE | KW_NEGATE, hash_parse, NULL, "The file's MD5 is in this list"};
+const struct keyword kw_filesha1 = {
+    "filesha1", NULL, KW_VALUE | KW_NEGATE, hash_parse, NULL, "The file's SHA-1 is in this list"};
+const struct keyword kw_filesha256 = {
+    "filesha256", NULL, KW_VALUE | KW_NEGATE, hash_parse, NULL, "The file's SHA-256 is in this list"};

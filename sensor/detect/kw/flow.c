@@ -1,4 +1,5 @@
-/* What is asked of the flow: flow, app-layer-protocol, app-layer-event, stream_size; the sensor's own words on odd packets. */
+/* What is asked of the flow: flow, app-layer-protocol, app-layer-event, stream_size; the sensor's own words on odd
+ * packets. */
 #include "detect/kw/kw.h"
 
 static enum cc_status
@@ -8,10 +9,17 @@ flow_parse(struct build *build, const struct keyword *keyword, struct slice valu
 		const char *word;
 		uint8_t flow, dirs;
 	} table[] = {
-	    {"established", FLOW_IS_ESTABLISHED, 0}, {"not_established", FLOW_NOT_ESTABLISHED, 0},
-	    {"stateless", FLOW_STATELESS, 0}, {"to_server", 0, DIR_TS}, {"from_client", 0, DIR_TS},
-	    {"to_client", 0, DIR_TC}, {"from_server", 0, DIR_TC}, {"no_stream", FLOW_NO_STREAM, 0},
-	    {"only_stream", FLOW_ONLY_STREAM, 0}, {"no_frag", FLOW_NO_FRAG, 0}, {"only_frag", FLOW_ONLY_FRAG, 0},
+	    {"established", FLOW_IS_ESTABLISHED, 0},
+	    {"not_established", FLOW_NOT_ESTABLISHED, 0},
+	    {"stateless", FLOW_STATELESS, 0},
+	    {"to_server", 0, DIR_TS},
+	    {"from_client", 0, DIR_TS},
+	    {"to_client", 0, DIR_TC},
+	    {"from_server", 0, DIR_TC},
+	    {"no_stream", FLOW_NO_STREAM, 0},
+	    {"only_stream", FLOW_ONLY_STREAM, 0},
+	    {"no_frag", FLOW_NO_FRAG, 0},
+	    {"only_frag", FLOW_ONLY_FRAG, 0},
 	};
 	struct slice rest = value, word;
 	uint8_t dirs = 0, flow = 0;
@@ -27,7 +35,8 @@ flow_parse(struct build *build, const struct keyword *keyword, struct slice valu
 		for (i = 0; i < sizeof(table) / sizeof(table[0]) && !slice_is_nocase(word, table[i].word); i++)
 			;
 		if (i == sizeof(table) / sizeof(table[0]))
-			return build_refuse(build, "unknown word \"%.*s\"", (int)(word.size < 40 ? word.size : 40), word.p);
+			return build_refuse(
+			    build, "unknown word \"%.*s\"", (int)(word.size < 40 ? word.size : 40), word.p);
 		if (table[i].dirs != 0 && dirs != 0)
 			return build_refuse(build, "names two directions");
 		if ((table[i].flow & flow) != 0)
@@ -69,7 +78,8 @@ protocol_parse(struct build *build, const struct keyword *keyword, struct slice 
 
 	(void)keyword;
 	if (value.size == 0 || value.size >= sizeof(name) || build->app_proto)
-		return build_refuse(build, build->app_proto ? "the rule's header names the protocol already" : "needs a protocol");
+		return build_refuse(
+		    build, build->app_proto ? "the rule's header names the protocol already" : "needs a protocol");
 	lower_copy((uint8_t *)name, value);
 	if (value.size == 5 && memcmp(name, "http1", 5) == 0)
 		value.size = 4;
@@ -79,7 +89,8 @@ protocol_parse(struct build *build, const struct keyword *keyword, struct slice 
 		return build_refuse(build, "no memory");
 	known = slice_is(copy, "failed") || slice_is(copy, "http") || app_parser_by_name(copy) != NULL;
 	if (!known && !negated)
-		return build_refuse(build, "protocol \"%.*s\" is not one that this sensor parses", (int)value.size, value.p);
+		return build_refuse(
+		    build, "protocol \"%.*s\" is not one that this sensor parses", (int)value.size, value.p);
 	check->data = copy.p;
 	check->negated = negated;
 	build->rule.kind = KIND_PROTOCOL;
@@ -97,7 +108,7 @@ event_parse(struct build *build, const struct keyword *keyword, struct slice val
 	(void)keyword, (void)negated;
 	if (dot == NULL && (value.size < 9 || !slice_is_nocase(slice_of(value.p, 9), "applayer_")))
 		return build_refuse(build, "should be protocol.event");
-	if (dot == NULL) {               /* events of identification: "applayer_…" */
+	if (dot == NULL) { /* events of identification: "applayer_…" */
 		build->needs_tx = true;
 		build->unmatchable = true;
 		build_warn(build, "this sensor has no event \"%.*s\": the rule can't hold", (int)value.size, value.p);
@@ -106,13 +117,15 @@ event_parse(struct build *build, const struct keyword *keyword, struct slice val
 	for (unsigned i = 0; i < app_parser_count && i < 64; i++) {
 		struct slice word = slice_of(value.p, (size_t)(dot - value.p));
 
-		if (slice_is_nocase(word, app_parsers[i]->name) || (slice_is_nocase(word, "http1") && strcmp(app_parsers[i]->name, "http") == 0)) {
+		if (slice_is_nocase(word, app_parsers[i]->name) ||
+		    (slice_is_nocase(word, "http1") && strcmp(app_parsers[i]->name, "http") == 0)) {
 			parser = app_parsers[i];
 			build->rule.anomaly_parser = (uint8_t)i;
 		}
 	}
 	if (parser == NULL)
-		return build_refuse(build, "protocol \"%.*s\" is not one that this sensor parses", (int)(dot - value.p), value.p);
+		return build_refuse(
+		    build, "protocol \"%.*s\" is not one that this sensor parses", (int)(dot - value.p), value.p);
 	name = slice_of(dot + 1, value.size - (size_t)(dot + 1 - value.p));
 	build->needs_tx = true;
 	build->ip_keyword_only = false;
@@ -267,7 +280,7 @@ static bool
 age_test(struct run *run, const struct check *check)
 {
 	return run->flow != NULL && run->time >= run->flow->first &&
-	    number_holds(check->data, (run->time - run->flow->first) / NS_PER_S);
+	       number_holds(check->data, (run->time - run->flow->first) / NS_PER_S);
 }
 
 static enum cc_status
@@ -286,14 +299,15 @@ const struct keyword kw_flow = {"flow", NULL, KW_VALUE, flow_parse, NULL,
     "The flow's state and way: established, to_server, to_client, only_stream, no_stream …"};
 const struct keyword kw_app_layer_protocol = {"app-layer-protocol", NULL, KW_VALUE | KW_NEGATE, protocol_parse, NULL,
     "The protocol that the flow speaks, whatever its port"};
-const struct keyword kw_app_layer_event = {"app-layer-event", NULL, KW_VALUE, event_parse, NULL,
-    "A parser reported this: protocol.event"};
-const struct keyword kw_decode_event = {"decode-event", NULL, KW_VALUE, decode_event_parse, NULL,
-    "Decoding the packet showed this"};
-const struct keyword kw_stream_event = {"stream-event", NULL, KW_VALUE, stream_event_parse, NULL,
-    "Following the TCP stream showed this"};
-const struct keyword kw_engine_event = {"engine-event", NULL, KW_VALUE, engine_event_parse, NULL,
-    "The old way to write decode-event and stream-event"};
-const struct keyword kw_stream_size = {"stream_size", NULL, KW_VALUE, stream_size_parse, NULL,
-    "Bytes of a side's stream so far: side,operator,size"};
-const struct keyword kw_flow_age = {"flow.age", NULL, KW_VALUE, age_parse, NULL, "Seconds since the flow's first packet"};
+const struct keyword kw_app_layer_event = {
+    "app-layer-event", NULL, KW_VALUE, event_parse, NULL, "A parser reported this: protocol.event"};
+const struct keyword kw_decode_event = {
+    "decode-event", NULL, KW_VALUE, decode_event_parse, NULL, "Decoding the packet showed this"};
+const struct keyword kw_stream_event = {
+    "stream-event", NULL, KW_VALUE, stream_event_parse, NULL, "Following the TCP stream showed this"};
+const struct keyword kw_engine_event = {
+    "engine-event", NULL, KW_VALUE, engine_event_parse, NULL, "The old way to write decode-event and stream-event"};
+const struct keyword kw_stream_size = {
+    "stream_size", NULL, KW_VALUE, stream_size_parse, NULL, "Bytes of a side's stream so far: side,operator,size"};
+const struct keyword kw_flow_age = {
+    "flow.age", NULL, KW_VALUE, age_parse, NULL, "Seconds since the flow's first packet"};

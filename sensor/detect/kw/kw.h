@@ -8,20 +8,20 @@
 #include "detect/own.h"
 
 enum {
-	KW_VALUE = 1,     /* must have a value */
-	KW_NO_VALUE = 2,  /* must have none */
-	KW_QUOTED = 4,    /* the value must stand in quotes */
-	KW_NEGATE = 8,    /* "!" may stand before it; without this it is part of the value */
-	KW_STICKY = 16,   /* names a buffer */
+	KW_VALUE = 1,    /* must have a value */
+	KW_NO_VALUE = 2, /* must have none */
+	KW_QUOTED = 4,   /* the value must stand in quotes */
+	KW_NEGATE = 8,   /* "!" may stand before it; without this it is part of the value */
+	KW_STICKY = 16,  /* names a buffer */
 };
 
 struct keyword {
 	const char *name;
-	const char *alias;        /* other spellings, by blanks; may be NULL */
+	const char *alias; /* other spellings, by blanks; may be NULL */
 	unsigned flags;
 	/* value: trimmed, without its quotes. */
 	enum cc_status (*parse)(struct build *build, const struct keyword *keyword, struct slice value, bool negated);
-	const char *target;       /* what the keyword stands for: a buffer's name … */
+	const char *target; /* what the keyword stands for: a buffer's name … */
 	const char *help;
 };
 
@@ -30,7 +30,7 @@ extern const struct keyword *const keyword_table[];
 extern const unsigned keyword_count;
 
 /* parse.c: what keywords leave behind. */
-struct op *build_op(struct build *build, enum op_kind kind);          /* in the buffer in force; NULL: refused */
+struct op *build_op(struct build *build, enum op_kind kind); /* in the buffer in force; NULL: refused */
 struct check *build_check(struct build *build, bool (*test)(struct run *, const struct check *), unsigned phase);
 struct op *build_last(struct build *build, enum op_kind kind);        /* the last one of the buffer in force, or NULL */
 struct op *build_last_content(struct build *build);                   /* the last content of the rule, or NULL */
@@ -42,8 +42,9 @@ enum cc_status build_sticky(struct build *build, const char *buffer); /* sets th
 enum cc_status build_buffer_settle(struct build *build);
 enum cc_status content_add(struct build *build, struct slice value, bool negated);
 enum cc_status number_or_refuse(struct build *build, struct slice value, uint64_t max, struct number *ret_number);
-void *build_take(struct build *build, size_t size);                   /* ruleset memory; NULL: refused */
-enum cc_status name_id(struct build *build, char kind, struct slice name, uint32_t *ret_id); /* flowbits and their like */
+void *build_take(struct build *build, size_t size); /* ruleset memory; NULL: refused */
+enum cc_status name_id(
+    struct build *build, char kind, struct slice name, uint32_t *ret_id); /* flowbits and their like */
 enum cc_status packet_check(struct build *build, const struct keyword *keyword,
     bool (*test)(struct run *, const struct check *), struct slice value, uint64_t max);
 

@@ -92,7 +92,8 @@ classtype_parse(struct build *build, const struct keyword *keyword, struct slice
 	build->has_class = true;
 	class = map_get(build->set->classes, slice_of(name, value.size));
 	if (class == NULL) {
-		build_warn(build, "class \"%.*s\" is not in the classification; the rule has priority 3", (int)value.size, value.p);
+		build_warn(build, "class \"%.*s\" is not in the classification; the rule has priority 3",
+		    (int)value.size, value.p);
 		build->rule.info.class_name = value;
 		build->rule.info.class_text = value;
 		return CC_OK;
@@ -149,9 +150,11 @@ metadata_parse(struct build *build, const struct keyword *keyword, struct slice 
 		if (!list_room(&list, &build->meta_room, build->meta_count, sizeof(struct rule_meta)))
 			return build_refuse(build, "no memory");
 		build->meta = list;
-		build->meta[build->meta_count].key = slice_of(item.p, blank != NULL ? (size_t)(blank - item.p) : item.size);
-		build->meta[build->meta_count].value = blank != NULL
-		    ? slice_trim(slice_of(blank + 1, item.size - (size_t)(blank + 1 - item.p))) : slice_of(item.p, 0);
+		build->meta[build->meta_count].key =
+		    slice_of(item.p, blank != NULL ? (size_t)(blank - item.p) : item.size);
+		build->meta[build->meta_count].value =
+		    blank != NULL ? slice_trim(slice_of(blank + 1, item.size - (size_t)(blank + 1 - item.p)))
+				  : slice_of(item.p, 0);
 		build->meta_count++;
 	}
 	return CC_OK;
@@ -246,7 +249,9 @@ version_check(struct build *build, struct slice alternatives)
 			return CC_BAD;
 		holds = holds || one;
 	}
-	return holds ? CC_OK : build_refuse(build, "skipped: needs another version than 7.0.10, whose language this sensor speaks");
+	return holds ? CC_OK
+		     : build_refuse(
+			   build, "skipped: needs another version than 7.0.10, whose language this sensor speaks");
 }
 
 /* "version >= 7.0.3 < 8, feature x": what the author's engine must be; we speak the language of 7.0.10. */
@@ -261,16 +266,19 @@ requires_parse(struct build *build, const struct keyword *keyword, struct slice 
 
 		word = slice_of(item.p, item.size);
 		word.size = item.size > 0 && memchr(item.p, ' ', item.size) != NULL
-		    ? (size_t)((const uint8_t *)memchr(item.p, ' ', item.size) - item.p) : item.size;
+				? (size_t)((const uint8_t *)memchr(item.p, ' ', item.size) - item.p)
+				: item.size;
 		name = slice_trim(slice_of(item.p + word.size, item.size - word.size));
 		if (slice_is_nocase(word, "version")) {
 			if (version_check(build, name) != CC_OK)
 				return CC_BAD;
 		} else if (slice_is_nocase(word, "keyword")) {
 			if (keyword_find(name) == NULL && buffer_find(build->set, name) < 0)
-				return build_refuse(build, "skipped: needs the keyword \"%.*s\"", (int)name.size, name.p);
+				return build_refuse(
+				    build, "skipped: needs the keyword \"%.*s\"", (int)name.size, name.p);
 		} else if (slice_is_nocase(word, "feature")) {
-			return build_refuse(build, "skipped: needs the feature \"%.*s\", which this sensor does not have", (int)name.size,
+			return build_refuse(build,
+			    "skipped: needs the feature \"%.*s\", which this sensor does not have", (int)name.size,
 			    name.p);
 		} else {
 			return build_refuse(build, "skipped: \"%.*s\" is not understood, and so not fulfilled",
@@ -284,23 +292,29 @@ const struct keyword kw_msg = {"msg", NULL, KW_VALUE | KW_QUOTED, msg_parse, NUL
 const struct keyword kw_sid = {"sid", NULL, KW_VALUE, sid_parse, NULL, "The rule's number, unique with its gid"};
 const struct keyword kw_rev = {"rev", NULL, KW_VALUE, rev_parse, NULL, "The rule's revision"};
 const struct keyword kw_gid = {"gid", NULL, KW_VALUE, gid_parse, NULL, "The group of the rule's number; 1 without it"};
-const struct keyword kw_classtype = {"classtype", NULL, KW_VALUE, classtype_parse, NULL,
-    "The class of the classification that the rule belongs to"};
-const struct keyword kw_reference = {"reference", NULL, KW_VALUE, reference_parse, NULL,
-    "Where to read more: url,www.example.org/a or cve,2021-44228"};
-const struct keyword kw_metadata = {"metadata", NULL, KW_VALUE, metadata_parse, NULL, "Words for people and tools: key value, key value"};
-const struct keyword kw_priority = {"priority", NULL, KW_VALUE, priority_parse, NULL, "1 (high) to 255, instead of its class's"};
-const struct keyword kw_target = {"target", NULL, KW_VALUE, target_parse, NULL, "Which side is the victim: src_ip or dest_ip"};
-const struct keyword kw_noalert = {"noalert", NULL, KW_NO_VALUE, noalert_parse, NULL, "Nothing is told; only its state is set"};
+const struct keyword kw_classtype = {
+    "classtype", NULL, KW_VALUE, classtype_parse, NULL, "The class of the classification that the rule belongs to"};
+const struct keyword kw_reference = {
+    "reference", NULL, KW_VALUE, reference_parse, NULL, "Where to read more: url,www.example.org/a or cve,2021-44228"};
+const struct keyword kw_metadata = {
+    "metadata", NULL, KW_VALUE, metadata_parse, NULL, "Words for people and tools: key value, key value"};
+const struct keyword kw_priority = {
+    "priority", NULL, KW_VALUE, priority_parse, NULL, "1 (high) to 255, instead of its class's"};
+const struct keyword kw_target = {
+    "target", NULL, KW_VALUE, target_parse, NULL, "Which side is the victim: src_ip or dest_ip"};
+const struct keyword kw_noalert = {
+    "noalert", NULL, KW_NO_VALUE, noalert_parse, NULL, "Nothing is told; only its state is set"};
 const struct keyword kw_requires = {"requires", NULL, KW_VALUE, requires_parse, NULL,
     "The rule loads only where the language's version, feature or keyword is there"};
-const struct keyword kw_prefilter = {"prefilter", NULL, 0, ignore_parse, NULL,
-    "Accepted: this engine orders a rule's conditions itself"};
-const struct keyword kw_filestore = {"filestore", NULL, 0, ignore_parse, NULL,
-    "Accepted: which files are kept is a matter of files.store"};
+const struct keyword kw_prefilter = {
+    "prefilter", NULL, 0, ignore_parse, NULL, "Accepted: this engine orders a rule's conditions itself"};
+const struct keyword kw_filestore = {
+    "filestore", NULL, 0, ignore_parse, NULL, "Accepted: which files are kept is a matter of files.store"};
 const struct keyword kw_tag = {"tag", NULL, KW_VALUE, ignore_parse, NULL,
     "Accepted: packets behind an indicator are a matter of the evidence store"};
-const struct keyword kw_bypass = {"bypass", NULL, KW_NO_VALUE, ignore_parse, NULL, "Accepted: nothing is bypassed by a passive sensor"};
-const struct keyword kw_tls_store = {"tls_store", "tls.store", KW_NO_VALUE, ignore_parse, NULL,
-    "Accepted: certificates are told by their hash"};
-const struct keyword kw_nfq_set_mark = {"nfq_set_mark", NULL, KW_VALUE, ignore_parse, NULL, "Accepted: nothing is marked by a passive sensor"};
+const struct keyword kw_bypass = {
+    "bypass", NULL, KW_NO_VALUE, ignore_parse, NULL, "Accepted: nothing is bypassed by a passive sensor"};
+const struct keyword kw_tls_store = {
+    "tls_store", "tls.store", KW_NO_VALUE, ignore_parse, NULL, "Accepted: certificates are told by their hash"};
+const struct keyword kw_nfq_set_mark = {
+    "nfq_set_mark", NULL, KW_VALUE, ignore_parse, NULL, "Accepted: nothing is marked by a passive sensor"};

@@ -12,9 +12,11 @@ modifier_parse(struct build *build, const struct keyword *keyword, struct slice 
 	if (at < 0)
 		return build_refuse(build, "needs a parser of HTTP");
 	if (op == NULL)
-		return build_refuse(build, "needs a content before it; as a buffer for what follows write %s", keyword->target);
+		return build_refuse(
+		    build, "needs a content before it; as a buffer for what follows write %s", keyword->target);
 	if (build->buffer != 0)
-		return build_refuse(build, "stands behind a content of another buffer; write pkt_data before that content, or %s",
+		return build_refuse(build,
+		    "stands behind a content of another buffer; write pkt_data before that content, or %s",
 		    keyword->target);
 	index = (size_t)(op - build->op);
 	if (build->op_buffer[index] != 0)
@@ -26,9 +28,9 @@ modifier_parse(struct build *build, const struct keyword *keyword, struct slice 
 	return CC_OK;
 }
 
-#define MODIFIER(word, buffer)                                                             \
-	const struct keyword kw_##word = {#word, NULL, KW_NO_VALUE, modifier_parse, buffer, \
-	    "The content before is looked for in " buffer}
+#define MODIFIER(word, buffer)                                                                                         \
+	const struct keyword kw_##word = {                                                                             \
+	    #word, NULL, KW_NO_VALUE, modifier_parse, buffer, "The content before is looked for in " buffer}
 MODIFIER(http_uri, "http.uri");
 MODIFIER(http_raw_uri, "http.uri.raw");
 MODIFIER(http_header, "http.header");

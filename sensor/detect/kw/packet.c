@@ -20,15 +20,16 @@ is_icmp(const struct run *run)
 }
 
 /* One test for each number of a header: NUMBER_TEST(name, is it there, the number). */
-#define NUMBER_TEST(name, there, number)                                       \
-	static bool name##_test(struct run *run, const struct check *check)    \
-	{                                                                      \
-		return (there) && number_holds(check->data, (number));         \
-	}                                                                      \
-	static enum cc_status name##_parse(struct build *build, const struct keyword *keyword, struct slice value, bool negated) \
-	{                                                                      \
-		(void)negated;                                                 \
-		return packet_check(build, keyword, name##_test, value, UINT32_MAX); \
+#define NUMBER_TEST(name, there, number)                                                                               \
+	static bool name##_test(struct run *run, const struct check *check)                                            \
+	{                                                                                                              \
+		return (there) && number_holds(check->data, (number));                                                 \
+	}                                                                                                              \
+	static enum cc_status name##_parse(                                                                            \
+	    struct build *build, const struct keyword *keyword, struct slice value, bool negated)                      \
+	{                                                                                                              \
+		(void)negated;                                                                                         \
+		return packet_check(build, keyword, name##_test, value, UINT32_MAX);                                   \
 	}
 
 NUMBER_TEST(ttl, inner_ip(run) != NULL, inner_ip(run)->ttl)
@@ -48,7 +49,7 @@ static bool
 ip_proto_test(struct run *run, const struct check *check)
 {
 	return run->pkt != NULL ? run->pkt->ip_count > 0 && number_holds(check->data, run->pkt->proto)
-	                        : run->flow != NULL && number_holds(check->data, run->flow->proto);
+				: run->flow != NULL && number_holds(check->data, run->flow->proto);
 }
 
 static enum cc_status
@@ -56,8 +57,9 @@ ip_proto_parse(struct build *build, const struct keyword *keyword, struct slice 
 {
 	static const struct {
 		const char *word, *number;
-	} names[] = {{"icmp", "1"}, {"igmp", "2"}, {"tcp", "6"}, {"udp", "17"}, {"gre", "47"}, {"esp", "50"}, {"ah", "51"},
-	    {"icmpv6", "58"}, {"ipv6-icmp", "58"}, {"sctp", "132"}, {"pim", "103"}, {"ospf", "89"}, {"ipip", "4"}, {"ipv6", "41"}};
+	} names[] = {{"icmp", "1"}, {"igmp", "2"}, {"tcp", "6"}, {"udp", "17"}, {"gre", "47"}, {"esp", "50"},
+	    {"ah", "51"}, {"icmpv6", "58"}, {"ipv6-icmp", "58"}, {"sctp", "132"}, {"pim", "103"}, {"ospf", "89"},
+	    {"ipip", "4"}, {"ipv6", "41"}};
 	struct slice rest = value;
 	char text[16];
 	bool ip_only = build->ip_keyword_only, packet = build->packet_keyword;
@@ -100,7 +102,8 @@ sameip_parse(struct build *build, const struct keyword *keyword, struct slice va
 	return build_check(build, sameip_test, PHASE_PACKET) != NULL ? CC_OK : CC_BAD;
 }
 
-/* a: bits that count, b: bits that must be set of them; kind: '+' these and perhaps others, '*' any, '!' none, 0 exactly. */
+/* a: bits that count, b: bits that must be set of them; kind: '+' these and perhaps others, '*' any, '!' none, 0
+ * exactly. */
 static bool
 bits_hold(const struct check *check, uint32_t value)
 {
@@ -163,7 +166,8 @@ flags_parse(struct build *build, const struct keyword *keyword, struct slice val
 		want.size--;
 	}
 	if (want.size == 0 || !flag_letters(want, &bits))
-		return build_refuse(build, "flags are letters of FSRPAUEC, 1, 2 or 0, perhaps with +, * or ! before them");
+		return build_refuse(
+		    build, "flags are letters of FSRPAUEC, 1, 2 or 0, perhaps with +, * or ! before them");
 	if (slice_split(&rest, ',', &ignore)) {
 		ignore = slice_trim(ignore);
 		if (ignore.size > 0 && ignore.p[0] == '!')
@@ -252,8 +256,8 @@ ipopts_parse(struct build *build, const struct keyword *keyword, struct slice va
 	static const struct {
 		const char *word;
 		uint32_t kind;
-	} table[] = {{"rr", 7}, {"lsrr", 131}, {"eol", 0}, {"nop", 1}, {"ts", 68}, {"sec", 130}, {"ssrr", 137}, {"satid", 136},
-	    {"any", 256}, {"esec", 133}, {"cipso", 134}, {"rtralt", 148}, {"qs", 25}};
+	} table[] = {{"rr", 7}, {"lsrr", 131}, {"eol", 0}, {"nop", 1}, {"ts", 68}, {"sec", 130}, {"ssrr", 137},
+	    {"satid", 136}, {"any", 256}, {"esec", 133}, {"cipso", 134}, {"rtralt", 148}, {"qs", 25}};
 	struct check *check = build_check(build, ipopts_test, PHASE_PACKET);
 
 	(void)negated;
@@ -266,7 +270,8 @@ ipopts_parse(struct build *build, const struct keyword *keyword, struct slice va
 			return CC_OK;
 		}
 	}
-	return build_refuse(build, "should be rr, lsrr, ssrr, eol, nop, ts, sec, esec, satid, cipso, rtralt, qs or any");
+	return build_refuse(
+	    build, "should be rr, lsrr, ssrr, eol, nop, ts, sec, esec, satid, cipso, rtralt, qs or any");
 }
 
 static bool
@@ -311,7 +316,8 @@ checksum_parse(struct build *build, const struct keyword *keyword, struct slice 
 static bool
 address_test(struct run *run, const struct check *check)
 {
-	return run->pkt != NULL && run->pkt->ip_count > 0 && addr_set_has(check->data, check->a != 0 ? &run->pkt->dst : &run->pkt->src);
+	return run->pkt != NULL && run->pkt->ip_count > 0 &&
+	       addr_set_has(check->data, check->a != 0 ? &run->pkt->dst : &run->pkt->src);
 }
 
 static enum cc_status
@@ -322,8 +328,10 @@ address_parse(struct build *build, const struct keyword *keyword, struct slice v
 
 	(void)negated;
 	if (value.size == 0)
-		return build_refuse(build, "as a buffer for dataset is not supported; give addresses as in a rule's header");
-	if (addr_set_parse(build, value, &set) != CC_OK || (check = build_check(build, address_test, PHASE_PACKET)) == NULL)
+		return build_refuse(
+		    build, "as a buffer for dataset is not supported; give addresses as in a rule's header");
+	if (addr_set_parse(build, value, &set) != CC_OK ||
+	    (check = build_check(build, address_test, PHASE_PACKET)) == NULL)
 		return CC_BAD;
 	check->data = set;
 	check->a = strcmp(keyword->name, "ip.dst") == 0;
@@ -333,7 +341,7 @@ address_parse(struct build *build, const struct keyword *keyword, struct slice v
 	return CC_OK;
 }
 
-#define NUMBER(symbol, word, other, function, text) \
+#define NUMBER(symbol, word, other, function, text)                                                                    \
 	const struct keyword kw_##symbol = {word, other, KW_VALUE, function##_parse, NULL, text}
 NUMBER(ttl, "ttl", NULL, ttl, "Time to live, or hop limit");
 NUMBER(tos, "tos", NULL, tos, "Type of service, or traffic class");
@@ -360,4 +368,5 @@ NUMBER(udpv4_csum, "udpv4-csum", NULL, checksum, "The UDP checksum over IPv4 is 
 NUMBER(udpv6_csum, "udpv6-csum", NULL, checksum, "The UDP checksum over IPv6 is valid, or invalid");
 NUMBER(icmpv4_csum, "icmpv4-csum", NULL, checksum, "The ICMP checksum is valid, or invalid");
 NUMBER(icmpv6_csum, "icmpv6-csum", NULL, checksum, "The ICMPv6 checksum is valid, or invalid");
-const struct keyword kw_sameip = {"sameip", NULL, KW_NO_VALUE, sameip_parse, NULL, "Source and destination address are equal"};
+const struct keyword kw_sameip = {
+    "sameip", NULL, KW_NO_VALUE, sameip_parse, NULL, "Source and destination address are equal"};

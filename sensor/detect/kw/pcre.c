@@ -8,12 +8,29 @@ struct pcre_flag {
 };
 
 static const struct pcre_flag flags[] = {
-    {'i', PCRE2_CASELESS, NULL}, {'m', PCRE2_MULTILINE, NULL}, {'s', PCRE2_DOTALL, NULL}, {'x', PCRE2_EXTENDED, NULL},
-    {'A', PCRE2_ANCHORED, NULL}, {'E', PCRE2_DOLLAR_ENDONLY, NULL}, {'G', PCRE2_UNGREEDY, NULL},
-    {'u', PCRE2_UTF, NULL}, {'B', 0, NULL}, {'R', 0, NULL}, {'O', 0, NULL},
-    {'U', 0, "http.uri"}, {'I', 0, "http.uri.raw"}, {'P', 0, "http.request_body"}, {'Q', 0, "http.response_body"},
-    {'H', 0, "http.header"}, {'D', 0, "http.header.raw"}, {'M', 0, "http.method"}, {'C', 0, "http.cookie"},
-    {'S', 0, "http.stat_code"}, {'Y', 0, "http.stat_msg"}, {'V', 0, "http.user_agent"}, {'W', 0, "http.host"},
+    {'i', PCRE2_CASELESS, NULL},
+    {'m', PCRE2_MULTILINE, NULL},
+    {'s', PCRE2_DOTALL, NULL},
+    {'x', PCRE2_EXTENDED, NULL},
+    {'A', PCRE2_ANCHORED, NULL},
+    {'E', PCRE2_DOLLAR_ENDONLY, NULL},
+    {'G', PCRE2_UNGREEDY, NULL},
+    {'u', PCRE2_UTF, NULL},
+    {'B', 0, NULL},
+    {'R', 0, NULL},
+    {'O', 0, NULL},
+    {'U', 0, "http.uri"},
+    {'I', 0, "http.uri.raw"},
+    {'P', 0, "http.request_body"},
+    {'Q', 0, "http.response_body"},
+    {'H', 0, "http.header"},
+    {'D', 0, "http.header.raw"},
+    {'M', 0, "http.method"},
+    {'C', 0, "http.cookie"},
+    {'S', 0, "http.stat_code"},
+    {'Y', 0, "http.stat_msg"},
+    {'V', 0, "http.user_agent"},
+    {'W', 0, "http.host"},
     {'Z', 0, "http.host.raw"},
 };
 
@@ -37,7 +54,8 @@ buffer_letter(struct build *build, const struct pcre_flag *flag, struct op *op)
 	if (at < 0)
 		return build_refuse(build, "the letter %c needs a parser of HTTP", flag->letter);
 	/* file.data is the response's body, too: the buffer in force stays. */
-	if (build->buffer != 0 && build->set->buffer[build->buffer].source == SRC_FILE && build->set->buffer[at].source == SRC_FILE)
+	if (build->buffer != 0 && build->set->buffer[build->buffer].source == SRC_FILE &&
+	    build->set->buffer[at].source == SRC_FILE)
 		return CC_OK;
 	if (build->buffer != 0 && build->buffer != at)
 		return build_refuse(build, "the letter %c names another buffer than the one in force", flag->letter);

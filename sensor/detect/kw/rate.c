@@ -25,7 +25,8 @@ rate_parse(struct build *build, const struct keyword *keyword, struct slice valu
 		item = slice_trim(item);
 		blank = item.size > 0 ? memchr(item.p, ' ', item.size) : NULL;
 		if (blank == NULL)
-			return build_refuse(build, "\"%.*s\" should be a word and its value", (int)(item.size < 40 ? item.size : 40), item.p);
+			return build_refuse(build, "\"%.*s\" should be a word and its value",
+			    (int)(item.size < 40 ? item.size : 40), item.p);
 		name = slice_of(item.p, (size_t)(blank - item.p));
 		arg = slice_trim(slice_of(blank, item.size - name.size));
 		if (slice_is_nocase(name, "type") && !filter) {
@@ -47,7 +48,8 @@ rate_parse(struct build *build, const struct keyword *keyword, struct slice valu
 			threshold.seconds = (uint32_t)number;
 			has_seconds = true;
 		} else {
-			return build_refuse(build, "\"%.*s\" is not understood", (int)(item.size < 40 ? item.size : 40), item.p);
+			return build_refuse(
+			    build, "\"%.*s\" is not understood", (int)(item.size < 40 ? item.size : 40), item.p);
 		}
 	}
 	if (threshold.type == TH_NONE || threshold.track == UINT8_MAX || !has_count || !has_seconds)
@@ -63,6 +65,7 @@ rate_parse(struct build *build, const struct keyword *keyword, struct slice valu
 }
 
 const struct keyword kw_threshold = {"threshold", NULL, KW_VALUE, rate_parse, NULL,
-    "How often the rule may speak: type limit|threshold|both, track by_src|by_dst|by_both|by_rule|by_flow, count N, seconds N"};
+    "How often the rule may speak: type limit|threshold|both, track by_src|by_dst|by_both|by_rule|by_flow, count N, "
+    "seconds N"};
 const struct keyword kw_detection_filter = {"detection_filter", NULL, KW_VALUE, rate_parse, NULL,
     "The rule speaks once it held more often than that: track by_src|by_dst, count N, seconds N"};

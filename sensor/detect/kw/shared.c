@@ -35,7 +35,8 @@ xbits_parse(struct build *build, const struct keyword *keyword, struct slice val
 	off = slice_is_nocase(word, "isnotset") || slice_is_nocase(word, "unset");
 	test = slice_is_nocase(word, "isset") || slice_is_nocase(word, "isnotset");
 	if (!test && !off && !slice_is_nocase(word, "set"))
-		return build_refuse(build, "\"%.*s\" should be set, unset, isset or isnotset", (int)(word.size < 40 ? word.size : 40), word.p);
+		return build_refuse(build, "\"%.*s\" should be set, unset, isset or isnotset",
+		    (int)(word.size < 40 ? word.size : 40), word.p);
 	if (!slice_split(&rest, ',', &item) || name_id(build, 'x', slice_trim(item), &id) != CC_OK)
 		return build_refuse(build, "needs a name");
 	while (slice_split(&rest, ',', &item)) {
@@ -43,14 +44,16 @@ xbits_parse(struct build *build, const struct keyword *keyword, struct slice val
 		if (item.size > 6 && slice_is_nocase(slice_of(item.p, 6), "track "))
 			item = slice_trim(slice_of(item.p + 6, item.size - 6));
 		if (item.size > 7 && slice_is_nocase(slice_of(item.p, 7), "expire ")) {
-			if (!slice_uint(slice_trim(slice_of(item.p + 7, item.size - 7)), UINT32_MAX, &seconds) || seconds == 0)
+			if (!slice_uint(slice_trim(slice_of(item.p + 7, item.size - 7)), UINT32_MAX, &seconds) ||
+			    seconds == 0)
 				return build_refuse(build, "the time to expire is no number of seconds");
 			continue;
 		}
 		for (i = 0; i < 6 && !slice_is_nocase(item, tracks[i]); i++)
 			;
 		if (i == 6)
-			return build_refuse(build, "\"%.*s\" is not understood", (int)(item.size < 40 ? item.size : 40), item.p);
+			return build_refuse(
+			    build, "\"%.*s\" is not understood", (int)(item.size < 40 ? item.size : 40), item.p);
 		track = i % 3;
 	}
 	if (track == UINT8_MAX)

@@ -64,6 +64,8 @@ dsize_parse(struct build *build, const struct keyword *keyword, struct slice val
 	return CC_OK;
 }
 
-const struct keyword kw_bsize = {"bsize", NULL, KW_VALUE, bsize_parse, NULL, "The whole buffer's size: 5, >5, <5, 3<>9"};
-const struct keyword kw_urilen = {"urilen", NULL, KW_VALUE, urilen_parse, NULL, "The size of http.uri, or with ,raw of http.uri.raw"};
+const struct keyword kw_bsize = {
+    "bsize", NULL, KW_VALUE, bsize_parse, NULL, "The whole buffer's size: 5, >5, <5, 3<>9"};
+const struct keyword kw_urilen = {
+    "urilen", NULL, KW_VALUE, urilen_parse, NULL, "The size of http.uri, or with ,raw of http.uri.raw"};
 const struct keyword kw_dsize = {"dsize", NULL, KW_VALUE, dsize_parse, NULL, "The size of the packet's payload"};

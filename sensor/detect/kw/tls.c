@@ -10,7 +10,8 @@ value_parse(struct build *build, const struct keyword *keyword, struct slice val
 	enum cc_status st;
 
 	if (at < 0)
-		return build_refuse(build, "the buffer %s needs a parser that this sensor does not have", keyword->target);
+		return build_refuse(
+		    build, "the buffer %s needs a parser that this sensor does not have", keyword->target);
 	build->buffer = (uint16_t)at;
 	build->instance = 0;
 	st = content_add(build, value, negated);
@@ -23,5 +24,5 @@ const struct keyword kw_tls_subject = {"tls.subject", NULL, KW_VALUE | KW_NEGATE
     "The old way to write content in tls.cert_subject"};
 const struct keyword kw_tls_issuerdn = {"tls.issuerdn", NULL, KW_VALUE | KW_NEGATE, value_parse, "tls.cert_issuer",
     "The old way to write content in tls.cert_issuer"};
-const struct keyword kw_tls_fingerprint = {"tls.fingerprint", NULL, KW_VALUE | KW_NEGATE, value_parse, "tls.cert_fingerprint",
-    "The old way to write content in tls.cert_fingerprint"};
+const struct keyword kw_tls_fingerprint = {"tls.fingerprint", NULL, KW_VALUE | KW_NEGATE, value_parse,
+    "tls.cert_fingerprint", "The old way to write content in tls.cert_fingerprint"};

@@ -174,10 +174,18 @@ transform_parse(struct build *build, const struct keyword *keyword, struct slice
 		const char *name;
 		transform_fn *run;
 	} table[] = {
-	    {"to_lowercase", lowercase_run}, {"to_uppercase", uppercase_run}, {"header_lowercase", header_lowercase_run},
-	    {"strip_pseudo_headers", pseudo_run}, {"strip_whitespace", strip_run}, {"compress_whitespace", compress_run},
-	    {"dotprefix", dotprefix_run}, {"url_decode", url_decode_run}, {"xor", xor_run}, {"to_md5", md5_run},
-	    {"to_sha1", sha1_run}, {"to_sha256", sha256_run},
+	    {"to_lowercase", lowercase_run},
+	    {"to_uppercase", uppercase_run},
+	    {"header_lowercase", header_lowercase_run},
+	    {"strip_pseudo_headers", pseudo_run},
+	    {"strip_whitespace", strip_run},
+	    {"compress_whitespace", compress_run},
+	    {"dotprefix", dotprefix_run},
+	    {"url_decode", url_decode_run},
+	    {"xor", xor_run},
+	    {"to_md5", md5_run},
+	    {"to_sha1", sha1_run},
+	    {"to_sha256", sha256_run},
 	};
 	struct transform *transform = &build->transform[build->transform_count];
 	size_t i;
@@ -201,7 +209,8 @@ transform_parse(struct build *build, const struct keyword *keyword, struct slice
 	return CC_OK;
 }
 
-#define TRANSFORM(word, flags, text) const struct keyword kw_##word = {#word, NULL, flags, transform_parse, NULL, "Transform: " text}
+#define TRANSFORM(word, flags, text)                                                                                   \
+	const struct keyword kw_##word = {#word, NULL, flags, transform_parse, NULL, "Transform: " text}
 TRANSFORM(to_lowercase, KW_NO_VALUE, "upper-case letters become lower case");
 TRANSFORM(to_uppercase, KW_NO_VALUE, "lower-case letters become upper case");
 TRANSFORM(header_lowercase, KW_NO_VALUE, "names of headers become lower case");

@@ -1,4 +1,5 @@
-/* Packets, streams and transactions through a worker: what fires, how often, and that cutting a stream doesn't matter. */
+/* Packets, streams and transactions through a worker: what fires, how often, and that cutting a stream doesn't matter.
+ */
 #include "unit/detect/rig.h"
 
 static void
@@ -12,14 +13,14 @@ TEST(packets_and_streams)
 	struct rig rig;
 
 	rig_open(&rig, "alert tcp any any -> any any (content:\"needle\"; sid:1;)\n"
-	               "alert tcp any any -> any any (content:\"needle\"; depth:6; sid:2;)\n"
-	               "alert tcp-pkt any any -> any any (content:\"needle\"; sid:3;)\n"
-	               "alert tcp any any -> any 80 (flags:AP; sid:4;)\n"
-	               "alert tcp any any -> any 81 (flags:AP; sid:5;)\n"
-	               "alert tcp any any -> any any (flow:to_client; content:\"needle\"; sid:6;)\n"
-	               "alert udp any any -> any any (content:\"needle\"; sid:7;)\n"
-	               "alert ip 10.0.0.0/24 any -> any any (sid:8;)\n"
-	               "alert tcp any any -> any any (ttl:64; dsize:6; sid:9;)\n");
+		       "alert tcp any any -> any any (content:\"needle\"; depth:6; sid:2;)\n"
+		       "alert tcp-pkt any any -> any any (content:\"needle\"; sid:3;)\n"
+		       "alert tcp any any -> any 80 (flags:AP; sid:4;)\n"
+		       "alert tcp any any -> any 81 (flags:AP; sid:5;)\n"
+		       "alert tcp any any -> any any (flow:to_client; content:\"needle\"; sid:6;)\n"
+		       "alert udp any any -> any any (content:\"needle\"; sid:7;)\n"
+		       "alert ip 10.0.0.0/24 any -> any any (sid:8;)\n"
+		       "alert tcp any any -> any any (ttl:64; dsize:6; sid:9;)\n");
 	CHECK_UINT(rig.report.loaded, 9);
 	rig_packet(&rig, CC_TO_SERVER, "needle", 6);
 	CHECK_UINT(rig_alerts(&rig, 1), 0);
@@ -57,7 +58,8 @@ TEST(segments)
 	static const char rules[] =
 	    "alert tcp any any -> any any (content:\"needle\"; sid:1;)\n"
 	    "alert tcp any any -> any any (content:\"foo\"; content:\"bar\"; distance:0; within:4; sid:2;)\n"
-	    "alert tcp any any -> any any (content:\"aab\"; content:\"aaab\"; distance:0; pcre:\"/^ ends [0-9]+/R\"; sid:3;)\n"
+	    "alert tcp any any -> any any (content:\"aab\"; content:\"aaab\"; distance:0; pcre:\"/^ ends [0-9]+/R\"; "
+	    "sid:3;)\n"
 	    "alert tcp any any -> any any (content:\"GET\"; offset:2; depth:3; content:\"tail\"; sid:4;)\n"
 	    "alert tcp any any -> any any (content:\"needle\"; content:\"foo\"; sid:5;)\n"
 	    "alert tcp any any -> any any (content:\"foo\"; content:\"needle\"; distance:0; within:6; sid:6;)\n"
@@ -105,14 +107,15 @@ TEST(marks)
 {
 	struct rig rig;
 
-	rig_open(&rig, "alert tcp any any -> any any (content:\"two\"; flowbits:isset,a|b; sid:2;)\n"
-	               "alert tcp any any -> any any (content:\"one\"; flowbits:set,b; flowbits:noalert; sid:1;)\n"
-	               "alert tcp any any -> any any (content:\"three\"; flowbits:isnotset,b; sid:3;)\n"
-	               "alert tcp any any -> any any (content:\"four\"; flowbits:unset,b; sid:4;)\n"
-	               "alert tcp any any -> any any (content:\"n\"; flowint:c,+,1; noalert; sid:5;)\n"
-	               "alert tcp any any -> any any (content:\"n\"; flowint:c,>,0; sid:6;)\n"
-	               "alert tcp any any -> any any (content:\"mark\"; xbits:set,x,track ip_src,expire 10; noalert; sid:7;)\n"
-	               "alert tcp any any -> any any (content:\"ask\"; xbits:isset,x,track ip_dst; sid:8;)\n");
+	rig_open(&rig,
+	    "alert tcp any any -> any any (content:\"two\"; flowbits:isset,a|b; sid:2;)\n"
+	    "alert tcp any any -> any any (content:\"one\"; flowbits:set,b; flowbits:noalert; sid:1;)\n"
+	    "alert tcp any any -> any any (content:\"three\"; flowbits:isnotset,b; sid:3;)\n"
+	    "alert tcp any any -> any any (content:\"four\"; flowbits:unset,b; sid:4;)\n"
+	    "alert tcp any any -> any any (content:\"n\"; flowint:c,+,1; noalert; sid:5;)\n"
+	    "alert tcp any any -> any any (content:\"n\"; flowint:c,>,0; sid:6;)\n"
+	    "alert tcp any any -> any any (content:\"mark\"; xbits:set,x,track ip_src,expire 10; noalert; sid:7;)\n"
+	    "alert tcp any any -> any any (content:\"ask\"; xbits:isset,x,track ip_dst; sid:8;)\n");
 	CHECK_UINT(rig.report.loaded, 8);
 	stream(&rig, CC_TO_SERVER, "two three ");
 	CHECK_UINT(rig_alerts(&rig, 2), 0);
@@ -137,10 +140,14 @@ TEST(thresholds)
 {
 	struct rig rig;
 
-	rig_open(&rig, "alert tcp-pkt any any -> any any (content:\"x\"; threshold:type limit,track by_src,count 2,seconds 5; sid:1;)\n"
-	               "alert tcp-pkt any any -> any any (content:\"x\"; threshold:type threshold,track by_src,count 3,seconds 5; sid:2;)\n"
-	               "alert tcp-pkt any any -> any any (content:\"x\"; threshold:type both,track by_dst,count 3,seconds 5; sid:3;)\n"
-	               "alert tcp-pkt any any -> any any (content:\"x\"; detection_filter:track by_src,count 3,seconds 5; sid:4;)\n");
+	rig_open(&rig, "alert tcp-pkt any any -> any any (content:\"x\"; threshold:type limit,track by_src,count "
+		       "2,seconds 5; sid:1;)\n"
+		       "alert tcp-pkt any any -> any any (content:\"x\"; threshold:type threshold,track by_src,count "
+		       "3,seconds 5; sid:2;)\n"
+		       "alert tcp-pkt any any -> any any (content:\"x\"; threshold:type both,track by_dst,count "
+		       "3,seconds 5; sid:3;)\n"
+		       "alert tcp-pkt any any -> any any (content:\"x\"; detection_filter:track by_src,count 3,seconds "
+		       "5; sid:4;)\n");
 	for (unsigned i = 0; i < 10; i++)
 		rig_packet(&rig, CC_TO_SERVER, "x", 1);
 	CHECK_UINT(rig_alerts(&rig, 1), 2);
@@ -167,16 +174,19 @@ TEST(pass_and_limit)
 	struct rig rig;
 
 	rig_open(&rig, "alert tcp-pkt any any -> any any (content:\"bad\"; sid:1;)\n"
-	               "pass tcp-pkt any any -> any any (content:\"good\"; sid:2;)\n"
-	               "drop tcp-pkt any any -> any any (content:\"drop\"; sid:3;)\n");
+		       "pass tcp-pkt any any -> any any (content:\"good\"; sid:2;)\n"
+		       "drop tcp-pkt any any -> any any (content:\"drop\"; sid:3;)\n");
 	rig_packet(&rig, CC_TO_SERVER, "bad good", 8);
 	CHECK_UINT(rig.batch.match_count, 0);
 	rig_packet(&rig, CC_TO_SERVER, "bad drop", 8);
 	CHECK_UINT(rig.batch.match_count, 2);
 	CHECK(rig_alerts(&rig, 3) == 1 && rig.batch.match[0]->rule->action == RULE_DROP);
 	rig_close(&rig);
-	rig_open_with(&rig, "alert tcp-pkt any any -> any any (content:\"a\"; sid:1;)\nalert tcp-pkt any any -> any any (content:\"a\"; sid:2;)\n"
-	                    "alert tcp-pkt any any -> any any (content:\"a\"; sid:3;)\n", few);
+	rig_open_with(&rig,
+	    "alert tcp-pkt any any -> any any (content:\"a\"; sid:1;)\nalert tcp-pkt any any -> any any "
+	    "(content:\"a\"; sid:2;)\n"
+	    "alert tcp-pkt any any -> any any (content:\"a\"; sid:3;)\n",
+	    few);
 	rig_packet(&rig, CC_TO_SERVER, "a", 1);
 	CHECK_UINT(rig.batch.match_count, 2);
 	CHECK_UINT(detect_counts(rig.detect)[DETECT_ALERTS_LOST], 1);
@@ -235,18 +245,23 @@ TEST(transactions)
 	struct hand hand;
 	struct rig rig;
 
-	rig_open(&rig, "alert http any any -> any any (flow:to_server; http.uri; content:\"/gate\"; http.user_agent; content:\"bad\"; sid:1;)\n"
-	               "alert http any any -> any any (http.stat_code; content:\"200\"; sid:2;)\n"
-	               "alert http any any -> any any (http.uri; content:\"/gate\"; http.cookie; content:!\"x\"; sid:3;)\n"
-	               "alert http any any -> any any (http.request_header; content:\"a|3a 20|1\"; http.request_header; content:\"b|3a 20|2\"; sid:4;)\n"
-	               "alert http any any -> any any (http.request_header; content:\"a|3a 20|1\"; content:\"b|3a 20|2\"; sid:5;)\n"
-	               "alert http any any -> any any (http.uri; to_uppercase; content:\"/GATE\"; startswith; sid:6;)\n"
-	               "alert http any any -> any any (http.uri; bsize:8; sid:7;)\n"
-	               "alert http any 1:100 -> any any (http.uri; content:\"/gate\"; sid:8;)\n"
-	               "alert http any any -> any any (content:\"/gate\"; http_uri; content:\"POST\"; http_method; urilen:>9; sid:9;)\n"
-	               "alert http any any -> any any (file.data; content:\"MZ\"; startswith; content:\"tail\"; sid:10;)\n"
-	               "alert http any any -> any any (file.data; content:\"MZ\"; content:!\"tail\"; sid:11;)\n"
-	               "alert http any any -> any any (filename:\"a.exe\"; http.uri; content:\"/gate\"; sid:12;)\n");
+	rig_open(&rig,
+	    "alert http any any -> any any (flow:to_server; http.uri; content:\"/gate\"; http.user_agent; "
+	    "content:\"bad\"; sid:1;)\n"
+	    "alert http any any -> any any (http.stat_code; content:\"200\"; sid:2;)\n"
+	    "alert http any any -> any any (http.uri; content:\"/gate\"; http.cookie; content:!\"x\"; sid:3;)\n"
+	    "alert http any any -> any any (http.request_header; content:\"a|3a 20|1\"; http.request_header; "
+	    "content:\"b|3a 20|2\"; sid:4;)\n"
+	    "alert http any any -> any any (http.request_header; content:\"a|3a 20|1\"; content:\"b|3a 20|2\"; "
+	    "sid:5;)\n"
+	    "alert http any any -> any any (http.uri; to_uppercase; content:\"/GATE\"; startswith; sid:6;)\n"
+	    "alert http any any -> any any (http.uri; bsize:8; sid:7;)\n"
+	    "alert http any 1:100 -> any any (http.uri; content:\"/gate\"; sid:8;)\n"
+	    "alert http any any -> any any (content:\"/gate\"; http_uri; content:\"POST\"; http_method; urilen:>9; "
+	    "sid:9;)\n"
+	    "alert http any any -> any any (file.data; content:\"MZ\"; startswith; content:\"tail\"; sid:10;)\n"
+	    "alert http any any -> any any (file.data; content:\"MZ\"; content:!\"tail\"; sid:11;)\n"
+	    "alert http any any -> any any (filename:\"a.exe\"; http.uri; content:\"/gate\"; sid:12;)\n");
 	CHECK_UINT(rig.report.loaded, 12);
 	hand_open(&hand);
 	hand_put(&hand, "http.uri", "/gate?id", CC_REQUEST);
@@ -264,12 +279,17 @@ TEST(transactions)
 	CHECK_UINT(rig_alerts(&rig, 4), 1);
 	CHECK_UINT(rig_alerts(&rig, 5), 0);
 	hand_event(&rig, &hand, EVENT_SIDE_DONE, CC_TO_SERVER, NULL);
-	CHECK_UINT(rig_alerts(&rig, 3), 0);     /* no cookie: nothing to look at */
+	CHECK_UINT(rig_alerts(&rig, 3), 0); /* no cookie: nothing to look at */
 	hand_put(&hand, "http.stat_code", "200", CC_RESPONSE);
 	hand_event(&rig, &hand, EVENT_UPDATE, CC_TO_CLIENT, NULL);
 	CHECK_UINT(rig_alerts(&rig, 2), 1);
-	struct cc_file file = {.parser = hand.tx.parser, .tx = &hand.tx, .flow = &rig.flow, .dir = CC_TO_CLIENT, .id = 1,
-	    .content = (const uint8_t *)"MZ and then the tail", .content_size = 6};
+	struct cc_file file = {.parser = hand.tx.parser,
+	    .tx = &hand.tx,
+	    .flow = &rig.flow,
+	    .dir = CC_TO_CLIENT,
+	    .id = 1,
+	    .content = (const uint8_t *)"MZ and then the tail",
+	    .content_size = 6};
 	hand_event(&rig, &hand, EVENT_FILE_DATA, CC_TO_CLIENT, &file);
 	CHECK_UINT(rig_alerts(&rig, 10), 0);
 	file.content_size = 20;
@@ -288,10 +308,11 @@ TEST(reload)
 {
 	struct rig rig, other;
 
-	rig_open(&rig, "alert tcp any any -> any any (content:\"one\"; flowbits:set,a; content:\"two\"; distance:0; sid:1;)\n");
+	rig_open(&rig,
+	    "alert tcp any any -> any any (content:\"one\"; flowbits:set,a; content:\"two\"; distance:0; sid:1;)\n");
 	rig_open(&other, "alert tcp any any -> any any (content:\"zzz\"; sid:3;)\n"
-	                 "alert tcp any any -> any any (content:\"two\"; flowbits:isset,q; sid:2;)\n"
-	                 "alert tcp any any -> any any (content:\"two\"; sid:4;)\n");
+			 "alert tcp any any -> any any (content:\"two\"; flowbits:isset,q; sid:2;)\n"
+			 "alert tcp any any -> any any (content:\"two\"; sid:4;)\n");
 	stream(&rig, CC_TO_SERVER, "one ");
 	detect_switch(rig.detect, other.set);
 	stream(&rig, CC_TO_SERVER, "two");

@@ -21,9 +21,10 @@ TEST(lines)
 {
 	struct rig rig;
 
-	rig_open(&rig, "# a comment\r\n\r\nalert tcp any any -> any any (msg:\"one\"; \\\r\n  content:\"a\"; sid:1;)\r\n"
-	               "#alert tcp any any -> any any (sid:9;)\n alert tcp any any -> any any (sid:2;)\n"
-	               "alert tcp any any -> any any (msg:\"\xe9\"; sid:3;)");
+	rig_open(&rig,
+	    "# a comment\r\n\r\nalert tcp any any -> any any (msg:\"one\"; \\\r\n  content:\"a\"; sid:1;)\r\n"
+	    "#alert tcp any any -> any any (sid:9;)\n alert tcp any any -> any any (sid:2;)\n"
+	    "alert tcp any any -> any any (msg:\"\xe9\"; sid:3;)");
 	CHECK_UINT(rig.report.loaded, 2);
 	CHECK_UINT(rig.report.refused, 1);
 	CHECK(rig_said(&rig, ":6:1: a rule begins in the first column"));
@@ -85,7 +86,8 @@ TEST(contradictions)
 	CHECK(!OPTIONS("http.host; content:\"ABC\";"));
 	CHECK(!OPTIONS("http.uri; content:\"abc\"; bsize:2;"));
 	CHECK(!OPTIONS("http.uri; http.method; content:\"GET\";"));
-	CHECK(!OPTIONS("threshold:type limit, track by_src, count 1, seconds 1; detection_filter:track by_src, count 1, seconds 1;"));
+	CHECK(!OPTIONS("threshold:type limit, track by_src, count 1, seconds 1; detection_filter:track by_src, count "
+		       "1, seconds 1;"));
 	CHECK(!OPTIONS("dns.query; content:\"a\"; http.uri; content:\"b\";"));
 	CHECK(OPTIONS("content:\"a\"; http_uri; content:\"b\"; http_header; content:\"c\";"));
 }
@@ -97,7 +99,8 @@ TEST(lists)
 	struct cc_addr a;
 	struct rig rig;
 
-	rig_open_with(&rig, "alert tcp [$OUT,!1.2.3.0/24] ![$WEB,1:10] <> [$HOME,!10.0.0.5] [1024:,!2000] (sid:1;)\n", vars);
+	rig_open_with(
+	    &rig, "alert tcp [$OUT,!1.2.3.0/24] ![$WEB,1:10] <> [$HOME,!10.0.0.5] [1024:,!2000] (sid:1;)\n", vars);
 	CHECK_UINT(rig.report.loaded, 1);
 	if (rig.report.loaded == 1) {
 		const struct rule *rule = &rig.set->rule[0];
@@ -105,8 +108,8 @@ TEST(lists)
 			const char *text;
 			bool src, dst;
 		} table[] = {{"10.0.0.1", false, true}, {"10.0.0.5", false, false}, {"192.168.1.1", false, true},
-		    {"192.168.1.2", true, false}, {"1.2.3.4", false, false}, {"1.2.4.0", true, false}, {"2001:db8::1", true, false},
-		    {"255.255.255.255", true, false}, {"0.0.0.0", true, false}};
+		    {"192.168.1.2", true, false}, {"1.2.3.4", false, false}, {"1.2.4.0", true, false},
+		    {"2001:db8::1", true, false}, {"255.255.255.255", true, false}, {"0.0.0.0", true, false}};
 
 		for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 			CHECK(cc_addr_parse(table[i].text, &a) == CC_OK);
@@ -115,7 +118,7 @@ TEST(lists)
 		}
 		for (unsigned port = 0; port < 65536; port++) {
 			CHECK(port_set_has(rule->sport, (uint16_t)port) ==
-			    !(port == 80 || (port >= 8000 && port <= 8010) || (port >= 1 && port <= 10)));
+			      !(port == 80 || (port >= 8000 && port <= 8010) || (port >= 1 && port <= 10)));
 			CHECK(port_set_has(rule->dport, (uint16_t)port) == (port >= 1024 && port != 2000));
 		}
 	}
@@ -133,9 +136,9 @@ TEST(duplicates)
 	struct rig rig;
 
 	rig_open(&rig, "alert tcp any any -> any any (content:\"a\"; sid:1; rev:2;)\n"
-	               "alert tcp any any -> any any (content:\"b\"; sid:1; rev:2;)\n"
-	               "alert tcp any any -> any any (content:\"c\"; sid:1; rev:3;)\n"
-	               "alert tcp any any -> any any (content:\"d\"; gid:2; sid:1;)\n");
+		       "alert tcp any any -> any any (content:\"b\"; sid:1; rev:2;)\n"
+		       "alert tcp any any -> any any (content:\"c\"; sid:1; rev:3;)\n"
+		       "alert tcp any any -> any any (content:\"d\"; gid:2; sid:1;)\n");
 	CHECK_UINT(rig.report.loaded, 2);
 	CHECK_UINT(rig.report.refused, 1);
 	CHECK_UINT(rig.report.warnings, 1);
@@ -148,7 +151,7 @@ TEST(requirements)
 	struct rig rig;
 
 	rig_open(&rig, "alert tcp any any -> any any (content:\"a\"; requires: version >= 7.0.3 < 8 | >= 9; sid:1;)\n"
-	               "alert tcp any any => any any (quux:1; requires: version >= 8; sid:2;)\n");
+		       "alert tcp any any => any any (quux:1; requires: version >= 8; sid:2;)\n");
 	CHECK_UINT(rig.report.loaded, 1);
 	CHECK_UINT(rig.report.refused, 0);
 	CHECK_UINT(rig.report.warnings, 1);
@@ -157,9 +160,10 @@ TEST(requirements)
 
 TEST(every_cut)
 {
-	static const char rule[] = "alert http [1.1.1.1,!2.0.0.0/8] any -> any [80,90:] (msg:\"a\\\"b\"; flow:established,to_server; "
-	                           "content:\"a|20 0d|b\"; nocase; offset:1; depth:9; http_uri; pcre:\"/a.b/Ui\"; "
-	                           "byte_test:1,>,3,0,relative; flowbits:set,x; threshold:type limit,track by_src,count 1,seconds 3; sid:1;)";
+	static const char rule[] =
+	    "alert http [1.1.1.1,!2.0.0.0/8] any -> any [80,90:] (msg:\"a\\\"b\"; flow:established,to_server; "
+	    "content:\"a|20 0d|b\"; nocase; offset:1; depth:9; http_uri; pcre:\"/a.b/Ui\"; "
+	    "byte_test:1,>,3,0,relative; flowbits:set,x; threshold:type limit,track by_src,count 1,seconds 3; sid:1;)";
 	char cut[sizeof(rule)];
 
 	for (size_t size = 1; size < sizeof(rule) - 1; size++) {
@@ -185,4 +189,5 @@ TEST(long_line)
 	free(rule);
 }
 
-TESTS(T(lines), T(places), T(quotes), T(contradictions), T(lists), T(duplicates), T(requirements), T(every_cut), T(long_line))
+TESTS(T(lines), T(places), T(quotes), T(contradictions), T(lists), T(duplicates), T(requirements), T(every_cut),
+    T(long_line))

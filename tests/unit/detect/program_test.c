@@ -186,11 +186,14 @@ TEST(numbers)
 	CHECK(HOLDS("byte_test:1,!&,0x01,0;", "\x5a"));
 	CHECK(HOLDS("content:\"ab\"; byte_jump:1,0,relative; content:\"z\"; distance:0; within:1;", "ab\x02xxz"));
 	CHECK(!HOLDS("content:\"ab\"; byte_jump:1,0,relative; content:\"z\"; distance:0; within:1;", "ab\x03xxz"));
-	CHECK(HOLDS("content:\"ab\"; byte_jump:1,0,relative,post_offset -1; content:\"z\"; distance:0; within:1;", "ab\x03xxz"));
+	CHECK(HOLDS("content:\"ab\"; byte_jump:1,0,relative,post_offset -1; content:\"z\"; distance:0; within:1;",
+	    "ab\x03xxz"));
 	CHECK(HOLDS("byte_extract:1,0,n; content:\"z\"; offset:n; depth:1;", "\x03xxz"));
 	CHECK(!HOLDS("byte_extract:1,0,n; content:\"z\"; offset:n; depth:1;", "\x02xxz"));
 	CHECK(HOLDS("byte_math:bytes 1, offset 0, oper *, rvalue 2, result n; content:\"z\"; offset:n;", "\x02xxxz"));
-	CHECK(HOLDS("content:\"b\"; byte_extract:1,0,n,relative; byte_test:1,=,n,0;", "\x07" "b\x01" "b\x07"));
+	CHECK(HOLDS("content:\"b\"; byte_extract:1,0,n,relative; byte_test:1,=,n,0;", "\x07"
+										      "b\x01"
+										      "b\x07"));
 	CHECK(HOLDS("content:\"abc\"; isdataat:!1,relative;", "xabc"));
 	CHECK(!HOLDS("content:\"abc\"; isdataat:!1,relative;", "xabcd"));
 	CHECK(HOLDS("dsize:3<>5; content:\"a\";", "aaaa"));
@@ -204,7 +207,8 @@ TEST(expressions)
 	CHECK(HOLDS("pcre:\"/A.c/is\";", "xa\nC"));
 	CHECK(HOLDS("base64_decode:bytes 12, offset 2; base64_data; content:\"secret\";", "x c2VjcmV0"));
 	CHECK(!HOLDS("base64_decode:bytes 12, offset 2; base64_data; content:\"other\";", "x c2VjcmV0"));
-	CHECK(HOLDS("content:\"k=\"; base64_decode:relative; base64_data; content:\"secret\"; startswith; endswith;", "k=c2VjcmV0"));
+	CHECK(HOLDS("content:\"k=\"; base64_decode:relative; base64_data; content:\"secret\"; startswith; endswith;",
+	    "k=c2VjcmV0"));
 }
 
 /* Nested repeats and many contents must end soon. */
@@ -215,8 +219,9 @@ TEST(explosions)
 
 	memset(bytes, 'a', sizeof(bytes));
 	rig_open(&rig, "alert udp any any -> any any (content:\"aa\"; pcre:\"/^(a|aa)+[bc]/\"; sid:1;)\n"
-	               "alert udp any any -> any any (content:\"a\"; fast_pattern; content:\"a\"; distance:0; content:\"a\"; distance:0; content:\"a\"; "
-	               "distance:0; content:\"a\"; distance:0; content:\"b\"; distance:0; within:5; sid:2;)\n");
+		       "alert udp any any -> any any (content:\"a\"; fast_pattern; content:\"a\"; distance:0; "
+		       "content:\"a\"; distance:0; content:\"a\"; "
+		       "distance:0; content:\"a\"; distance:0; content:\"b\"; distance:0; within:5; sid:2;)\n");
 	CHECK_UINT(rig.report.loaded, 2);
 	rig.flow.proto = 17;
 	rig_packet(&rig, CC_TO_SERVER, bytes, sizeof(bytes));

@@ -18,7 +18,7 @@ struct rig {
 	struct frame frame;
 	struct packet pkt;
 	struct flow flow;
-	uint8_t stream[2][8192];     /* what detect has seen of each side */
+	uint8_t stream[2][8192]; /* what detect has seen of each side */
 	size_t stream_size[2];
 	char path[64];
 };

@@ -13,7 +13,8 @@ has_meta(const struct rule_info *info, const char *key)
 
 TEST(shipped)
 {
-	static const char *const settings[] = {"detect.rules=[rules/concert.rules]", "detect.yara=[rules/concert.yar]", NULL};
+	static const char *const settings[] = {
+	    "detect.rules=[rules/concert.rules]", "detect.yara=[rules/concert.yar]", NULL};
 	struct rig rig;
 
 	if (access("rules/concert.rules", R_OK) != 0)

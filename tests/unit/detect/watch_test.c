@@ -38,8 +38,9 @@ found(struct watch_rig *w, const char *parser, const char *const *pairs)
 			const char *name = field->buffer != NULL ? field->buffer : field->eve;
 
 			if (name != NULL && strcmp(name, pairs[0]) == 0) {
-				value[tx.count++] = (struct cc_value){
-				    .field = (uint16_t)f, .size = (uint32_t)strlen(pairs[1]), .bytes = (const uint8_t *)pairs[1]};
+				value[tx.count++] = (struct cc_value){.field = (uint16_t)f,
+				    .size = (uint32_t)strlen(pairs[1]),
+				    .bytes = (const uint8_t *)pairs[1]};
 				break;
 			}
 		}
@@ -61,14 +62,14 @@ TEST(values)
 	struct watch_rig w;
 
 	watch_open(&w, "# comment\n"
-	               "domain Evil.Example.TEST. source=cert-a a comment of words\n"
-	               "url http://Bad.example/path?x=1\n"
-	               "ja3 E7D705A3286E19EA42F587B344EE6865\n"
-	               "ja4 t13d1516h2_8daaf6152771_b186095e22b6\n"
-	               "user-agent Evil Agent 1.0\n"
-	               "domain\n"
-	               "colour red\n"
-	               "ja3 123\n");
+		       "domain Evil.Example.TEST. source=cert-a a comment of words\n"
+		       "url http://Bad.example/path?x=1\n"
+		       "ja3 E7D705A3286E19EA42F587B344EE6865\n"
+		       "ja4 t13d1516h2_8daaf6152771_b186095e22b6\n"
+		       "user-agent Evil Agent 1.0\n"
+		       "domain\n"
+		       "colour red\n"
+		       "ja3 123\n");
 	CHECK_UINT(w.rig.report.warnings, 3);
 	CHECK(rig_said(&w.rig, ":8:1: warning: unknown kind"));
 	CHECK_UINT(FOUND("dns", "dns.query", "a.b.evil.example.test"), 1);

@@ -3,7 +3,8 @@
 
 static const char rules[] =
     "rule on_file { meta: sid = 7001 strings: $a = \"payload\" condition: $a }\n"
-    "rule on_stream { meta: scan = \"stream\" sid = 7002 severity = \"high\" strings: $long = \"across-the-pieces\" condition: $long }\n"
+    "rule on_stream { meta: scan = \"stream\" sid = 7002 severity = \"high\" strings: $long = \"across-the-pieces\" "
+    "condition: $long }\n"
     "rule on_both { meta: scan = \"both\" sid = 7003 strings: $b = { 01 02 03 } condition: $b }\n"
     "rule by_name { meta: sid = 7004 condition: filename == \"a.EXE\" and extension == \".exe\" }\n";
 
@@ -54,8 +55,12 @@ TEST(loading)
 static unsigned
 file_matches(struct yara_rig *y, const char *name, const char *bytes)
 {
-	struct cc_file file = {.dir = CC_TO_CLIENT, .state = FILE_WHOLE, .content = (const uint8_t *)bytes, .content_size = strlen(bytes),
-	    .size = strlen(bytes), .name = slice_str(name)};
+	struct cc_file file = {.dir = CC_TO_CLIENT,
+	    .state = FILE_WHOLE,
+	    .content = (const uint8_t *)bytes,
+	    .content_size = strlen(bytes),
+	    .size = strlen(bytes),
+	    .name = slice_str(name)};
 	struct event event = {.kind = EVENT_FILE_DONE, .file = &file};
 
 	rig_clear(&y->rig);
@@ -97,7 +102,8 @@ TEST(streams)
 			rig_clear(&y.rig);
 			rig_flow(&y.rig);
 			for (size_t at = 0; at < 8000; at += size)
-				rig_stream(&y.rig, CC_TO_SERVER, text + at, 8000 - at < size ? 8000 - at : size, at + size >= 8000);
+				rig_stream(&y.rig, CC_TO_SERVER, text + at, 8000 - at < size ? 8000 - at : size,
+				    at + size >= 8000);
 			CHECK_UINT(y.rig.batch.match_count, 1);
 			if (y.rig.batch.match_count == 1) {
 				CHECK_UINT(y.rig.batch.match[0]->offset, place);
@@ -131,12 +137,15 @@ TEST(threads)
 	detect_free(y.rig.detect);
 	app = app_new(y.rig.conf, y.rig.pool, &wants);
 	flows = flows_new(y.rig.conf, y.rig.pool, 1);
-	y.rig.detect = detect_new(&(struct detect_setup){.conf = y.rig.conf, .set = y.rig.set, .pool = y.rig.pool, .flows = flows, .app = app});
+	y.rig.detect = detect_new(&(struct detect_setup){
+	    .conf = y.rig.conf, .set = y.rig.set, .pool = y.rig.pool, .flows = flows, .app = app});
 	CHECK(app != NULL && flows != NULL && y.rig.detect != NULL);
 	flow = flow_track(flows, &y.rig.pkt, &dir);
 	for (unsigned round = 0; round < 200; round++) {
 		for (unsigned side = 0; side < 2; side++) {
-			struct chunk chunk = {.dir = (enum cc_dir)side, .p = (const uint8_t *)texts[side], .size = strlen(texts[side]),
+			struct chunk chunk = {.dir = (enum cc_dir)side,
+			    .p = (const uint8_t *)texts[side],
+			    .size = strlen(texts[side]),
 			    .offset = round * strlen(texts[side])};
 
 			chunk.fresh = chunk.size;
