@@ -91,6 +91,7 @@ struct cc_anomaly {
 
 struct cc_parser {
 	const char *name;      /* EVE app_proto and event type; also the protocol word of rules */
+	const char *event;     /* event type and its object where they are called otherwise ("ftp_data"); NULL: name */
 	const char *ports;     /* "tcp/80 tcp/8080": only breaks a tie between parsers that both could be right */
 	const struct cc_field *fields;
 	unsigned field_count;
@@ -100,6 +101,7 @@ struct cc_parser {
 	uint32_t tx_size;      /* per transaction, zeroed: cc_tx.own */
 	uint32_t unit_max;     /* bytes that may wait unconsumed on one side before the parser is told CC_BAD of it */
 	bool tcp, udp;
+	bool server_first;     /* the server may speak before the client has (a greeting) */
 
 	/*
 	 * Does this side of a flow speak my protocol?  `in` is what is here of it from its first byte (a datagram for
@@ -124,6 +126,12 @@ struct cc_parser {
 	/* Gives back what state holds of the pool (cc_give).  Transactions and files are the sensor's to free.  May be NULL. */
 	void (*close)(struct cc_ctx *ctx, void *state);
 };
+
+static inline const char *
+cc_event_name(const struct cc_parser *parser)
+{
+	return parser->event != NULL ? parser->event : parser->name;
+}
 
 /* About the call. */
 uint64_t cc_now(const struct cc_ctx *ctx);                     /* ns since 1970, of this packet */
@@ -165,5 +173,19 @@ void cc_file_close(struct cc_ctx *ctx, struct cc_file *file, bool whole); /* the
 void cc_switch(struct cc_ctx *ctx);
 /* Nothing more of this side is wanted (encrypted from here): it may be left unassembled. */
 void cc_enough(struct cc_ctx *ctx, enum cc_dir dir);
+/* In probe(): the other side has been recognised already, as whatever it was. */
+bool cc_other_known(const struct cc_ctx *ctx);
+
+/* The address of a side of the flow. */
+struct cc_addr cc_side_addr(const struct cc_ctx *ctx, enum cc_dir side);
+/*
+ * Soon the host at the one side of this flow connects to a port of the host at side `listener`, or at addr when it named
+ * another: that connection is parser's, whatever it looks like.  The note is copied and shown to it.  One is awaited
+ * per flow: another call takes the place of the one before.
+ */
+void cc_expect(struct cc_ctx *ctx, enum cc_dir listener, const struct cc_addr *addr, uint16_t port,
+    const struct cc_parser *parser, struct slice note);
+/* What cc_expect() noted on this flow; empty when it wasn't expected. */
+struct slice cc_expected(const struct cc_ctx *ctx);
 
 #endif

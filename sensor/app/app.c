@@ -86,6 +86,7 @@ app_free(struct app *app)
 {
 	if (app == NULL)
 		return;
+	expect_free_all(app);
 	if (app->magic != NULL)
 		magic_close(app->magic);
 	free(app->types);
@@ -198,7 +199,7 @@ identify(struct cc_ctx *ctx, enum cc_dir dir, struct slice in, bool last)
 	}
 	if (!begin_parser(ctx, parser, dir))
 		return CC_BAD;
-	if (own->server_first)
+	if (own->server_first && !parser->server_first)
 		core_anomaly(ctx, CC_TO_CLIENT, CORE_WRONG_DIRECTION);
 	if (other->state == SIDE_MISSED && other->dropped == 0 && !ctx->flow->midstream)
 		core_anomaly(ctx, dir, CORE_ONE_DIRECTION);
@@ -318,6 +319,16 @@ take_bytes(struct cc_ctx *ctx, const struct chunk *chunk, struct cur *in)
 	}
 }
 
+/* An announced connection isn't asked what it is. */
+static void
+begin_expected(struct cc_ctx *ctx)
+{
+	struct app_flow *own = ctx->own;
+
+	if (begin_parser(ctx, own->expected->parser, ctx->dir))
+		own->side[CC_TO_SERVER].state = own->side[CC_TO_CLIENT].state = SIDE_KNOWN;
+}
+
 static bool
 open_flow(struct app *app, struct flow *flow)
 {
@@ -341,6 +352,7 @@ app_feed(struct app *app, struct flow *flow, const struct packet *pkt, struct ch
 		if ((chunk->size == 0 && chunk->gap == 0) || flow->stray || !open_flow(app, flow))
 			return;
 		own = flow->app;
+		expect_match(app, flow, pkt != NULL ? pkt->frame->time : flow->last);
 	}
 	if (own->failed)
 		return;
@@ -350,11 +362,13 @@ app_feed(struct app *app, struct flow *flow, const struct packet *pkt, struct ch
 	ctx.dir = chunk->dir;
 	if (!own->began && chunk->size > 0) {
 		own->began = true;
-		/* No protocol here lets the server begin: where the start was seen, somebody wants to mislead. */
+		/* Few protocols let the server begin: with others, where the start was seen, somebody wants to mislead. */
 		own->server_first = chunk->dir == CC_TO_CLIENT && !chunk->datagram && chunk->gap == 0 &&
 		    flow->established && !flow->midstream;
 	}
-	if (chunk->gap > 0)
+	if (own->expected != NULL && own->parser == NULL && own->before == NULL)
+		begin_expected(&ctx);
+	if (chunk->gap > 0 && !own->failed)
 		gap(&ctx, chunk->dir, chunk->gap);
 	if (!own->failed)
 		take_bytes(&ctx, chunk, &in);
@@ -391,6 +405,7 @@ app_flow_free(struct app *app, struct flow *flow)
 	ctx = ctx_of(app, flow, &none, flow->last);
 	end_parser(&ctx); /* nothing is left of it after app_finish() */
 	app_batch_reset(app, &none);
+	expect_flow_end(app, flow->app);
 	pool_give(app->pool, flow->app, sizeof(struct app_flow));
 	flow->app = NULL;
 }
@@ -518,6 +533,18 @@ void
 cc_switch(struct cc_ctx *ctx)
 {
 	ctx->switching = true;
+}
+
+bool
+cc_other_known(const struct cc_ctx *ctx)
+{
+	return ctx->own->parser != NULL;
+}
+
+struct cc_addr
+cc_side_addr(const struct cc_ctx *ctx, enum cc_dir side)
+{
+	return ctx->flow->side[side].addr;
 }
 
 void

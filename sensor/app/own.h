@@ -16,6 +16,10 @@
 #define APP_UNIT_MAX 65536     /* for parsers that don't say */
 #define APP_DROP_FACTOR 64     /* times app.probe_limit: bytes that pass on a side while only the other can tell */
 #define APP_UDP_TRIES 4        /* datagrams of a side that identification looks at */
+#define APP_EXPECT_MAX 1024    /* connections that are awaited at a time; the oldest makes room */
+#define APP_EXPECT_NOTE 1024   /* bytes of a note */
+#define APP_EXPECT_BUCKETS 256
+#define APP_EXPECT_TIME (120 * NS_PER_S)
 #define TX_BLOCK 1024          /* first block of a transaction: its struct and most of its values */
 #define TX_VALUES 16           /* values that it has room for at first */
 
@@ -48,6 +52,26 @@ struct tx {
 	struct file *files;
 };
 
+/* A connection that another flow has announced; from the pool, its note behind it. */
+struct expect {
+	struct expect *next;       /* of the same bucket */
+	struct expect *newer, *older;
+	struct app_flow *by;       /* the flow that announced it; NULL: the connection is here */
+	const struct cc_parser *parser;
+	struct cc_addr peer;       /* who connects */
+	struct cc_addr addr[2];    /* to whom: as announced, and where the announcing flow went */
+	uint16_t port;
+	uint32_t tunnel;
+	uint32_t note_size;
+	uint64_t expires;
+};
+
+struct expect_table {
+	struct expect *bucket[APP_EXPECT_BUCKETS]; /* by port */
+	struct expect *oldest, *newest;
+	unsigned count;
+};
+
 enum side_state { SIDE_PROBING, SIDE_KNOWN, SIDE_MISSED };
 
 struct app_side {
@@ -69,6 +93,8 @@ struct app_flow {
 	uint32_t tx_count, evicted_count;
 	bool failed, began;        /* began: the first data were seen */
 	bool server_first;         /* and were the server's, in a connection seen from its start */
+	struct expect *awaits;     /* the connection that this flow announced, in the table */
+	struct expect *expected;   /* this flow was announced so: its own now */
 	struct app_side side[2];
 };
 
@@ -101,6 +127,7 @@ struct app {
 		uint64_t value;
 	} limit[APP_LIMITS];
 	unsigned limit_count;
+	struct expect_table expect;
 	uint64_t counts[APP_COUNT];
 };
 
@@ -136,6 +163,13 @@ void probe_setup(struct app *app);
 enum cc_status probe_side(struct cc_ctx *ctx, enum cc_dir dir, struct slice in, bool last,
     const struct cc_parser **ret_parser);
 unsigned probe_index(const struct cc_parser *parser);
+
+/* expect.c */
+/* Is this new flow one that was announced?  Then it is the flow's: own->expected. */
+void expect_match(struct app *app, struct flow *flow, uint64_t now);
+/* What the flow awaits, and what it was announced with, goes with it. */
+void expect_flow_end(struct app *app, struct app_flow *own);
+void expect_free_all(struct app *app);
 
 /* tx.c */
 void tx_done(struct cc_ctx *ctx, struct tx *tx);

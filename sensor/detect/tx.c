@@ -100,6 +100,14 @@ on_file(const struct rule *rule)
 	return rule->has_file || rule->filed;
 }
 
+/* Its pattern is in a value: each file of the transaction is asked, not only the one that brought it up. */
+static bool
+outlives_file(const struct detect *detect, const struct rule *rule)
+{
+	return rule->fast_segment >= 0 &&
+	       detect->set->buffer[rule->segment[rule->fast_segment].buffer].source == SRC_FIELD;
+}
+
 /* Every pending rule of this way is asked; what is answered for good is taken off. */
 static void
 pending_run(struct run *run, struct tx_state *state, bool files)
@@ -112,17 +120,32 @@ pending_run(struct run *run, struct tx_state *state, bool files)
 		const struct rule *rule = &detect->set->rule[entry >> 1];
 		enum verdict verdict = NOT_YET;
 
-		if ((entry & 1) == (uint32_t)run->dir && on_file(rule) == files && !flow_passed(run)) {
+		if ((entry & 1) == (uint32_t)run->dir && on_file(rule) == files && !flow_passed(run) &&
+		    !(files && list_has(&state->fired, entry))) {
 			verdict = rule_verdict(run, rule);
 			if (verdict == YES) {
 				list_add(detect, &state->fired, entry, PENDING_MAX);
 				alert_rule(run);
 			}
 		}
-		if (verdict == NOT_YET)
+		if (verdict == NOT_YET || (files && outlives_file(detect, rule)))
 			state->pending.item[out++] = entry;
 	}
 	state->pending.count = out;
+}
+
+/* A rule on files may be told of the next file, too. */
+static void
+fired_forget(struct detect *detect, struct tx_state *state)
+{
+	uint32_t out = 0;
+
+	for (uint32_t i = 0; i < state->fired.count; i++) {
+		if (!on_file(&detect->set->rule[state->fired.item[i] >> 1]))
+			state->fired.item[out++] = state->fired.item[i];
+	}
+	state->fired.count = out;
+	state->asked = 0;
 }
 
 static struct tx_state *
@@ -258,6 +281,8 @@ file_inspect(struct run *run, struct cc_file *file, bool done)
 			state->asked = (uint32_t)file->content_size;
 			pending_run(run, state, true);
 		}
+		if (done)
+			fired_forget(detect, state);
 	}
 	file->inspected = file->content_size > 0 ? file->content_size : file->inspected;
 	if (done)

@@ -409,20 +409,25 @@ place_find(YR_SCAN_CONTEXT *context, YR_RULE *rule, const struct scan *scan, str
 {
 	bool any = false, found = false;
 	YR_STRING *string;
-	YR_MATCH *match;
+	const void *next;
+	YR_MATCH match;
 
 	yr_rule_strings_foreach(rule, string)
 	{
-		yr_string_matches_foreach(context, string, match)
-		{
-			uint64_t at = (uint64_t)(match->base + match->offset);
+		/* libyara packs its matches without alignment: read from copies. */
+		for (next = context->matches[string->idx].head; next != NULL; next = match.next) {
+			uint64_t at;
 
+			memcpy(&match, next, sizeof(match));
+			if (match.is_private)
+				continue;
+			at = (uint64_t)(match.base + match.offset);
 			any = true;
-			if (at + (uint64_t)match->match_length <= scan->fresh || (found && at >= result->offset))
+			if (at + (uint64_t)match.match_length <= scan->fresh || (found && at >= result->offset))
 				continue;
 			found = true;
 			result->offset = at;
-			result->size = (uint32_t)match->match_length;
+			result->size = (uint32_t)match.match_length;
 			result->string = string->identifier;
 		}
 	}

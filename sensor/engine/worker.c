@@ -151,7 +151,7 @@ emit_event(struct worker *w, const struct flow *flow, const struct event *event,
 
 	switch (event->kind) {
 	case EVENT_DONE:
-		if (eve_wants(w->eve, event->parser->name) && entry_open(w, CC_CLASS_EVENT, LINE_SIZE_MAX, sub, &out))
+		if (eve_wants(w->eve, cc_event_name(event->parser)) && entry_open(w, CC_CLASS_EVENT, LINE_SIZE_MAX, sub, &out))
 			push_line(w, eve_tx(w->eve, flow, event->tx, pkt, event->dir, w->now, &out), &out);
 		break;
 	case EVENT_FILE_DONE:

@@ -43,14 +43,24 @@ listed(const struct conf *conf, const char *type)
 	return false;
 }
 
-/* A type is one of ours or the name of a parser. */
+static bool
+parser_type(const char *type)
+{
+	for (unsigned i = 0; i < app_parser_count; i++) {
+		if (strcmp(cc_event_name(app_parsers[i]), type) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A type is one of ours or a parser's. */
 static enum cc_status
 check_types(const struct conf *conf, char **ret_why)
 {
 	for (size_t i = 0; i < conf->eve_types.count; i++) {
 		const char *type = conf->eve_types.item[i];
 
-		if (type_index(type) >= 0 || app_parser_by_name(slice_str(type)) != NULL)
+		if (type_index(type) >= 0 || parser_type(type))
 			continue;
 		if (asprintf(ret_why, "eve.types: there is no event type '%s'", type) < 0)
 			*ret_why = NULL;

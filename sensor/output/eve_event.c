@@ -287,7 +287,7 @@ eve_tx(struct eve *eve, const struct flow *flow, const struct cc_tx *tx, const s
 	size_t start = out->size;
 	const struct eve_plan *plan = eve_plan_of(eve, tx->parser);
 	struct eve_head head = {
-	    .type = tx->parser->name,
+	    .type = cc_event_name(tx->parser),
 	    .time = time,
 	    .flow = flow,
 	    .pkt = pkt,

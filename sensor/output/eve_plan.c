@@ -107,7 +107,7 @@ eve_plan_open(struct eve_plan *plan, const struct cc_parser *parser, bool extend
 	bool dns = strcmp(parser->name, "dns") == 0;
 
 	plan->parser = parser;
-	plan->type = parser->name;
+	plan->type = cc_event_name(parser);
 	/* The schema wants a version in every dns event: 3 is the form in which one event is one message. */
 	plan->constant = dns && !names_path(parser, "version") ? "\"version\":3" : "";
 	plan->by_packet = dns;

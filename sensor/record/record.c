@@ -15,6 +15,7 @@
 #include "base/digest.h"
 
 #define VERSION 1
+#define COUNT_MAX ((1ull << 53) - 1) /* what readers of JSON keep exactly, and all that STIX 2.1 allows (2.8) */
 
 enum form {
 	FORM_ANY,    /* any bytes: names and user agents are what the wire said */
@@ -308,6 +309,8 @@ take_endpoint(struct cur *c, struct cc_endpoint *end)
 	end->hops = cur_u8(c);
 	end->packets = cur_u64(c);
 	end->bytes = cur_u64(c);
+	if (end->packets > COUNT_MAX || end->bytes > COUNT_MAX)
+		c->bad = true;
 }
 
 static void
@@ -341,7 +344,8 @@ take_numbers(struct cur *c, struct cc_record *rec)
 	take_endpoint(c, &rec->attacker);
 	take_endpoint(c, &rec->victim);
 	if (rec->first > rec->last || rec->last > INT64_MAX || rec->flow_start > INT64_MAX || rec->count == 0 ||
-	    rec->vlan[0] > 4095 || rec->vlan[1] > 4095)
+	    rec->vlan[0] > 4095 || rec->vlan[1] > 4095 || rec->count > COUNT_MAX || rec->file_size > COUNT_MAX ||
+	    (rec->offset > COUNT_MAX && rec->offset != UINT64_MAX))
 		c->bad = true;
 }
 

@@ -217,10 +217,8 @@ sensor_batch(struct sensor *s, struct flow *flow, const struct packet *pkt)
 		sensor_event(s, flow, &s->batch.event[i], pkt);
 	while (indicate_next(s->indicate, flow, pkt, &s->batch, s->now, &rec) == CC_OK)
 		sensor_record(s, &rec);
-	for (unsigned i = 0; i < s->batch.event_count; i++) {
-		if (s->batch.event[i].kind == EVENT_DONE)
-			detect_tx_free(s->detect, s->batch.event[i].tx);
-	}
+	for (struct cc_tx *tx = app_next_dead(&s->batch, NULL); tx != NULL; tx = app_next_dead(&s->batch, tx))
+		detect_tx_free(s->detect, tx);
 	for (struct cc_tx *tx = flow != NULL ? app_next_tx(flow, NULL) : NULL; tx != NULL; tx = app_next_tx(flow, tx)) {
 		for (unsigned i = 0; i < tx->count; i++) {
 			if (tx->parser->fields[tx->value[i].field].type == CC_BYTES)

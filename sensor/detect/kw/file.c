@@ -188,6 +188,19 @@ hash_parse(struct build *build, const struct keyword *keyword, struct slice valu
 	return CC_OK;
 }
 
+/* Which files are kept is a matter of files.store; what is left of the keyword: the rule is about a file. */
+static enum cc_status
+filestore_parse(struct build *build, const struct keyword *keyword, struct slice value, bool negated)
+{
+	(void)keyword, (void)value, (void)negated;
+	build->needs_tx = true;
+	build->rule.filed = true;
+	build->ip_keyword_only = false;
+	return CC_OK;
+}
+
+const struct keyword kw_filestore = {
+    "filestore", NULL, 0, filestore_parse, NULL, "The rule is about a file; which are kept is a matter of files.store"};
 const struct keyword kw_filename = {
     "filename", NULL, KW_NEGATE, filename_parse, "file.name", "The file's name holds this, any case"};
 const struct keyword kw_filemagic = {

@@ -308,8 +308,6 @@ const struct keyword kw_requires = {"requires", NULL, KW_VALUE, requires_parse, 
     "The rule loads only where the language's version, feature or keyword is there"};
 const struct keyword kw_prefilter = {
     "prefilter", NULL, 0, ignore_parse, NULL, "Accepted: this engine orders a rule's conditions itself"};
-const struct keyword kw_filestore = {
-    "filestore", NULL, 0, ignore_parse, NULL, "Accepted: which files are kept is a matter of files.store"};
 const struct keyword kw_tag = {"tag", NULL, KW_VALUE, ignore_parse, NULL,
     "Accepted: packets behind an indicator are a matter of the evidence store"};
 const struct keyword kw_bypass = {

@@ -297,6 +297,20 @@ TEST(transactions)
 	hand_event(&rig, &hand, EVENT_FILE_DONE, CC_TO_CLIENT, &file);
 	CHECK_UINT(rig_alerts(&rig, 10), 1);
 	CHECK_UINT(rig_alerts(&rig, 11), 0);
+	/* Rule 12's pattern is in the URI: it is asked of each file, and told of each that it holds for. */
+	static const char *const names[] = {"b.txt", "a.exe", "c.txt", "A.EXE"};
+	for (unsigned i = 0; i < 4; i++) {
+		struct cc_file other = {.parser = hand.tx.parser,
+		    .tx = &hand.tx,
+		    .flow = &rig.flow,
+		    .dir = CC_TO_SERVER,
+		    .id = 2 + i,
+		    .state = FILE_WHOLE,
+		    .name = slice_str(names[i])};
+
+		hand_event(&rig, &hand, EVENT_FILE_DONE, CC_TO_SERVER, &other);
+		CHECK_UINT(rig_alerts(&rig, 12), (i + 1) / 2);
+	}
 	hand_event(&rig, &hand, EVENT_DONE, CC_TO_CLIENT, NULL);
 	for (uint32_t sid = 1; sid < 12; sid++)
 		CHECK(rig_alerts(&rig, sid) <= 1);
