@@ -136,6 +136,7 @@ cc_event_name(const struct cc_parser *parser)
 /* About the call. */
 uint64_t cc_now(const struct cc_ctx *ctx);                     /* ns since 1970, of this packet */
 bool cc_is_udp(const struct cc_ctx *ctx);
+bool cc_is_midstream(const struct cc_ctx *ctx);                /* TCP whose beginning was not seen */
 bool cc_is_last(const struct cc_ctx *ctx);                     /* in feed(): nothing of this side will come after these bytes */
 uint16_t cc_server_port(const struct cc_ctx *ctx);
 uint64_t cc_limit(const struct cc_ctx *ctx, const char *name); /* a limit of the configuration, "http.body_limit"; asserts that it exists */

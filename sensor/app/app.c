@@ -485,6 +485,12 @@ cc_is_udp(const struct cc_ctx *ctx)
 }
 
 bool
+cc_is_midstream(const struct cc_ctx *ctx)
+{
+	return ctx->flow->midstream;
+}
+
+bool
 cc_is_last(const struct cc_ctx *ctx)
 {
 	return ctx->last;

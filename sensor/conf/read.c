@@ -16,6 +16,7 @@
 #define FILE_MAX (16u << 20) /* a configuration larger than this is a mistake */
 #define NAME_MAX_SIZE 256
 #define DEPTH_MAX 8
+#define PROBLEMS_MAX 100 /* then the rest is not looked at: an alias in its own mapping would have millions */
 
 struct reading {
 	struct conf *conf;
@@ -76,6 +77,8 @@ walk(struct reading *r, const yaml_node_t *node, const char *name, unsigned dept
 {
 	char below[NAME_MAX_SIZE];
 
+	if (r->problems >= PROBLEMS_MAX)
+		return;
 	if (node->type == YAML_SCALAR_NODE) {
 		if (depth > 0 && !(node->data.scalar.length == 0 && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE))
 			put(r, node, name, (const char *)node->data.scalar.value);

@@ -118,10 +118,15 @@ enum cc_status decode_frame(struct decode *d, const struct frame *frame, struct 
 void decode_tick(struct decode *d, uint64_t now);
 
 /*
- * Which worker should see this frame: equal for all frames of one pair of innermost IP addresses, either direction,
- * without reassembly (fragments of an outer datagram count by its outer pair).  No state: any thread.
+ * Which of several workers should see this frame: equal for all frames of one pair of innermost IP addresses, either
+ * direction.  d is a decoder of the caller's own that is asked about every frame, in order, and ticks as the workers'
+ * do.  *ret_fragment: the frame holds an IP fragment; then the other workers' decoders see it by decode_note(), since
+ * which worker gets the whole datagram is not known before its last fragment.
  */
-uint32_t decode_spread(const struct frame *frame);
+uint32_t decode_spread(struct decode *d, const struct frame *frame, bool *ret_fragment);
+
+/* A frame that another worker decodes: its fragments are kept as by decode_frame(), but it is not counted. */
+void decode_note(struct decode *d, const struct frame *frame);
 
 /* Recomputes the checksums of a decoded packet; for rules and for conf decode.checksums.  True: right, or not checkable. */
 bool decode_ip_checksum_ok(const struct packet *pkt);

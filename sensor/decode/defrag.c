@@ -39,6 +39,7 @@ struct datagram {
 	struct key key;
 	uint32_t hash;
 	uint64_t created;
+	bool noted;                      /* another worker's: it counts what becomes of it */
 	struct piece *first, **last;
 	uint32_t count, units, end;      /* end: bytes of payload, when has_end */
 	bool has_end;
@@ -115,7 +116,8 @@ decode_defrag_tick(struct decode *d, uint64_t now)
 	struct defrag *defrag = d->defrag;
 
 	while (defrag->oldest != NULL && defrag->oldest->created + defrag->timeout < now) {
-		decode_count(d, DECODE_DEFRAG_TIMEOUT);
+		if (!defrag->oldest->noted)
+			decode_count(d, DECODE_DEFRAG_TIMEOUT);
 		drop(defrag, defrag->oldest);
 	}
 }
@@ -132,7 +134,8 @@ take(struct decode *d, size_t size, const struct datagram *keep)
 			decode_count(d, DECODE_DEFRAG_NO_MEMORY);
 			return NULL;
 		}
-		decode_count(d, DECODE_DEFRAG_EVICTED);
+		if (!defrag->oldest->noted)
+			decode_count(d, DECODE_DEFRAG_EVICTED);
 		drop(defrag, defrag->oldest);
 	}
 	return p;
@@ -174,6 +177,7 @@ find(struct decode *d, const struct packet *pkt, const struct fragment *frag)
 	dg->key = key;
 	dg->hash = hash;
 	dg->created = pkt->frame->time;
+	dg->noted = d->noting;
 	dg->last = &dg->first;
 	dg->next = *bucket;
 	*bucket = dg;
@@ -394,8 +398,6 @@ decode_defrag_put(struct decode *d, struct packet *pkt, const struct fragment *f
 	enum cc_status st;
 	size_t size;
 
-	if (d->defrag == NULL) /* decode_spread() */
-		return CC_MORE;
 	decode_defrag_tick(d, pkt->frame->time);
 	dg = find(d, pkt, frag);
 	if (dg == NULL)

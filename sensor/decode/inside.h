@@ -22,6 +22,7 @@ struct decode {
 	/* one reassembled datagram for each level of tunnels; DECODE_WHOLE bytes each */
 	uint8_t *whole[DECODE_IP_MAX];
 	unsigned whole_used;
+	bool noting;                     /* decode_note(): another worker's frame */
 	uint64_t counts[DECODE_COUNT];
 };
 

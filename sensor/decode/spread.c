@@ -1,6 +1,10 @@
 /*
  * Which worker gets a frame.  The common case (Ethernet, perhaps one VLAN tag, TCP in IP) is read right here; all else
- * goes through the decoder itself, without reassembly, so that both always agree on what the innermost packet is.
+ * goes through a decoder, so that this can't disagree with the workers' on what the innermost packet is.
+ *
+ * A tunnel's datagram that came in fragments belongs to another worker than its outer addresses say, and nobody knows
+ * before it is whole.  So all decoders see all frames with fragments and put together the same datagrams; each
+ * fragment is counted, and the datagram gone on with, by one of them.
  */
 #include "decode/inside.h"
 
@@ -70,16 +74,33 @@ common(const struct frame *frame, struct cc_addr *ret_a, struct cc_addr *ret_b)
 }
 
 uint32_t
-decode_spread(const struct frame *frame)
+decode_spread(struct decode *d, const struct frame *frame, bool *ret_fragment)
 {
 	struct cc_addr a, b;
-	struct decode d;
 	struct packet pkt;
+	uint64_t fragments = d->counts[DECODE_FRAGMENTS];
 
+	*ret_fragment = false;
 	if (common(frame, &a, &b))
 		return pair(&a, &b);
-	memset(&d, 0, sizeof(d));
-	d.depth = DECODE_IP_MAX;
-	(void)decode_frame(&d, frame, &pkt);
+	d->check = false; /* a wrong checksum changes no address */
+	(void)decode_frame(d, frame, &pkt);
+	*ret_fragment = d->counts[DECODE_FRAGMENTS] != fragments;
 	return pkt.ip_count > 0 ? pair(&pkt.ip[pkt.ip_count - 1].src, &pkt.ip[pkt.ip_count - 1].dst) : 0;
+}
+
+/* What became of datagrams is counted by the worker that they belong to, whoever's frame it was that ended them. */
+void
+decode_note(struct decode *d, const struct frame *frame)
+{
+	uint64_t counts[DECODE_COUNT];
+	struct packet pkt;
+
+	memcpy(counts, d->counts, sizeof(counts));
+	d->noting = true;
+	(void)decode_frame(d, frame, &pkt);
+	d->noting = false;
+	counts[DECODE_DEFRAG_TIMEOUT] = d->counts[DECODE_DEFRAG_TIMEOUT];
+	counts[DECODE_DEFRAG_EVICTED] = d->counts[DECODE_DEFRAG_EVICTED];
+	memcpy(d->counts, counts, sizeof(counts));
 }

@@ -18,6 +18,7 @@
 /* One worker's share of a round.  An item without bytes is a tick. */
 struct part {
 	struct frame item[PART_FRAMES];
+	bool note[PART_FRAMES]; /* another worker's frame, with a fragment */
 	unsigned count;
 	size_t used;
 	uint64_t end;  /* key that the round comes to */
@@ -40,6 +41,7 @@ struct lane {
 struct dispatch {
 	struct lane *lane;
 	unsigned lanes;
+	struct decode *decode; /* for decode_spread() */
 	struct ticker ticker;
 	uint64_t seq, time;
 	bool no_memory;
@@ -101,6 +103,8 @@ lane_run(void *ctx)
 
 			if (item->p == NULL)
 				worker_tick(lane->worker, key_tick(item->seq), item->time);
+			else if (part->note[i])
+				worker_note(lane->worker, item);
 			else
 				worker_frame(lane->worker, item);
 			if (i % PROMISE_EVERY == PROMISE_EVERY - 1 && i + 1 < part->count)
@@ -184,15 +188,11 @@ tick_all(struct dispatch *d, const struct frame *frame)
 }
 
 static void
-many_frame(void *ctx, const struct frame *frame)
+lane_frame(struct dispatch *d, struct lane *lane, const struct frame *frame, bool note)
 {
-	struct dispatch *d = ctx;
-	struct lane *lane = &d->lane[decode_spread(frame) % d->lanes];
 	struct part *part;
 	struct frame *item;
 
-	if (ticker_due(&d->ticker, frame->time))
-		tick_all(d, frame);
 	if (!part_takes(lane->part, frame->size))
 		round_end(d, false);
 	part = lane->part;
@@ -200,12 +200,32 @@ many_frame(void *ctx, const struct frame *frame)
 		d->no_memory = true;
 		return;
 	}
+	part->note[part->count] = note;
 	item = &part->item[part->count++];
 	*item = *frame;
 	item->p = part->bytes + part->used;
 	if (frame->size > 0)
 		memcpy(part->bytes + part->used, frame->p, frame->size);
 	part->used += frame->size;
+}
+
+static void
+many_frame(void *ctx, const struct frame *frame)
+{
+	struct dispatch *d = ctx;
+	unsigned mine;
+	bool fragment;
+
+	if (ticker_due(&d->ticker, frame->time)) {
+		tick_all(d, frame);
+		decode_tick(d->decode, frame->time);
+	}
+	mine = decode_spread(d->decode, frame, &fragment) % d->lanes;
+	for (unsigned i = 0; fragment && i < d->lanes; i++) {
+		if (i != mine)
+			lane_frame(d, &d->lane[i], frame, true);
+	}
+	lane_frame(d, &d->lane[mine], frame, false);
 	d->seq = frame->seq;
 	d->time = frame->time;
 }
@@ -253,10 +273,11 @@ lane_open(struct lane *lane, struct worker *w)
 }
 
 enum cc_status
-dispatch_many(struct capture *capture, struct worker **workers, unsigned count, dispatch_go_fn *go, void *ctx)
+dispatch_many(const struct conf *conf, struct capture *capture, struct worker **workers, unsigned count,
+    dispatch_go_fn *go, void *ctx)
 {
-	struct dispatch d = {.lane = calloc(count, sizeof(struct lane)), .lanes = 0};
-	enum cc_status st = d.lane != NULL ? CC_OK : CC_NOMEM;
+	struct dispatch d = {.lane = calloc(count, sizeof(struct lane)), .decode = decode_new(conf)};
+	enum cc_status st = d.lane != NULL && d.decode != NULL ? CC_OK : CC_NOMEM;
 	unsigned opened = 0;
 
 	while (st == CC_OK && opened < count)
@@ -277,5 +298,6 @@ dispatch_many(struct capture *capture, struct worker **workers, unsigned count, 
 	for (unsigned i = 0; i < opened; i++)
 		lane_close(&d.lane[i]);
 	free(d.lane);
+	decode_free(d.decode);
 	return st == CC_END || st == CC_MORE ? CC_OK : st;
 }

@@ -34,6 +34,7 @@ typedef bool dispatch_go_fn(void *ctx, struct capture *capture);
 /* Reads capture to its end with one worker, on this thread. */
 enum cc_status dispatch_one(struct capture *capture, struct worker *w, dispatch_go_fn *go, void *ctx);
 /* The same with count workers, a thread each; returns when all have ended. */
-enum cc_status dispatch_many(struct capture *capture, struct worker **workers, unsigned count, dispatch_go_fn *go, void *ctx);
+enum cc_status dispatch_many(const struct conf *conf, struct capture *capture, struct worker **workers, unsigned count,
+    dispatch_go_fn *go, void *ctx);
 
 #endif

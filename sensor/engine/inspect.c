@@ -188,7 +188,7 @@ run_files(struct inspect *in)
 	if (in->workers == 1)
 		st = dispatch_one(capture, in->worker[0], file_go, in);
 	else
-		st = dispatch_many(capture, in->worker, in->workers, file_go, in);
+		st = dispatch_many(in->conf, capture, in->worker, in->workers, file_go, in);
 	file_go(in, capture);
 	in->shared->read_trouble = capture_trouble(capture);
 	if (in->shared->read_trouble > 0)

@@ -346,6 +346,12 @@ worker_frame(void *worker, const struct frame *frame)
 	end_flows(w);
 }
 
+void
+worker_note(struct worker *w, const struct frame *frame)
+{
+	decode_note(w->decode, frame);
+}
+
 static void
 collect_scans(struct worker *w, bool wait)
 {

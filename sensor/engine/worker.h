@@ -37,6 +37,8 @@ void worker_free(struct worker *w);
 void worker_interface(struct worker *w, uint32_t number, const char *name, uint32_t snaplen);
 /* One frame, all its way.  capture_fn. */
 void worker_frame(void *worker, const struct frame *frame);
+/* A frame of another worker's with an IP fragment, at its place among this one's frames: see decode_spread(). */
+void worker_note(struct worker *w, const struct frame *frame);
 /* Time goes on, at the moment `key`: flows time out, scans are collected, a new rule set is taken up. */
 void worker_tick(struct worker *w, uint64_t key, uint64_t now);
 /* Everything before key is done: the courier may go on. */

@@ -283,7 +283,6 @@ ssh_gap(struct cc_ctx *ctx, void *own, enum cc_dir dir, uint64_t size)
 		side->skip -= (uint32_t)size;
 		return CC_OK;
 	}
-	the_tx(ctx, state);
 	side_over(ctx, state, dir);
 	return CC_OK;
 }

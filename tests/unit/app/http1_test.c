@@ -376,8 +376,8 @@ TEST(damage)
 	buf_open(&side[0], 1u << 20);
 	buf_open(&side[1], 1u << 20);
 	for (unsigned round = 0; round < 4000; round++) {
-		const struct sample *a = &samples[rand_r(&seed) % (sizeof(samples) / sizeof(samples[0]))];
-		const struct sample *b = &samples[rand_r(&seed) % (sizeof(samples) / sizeof(samples[0]))];
+		const struct sample *a = &samples[(unsigned)rand_r(&seed) % (sizeof(samples) / sizeof(samples[0]))];
+		const struct sample *b = &samples[(unsigned)rand_r(&seed) % (sizeof(samples) / sizeof(samples[0]))];
 
 		buf_clear(&side[0]);
 		buf_clear(&side[1]);
@@ -386,7 +386,7 @@ TEST(damage)
 		buf_add_text(&side[1], a->response);
 		buf_add_text(&side[1], b->response);
 		for (unsigned i = 0; i < 2; i++)
-			for (unsigned j = rand_r(&seed) % 6; j > 0 && side[i].size > 0; j--)
+			for (unsigned j = (unsigned)rand_r(&seed) % 6; j > 0 && side[i].size > 0; j--)
 				side[i].p[(unsigned)rand_r(&seed) % side[i].size] = (uint8_t)(rand_r(&seed) % 3 == 0 ?
 				    "\r\n :;"[rand_r(&seed) % 5] : rand_r(&seed));
 		(void)rig_run(&rig, buf_slice(&side[0]), buf_slice(&side[1]), (size_t)rand_r(&seed) % 20);

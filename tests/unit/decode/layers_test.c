@@ -528,6 +528,7 @@ TEST(each_cut)
 			uint8_t *copy = malloc(size > 0 ? size : 1);
 			struct frame frame = frame_of(&f);
 			struct packet pkt;
+			bool fragment;
 
 			memcpy(copy, f.b, size);
 			frame.p = copy;
@@ -536,7 +537,7 @@ TEST(each_cut)
 			CHECK(pkt.ip_count == 0 || pkt.payload.size <= size);
 			decode_l4_checksum_ok(&pkt);
 			decode_ip_checksum_ok(&pkt);
-			decode_spread(&frame);
+			decode_spread(d, &frame, &fragment);
 			frame.wire_size = frame.size;
 			if (decode_frame(d, &frame, &pkt) == CC_OK && pkt.ip_count > 0 && pkt.proto == 6)
 				CHECK(pkt.cut ? pkt.payload.size == 0 : pkt.l4.size == TCP_SIZE || pkt.l4.size == TCP_SIZE + 4);
@@ -550,7 +551,7 @@ TEST(each_cut)
 TEST(each_byte_changed)
 {
 	struct conf conf = conf_for_tests();
-	struct decode *d = decode_new(&conf);
+	struct decode *d = decode_new(&conf), *other = decode_new(&conf);
 	uint64_t frames = 0, bad = 0;
 
 	for (size_t i = 0; i < KINDS; i++) {
@@ -561,30 +562,35 @@ TEST(each_byte_changed)
 			for (unsigned change = 1; change < 256; change = change * 2 + 1) {
 				struct frame frame = frame_of(&f);
 				struct packet pkt;
+				bool fragment;
 
 				memcpy(copy, f.b, f.size);
 				copy[at] ^= (uint8_t)change;
 				frame.p = copy;
 				bad += decode_frame(d, &frame, &pkt) != CC_OK;
 				frames++;
-				decode_spread(&frame);
+				decode_spread(other, &frame, &fragment);
 			}
 		free(copy);
 	}
 	CHECK_UINT(decode_counts(d)[DECODE_FRAMES], frames);
 	CHECK_UINT(decode_counts(d)[DECODE_GIVEN_UP], bad);
 	decode_free(d);
+	decode_free(other);
 }
 
 /* Both directions of every kind go to one worker, and the answer depends on the innermost pair alone. */
 TEST(spread_is_symmetric)
 {
+	struct conf conf = conf_for_tests();
+	struct decode *d = decode_new(&conf);
 	uint32_t first = 0;
+	bool fragment;
 
 	for (size_t i = 0; i < KINDS; i++) {
 		struct build f = built(&kinds[i]);
 		struct frame frame = frame_of(&f);
-		uint32_t one = decode_spread(&frame);
+		uint32_t one = decode_spread(d, &frame, &fragment);
 
 		if (strstr(kinds[i].stack, "ip:tcp") == NULL)
 			continue;
@@ -595,8 +601,10 @@ TEST(spread_is_symmetric)
 			if (memcmp(f.b + at, "\x0a\x00\x00\x01\x0a\x00\x00\x02", 8) == 0)
 				memcpy(f.b + at, "\x0a\x00\x00\x02\x0a\x00\x00\x01", 8);
 		frame.p = f.b;
-		CHECK_UINT(decode_spread(&frame), first);
+		CHECK_UINT(decode_spread(d, &frame, &fragment), first);
+		CHECK(!fragment);
 	}
+	decode_free(d);
 }
 
 TEST(too_deep_keeps_the_outer)
