@@ -14,7 +14,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#define BLOCK (1u << 20)
+#define BLOCK (256u << 10) /* what a read brings is still in the processor's own cache when it is decoded */
 #define IN_BLOCK (256u << 10)
 #define WAIT_MS 100
 

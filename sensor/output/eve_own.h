@@ -10,6 +10,7 @@
 #define EVE_CACHE 1024    /* community ids kept; a power of two */
 #define EVE_CLOCK 64      /* seconds whose text is kept; a power of two */
 #define EVE_KEY_ROOM 64   /* a member's name with quotes and colon */
+#define EVE_BESIDE 1      /* the node whose members stand beside the event's own object */
 #define EVE_NODES_MAX 256 /* members and objects of one parser's event */
 
 enum eve_type { EVE_ALERT, EVE_ANOMALY, EVE_DNS, EVE_FILEINFO, EVE_FLOW, EVE_HTTP, EVE_STATS, EVE_TLS, EVE_TYPE_COUNT };
@@ -40,7 +41,7 @@ struct eve_plan {
 	bool on;
 	bool by_packet; /* source and destination as the message went, not as the flow */
 	uint16_t count;
-	struct eve_node *node; /* [0] is the event's own object */
+	struct eve_node *node; /* [0] is the event's own object, [EVE_BESIDE] what it lies in */
 };
 
 struct eve_community {

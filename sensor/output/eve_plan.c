@@ -62,10 +62,11 @@ child_of(struct eve_plan *plan, uint16_t parent, const char *name, size_t size, 
 static bool
 add_field(struct eve_plan *plan, unsigned index, const struct cc_field *field)
 {
-	const char *at = field->eve;
-	uint16_t node = 0;
+	bool beside = field->eve[0] == '/';
+	const char *at = field->eve + beside;
+	uint16_t node = beside ? EVE_BESIDE : 0;
 
-	set_bit(plan->node[0].fields, index);
+	set_bit(plan->node[node].fields, index);
 	for (;;) {
 		size_t size = strcspn(at, ".");
 		bool last = at[size] == '\0';
@@ -114,7 +115,7 @@ eve_plan_open(struct eve_plan *plan, const struct cc_parser *parser, bool extend
 	plan->node = calloc(EVE_NODES_MAX, sizeof(*plan->node));
 	if (plan->node == NULL)
 		return CC_NOMEM;
-	plan->count = 1;
+	plan->count = EVE_BESIDE + 1;
 	for (unsigned i = 0; i < parser->field_count && i < CC_FIELDS_MAX; i++) {
 		const struct cc_field *field = &parser->fields[i];
 
@@ -317,4 +318,5 @@ eve_put_tx(const struct eve_plan *plan, const struct cc_tx *tx, struct buf *out)
 	buf_add_text(out, plan->constant);
 	put_members(plan, &plan->node[0], &span, out, plan->constant[0] != '\0');
 	eve_put(out, "}");
+	put_members(plan, &plan->node[EVE_BESIDE], &span, out, true);
 }

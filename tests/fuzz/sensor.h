@@ -21,7 +21,7 @@
 struct sensor {
 	struct conf *conf;
 	struct pool *pool;
-	struct decode *decode;
+	struct decode *decode, *spread, *second; /* the worker's, the dispatcher's, another worker's */
 	struct flows *flows;
 	struct app *app;
 	struct threshold_table *thresholds;
@@ -129,6 +129,9 @@ sensor_open(struct sensor *s, unsigned memory, const struct cc_parser *only, str
 	s->conf = sensor_conf(only);
 	s->pool = pool_new(budget[memory & 3]);
 	s->decode = decode_new(s->conf);
+	s->spread = decode_new(s->conf);
+	s->second = decode_new(s->conf);
+	FUZZ_CHECK(s->spread != NULL && s->second != NULL);
 	s->flows = flows_new(s->conf, s->pool, 1);
 	s->app = app_new(s->conf, s->pool, &wants);
 	FUZZ_CHECK(s->decode != NULL && s->flows != NULL && s->app != NULL && batch_open(&s->batch, s->conf) == CC_OK);
@@ -285,8 +288,11 @@ sensor_frame(struct sensor *s, const struct frame *frame)
 	struct packet pkt;
 	struct flow *flow;
 	enum cc_dir dir;
+	bool fragment = false;
 
-	FUZZ_CHECK(decode_spread(frame) == decode_spread(frame));
+	(void)decode_spread(s->spread, frame, &fragment);
+	if (fragment)
+		decode_note(s->second, frame);
 	if (decode_frame(s->decode, frame, &pkt) != CC_OK) {
 		detect_odd(s->detect, &pkt, &s->batch);
 		sensor_odd(s, NULL, &pkt, NULL);
@@ -325,6 +331,8 @@ sensor_frames(struct sensor *s, struct cur *in, uint16_t linktype)
 		sensor_frame(s, &frame);
 		fuzz_give(copy, bytes.size);
 		decode_tick(s->decode, s->now);
+		decode_tick(s->spread, s->now);
+		decode_tick(s->second, s->now);
 		flow_tick(s->flows, s->now);
 		sensor_end_flows(s);
 	}
@@ -347,6 +355,8 @@ sensor_close(struct sensor *s)
 	flows_free(s->flows);
 	FUZZ_CHECK(pool_used(s->pool) == 0);
 	decode_free(s->decode);
+	decode_free(s->spread);
+	decode_free(s->second);
 	pool_free(s->pool);
 }
 
