@@ -47,8 +47,8 @@ enum {
 
 struct cc_field {
 	const char *buffer; /* name as a rule buffer or keyword ("http.uri"); NULL: none */
-	const char *eve;    /* path below the event's own object ("hostname", "ja3.hash", "answers[].ttl"), with '/' before it beside that
-	                     * ("/email.from"); NULL: none */
+	const char *eve;    /* path below the event's own object ("hostname", "ja3.hash", "answers[].ttl"); "/email.from"
+	                     * stands beside that object; NULL: none */
 	enum cc_type type;
 	unsigned flags;
 	const char *help;   /* one sentence, for the manual */

@@ -179,5 +179,6 @@ wheel_expire(struct wheel *wheel, uint64_t now)
 	}
 	node = wheel->ready;
 	unlink_node(wheel, node);
+	__builtin_prefetch(wheel->ready, 1); /* nobody has touched it for long */
 	return node;
 }

@@ -23,6 +23,24 @@ proto_bit(uint8_t proto)
 	}
 }
 
+bool
+run_addresses(const struct run *run, const struct cc_addr **ret_src, const struct cc_addr **ret_dst)
+{
+	static const struct cc_addr none;
+
+	*ret_src = *ret_dst = &none;
+	if (run->pkt != NULL && run->tx == NULL && !run->stream && run->pkt->ip_count > 0) {
+		*ret_src = &run->pkt->src;
+		*ret_dst = &run->pkt->dst;
+	} else if (run->flow != NULL) {
+		*ret_src = &run->flow->side[run->dir].addr;
+		*ret_dst = &run->flow->side[cc_dir_other(run->dir)].addr;
+	} else {
+		return false;
+	}
+	return true;
+}
+
 struct ends {
 	const struct cc_addr *src, *dst;
 	uint16_t sport, dport;

@@ -33,9 +33,8 @@ report_line(struct ruleset_report *report, const char *file, uint32_t line, uint
 	buf_printf(&report->text, ": %s\n", why);
 }
 
-/* A whole file into the ruleset's memory. */
-static enum cc_status
-file_take(struct ruleset *set, struct ruleset_report *report, const char *path, struct slice *ret_text)
+enum cc_status
+text_load(struct ruleset *set, struct ruleset_report *report, const char *path, struct slice *ret_text)
 {
 	FILE *file = fopen(path, "re");
 	struct stat stat;
@@ -99,7 +98,7 @@ classes_load(struct ruleset *set, struct ruleset_report *report, const char *pat
 {
 	struct slice text, line;
 	uint32_t number = 0;
-	enum cc_status st = file_take(set, report, path, &text);
+	enum cc_status st = text_load(set, report, path, &text);
 
 	while (st == CC_OK && slice_split(&text, '\n', &line)) {
 		number++;
@@ -328,7 +327,7 @@ rules_load(struct loader *loader, const char *path)
 {
 	struct slice rest, text, name = store_copy(&loader->set->store, slice_str(path));
 	uint32_t line = 0, first;
-	enum cc_status st = file_take(loader->set, loader->report, path, &rest);
+	enum cc_status st = text_load(loader->set, loader->report, path, &rest);
 
 	if (name.p == NULL)
 		return CC_NOMEM;
@@ -397,6 +396,8 @@ all_rules_load(struct ruleset *set, const struct conf *conf, struct ruleset_repo
 		st = classes_load(set, report, conf->detect_classification);
 	else if (st == CC_OK)
 		st = classes_standard(set);
+	if (st != CC_NOMEM)
+		st = worse(st, iprep_load(set, conf, report));
 	for (size_t i = 0; i < conf->detect_rules.count && st != CC_NOMEM; i++)
 		st = worse(st, rules_load(&loader, conf->detect_rules.item[i]));
 	set->rule = loader.rule;

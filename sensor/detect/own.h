@@ -344,6 +344,7 @@ struct field_buffers { /* which buffers a parser's field feeds */
 	uint16_t first, count;
 };
 
+struct iprep;
 struct watch;
 struct yara;
 
@@ -378,6 +379,7 @@ struct ruleset {
 	bool wants_content, wants_magic, has_stream;
 	unsigned wants_digests;
 	uint8_t digest[32];
+	struct iprep *iprep; /* NULL: no lists */
 	struct watch *watch;
 	struct yara *yara;
 };
@@ -623,6 +625,16 @@ void tx_inspect(struct run *run, struct cc_tx *tx, enum cc_dir dir, bool side_do
 void tx_anomaly(struct run *run, const struct event *event);
 void file_inspect(struct run *run, struct cc_file *file, bool done);
 
+/* The way's source and destination: the packet's own, or the flow's; false: there are none. */
+bool run_addresses(const struct run *run, const struct cc_addr **ret_src, const struct cc_addr **ret_dst);
+
+/* iprep.c */
+#define IPREP_CATEGORIES 60
+#define IPREP_SCORE_MAX 127
+enum cc_status iprep_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report);
+unsigned iprep_category(const struct iprep *iprep, struct slice name); /* 0: none of that name */
+int iprep_score(const struct iprep *iprep, unsigned category, const struct cc_addr *addr); /* -1: none */
+
 /* threshold.c */
 bool threshold_passes(struct run *run);
 /* A mark on addresses; act: 0 asks, 's' sets for so many seconds, 'u' unsets; track: 0 source, 1 destination, 2 the
@@ -651,6 +663,9 @@ void yara_file(struct run *run, struct cc_file *file);
 enum cc_status yara_collect(struct detect *detect, bool wait, struct batch *batch);
 
 /* load.c */
+/* A whole file into the ruleset's memory; what is wrong is told. */
+enum cc_status text_load(
+    struct ruleset *set, struct ruleset_report *report, const char *path, struct slice *ret_text);
 void report_line(struct ruleset_report *report, const char *file, uint32_t line, uint32_t column, const char *keyword,
     const char *format, ...) __attribute__((format(printf, 6, 7)));
 

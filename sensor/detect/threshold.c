@@ -121,21 +121,6 @@ count_one(const struct threshold *threshold, struct threshold_entry *entry, bool
 }
 
 static void
-addresses(const struct run *run, const struct cc_addr **ret_src, const struct cc_addr **ret_dst)
-{
-	static const struct cc_addr none;
-
-	*ret_src = *ret_dst = &none;
-	if (run->pkt != NULL && run->tx == NULL && !run->stream && run->pkt->ip_count > 0) {
-		*ret_src = &run->pkt->src;
-		*ret_dst = &run->pkt->dst;
-	} else if (run->flow != NULL) {
-		*ret_src = &run->flow->side[run->dir].addr;
-		*ret_dst = &run->flow->side[cc_dir_other(run->dir)].addr;
-	}
-}
-
-static void
 order_ask(const struct run *run)
 {
 	if (run->detect->setup.order != NULL)
@@ -155,7 +140,7 @@ threshold_ask(struct run *run, const struct threshold *threshold)
 
 	if (table == NULL)
 		return true;
-	addresses(run, &src, &dst);
+	run_addresses(run, &src, &dst);
 	if (threshold->track == TRACK_SRC || threshold->track == TRACK_BOTH)
 		key.a = *src;
 	if (threshold->track == TRACK_DST || threshold->track == TRACK_BOTH)
@@ -198,7 +183,7 @@ shared_bit(struct run *run, unsigned track, uint32_t id, char act, uint32_t seco
 
 	if (table == NULL)
 		return false;
-	addresses(run, &src, &dst);
+	run_addresses(run, &src, &dst);
 	if (track != 1)
 		key.a = *src;
 	if (track != 0)

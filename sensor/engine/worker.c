@@ -32,7 +32,7 @@ struct worker {
 	struct packet pkt;
 	struct ring *ring;
 	struct flow **ended;
-	bool logs_flow, logs_anomaly, logs_file, stores_files;
+	bool logs, logs_flow, logs_anomaly, logs_file, stores_files; /* alerts are lines in any case: they are counted */
 	bool streams; /* rules want streams that no parser wants */
 
 	struct ruleset *set, *offered; /* offered: written by the loader thread */
@@ -151,7 +151,8 @@ emit_event(struct worker *w, const struct flow *flow, const struct event *event,
 
 	switch (event->kind) {
 	case EVENT_DONE:
-		if (eve_wants(w->eve, cc_event_name(event->parser)) && entry_open(w, CC_CLASS_EVENT, LINE_SIZE_MAX, sub, &out))
+		if (w->logs && eve_wants(w->eve, cc_event_name(event->parser)) &&
+		    entry_open(w, CC_CLASS_EVENT, LINE_SIZE_MAX, sub, &out))
 			push_line(w, eve_tx(w->eve, flow, event->tx, pkt, event->dir, w->now, &out), &out);
 		break;
 	case EVENT_FILE_DONE:
@@ -478,9 +479,10 @@ worker_build(struct worker *w, char **ret_why)
 	    (st = eve_new(conf, w->flows, &w->eve, ret_why)) != CC_OK)
 		return st;
 	indicate_switch(w->indicate, w->setup.set);
-	w->logs_flow = eve_wants(w->eve, "flow");
-	w->logs_anomaly = eve_wants(w->eve, "anomaly");
-	w->logs_file = eve_wants(w->eve, "fileinfo");
+	w->logs = conf->eve_file[0] != '\0';
+	w->logs_flow = w->logs && eve_wants(w->eve, "flow");
+	w->logs_anomaly = w->logs && eve_wants(w->eve, "anomaly");
+	w->logs_file = w->logs && eve_wants(w->eve, "fileinfo");
 	w->stores_files = conf->files_store;
 	w->streams = history > 0;
 	return CC_OK;

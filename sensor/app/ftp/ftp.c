@@ -28,8 +28,8 @@ static const struct cc_field ftp_fields[FTP_F_COUNT] = {
 };
 
 static const struct cc_anomaly ftp_anomalies[FTP_ANOMALY_COUNT] = {
-	[FTP_REQUEST_TOO_LONG] = {"request_command_too_long", "A command is longer than is kept."},
-	[FTP_RESPONSE_TOO_LONG] = {"response_command_too_long", "A reply is longer than is kept."},
+	[FTP_REQUEST_TOO_LONG] = {"request_command_too_long", "A command is longer than 4096 bytes."},
+	[FTP_RESPONSE_TOO_LONG] = {"response_command_too_long", "A reply is very long."},
 	[FTP_PLAINTEXT_PASSWORD] = {"plaintext_password", "A user's password went by in clear."},
 	[FTP_PORT_BOUNCE] = {"port_bounce", "The client wants data sent to another host than itself."},
 	[FTP_PASSIVE_REDIRECT] = {"passive_redirect", "The server names another host than itself for the data."},
@@ -222,10 +222,10 @@ command_line(struct cc_ctx *ctx, struct ftp_state *state, struct slice line, boo
 	cc_put_text(ctx, tx, FTP_F_COMMAND, command.upper);
 	if (command.argument.size > 0)
 		cc_put(ctx, tx, FTP_F_COMMAND_DATA, command.argument);
-	if (cut) {
+	if (cut)
 		cc_put_uint(ctx, tx, FTP_F_COMMAND_TRUNCATED, 1);
+	if (line.size > FTP_LINE_LONG)
 		report(ctx, state, tx, FTP_REQUEST_TOO_LONG);
-	}
 	effect(ctx, state, tx, &command);
 	cc_tx_update(ctx, tx, CC_TO_SERVER);
 	if (own_of(tx)->answered || state->side[CC_TO_CLIENT].finished)
@@ -278,12 +278,12 @@ put_reply(struct cc_ctx *ctx, struct ftp_state *state, const struct ftp_line *li
 
 	if (tx == NULL)
 		return;
-	if (own_of(tx)->lines++ >= FTP_REPLY_LINES || cut) {
-		own_of(tx)->reply_cut = true;
+	if (line->text.size > FTP_LINE_LONG || own_of(tx)->lines == FTP_REPLY_LINES)
 		report(ctx, state, tx, FTP_RESPONSE_TOO_LONG);
-		if (!cut)
-			return;
-	}
+	own_of(tx)->reply_cut |= cut || own_of(tx)->lines == FTP_REPLY_LINES;
+	if (own_of(tx)->lines == FTP_REPLY_LINES)
+		return;
+	own_of(tx)->lines++;
 	if (line->code != 0) {
 		for (unsigned i = 0, n = line->code; i < 3; i++, n /= 10)
 			code[2 - i] = (char)('0' + n % 10);

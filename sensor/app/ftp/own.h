@@ -5,7 +5,8 @@
 #include "base/base.h"
 #include "concert/parser.h"
 
-#define FTP_LINE_MAX 4096    /* bytes of a line that are kept */
+#define FTP_LINE_MAX 8192    /* bytes of a line that are kept */
+#define FTP_LINE_LONG 4096   /* no server takes longer ones */
 #define FTP_REPLY_LINES 512  /* of a transaction */
 #define FTP_PIPELINE 64      /* commands that wait for their reply, or replies for their command */
 #define FTP_WORD_MAX 16      /* of a command's word */

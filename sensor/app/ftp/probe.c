@@ -153,7 +153,7 @@ command_probe(const struct ftp_command *command, bool likely)
 	struct slice arg = command->argument;
 	const uint8_t *space = arg.size > 0 ? memchr(arg.p, ' ', arg.size) : NULL;
 
-	if (command->word == FTP_UNKNOWN || !is_text(arg))
+	if (command->word == FTP_UNKNOWN || (!likely && !is_text(arg)))
 		return CC_BAD;
 	if (command->word == FTP_AUTH)
 		return text_eq_nocase(arg, "tls") || text_eq_nocase(arg, "ssl") || text_eq_nocase(arg, "tls-c") ? CC_OK : CC_BAD;

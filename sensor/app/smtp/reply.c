@@ -100,6 +100,26 @@ matched(struct cc_ctx *ctx, struct smtp *smtp, const struct smtp_wait *wait, uns
 	}
 }
 
+/* "Go ahead" has one meaning only: where replies went missing, it tells where they stand. */
+static void
+go_ahead(struct cc_ctx *ctx, struct smtp *smtp)
+{
+	unsigned n = 0;
+
+	while (n < smtp->wait_count && smtp->wait[(smtp->wait_first + n) % SMTP_PIPELINE].command != SMTP_DATA)
+		n++;
+	if (n == smtp->wait_count)
+		return;
+	for (; n > 0; n--) {
+		struct cc_tx *tx = smtp->wait[smtp->wait_first].tx;
+
+		smtp->wait_first = (uint16_t)((smtp->wait_first + 1) % SMTP_PIPELINE);
+		smtp->wait_count--;
+		if (tx != smtp->tx)
+			smtp_tx_finish(ctx, smtp, tx);
+	}
+}
+
 /* CC_END: another protocol follows. */
 static enum cc_status
 reply(struct cc_ctx *ctx, struct smtp *smtp, unsigned code, struct slice line)
@@ -109,6 +129,8 @@ reply(struct cc_ctx *ctx, struct smtp *smtp, unsigned code, struct slice line)
 	smtp->server_seen = true;
 	if (!smtp->greeted && greeting(ctx, smtp, code, line))
 		return CC_OK;
+	if (code == 354)
+		go_ahead(ctx, smtp);
 	if (smtp->wait_count == 0) {
 		if (smtp->state == C_DATA && smtp->data_gap) { /* the end of the mail was not seen, but taken */
 			cc_put_uint(ctx, smtp->tx, F_REPLY, code);

@@ -236,9 +236,9 @@ feed_command(struct cc_ctx *ctx, struct smtp *smtp, struct cur *in)
 		cc_anomaly(ctx, smtp->tx, A_COMMAND_TOO_LONG);
 	} else {
 		line.size--;
-		if (line.size > 0 && line.p[line.size - 1] == '\r')
-			line.size--;
 	}
+	if (line.size > 0 && line.p[line.size - 1] == '\r')
+		line.size--;
 	smtp->client_seen = true;
 	cur_skip(in, size);
 	return smtp_command(ctx, smtp, line);

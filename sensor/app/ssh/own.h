@@ -30,6 +30,8 @@ struct ssh_side {
 	uint8_t step;            /* enum ssh_step */
 	bool finished;           /* the flow has told us so */
 	bool kexinit;            /* seen */
+	bool both;               /* its banner says 1.99: SSH 2, but SSH 1 with those that want it */
+	bool began;              /* a packet was seen */
 	bool in_line;            /* the rest of a line that was too long is passed by */
 	uint16_t lines;          /* before the banner */
 	uint32_t skip;           /* bytes of a packet that nobody wants, still to come */

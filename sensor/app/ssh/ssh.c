@@ -9,6 +9,7 @@
  */
 #include "app/ssh/own.h"
 
+#define TRANSPORT_LAST 4   /* disconnect, ignore, unimplemented, debug */
 #define BINARY_KEXINIT 20
 #define BINARY_NEWKEYS 21
 
@@ -117,6 +118,7 @@ banner(struct cc_ctx *ctx, struct ssh_state *state, enum cc_dir dir, struct slic
 		cc_put(ctx, tx, client ? SSH_F_CLIENT_COMMENT : SSH_F_SERVER_COMMENT, b.comment);
 	cc_tx_update(ctx, tx, dir);
 	state->side[dir].step = SSH_PACKETS;
+	state->side[dir].both = slice_is(b.proto, "1.99");
 	if (!is_old(b.proto))
 		return;
 	state->old = true;
@@ -201,6 +203,15 @@ host_key(struct cc_ctx *ctx, struct ssh_state *state, struct slice payload)
 static void
 packet(struct cc_ctx *ctx, struct ssh_state *state, enum cc_dir dir, struct slice payload)
 {
+	struct ssh_side *side = &state->side[dir];
+
+	/* Nothing but messages of the transport's own goes before KEXINIT: where it may be SSH 1, this is. */
+	if (!side->began && payload.p[0] != BINARY_KEXINIT && payload.p[0] > TRANSPORT_LAST) {
+		report(ctx, state, side->both ? SSH_OBSOLETE_VERSION : SSH_INVALID_RECORD);
+		side_over(ctx, state, dir);
+		return;
+	}
+	side->began = true;
 	switch (payload.p[0]) {
 	case BINARY_KEXINIT:
 		kexinit(ctx, state, dir, payload);
@@ -225,6 +236,11 @@ packets(struct cc_ctx *ctx, struct ssh_state *state, enum cc_dir dir, struct cur
 
 	if (c.bad)
 		return CC_MORE;
+	if (side->both && !side->began && (padding < 4 || size < padding + 2)) { /* SSH 1 has bytes of chance here */
+		report(ctx, state, SSH_OBSOLETE_VERSION);
+		side_over(ctx, state, dir);
+		return CC_OK;
+	}
 	if (size < padding + 2) { /* RFC 4253, 6: at least the padding's size and one byte of payload */
 		report(ctx, state, SSH_INVALID_RECORD);
 		side_over(ctx, state, dir);

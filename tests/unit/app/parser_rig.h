@@ -56,6 +56,9 @@ struct cc_ctx {
 	size_t take_limit;          /* 0: none */
 	char *said;
 	size_t said_size;
+	struct cc_addr addr[2];     /* of the sides */
+	bool other_known, midstream;
+	struct slice expected;      /* the note that this flow was announced with */
 };
 
 static inline void
@@ -241,7 +244,7 @@ rig_table_right(const struct cc_parser *parser)
 			const struct cc_field *other = &parser->fields[j];
 
 			right &= field->buffer == NULL || other->buffer == NULL || strcmp(field->buffer,
-			    other->buffer) != 0;
+			    other->buffer) != 0 || (field->flags & other->flags & (CC_REQUEST | CC_RESPONSE)) == 0;
 			right &= field->eve == NULL || other->eve == NULL || strcmp(field->eve, other->eve) != 0;
 		}
 	}
@@ -502,6 +505,41 @@ cc_enough(struct cc_ctx *ctx, enum cc_dir dir)
 {
 	ctx->enough[dir] = true;
 	rig_say(ctx, "enough %d\n", (int)dir);
+}
+
+bool
+cc_other_known(const struct cc_ctx *ctx)
+{
+	return ctx->other_known;
+}
+
+bool
+cc_is_midstream(const struct cc_ctx *ctx)
+{
+	return ctx->midstream;
+}
+
+struct cc_addr
+cc_side_addr(const struct cc_ctx *ctx, enum cc_dir side)
+{
+	return ctx->addr[side];
+}
+
+void
+cc_expect(struct cc_ctx *ctx, enum cc_dir listener, const struct cc_addr *addr, uint16_t port,
+    const struct cc_parser *parser, struct slice note)
+{
+	rig_say(ctx, "expect %s at %d %u.%u.%u.%u:%u", parser->name, (int)listener, addr->b[12], addr->b[13], addr->b[14],
+	    addr->b[15], port);
+	for (size_t i = 0; i < note.size; i++)
+		rig_say(ctx, note.p[i] > ' ' && note.p[i] < 0x7f ? "%c" : " %u", note.p[i]);
+	rig_say(ctx, "\n");
+}
+
+struct slice
+cc_expected(const struct cc_ctx *ctx)
+{
+	return ctx->expected;
 }
 
 #endif
