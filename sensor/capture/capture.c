@@ -60,6 +60,12 @@ capture_break(struct capture *capture)
 		capture_live_break(capture->live);
 }
 
+void
+capture_no_wait(struct capture *capture)
+{
+	capture->no_wait = true;
+}
+
 static bool
 has_interface(const struct capture *capture, uint32_t index)
 {

@@ -54,6 +54,8 @@ void capture_close(struct capture *capture);
  * CC_END: no more will come; CC_IO: the interface went away.
  */
 enum cc_status capture_dispatch(struct capture *capture, unsigned max, capture_fn *fn, void *ctx);
+/* Live: from now on capture_dispatch() takes what is there and never waits; the caller polls capture_fd() of several. */
+void capture_no_wait(struct capture *capture);
 
 /* Makes a capture_dispatch() in another thread or signal handler come back soon. */
 void capture_break(struct capture *capture);

@@ -75,6 +75,7 @@ struct capture {
 	uint64_t seq;
 	unsigned trouble;
 	atomic_bool stop;
+	bool no_wait;               /* live: the caller waits */
 	struct filter *filter;      /* NULL: none */
 	struct same *same;          /* NULL: duplicates are kept */
 	struct interface *interface[INTERFACES_MAX / INTERFACES_CHUNK]; /* never moves: other threads look names up */

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,6 +21,8 @@ struct live {
 	pcap_t *pcap;
 	int fd, wake;
 	bool nano, lost;
+	bool first;                 /* of the workers: it speaks, and counts, for the interface */
+	bool down;                  /* the interface has no link, and that was told */
 	uint32_t drops[2];          /* kernel, interface: as last read, to extend what wraps at 32 bits */
 	uint16_t linktype;
 	struct capture *capture;    /* in a dispatch: for the callback */
@@ -160,7 +163,7 @@ linktype_of(int dlt)
 }
 
 static enum cc_status
-open_live(struct capture *capture, const char *interface, unsigned workers, char **ret_why)
+open_live(struct capture *capture, const char *interface, unsigned worker, unsigned workers, char **ret_why)
 {
 	struct live *live = calloc(1, sizeof(*live));
 	struct interface *entry;
@@ -170,6 +173,7 @@ open_live(struct capture *capture, const char *interface, unsigned workers, char
 		return CC_NOMEM;
 	capture->live = live;
 	live->fd = -1;
+	live->first = worker == 0;
 	live->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (live->wake < 0) {
 		*ret_why = why_text("%s: eventfd: %s", interface, strerror(errno));
@@ -198,13 +202,12 @@ capture_open_live(const struct conf *conf, const char *interface, unsigned worke
 	struct capture *capture = calloc(1, sizeof(*capture));
 	enum cc_status st;
 
-	(void)worker; /* the kernel knows them apart by their sockets */
 	*ret_why = NULL;
 	if (capture == NULL)
 		return CC_NOMEM;
 	capture->conf = conf;
 	capture->stream.fd = -1;
-	st = open_live(capture, interface, workers, ret_why);
+	st = open_live(capture, interface, worker, workers, ret_why);
 	if (st == CC_OK && conf->capture_duplicates > 0 &&
 	    (capture->same = capture_same_new(conf->capture_duplicates)) == NULL)
 		st = CC_NOMEM;
@@ -247,21 +250,16 @@ wait_for_frames(struct capture *capture)
 	struct live *live = capture->live;
 	struct pollfd poll_fds[2] = {{.fd = live->fd, .events = POLLIN}, {.fd = live->wake, .events = POLLIN}};
 	int result = poll(poll_fds, 2, (int)(capture->conf->capture_poll / NS_PER_MS));
-	int problem = 0;
-	socklen_t size = sizeof(problem);
 	uint64_t value;
 
 	if (result <= 0)
 		return CC_MORE;
 	if (poll_fds[1].revents != 0)
 		(void)!read(live->wake, &value, sizeof(value));
-	if ((poll_fds[0].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
-		if (getsockopt(pcap_fileno(live->pcap), SOL_SOCKET, SO_ERROR, &problem, &size) == 0 && problem != 0)
-			return lose(capture, problem == ENETDOWN ? "the interface went down" : strerror(problem));
-		if ((poll_fds[0].revents & (POLLHUP | POLLNVAL)) != 0)
-			return lose(capture, "the interface disappeared");
-	}
-	return (poll_fds[0].revents & POLLIN) != 0 ? CC_OK : CC_MORE;
+	if ((poll_fds[0].revents & (POLLHUP | POLLNVAL)) != 0)
+		return lose(capture, "the interface disappeared");
+	/* An error is for libpcap to fetch: it knows an interface that is down, and may come again, from one that is gone. */
+	return (poll_fds[0].revents & (POLLIN | POLLERR)) != 0 ? CC_OK : CC_MORE;
 }
 
 static enum cc_status
@@ -288,7 +286,7 @@ capture_live_dispatch(struct capture *capture, unsigned max, capture_fn *fn, voi
 	live->ctx = ctx;
 	live->handed = 0;
 	st = drain(capture, max);
-	if (st == CC_MORE && !atomic_load(&capture->stop)) {
+	if (st == CC_MORE && !capture->no_wait && !atomic_load(&capture->stop)) {
 		st = wait_for_frames(capture);
 		if (st == CC_OK)
 			st = drain(capture, max);
@@ -305,17 +303,46 @@ capture_live_break(struct live *live)
 	(void)!write(live->wake, &one, sizeof(one)); /* full means that it wakes anyway */
 }
 
-/* The kernel's numbers have 32 bits: what wrapped since they were last read is the difference in 32 bits. */
+/* A mirror port whose cable was pulled out looks like a quiet one: so it is told when the link goes, and when it comes. */
+static void
+note_link(struct capture *capture)
+{
+	struct live *live = capture->live;
+	const char *name = capture_interface(capture, 0);
+	struct ifreq request = {0};
+	bool down;
+
+	if (strlen(name) >= sizeof(request.ifr_name))
+		return;
+	memcpy(request.ifr_name, name, strlen(name));
+	if (ioctl(pcap_fileno(live->pcap), SIOCGIFFLAGS, &request) != 0)
+		return;
+	down = (request.ifr_flags & IFF_UP) == 0 || (request.ifr_flags & IFF_RUNNING) == 0;
+	if (down && !live->down)
+		log_warning("%s: %s: nothing is seen until it comes again", name,
+		    (request.ifr_flags & IFF_UP) == 0 ? "the interface went down" : "the interface has no link");
+	else if (!down && live->down)
+		log_notice("%s: the interface is up again", name);
+	live->down = down;
+}
+
+/*
+ * The kernel's numbers have 32 bits: what wrapped since they were last read is the difference in 32 bits.  What the
+ * interface dropped is the same number for all of its workers: one of them counts it.
+ */
 void
 capture_live_counts(struct capture *capture)
 {
 	struct live *live = capture->live;
 	struct pcap_stat stat;
 
+	if (live->first && !live->lost)
+		note_link(capture);
 	if (pcap_stats(live->pcap, &stat) != 0)
 		return;
 	count_add(&capture->counts[CAPTURE_KERNEL_DROPS], (uint32_t)(stat.ps_drop - live->drops[0]));
-	count_add(&capture->counts[CAPTURE_INTERFACE_DROPS], (uint32_t)(stat.ps_ifdrop - live->drops[1]));
+	if (live->first)
+		count_add(&capture->counts[CAPTURE_INTERFACE_DROPS], (uint32_t)(stat.ps_ifdrop - live->drops[1]));
 	live->drops[0] = stat.ps_drop;
 	live->drops[1] = stat.ps_ifdrop;
 }

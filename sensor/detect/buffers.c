@@ -120,6 +120,8 @@ buffers_open(struct ruleset *set)
 	    {"udp.hdr", SRC_HEADER, DIR_BOTH, PART_UDP},
 	    {"icmpv4.hdr", SRC_HEADER, DIR_BOTH, PART_ICMPV4},
 	    {"icmpv6.hdr", SRC_HEADER, DIR_BOTH, PART_ICMPV6},
+	    {"ip.src", SRC_HEADER, DIR_BOTH, PART_SRC},
+	    {"ip.dst", SRC_HEADER, DIR_BOTH, PART_DST},
 	};
 	enum cc_status st = CC_OK;
 

@@ -43,6 +43,7 @@ rule_holds(struct run *run, const struct rule *rule)
 {
 	run->rule = rule;
 	run->buffer = NULL;
+	run->marked = 0;
 	detect_count_add(run->detect, DETECT_RULES_RUN, 1);
 	if (!header_holds(run) || !checks_hold(run))
 		return false;
@@ -195,13 +196,18 @@ event_inspect(struct run *run, const struct event *event)
 void
 detect_run(struct detect *detect, struct flow *flow, const struct packet *pkt, enum cc_dir dir, struct batch *batch)
 {
+	bool first = pkt != NULL && flow != NULL && !flow->stray && flow->side[0].packets + flow->side[1].packets == 1;
 	struct run run;
 
+	if (detect->set->rule_count == 0 && batch->event_count == 0 && !first) {
+		detect_count_add(detect, DETECT_PACKETS, pkt != NULL);
+		return;
+	}
 	run_open(&run, detect, flow, pkt, dir, batch);
 	detect->events = detect->setup.flows != NULL && pkt != NULL ? flow_packet_events(detect->setup.flows) : NULL;
 	if (pkt != NULL) {
 		detect_count_add(detect, DETECT_PACKETS, 1);
-		if (flow != NULL && !flow->stray && flow->side[0].packets + flow->side[1].packets == 1)
+		if (first)
 			watch_flow(&run);
 		if (!flow_passed(&run))
 			packet_inspect(&run);
@@ -346,5 +352,6 @@ detect_switch(struct detect *detect, struct ruleset *set)
 			set_take(detect, (struct ruleset *)(uintptr_t)old);
 		return;
 	}
+	datasets_inherit(set, old);
 	detect->generation++;
 }

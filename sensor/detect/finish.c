@@ -99,7 +99,7 @@ mark_final(struct build *build, struct plan *plan)
 		for (unsigned i = 0; i < plan->segment[s].count; i++) {
 			const struct op *op = &build->op[plan->op[plan->segment[s].first + i]];
 
-			if ((op->flags & (OF_NEGATED | OF_ENDSWITH)) != 0 || op->kind == DO_BSIZE)
+			if ((op->flags & (OF_NEGATED | OF_ENDSWITH | OF_FINAL)) != 0 || op->kind == DO_BSIZE)
 				plan->segment[s].final = true;
 		}
 	}

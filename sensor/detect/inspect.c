@@ -189,8 +189,23 @@ header_part(const struct packet *pkt, enum header_part part)
 		return pkt->proto == 1 && pkt->has_transport ? slice_of(pkt->l4.p, size) : slice_of(NULL, 0);
 	case PART_ICMPV6:
 		return pkt->proto == 58 && pkt->has_transport ? slice_of(pkt->l4.p, size) : slice_of(NULL, 0);
+	case PART_SRC:
+	case PART_DST:
+		break; /* address_part(): those of a flow are as good */
 	}
 	return slice_of(NULL, 0);
+}
+
+/* The 4 or 16 bytes of an address. */
+static struct slice
+address_part(const struct run *run, enum header_part part)
+{
+	const struct cc_addr *src, *dst, *addr;
+
+	if (!run_addresses(run, &src, &dst))
+		return slice_of(NULL, 0);
+	addr = part == PART_SRC ? src : dst;
+	return cc_addr_is4(addr) ? slice_of(addr->b + 12, 4) : slice_of(addr->b, 16);
 }
 
 /* What matched first is what the alert names. */
@@ -305,8 +320,12 @@ segment_holds(struct run *run, const struct segment *segment)
 	case SRC_FILE_TYPE:
 		return file_holds(run, segment, buffer);
 	case SRC_HEADER: {
-		struct slice bytes = run->pkt != NULL ? header_part(run->pkt, buffer->part) : slice_of(NULL, 0);
+		struct slice bytes = slice_of(NULL, 0);
 
+		if (buffer->part == PART_SRC || buffer->part == PART_DST)
+			bytes = address_part(run, buffer->part);
+		else if (run->pkt != NULL)
+			bytes = header_part(run->pkt, buffer->part);
 		return bytes.size > 0 && view_holds(run, segment, bytes, true, 0) ? YES : NO;
 	}
 	case SRC_PAYLOAD:

@@ -70,7 +70,7 @@ prefix_range(const struct cc_prefix *prefix, struct iprep_entry *ret_entry)
 	ret_entry->low = ret_entry->high = prefix->addr;
 	ret_entry->bits = prefix->bits;
 	for (unsigned bit = prefix->bits; bit < 128; bit++) {
-		ret_entry->low.b[bit / 8] &= (uint8_t)~(0x80u >> bit % 8);
+		ret_entry->low.b[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
 		ret_entry->high.b[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
 	}
 }
@@ -84,8 +84,7 @@ entry_line(struct iprep_loader *loader, struct slice line)
 	uint64_t number;
 	char text[64];
 
-	if (!slice_split(&line, ',', &addr) || !slice_split(&line, ',', &category) ||
-	    !slice_split(&line, ',', &score))
+	if (!slice_split(&line, ',', &addr) || !slice_split(&line, ',', &category) || !slice_split(&line, ',', &score))
 		return false;
 	addr = slice_trim(addr);
 	if (addr.size >= sizeof(text))
@@ -206,8 +205,7 @@ lists_make(struct iprep_loader *loader)
 
 		for (end = first; end < loader->count && loader->entry[end].category == category; end++)
 			;
-		st = list_make(
-		    loader->set, &loader->set->iprep->list[category], loader->entry + first, end - first);
+		st = list_make(loader->set, &loader->set->iprep->list[category], loader->entry + first, end - first);
 	}
 	return st;
 }

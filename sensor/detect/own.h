@@ -17,6 +17,7 @@
 #define RULE_OPS_MAX 200
 #define RULE_VARS_MAX 16 /* byte_extract and byte_math results of one rule */
 #define RULE_CHECKS_MAX 64
+#define MARKS_MAX 4 /* values that a match of one rule brings to sets, or takes from them */
 #define SEGMENTS_MAX 32
 #define TRANSFORMS_MAX 8
 #define TRANSFORM_ROOM 65536 /* bytes of a buffer that transforms look at */
@@ -70,7 +71,7 @@ enum source {
 	SRC_BASE64, /* what base64_decode of the same rule left */
 };
 
-enum header_part { PART_IPV4, PART_IPV6, PART_TCP, PART_UDP, PART_ICMPV4, PART_ICMPV6 };
+enum header_part { PART_IPV4, PART_IPV6, PART_TCP, PART_UDP, PART_ICMPV4, PART_ICMPV6, PART_SRC, PART_DST };
 
 enum { DIR_TS = 1, DIR_TC = 2, DIR_BOTH = 3 };
 
@@ -344,6 +345,7 @@ struct field_buffers { /* which buffers a parser's field feeds */
 	uint16_t first, count;
 };
 
+struct dataset;
 struct iprep;
 struct watch;
 struct yara;
@@ -379,6 +381,8 @@ struct ruleset {
 	bool wants_content, wants_magic, has_stream;
 	unsigned wants_digests;
 	uint8_t digest[32];
+	struct dataset *dataset; /* the first of all */
+	uint32_t dataset_count;
 	struct iprep *iprep; /* NULL: no lists */
 	struct watch *watch;
 	struct yara *yara;
@@ -428,6 +432,7 @@ struct build {
 	bool needs_tx;        /* something that only a transaction can tell */
 	bool prefilter;
 	const struct number *dsize;
+	unsigned mark_count; /* values that a match sets */
 	bool skipped;     /* requires isn't met: told, but no fault of the rule */
 	bool unmatchable; /* loads, but can't be seen here */
 };
@@ -550,6 +555,8 @@ struct run { /* what a rule is being held against */
 	uint64_t offset;
 	uint32_t size;
 	bool final; /* nothing more will come of this side */
+	uint8_t mark[MARKS_MAX][16]; /* values for sets, should the rule hold */
+	unsigned marked;             /* which of them are there, a bit each */
 };
 
 struct detect {
@@ -591,6 +598,8 @@ void *grow(struct detect *detect, void *old, uint32_t *room, size_t size, uint32
 
 /* program.c */
 enum verdict { NO, YES, NOT_YET };
+/* RFC 4648 up to the first byte that can't be of it; line breaks are skipped. */
+size_t base64_decode(struct slice in, uint8_t *out, size_t room);
 bool program_run(struct run *run, const struct segment *segment); /* over run->view */
 
 /* inspect.c */
@@ -628,6 +637,25 @@ void file_inspect(struct run *run, struct cc_file *file, bool done);
 /* The way's source and destination: the packet's own, or the flow's; false: there are none. */
 bool run_addresses(const struct run *run, const struct cc_addr **ret_src, const struct cc_addr **ret_dst);
 
+/* dataset.c */
+enum dataset_type { DATASET_NO_TYPE, DATASET_STRING, DATASET_MD5, DATASET_SHA256, DATASET_IPV4, DATASET_IP };
+struct dataset_want {
+	struct slice name;
+	enum dataset_type type;
+	struct slice path; /* of the file that fills it, NUL-terminated; empty: none */
+	bool wants_rep;
+};
+/* The set of that name, made and filled when it is new. */
+enum cc_status dataset_take(struct build *build, const struct dataset_want *want, struct dataset **ret_dataset);
+void dataset_changes(struct dataset *dataset); /* a rule will set or unset values */
+enum cc_status datasets_settle(struct ruleset *set, const struct conf *conf); /* when all rules are read */
+void datasets_free(struct ruleset *set);
+void datasets_inherit(struct ruleset *set, const struct ruleset *old);
+bool dataset_key(const struct dataset *dataset, struct slice value, uint8_t ret_key[16]); /* false: not of its type */
+bool dataset_has(struct run *run, struct dataset *dataset, const uint8_t key[16], uint16_t *ret_rep);
+void dataset_set(struct run *run, struct dataset *dataset, const uint8_t key[16]);
+void dataset_unset(struct run *run, struct dataset *dataset, const uint8_t key[16]);
+
 /* iprep.c */
 #define IPREP_CATEGORIES 60
 #define IPREP_SCORE_MAX 127
@@ -636,6 +664,7 @@ unsigned iprep_category(const struct iprep *iprep, struct slice name); /* 0: non
 int iprep_score(const struct iprep *iprep, unsigned category, const struct cc_addr *addr); /* -1: none */
 
 /* threshold.c */
+void order_ask(const struct run *run); /* before a table that workers share: their turns when files are read */
 bool threshold_passes(struct run *run);
 /* A mark on addresses; act: 0 asks, 's' sets for so many seconds, 'u' unsets; track: 0 source, 1 destination, 2 the
  * pair. */

@@ -395,7 +395,7 @@ base64_value(uint8_t c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-static size_t
+size_t
 base64_decode(struct slice in, uint8_t *out, size_t room)
 {
 	uint32_t bits = 0;

@@ -120,7 +120,7 @@ count_one(const struct threshold *threshold, struct threshold_entry *entry, bool
 	}
 }
 
-static void
+void
 order_ask(const struct run *run)
 {
 	if (run->detect->setup.order != NULL)

@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "engine/process.h"
@@ -32,6 +33,20 @@ engine_read(const struct engine_job *job)
 	return run(job, workers, false);
 }
 
+/* Whose addresses are ours decides what is told to partners: a guess should not pass unnoticed. */
+static void
+warn_of_guess(const struct conf *conf)
+{
+	struct conf *plain = conf_new();
+	const char *home = conf_map_get(&conf->detect_vars_address, "HOME_NET");
+	const char *guess = plain != NULL ? conf_map_get(&plain->detect_vars_address, "HOME_NET") : NULL;
+
+	if (conf->indicate_home.count == 0 && (home == NULL || (guess != NULL && strcmp(home, guess) == 0)))
+		log_warning("no home network is named (vars.address.HOME_NET): the private ranges are taken for it, and any other "
+			    "address may be told to partners");
+	conf_free(plain);
+}
+
 int
 engine_run(const struct engine_job *job)
 {
@@ -44,5 +59,6 @@ engine_run(const struct engine_job *job)
 		log_error("no interface: say -i IFACE or capture.interfaces");
 		return EXIT_USAGE;
 	}
+	warn_of_guess(job->conf);
 	return run(job, workers, true);
 }

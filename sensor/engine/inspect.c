@@ -8,6 +8,7 @@
 #include <libgen.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -30,6 +31,7 @@ struct live {
 	uint32_t at;                     /* number of the interface that is being looked at */
 	uint64_t seq;
 	unsigned index;
+	uint64_t gone[CAPTURE_COUNT];    /* counters of captures that were lost */
 	pthread_t thread;
 	bool running;
 };
@@ -42,6 +44,8 @@ struct inspect {
 	struct threshold_table *thresholds;
 	struct worker *worker[WORKERS_MAX];
 	unsigned workers;
+	unsigned ended;          /* live workers that have no interface any more */
+	struct ruleset *retired; /* not in use by all, and not known to be free */
 	bool failed;
 };
 
@@ -92,9 +96,11 @@ load_rules(const struct conf *conf, struct shared *shared, struct ruleset **ret_
 		    (unsigned long long)report.yara_loaded, (unsigned long long)report.yara_refused,
 		    (double)(time_monotonic() - began) / 1e9);
 	}
-	shared->rules_loaded = report.loaded;
-	shared->rules_refused = report.refused;
-	shared->yara_loaded = report.yara_loaded;
+	if (st == CC_OK) { /* else those before stay */
+		shared->rules_loaded = report.loaded;
+		shared->rules_refused = report.refused;
+		shared->yara_loaded = report.yara_loaded;
+	}
 	buf_close(&report.text);
 	return st;
 }
@@ -147,10 +153,12 @@ make_workers(struct inspect *in)
 }
 
 static void
-publish_capture(struct shared *shared, unsigned worker, struct capture *const *capture, unsigned count)
+publish_capture(struct shared *shared, unsigned worker, struct capture *const *capture, unsigned count, const uint64_t *more)
 {
 	uint64_t counts[CAPTURE_COUNT], sums[CAPTURE_COUNT] = {0};
 
+	for (unsigned k = 0; more != NULL && k < CAPTURE_COUNT; k++)
+		sums[k] = more[k];
 	for (unsigned i = 0; i < count; i++) {
 		capture_counts(capture[i], counts);
 		for (unsigned k = 0; k < CAPTURE_COUNT; k++)
@@ -168,7 +176,7 @@ file_go(void *ctx, struct capture *capture)
 	struct inspect *in = ctx;
 
 	capture_progress(capture, &in->shared->read_bytes, &in->shared->read_total);
-	publish_capture(in->shared, 0, &capture, 1);
+	publish_capture(in->shared, 0, &capture, 1, NULL);
 	return !process_stop;
 }
 
@@ -209,10 +217,15 @@ live_poll(struct live *live)
 	poll(fds, live->captures, (int)(live->inspect->conf->capture_poll / NS_PER_MS));
 }
 
-/* An interface that went away is left; the others go on. */
+/* An interface that went away is left; the others go on, and what it counted stays counted. */
 static void
 live_lose(struct live *live, unsigned i)
 {
+	uint64_t counts[CAPTURE_COUNT];
+
+	capture_counts(live->capture[i], counts);
+	for (unsigned k = 0; k < CAPTURE_COUNT; k++)
+		live->gone[k] += counts[k];
 	log_error("%s: the interface went away", live->inspect->conf->capture_interfaces.item[live->number[i]]);
 	live->inspect->failed = true;
 	capture_close(live->capture[i]);
@@ -232,12 +245,15 @@ live_frame(void *ctx, const struct frame *frame)
 	worker_frame(live->worker, &mine);
 }
 
+/* Ticks come by the monotonic clock: the other one may be set back. */
 static void *
 live_run(void *ctx)
 {
 	struct live *live = ctx;
 	uint64_t due = 0, tick = 0;
 
+	for (unsigned i = 0; live->captures > 1 && i < live->captures; i++)
+		capture_no_wait(live->capture[i]);
 	while (!process_stop && live->captures > 0) {
 		bool busy = false;
 		uint64_t now;
@@ -251,23 +267,28 @@ live_run(void *ctx)
 			if (st == CC_IO)
 				live_lose(live, i--);
 		}
-		now = time_now();
+		now = time_monotonic();
 		if (now >= due) {
 			due = now + TICK_NS;
-			publish_capture(live->inspect->shared, live->index, live->capture, live->captures);
-			worker_tick(live->worker, key_tick(++tick), now);
+			publish_capture(live->inspect->shared, live->index, live->capture, live->captures, live->gone);
+			worker_tick(live->worker, key_tick(++tick), time_now());
 		}
 		if (!busy)
 			live_poll(live);
 	}
-	publish_capture(live->inspect->shared, live->index, live->capture, live->captures);
+	publish_capture(live->inspect->shared, live->index, live->capture, live->captures, live->gone);
 	worker_end(live->worker, time_now());
+	__atomic_fetch_add(&live->inspect->ended, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
 static enum cc_status
 live_open(struct inspect *in, struct live *live)
 {
+	if (in->conf->capture_interfaces.count > INTERFACES_MAX) {
+		log_error("capture.interfaces: at most %d of them", INTERFACES_MAX);
+		return CC_BAD;
+	}
 	for (unsigned w = 0; w < in->workers; w++) {
 		live[w] = (struct live){.inspect = in, .worker = in->worker[w], .index = w};
 		for (size_t i = 0; i < in->conf->capture_interfaces.count; i++) {
@@ -288,29 +309,62 @@ live_open(struct inspect *in, struct live *live)
 	return CC_OK;
 }
 
+static bool
+all_took(struct inspect *in, const struct ruleset *set)
+{
+	for (unsigned i = 0; i < in->workers; i++) {
+		while (worker_set(in->worker[i]) != set) {
+			if (process_stop || __atomic_load_n(&in->ended, __ATOMIC_ACQUIRE) > 0)
+				return false;
+			nap_ms(10);
+		}
+	}
+	return true;
+}
+
+/*
+ * The configuration anew.  Its file may be out of reach by now, as root's alone or as a new file under the old name, which
+ * Landlock does not know: then what it said at start holds.
+ */
+static bool
+reload_conf(const struct inspect *in, struct conf *conf, const struct conf **ret_conf, char **ret_why)
+{
+	const struct engine_job *job = in->process->job;
+	enum cc_status st = job->conf_path != NULL ? conf_read(conf, job->conf_path, ret_why) : CC_OK;
+
+	*ret_conf = conf;
+	if (st == CC_IO && errno == EACCES) {
+		log_warning("reload: %s; the rules are read again as it named them at start", *ret_why != NULL ? *ret_why : job->conf_path);
+		free(*ret_why);
+		*ret_why = NULL;
+		*ret_conf = in->conf;
+		return true;
+	}
+	for (size_t i = 0; st == CC_OK && i < job->set_count; i++)
+		st = conf_set(conf, job->set[i], ret_why);
+	return st == CC_OK;
+}
+
 /* A new rule set beside the old one; every worker takes it up between two packets, then the old one goes. */
 static void
 reload(struct inspect *in)
 {
-	const struct engine_job *job = in->process->job;
 	struct ruleset *old = in->set, *set = NULL;
 	struct conf *conf = conf_new();
+	const struct conf *now = NULL;
 	char *why = NULL;
-	bool good = conf != NULL && (job->conf_path == NULL || conf_read(conf, job->conf_path, &why) == CC_OK);
+	bool good = conf != NULL && reload_conf(in, conf, &now, &why);
 
-	for (size_t i = 0; good && i < job->set_count; i++)
-		good = conf_set(conf, job->set[i], &why) == CC_OK;
-	if (!good || load_rules(conf, in->shared, &set) != CC_OK) {
+	if (!good || load_rules(now, in->shared, &set) != CC_OK) {
 		log_error("reload: %s%sthe rules in use stay", why != NULL ? why : "", why != NULL ? "; " : "");
 	} else {
 		for (unsigned i = 0; i < in->workers; i++)
 			worker_offer(in->worker[i], set);
-		for (unsigned i = 0; i < in->workers; i++) {
-			while (worker_set(in->worker[i]) != set && !process_stop)
-				nap_ms(10);
-		}
 		in->set = set;
-		ruleset_free(old);
+		if (all_took(in, set))
+			ruleset_free(old);
+		else
+			in->retired = old;
 		log_notice("reload: the new rules are in use");
 		__atomic_fetch_add(&in->shared->reloads, 1, __ATOMIC_RELEASE);
 	}
@@ -318,18 +372,19 @@ reload(struct inspect *in)
 	conf_free(conf);
 }
 
-/* Where a reload may read: the configuration's folder and those of the rules. */
+/* Where a reload may read: the configuration and the folders of the rules. */
 static enum cc_status
 confine(struct inspect *in)
 {
-	const struct conf_list *lists[] = {&in->conf->detect_rules, &in->conf->detect_yara, &in->conf->detect_watch};
+	const struct conf_list *lists[] = {&in->conf->detect_rules, &in->conf->detect_yara, &in->conf->detect_watch,
+	    &in->conf->detect_iprep_files};
 	const char *paths[256];
 	char *copies[256];
 	unsigned count = 0, copied = 0;
 	enum cc_status st;
 
-	for (unsigned l = 0; l < 3; l++) {
-		for (size_t i = 0; i < lists[l]->count && count < 240; i++) {
+	for (unsigned l = 0; l < sizeof(lists) / sizeof(lists[0]); l++) {
+		for (size_t i = 0; i < lists[l]->count && count < 220; i++) {
 			copies[copied] = strdup(lists[l]->item[i]);
 			if (copies[copied] == NULL)
 				return CC_NOMEM;
@@ -340,6 +395,13 @@ confine(struct inspect *in)
 		paths[count++] = in->process->job->conf_path;
 	if (in->conf->detect_classification[0] != '\0')
 		paths[count++] = in->conf->detect_classification;
+	if (in->conf->detect_iprep_categories[0] != '\0')
+		paths[count++] = in->conf->detect_iprep_categories;
+	for (size_t i = 0; i < in->conf->capture_interfaces.count; i++) { /* libpcap asks there for what the interface dropped */
+		if (asprintf(&copies[copied], "/sys/class/net/%s/statistics", in->conf->capture_interfaces.item[i]) < 0)
+			return CC_NOMEM;
+		paths[count++] = copies[copied++];
+	}
 	paths[count++] = "/usr/share/misc"; /* libmagic opens its table lazily */
 	paths[count] = NULL;
 	st = sandbox_user(in->conf->engine_user, "inspect");
@@ -371,6 +433,10 @@ run_live(struct inspect *in)
 	}
 	while (!process_stop) {
 		nap_ms(50);
+		if (__atomic_load_n(&in->ended, __ATOMIC_ACQUIRE) == in->workers) {
+			log_error("no interface is left");
+			break;
+		}
 		if (process_reload) {
 			process_reload = 0;
 			reload(in);
@@ -414,5 +480,6 @@ inspect_main(const struct process *process)
 		worker_free(in.worker[i]);
 	threshold_table_free(in.thresholds);
 	ruleset_free(in.set);
+	ruleset_free(in.retired);
 	return code;
 }

@@ -56,7 +56,6 @@ key_of(const struct flows *flows, const struct packet *pkt, struct key *ret_key,
 	uint64_t src[2] = {half(pkt->src.b), half(pkt->src.b + 8)}, dst[2] = {half(pkt->dst.b), half(pkt->dst.b + 8)};
 	uint16_t sport = pkt->sport, dport = pkt->dport;
 	bool one_way = false, first;
-	struct key key;
 
 	if (pkt->ip_count == 0 || pkt->is_fragment)
 		return false;
@@ -77,17 +76,18 @@ key_of(const struct flows *flows, const struct packet *pkt, struct key *ret_key,
 		sport = dport = 0;
 	}
 	first = src_first(src, sport, dst, dport);
-	memcpy(key.addr, first ? src : dst, sizeof(src));
-	memcpy(key.addr + 2, first ? dst : src, sizeof(src));
-	key.ports = first ? (uint32_t)sport << 16 | dport : (uint32_t)dport << 16 | sport;
-	key.kind =
-	    pkt->proto | (one_way ? (first ? 0x100u : 0x200u) : 0) | (uint32_t)pkt->ip[pkt->ip_count - 1].version << 16;
-	key.path = (struct path){.tunnel = pkt->tunnel_flow};
-	if (flows->conf->flow_vlan && pkt->vlan_count > 0) {
-		memcpy(&key.path.vlan, pkt->vlan, (size_t)(pkt->vlan_count < 4 ? pkt->vlan_count : 4) * 2);
-		key.path.vlan_count = pkt->vlan_count;
+	for (unsigned i = 0; i < 2; i++) { /* number by number, as they are read again right away */
+		ret_key->addr[i] = first ? src[i] : dst[i];
+		ret_key->addr[2 + i] = first ? dst[i] : src[i];
 	}
-	*ret_key = key;
+	ret_key->ports = first ? (uint32_t)sport << 16 | dport : (uint32_t)dport << 16 | sport;
+	ret_key->kind =
+	    pkt->proto | (one_way ? (first ? 0x100u : 0x200u) : 0) | (uint32_t)pkt->ip[pkt->ip_count - 1].version << 16;
+	ret_key->path = (struct path){.tunnel = pkt->tunnel_flow};
+	if (flows->conf->flow_vlan && pkt->vlan_count > 0) {
+		memcpy(&ret_key->path.vlan, pkt->vlan, (size_t)(pkt->vlan_count < 4 ? pkt->vlan_count : 4) * 2);
+		ret_key->path.vlan_count = pkt->vlan_count;
+	}
 	*ret_swapped = !first;
 	return true;
 }

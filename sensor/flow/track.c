@@ -136,12 +136,18 @@ stray(struct flows *flows, const struct packet *pkt, enum cc_dir *ret_dir)
 	return flow;
 }
 
-/* All of the slot will be needed: ask for its lines at once, not one after the other. */
+/* Most of the slot will be needed: ask for its lines at once, not one after the other. */
 static inline void
-fetch(const struct slot *slot)
+fetch(const struct slot *slot, bool tcp)
 {
-	for (size_t at = 64; at < sizeof(*slot); at += 64)
-		__builtin_prefetch((const char *)slot + at, 1, 3);
+	const char *p = (const char *)slot;
+	size_t streams = offsetof(struct slot, stream);
+
+	for (size_t at = 64; at < streams; at += 64)
+		__builtin_prefetch(p + at, 1, 3);
+	for (size_t at = streams; tcp && at < sizeof(slot->stream) + streams; at += 64)
+		__builtin_prefetch(p + at, 1, 3);
+	__builtin_prefetch(&slot->touched, 1, 3);
 }
 
 /* The live flow of a key; one whose time has passed, or whose ports begin anew, ends here. */
@@ -156,7 +162,7 @@ find(struct flows *flows, const struct packet *pkt, const struct key *key, struc
 	if (slot == NULL)
 		return NULL;
 	flow = &slot->flow;
-	fetch(slot);
+	fetch(slot, pkt->proto == PROTO_TCP);
 	if (pkt->frame->time > flow_due(flows, flow)) {
 		table_end(flows, flow,
 		    flow->tcp == TCP_CLOSED || flow->tcp == TCP_RESET ? FLOW_END_CLOSED : FLOW_END_TIMEOUT);

@@ -185,11 +185,14 @@ probe_client(struct slice in, bool likely)
 	}
 	if (cur_left(&c) == 0)
 		return CC_MORE;
-	ftp_command_read(cur_rest(&c), &command);
+	text = cur_rest(&c);
+	while (text.size > 0 && text.p[text.size - 1] == '\r')
+		text.size--;
+	ftp_command_read(text, &command);
 	if (command.argument.size > COMMAND_MAX) /* its end isn't worth waiting for */
 		return command_probe(&command, likely);
 	/* A word that isn't whole yet may become one. */
-	return command.word != FTP_UNKNOWN || (command.argument.size == 0 && cur_left(&c) < 10 && is_text(cur_rest(&c))) ?
+	return command.word != FTP_UNKNOWN || (command.argument.size == 0 && text.size < 10 && is_text(text)) ?
 	    CC_MORE : CC_BAD;
 }
 

@@ -111,21 +111,25 @@ struct smb_way {
 	uint64_t next;                    /* offset that continues what was told */
 	bool began, gap;
 	bool short_read;                  /* the server had no more than that */
-	uint32_t status;
-	bool has_status;
 };
 
 struct smb_file {
 	struct smb_file *next, *older, *newer;
 	uint8_t key[16];                  /* SMB 1: the fid in the first two bytes */
 	bool two, pipe, has_size;
+	bool closing;                     /* the client asked for it */
 	uint64_t size;                    /* by the server's word */
 	uint64_t session;
 	uint32_t tree;
 	struct smb_name name;
 	struct smb_way way[2];            /* by enum cc_dir */
 	struct dcerpc_conn *rpc;          /* of a pipe that speaks it */
-	bool not_rpc;
+};
+
+/* cc_tx.own: written down when it ends, since an answer may say otherwise. */
+struct smb_tx {
+	uint64_t session;
+	uint32_t tree;
 };
 
 struct smb_request {
@@ -194,9 +198,9 @@ enum cc_status smb_gap(struct cc_ctx *ctx, void *own, enum cc_dir dir, uint64_t 
 
 /* table.c: requests, trees, transactions. */
 struct cc_tx *smb_tx_open(struct cc_ctx *ctx, const struct smb_head *head);
-/* Ends tx with status, session and tree; status NULL: none was seen. */
-void smb_tx_close(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, uint64_t session, uint32_t tree,
-    const struct smb_head *status);
+/* Ends tx; head is of its answer, NULL: none was seen. */
+void smb_tx_close(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, const struct smb_head *head);
+void smb_tx_tree(struct cc_tx *tx, uint64_t session, uint32_t tree);
 struct smb_request *smb_request_new(struct cc_ctx *ctx, struct smb_state *state, const struct smb_head *head,
     struct cc_tx *tx);
 struct smb_request *smb_request_find(struct smb_state *state, const struct smb_head *head);
@@ -219,8 +223,8 @@ void smb_table_close(struct cc_ctx *ctx, struct smb_state *state);
 struct smb_file *smb_file_find(struct smb_state *state, const uint8_t key[16], bool two);
 struct smb_file *smb_file_new(struct cc_ctx *ctx, struct smb_state *state, const uint8_t key[16],
     const struct smb_head *head, struct slice name);
-/* The file is closed by the client (true), or forgotten. */
-void smb_file_close(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file, bool closed);
+/* The end of a file: a close by the client where `closing` is set, or else it is forgotten. */
+void smb_file_close(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file);
 void smb_files_close(struct cc_ctx *ctx, struct smb_state *state);
 void smb_put_fuid(struct cc_ctx *ctx, struct cc_tx *tx, const uint8_t key[16], bool two);
 /* size bytes of file at offset begin on this side; then data as they come, gaps, and the end. */

@@ -34,6 +34,20 @@ replace_amp(struct mail_urls *urls)
 	urls->size = (uint16_t)n;
 }
 
+/* Punctuation at the end is the sentence's, and so is a bracket that none in the URL opens. */
+static bool
+not_of_url(const struct mail_urls *urls)
+{
+	uint8_t last = urls->url[urls->size - 1];
+	unsigned open = 0, closed = 0;
+
+	for (size_t i = 0; last == ')' && i < urls->size; i++) {
+		open += urls->url[i] == '(';
+		closed += urls->url[i] == ')';
+	}
+	return last == ')' ? closed > open : strchr(".,;:!?]", last) != NULL;
+}
+
 static void
 finish(struct cc_ctx *ctx, struct mail_urls *urls, mail_url_fn *found, void *user)
 {
@@ -42,9 +56,8 @@ finish(struct cc_ctx *ctx, struct mail_urls *urls, mail_url_fn *found, void *use
 	urls->inside = false;
 	if (urls->html)
 		replace_amp(urls);
-	while (urls->size > urls->scheme && strchr(".,;:!?)]", urls->url[urls->size - 1]) != NULL &&
-	    !(urls->url[urls->size - 1] == ')' && memchr(urls->url, '(', urls->size) != NULL))
-		urls->size--;                      /* the sentence's, not the URL's */
+	for (unsigned i = 0; i < 8 && urls->size > urls->scheme && not_of_url(urls); i++)
+		urls->size--;
 	if (urls->size < urls->scheme + 3 || urls->count == MAIL_URLS_MAX)
 		return;
 	hash = hash64(slice_of(urls->url, urls->size), SEED);
@@ -61,7 +74,8 @@ outside(struct mail_urls *urls, uint8_t c)
 	uint8_t low = c | 0x20;
 
 	if (low >= 'a' && low <= 'z') {
-		urls->marks = 0;
+		if (urls->marks > 0)
+			urls->marks = urls->word_size = 0;
 		if (urls->word_size < sizeof(urls->word))
 			urls->word[urls->word_size++] = low;
 		return;

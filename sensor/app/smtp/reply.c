@@ -40,7 +40,7 @@ greeting(struct cc_ctx *ctx, struct smtp *smtp, unsigned code, struct slice line
 	}
 	if (first == NULL)
 		return code == 421 || code == 554 || !smtp->client_seen;
-	if (first->command == SMTP_HELO)
+	if (first->command == SMTP_HELO && !cc_is_midstream(ctx))
 		cc_anomaly(ctx, smtp->tx, A_NO_WELCOME);
 	return false;
 }

@@ -130,14 +130,30 @@ data_end(struct cc_ctx *ctx, struct smtp *smtp, bool lf)
 	smtp->state = C_COMMAND;
 }
 
-/* Without a server to be heard, a client that goes on with commands shows that it was refused. */
-static bool
+/*
+ * Is it a command, where mail should be?  A client that goes on with one shows that it was refused, where no server is
+ * heard to say so.  CC_OK: yes; CC_MORE: too short to say; CC_BAD: no.
+ */
+static enum cc_status
 was_refused(const struct smtp *smtp, struct slice rest)
 {
-	if (smtp->state == C_REJECTED)
-		return smtp->bol && (mime_begins(rest, "rset\r") || mime_begins(rest, "quit\r") ||
-		    mime_begins(rest, "mail from:"));
-	return !smtp->server_seen && !smtp->data_any && (mime_begins(rest, "rset\r\n") || mime_begins(rest, "quit\r\n"));
+	static const char *const words[] = {"rset\r\n", "quit\r\n", "mail from:"};
+	enum cc_status st = CC_BAD;
+
+	if (smtp->state == C_REJECTED ? !smtp->bol : smtp->server_seen || smtp->data_any)
+		return CC_BAD;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		size_t n = 0;
+
+		while (n < rest.size && words[i][n] != '\0' && (rest.p[n] | (rest.p[n] >= 'A' && rest.p[n] <= 'Z' ? 0x20 : 0)) ==
+		    (uint8_t)words[i][n])
+			n++;
+		if (words[i][n] == '\0')
+			return CC_OK;
+		if (n == rest.size)
+			st = CC_MORE;
+	}
+	return st;
 }
 
 /* A line that begins with a dot.  CC_OK: taken; CC_MORE: not all of it is here; CC_END: the mail is over. */
@@ -170,9 +186,14 @@ feed_data(struct cc_ctx *ctx, struct smtp *smtp, struct cur *in)
 		const uint8_t *at;
 		size_t size;
 
-		if (was_refused(smtp, rest)) {
+		switch (was_refused(smtp, rest)) {
+		case CC_OK:
 			smtp->state = C_COMMAND;
 			return CC_OK;
+		case CC_MORE:
+			return CC_MORE;
+		default:
+			break;
 		}
 		if (smtp->bol && rest.p[0] == '.') {
 			enum cc_status st = dot(ctx, smtp, in);

@@ -203,15 +203,6 @@ host_key(struct cc_ctx *ctx, struct ssh_state *state, struct slice payload)
 static void
 packet(struct cc_ctx *ctx, struct ssh_state *state, enum cc_dir dir, struct slice payload)
 {
-	struct ssh_side *side = &state->side[dir];
-
-	/* Nothing but messages of the transport's own goes before KEXINIT: where it may be SSH 1, this is. */
-	if (!side->began && payload.p[0] != BINARY_KEXINIT && payload.p[0] > TRANSPORT_LAST) {
-		report(ctx, state, side->both ? SSH_OBSOLETE_VERSION : SSH_INVALID_RECORD);
-		side_over(ctx, state, dir);
-		return;
-	}
-	side->began = true;
 	switch (payload.p[0]) {
 	case BINARY_KEXINIT:
 		kexinit(ctx, state, dir, payload);
@@ -226,6 +217,16 @@ packet(struct cc_ctx *ctx, struct ssh_state *state, enum cc_dir dir, struct slic
 	}
 }
 
+/*
+ * Nothing but the transport's own messages goes before KEXINIT.  What has another type there, from a side that speaks
+ * SSH 1 as well, is SSH 1: its packets have bytes of chance in these places.
+ */
+static bool
+may_be_first(uint32_t size, uint32_t padding, uint8_t type)
+{
+	return padding >= 4 && size >= padding + 2 && (type == BINARY_KEXINIT || (type > 0 && type <= TRANSPORT_LAST));
+}
+
 static enum cc_status
 packets(struct cc_ctx *ctx, struct ssh_state *state, enum cc_dir dir, struct cur *in)
 {
@@ -236,11 +237,14 @@ packets(struct cc_ctx *ctx, struct ssh_state *state, enum cc_dir dir, struct cur
 
 	if (c.bad)
 		return CC_MORE;
-	if (side->both && !side->began && (padding < 4 || size < padding + 2)) { /* SSH 1 has bytes of chance here */
-		report(ctx, state, SSH_OBSOLETE_VERSION);
+	if (!side->began && (cur_left(&c) == 0 || !may_be_first(size, padding, c.p[0]))) {
+		if (cur_left(&c) == 0)
+			return CC_MORE;
+		report(ctx, state, side->both ? SSH_OBSOLETE_VERSION : SSH_INVALID_RECORD);
 		side_over(ctx, state, dir);
 		return CC_OK;
 	}
+	side->began = true;
 	if (size < padding + 2) { /* RFC 4253, 6: at least the padding's size and one byte of payload */
 		report(ctx, state, SSH_INVALID_RECORD);
 		side_over(ctx, state, dir);

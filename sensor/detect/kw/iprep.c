@@ -44,8 +44,8 @@ operator_parse(struct slice op, uint8_t *ret_compare)
 	static const struct {
 		const char *text;
 		uint8_t compare;
-	} table[] = {{"<", CMP_LT}, {">", CMP_GT}, {"=", CMP_EQ}, {"!=", CMP_NE}, {"!", CMP_NE}, {"<=", CMP_LE},
-	    {">=", CMP_GE}};
+	} table[] = {
+	    {"<", CMP_LT}, {">", CMP_GT}, {"=", CMP_EQ}, {"!=", CMP_NE}, {"!", CMP_NE}, {"<=", CMP_LE}, {">=", CMP_GE}};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		if (slice_is(op, table[i].text)) {
@@ -89,7 +89,8 @@ iprep_parse(struct build *build, const struct keyword *keyword, struct slice val
 	else if (parts == 3 && slice_is(part[2], "isnotset"))
 		iprep->asks = ASKS_NOT_SET;
 	else if (!score)
-		return build_refuse(build, "should end with <, >, =, !=, <= or >= and a score of 0 to 127, or with isset, isnotset");
+		return build_refuse(
+		    build, "should end with <, >, =, !=, <= or >= and a score of 0 to 127, or with isset, isnotset");
 	check = build_check(build, iprep_test, PHASE_PACKET);
 	if (check == NULL)
 		return CC_BAD;

@@ -328,8 +328,7 @@ address_parse(struct build *build, const struct keyword *keyword, struct slice v
 
 	(void)negated;
 	if (value.size == 0)
-		return build_refuse(
-		    build, "as a buffer for dataset is not supported; give addresses as in a rule's header");
+		return build_sticky(build, keyword->name);
 	if (addr_set_parse(build, value, &set) != CC_OK ||
 	    (check = build_check(build, address_test, PHASE_PACKET)) == NULL)
 		return CC_BAD;
@@ -359,8 +358,10 @@ NUMBER(ip_proto, "ip_proto", NULL, ip_proto, "Protocol above IP: 17, udp, !6");
 NUMBER(ipopts, "ipopts", NULL, ipopts, "An option of the IPv4 header");
 NUMBER(fragbits, "fragbits", NULL, fragbits, "Bits of the IPv4 fragment field: M, D, R with +, * or !");
 NUMBER(flags, "flags", "tcp.flags", flags, "TCP flags: S, +S, *SA, !F; behind a comma those to leave out");
-NUMBER(ip_src, "ip.src", NULL, address, "The source address is one of these");
-NUMBER(ip_dst, "ip.dst", NULL, address, "The destination address is one of these");
+const struct keyword kw_ip_src = {
+    "ip.src", NULL, 0, address_parse, NULL, "The source address is one of these; without them its bytes as a buffer"};
+const struct keyword kw_ip_dst = {"ip.dst", NULL, 0, address_parse, NULL,
+    "The destination address is one of these; without them its bytes as a buffer"};
 NUMBER(ipv4_csum, "ipv4-csum", NULL, checksum, "The IPv4 header's checksum is valid, or invalid");
 NUMBER(tcpv4_csum, "tcpv4-csum", NULL, checksum, "The TCP checksum over IPv4 is valid, or invalid");
 NUMBER(tcpv6_csum, "tcpv6-csum", NULL, checksum, "The TCP checksum over IPv6 is valid, or invalid");
