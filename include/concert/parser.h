@@ -167,6 +167,9 @@ void cc_anomaly(struct cc_ctx *ctx, struct cc_tx *tx, unsigned anomaly);
 
 /* Files.  NULL when there is no memory, and accepted as such. */
 struct cc_file *cc_file_open(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, struct slice name);
+/* A body that holds files of its own (multipart): rules on files look at those, rules on bodies at it alone. */
+void cc_file_envelope(struct cc_file *file);
+void cc_file_part(struct cc_file *file);
 void cc_file_data(struct cc_ctx *ctx, struct cc_file *file, struct slice bytes);
 void cc_file_gap(struct cc_ctx *ctx, struct cc_file *file, uint64_t size);
 void cc_file_close(struct cc_ctx *ctx, struct cc_file *file, bool whole); /* the parser forgets it */
@@ -175,7 +178,7 @@ void cc_file_close(struct cc_ctx *ctx, struct cc_file *file, bool whole); /* the
 void cc_switch(struct cc_ctx *ctx);
 /* Nothing more of this side is wanted (encrypted from here): it may be left unassembled. */
 void cc_enough(struct cc_ctx *ctx, enum cc_dir dir);
-/* In probe(): the other side has been recognised already, as whatever it was. */
+/* In probe(): the other side has been recognised already as the protocol of this parser. */
 bool cc_other_known(const struct cc_ctx *ctx);
 
 /* The address of a side of the flow. */

@@ -544,7 +544,7 @@ cc_switch(struct cc_ctx *ctx)
 bool
 cc_other_known(const struct cc_ctx *ctx)
 {
-	return ctx->own->parser != NULL;
+	return ctx->own->parser != NULL && ctx->own->parser == ctx->asked;
 }
 
 struct cc_addr

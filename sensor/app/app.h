@@ -57,6 +57,8 @@ struct cc_file {
 	enum cc_dir dir;
 	enum file_state state;
 	bool gap;                  /* bytes are missing inside */
+	bool envelope;             /* a body with files of its own, */
+	bool part;                 /* or one of these */
 	uint64_t size;             /* bytes seen */
 	struct slice name;         /* owned by the file */
 	const uint8_t *content;    /* its first content_size bytes, contiguous; NULL when nobody wants them */

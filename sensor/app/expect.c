@@ -2,10 +2,10 @@
  * Connections that another flow has announced (FTP's PORT and PASV): a table of those awaited, looked up by a flow's
  * first payload.
  *
- * Bounded in number and in time; each announcing flow has one place, until it ends, so that none can push out all others'.  Who
- * announces chooses the port, but not between whom: the connection must come from the other end of the announcing
- * flow.  Else a hostile server could have any stranger's connection taken for a file.  A flow goes to the worker of its
- * address pair, so the announced one comes here, too.  One thread, a worker's.
+ * Bounded in number and in time; each announcing flow has one place, until it ends, so that none can push out all
+ * others'.  Who announces chooses the port, but not between whom: the connection must come from the other end of the
+ * announcing flow.  Else a hostile server could have any stranger's connection taken for a file.  A flow goes to the
+ * worker of its address pair, so the announced one comes here, too.  One thread, a worker's.
  */
 #include "app/own.h"
 

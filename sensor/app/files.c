@@ -49,6 +49,20 @@ cc_file_open(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, struct slice
 	return &file->pub;
 }
 
+void
+cc_file_envelope(struct cc_file *file)
+{
+	if (file != NULL)
+		file->envelope = true;
+}
+
+void
+cc_file_part(struct cc_file *file)
+{
+	if (file != NULL)
+		file->part = true;
+}
+
 static void
 tell(struct cc_ctx *ctx, enum event_kind kind, struct file *file)
 {

@@ -140,6 +140,7 @@ struct cc_ctx {
 	enum cc_dir dir;           /* the side that is fed */
 	bool datagram, last;
 	bool switching;            /* the parser called cc_switch() */
+	const struct cc_parser *asked; /* whose probe() runs */
 };
 
 static inline void

@@ -74,6 +74,7 @@ ask_all(struct cc_ctx *ctx, enum cc_dir dir, struct slice in, uint64_t *ret_may,
 
 		if ((out & bit) != 0 || !(ctx->datagram ? parser->udp : parser->tcp))
 			continue;
+		ctx->asked = parser;
 		switch (parser->probe(ctx, dir, in)) {
 		case CC_OK:
 			*ret_sure |= bit;

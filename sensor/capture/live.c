@@ -17,12 +17,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define LINK_PATIENCE NS_PER_S /* a link that is away for less is not worth a word */
+
 struct live {
 	pcap_t *pcap;
 	int fd, wake;
 	bool nano, lost;
 	bool first;                 /* of the workers: it speaks, and counts, for the interface */
 	bool down;                  /* the interface has no link, and that was told */
+	uint64_t down_since;        /* monotonic; 0: it has one */
 	uint32_t drops[2];          /* kernel, interface: as last read, to extend what wraps at 32 bits */
 	uint16_t linktype;
 	struct capture *capture;    /* in a dispatch: for the callback */
@@ -310,6 +313,7 @@ note_link(struct capture *capture)
 	struct live *live = capture->live;
 	const char *name = capture_interface(capture, 0);
 	struct ifreq request = {0};
+	uint64_t now;
 	bool down;
 
 	if (strlen(name) >= sizeof(request.ifr_name))
@@ -318,12 +322,21 @@ note_link(struct capture *capture)
 	if (ioctl(pcap_fileno(live->pcap), SIOCGIFFLAGS, &request) != 0)
 		return;
 	down = (request.ifr_flags & IFF_UP) == 0 || (request.ifr_flags & IFF_RUNNING) == 0;
-	if (down && !live->down)
+	if (!down) {
+		if (live->down)
+			log_notice("%s: the interface is up again", name);
+		live->down = false;
+		live->down_since = 0;
+		return;
+	}
+	now = time_monotonic();
+	if (live->down_since == 0)
+		live->down_since = now;
+	if (!live->down && now - live->down_since >= LINK_PATIENCE) {
 		log_warning("%s: %s: nothing is seen until it comes again", name,
-		    (request.ifr_flags & IFF_UP) == 0 ? "the interface went down" : "the interface has no link");
-	else if (!down && live->down)
-		log_notice("%s: the interface is up again", name);
-	live->down = down;
+		    (request.ifr_flags & IFF_UP) == 0 ? "the interface is down" : "the interface has no link");
+		live->down = true;
+	}
 }
 
 /*

@@ -169,6 +169,9 @@ chain_follow(struct decode *d, struct packet *pkt, struct cur *c, uint8_t *next,
 		}
 		if (st != CC_OK)
 			return st;
+		/* An extension header names what follows, and nothing does: no header has less than two bytes. */
+		if (*next != NEXT_NONE && cur_left(c) < 2)
+			return decode_bad(d, pkt, DECODE_EVENT_IPV6_TRUNC_EXTHDR);
 	}
 	return decode_bad(d, pkt, DECODE_EVENT_TOO_MANY_LAYERS);
 }

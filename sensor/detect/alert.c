@@ -81,6 +81,7 @@ void
 alert_rule(struct run *run)
 {
 	const struct rule *rule = run->rule;
+	enum rule_action action;
 	struct match *match;
 
 	detect_count_add(run->detect, DETECT_RULES_MATCHED, 1);
@@ -92,12 +93,21 @@ alert_rule(struct run *run)
 		detect_count_add(run->detect, DETECT_NOALERT, 1);
 		return;
 	}
+	if (is_suppressed(run)) {
+		detect_count_add(run->detect, DETECT_SUPPRESSED, 1);
+		return;
+	}
 	if (!threshold_passes(run)) {
 		detect_count_add(run->detect, DETECT_THRESHOLD_HELD, 1);
 		return;
 	}
+	action = action_now(run);
 	if (rule->info.action == RULE_PASS) {
 		pass(run);
+		return;
+	}
+	if (action == RULE_PASS) { /* of a rate_filter: this rule is silent, others speak */
+		detect_count_add(run->detect, DETECT_THRESHOLD_HELD, 1);
 		return;
 	}
 	match = alert_push(run);
@@ -105,6 +115,6 @@ alert_rule(struct run *run)
 		return;
 	match->by = MATCH_SIGNATURE;
 	match->rule = &rule->info;
-	if (rule->info.action != RULE_ALERT)
+	if (action != RULE_ALERT)
 		detect_count_add(run->detect, DETECT_ALERTS_DROP, 1);
 }

@@ -426,6 +426,8 @@ ruleset_load(const struct conf *conf, struct ruleset_report *report, struct rule
 	if (st == CC_OK)
 		all = all_rules_load(set, conf, report);
 	if (st == CC_OK && all != CC_NOMEM)
+		all = worse(all, limits_load(set, conf, report));
+	if (st == CC_OK && all != CC_NOMEM)
 		st = datasets_settle(set, conf);
 	if (st == CC_OK && all != CC_NOMEM)
 		st = ruleset_index(set);

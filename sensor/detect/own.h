@@ -246,12 +246,24 @@ enum rule_kind {
 	KIND_ODD,      /* decode-event: packets that may not even be IP */
 };
 
-enum threshold_type { TH_NONE, TH_LIMIT, TH_THRESHOLD, TH_BOTH, TH_FILTER };
+enum threshold_type { TH_NONE, TH_LIMIT, TH_THRESHOLD, TH_BOTH, TH_FILTER, TH_RATE };
 enum threshold_track { TRACK_SRC, TRACK_DST, TRACK_RULE, TRACK_BOTH, TRACK_FLOW };
 
 struct threshold {
 	uint8_t type, track;
 	uint32_t count, seconds;
+};
+
+struct suppress { /* alerts with these addresses are kept back */
+	const struct suppress *next;
+	const struct addr_set *set; /* NULL: all */
+	uint8_t track;              /* TRACK_SRC, TRACK_DST, TRACK_BOTH: either */
+};
+
+struct rate_filter { /* another action for so long, once the rule held that often */
+	struct threshold threshold;
+	uint32_t timeout; /* seconds */
+	uint8_t action;   /* as enum rule_action; what follows is an alert here */
 };
 
 struct rule {
@@ -277,6 +289,8 @@ struct rule {
 	const struct addr_set *src, *dst;
 	const struct port_set *sport, *dport;
 	struct threshold threshold, filter;
+	const struct suppress *suppress;
+	const struct rate_filter *rate;
 	int32_t fast; /* op with the fast pattern, -1: none */
 	int32_t fast_segment;
 	int32_t payload_fast; /* KIND_TX with a part on the payload: the pattern of that part */
@@ -666,6 +680,9 @@ int iprep_score(const struct iprep *iprep, unsigned category, const struct cc_ad
 /* threshold.c */
 void order_ask(const struct run *run); /* before a table that workers share: their turns when files are read */
 bool threshold_passes(struct run *run);
+bool is_suppressed(const struct run *run);
+/* What the rule does: its own action, or that of its rate_filter while that is in force. */
+enum rule_action action_now(struct run *run);
 /* A mark on addresses; act: 0 asks, 's' sets for so many seconds, 'u' unsets; track: 0 source, 1 destination, 2 the
  * pair. */
 bool shared_bit(struct run *run, unsigned track, uint32_t id, char act, uint32_t seconds);
@@ -690,6 +707,9 @@ enum cc_status yara_worker_switch(struct detect *detect, struct yara_worker **wo
 void yara_stream(struct run *run, const struct chunk *chunk);
 void yara_file(struct run *run, struct cc_file *file);
 enum cc_status yara_collect(struct detect *detect, bool wait, struct batch *batch);
+
+/* limits.c */
+enum cc_status limits_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report);
 
 /* load.c */
 /* A whole file into the ruleset's memory; what is wrong is told. */

@@ -81,7 +81,6 @@ stream_part(struct run *run, const struct rule *rule, const struct piece *piece,
 {
 	run->rule = rule;
 	run->buffer = NULL;
-	run->marked = 0;
 	run->payload = (struct view){.bytes = piece->bytes, .base = piece->base};
 	if (state == NULL || list_has(&state->payload, rule->index))
 		return;

@@ -110,6 +110,13 @@ count_one(const struct threshold *threshold, struct threshold_entry *entry, bool
 		return entry->count <= threshold->count;
 	case TH_BOTH:
 		return entry->count == threshold->count;
+	case TH_RATE: /* "told" stands for: the other action is in force */
+		if (now <= entry->until && entry->until != 0)
+			return true;
+		if (entry->count < threshold->count)
+			return false;
+		entry->count = 0;
+		return true;
 	case TH_FILTER:
 		return entry->count > threshold->count;
 	default:
@@ -128,7 +135,7 @@ order_ask(const struct run *run)
 }
 
 static bool
-threshold_ask(struct run *run, const struct threshold *threshold)
+threshold_ask(struct run *run, const struct threshold *threshold, uint32_t timeout)
 {
 	struct threshold_table *table = run->detect->setup.thresholds;
 	struct threshold_key key = {.kind = threshold->type, .gid = run->rule->info.gid, .sid = run->rule->info.sid};
@@ -153,7 +160,11 @@ threshold_ask(struct run *run, const struct threshold *threshold)
 	shard = &table->shard[hash % table->sets % SHARDS];
 	pthread_mutex_lock(&shard->lock);
 	entry = entry_find(table, &key, hash, &fresh, &evicted);
+	if (fresh)
+		entry->until = 0;
 	told = count_one(threshold, entry, fresh, run->time);
+	if (told && threshold->type == TH_RATE && run->time > entry->until)
+		entry->until = run->time + timeout * NS_PER_S;
 	entry->key = key;
 	entry->last = run->time != 0 ? run->time : 1;
 	pthread_mutex_unlock(&shard->lock);
@@ -165,9 +176,36 @@ threshold_ask(struct run *run, const struct threshold *threshold)
 bool
 threshold_passes(struct run *run)
 {
-	if (run->rule->filter.type != TH_NONE && !threshold_ask(run, &run->rule->filter))
+	if (run->rule->filter.type != TH_NONE && !threshold_ask(run, &run->rule->filter, 0))
 		return false;
-	return run->rule->threshold.type == TH_NONE || threshold_ask(run, &run->rule->threshold);
+	return run->rule->threshold.type == TH_NONE || threshold_ask(run, &run->rule->threshold, 0);
+}
+
+bool
+is_suppressed(const struct run *run)
+{
+	const struct cc_addr *src, *dst;
+
+	for (const struct suppress *s = run->rule->suppress; s != NULL; s = s->next) {
+		if (s->set == NULL)
+			return true;
+		if (!run_addresses(run, &src, &dst))
+			continue;
+		if ((s->track != TRACK_DST && addr_set_has(s->set, src)) ||
+		    (s->track != TRACK_SRC && addr_set_has(s->set, dst)))
+			return true;
+	}
+	return false;
+}
+
+enum rule_action
+action_now(struct run *run)
+{
+	const struct rate_filter *rate = run->rule->rate;
+
+	if (rate == NULL || !threshold_ask(run, &rate->threshold, rate->timeout))
+		return run->rule->info.action;
+	return rate->action <= RULE_REJECT ? (enum rule_action)rate->action : RULE_ALERT;
 }
 
 bool

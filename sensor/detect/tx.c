@@ -109,6 +109,33 @@ outlives_file(const struct detect *detect, const struct rule *rule)
 	       detect->set->buffer[rule->segment[rule->fast_segment].buffer].source == SRC_FIELD;
 }
 
+/* Bodies are not files where they hold some, and those are no bodies. */
+static bool
+buffer_suits(const struct buffer *buffer, const struct cc_file *file)
+{
+	switch (buffer->source) {
+	case SRC_FILE:
+		return buffer->parsers != 0 ? !file->part : !file->envelope;
+	case SRC_FILE_NAME:
+	case SRC_FILE_TYPE:
+		return !file->envelope;
+	default:
+		return true;
+	}
+}
+
+static bool
+file_suits(const struct run *run, const struct rule *rule)
+{
+	if (rule->filed && run->file->envelope)
+		return false;
+	for (unsigned i = 0; i < rule->segment_count; i++) {
+		if (!buffer_suits(&run->detect->set->buffer[rule->segment[i].buffer], run->file))
+			return false;
+	}
+	return true;
+}
+
 /* Every pending rule of this way is asked; what is answered for good is taken off. */
 static void
 pending_run(struct run *run, struct tx_state *state, bool files)
@@ -122,7 +149,7 @@ pending_run(struct run *run, struct tx_state *state, bool files)
 		enum verdict verdict = NOT_YET;
 
 		if ((entry & 1) == (uint32_t)run->dir && on_file(rule) == files && !flow_passed(run) &&
-		    !(files && list_has(&state->fired, entry))) {
+		    !(files && (list_has(&state->fired, entry) || !file_suits(run, rule)))) {
 			verdict = rule_verdict(run, rule);
 			if (verdict == YES) {
 				list_add(detect, &state->fired, entry, PENDING_MAX);
@@ -221,7 +248,7 @@ content_scan(struct run *run, const struct cc_file *file, bool done)
 		const struct buffer *buffer = &set->buffer[set->file_buffer[i]];
 		size_t longest = mpm_longest(buffer->mpm), at = file->inspected;
 
-		if ((buffer->dirs & dir_bit(file->dir)) == 0 || file->content == NULL ||
+		if ((buffer->dirs & dir_bit(file->dir)) == 0 || file->content == NULL || !buffer_suits(buffer, file) ||
 		    (buffer->parsers != 0 && (buffer->parsers >> parser_index(file->parser) & 1) == 0))
 			continue;
 		if (at == 0)
@@ -249,12 +276,12 @@ description_scan(struct run *run, const struct cc_file *file, bool first, bool d
 		bool name = buffer->source == SRC_FILE_NAME;
 		struct slice text = name ? file->name : slice_str(file->type);
 
-		if (name ? !first : !done)
+		if (file->envelope || (name ? !first : !done))
 			continue;
 		candidates_add_list(detect, buffer->always, buffer->always_count);
 		candidates_scan(detect, buffer->mpm, buffer_transformed(detect, buffer, text));
 	}
-	if (first)
+	if (first && !file->envelope)
 		candidates_add_list(detect, set->file_any, set->file_any_count);
 }
 

@@ -36,11 +36,12 @@ address(const char *path, struct sockaddr_un *ret_address)
 	return true;
 }
 
-/* The folder in /run is ours to make; a socket that nobody answers is a leftover. */
+/* The folder in /run is ours to make; a socket that nobody answers is a leftover, anything else is not ours to remove. */
 static bool
 clear_path(const char *path, const struct sockaddr_un *where)
 {
 	char folder[sizeof(where->sun_path)];
+	struct stat file;
 	char *slash;
 	int fd;
 	bool alive;
@@ -55,7 +56,7 @@ clear_path(const char *path, const struct sockaddr_un *where)
 	alive = fd >= 0 && connect(fd, (const struct sockaddr *)where, sizeof(*where)) == 0;
 	if (fd >= 0)
 		close(fd);
-	if (!alive)
+	if (!alive && lstat(path, &file) == 0 && S_ISSOCK(file.st_mode))
 		unlink(path);
 	return !alive;
 }

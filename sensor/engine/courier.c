@@ -15,13 +15,13 @@
 
 #include "engine/process.h"
 #include "engine/sandbox.h"
-#include "engine/sandbox.h"
 #include "exchange/exchange.h"
 #include "output/output.h"
 
 #define ENTRIES_AT_ONCE 2048               /* between two releases */
 #define FLUSH_NS (200 * NS_PER_MS)         /* an EVE line waits no longer than this */
 #define SAY_NS (50 * NS_PER_MS)            /* how often counters go to the shared memory */
+#define ORPHAN_NS (10 * NS_PER_S)          /* without the keeper: how long inspect may take to end */
 #define COVERAGE_NS (10 * NS_PER_S)        /* live: how often coverage is said anew */
 
 struct head { /* of one ring, while it is peeked at */
@@ -42,8 +42,10 @@ struct courier {
 	struct exchange *exchange;
 	struct evelog *eve;
 	struct eve *stats;
+	uint64_t orphaned;        /* monotonic, since when the keeper is known to be gone */
 	uint64_t flushed, said, covered, stats_due, stored;
 	unsigned taken;           /* entries since the last release */
+	bool last;                /* nobody writes to the rings any more: no promise is waited for */
 	uint8_t *copy;            /* of the entry at hand */
 	size_t copy_room;
 };
@@ -227,6 +229,7 @@ peek(struct courier *c, unsigned i)
 		head->here = true;
 	} else if (st != CC_ABSENT) {
 		c->broken[i] = true;
+		__atomic_store_n(&c->shared->abandon, 1, __ATOMIC_RELEASE); /* over files, who writes to it would wait for ever */
 		say_lost(c, "a ring from inspect is broken: it is not read any more");
 	}
 }
@@ -237,7 +240,7 @@ before(const struct head *a, const struct head *b)
 	return a->key != b->key ? a->key < b->key : a->sub < b->sub;
 }
 
-/* The ring whose entry is next, or -1: a ring that is empty now may still bring something earlier. */
+/* The ring whose entry is next, or -1: a ring that is empty now may still bring something earlier, unless its writer died. */
 static int
 next_in_order(struct courier *c)
 {
@@ -255,7 +258,7 @@ next_in_order(struct courier *c)
 		if (!c->head[i].here && !c->broken[i])
 			c->head[i].key = promised;
 	}
-	for (unsigned i = 0; best >= 0 && i < c->shared->workers; i++) {
+	for (unsigned i = 0; !c->last && best >= 0 && i < c->shared->workers; i++) {
 		if (!c->head[i].here && !c->broken[i] && c->head[i].key <= c->head[best].key)
 			return -1;
 	}
@@ -355,6 +358,22 @@ say_state(struct courier *c)
 
 /* ---- the loop ---- */
 
+/*
+ * Will nothing more come?  SIGTERM alone does not say so: a service manager sends it to all of us, and inspect has yet to
+ * write what ends with it.  When the keeper is gone nobody tells of an inspect that died: it is waited for a moment.
+ */
+static bool
+nothing_comes(struct courier *c, uint64_t now)
+{
+	if (__atomic_load_n(&c->shared->closing, __ATOMIC_ACQUIRE) != 0)
+		return true;
+	if (!process_stop || getppid() == c->shared->keeper)
+		return false;
+	if (c->orphaned == 0)
+		c->orphaned = now;
+	return now - c->orphaned > ORPHAN_NS;
+}
+
 static void
 courier_loop(struct courier *c)
 {
@@ -365,7 +384,7 @@ courier_loop(struct courier *c)
 		uint64_t now = time_monotonic();
 		unsigned taken;
 
-		closing = __atomic_load_n(&c->shared->closing, __ATOMIC_ACQUIRE) != 0 || process_stop;
+		closing = c->last = nothing_comes(c, now);
 		taken = take_some(c);
 		if (c->taken > 0 && (taken == 0 || c->taken >= ENTRIES_AT_ONCE || now - c->flushed > FLUSH_NS))
 			release(c);

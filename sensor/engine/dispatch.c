@@ -76,7 +76,7 @@ dispatch_one(struct capture *capture, struct worker *w, dispatch_go_fn *go, void
 
 	while ((st = capture_dispatch(capture, PROMISE_EVERY, single_frame, &s)) == CC_OK || st == CC_MORE) {
 		worker_promise(w, key_tick(s.seq + 1));
-		if (++rounds % (GO_EVERY / PROMISE_EVERY) == 0 && !go(ctx, capture))
+		if ((++rounds % (GO_EVERY / PROMISE_EVERY) == 0 || st == CC_MORE) && !go(ctx, capture))
 			break;
 	}
 	worker_end(w, s.time);

@@ -20,6 +20,7 @@
 
 #define REPORT_LINES 20   /* problems of rules that go to the log */
 #define INTERFACES_MAX 16
+#define ORPHAN_NS (5 * NS_PER_S) /* without the keeper: how long a full ring is waited for */
 #define LIVE_BURST 256 /* frames of one interface before the next is looked at */
 
 struct live {
@@ -46,6 +47,7 @@ struct inspect {
 	unsigned workers;
 	unsigned ended;          /* live workers that have no interface any more */
 	struct ruleset *retired; /* not in use by all, and not known to be free */
+	uint64_t orphaned;       /* monotonic, since when the keeper is known to be gone */
 	bool failed;
 };
 
@@ -122,8 +124,16 @@ static bool
 waiting(void *ctx)
 {
 	struct inspect *in = ctx;
+	uint64_t now, since = 0;
 
-	return __atomic_load_n(&in->shared->abandon, __ATOMIC_RELAXED) == 0;
+	if (__atomic_load_n(&in->shared->abandon, __ATOMIC_RELAXED) != 0)
+		return false;
+	if (getppid() == in->shared->keeper)
+		return true;
+	now = time_monotonic();
+	if (__atomic_compare_exchange_n(&in->orphaned, &since, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		since = now;
+	return now - since < ORPHAN_NS;
 }
 
 static enum cc_status
@@ -433,7 +443,7 @@ run_live(struct inspect *in)
 	}
 	while (!process_stop) {
 		nap_ms(50);
-		if (__atomic_load_n(&in->ended, __ATOMIC_ACQUIRE) == in->workers) {
+		if (!process_stop && __atomic_load_n(&in->ended, __ATOMIC_ACQUIRE) == in->workers) {
 			log_error("no interface is left");
 			break;
 		}
@@ -481,5 +491,6 @@ inspect_main(const struct process *process)
 	threshold_table_free(in.thresholds);
 	ruleset_free(in.set);
 	ruleset_free(in.retired);
+	__atomic_store_n(&in.shared->closing, 1, __ATOMIC_RELEASE);
 	return code;
 }

@@ -43,6 +43,7 @@ struct keeper {
 	struct child inspect, courier;
 	struct control *control;
 	int signals;
+	unsigned asked;      /* how often a signal said to stop */
 	bool stopping, failed;
 };
 
@@ -82,6 +83,7 @@ child_start(struct keeper *k, struct child *child)
 		log_error("%s can't be started: %s", child->name, strerror(errno));
 		child->done = true;
 		child->code = EXIT_FAILED;
+		k->failed = true;
 		return false;
 	}
 	child->pid = pid;
@@ -118,8 +120,8 @@ inspect_ended(struct keeper *k, bool crashed)
 	if (crashed && k->process->live && !k->stopping && may_restart(c)) {
 		k->shared->inspect_starts++;
 		log_error("inspect is started again");
-		child_start(k, c);
-		return;
+		if (child_start(k, c))
+			return;
 	}
 	c->done = true;
 	k->failed = k->failed || crashed || c->code != EXIT_DONE;
@@ -131,11 +133,11 @@ courier_ended(struct keeper *k, bool crashed)
 {
 	struct child *c = &k->courier;
 
-	if (crashed && may_restart(c)) {
+	if (crashed && k->asked < 2 && may_restart(c)) {
 		k->shared->courier_starts++;
 		log_error("courier is started again; what it had not written is still in the rings");
-		child_start(k, c);
-		return;
+		if (child_start(k, c))
+			return;
 	}
 	c->done = true;
 	k->failed = k->failed || crashed || c->code != EXIT_DONE;
@@ -181,11 +183,10 @@ on_signals(struct keeper *k)
 		if (info.ssi_signo == SIGHUP) {
 			keeper_reload(k);
 		} else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
-			if (k->stopping) { /* asked twice: don't wait for the broker */
+			if (++k->asked > 1) { /* don't wait for the broker */
 				log_warning("asked twice to stop: what is not delivered stays in the spool");
 				if (k->courier.pid != 0)
 					kill(k->courier.pid, SIGKILL);
-				k->courier.crashes = CRASHES_MAX;
 			}
 			k->stopping = true;
 			if (!k->process->live)
@@ -232,19 +233,19 @@ keeper_round(struct keeper *k)
 }
 
 /* The courier first: if the log or the spool can't be written, nothing is read at all. */
-static bool
+static void
 start_both(struct keeper *k)
 {
-	if (!child_start(k, &k->courier))
-		return false;
+	child_start(k, &k->courier);
 	while (!k->courier.done && __atomic_load_n(&k->shared->courier_ready, __ATOMIC_ACQUIRE) == 0 && !k->stopping)
 		keeper_round(k);
 	if (k->courier.done || k->stopping) {
 		k->inspect.done = true;
 		__atomic_store_n(&k->shared->closing, 1, __ATOMIC_RELEASE);
-		return false;
+		return;
 	}
-	return child_start(k, &k->inspect);
+	if (!child_start(k, &k->inspect))
+		__atomic_store_n(&k->shared->closing, 1, __ATOMIC_RELEASE);
 }
 
 static void
@@ -272,6 +273,7 @@ keeper_main(const struct process *process)
 		log_error("signalfd: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
+	k.shared->keeper = getpid();
 	prepare_outdir(process);
 	if (process->live && (k.control = control_open(process->job->conf->engine_control)) == NULL)
 		log_warning("concert ctl will not reach this daemon (engine.control)");

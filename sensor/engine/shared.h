@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/base.h"
 #include "conf/conf.h"
@@ -45,7 +46,8 @@ struct shared {
 	unsigned workers;
 	size_t ring_size;
 	bool live;
-	uint32_t closing;    /* inspect: nothing more will be pushed */
+	pid_t keeper;        /* whose children the others are, as long as it lives */
+	uint32_t closing;    /* inspect, keeper: nothing more will be pushed */
 	uint32_t drain;      /* keeper: the daemon stops; deliver what there is, then end */
 	uint32_t inspect_ready, courier_ready;
 	uint32_t courier_failed; /* courier: a message of it was logged, and something was lost or could not be written */

@@ -408,6 +408,7 @@ worker_end(struct worker *w, uint64_t now)
 {
 	w->key = KEY_END;
 	w->now = now;
+	w->live = false; /* no packet has to be kept up with any more: from here on a full ring is waited for */
 	worker_promise(w, KEY_END);
 	flow_end_all(w->flows);
 	end_flows(w);

@@ -477,7 +477,7 @@ spool_tick(struct spool *spool, uint64_t now)
 {
 	enum cc_status st;
 
-	if (spool->fsync == 1 && now < spool->synced + spool->fsync_interval)
+	if (spool->fsync != 2 && now < spool->synced + spool->fsync_interval)
 		return CC_OK;
 	spool->synced = now;
 	if (spool->dirty && spool->fsync != 0) {

@@ -14,7 +14,6 @@
 #define ASYNC_SEGMENTS 4    /* segments of one side, and nothing of the other: one-sided */
 #define ASYNC_HOLE 65536    /* one-sided: bytes behind a hole before it is given up */
 #define WINDOW_SCALE_MAX 14 /* RFC 7323, 2.3 */
-#define HALF_SIZE 16384
 #define SYN_FLOOD 5 /* different SYNs or SYN-ACKs of one handshake before it is an event */
 
 enum overlap_policy { /* in the order of conf flow.overlap_policy */
@@ -114,6 +113,7 @@ struct slot {
 	struct stream stream[2];
 	struct path other; /* if joined: of the side whose packets come through another path */
 	uint32_t other_hash, other_next;
+	uint32_t ends_hash, ends_older, ends_newer; /* TCP: see struct flows */
 	uint64_t touched; /* time of the last packet, or now if that lies far behind: captures may go back in time */
 	bool joined;
 	uint32_t resyn_seq; /* a SYN with another number came while the flow was open */
@@ -145,9 +145,8 @@ struct flows {
 	struct slot *slots;
 	/* Links of bucket chains: (index + 1) * 2, and 1 more where the flow is found by its other path; 0: none. */
 	uint32_t *buckets;
+	uint32_t *ends; /* TCP flows by their ends alone, the youngest first, index + 1: for table_answer() */
 	uint32_t bucket_mask;
-	uint32_t
-	    half[HALF_SIZE]; /* index + 1 of the last TCP flow that began on these ends, by hash: for table_answer() */
 	uint32_t slot_count; /* flow_max and some to spare for those that have ended */
 	uint32_t flow_max;
 	uint32_t fresh; /* slots that were never used begin here */
@@ -197,7 +196,7 @@ struct slot *table_find(struct flows *flows, const struct key *key, uint32_t has
 /* A flow on the same ends, seen from one side alone so far and on another path, which this TCP packet answers; or NULL.
  */
 struct slot *table_answer(struct flows *flows, const struct key *key, struct hashes hash, const struct packet *pkt);
-void table_note_half(struct flows *flows, const struct flow *flow, struct hashes hash);
+void table_note_ends(struct flows *flows, const struct flow *flow, struct hashes hash);
 struct flow *table_take(struct flows *flows, const struct key *key, uint32_t hash, uint64_t now); /* NULL: full */
 void table_touch(struct flows *flows, struct flow *flow, uint64_t now);
 void table_end(struct flows *flows, struct flow *flow, enum flow_end end);

@@ -64,8 +64,9 @@ flows_new(const struct conf *conf, struct pool *pool, unsigned workers)
 	flows->stray.flow.stray = true;
 	flows->slots = map_zeroed((size_t)flows->slot_count * sizeof(struct slot));
 	flows->buckets = map_zeroed(bucket_bytes(flows));
+	flows->ends = map_zeroed(bucket_bytes(flows));
 	flows->wheel = wheel_new(0, TICK);
-	if (flows->slots == NULL || flows->buckets == NULL || flows->wheel == NULL ||
+	if (flows->slots == NULL || flows->buckets == NULL || flows->ends == NULL || flows->wheel == NULL ||
 	    overlap_read_hosts(flows) != CC_OK) {
 		flows_free(flows);
 		return NULL;
@@ -86,6 +87,8 @@ flows_free(struct flows *flows)
 		munmap(flows->slots, (size_t)flows->slot_count * sizeof(struct slot));
 	if (flows->buckets != NULL)
 		munmap(flows->buckets, bucket_bytes(flows));
+	if (flows->ends != NULL)
+		munmap(flows->ends, bucket_bytes(flows));
 	wheel_free(flows->wheel);
 	free(flows->hosts);
 	free(flows);
@@ -148,26 +151,49 @@ unlink_slot(struct flows *flows, uint32_t hash, uint32_t link, uint32_t next)
 }
 
 void
-table_note_half(struct flows *flows, const struct flow *flow, struct hashes hash)
+table_note_ends(struct flows *flows, const struct flow *flow, struct hashes hash)
 {
-	flows->half[hash.ends % HALF_SIZE] = number_of(flows, slot_of(flow));
+	struct slot *slot = slot_of(flow);
+	uint32_t *youngest = &flows->ends[hash.ends & flows->bucket_mask];
+
+	slot->ends_hash = hash.ends;
+	slot->ends_newer = 0;
+	slot->ends_older = *youngest;
+	*youngest = number_of(flows, slot);
+	if (slot->ends_older != 0)
+		flows->slots[slot->ends_older - 1].ends_newer = *youngest;
+}
+
+static void
+ends_out(struct flows *flows, const struct slot *slot)
+{
+	if (slot->ends_newer != 0)
+		flows->slots[slot->ends_newer - 1].ends_older = slot->ends_older;
+	else
+		flows->ends[slot->ends_hash & flows->bucket_mask] = slot->ends_older;
+	if (slot->ends_older != 0)
+		flows->slots[slot->ends_older - 1].ends_newer = slot->ends_newer;
 }
 
 /*
  * Mirrors often tag one direction only, and tunnels may number their directions apart.  A packet whose numbers answer
- * exactly what the other side sent belongs to the same session; nobody else's would fit.
+ * exactly what the other side sent belongs to the same session; nobody else's would fit.  Only the youngest flow on these
+ * ends is asked, so that nobody can make the search long.
  */
 struct slot *
 table_answer(struct flows *flows, const struct key *key, struct hashes hash, const struct packet *pkt)
 {
-	uint32_t number = flows->half[hash.ends % HALF_SIZE], *bucket = &flows->buckets[hash.all & flows->bucket_mask];
+	uint32_t number = flows->ends[hash.ends & flows->bucket_mask], *bucket;
 	struct slot *slot;
 
+	while (number != 0 && !same_ends(&flows->slots[number - 1].key, key))
+		number = flows->slots[number - 1].ends_older;
 	if (number == 0)
 		return NULL;
 	slot = &flows->slots[number - 1];
-	if (slot->flow.ended || slot->joined || !same_ends(&slot->key, key) || !tcp_answers(slot, pkt))
+	if (slot->joined || !tcp_answers(slot, pkt))
 		return NULL;
+	bucket = &flows->buckets[hash.all & flows->bucket_mask];
 	slot->joined = true;
 	slot->other = key->path;
 	slot->other_hash = hash.all;
@@ -260,6 +286,8 @@ table_end(struct flows *flows, struct flow *flow, enum flow_end end)
 	unlink_slot(flows, slot->hash, number << 1, slot->next);
 	if (slot->joined)
 		unlink_slot(flows, slot->other_hash, number << 1 | 1, slot->other_next);
+	if (flow->proto == PROTO_TCP)
+		ends_out(flows, slot);
 	order_out(flows, slot);
 	wheel_cancel(flows->wheel, &flow->timer);
 	flow->ended = true;

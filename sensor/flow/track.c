@@ -77,7 +77,7 @@ make(struct flows *flows, const struct packet *pkt, const struct key *key, struc
 		flow->icmp_code = pkt->icmp.code;
 	} else if (pkt->proto == PROTO_TCP) {
 		tcp_open(flows, flow);
-		table_note_half(flows, flow, hash);
+		table_note_ends(flows, flow, hash);
 	}
 	count_proto(flows, pkt->proto);
 	return flow;

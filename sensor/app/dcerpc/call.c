@@ -129,6 +129,16 @@ dcerpc_call_end(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerp
 	cc_give(ctx, call, sizeof(*call));
 }
 
+void
+dcerpc_call_miss(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn *conn,
+    struct dcerpc_call *call)
+{
+	dcerpc_put_text(ctx, user, call->tx, DCERPC_F_RESPONSE, "UNREPLIED");
+	if (call->type == DCERPC_BIND || call->type == DCERPC_ALTER)
+		dcerpc_put_bindings(ctx, user, conn, call);
+	dcerpc_call_end(ctx, user, conn, call);
+}
+
 struct dcerpc_call *
 dcerpc_call_new(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn *conn, uint32_t id, uint8_t type)
 {
@@ -139,8 +149,7 @@ dcerpc_call_new(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerp
 		while (oldest->next != NULL)
 			oldest = oldest->next;
 		dcerpc_report(ctx, user, oldest->tx, DCERPC_TOO_MANY_CALLS);
-		dcerpc_put_text(ctx, user, oldest->tx, DCERPC_F_RESPONSE, "UNREPLIED");
-		dcerpc_call_end(ctx, user, conn, oldest);
+		dcerpc_call_miss(ctx, user, conn, oldest);
 	}
 	call = cc_take(ctx, sizeof(*call));
 	if (call == NULL)
@@ -213,10 +222,8 @@ dcerpc_call_stub(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcer
 void
 dcerpc_close(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn *conn)
 {
-	while (conn->calls != NULL) {
-		dcerpc_put_text(ctx, user, conn->calls->tx, DCERPC_F_RESPONSE, "UNREPLIED");
-		dcerpc_call_end(ctx, user, conn, conn->calls);
-	}
+	while (conn->calls != NULL)
+		dcerpc_call_miss(ctx, user, conn, conn->calls);
 	for (int dir = 0; dir < 2; dir++) {
 		cc_give(ctx, conn->side[dir].wait, conn->side[dir].room);
 		conn->side[dir] = (struct dcerpc_side){.wait = NULL};

@@ -125,6 +125,12 @@ struct dcerpc_call *dcerpc_call_new(struct cc_ctx *ctx, const struct dcerpc_user
 struct dcerpc_call *dcerpc_call_find(struct dcerpc_conn *conn, uint32_t id, bool bind);
 void dcerpc_call_end(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn *conn,
     struct dcerpc_call *call);
+/* The call ends without an answer. */
+void dcerpc_call_miss(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn *conn,
+    struct dcerpc_call *call);
+/* pdu.c: what a bind asked for, and as far as it was answered. */
+void dcerpc_put_bindings(struct cc_ctx *ctx, const struct dcerpc_user *user, const struct dcerpc_conn *conn,
+    const struct dcerpc_call *call);
 /* A fragment of stub data; last: the side of the call is complete, its buffer is told. */
 void dcerpc_call_stub(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn *conn,
     struct dcerpc_call *call, enum cc_dir dir, struct slice stub, bool last);

@@ -139,8 +139,8 @@ read_bind(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn
 	}
 }
 
-static void
-put_bindings(struct cc_ctx *ctx, const struct dcerpc_user *user, const struct dcerpc_conn *conn,
+void
+dcerpc_put_bindings(struct cc_ctx *ctx, const struct dcerpc_user *user, const struct dcerpc_conn *conn,
     const struct dcerpc_call *call)
 {
 	if (call->id != conn->bind_id)
@@ -178,7 +178,7 @@ read_bind_ack(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_
 	if (call == NULL)
 		return;
 	dcerpc_put_text(ctx, user, call->tx, DCERPC_F_RESPONSE, dcerpc_type_text(head->type, room));
-	put_bindings(ctx, user, conn, call);
+	dcerpc_put_bindings(ctx, user, conn, call);
 	dcerpc_call_end(ctx, user, conn, call);
 }
 
@@ -279,7 +279,7 @@ dcerpc_pdu(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_con
 		if (call == NULL)
 			break;
 		dcerpc_put_text(ctx, user, call->tx, DCERPC_F_RESPONSE, dcerpc_type_text(head->type, room));
-		put_bindings(ctx, user, conn, call);
+		dcerpc_put_bindings(ctx, user, conn, call);
 		dcerpc_call_end(ctx, user, conn, call);
 		break;
 	case DCERPC_REQUEST:

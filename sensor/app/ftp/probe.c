@@ -8,6 +8,12 @@
 #define TEXT_MAX 512    /* of a greeting's line that words are looked for in */
 #define COMMAND_MAX 512 /* of a command without an end that is waited for */
 
+static uint8_t
+lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
+}
+
 /* Is word, in lower case, somewhere in text? */
 static bool
 says(struct slice text, const char *word)
@@ -17,7 +23,7 @@ says(struct slice text, const char *word)
 	for (size_t i = 0; i + size <= end; i++) {
 		size_t k = 0;
 
-		while (k < size && (text.p[i + k] >= 'A' && text.p[i + k] <= 'Z' ? text.p[i + k] + 32 : text.p[i + k]) == word[k])
+		while (k < size && lower(text.p[i + k]) == (uint8_t)word[k])
 			k++;
 		if (k == size)
 			return true;
@@ -40,8 +46,8 @@ is_text(struct slice line)
 static bool
 code_own(unsigned code)
 {
-	static const uint16_t own[] = {110, 120, 125, 150, 200, 202, 212, 213, 215, 225, 226, 227, 228, 229, 230, 231, 232,
-	    234, 257, 331, 332, 350, 425, 426, 434, 522, 532, 536, 0};
+	static const uint16_t own[] = {110, 120, 125, 150, 200, 202, 212, 213, 215, 225, 226, 227, 228, 229, 230, 231,
+	    232, 234, 257, 331, 332, 350, 425, 426, 434, 522, 532, 536, 0};
 
 	for (unsigned i = 0; own[i] != 0; i++)
 		if (own[i] == code)
@@ -104,7 +110,8 @@ probe_server(struct slice in, bool likely)
 		if (count == 0)
 			first = line.code;
 		if (count == 0 && likely && !says(text, "smtp"))
-			return line.code == 220 || line.code == 421 || line.code == 530 || code_own(line.code) ? CC_OK : CC_BAD;
+			return line.code == 220 || line.code == 421 || line.code == 530 || code_own(line.code) ? CC_OK :
+			    CC_BAD;
 		if (first == 220 && in_greeting) {
 			enum cc_status st = greeting(&line);
 
@@ -156,7 +163,8 @@ command_probe(const struct ftp_command *command, bool likely)
 	if (command->word == FTP_UNKNOWN || (!likely && !is_text(arg)))
 		return CC_BAD;
 	if (command->word == FTP_AUTH)
-		return text_eq_nocase(arg, "tls") || text_eq_nocase(arg, "ssl") || text_eq_nocase(arg, "tls-c") ? CC_OK : CC_BAD;
+		return text_eq_nocase(arg, "tls") || text_eq_nocase(arg, "ssl") || text_eq_nocase(arg, "tls-c") ? CC_OK :
+		    CC_BAD;
 	if (command->own)
 		return argument_fits(command) ? CC_OK : CC_BAD;
 	if (likely)

@@ -43,8 +43,11 @@ http1_body_add(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir, str
 	side->body_in += bytes.size;
 	if (side->cut)
 		return;
-	if (side->file == NULL)
+	if (side->file == NULL) {
 		side->file = cc_file_open(ctx, side->tx, dir, side->file_name);
+		if (side->multipart != NULL)
+			cc_file_envelope(side->file);
+	}
 	if (side->coding != NULL)
 		coding_add(ctx, side, side->coding, bytes);
 	else

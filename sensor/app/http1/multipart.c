@@ -102,8 +102,10 @@ part_head(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, uin
 	    (head.size >= 2 && head.p[head.size - 2] == '\n')))
 		return CC_MORE;
 	name = file_name_of(head);
-	if (name.size > 0)
+	if (name.size > 0) {
 		multipart->file = cc_file_open(ctx, tx, CC_TO_SERVER, name);
+		cc_file_part(multipart->file);
+	}
 	return CC_OK;
 }
 

@@ -9,18 +9,22 @@
 
 #include "app/smb/own.h"
 
-enum { NTLM_UNICODE = 1, NTLM_VERSION = 0x02000000, DER_DEPTH = 12, DER_NAMES = 8 };
+enum { NTLM_UNICODE = 1, NTLM_VERSION = 0x02000000, NTLM_FRONT = 72, DER_DEPTH = 12, DER_NAMES = 8 };
 
 static struct slice
-ntlm_field(struct cur *c, struct slice message, bool *ret_bad)
+ntlm_field(struct cur *c, struct slice message, bool *ret_bad, uint32_t *ret_first)
 {
 	uint16_t size = cur_u16le(c);
 	struct cur at = cur_slice(message);
+	uint32_t offset;
 
 	cur_skip(c, 2);
-	cur_skip(&at, cur_u32le(c));
+	offset = cur_u32le(c);
 	if (size == 0)
 		return slice_of(NULL, 0);
+	cur_skip(&at, offset);
+	if (offset < *ret_first)
+		*ret_first = offset;
 	*ret_bad |= cur_left(&at) < size;
 	return cur_take(&at, size);
 }
@@ -39,16 +43,16 @@ read_ntlm(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, struct 
 	struct cur c = cur_slice(message);
 	struct slice domain, user, host;
 	char version[40];
-	uint32_t flags;
+	uint32_t flags, first = UINT32_MAX;
 	bool bad = false, unicode;
 
 	cur_skip(&c, 8);
 	if (cur_u32le(&c) != 3)
 		return;
 	cur_skip(&c, 16);
-	domain = ntlm_field(&c, message, &bad);
-	user = ntlm_field(&c, message, &bad);
-	host = ntlm_field(&c, message, &bad);
+	domain = ntlm_field(&c, message, &bad, &first);
+	user = ntlm_field(&c, message, &bad, &first);
+	host = ntlm_field(&c, message, &bad, &first);
 	cur_skip(&c, 8);
 	flags = cur_u32le(&c);
 	if (c.bad || bad) {
@@ -59,7 +63,7 @@ read_ntlm(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, struct 
 	put_text(ctx, tx, SMB_F_NTLM_DOMAIN, domain, unicode);
 	put_text(ctx, tx, SMB_F_NTLM_USER, user, unicode);
 	put_text(ctx, tx, SMB_F_NTLM_HOST, host, unicode);
-	if (flags & NTLM_VERSION) {
+	if ((flags & NTLM_VERSION) && first >= NTLM_FRONT) { /* not there in the oldest form, whatever the flag says */
 		unsigned major = cur_u8(&c), minor = cur_u8(&c), build = cur_u16le(&c), revision;
 
 		cur_skip(&c, 3);

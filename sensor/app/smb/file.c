@@ -153,7 +153,10 @@ way_close(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file, en
 		way_drain(ctx, state, way);
 	}
 	all = way->short_read || (file->has_size && way->next >= file->size);
-	whole = !way->gap && (dir == CC_TO_SERVER ? file->closing && (all || !file->has_size) : all);
+	if (file->pipe) /* has no size: what went through it until its end */
+		whole = !way->gap && file->closing;
+	else
+		whole = !way->gap && (dir == CC_TO_SERVER ? file->closing && (all || !file->has_size) : all);
 	cc_file_close(ctx, way->file, whole);
 	smb_tx_close(ctx, state, way->tx, state->head);
 	*way = (struct smb_way){.tx = NULL};

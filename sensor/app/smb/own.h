@@ -55,10 +55,10 @@ enum smb_field {
 	SMB_F_FILENAME, SMB_F_DIRECTORY, SMB_F_DISPOSITION, SMB_F_ACCESS, SMB_F_CREATED, SMB_F_ACCESSED, SMB_F_MODIFIED,
 	SMB_F_CHANGED, SMB_F_SIZE, SMB_F_FUID, SMB_F_RENAME_FROM, SMB_F_RENAME_TO, SMB_F_SET_CLASS, SMB_F_SET_LEVEL,
 	SMB_F_SUBCMD, SMB_F_LEVEL, SMB_F_FUNCTION,
-	SMB_F_RPC_REQUEST, SMB_F_RPC_RESPONSE, SMB_F_RPC_OPNUM, SMB_F_RPC_OPNUM_BUFFER, SMB_F_RPC_CALL_ID,
+	SMB_F_RPC_REQUEST, SMB_F_RPC_RESPONSE, SMB_F_RPC_OPNUM, SMB_F_RPC_CALL_ID,
 	SMB_F_RPC_REQ_FRAGS, SMB_F_RPC_REQ_SIZE, SMB_F_RPC_RES_FRAGS, SMB_F_RPC_RES_SIZE, SMB_F_RPC_STUB_REQ,
 	SMB_F_RPC_STUB_RES, SMB_F_RPC_IFACES, SMB_F_RPC_UUID, SMB_F_RPC_VERSION, SMB_F_RPC_ACK_RESULT,
-	SMB_F_RPC_ACK_REASON, SMB_F_RPC_IFACE, SMB_F_RPC_REQUEST_IFACES,
+	SMB_F_RPC_ACK_REASON, SMB_F_RPC_IFACE,
 	SMB_F_COUNT,
 };
 
@@ -248,19 +248,22 @@ bool smb1_header(struct cur *c, struct smb_head *ret_head);
 void smb2_message(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, const struct smb_head *head,
     struct slice message);
 bool smb2_header(struct cur *c, struct smb_head *ret_head);
-/* The head of a message whose data are streamed: where they begin in it, and how many they are.  false: malformed. */
-bool smb2_write_request(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb_head *head,
-    struct cur c, uint32_t *ret_at, uint32_t *ret_size);
-bool smb2_read_response(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, const struct smb_head *head,
-    struct cur c, uint32_t *ret_at, uint32_t *ret_size);
-bool smb1_write_request(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, const struct smb_head *head,
-    struct cur words, uint32_t *ret_at, uint32_t *ret_size);
-bool smb1_read_response(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, const struct smb_head *head,
-    struct cur words, uint32_t *ret_at, uint32_t *ret_size);
+/*
+ * The head of a message of size bytes whose data are streamed: where they begin in it, how many of them are in it, and to
+ * which file they go (smb_data_begin).  c is behind the header.
+ */
+void smb2_write_request(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb_head *head,
+    struct cur c, uint32_t size, uint32_t *ret_at, uint32_t *ret_size);
+void smb2_read_response(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb_head *head,
+    struct cur c, uint32_t size, uint32_t *ret_at, uint32_t *ret_size);
+void smb1_write_request(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb_head *head,
+    struct cur c, uint32_t size, uint32_t *ret_at, uint32_t *ret_size);
+void smb1_read_response(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb_head *head,
+    struct cur c, uint32_t size, uint32_t *ret_at, uint32_t *ret_size);
 
 /* smb1_trans.c */
 void smb1_trans_request(struct cc_ctx *ctx, struct smb_state *state, const struct smb_head *head, enum cc_dir dir,
-    struct slice message, struct cur words, struct cc_tx *tx, struct smb_request *req);
+    struct slice message, struct cur words);
 void smb1_trans_response(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct slice message,
     struct cur words, struct smb_request *req);
 void smb1_key(uint16_t fid, uint8_t ret_key[16]);

@@ -27,7 +27,7 @@ smb_rpc_user(struct smb_state *state)
 		.field = {
 			[DCERPC_F_REQUEST] = SMB_F_RPC_REQUEST, [DCERPC_F_RESPONSE] = SMB_F_RPC_RESPONSE,
 			[DCERPC_F_CALL_ID] = SMB_F_RPC_CALL_ID, [DCERPC_F_VERSION] = DCERPC_NOWHERE,
-			[DCERPC_F_OPNUM] = SMB_F_RPC_OPNUM, [DCERPC_F_OPNUM_REQ] = SMB_F_RPC_OPNUM_BUFFER,
+			[DCERPC_F_OPNUM] = SMB_F_RPC_OPNUM, [DCERPC_F_OPNUM_REQ] = DCERPC_NOWHERE,
 			[DCERPC_F_REQ_FRAGS] = SMB_F_RPC_REQ_FRAGS, [DCERPC_F_REQ_SIZE] = SMB_F_RPC_REQ_SIZE,
 			[DCERPC_F_RES_FRAGS] = SMB_F_RPC_RES_FRAGS, [DCERPC_F_RES_SIZE] = SMB_F_RPC_RES_SIZE,
 			[DCERPC_F_STUB_REQ] = SMB_F_RPC_STUB_REQ, [DCERPC_F_STUB_RES] = SMB_F_RPC_STUB_RES,
@@ -67,7 +67,9 @@ smb_pipe_data(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file
 		state->pipe_count++;
 		file->pipe = true;
 	}
-	return dcerpc_pipe(ctx, &user, file->rpc, dir, bytes);
+	if (!dcerpc_pipe(ctx, &user, file->rpc, dir, bytes))
+		smb_report(ctx, state, NULL, SMB_RPC_MALFORMED);
+	return true;
 }
 
 void

@@ -86,7 +86,7 @@ smb_next_text(struct cur *c, struct slice message, bool unicode, char room[SMB_N
 void
 smb_guid_text(const uint8_t guid[16], char ret_text[37])
 {
-	static const uint8_t from[16] = {3, 2, 1, 0, 5, 4, 7, 6, 9, 8, 15, 14, 13, 12, 11, 10};
+	static const uint8_t from[16] = {3, 2, 1, 0, 5, 4, 7, 6, 9, 8, 11, 10, 15, 14, 13, 12};
 	uint8_t turned[16];
 
 	for (int i = 0; i < 16; i++)

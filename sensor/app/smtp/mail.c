@@ -2,8 +2,8 @@
  * A message on its way into a transaction: headers become values, attachments files, URLs in texts values again.
  *
  * What is a file: a part with a name, one that says it is an attachment, and any leaf that is no text; with
- * mail.text_files also the texts, with mail.message_files the message as it went by.  One part is open at a time, so one
- * file beside the message's.
+ * mail.text_files also the texts, with mail.message_files the message as it went by.  One part is open at a time, so
+ * one file beside the message's.
  */
 #include "app/smtp/mail.h"
 

@@ -1,6 +1,7 @@
 /*
- * Mail in a transaction: a message's bytes in, the values and files of the transaction out.  The same for every protocol
- * that carries mail: it says in a table which of its fields is what, and feeds the bytes.  Thread: the worker's.
+ * Mail in a transaction: a message's bytes in, the values and files of the transaction out.  The same for every
+ * protocol that carries mail: it says in a table which of its fields is what, and feeds the bytes.  Thread: the
+ * worker's.
  */
 #ifndef SMTP_MAIL_H
 #define SMTP_MAIL_H
@@ -8,8 +9,20 @@
 #include "app/smtp/mime.h"
 
 enum mail_field {
-	MAIL_STATUS, MAIL_FROM, MAIL_TO, MAIL_CC, MAIL_SUBJECT, MAIL_SUBJECT_TEXT, MAIL_DATE, MAIL_MESSAGE_ID, MAIL_X_MAILER,
-	MAIL_RECEIVED, MAIL_ATTACHMENT, MAIL_URL, MAIL_URL_WHOLE, MAIL_FIELD_COUNT
+	MAIL_STATUS,
+	MAIL_FROM,
+	MAIL_TO,
+	MAIL_CC,
+	MAIL_SUBJECT,
+	MAIL_SUBJECT_TEXT,
+	MAIL_DATE,
+	MAIL_MESSAGE_ID,
+	MAIL_X_MAILER,
+	MAIL_RECEIVED,
+	MAIL_ATTACHMENT,
+	MAIL_URL,
+	MAIL_URL_WHOLE,
+	MAIL_FIELD_COUNT
 };
 
 /* Numbers of the parser's fields and anomalies. */

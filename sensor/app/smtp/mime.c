@@ -3,8 +3,9 @@
  * anywhere.
  *
  * A line's end belongs to the boundary that follows it, so it is kept back until the next line is known.  Every open
- * boundary counts, the innermost first: a part whose end is missing ends with the multipart around it.  What an attacker
- * could try here is depth and number; both only cost what the limits say, since a message within a message opens nothing.
+ * boundary counts, the innermost first: a part whose end is missing ends with the multipart around it.  What an
+ * attacker could try here is depth and number; both only cost what the limits say, since a message within a message
+ * opens nothing.
  */
 #include "app/smtp/mime_own.h"
 

@@ -1,9 +1,10 @@
 /*
  * A reader of MIME messages (RFC 5322, 2045 to 2047, 2231), for every protocol that carries mail.
  *
- * The message goes in as slices, cut anywhere; what it says comes out through the sink, while it goes by: the headers of
- * the message, each leaf part with its decoded bytes.  Multiparts nest, messages in messages too, each up to a limit; what
- * lies deeper is one opaque part.  State is one block of pool memory and never grows.  Thread: the worker's.
+ * The message goes in as slices, cut anywhere; what it says comes out through the sink, while it goes by: the headers
+ * of the message, each leaf part with its decoded bytes.  Multiparts nest, messages in messages too, each up to a
+ * limit; what lies deeper is one opaque part.  State is one block of pool memory and never grows.  Thread: the
+ * worker's.
  */
 #ifndef SMTP_MIME_H
 #define SMTP_MIME_H
@@ -76,11 +77,11 @@ struct slice mime_trim(struct slice text);
 struct slice mime_drop(struct slice text, size_t size);
 bool mime_is(struct slice text, const char *lower);     /* case-insensitive */
 bool mime_begins(struct slice text, const char *lower); /* case-insensitive */
-/* Encoded words (RFC 2047) of UTF-8, ASCII and Latin 1 become UTF-8, others stay as they are.  Returns the size; at most room. */
+/* Encoded words (RFC 2047) of UTF-8, ASCII and Latin 1 become UTF-8, others stay.  Returns the size; at most room. */
 size_t mime_words(struct slice text, uint8_t *out, size_t room);
 /*
- * The parameter of a structured header ("text/plain; name=x"), with RFC 2231's pieces put together.  Returns the size, 0:
- * none; *ret_cut: it did not fit.
+ * The parameter of a structured header ("text/plain; name=x"), with RFC 2231's pieces put together.  Returns the size,
+ * 0: none; *ret_cut: it did not fit.
  */
 size_t mime_parameter(struct slice header, const char *name, uint8_t *out, size_t room, bool *ret_cut);
 /* The next address of a list, trimmed; commas in quotes, comments and <> do not part them.  false: no more. */

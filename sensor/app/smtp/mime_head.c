@@ -54,7 +54,8 @@ content_type(struct cc_ctx *ctx, struct mime *mime, struct slice value)
 	}
 	head->type_size = (uint8_t)n;
 	head->multipart = mime_begins(value, "multipart/");
-	head->message = mime_is(slice_of(head->type, n), "message/rfc822") || mime_is(slice_of(head->type, n), "message/global");
+	head->message =
+	    mime_is(slice_of(head->type, n), "message/rfc822") || mime_is(slice_of(head->type, n), "message/global");
 	take_name(ctx, mime, value, "name", false);
 	size = mime_parameter(value, "boundary", head->mark, sizeof(head->mark), &cut);
 	if (size > STANDARD_MARK)

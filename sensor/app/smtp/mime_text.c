@@ -58,7 +58,8 @@ mime_is(struct slice text, const char *word)
 static enum charset
 charset_of(struct slice name)
 {
-	static const char *const latin[] = {"iso-8859-1", "iso8859-1", "iso_8859-1", "latin1", "windows-1252", "cp1252"};
+	static const char *const latin[] = {
+	    "iso-8859-1", "iso8859-1", "iso_8859-1", "latin1", "windows-1252", "cp1252"};
 
 	if (mime_is(name, "utf-8") || mime_is(name, "utf8") || mime_is(name, "us-ascii") || mime_is(name, "ascii"))
 		return CHARSET_UTF8;
@@ -128,7 +129,8 @@ put_word(struct buf *out, const struct word *word, enum charset charset)
 	size_t n;
 
 	for (size_t i = 0; word->encoding == 'q' && i < in.size; i++) {
-		bool escape = in.p[i] == '=' && in.size - i >= 3 && mime_hex(in.p[i + 1]) >= 0 && mime_hex(in.p[i + 2]) >= 0;
+		bool escape =
+		    in.p[i] == '=' && in.size - i >= 3 && mime_hex(in.p[i + 1]) >= 0 && mime_hex(in.p[i + 2]) >= 0;
 
 		if (escape) {
 			put_byte(out, charset, (uint8_t)(mime_hex(in.p[i + 1]) << 4 | mime_hex(in.p[i + 2])));

@@ -28,8 +28,17 @@ enum smtp_anomaly {
 #define SMTP_RCPT_MAX 4096    /* recipients of one mail that are kept */
 
 enum smtp_command {
-	SMTP_OTHER, SMTP_HELO, SMTP_MAIL, SMTP_RCPT, SMTP_DATA, SMTP_BDAT, SMTP_RSET, SMTP_STARTTLS, SMTP_AUTH, SMTP_QUIT,
-	SMTP_END,                 /* not a command: the mail itself, which is replied to as well */
+	SMTP_OTHER,
+	SMTP_HELO,
+	SMTP_MAIL,
+	SMTP_RCPT,
+	SMTP_DATA,
+	SMTP_BDAT,
+	SMTP_RSET,
+	SMTP_STARTTLS,
+	SMTP_AUTH,
+	SMTP_QUIT,
+	SMTP_END, /* not a command: the mail itself, which is replied to as well */
 };
 
 enum smtp_client {
@@ -53,7 +62,7 @@ struct smtp_wait {
 
 struct smtp {
 	uint8_t state;            /* enum smtp_client */
-	bool bol, crlf, last_cr;  /* C_DATA: at a line's beginning; the line before ended with CRLF; the last byte was CR */
+	bool bol, crlf, last_cr;  /* C_DATA: at a line's beginning; the line before had CRLF; the last byte was CR */
 	bool data_any;            /* some of the mail has been seen */
 	bool data_gap;            /* some of it hasn't: its end may be missing */
 	bool bdat_last;
@@ -82,7 +91,8 @@ smtp_tx(struct cc_tx *tx)
 }
 
 /* smtp.c */
-struct cc_tx *smtp_need_tx(struct cc_ctx *ctx, struct smtp *smtp); /* smtp->tx, made if there is none; NULL: no memory */
+/* smtp->tx, made if there is none; NULL: no memory. */
+struct cc_tx *smtp_need_tx(struct cc_ctx *ctx, struct smtp *smtp);
 void smtp_tx_finish(struct cc_ctx *ctx, struct smtp *smtp, struct cc_tx *tx); /* both sides are over; tx may be NULL */
 /* The mail at hand is over; its transaction waits for the reply. */
 void smtp_mail_end(struct cc_ctx *ctx, struct smtp *smtp, bool whole);

@@ -1,7 +1,7 @@
 /*
  * Is it SMTP?  The client is known by EHLO, HELO, LHLO or "MAIL FROM:", or by what only SMTP has; commands that other
- * protocols know, too, say nothing.  A server's "220" is also FTP's: it tells when it says SMTP of itself, when 250 comes
- * next (FTP has no such answer before a login), or when the client has told already.
+ * protocols know, too, say nothing.  A server's "220" is also FTP's: it tells when it says SMTP of itself, when 250
+ * comes next (FTP has no such answer before a login), or when the client has told already.
  */
 #include "app/smtp/own.h"
 

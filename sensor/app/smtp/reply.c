@@ -1,6 +1,6 @@
 /*
- * The server's replies (RFC 5321, 4.2): three digits, of several lines the last counts, each for the oldest command that
- * waits for one.
+ * The server's replies (RFC 5321, 4.2): three digits, of several lines the last counts, each for the oldest command
+ * that waits for one.
  */
 #include "app/smtp/own.h"
 

@@ -21,14 +21,31 @@ static const struct cc_anomaly anomalies[A_COUNT] = {
 };
 
 static const struct mail_table mail_table = {
-    .field = {[MAIL_STATUS] = F_STATUS, [MAIL_FROM] = F_FROM, [MAIL_TO] = F_TO, [MAIL_CC] = F_CC,
-	[MAIL_SUBJECT] = F_SUBJECT, [MAIL_SUBJECT_TEXT] = F_SUBJECT_TEXT, [MAIL_DATE] = F_DATE,
-	[MAIL_MESSAGE_ID] = F_MESSAGE_ID, [MAIL_X_MAILER] = F_X_MAILER, [MAIL_RECEIVED] = F_RECEIVED,
-	[MAIL_ATTACHMENT] = F_ATTACHMENT, [MAIL_URL] = F_URL, [MAIL_URL_WHOLE] = F_URL_WHOLE},
-    .odd = {[MIME_BAD_HEADER] = A_MIME_MALFORMED, [MIME_LONG_NAME] = A_MIME_NAME, [MIME_LONG_VALUE] = A_MIME_VALUE,
-	[MIME_LONG_HEAD] = A_MIME_HEAD, [MIME_LONG_LINE] = A_MIME_LINE, [MIME_LONG_ENCODED] = A_MIME_ENC_LINE,
-	[MIME_LONG_BOUNDARY] = A_MIME_BOUNDARY, [MIME_LONG_FILENAME] = A_MIME_FILENAME, [MIME_BAD_BASE64] = A_MIME_BASE64,
-	[MIME_BAD_QP] = A_MIME_QP, [MIME_BAD_MULTIPART] = A_MIME_FAILED, [MIME_TOO_DEEP] = A_MIME_DEEP,
+    .field = {[MAIL_STATUS] = F_STATUS,
+	[MAIL_FROM] = F_FROM,
+	[MAIL_TO] = F_TO,
+	[MAIL_CC] = F_CC,
+	[MAIL_SUBJECT] = F_SUBJECT,
+	[MAIL_SUBJECT_TEXT] = F_SUBJECT_TEXT,
+	[MAIL_DATE] = F_DATE,
+	[MAIL_MESSAGE_ID] = F_MESSAGE_ID,
+	[MAIL_X_MAILER] = F_X_MAILER,
+	[MAIL_RECEIVED] = F_RECEIVED,
+	[MAIL_ATTACHMENT] = F_ATTACHMENT,
+	[MAIL_URL] = F_URL,
+	[MAIL_URL_WHOLE] = F_URL_WHOLE},
+    .odd = {[MIME_BAD_HEADER] = A_MIME_MALFORMED,
+	[MIME_LONG_NAME] = A_MIME_NAME,
+	[MIME_LONG_VALUE] = A_MIME_VALUE,
+	[MIME_LONG_HEAD] = A_MIME_HEAD,
+	[MIME_LONG_LINE] = A_MIME_LINE,
+	[MIME_LONG_ENCODED] = A_MIME_ENC_LINE,
+	[MIME_LONG_BOUNDARY] = A_MIME_BOUNDARY,
+	[MIME_LONG_FILENAME] = A_MIME_FILENAME,
+	[MIME_BAD_BASE64] = A_MIME_BASE64,
+	[MIME_BAD_QP] = A_MIME_QP,
+	[MIME_BAD_MULTIPART] = A_MIME_FAILED,
+	[MIME_TOO_DEEP] = A_MIME_DEEP,
 	[MIME_TOO_MANY] = A_MIME_MANY},
 };
 
@@ -145,8 +162,8 @@ was_refused(const struct smtp *smtp, struct slice rest)
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		size_t n = 0;
 
-		while (n < rest.size && words[i][n] != '\0' && (rest.p[n] | (rest.p[n] >= 'A' && rest.p[n] <= 'Z' ? 0x20 : 0)) ==
-		    (uint8_t)words[i][n])
+		while (n < rest.size && words[i][n] != '\0' &&
+		       (rest.p[n] | (rest.p[n] >= 'A' && rest.p[n] <= 'Z' ? 0x20 : 0)) == (uint8_t)words[i][n])
 			n++;
 		if (words[i][n] == '\0')
 			return CC_OK;
@@ -202,7 +219,8 @@ feed_data(struct cc_ctx *ctx, struct smtp *smtp, struct cur *in)
 				continue;
 			return st == CC_END ? CC_OK : CC_MORE;
 		}
-		at = memmem(rest.p, rest.size, smtp->state == C_REJECTED ? "\n" : "\n.", smtp->state == C_REJECTED ? 1 : 2);
+		at = memmem(
+		    rest.p, rest.size, smtp->state == C_REJECTED ? "\n" : "\n.", smtp->state == C_REJECTED ? 1 : 2);
 		size = at != NULL ? (size_t)(at - rest.p) + 1 : rest.size;
 		smtp->bol = rest.p[size - 1] == '\n';
 		smtp->crlf = size > 1 ? rest.p[size - 2] == '\r' : smtp->last_cr;

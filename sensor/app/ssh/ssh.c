@@ -1,5 +1,6 @@
 /*
- * SSH as far as it is in clear (RFC 4253): banners, KEXINIT of both sides, the server's host key; one transaction a flow.
+ * SSH as far as it is in clear (RFC 4253): banners, KEXINIT of both sides, the server's host key; one transaction a
+ * flow.
  *
  *     "SSH-2.0-software comment" CR LF                      a server may say other lines before
  *     size 4 | padding size 1 | payload | padding           a packet; size counts what follows it

@@ -293,7 +293,8 @@ TEST(probe_takes_ftp_alone)
 	CHECK_UINT(probe(CC_TO_SERVER, "AUTH PLAIN AGE=\r\n", 25, false), CC_BAD);
 	CHECK_UINT(probe(CC_TO_SERVER, "EHLO x\r\n", 25, false), CC_BAD);
 	CHECK_UINT(probe(CC_TO_SERVER, "USER bob\r\n", 110, false), CC_MORE);
-	CHECK_UINT(probe(CC_TO_SERVER, "USER bob\r\nPASS x\r\nSTAT\r\nLIST\r\nRETR 1\r\nQUIT\r\n", 110, false), CC_MORE);
+	CHECK_UINT(probe(CC_TO_SERVER, "USER bob\r\nPASS x\r\nSTAT\r\nLIST\r\nRETR 1\r\nQUIT\r\n", 110,
+	    false), CC_MORE);
 	CHECK_UINT(probe(CC_TO_SERVER, "USER bob\r\nPASS x\r\nSYST\r\n", 2121, false), CC_OK);
 	CHECK_UINT(probe(CC_TO_SERVER, "USER bob\r\n", 2121, true), CC_OK);
 	CHECK_UINT(probe(CC_TO_SERVER, "USER guest 0 * :Guest\r\nNICK me\r\n", 6667, false), CC_BAD);
@@ -329,7 +330,8 @@ TEST(flipped_bytes)
 		memcpy(text, dialogue, sizeof(text));
 		for (int j = rand() % 12; j >= 0; j--) {
 			size_t at = (size_t)rand() % (sizeof(text) - 2);
-			char c = (char)(rand() % 2 == 0 ? 1 + rand() % 255 : "0123456789 ,-|()>\xff\xf4\xfb"[rand() % 20]);
+			char c = (char)(rand() % 2 == 0 ? 1 + rand() % 255 :
+			    "0123456789 ,-|()>\xff\xf4\xfb"[rand() % 20]);
 
 			text[at] = c != '\0' && text[at] != '\n' ? c : text[at];
 		}
@@ -342,5 +344,5 @@ TEST(flipped_bytes)
 }
 
 TESTS(T(table_is_whole), T(dialogue_in_pieces_of_any_size), T(ends_anywhere), T(pipelined_commands_get_their_replies),
-    T(replies_before_their_commands), T(one_side_alone), T(ports_of_all_forms), T(tls_takes_over), T(long_lines_are_cut),
-    T(gaps_are_survived), T(probe_takes_ftp_alone), T(data_is_a_file), T(flipped_bytes))
+    T(replies_before_their_commands), T(one_side_alone), T(ports_of_all_forms), T(tls_takes_over),
+    T(long_lines_are_cut), T(gaps_are_survived), T(probe_takes_ftp_alone), T(data_is_a_file), T(flipped_bytes))

@@ -5,6 +5,8 @@
 #include "app/smtp/mail.h"
 #include "base/base.h"
 
+extern const struct cc_parser smtp_parser;
+
 struct seen {
 	struct buf out;
 	struct buf body;       /* of the part that is open */
@@ -17,7 +19,8 @@ on_header(struct cc_ctx *ctx, void *user, struct slice name, struct slice value)
 	struct seen *seen = user;
 
 	(void)ctx;
-	buf_printf(&seen->out, "%.*s=%.*s\n", (int)name.size, (const char *)name.p, (int)value.size, (const char *)value.p);
+	buf_printf(
+	    &seen->out, "%.*s=%.*s\n", (int)name.size, (const char *)name.p, (int)value.size, (const char *)value.p);
 }
 
 static void
@@ -27,7 +30,8 @@ on_part(struct cc_ctx *ctx, void *user, const struct mime_part *part)
 
 	(void)ctx;
 	buf_clear(&seen->body);
-	buf_printf(&seen->out, "part %.*s%s", (int)part->type.size, (const char *)part->type.p, part->attachment ? " att" : "");
+	buf_printf(&seen->out, "part %.*s%s", (int)part->type.size, (const char *)part->type.p,
+	    part->attachment ? " att" : "");
 	if (part->name.size > 0)
 		buf_printf(&seen->out, " '%.*s'", (int)part->name.size, (const char *)part->name.p);
 }
@@ -120,18 +124,24 @@ static const struct {
     {MULTI("b") "--b\n\none\n--b\n\ntwo\n--bb\n-b\n--\n--b  \n\nthree\n--b--",
 	"Content-Type=multipart/mixed; boundary=b\npart text/plain [one]\npart text/plain [two\\n--bb\\n-b\\n--]\n"
 	"part text/plain [three]\n"},
-    {MULTI("\"a b\"") "--a b\r\n" MULTI("c") "--c\r\n\r\n1\r\n--c--\r\n--a b\r\n" MULTI("d") "--d\r\n\r\n2\r\n--a b\r\n\r\n3\r\n--a b--",
-	"Content-Type=multipart/mixed; boundary=\"a b\"\npart text/plain [1]\npart text/plain(multipart) [2]\npart text/plain [3]\n"},
-    {MULTI("b") "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n" MULTI("c") "--c\r\n\r\nin\r\n--c--\r\n--b\r\n\r\nout\r\n--b--",
+    {MULTI("\"a b\"") "--a b\r\n" MULTI("c") "--c\r\n\r\n1\r\n--c--\r\n--a b\r\n" MULTI(
+	 "d") "--d\r\n\r\n2\r\n--a b\r\n\r\n3\r\n--a b--",
+	"Content-Type=multipart/mixed; boundary=\"a b\"\npart text/plain [1]\npart text/plain(multipart) [2]\npart "
+	"text/plain [3]\n"},
+    {MULTI("b") "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n" MULTI(
+	 "c") "--c\r\n\r\nin\r\n--c--\r\n--b\r\n\r\nout\r\n--b--",
 	"Content-Type=multipart/mixed; boundary=b\npart text/plain [in]\npart text/plain [out]\n"},
-    {MULTI("b") "--b\r\n--b\r\nX: y\r\n--b\r\n\r\nz\r\n--b--", "Content-Type=multipart/mixed; boundary=b\npart text/plain [z]\n"},
+    {MULTI("b") "--b\r\n--b\r\nX: y\r\n--b\r\n\r\nz\r\n--b--",
+	"Content-Type=multipart/mixed; boundary=b\npart text/plain [z]\n"},
     {"Content-Type: multipart/mixed\r\n\r\n--b\r\n\r\nx\r\n",
 	"Content-Type=multipart/mixed\n(multipart)part multipart/mixed [--b\\r\\n\\r\\nx\\r\\n]\n"},
     {MULTI("b") "--b\r\n\r\nx\r\n", "Content-Type=multipart/mixed; boundary=b\npart text/plain(multipart) [x\\r\\n]\n"},
     {"Content-Transfer-Encoding: base64\r\n\r\nYW\r\nJj ZA==\r\nZWY=\r\n",
 	"Content-Transfer-Encoding=base64\npart text/plain [abcdef]\n"},
-    {"Content-Transfer-Encoding: BASE64\r\n\r\nYWJ\r\n", "Content-Transfer-Encoding=BASE64\npart text/plain(base64) [ab]\n"},
-    {"Content-Transfer-Encoding: base64\r\n\r\nYW%Jj\r\n", "Content-Transfer-Encoding=base64\npart text/plain(base64) [abc]\n"},
+    {"Content-Transfer-Encoding: BASE64\r\n\r\nYWJ\r\n",
+	"Content-Transfer-Encoding=BASE64\npart text/plain(base64) [ab]\n"},
+    {"Content-Transfer-Encoding: base64\r\n\r\nYW%Jj\r\n",
+	"Content-Transfer-Encoding=base64\npart text/plain(base64) [abc]\n"},
     {"Content-Transfer-Encoding: quoted-printable\r\n\r\na=3Db=\r\nc=\n=3d =  \r\nd\r\n",
 	"Content-Transfer-Encoding=quoted-printable\npart text/plain [a=bc= d\\r\\n]\n"},
     {"Content-Transfer-Encoding: quoted-printable\r\n\r\na=zz=4=\r\nb=4",
@@ -139,7 +149,8 @@ static const struct {
     {"Content-Type: a/b; name=\"x.txt\"\r\nContent-Disposition: attachment; filename=y.txt\r\n\r\n",
 	"Content-Type=a/b; name=\"x.txt\"\nContent-Disposition=attachment; filename=y.txt\npart a/b att 'y.txt' []\n"},
     {"Content-Disposition: inline; filename*0*=utf-8''a%20; filename*1=b; filename*2*=%C3%A9\r\n\r\n",
-	"Content-Disposition=inline; filename*0*=utf-8''a%20; filename*1=b; filename*2*=%C3%A9\npart text/plain 'a b\xc3\xa9' []\n"},
+	"Content-Disposition=inline; filename*0*=utf-8''a%20; filename*1=b; filename*2*=%C3%A9\npart text/plain 'a "
+	"b\xc3\xa9' []\n"},
     {"Content-Disposition: inline; filename*1=b; filename=c; filename*0=a\r\n\r\n",
 	"Content-Disposition=inline; filename*1=b; filename=c; filename*0=a\npart text/plain 'ab' []\n"},
     {"Content-Type: a/b; name=\"=?iso-8859-1?Q?=E9=20?= =?utf-8?B?eA==?=.txt\"\r\n\r\n",
@@ -255,10 +266,20 @@ TEST(a_gap)
 TEST(words)
 {
 	static const char *const cases[][2] = {
-	    {"plain", "plain"}, {"=?utf-8?q?a_b=3D?=", "a b="}, {"=?UTF-8?B?w6k=?= =?utf-8?b?w6k=?= x", "\xc3\xa9\xc3\xa9 x"},
-	    {"=?iso-8859-1?Q?=E9?=", "\xc3\xa9"}, {"=?gb2312?B?dGVz?=", "=?gb2312?B?dGVz?="}, {"=?utf-8?B?" "?=", ""},
-	    {"=?utf-8?x?y?=", "=?utf-8?x?y?="}, {"a =?utf-8?q?b?= c", "a b c"}, {"=?utf-8?q?b", "=?utf-8?q?b"}, {"=?", "=?"},
-	    {"=?utf-8*en?q?b?=", "b"}, {"=?utf-8?q?=C3?==?utf-8?q?=A9?=", "\xc3\xa9"},
+	    {"plain", "plain"},
+	    {"=?utf-8?q?a_b=3D?=", "a b="},
+	    {"=?UTF-8?B?w6k=?= =?utf-8?b?w6k=?= x", "\xc3\xa9\xc3\xa9 x"},
+	    {"=?iso-8859-1?Q?=E9?=", "\xc3\xa9"},
+	    {"=?gb2312?B?dGVz?=", "=?gb2312?B?dGVz?="},
+	    {"=?utf-8?B?"
+	     "?=",
+		""},
+	    {"=?utf-8?x?y?=", "=?utf-8?x?y?="},
+	    {"a =?utf-8?q?b?= c", "a b c"},
+	    {"=?utf-8?q?b", "=?utf-8?q?b"},
+	    {"=?", "=?"},
+	    {"=?utf-8*en?q?b?=", "b"},
+	    {"=?utf-8?q?=C3?==?utf-8?q?=A9?=", "\xc3\xa9"},
 	};
 	uint8_t out[256];
 
@@ -273,9 +294,10 @@ TEST(words)
 
 TEST(addresses)
 {
-	struct slice list = slice_str(" a@x, \"b, c\" <b@x>,,(d, \\) e) f@x , <@r,@s:g@x>, \"h\\\", i\" <h@x>, \"j"), address;
-	static const char *const should[] = {"a@x", "\"b, c\" <b@x>", "(d, \\) e) f@x", "<@r,@s:g@x>", "\"h\\\", i\" <h@x>",
-	    "\"j"};
+	struct slice list = slice_str(" a@x, \"b, c\" <b@x>,,(d, \\) e) f@x , <@r,@s:g@x>, \"h\\\", i\" <h@x>, \"j"),
+		     address;
+	static const char *const should[] = {
+	    "a@x", "\"b, c\" <b@x>", "(d, \\) e) f@x", "<@r,@s:g@x>", "\"h\\\", i\" <h@x>", "\"j"};
 	size_t n = 0;
 
 	for (; n < 6 && mime_next_address(&list, &address); n++)
@@ -293,7 +315,8 @@ on_url(struct cc_ctx *ctx, void *user, struct slice url, size_t scheme)
 
 TEST(urls)
 {
-	static const char text[] = "see HTTP://a.b/c. (https://d.e/f_(g)) <a href=\"ftp://h/i?x=1&amp;y=2\"> xhttp://no http:/no "
+	static const char text[] =
+	    "see HTTP://a.b/c. (https://d.e/f_(g)) <a href=\"ftp://h/i?x=1&amp;y=2\"> xhttp://no http:/no "
 	    "http:// http://a.b/c ://no http:http://j.k\nhttps://l.m";
 	char should[] = "a.b/c|d.e/f_(g)|h/i?x=1&y=2|j.k|l.m|";
 	struct mail_urls *urls = calloc(1, sizeof(*urls));
@@ -305,8 +328,9 @@ TEST(urls)
 		urls->html = true;
 		buf_clear(&out);
 		for (size_t at = 0; at < sizeof(text) - 1; at += piece)
-			mail_urls_add(NULL, urls, slice_of(text + at, piece < sizeof(text) - 1 - at ? piece : sizeof(text) - 1 - at),
-			    on_url, &out);
+			mail_urls_add(NULL, urls,
+			    slice_of(text + at, piece < sizeof(text) - 1 - at ? piece : sizeof(text) - 1 - at), on_url,
+			    &out);
 		mail_urls_end(NULL, urls, on_url, &out);
 		buf_add_u8(&out, 0);
 		CHECK_TEXT((const char *)out.p, should);
@@ -351,4 +375,9 @@ TEST(damage)
 	buf_close(&seen.body);
 }
 
-TESTS(T(messages), T(limited), T(a_gap), T(words), T(addresses), T(urls), T(damage))
+TEST(table)
+{
+	CHECK(rig_table_right(&smtp_parser));
+}
+
+TESTS(T(table), T(messages), T(limited), T(a_gap), T(words), T(addresses), T(urls), T(damage))

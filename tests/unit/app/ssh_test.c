@@ -54,7 +54,8 @@ add_packet(struct made *m, const struct made *payload)
 static void
 add_kexinit(struct made *m, const char *kex)
 {
-	static const char *const lists[] = {"ssh-ed25519", "c2s-cipher", "s2c-cipher", "c2s-mac", "s2c-mac", "none", "zlib", "", ""};
+	static const char *const lists[] = {"ssh-ed25519", "c2s-cipher", "s2c-cipher", "c2s-mac", "s2c-mac", "none",
+	    "zlib", "", ""};
 	static struct made p;
 
 	p.size = 0;

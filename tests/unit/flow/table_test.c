@@ -118,6 +118,25 @@ TEST(answer_on_another_vlan)
 	rig_free(rig);
 }
 
+/* However many flows there are, and wherever their hashes fall, each answer finds its own. */
+TEST(every_answer_on_another_vlan)
+{
+	struct rig *rig = rig_new("flow.max=65536", NULL);
+
+	for (unsigned round = 0; round < 2; round++)
+		for (uint16_t port = 1; port <= 20000; port++) {
+			rig_packet(rig, round == 1, 6, port, 80, slice_str(""));
+			rig->pkt.vlan[0] = 7;
+			rig->pkt.vlan_count = round == 1;
+			rig->pkt.tcp = (struct tcp_info){.flags = round == 1 ? TCP_SYN | TCP_ACK : TCP_SYN, .seq = round == 1 ? 5 : 99,
+			    .ack = round == 1 ? 100 : 0, .window = 65000, .wscale = 255};
+			rig_track(rig);
+			rig->time -= NS_PER_MS;
+		}
+	CHECK_UINT(flow_active(rig->flows), 20000);
+	rig_free(rig);
+}
+
 TEST(syn_ack_first_is_the_server)
 {
 	struct rig *rig = rig_new(NULL);
