@@ -167,8 +167,9 @@ void cc_anomaly(struct cc_ctx *ctx, struct cc_tx *tx, unsigned anomaly);
 
 /* Files.  NULL when there is no memory, and accepted as such. */
 struct cc_file *cc_file_open(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, struct slice name);
-/* A body that holds files of its own (multipart): rules on files look at those, rules on bodies at it alone. */
-void cc_file_envelope(struct cc_file *file);
+/* A body that holds files of its own (multipart): rules on files look at those, rules on bodies at it alone.  Taken back
+ * before it is closed when it held none. */
+void cc_file_envelope(struct cc_file *file, bool is_one);
 void cc_file_part(struct cc_file *file);
 void cc_file_data(struct cc_ctx *ctx, struct cc_file *file, struct slice bytes);
 void cc_file_gap(struct cc_ctx *ctx, struct cc_file *file, uint64_t size);

@@ -59,6 +59,7 @@ struct cc_file {
 	bool gap;                  /* bytes are missing inside */
 	bool envelope;             /* a body with files of its own, */
 	bool part;                 /* or one of these */
+	bool late;                 /* it was taken for an envelope, but held none */
 	uint64_t size;             /* bytes seen */
 	struct slice name;         /* owned by the file */
 	const uint8_t *content;    /* its first content_size bytes, contiguous; NULL when nobody wants them */

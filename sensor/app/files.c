@@ -50,10 +50,12 @@ cc_file_open(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, struct slice
 }
 
 void
-cc_file_envelope(struct cc_file *file)
+cc_file_envelope(struct cc_file *file, bool is_one)
 {
-	if (file != NULL)
-		file->envelope = true;
+	if (file != NULL) {
+		file->late = file->envelope && !is_one;
+		file->envelope = is_one;
+	}
 }
 
 void

@@ -70,7 +70,7 @@ write_base64(struct slice bytes, const char digits[64], bool pad, char *to)
 		*to++ = digits[p[2] & 63];
 	}
 	if (left > 0) {
-		unsigned second = left > 1 ? p[1] : 0;
+		uint8_t second = left > 1 ? p[1] : 0;
 
 		*to++ = digits[p[0] >> 2];
 		*to++ = digits[(p[0] & 3) << 4 | second >> 4];

@@ -251,6 +251,8 @@ content_scan(struct run *run, const struct cc_file *file, bool done)
 		if ((buffer->dirs & dir_bit(file->dir)) == 0 || file->content == NULL || !buffer_suits(buffer, file) ||
 		    (buffer->parsers != 0 && (buffer->parsers >> parser_index(file->parser) & 1) == 0))
 			continue;
+		if (done && file->late && buffer->parsers == 0)
+			at = 0; /* what was not looked at as long as it seemed to hold others */
 		if (at == 0)
 			candidates_add_list(detect, buffer->always, buffer->always_count);
 		if (buffer->transform_count > 0) { /* a transform wants the whole */
@@ -260,7 +262,7 @@ content_scan(struct run *run, const struct cc_file *file, bool done)
 			continue;
 		}
 		at = longest > 0 && at > longest - 1 ? at - (longest - 1) : 0;
-		if (file->content_size > file->inspected)
+		if (file->content_size > file->inspected || at == 0)
 			candidates_scan(detect, buffer->mpm, slice_of(file->content + at, file->content_size - at));
 	}
 }
@@ -276,12 +278,12 @@ description_scan(struct run *run, const struct cc_file *file, bool first, bool d
 		bool name = buffer->source == SRC_FILE_NAME;
 		struct slice text = name ? file->name : slice_str(file->type);
 
-		if (file->envelope || (name ? !first : !done))
+		if (file->envelope || (name ? !first && !(done && file->late) : !done))
 			continue;
 		candidates_add_list(detect, buffer->always, buffer->always_count);
 		candidates_scan(detect, buffer->mpm, buffer_transformed(detect, buffer, text));
 	}
-	if (first && !file->envelope)
+	if ((first || (done && file->late)) && !file->envelope)
 		candidates_add_list(detect, set->file_any, set->file_any_count);
 }
 

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,7 +36,7 @@ struct courier {
 	const struct conf *conf;
 	const char *outdir;
 	struct shared *shared;
-	bool live, failed;
+	bool live, failed, store_full;
 	struct ring *ring[WORKERS_MAX];
 	struct head head[WORKERS_MAX];
 	bool broken[WORKERS_MAX]; /* a ring that lied is not read again */
@@ -119,6 +120,24 @@ take_record(struct courier *c, const struct head *head)
 		say_lost(c, "an indicator could not be spooled; see the message before this one");
 }
 
+/* Bytes that earlier runs kept: files.store_max is for all of them. */
+static uint64_t
+stored_before(const char *outdir)
+{
+	char dir[4096], *const paths[] = {process_path(outdir, "files", dir, sizeof(dir)), NULL};
+	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	uint64_t sum = 0;
+	FTSENT *entry;
+
+	while (tree != NULL && (entry = fts_read(tree)) != NULL) {
+		if (entry->fts_info == FTS_F)
+			sum += (uint64_t)entry->fts_statp->st_size;
+	}
+	if (tree != NULL)
+		fts_close(tree);
+	return sum;
+}
+
 /* OUTDIR/files/ab/abcd…: by hash, once; written beside and renamed, so that a name means a whole file. */
 static void
 take_file(struct courier *c, const struct head *head)
@@ -130,7 +149,7 @@ take_file(struct courier *c, const struct head *head)
 	int fd;
 
 	sha256_of(content, digest);
-	if (memcmp(digest, head->body.p, 32) != 0 || c->stored + content.size > c->conf->files_store_max)
+	if (memcmp(digest, head->body.p, 32) != 0)
 		return;
 	hex_text(slice_of(digest, 32), hex);
 	process_path(c->outdir, "files", dir, sizeof(dir) - 4);
@@ -141,6 +160,12 @@ take_file(struct courier *c, const struct head *head)
 	snprintf(part, sizeof(part), "%s.part", path);
 	if (access(path, F_OK) == 0)
 		return;
+	if (c->stored + content.size > c->conf->files_store_max) {
+		if (!c->store_full)
+			log_warning("files.store_max is used up: extracted files are not kept any more");
+		c->store_full = true;
+		return;
+	}
 	fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	done = fd >= 0 && write(fd, content.p, content.size) == (ssize_t)content.size && rename(part, path) == 0;
 	if (!done) {
@@ -150,7 +175,8 @@ take_file(struct courier *c, const struct head *head)
 	}
 	if (fd >= 0)
 		close(fd);
-	c->stored += content.size;
+	if (done)
+		c->stored += content.size;
 }
 
 static void
@@ -428,6 +454,11 @@ courier_open(struct courier *c, char **ret_why)
 	}
 	if ((st = eve_new(c->conf, NULL, &c->stats, ret_why)) != CC_OK)
 		return st;
+	/* The spool first: its lock keeps a second one away from a log that is being written. */
+	if ((st = exchange_open(c->conf, c->outdir, c->live, &c->exchange, ret_why)) != CC_OK)
+		return st;
+	if (c->conf->files_store)
+		c->stored = stored_before(c->outdir);
 	if (c->conf->eve_file[0] != '\0') {
 		if (strcmp(c->conf->eve_file, "-") == 0)
 			snprintf(path, sizeof(path), "-");
@@ -436,7 +467,7 @@ courier_open(struct courier *c, char **ret_why)
 		if ((st = evelog_open(path, &c->eve, ret_why)) != CC_OK)
 			return st;
 	}
-	return exchange_open(c->conf, c->outdir, c->live, &c->exchange, ret_why);
+	return CC_OK;
 }
 
 static void

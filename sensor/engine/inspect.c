@@ -344,7 +344,8 @@ reload_conf(const struct inspect *in, struct conf *conf, const struct conf **ret
 
 	*ret_conf = conf;
 	if (st == CC_IO && errno == EACCES) {
-		log_warning("reload: %s; the rules are read again as it named them at start", *ret_why != NULL ? *ret_why : job->conf_path);
+		log_warning("reload: %s; the rules are read again as it named them at start",
+		    *ret_why != NULL ? *ret_why : job->conf_path);
 		free(*ret_why);
 		*ret_why = NULL;
 		*ret_conf = in->conf;

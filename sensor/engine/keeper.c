@@ -119,6 +119,7 @@ inspect_ended(struct keeper *k, bool crashed)
 
 	if (crashed && k->process->live && !k->stopping && may_restart(c)) {
 		k->shared->inspect_starts++;
+		k->shared->inspect_ready = 0;
 		log_error("inspect is started again");
 		if (child_start(k, c))
 			return;
@@ -135,6 +136,7 @@ courier_ended(struct keeper *k, bool crashed)
 
 	if (crashed && k->asked < 2 && may_restart(c)) {
 		k->shared->courier_starts++;
+		k->shared->courier_ready = 0;
 		log_error("courier is started again; what it had not written is still in the rings");
 		if (child_start(k, c))
 			return;

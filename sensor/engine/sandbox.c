@@ -104,6 +104,16 @@ confine_files(const char *const *readable)
 	close(rules);
 }
 
+/* Refuses a call when one argument compares so; MASKED_EQ: (argument & a) == b. */
+static bool
+refuse_when(scmp_filter_ctx ctx, int call, unsigned arg, enum scmp_compare op, uint64_t a, uint64_t b)
+{
+	struct scmp_arg_cmp when = {.arg = arg, .op = op, .datum_a = a, .datum_b = b};
+	int rc = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EPERM), call, 1, &when);
+
+	return rc == 0 || rc == -EDOM; /* not a call of this machine */
+}
+
 /*
  * What depends on arguments: a thread may be made and no process, a file opened and not written, a signal sent to ourselves
  * alone.  The calls whose arguments a filter can't see do not exist: libc knows the older ones.
@@ -112,19 +122,17 @@ static bool
 confine_arguments(scmp_filter_ctx ctx)
 {
 	static const unsigned write_flags[] = {O_WRONLY, O_RDWR, O_CREAT, O_TRUNC};
-	uint32_t no = SCMP_ACT_ERRNO(EPERM), absent = SCMP_ACT_ERRNO(ENOSYS);
-	bool done = seccomp_rule_add(ctx, absent, SCMP_SYS(clone3), 0) == 0 &&
-	    seccomp_rule_add(ctx, absent, SCMP_SYS(openat2), 0) == 0 &&
-	    seccomp_rule_add(ctx, no, SCMP_SYS(clone), 1, SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)) == 0 &&
-	    seccomp_rule_add(ctx, no, SCMP_SYS(prlimit64), 1, SCMP_A0_32(SCMP_CMP_NE, 0)) == 0 &&
-	    seccomp_rule_add(ctx, no, SCMP_SYS(tgkill), 1, SCMP_A0_32(SCMP_CMP_NE, (uint32_t)getpid())) == 0;
+	bool done = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0 &&
+	    seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(openat2), 0) == 0 &&
+	    refuse_when(ctx, SCMP_SYS(clone), 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0) &&
+	    refuse_when(ctx, SCMP_SYS(prlimit64), 0, SCMP_CMP_NE, 0, 0) &&
+	    refuse_when(ctx, SCMP_SYS(tgkill), 0, SCMP_CMP_NE, (uint64_t)getpid(), 0);
 
 	for (size_t i = 0; done && i < sizeof(write_flags) / sizeof(write_flags[0]); i++) {
 		unsigned flag = write_flags[i];
-		int rc = seccomp_rule_add(ctx, no, SCMP_SYS(open), 1, SCMP_A1_32(SCMP_CMP_MASKED_EQ, flag, flag));
 
-		done = (rc == 0 || rc == -EDOM) &&
-		    seccomp_rule_add(ctx, no, SCMP_SYS(openat), 1, SCMP_A2_32(SCMP_CMP_MASKED_EQ, flag, flag)) == 0;
+		done = refuse_when(ctx, SCMP_SYS(open), 1, SCMP_CMP_MASKED_EQ, flag, flag) &&
+		    refuse_when(ctx, SCMP_SYS(openat), 2, SCMP_CMP_MASKED_EQ, flag, flag);
 	}
 	return done;
 }

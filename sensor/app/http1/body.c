@@ -46,7 +46,7 @@ http1_body_add(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir, str
 	if (side->file == NULL) {
 		side->file = cc_file_open(ctx, side->tx, dir, side->file_name);
 		if (side->multipart != NULL)
-			cc_file_envelope(side->file);
+			cc_file_envelope(side->file, true);
 	}
 	if (side->coding != NULL)
 		coding_add(ctx, side, side->coding, bytes);
@@ -79,7 +79,8 @@ http1_body_close(struct cc_ctx *ctx, struct http1_side *side, bool whole)
 	}
 	whole = whole && !side->cut && !side->broken;
 	if (side->multipart != NULL) {
-		multipart_close(ctx, side->multipart, side->tx, whole);
+		if (!multipart_close(ctx, side->multipart, side->tx, whole))
+			cc_file_envelope(side->file, false);
 		side->multipart = NULL;
 	}
 	cc_file_close(ctx, side->file, whole);

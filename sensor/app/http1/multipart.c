@@ -16,6 +16,7 @@ struct multipart {
 	uint16_t held_size;              /* bytes that may begin a delimiter, or belong to the head */
 	uint8_t held[PART_HEAD_MAX];
 	struct cc_file *file;
+	bool found;                      /* a part that names a file */
 };
 
 /* boundary=x or boundary="x" */
@@ -105,6 +106,7 @@ part_head(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, uin
 	if (name.size > 0) {
 		multipart->file = cc_file_open(ctx, tx, CC_TO_SERVER, name);
 		cc_file_part(multipart->file);
+		multipart->found = true;
 	}
 	return CC_OK;
 }
@@ -174,13 +176,16 @@ multipart_add(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx,
 	}
 }
 
-void
+bool
 multipart_close(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, bool whole)
 {
+	bool found = multipart->found;
+
 	if (whole && multipart->state != P_END)
 		http1_odd(ctx, tx, A_MULTIPART_ERROR);
 	cc_file_close(ctx, multipart->file, false);
 	cc_give(ctx, multipart, sizeof(*multipart));
+	return found;
 }
 
 void

@@ -201,7 +201,8 @@ void coding_free(struct cc_ctx *ctx, struct coding *coding);
 /* multipart.c: the files in a multipart/form-data body. */
 struct multipart *multipart_open(struct cc_ctx *ctx, struct slice content_type);
 void multipart_add(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, struct slice bytes);
-void multipart_close(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, bool whole);
+/* True: there were files in it. */
+bool multipart_close(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, bool whole);
 /* The flow is over, and its files are closed already. */
 void multipart_forget(struct cc_ctx *ctx, struct multipart *multipart);
 

@@ -7,16 +7,12 @@
  *
  *     "CHLO" | tags 2le | 0 2 | { tag 4 | end of its value 4le } ... | values       in the first frame of stream 1
  */
-#include <stdio.h>
-
 #include "app/quic/own.h"
 
-__extension__ typedef unsigned __int128 u128;
-
-static u128
-fnv_add(u128 hash, struct slice bytes)
+static unsigned __int128
+fnv_add(unsigned __int128 hash, struct slice bytes)
 {
-	const u128 prime = (u128)1 << 88 | 0x13b;
+	const unsigned __int128 prime = (unsigned __int128)1 << 88 | 0x13b;
 
 	for (size_t i = 0; i < bytes.size; i++)
 		hash = (hash ^ bytes.p[i]) * prime;
@@ -26,7 +22,7 @@ fnv_add(u128 hash, struct slice bytes)
 static bool
 hash_right(struct slice header, const uint8_t sent[12], struct slice payload)
 {
-	u128 hash = (u128)0x6c62272e07bb0142ull << 64 | 0x62b821756295c58dull;
+	unsigned __int128 hash = (unsigned __int128)0x6c62272e07bb0142ull << 64 | 0x62b821756295c58dull;
 
 	hash = fnv_add(hash, header);
 	hash = fnv_add(hash, payload);

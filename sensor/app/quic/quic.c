@@ -132,13 +132,17 @@ skip_ack(struct cur *c, bool ecn)
 
 /* The frames that an Initial packet may hold (RFC 9000, 12.4).  false: broken, or another. */
 static bool
-read_frames(struct cc_ctx *ctx, struct quic_state *state, struct quic_stream *stream, struct slice plain)
+read_frames(struct cc_ctx *ctx, struct quic_state *state, struct quic_stream *stream, bool of_q050,
+    struct slice plain)
 {
 	struct cur c = cur_slice(plain);
 
 	for (unsigned i = 0; i < QUIC_FRAMES_MAX && cur_left(&c) > 0 && !c.bad; i++) {
 		uint64_t offset, type = quic_varint(&c);
 
+		/* Q050's CRYPTO is where STREAM is now. */
+		if (of_q050 && type == 0x08)
+			type = 0x06;
 		switch (type) {
 		case 0x00: /* PADDING */
 			while (cur_left(&c) > 0 && c.p[0] == 0)
@@ -151,7 +155,6 @@ read_frames(struct cc_ctx *ctx, struct quic_state *state, struct quic_stream *st
 			skip_ack(&c, type == 0x03);
 			break;
 		case 0x06: /* CRYPTO */
-		case 0x08: /* and in Q050 */
 			offset = quic_varint(&c);
 			stream_add(ctx, state, stream, offset, cur_take(&c, (size_t)quic_varint(&c)));
 			break;
@@ -228,7 +231,7 @@ hello_read(struct cc_ctx *ctx, struct quic_state *state, bool of_server, uint32_
 static void
 initial(struct cc_ctx *ctx, struct quic_state *state, enum cc_dir dir, const struct quic_packet *packet)
 {
-	bool of_server = state->known && dir != state->client, right;
+	bool of_server = state->known && dir != state->client, of_q050 = packet->version == QUIC_Q050, right;
 	struct quic_stream *stream = &state->stream[of_server];
 	uint8_t plain[QUIC_PLAIN_MAX];
 	enum cc_status status;
@@ -244,7 +247,7 @@ initial(struct cc_ctx *ctx, struct quic_state *state, enum cc_dir dir, const str
 		return;
 	}
 	/* Frames of Q050 other than the hello's are Google's own. */
-	if (!read_frames(ctx, state, stream, slice_of(plain, size)) && packet->version != QUIC_Q050)
+	if (!read_frames(ctx, state, stream, of_q050, slice_of(plain, size)) && !of_q050)
 		quic_report(ctx, state, QUIC_ERROR_ON_DATA);
 	if (stream->over)
 		return;
@@ -257,7 +260,7 @@ initial(struct cc_ctx *ctx, struct quic_state *state, enum cc_dir dir, const str
 		quic_report(ctx, state, QUIC_BAD_HELLO);
 	stream_drop(ctx, stream);
 	stream->over = true;
-	if (of_server || status != CC_OK || packet->version == QUIC_Q050)
+	if (of_server || status != CC_OK || of_q050)
 		tell(ctx, state);
 }
 

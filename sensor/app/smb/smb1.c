@@ -325,6 +325,7 @@ static void
 session_request(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, struct command *cmd)
 {
 	char room[SMB_NAME_MAX];
+	struct slice text;
 	uint16_t size, more;
 
 	if (cmd->count != 12 && cmd->count != 13)
@@ -336,8 +337,12 @@ session_request(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, s
 		smb_auth(ctx, state, tx, cur_take(&cmd->bytes, size));
 	} else {
 		cur_skip(&cmd->bytes, (size_t)size + more);
-		cc_put(ctx, tx, SMB_F_NTLM_USER, smb_next_text(&cmd->bytes, cmd->message, cmd->head.unicode, room));
-		cc_put(ctx, tx, SMB_F_NTLM_DOMAIN, smb_next_text(&cmd->bytes, cmd->message, cmd->head.unicode, room));
+		text = smb_next_text(&cmd->bytes, cmd->message, cmd->head.unicode, room);
+		if (text.size > 0)
+			cc_put(ctx, tx, SMB_F_NTLM_USER, text);
+		text = smb_next_text(&cmd->bytes, cmd->message, cmd->head.unicode, room);
+		if (text.size > 0)
+			cc_put(ctx, tx, SMB_F_NTLM_DOMAIN, text);
 	}
 	if (cmd->bytes.bad) {
 		smb_report(ctx, state, tx, SMB_MALFORMED_DATA);

@@ -11,7 +11,8 @@
 
 enum { FLAG_RESPONSE = 1, FLAG_ASYNC = 2, FLAG_RELATED = 4 };
 
-enum { CLASS_RENAME = 10, CLASS_DISPOSITION = 13, CLASS_END_OF_FILE = 20, PIPE_TRANSCEIVE = 0x0011c017 };
+enum { CLASS_BASIC = 4, CLASS_RENAME = 10, CLASS_DISPOSITION = 13, CLASS_ALLOCATION = 19, CLASS_END_OF_FILE = 20,
+	PIPE_TRANSCEIVE = 0x0011c017 };
 
 bool
 smb2_header(struct cur *c, struct smb_head *ret_head)
@@ -315,6 +316,13 @@ set_info_request(struct cc_ctx *ctx, struct smb_state *state, struct smb_side *s
 	if (class == CLASS_DISPOSITION && info.size >= 1) {
 		cc_put(ctx, tx, SMB_F_FILENAME, known_name(state, file, head));
 		cc_put_text(ctx, tx, SMB_F_ACCESS, cur_u8(&in) != 0 ? "delete on close" : "normal");
+		smb_put_fuid(ctx, tx, key, true);
+	}
+	if (class == CLASS_BASIC || class == CLASS_ALLOCATION || class == CLASS_END_OF_FILE) {
+		cc_put_text(ctx, tx, SMB_F_SET_CLASS, "FILE_INFO");
+		cc_put_text(ctx, tx, SMB_F_SET_LEVEL, class == CLASS_BASIC ? "SMB2_FILE_BASIC_INFO" :
+		    class == CLASS_ALLOCATION ? "SMB2_FILE_ALLOCATION_INFO" : "SMB2_FILE_ENDOFFILE_INFO");
+		cc_put(ctx, tx, SMB_F_FILENAME, known_name(state, file, head));
 		smb_put_fuid(ctx, tx, key, true);
 	}
 	if (class != CLASS_RENAME)

@@ -451,6 +451,7 @@ TEST(random_packets)
 }
 
 TESTS(T(both_ways_are_one_flow), T(datagrams_are_chunks), T(vlans_and_tunnels_part), T(answer_on_another_vlan),
+    T(every_answer_on_another_vlan),
     T(syn_ack_first_is_the_server), T(strays), T(times_out), T(time_goes_back), T(evicts_the_idle), T(ports_used_anew),
     T(held_beyond_its_end), T(community_ids), T(pings_and_errors), T(stack_of_the_syn),
     T(ids_are_the_same_in_every_run), T(random_packets))
