@@ -111,8 +111,10 @@ count_one(const struct threshold *threshold, struct threshold_entry *entry, bool
 	case TH_BOTH:
 		return entry->count == threshold->count;
 	case TH_RATE: /* "told" stands for: the other action is in force */
-		if (now <= entry->until && entry->until != 0)
+		if (now <= entry->until && entry->until != 0) {
+			entry->count = 0;
 			return true;
+		}
 		if (entry->count < threshold->count)
 			return false;
 		entry->count = 0;

@@ -406,6 +406,8 @@ confine(struct inspect *in)
 		paths[count++] = in->process->job->conf_path;
 	if (in->conf->detect_classification[0] != '\0')
 		paths[count++] = in->conf->detect_classification;
+	if (in->conf->detect_threshold_file[0] != '\0')
+		paths[count++] = in->conf->detect_threshold_file;
 	if (in->conf->detect_iprep_categories[0] != '\0')
 		paths[count++] = in->conf->detect_iprep_categories;
 	for (size_t i = 0; i < in->conf->capture_interfaces.count; i++) { /* libpcap asks there for what the interface dropped */

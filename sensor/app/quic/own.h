@@ -77,7 +77,7 @@ struct quic_state {
 	bool heard;             /* the client's hello was read */
 	enum cc_dir client;     /* the side that it sends on */
 	struct quic_cid cid;    /* what its keys are derived from */
-	struct quic_cid retry;  /* what they may be derived from next; size 0: no Retry was seen */
+	struct quic_cid retry;  /* what they may be derived from next; of the first Retry; size 0: none was seen */
 	uint32_t reported;      /* bits by enum quic_anomaly: each once a flow */
 	unsigned datagrams;
 	struct quic_stream stream[2]; /* of the client, of the server */

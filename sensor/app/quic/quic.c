@@ -15,8 +15,8 @@ static const struct cc_field quic_fields[QUIC_F_COUNT] = {
 	[QUIC_F_SNI] = {"quic.sni", "sni", CC_BYTES, CC_REQUEST, "Server name that the client asks for."},
 	[QUIC_F_UA] = {"quic.ua", "ua", CC_BYTES, CC_REQUEST, "User agent, in Google's versions."},
 	[QUIC_F_CYU] = {NULL, "cyu[]", CC_ROW, CC_REQUEST, "A fingerprint of a hello in Google's versions."},
-	[QUIC_F_CYU_HASH] = {NULL, "cyu[].hash", CC_BYTES, CC_REQUEST | CC_MULTI, "CYU fingerprint."},
-	[QUIC_F_CYU_STRING] = {NULL, "cyu[].string", CC_BYTES, CC_REQUEST | CC_MULTI, "What CYU is the hash of."},
+	[QUIC_F_CYU_HASH] = {NULL, "cyu[].hash", CC_BYTES, CC_REQUEST, "CYU fingerprint."},
+	[QUIC_F_CYU_STRING] = {NULL, "cyu[].string", CC_BYTES, CC_REQUEST, "What CYU is the hash of."},
 	[QUIC_F_CYU_HASH_BUFFER] = {"quic.cyu.hash", NULL, CC_BYTES, CC_REQUEST | CC_MULTI, "CYU fingerprint."},
 	[QUIC_F_CYU_STRING_BUFFER] = {"quic.cyu.string", NULL, CC_BYTES, CC_REQUEST | CC_MULTI,
 	    "What CYU is the hash of: the version and the tags of Google's hello."},
@@ -316,8 +316,8 @@ quic_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 	for (unsigned i = 0; i < QUIC_PACKETS_MAX && !state->over && quic_packet(in, &packet) == CC_OK; i++) {
 		if (packet.kind == QUIC_INITIAL)
 			initial(ctx, state, dir, &packet);
-		else if (packet.kind == QUIC_RETRY && state->known && dir != state->client)
-			set_cid(&state->retry, packet.scid);
+		else if (packet.kind == QUIC_RETRY && state->known && dir != state->client && state->retry.size == 0)
+			set_cid(&state->retry, packet.scid); /* a client follows only the first (RFC 9000, 17.2.5.2) */
 	}
 	cur_skip(in, cur_left(in));
 	if (++state->datagrams >= QUIC_DATAGRAMS_MAX)
