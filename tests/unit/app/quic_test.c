@@ -63,8 +63,8 @@ add_hex(struct made *m, const char *hex)
 static void
 add_number(struct made *m, size_t n)
 {
-	add_u8(m, 0x40 | n >> 8);
-	add_u8(m, n & 0xff);
+	add_u8(m, 0x40u | (unsigned)(n >> 8));
+	add_u8(m, (unsigned)n & 0xff);
 }
 
 /* OpenSSL's own AES: an opinion beside ours. */
