@@ -5,6 +5,8 @@
  *     flags 1 | connection id 8 | version 4 | number 1..6 | hash 12 | frames        up to Q043
  *     flags 1 | version 4 | sizes of ids 1 | ids | number 1..4 | hash 12 | frames   Q044 to Q046
  *
+ * A client that doesn't know the server says hello twice, the second time with its key share (PUBS).
+ *
  *     "CHLO" | tags 2le | 0 2 | { tag 4 | end of its value 4le } ... | values       in the first frame of stream 1
  */
 #include "app/quic/own.h"
@@ -70,10 +72,14 @@ quic_google(struct slice datagram, uint32_t *ret_version, struct slice *ret_hell
 	if (sent == NULL || !hash_right(header, sent, cur_rest(&c)))
 		return CC_BAD;
 	*ret_hello = slice_of(NULL, 0);
-	/* A stream frame, type 1 F D OOO SS: of stream 1, at its beginning.  Another frame first: no hello is sought. */
+	/*
+	 * A stream frame, type 1 F D OOO SS: of stream 1, anywhere in it, for a second hello goes on where the first ended.
+	 * Behind another frame no hello is sought.
+	 */
 	type = cur_u8(&c);
-	if ((type & 0x80) == 0 || (type & 0x1c) != 0 || (type & 3) != 0 || cur_u8(&c) != 1)
+	if ((type & 0x80) == 0 || (type & 3) != 0 || cur_u8(&c) != 1)
 		return CC_OK;
+	cur_skip(&c, (type & 0x1c) != 0 ? (type >> 2 & 7u) + 1 : 0);
 	size = (type & 0x20) != 0 ? cur_u16(&c) : cur_left(&c);
 	*ret_hello = cur_take(&c, (size_t)size);
 	return CC_OK;
@@ -94,8 +100,16 @@ put_cyu(struct cc_ctx *ctx, struct cc_tx *tx, struct slice text)
 	cc_put(ctx, tx, QUIC_F_CYU_STRING_BUFFER, text);
 }
 
+/* A second hello says again what the first said. */
+static void
+put_once(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, struct slice value)
+{
+	if (cc_get(tx, field) == NULL)
+		cc_put(ctx, tx, field, value);
+}
+
 enum cc_status
-quic_chlo(struct cc_ctx *ctx, struct cc_tx *tx, uint32_t version, struct slice bytes)
+quic_chlo(struct cc_ctx *ctx, struct cc_tx *tx, uint32_t version, struct slice bytes, bool *ret_full)
 {
 	struct cur c = cur_slice(bytes), tags, values;
 	uint8_t room[8 + QUIC_TAGS_MAX * 5];
@@ -131,6 +145,7 @@ quic_chlo(struct cc_ctx *ctx, struct cc_tx *tx, uint32_t version, struct slice b
 	word[1] = (char)(version & 0xff);
 	buf_add(&cyu, word, 2);
 	at = 0;
+	*ret_full = false;
 	for (unsigned i = 0; i < count; i++) {
 		struct slice tag = cur_take(&tags, 4), value;
 		uint32_t end = cur_u32le(&tags);
@@ -141,9 +156,11 @@ quic_chlo(struct cc_ctx *ctx, struct cc_tx *tx, uint32_t version, struct slice b
 		for (size_t j = 0; j < 4 && tag.p[j] != 0; j++)
 			buf_add_u8(&cyu, tag.p[j]);
 		if (memcmp(tag.p, "SNI\0", 4) == 0)
-			cc_put(ctx, tx, QUIC_F_SNI, value);
+			put_once(ctx, tx, QUIC_F_SNI, value);
 		else if (memcmp(tag.p, "UAID", 4) == 0)
-			cc_put(ctx, tx, QUIC_F_UA, value);
+			put_once(ctx, tx, QUIC_F_UA, value);
+		else if (memcmp(tag.p, "PUBS", 4) == 0)
+			*ret_full = true;
 	}
 	put_cyu(ctx, tx, buf_slice(&cyu));
 	return CC_OK;

@@ -1,6 +1,6 @@
 /*
- * The hello that a side's CRYPTO frames began with, to values: TLS 1.3's (RFC 9001, 4), as the tls parser reads them, or
- * Google's in the version that encrypts it.
+ * The hello that a side's CRYPTO frames began with, to values: TLS 1.3's (RFC 9001, 4), as the tls parser reads them,
+ * or Google's in the version that encrypts it.
  */
 #include "app/quic/own.h"
 #include "app/tls/own.h"
@@ -64,9 +64,10 @@ quic_hello(struct cc_ctx *ctx, struct quic_state *state, bool of_server, uint32_
 	struct slice body;
 	uint32_t size;
 	uint8_t type;
+	bool full;
 
 	if (version == QUIC_Q050)
-		return of_server ? CC_BAD : quic_chlo(ctx, state->tx, version, bytes);
+		return of_server ? CC_BAD : quic_chlo(ctx, state->tx, version, bytes, &full);
 	if (bytes.size == 0)
 		return CC_MORE;
 	type = cur_u8(&c);

@@ -52,7 +52,7 @@ struct quic_cid {
 };
 
 enum quic_field {
-	QUIC_F_VERSION, QUIC_F_SERVER_VERSION, QUIC_F_SNI, QUIC_F_UA,
+	QUIC_F_VERSION, QUIC_F_CLIENT_VERSION, QUIC_F_SERVER_VERSION, QUIC_F_SNI, QUIC_F_UA,
 	QUIC_F_CYU, QUIC_F_CYU_HASH, QUIC_F_CYU_STRING, QUIC_F_CYU_HASH_BUFFER, QUIC_F_CYU_STRING_BUFFER,
 	QUIC_F_JA3_HASH, QUIC_F_JA3_STRING, QUIC_F_JA3S_HASH, QUIC_F_JA3S_STRING, QUIC_F_JA4, QUIC_F_ALPN,
 	QUIC_F_COUNT,
@@ -74,7 +74,7 @@ struct quic_state {
 	struct cc_tx *tx;
 	bool known;             /* the client's Initial was read: from here on `client`, cid and suite stand */
 	bool over;
-	bool heard;             /* the client's hello was read */
+	bool google;            /* Q039 to Q046 */
 	enum cc_dir client;     /* the side that it sends on */
 	struct quic_cid cid;    /* what its keys are derived from */
 	struct quic_cid retry;  /* what they may be derived from next; of the first Retry; size 0: none was seen */
@@ -106,8 +106,8 @@ bool quic_unlock(const struct quic_packet *packet, struct slice cid, bool of_ser
 
 /* google.c: a datagram of Q039 to Q046, whose handshake isn't encrypted.  CC_BAD: isn't one of a client. */
 enum cc_status quic_google(struct slice datagram, uint32_t *ret_version, struct slice *ret_hello);
-/* A CHLO to values.  CC_MORE: it isn't whole. */
-enum cc_status quic_chlo(struct cc_ctx *ctx, struct cc_tx *tx, uint32_t version, struct slice bytes);
+/* A CHLO to values.  ret_full: it is the client's last.  CC_MORE: it isn't whole. */
+enum cc_status quic_chlo(struct cc_ctx *ctx, struct cc_tx *tx, uint32_t version, struct slice bytes, bool *ret_full);
 
 /* hello.c: the handshake message at the beginning of a side's bytes.  CC_MORE: not whole yet. */
 enum cc_status quic_hello(struct cc_ctx *ctx, struct quic_state *state, bool of_server, uint32_t version,

@@ -45,7 +45,7 @@ quic_suites(uint32_t version)
 		return BIT(QUIC_S_Q050);
 	if (version == QUIC_T051)
 		return BIT(QUIC_S_T051);
-	/* Reserved to force a negotiation (RFC 9000, 15), and Facebook's own: protected as the client's real version is. */
+	/* Reserved to force a negotiation (RFC 9000, 15), and Facebook's own: protected as some real version is. */
 	if ((version & 0x0f0f0f0f) == 0x0a0a0a0a || version >> 8 == 0xfaceb0)
 		return drafts;
 	return 0;

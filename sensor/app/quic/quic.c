@@ -1,17 +1,20 @@
 /*
- * QUIC version 1 (RFC 9000, RFC 9001) and 2 (RFC 9369), their drafts from 21 on, and Google's Q039 to Q046, Q050, T051:
+ * QUIC version 1 (RFC 9000, RFC 9001), 2 (RFC 9369), the drafts from 21 on, Google's Q039 to Q046, Q050 and T051:
  * datagrams in, one transaction a flow out, with what the hellos of both sides say.
  *
  * Only Initial packets can be read, for their keys follow from the connection id that the client made up; each is
  * believed only if it authenticates.  A Retry, or another connection between the same ports, changes that id.  The
- * handshake's bytes come in CRYPTO frames, in any order and over several datagrams, and are put together in pool memory.
+ * handshake's bytes come in CRYPTO frames, in any order and over several datagrams, and are put together in pool
+ * memory.
  */
 #include "app/quic/own.h"
 
 static const struct cc_field quic_fields[QUIC_F_COUNT] = {
-	[QUIC_F_VERSION] = {"quic.version", "version", CC_BYTES, CC_REQUEST,
+	[QUIC_F_VERSION] = {NULL, "version", CC_BYTES, CC_REQUEST,
 	    "Version of the client's first packet: \"1\", \"v2\", \"ff00001d\", \"Q046\"."},
-	[QUIC_F_SERVER_VERSION] = {"quic.version", NULL, CC_BYTES, CC_RESPONSE, "Version of the server's first packet."},
+	[QUIC_F_CLIENT_VERSION] = {"quic.version", NULL, CC_BYTES, CC_REQUEST, "The same as its four bytes."},
+	[QUIC_F_SERVER_VERSION] = {"quic.version", NULL, CC_BYTES, CC_RESPONSE,
+	    "Version that the server answers in, four bytes."},
 	[QUIC_F_SNI] = {"quic.sni", "sni", CC_BYTES, CC_REQUEST, "Server name that the client asks for."},
 	[QUIC_F_UA] = {"quic.ua", "ua", CC_BYTES, CC_REQUEST, "User agent, in Google's versions."},
 	[QUIC_F_CYU] = {NULL, "cyu[]", CC_ROW, CC_REQUEST, "A fingerprint of a hello in Google's versions."},
@@ -44,6 +47,18 @@ quic_report(struct cc_ctx *ctx, struct quic_state *state, unsigned anomaly)
 		return;
 	state->reported |= 1u << anomaly;
 	cc_anomaly(ctx, state->tx, anomaly);
+}
+
+static void
+put_version(struct cc_ctx *ctx, struct quic_state *state, bool of_server, uint32_t version)
+{
+	const uint8_t bytes[4] = {(uint8_t)(version >> 24), (uint8_t)(version >> 16), (uint8_t)(version >> 8),
+	    (uint8_t)version};
+	char room[12];
+
+	cc_put(ctx, state->tx, of_server ? QUIC_F_SERVER_VERSION : QUIC_F_CLIENT_VERSION, slice_of(bytes, 4));
+	if (!of_server)
+		cc_put_text(ctx, state->tx, QUIC_F_VERSION, quic_version_text(version, room));
 }
 
 /* All that will be known is known. */
@@ -189,8 +204,6 @@ static bool
 open_client(struct cc_ctx *ctx, struct quic_state *state, enum cc_dir dir, const struct quic_packet *packet,
     uint8_t ret_plain[QUIC_PLAIN_MAX], size_t *ret_size)
 {
-	char room[12];
-
 	if (state->known && quic_unlock(packet, cid_slice(&state->cid), false, ret_plain, ret_size))
 		return true;
 	if (!quic_unlock(packet, packet->dcid, false, ret_plain, ret_size))
@@ -201,7 +214,7 @@ open_client(struct cc_ctx *ctx, struct quic_state *state, enum cc_dir dir, const
 		state->known = true;
 		state->client = dir;
 		state->tx = cc_tx_new(ctx);
-		cc_put_text(ctx, state->tx, QUIC_F_VERSION, quic_version_text(packet->version, room));
+		put_version(ctx, state, false, packet->version);
 	}
 	return true;
 }
@@ -218,12 +231,8 @@ open_server(struct quic_state *state, const struct quic_packet *packet, uint8_t 
 static void
 hello_read(struct cc_ctx *ctx, struct quic_state *state, bool of_server, uint32_t version)
 {
-	char room[12];
-
 	if (of_server)
-		cc_put_text(ctx, state->tx, QUIC_F_SERVER_VERSION, quic_version_text(version, room));
-	else
-		state->heard = true;
+		put_version(ctx, state, true, version);
 	cc_tx_update(ctx, state->tx, of_server ? CC_TO_CLIENT : CC_TO_SERVER);
 	cc_enough(ctx, of_server ? cc_dir_other(state->client) : state->client);
 }
@@ -267,16 +276,19 @@ initial(struct cc_ctx *ctx, struct quic_state *state, enum cc_dir dir, const str
 static void
 google(struct cc_ctx *ctx, struct quic_state *state, enum cc_dir dir, uint32_t version, struct slice hello)
 {
-	char room[12];
+	bool full = false;
 
-	state->known = true;
-	state->client = dir;
-	state->tx = cc_tx_new(ctx);
-	cc_put_text(ctx, state->tx, QUIC_F_VERSION, quic_version_text(version, room));
-	if (hello.size > 0 && quic_chlo(ctx, state->tx, version, hello) != CC_OK)
+	if (!state->known) {
+		state->known = state->google = true;
+		state->client = dir;
+		state->tx = cc_tx_new(ctx);
+		put_version(ctx, state, false, version);
+	}
+	if (hello.size > 0 && quic_chlo(ctx, state->tx, version, hello, &full) != CC_OK)
 		quic_report(ctx, state, QUIC_BAD_HELLO);
 	cc_tx_update(ctx, state->tx, CC_TO_SERVER);
-	tell(ctx, state);
+	if (full)
+		tell(ctx, state);
 }
 
 /* Any datagram says yes that only QUIC's rules can make; the answer to one has only to look right. */
@@ -311,9 +323,11 @@ quic_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 	struct quic_packet packet;
 	uint32_t version;
 
-	if (!state->known && !state->over && quic_google(datagram, &version, &hello) == CC_OK)
+	if (!state->over && (!state->known || state->google) && quic_google(datagram, &version, &hello) == CC_OK)
 		google(ctx, state, dir, version, hello);
-	for (unsigned i = 0; i < QUIC_PACKETS_MAX && !state->over && quic_packet(in, &packet) == CC_OK; i++) {
+	for (unsigned i = 0; i < QUIC_PACKETS_MAX && !state->over && !state->google; i++) {
+		if (quic_packet(in, &packet) != CC_OK)
+			break;
 		if (packet.kind == QUIC_INITIAL)
 			initial(ctx, state, dir, &packet);
 		else if (packet.kind == QUIC_RETRY && state->known && dir != state->client && state->retry.size == 0)

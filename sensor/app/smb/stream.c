@@ -57,20 +57,23 @@ next_record(struct cc_ctx *ctx, struct smb_state *state, struct smb_side *side, 
 	return CC_OK;
 }
 
-/* Takes what is to be passed by, or goes on to a file, off the record. */
-static void
+/* Takes what is to be passed by, or goes on to a file, off the record.  A pipe's first bytes say whether they are RPC. */
+static enum cc_status
 take_body(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct cur *in)
 {
 	struct smb_side *side = &state->side[dir];
 	uint32_t *part = side->skip > 0 ? &side->skip : &side->data;
 	uint32_t size = cur_left(in) < *part ? (uint32_t)cur_left(in) : *part;
-	struct slice bytes = cur_take(in, size);
 	bool data = part == &side->data;
+	struct slice bytes;
 
+	if (data && side->target == SMB_TO_PIPE && side->file->rpc == NULL && size < *part && size < DCERPC_HEADER)
+		return CC_MORE;
+	bytes = cur_take(in, size);
 	*part -= size;
 	side->record -= size;
 	if (!data)
-		return;
+		return CC_OK;
 	state->head = &side->head;
 	smb_data(ctx, state, dir, bytes);
 	if (side->data == 0) {
@@ -79,6 +82,7 @@ take_body(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct c
 		side->after = 0;
 	}
 	state->head = NULL;
+	return CC_OK;
 }
 
 /* A message of size bytes begins, whose data are streamed: at bytes behind its beginning, of which used were taken. */
@@ -163,6 +167,7 @@ take_smb2(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct c
 	state->head = &side->head;
 	(write ? smb2_write_request : smb2_read_response)(ctx, state, dir, &side->head, c, size, &at, &data);
 	if (at < used) { /* said to lie in their own head */
+		smb_data_end(ctx, state, dir);
 		at = used;
 		data = 0;
 	}
@@ -214,6 +219,7 @@ take_smb1(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct c
 			    &data);
 			state->head = NULL;
 			if (at < used) {
+				smb_data_end(ctx, state, dir);
 				at = used;
 				data = 0;
 			}
@@ -300,7 +306,7 @@ smb_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 		} else if (side->record == 0) {
 			st = next_record(ctx, state, side, in);
 		} else if (side->skip > 0 || side->data > 0) {
-			take_body(ctx, state, dir, in);
+			st = take_body(ctx, state, dir, in);
 		} else {
 			st = take_message(ctx, state, dir, in);
 		}

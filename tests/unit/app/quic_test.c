@@ -121,7 +121,8 @@ add_initial(struct made *m, const struct seal *s, const struct made *frames, siz
 		add_u8(m, s->number >> (24 - 8 * i) & 0xff);
 		nonce[8 + i] ^= m->b[header + (size_t)i];
 	}
-	cipher(EVP_aes_128_gcm(), keys.key, nonce, slice_of(m->b + from, m->size - from), slice_of(plain.b, size), m->b + m->size);
+	cipher(EVP_aes_128_gcm(), keys.key, nonce, slice_of(m->b + from, m->size - from), slice_of(plain.b, size),
+	    m->b + m->size);
 	m->size += size + 16;
 	cipher(EVP_aes_128_ecb(), keys.hp, NULL, slice_of(NULL, 0), slice_of(m->b + header + 4, 16), mask);
 	m->b[from] ^= mask[0] & 0x0f;
@@ -144,7 +145,8 @@ keys_are(enum quic_suite suite, bool of_server, const char *key, const char *iv,
 	struct quic_keys k;
 
 	quic_derive(suite, slice_of(rfc_cid, sizeof(rfc_cid)), of_server, &k);
-	return strcmp(hex_text(slice_of(k.key, 16), text), key) == 0 && strcmp(hex_text(slice_of(k.iv, 12), text), iv) == 0 &&
+	return strcmp(hex_text(slice_of(k.key, 16), text), key) == 0 &&
+	    strcmp(hex_text(slice_of(k.iv, 12), text), iv) == 0 &&
 	    strcmp(hex_text(slice_of(k.hp, 16), text), hp) == 0;
 }
 
@@ -181,7 +183,8 @@ rfc_exchange(uint32_t version, enum quic_suite suite, const char *begin, const c
 	s.suite = suite;
 	add_initial(&m, &s, &frames, 1162);
 	CHECK_UINT(m.size, 1200);
-	CHECK(hex_parse(slice_str(begin), want, strlen(begin) / 2) == CC_OK && memcmp(m.b, want, strlen(begin) / 2) == 0);
+	CHECK(hex_parse(slice_str(begin), want, strlen(begin) / 2) == CC_OK &&
+	    memcmp(m.b, want, strlen(begin) / 2) == 0);
 	CHECK(hex_parse(slice_str(end), want, strlen(end) / 2) == CC_OK &&
 	    memcmp(m.b + 1200 - strlen(end) / 2, want, strlen(end) / 2) == 0);
 	add_hex(&answer, answer_hex);
@@ -195,7 +198,7 @@ rfc_exchange(uint32_t version, enum quic_suite suite, const char *begin, const c
 	CHECK(rig_feed(&rig, CC_TO_CLIENT, made_slice(&answer)) == CC_OK);
 	CHECK(rig.enough[CC_TO_CLIENT] && rig.done_count == 1);
 	CHECK_TEXT(rig_value(&rig, 0, "quic.sni", 0), "example.com");
-	CHECK_TEXT(rig_value(&rig, 0, "quic.version", 0), text);
+	CHECK_TEXT(rig_value(&rig, 0, "version", 0), text);
 	CHECK_TEXT(rig_value(&rig, 0, "concert.client_alpns", 0), "alpn");
 	CHECK_TEXT(rig_value(&rig, 0, "ja3.string", 0), "771,4865-4866,0-65281-10-16-5-51-43-13-45-28-57,29-23-24,");
 	CHECK(strncmp(rig_value(&rig, 0, "ja4", 0), "q13d0211an_", 11) == 0);
@@ -208,8 +211,8 @@ rfc_exchange(uint32_t version, enum quic_suite suite, const char *begin, const c
 
 TEST(exchange_of_rfc_9001)
 {
-	rfc_exchange(QUIC_V1, QUIC_S_V1, "c000000001088394c8f03e5157080000449e7b9aec34", "e221af44860018ab0856972e194cd934",
-	    server_hex, "1");
+	rfc_exchange(QUIC_V1, QUIC_S_V1, "c000000001088394c8f03e5157080000449e7b9aec34",
+	    "e221af44860018ab0856972e194cd934", server_hex, "1");
 }
 
 TEST(exchange_of_rfc_9369)
@@ -231,7 +234,7 @@ add_crypto(struct made *frames, size_t from, size_t to)
 	add(frames, hello.b + 4 + from, to - from);
 }
 
-/* The hello in three pieces, the last first, over two packets of one datagram and a second datagram, with acks between. */
+/* The hello in three pieces, the last first, over two packets of one datagram and another datagram, acks between. */
 TEST(pieces_in_any_order)
 {
 	static struct made frames, one, two;
@@ -273,8 +276,9 @@ TEST(versions)
 		enum quic_suite suite;
 		const char *text;
 	} known[] = {
-		{0xff00001d, QUIC_S_D29, "ff00001d"}, {0xff000020, QUIC_S_D29, "ff000020"}, {0xff00001b, QUIC_S_D23, "ff00001b"},
-		{0xff000022, QUIC_S_V1, "ff000022"}, {0xff000016, QUIC_S_D21, "ff000016"}, {0xfaceb001, QUIC_S_D21, "faceb001"},
+		{0xff00001d, QUIC_S_D29, "ff00001d"}, {0xff000020, QUIC_S_D29, "ff000020"},
+		{0xff00001b, QUIC_S_D23, "ff00001b"}, {0xff000022, QUIC_S_V1, "ff000022"},
+		{0xff000016, QUIC_S_D21, "ff000016"}, {0xfaceb001, QUIC_S_D21, "faceb001"},
 		{0x1a2a3a4a, QUIC_S_D29, "1a2a3a4a"}, {QUIC_T051, QUIC_S_T051, "54303531"},
 	};
 	static struct made frames, m;
@@ -291,7 +295,7 @@ TEST(versions)
 		rig_open(&rig, &quic_parser, true, 4433);
 		CHECK(quic_parser.probe(&rig, CC_TO_SERVER, made_slice(&m)) == CC_OK);
 		rig_feed(&rig, CC_TO_SERVER, made_slice(&m));
-		CHECK_TEXT(rig_value(&rig, 0, "quic.version", 0), known[i].text);
+		CHECK_TEXT(rig_value(&rig, 0, "version", 0), known[i].text);
 		CHECK_TEXT(rig_value(&rig, 0, "quic.sni", 0), "example.com");
 		rig_end(&rig);
 		rig_free(&rig);
@@ -442,7 +446,8 @@ fnv_slow(struct slice bytes, uint8_t hash[16])
 static void
 add_google(struct made *m, const char *header_hex, const struct made *frames)
 {
-	static const uint8_t basis[16] = {0x8d, 0xc5, 0x95, 0x62, 0x75, 0x21, 0xb8, 0x62, 0x42, 0x01, 0xbb, 0x07, 0x2e, 0x27, 0x62, 0x6c};
+	static const uint8_t basis[16] = {0x8d, 0xc5, 0x95, 0x62, 0x75, 0x21, 0xb8, 0x62, 0x42, 0x01, 0xbb, 0x07, 0x2e,
+	    0x27, 0x62, 0x6c};
 	uint8_t hash[16];
 
 	add_hex(m, header_hex);
@@ -488,11 +493,18 @@ TEST(google)
 		CHECK_TEXT(rig_value(&rig, 0, "quic.sni", 0), "example.org");
 		CHECK_TEXT(rig_value(&rig, 0, "quic.ua", 0), "Chrome/60 X11");
 		CHECK_TEXT(rig_value(&rig, 0, "quic.cyu.string", 0), made[i].cyu);
+		CHECK_UINT(rig.done_count, 0);
+		frames.size = m.size = 0;
+		add_hex(&frames, "a80104000018" "43484c4f" "02000000" "534e4900" "00000000" "50554253" "00000000");
+		frames.b[5] = (uint8_t)(frames.size - 6);
+		add_google(&m, made[i].header, &frames);
+		rig_feed(&rig, CC_TO_SERVER, made_slice(&m));
+		CHECK(strcmp(rig_value(&rig, 0, "quic.cyu.string", 1) + 2, ",SNI-PUBS") == 0);
 		CHECK(rig.done_count == 1 && rig.anomaly_count == 0);
 		rig_end(&rig);
 		rig_free(&rig);
 	}
 }
 
-TESTS(T(table), T(keys_of_the_rfcs), T(exchange_of_rfc_9001), T(exchange_of_rfc_9369), T(pieces_in_any_order), T(versions),
-    T(retry), T(flips_and_cuts), T(frames_cut_and_flipped), T(limits), T(google))
+TESTS(T(table), T(keys_of_the_rfcs), T(exchange_of_rfc_9001), T(exchange_of_rfc_9369), T(pieces_in_any_order),
+    T(versions), T(retry), T(flips_and_cuts), T(frames_cut_and_flipped), T(limits), T(google))
