@@ -73,8 +73,8 @@ quic_google(struct slice datagram, uint32_t *ret_version, struct slice *ret_hell
 		return CC_BAD;
 	*ret_hello = slice_of(NULL, 0);
 	/*
-	 * A stream frame, type 1 F D OOO SS: of stream 1, anywhere in it, for a second hello goes on where the first ended.
-	 * Behind another frame no hello is sought.
+	 * A stream frame, type 1 F D OOO SS: of stream 1, anywhere in it, for a second hello stands where the first
+	 * ended.  Behind another frame no hello is sought.
 	 */
 	type = cur_u8(&c);
 	if ((type & 0x80) == 0 || (type & 3) != 0 || cur_u8(&c) != 1)

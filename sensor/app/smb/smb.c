@@ -115,10 +115,8 @@ smb_report(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, enum s
 }
 
 static void
-smb_close(struct cc_ctx *ctx, void *own)
+end_all(struct cc_ctx *ctx, struct smb_state *state)
 {
-	struct smb_state *state = own;
-
 	state->head = NULL;
 	smb_files_close(ctx, state);
 	smb_table_close(ctx, state);
@@ -131,8 +129,19 @@ smb_finish(struct cc_ctx *ctx, void *own, enum cc_dir dir)
 	struct smb_state *state = own;
 
 	if (state->finished || dir == CC_TO_CLIENT)
-		smb_close(ctx, own);
+		end_all(ctx, state);
 	state->finished = true;
+}
+
+/* Where the flow was given up without an end, its files are closed by now. */
+static void
+smb_close(struct cc_ctx *ctx, void *own)
+{
+	struct smb_state *state = own;
+
+	for (struct smb_file *file = state->oldest; file != NULL; file = file->newer)
+		file->way[CC_TO_SERVER].file = file->way[CC_TO_CLIENT].file = NULL;
+	end_all(ctx, state);
 }
 
 const struct cc_parser smb_parser = {

@@ -495,7 +495,7 @@ TEST(google)
 		CHECK_TEXT(rig_value(&rig, 0, "quic.cyu.string", 0), made[i].cyu);
 		CHECK_UINT(rig.done_count, 0);
 		frames.size = m.size = 0;
-		add_hex(&frames, "a80104000018" "43484c4f" "02000000" "534e4900" "00000000" "50554253" "00000000");
+		add_hex(&frames, "a40104000018" "43484c4f" "02000000" "534e4900" "00000000" "50554253" "00000000");
 		frames.b[5] = (uint8_t)(frames.size - 6);
 		add_google(&m, made[i].header, &frames);
 		rig_feed(&rig, CC_TO_SERVER, made_slice(&m));
