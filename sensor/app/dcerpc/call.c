@@ -1,6 +1,7 @@
 /*
  * Calls that wait for their answer: found by call id, bounded in number and in the stub data that they hold.  What one
- * fragment holds is told from where it lies; only what several hold is put together, in memory that grows with what came.
+ * fragment holds is told from where it lies; only what several hold is put together, in memory that grows with what
+ * came.
  */
 #include <stdio.h>
 

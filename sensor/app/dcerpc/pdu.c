@@ -4,7 +4,8 @@
  *     version 1 | minor 1 | type 1 | flags 1 | drep 4 | size 2 | auth size 2 | call id 4     numbers as drep says
  *     bind:     sizes 4 | group 4 | count 1 | 3 | { context 2 | syntaxes 1 | 1 | uuid 16 | version 4 | 20 each }
  *     bind_ack: sizes 4 | group 4 | address 2 + n | pad | count 1 | 3 | { result 2 | reason 2 | uuid 16 | version 4 }
- *     request:  hint 4 | context 2 | opnum 2 | [object 16] | stub | auth          response: hint 4 | 2 | 2 | stub | auth
+ *     request:  hint 4 | context 2 | opnum 2 | [object 16] | stub | auth
+ *     response: hint 4 | 2 | 2 | stub | auth
  */
 #include <stdio.h>
 
@@ -328,7 +329,8 @@ side_keep(struct cc_ctx *ctx, struct dcerpc_side *side, struct slice bytes)
 
 /* Fills the waiting PDU as far as it needs.  true: it is whole, or none. */
 static bool
-side_fill(struct cc_ctx *ctx, struct dcerpc_side *side, struct cur *c, struct dcerpc_head *ret_head, enum cc_status *ret)
+side_fill(struct cc_ctx *ctx, struct dcerpc_side *side, struct cur *c, struct dcerpc_head *ret_head,
+    enum cc_status *ret)
 {
 	for (;;) {
 		size_t need = DCERPC_HEADER;

@@ -2,8 +2,9 @@
  * Who logs on: the security blob of a session setup (RFC 4178).  Of NTLMSSP the third message says user, domain and
  * workstation (MS-NLMP, 2.2.1.3); of Kerberos the ticket says realm and service (RFC 4120, 5.5.1).
  *
- *     "NTLMSSP\0" | type 4 LE | LM 8 | NT 8 | domain 8 | user 8 | host 8 | key 8 | flags 4 | version 8    field: size 2,
- *     room 2, offset 4; offsets count from the signature
+ *     "NTLMSSP\0" | type 4 LE | LM 8 | NT 8 | domain 8 | user 8 | host 8 | key 8 | flags 4 | version 8
+ *
+ * A field is size 2, room 2, offset 4; offsets count from the signature.
  */
 #include <stdio.h>
 

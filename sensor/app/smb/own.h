@@ -28,9 +28,11 @@ enum {
 enum { SMB2_HEADER = 64, SMB1_HEADER = 32, SMB2_TRANSFORM = 52 };
 
 enum smb_command {
-	SMB1_CREATE_DIRECTORY = 0x00, SMB1_DELETE_DIRECTORY = 0x01, SMB1_OPEN = 0x02, SMB1_CREATE = 0x03, SMB1_CLOSE = 0x04,
+	SMB1_CREATE_DIRECTORY = 0x00, SMB1_DELETE_DIRECTORY = 0x01, SMB1_OPEN = 0x02, SMB1_CREATE = 0x03,
+	SMB1_CLOSE = 0x04,
 	SMB1_DELETE = 0x06, SMB1_RENAME = 0x07, SMB1_QUERY_INFORMATION = 0x08, SMB1_READ = 0x0a, SMB1_WRITE = 0x0b,
-	SMB1_CHECK_DIRECTORY = 0x10, SMB1_TRANS = 0x25, SMB1_WRITE_AND_CLOSE = 0x2c, SMB1_OPEN_ANDX = 0x2d, SMB1_READ_ANDX = 0x2e,
+	SMB1_CHECK_DIRECTORY = 0x10, SMB1_TRANS = 0x25, SMB1_WRITE_AND_CLOSE = 0x2c, SMB1_OPEN_ANDX = 0x2d,
+	SMB1_READ_ANDX = 0x2e,
 	SMB1_WRITE_ANDX = 0x2f, SMB1_TRANS2 = 0x32, SMB1_TREE_DISCONNECT = 0x71, SMB1_NEGOTIATE = 0x72,
 	SMB1_SESSION_SETUP = 0x73, SMB1_LOGOFF = 0x74, SMB1_TREE_CONNECT = 0x75, SMB1_NT_TRANS = 0xa0,
 	SMB1_NT_CREATE = 0xa2, SMB1_NONE = 0xff,
@@ -41,7 +43,8 @@ enum smb_command {
 };
 
 enum {
-	STATUS_SUCCESS = 0, STATUS_PENDING = 0x103, STATUS_BUFFER_OVERFLOW = 0x80000005, STATUS_END_OF_FILE = 0xc0000011,
+	STATUS_SUCCESS = 0, STATUS_PENDING = 0x103, STATUS_BUFFER_OVERFLOW = 0x80000005,
+	STATUS_END_OF_FILE = 0xc0000011,
 };
 
 /* Indices into smb_fields. */
@@ -249,8 +252,8 @@ void smb2_message(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, 
     struct slice message);
 bool smb2_header(struct cur *c, struct smb_head *ret_head);
 /*
- * The head of a message of size bytes whose data are streamed: where they begin in it, how many of them are in it, and to
- * which file they go (smb_data_begin).  c is behind the header.
+ * The head of a message of size bytes whose data are streamed: where they begin in it, how many of them are in it,
+ * and to which file they go (smb_data_begin).  c is behind the header.
  */
 void smb2_write_request(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb_head *head,
     struct cur c, uint32_t size, uint32_t *ret_at, uint32_t *ret_size);

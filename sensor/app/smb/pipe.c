@@ -1,6 +1,6 @@
 /*
- * DCE/RPC in named pipes: writes, reads, and transactions that are both, in the order in which they come.  The reader is
- * sensor/app/dcerpc/; here is who makes its transactions and where its values go.
+ * DCE/RPC in named pipes: writes, reads, and transactions that are both, in the order in which they come.  The reader
+ * is sensor/app/dcerpc/; here is who makes its transactions and where its values go.
  */
 #include "app/smb/own.h"
 

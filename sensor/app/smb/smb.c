@@ -1,9 +1,9 @@
 /*
- * SMB 1, 2 and 3 (MS-CIFS, MS-SMB, MS-SMB2) over NetBIOS sessions and direct TCP: a transaction for each request and its
- * response, one for each direction in which a file goes, and one for each DCE/RPC call over a named pipe.
+ * SMB 1, 2 and 3 (MS-CIFS, MS-SMB, MS-SMB2) over NetBIOS sessions and direct TCP: a transaction for each request and
+ * its response, one for each direction in which a file goes, and one for each DCE/RPC call over a named pipe.
  *
- * Here are the tables and the end of a flow; stream.c finds the messages, smb1.c and smb2.c read them, table.c and file.c
- * remember.
+ * Here are the tables and the end of a flow; stream.c finds the messages, smb1.c and smb2.c read them, table.c and
+ * file.c remember.
  */
 #include "app/smb/own.h"
 
@@ -22,10 +22,12 @@ static const struct cc_field smb_fields[SMB_F_COUNT] = {
 	[SMB_F_SERVER_GUID] = {NULL, "server_guid", CC_BYTES, CC_RESPONSE, "Number that the server gave itself."},
 	[SMB_F_MAX_READ] = {NULL, "max_read_size", CC_UINT, CC_RESPONSE, "Longest read that the server grants."},
 	[SMB_F_MAX_WRITE] = {NULL, "max_write_size", CC_UINT, CC_RESPONSE, "Longest write that the server grants."},
-	[SMB_F_NTLM_DOMAIN] = {"smb.ntlmssp_domain", "ntlmssp.domain", CC_BYTES, CC_REQUEST, "NTLMSSP: the user's domain."},
+	[SMB_F_NTLM_DOMAIN] = {"smb.ntlmssp_domain", "ntlmssp.domain", CC_BYTES, CC_REQUEST,
+	    "NTLMSSP: the user's domain."},
 	[SMB_F_NTLM_USER] = {"smb.ntlmssp_user", "ntlmssp.user", CC_BYTES, CC_REQUEST, "NTLMSSP: who logs on."},
 	[SMB_F_NTLM_HOST] = {NULL, "ntlmssp.host", CC_BYTES, CC_REQUEST, "NTLMSSP: name of the client's machine."},
-	[SMB_F_NTLM_VERSION] = {NULL, "ntlmssp.version", CC_BYTES, CC_REQUEST, "NTLMSSP: version of the client's system."},
+	[SMB_F_NTLM_VERSION] = {NULL, "ntlmssp.version", CC_BYTES, CC_REQUEST,
+	    "NTLMSSP: version of the client's system."},
 	[SMB_F_KRB_REALM] = {NULL, "kerberos.realm", CC_BYTES, CC_REQUEST, "Kerberos: realm of the ticket."},
 	[SMB_F_KRB_SNAMES] = {NULL, "kerberos.snames", CC_BYTES, CC_REQUEST | CC_MULTI,
 	    "Kerberos: parts of the service's name."},
@@ -33,7 +35,8 @@ static const struct cc_field smb_fields[SMB_F_COUNT] = {
 	[SMB_F_REQUEST_LM] = {NULL, "request.native_lm", CC_BYTES, CC_REQUEST, "SMB 1: the client's LAN manager."},
 	[SMB_F_RESPONSE_OS] = {NULL, "response.native_os", CC_BYTES, CC_RESPONSE, "SMB 1: the server's system."},
 	[SMB_F_RESPONSE_LM] = {NULL, "response.native_lm", CC_BYTES, CC_RESPONSE, "SMB 1: the server's LAN manager."},
-	[SMB_F_NAMED_PIPE] = {"smb.named_pipe", "named_pipe", CC_BYTES, BOTH, "Share of named pipes that is connected."},
+	[SMB_F_NAMED_PIPE] = {"smb.named_pipe", "named_pipe", CC_BYTES, BOTH,
+	    "Share of named pipes that is connected."},
 	[SMB_F_SHARE] = {"smb.share", "share", CC_BYTES, BOTH, "Share that is connected, or that a file is on."},
 	[SMB_F_SHARE_TYPE] = {NULL, "share_type", CC_BYTES, CC_RESPONSE, "FILE, PIPE, PRINT or UNKNOWN."},
 	[SMB_F_SERVICE_REQUEST] = {NULL, "service.request", CC_BYTES, CC_REQUEST, "SMB 1: kind of share asked for."},
@@ -56,15 +59,18 @@ static const struct cc_field smb_fields[SMB_F_COUNT] = {
 	[SMB_F_LEVEL] = {NULL, "level_of_interest", CC_BYTES, CC_REQUEST, "SMB 1: what is asked or set in a TRANS2."},
 	[SMB_F_FUNCTION] = {NULL, "function", CC_BYTES, CC_REQUEST, "Function of an IOCTL."},
 	[SMB_F_RPC_REQUEST] = {NULL, "dcerpc.request", CC_BYTES, CC_REQUEST, "Type of the DCE/RPC request."},
-	[SMB_F_RPC_RESPONSE] = {NULL, "dcerpc.response", CC_BYTES, CC_RESPONSE, "Type of the answer, or \"UNREPLIED\"."},
+	[SMB_F_RPC_RESPONSE] = {NULL, "dcerpc.response", CC_BYTES, CC_RESPONSE,
+	    "Type of the answer, or \"UNREPLIED\"."},
 	[SMB_F_RPC_OPNUM] = {"dcerpc.opnum", "dcerpc.opnum", CC_UINT, CC_REQUEST, "Operation that is called."},
 	[SMB_F_RPC_CALL_ID] = {NULL, "dcerpc.call_id", CC_UINT, CC_REQUEST, "Number of the call."},
 	[SMB_F_RPC_REQ_FRAGS] = {NULL, "dcerpc.req.frag_cnt", CC_UINT, CC_REQUEST, "Fragments of the request."},
 	[SMB_F_RPC_REQ_SIZE] = {NULL, "dcerpc.req.stub_data_size", CC_UINT, CC_REQUEST, "Its bytes of stub data."},
 	[SMB_F_RPC_RES_FRAGS] = {NULL, "dcerpc.res.frag_cnt", CC_UINT, CC_RESPONSE, "Fragments of the response."},
 	[SMB_F_RPC_RES_SIZE] = {NULL, "dcerpc.res.stub_data_size", CC_UINT, CC_RESPONSE, "Its bytes of stub data."},
-	[SMB_F_RPC_STUB_REQ] = {"dcerpc.stub_data", NULL, CC_BYTES, CC_REQUEST, "Stub data of a request, put together."},
-	[SMB_F_RPC_STUB_RES] = {"dcerpc.stub_data", NULL, CC_BYTES, CC_RESPONSE, "Stub data of a response, put together."},
+	[SMB_F_RPC_STUB_REQ] = {"dcerpc.stub_data", NULL, CC_BYTES, CC_REQUEST,
+	    "Stub data of a request, put together."},
+	[SMB_F_RPC_STUB_RES] = {"dcerpc.stub_data", NULL, CC_BYTES, CC_RESPONSE,
+	    "Stub data of a response, put together."},
 	[SMB_F_RPC_IFACES] = {NULL, "dcerpc.interfaces[]", CC_ROW, BOTH, "Interfaces asked for, or called."},
 	[SMB_F_RPC_UUID] = {NULL, "dcerpc.interfaces[].uuid", CC_BYTES, BOTH, "UUID of an interface."},
 	[SMB_F_RPC_VERSION] = {NULL, "dcerpc.interfaces[].version", CC_BYTES, BOTH, "Its version, \"2.0\"."},
@@ -82,22 +88,26 @@ static const struct cc_anomaly smb_anomalies[SMB_ANOMALY_COUNT] = {
 	[SMB_MALFORMED_NTLMSSP_REQUEST] = {"malformed_ntlmssp_request", "The client's NTLMSSP message is broken."},
 	[SMB_MALFORMED_NTLMSSP_RESPONSE] = {"malformed_ntlmssp_response", "The server's NTLMSSP message is broken."},
 	[SMB_DUPLICATE_NEGOTIATE] = {"duplicate_negotiate", "A second negotiation while the first has no answer."},
-	[SMB_NEGOTIATE_MALFORMED_DIALECTS] = {"negotiate_malformed_dialects", "The list of dialects is empty or broken."},
+	[SMB_NEGOTIATE_MALFORMED_DIALECTS] = {"negotiate_malformed_dialects",
+	    "The list of dialects is empty or broken."},
 	[SMB_FILE_OVERLAP] = {"file_overlap", "Bytes of a file were read or written again; the first copy counts."},
 	[SMB_REQUEST_TO_CLIENT] = {"request_to_client", "A request was sent to the client."},
 	[SMB_RESPONSE_TO_SERVER] = {"response_to_server", "A response was sent to the server."},
 	[SMB_MAX_READ_TOO_LARGE] = {"negotiate_max_read_size_too_large", "The server grants reads beyond 16 MiB."},
 	[SMB_MAX_WRITE_TOO_LARGE] = {"negotiate_max_write_size_too_large", "The server grants writes beyond 16 MiB."},
 	[SMB_READ_REQUEST_TOO_LARGE] = {"read_request_too_large", "A read asks for more than was granted."},
-	[SMB_READ_RESPONSE_TOO_LARGE] = {"read_response_too_large", "A read brings more than was granted or asked for."},
+	[SMB_READ_RESPONSE_TOO_LARGE] = {"read_response_too_large",
+	    "A read brings more than was granted or asked for."},
 	[SMB_READ_QUEUE_SIZE] = {"read_queue_size_exceeded", "More bytes were read out of order than are kept."},
 	[SMB_READ_QUEUE_COUNT] = {"read_queue_cnt_exceeded", "More pieces were read out of order than are kept."},
 	[SMB_WRITE_REQUEST_TOO_LARGE] = {"write_request_too_large", "A write brings more than was granted."},
 	[SMB_WRITE_QUEUE_SIZE] = {"write_queue_size_exceeded", "More bytes were written out of order than are kept."},
 	[SMB_WRITE_QUEUE_COUNT] = {"write_queue_cnt_exceeded", "More pieces were written out of order than are kept."},
-	[SMB_TOO_MANY_TRANSACTIONS] = {"too_many_transactions", "More requests wait for an answer than are remembered."},
+	[SMB_TOO_MANY_TRANSACTIONS] = {"too_many_transactions",
+	    "More requests wait for an answer than are remembered."},
 	[SMB_TOO_MANY_FILES] = {"too_many_files", "More files are open than are remembered."},
-	[SMB_COMPRESSION_OVERFLOW] = {"compression_overflow", "Sizes of a compressed message overflow (CVE-2020-0796)."},
+	[SMB_COMPRESSION_OVERFLOW] = {"compression_overflow",
+	    "Sizes of a compressed message overflow (CVE-2020-0796)."},
 	[SMB_ENCRYPTED] = {"encrypted", "Messages are encrypted from here on."},
 	[SMB_RPC_MALFORMED] = {"dcerpc_malformed_data", "DCE/RPC in a pipe is not what its header says."},
 	[SMB_RPC_TOO_MANY_CALLS] = {"dcerpc_too_many_calls", "More calls wait for an answer than are remembered."},

@@ -1,8 +1,8 @@
 /*
  * Messages of SMB 1 (MS-CIFS, 2.2), little-endian.
  *
- *     0xff "SMB" | command 1 | status 4 | flags 1 | flags 2 | pid high 2 | signature 8 | 2 | tid 2 | pid 2 | uid 2 | mid 2
- *     | count 1 | words 2 * count | count 2 | bytes
+ *     0xff "SMB" | command 1 | status 4 | flags 1 | flags 2 | pid high 2 | signature 8 | 2 | tid 2 |
+ *     pid 2 | uid 2 | mid 2 | count 1 | words 2 * count | count 2 | bytes
  *
  * Commands whose name ends in AndX have the next command and its offset in their first two words; such a chain shares
  * the header, and may go on only forwards.
@@ -104,7 +104,7 @@ struct span {
 	uint32_t at, size;
 };
 
-/* WRITE_ANDX: andx 4 | fid 2 | offset 4 | timeout 4 | mode 2 | left 2 | size high 2 | size 2 | at 2 | [offset high 4] */
+/* WRITE_ANDX: andx 4 | fid 2 | offset 4 | timeout 4 | mode 2 | left 2 | size high 2 | size 2 | at 2 | [high 4] */
 static struct span
 write_span(struct cur c, unsigned count)
 {
@@ -223,7 +223,7 @@ write_command(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, stru
 	}
 }
 
-/* READ_ANDX: andx 4 | fid 2 | offset 4 | most 2 | least 2 | most high 2, 2 | 2 | [offset high 4].  READ: fid 2 | 2 | 4 */
+/* READ_ANDX: andx 4 | fid 2 | offset 4 | most 2 | least 2 | most high 2, 2 | 2 | [high 4].  READ: fid 2 | 2 | 4 */
 static void
 read_command(struct cc_ctx *ctx, struct smb_state *state, struct command *cmd)
 {
@@ -494,7 +494,7 @@ request(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct com
 
 /* ---- responses ---- */
 
-/* dialect 2 | mode 1 | 2 | 2 | 4 | 4 | 4 | capabilities 4 | …; with extended security the server's GUID leads the bytes */
+/* dialect 2 | mode 1 | 2 | 2 | 4 | 4 | 4 | capabilities 4 | …; the bytes may begin with the server's GUID */
 static void
 negotiate_response(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, struct command *cmd)
 {
@@ -558,8 +558,10 @@ open_file(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *req, 
 	return smb_file_new(ctx, state, key, &head, smb_name_slice(&req->name));
 }
 
-/* NT_CREATE: andx 4 | oplock 1 | fid 2 | action 4 | times 4 * 8 | attributes 4 | 8 | size 8.  OPEN: andx 4 | fid 2 | 2 |
- * 4 | size 4 */
+/*
+ * NT_CREATE: andx 4 | oplock 1 | fid 2 | action 4 | times 4 * 8 | attributes 4 | 8 | size 8
+ * OPEN_ANDX: andx 4 | fid 2 | 2 | 4 | size 4
+ */
 static void
 create_response(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *req, struct command *cmd)
 {

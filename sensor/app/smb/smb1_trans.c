@@ -6,7 +6,8 @@
  */
 #include "app/smb/own.h"
 
-enum { PIPE_TRANSACT = 0x26, TRANS2_FIND = 1, TRANS2_SET_PATH = 6, TRANS2_SET_FILE = 8, LEVEL_DISPOSITION = 0x102, LEVEL_EOF = 0x104,
+enum { PIPE_TRANSACT = 0x26, TRANS2_FIND = 1, TRANS2_SET_PATH = 6, TRANS2_SET_FILE = 8, LEVEL_DISPOSITION = 0x102,
+	LEVEL_EOF = 0x104,
 	PASS_RENAME = 1010, PASS_DISPOSITION = 1013, PASS_EOF = 1020 };
 
 static struct slice
@@ -125,8 +126,8 @@ smb1_trans_request(struct cc_ctx *ctx, struct smb_state *state, const struct smb
 			file = smb_file_new(ctx, state, key, head, slice_str(""));
 		rpc = file != NULL && trans.data.size > 0 && smb_pipe_data(ctx, state, file, dir, trans.data);
 	}
-	if (right && head->command == SMB1_TRANS2 && trans.setup[0] != TRANS2_FIND && trans.setup[0] != TRANS2_SET_PATH &&
-	    trans.setup[0] != TRANS2_SET_FILE)
+	if (right && head->command == SMB1_TRANS2 && trans.setup[0] != TRANS2_FIND &&
+	    trans.setup[0] != TRANS2_SET_PATH && trans.setup[0] != TRANS2_SET_FILE)
 		return; /* questions about files: only noise */
 	if (!rpc)
 		tx = smb_tx_open(ctx, head);

@@ -4,8 +4,8 @@
  *     type 1 | size 3 | { 0xff or 0xfe or 0xfd or 0xfc | "SMB" | … }
  *
  * The bytes of a read or write are never waited for: the head of their message says where they lie, and they go on as
- * they come.  Of any other message the first 64 KiB are looked at.  A gap that lies within the message being read leaves
- * a hole in its file at most; any other is got over at the next thing that looks like a message's head.
+ * they come.  Of any other message the first 64 KiB are looked at.  A gap that lies within the message being read
+ * leaves a hole in its file at most; any other is got over at the next thing that looks like a message's head.
  */
 #include "app/smb/own.h"
 
@@ -57,7 +57,7 @@ next_record(struct cc_ctx *ctx, struct smb_state *state, struct smb_side *side, 
 	return CC_OK;
 }
 
-/* Takes what is to be passed by, or goes on to a file, off the record.  A pipe's first bytes say whether they are RPC. */
+/* Takes what is to be passed by, or goes on to a file, off the record.  A pipe's first bytes say what it speaks. */
 static enum cc_status
 take_body(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct cur *in)
 {
@@ -103,7 +103,8 @@ check_side(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, const s
 {
 	if (head->response && dir == CC_TO_SERVER)
 		smb_report(ctx, state, NULL, SMB_RESPONSE_TO_SERVER);
-	if (!head->response && dir == CC_TO_CLIENT && !(head->two ? head->command == SMB2_OPLOCK_BREAK : head->command == 0x24))
+	if (!head->response && dir == CC_TO_CLIENT &&
+	    !(head->two ? head->command == SMB2_OPLOCK_BREAK : head->command == 0x24))
 		smb_report(ctx, state, NULL, SMB_REQUEST_TO_CLIENT);
 }
 
@@ -215,8 +216,8 @@ take_smb1(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct c
 			check_side(ctx, state, dir, &head);
 			side->head = head;
 			state->head = &side->head;
-			(write ? smb1_write_request : smb1_read_response)(ctx, state, dir, &side->head, words, size, &at,
-			    &data);
+			(write ? smb1_write_request : smb1_read_response)(ctx, state, dir, &side->head, words, size,
+			    &at, &data);
 			state->head = NULL;
 			if (at < used) {
 				smb_data_end(ctx, state, dir);

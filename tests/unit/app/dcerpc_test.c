@@ -1,6 +1,6 @@
 /*
- * DCE/RPC by hand, over TCP in both byte orders and over UDP: bindings, calls, fragments; cut at each byte, damaged, and
- * more of it than is remembered.  smb's table is judged here, too, since its own test has another rig.
+ * DCE/RPC by hand, over TCP in both byte orders and over UDP: bindings, calls, fragments; cut at each byte, damaged,
+ * and more of it than is remembered.  smb's table is judged here, too, since its own test has another rig.
  */
 #include "parser_rig.h"
 #include "../test.h"

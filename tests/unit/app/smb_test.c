@@ -228,7 +228,8 @@ write_file(struct made *m, bool response, uint64_t id, const char *key, uint64_t
 }
 
 static void
-read_file(struct made *m, bool response, uint64_t id, const char *key, uint64_t offset, uint32_t asked, const char *text)
+read_file(struct made *m, bool response, uint64_t id, const char *key, uint64_t offset, uint32_t asked,
+    const char *text)
 {
 	size_t start = record(m);
 
@@ -758,5 +759,5 @@ TEST(random_damage)
 	rig_close(&rig);
 }
 
-TESTS(T(session_says_it_all), T(cut_anywhere), T(gap_leaves_a_hole_or_is_got_over), T(hostile_sizes), T(floods_are_bounded),
-    T(encrypted_is_left_alone), T(smb1_writes_a_file), T(random_damage))
+TESTS(T(session_says_it_all), T(cut_anywhere), T(gap_leaves_a_hole_or_is_got_over), T(hostile_sizes),
+    T(floods_are_bounded), T(encrypted_is_left_alone), T(smb1_writes_a_file), T(random_damage))
