@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/count.h"
 #include "base/digest.h"
+#include "base/dirs.h"
 #include "base/fifo.h"
 #include "base/json.h"
 #include "base/log.h"

@@ -48,29 +48,9 @@ why(char **ret_why, const char *dir, const char *text)
 /* ---- opening ---- */
 
 static enum cc_status
-make_dirs(const char *dir)
-{
-	char path[4096];
-
-	if ((size_t)snprintf(path, sizeof(path), "%s", dir) >= sizeof(path)) {
-		errno = ENAMETOOLONG;
-		return CC_IO;
-	}
-	for (char *p = path + 1; *p != '\0'; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (mkdir(path, 0750) != 0 && errno != EEXIST)
-			return CC_IO;
-		*p = '/';
-	}
-	return mkdir(path, 0750) == 0 || errno == EEXIST ? CC_OK : CC_IO;
-}
-
-static enum cc_status
 lock_dir(struct spool *spool, char **ret_why)
 {
-	if (make_dirs(spool->dir) != CC_OK)
+	if (dirs_make(spool->dir, 0750) != CC_OK)
 		return why(ret_why, spool->dir, strerror(errno));
 	spool->dir_fd = open(spool->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (spool->dir_fd < 0)

@@ -52,26 +52,6 @@ set_state(struct file_out *self, const char *topic, const char *text)
 	    topic[0] != '\0' ? "/" : "", topic, text);
 }
 
-static enum cc_status
-make_dirs(const char *dir)
-{
-	char path[4096];
-
-	if ((size_t)snprintf(path, sizeof(path), "%s", dir) >= sizeof(path)) {
-		errno = ENAMETOOLONG;
-		return CC_IO;
-	}
-	for (char *p = path + 1; *p != '\0'; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (mkdir(path, 0755) != 0 && errno != EEXIST)
-			return CC_IO;
-		*p = '/';
-	}
-	return mkdir(path, 0755) == 0 || errno == EEXIST ? CC_OK : CC_IO;
-}
-
 /* What may be a file's name: no folder of another's making. */
 static bool
 name_ok(struct slice s)
@@ -108,7 +88,7 @@ file_open(const struct conf *conf, const char *target, cc_delivered_fn *fn, void
 	if (!name_ok(slice_str(conf->sensor_organisation)) || !name_ok(slice_str(conf->sensor_name)))
 		return refuse(ret_why,
 		    "file:", "sensor.organisation and sensor.name may hold letters, digits, dots and dashes only");
-	if (make_dirs(target) != CC_OK) {
+	if (dirs_make(target, 0755) != CC_OK) {
 		(void)refuse(ret_why, target, strerror(errno));
 		return CC_IO;
 	}
@@ -256,7 +236,7 @@ open_topic(struct file_out *self, struct slice name, struct file_topic **ret_top
 	}
 	if (topic->dir_fd < 0) {
 		snprintf(path, sizeof(path), "%s/%s", self->dir, topic->name);
-		if (make_dirs(path) == CC_OK)
+		if (dirs_make(path, 0755) == CC_OK)
 			topic->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (topic->dir_fd < 0) {
 			set_state(self, topic->name, strerror(errno));
