@@ -15,7 +15,7 @@ INSTALL     ?= install
 comma := ,
 BUILD ?= build/$(notdir $(firstword $(CC)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 PKGS  := libpcap yara rdkafka libhs libpcre2-8 libcrypto zlib libbrotlidec libzstd libidn2 libmagic yaml-0.1 jansson \
-         libseccomp libcap-ng libxxhash
+         libseccomp libcap-ng libxxhash libnghttp2 libmaxminddb sqlite3 liblzma
 PKG_CFLAGS  = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS    = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 

@@ -11,7 +11,7 @@
 
 #define APP_PARSERS_MAX 64     /* bits of probe_side.out */
 #define APP_PORTS_MAX 16       /* of one parser */
-#define APP_LIMITS 32          /* names of limits that are remembered */
+#define APP_LIMITS 64          /* names of limits that are remembered */
 #define APP_TYPES 4096         /* file types that are remembered */
 #define APP_UNIT_MAX 65536     /* for parsers that don't say */
 #define APP_DROP_FACTOR 64     /* times app.probe_limit: bytes that pass on a side while only the other can tell */
