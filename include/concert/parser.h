@@ -90,6 +90,17 @@ struct cc_anomaly {
 	const char *help;
 };
 
+/*
+ * A kind of frame: a range of a side's bytes that the protocol gives a name to, such as a record or a command line.  Rules
+ * look at it as at a buffer ("frame:tls.pdu"), be it part of a transaction or not.
+ */
+struct cc_frame_kind {
+	const char *name;      /* "pdu", "smb2.hdr" */
+	const char *help;
+};
+
+#define CC_FRAME_KINDS 32      /* of one parser */
+
 struct cc_parser {
 	const char *name;      /* EVE app_proto and event type; also the protocol word of rules */
 	const char *event;     /* event type and its object where they are called otherwise ("ftp_data"); NULL: name */
@@ -98,6 +109,8 @@ struct cc_parser {
 	unsigned field_count;
 	const struct cc_anomaly *anomalies;
 	unsigned anomaly_count;
+	const struct cc_frame_kind *frames;
+	unsigned frame_count;
 	uint32_t state_size;   /* per flow, zeroed */
 	uint32_t tx_size;      /* per transaction, zeroed: cc_tx.own */
 	uint32_t unit_max;     /* bytes that may wait unconsumed on one side before the parser is told CC_BAD of it */
@@ -174,6 +187,20 @@ void cc_file_part(struct cc_file *file);
 void cc_file_data(struct cc_ctx *ctx, struct cc_file *file, struct slice bytes);
 void cc_file_gap(struct cc_ctx *ctx, struct cc_file *file, uint64_t size);
 void cc_file_close(struct cc_ctx *ctx, struct cc_file *file, bool whole); /* the parser forgets it */
+
+/*
+ * Frames: call these wherever the parser knows that one begins; they do nothing while no rule asks for frames of that kind.
+ * `from` lies within the bytes that this feed() was given; size may go beyond them, the rest is taken as it comes,
+ * whether or not the parser still wants to see it.  CC_FRAME_OPEN: the size isn't known; cc_frame_end() tells it, or
+ * the side's end does.  A frame that was told already is known by its kind and place: to tell it again, when a unit is
+ * shown again with more behind it, does no harm.  tx: whose it is, or NULL; frames may lie within others.
+ */
+#define CC_FRAME_OPEN UINT64_MAX
+void cc_frame(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, unsigned kind, const uint8_t *from, uint64_t size);
+/* The last frame of that kind, if it is open, ends before `end`, which lies within this feed()'s bytes. */
+void cc_frame_end(struct cc_ctx *ctx, enum cc_dir dir, unsigned kind, const uint8_t *end);
+/* Do rules ask for any frame of this parser?  Then it is worth going through bytes that hold nothing else (encrypted records). */
+bool cc_frames_wanted(const struct cc_ctx *ctx);
 
 /* What follows on both sides is another protocol (CONNECT, STARTTLS): identify anew from the next byte. */
 void cc_switch(struct cc_ctx *ctx);

@@ -128,6 +128,7 @@ end_parser(struct cc_ctx *ctx)
 
 	if (own->parser == NULL)
 		return;
+	frames_close_all(ctx);
 	file_close_all(ctx);
 	tx_done_all(ctx);
 	if (own->state != NULL) {
@@ -161,9 +162,10 @@ begin_parser(struct cc_ctx *ctx, const struct cc_parser *parser, enum cc_dir dir
 		}
 	}
 	own->parser = parser;
+	own->index = probe_index(parser);
 	app_count_add(ctx->app, APP_IDENTIFIED, 1);
 	/* the last counters, one for each line of parsers.def */
-	app_count_add(ctx->app, APP_COUNT - app_parser_count + probe_index(parser), 1);
+	app_count_add(ctx->app, APP_COUNT - app_parser_count + own->index, 1);
 	own->side[dir].dropped = 0;
 	event_push(ctx, &event);
 	return true;
@@ -271,6 +273,7 @@ finish(struct cc_ctx *ctx, enum cc_dir dir)
 	own->side[dir].finished = true;
 	if (!own->failed && own->parser != NULL && own->parser->finish != NULL)
 		own->parser->finish(ctx, own->state, dir);
+	frames_close(ctx, dir);
 }
 
 /* Bytes of a side that doesn't tell wait, up to a limit; beyond, they are given up for the other side to tell. */
@@ -360,6 +363,8 @@ app_feed(struct app *app, struct flow *flow, const struct packet *pkt, struct ch
 	ctx.datagram = chunk->datagram;
 	ctx.last = chunk->eof;
 	ctx.dir = chunk->dir;
+	ctx.chunk = chunk;
+	frames_chunk(&ctx, chunk);
 	if (!own->began && chunk->size > 0) {
 		own->began = true;
 		/* Few protocols let the server begin: with others, where the start was seen, somebody wants to mislead. */
@@ -374,6 +379,8 @@ app_feed(struct app *app, struct flow *flow, const struct packet *pkt, struct ch
 		take_bytes(&ctx, chunk, &in);
 	if (!own->failed && !chunk->datagram && !chunk->eof)
 		chunk->used = chunk->size - cur_left(&in);
+	if (chunk->datagram)
+		frames_close(&ctx, chunk->dir);
 	if (chunk->eof)
 		finish(&ctx, chunk->dir);
 }

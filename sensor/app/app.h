@@ -32,6 +32,36 @@ enum event_kind {
 	EVENT_FILE_DATA,  /* file has grown enough to be inspected */
 	EVENT_FILE_DONE,  /* file is closed; freed after the batch unless a scan holds it */
 	EVENT_ANOMALY,    /* parser->anomalies[anomaly], tx may be NULL */
+	EVENT_FRAME,      /* piece of frame is to be inspected */
+};
+
+#define APP_FRAME_TOLD 16 /* rules that are told of one frame */
+
+/* A stretch of a frame without a hole; several where bytes are missing, or where it is longer than app.frame_limit. */
+struct frame_piece {
+	struct frame_piece *next;  /* app's: the batch's dead */
+	uint64_t base;             /* place of bytes[0] in the frame */
+	uint32_t size, room;
+	bool last;                 /* the frame ends here; */
+	bool cut;                  /* or rather, what was seen of it does */
+	bool partial;              /* bytes before this piece are not in it */
+	uint8_t bytes[];
+};
+
+/* A range of a side's bytes that the parser gave a name: parser->frames[kind]. */
+struct cc_frame {
+	const struct cc_parser *parser;
+	struct cc_frame *next;     /* app's: open ones of the flow, newest first, or the batch's dead */
+	struct cc_tx *tx;          /* NULL: none, or it is over */
+	uint64_t at;               /* in the stream */
+	uint64_t size;             /* CC_FRAME_OPEN: not known */
+	uint8_t kind;
+	uint8_t dir;               /* enum cc_dir */
+	uint8_t told_count;        /* detect's: which rules were told of it, of the ruleset of that generation */
+	uint32_t told[APP_FRAME_TOLD];
+	uint32_t generation;
+	uint32_t asked;            /* app's: bytes of the piece when it was last shown */
+	struct frame_piece *piece; /* app's: what is filled */
 };
 
 struct event {
@@ -39,6 +69,8 @@ struct event {
 	enum cc_dir dir;
 	struct cc_tx *tx;
 	struct cc_file *file;
+	struct cc_frame *frame;
+	const struct frame_piece *piece;
 	const struct cc_parser *parser;
 	uint16_t anomaly;
 };
@@ -87,6 +119,8 @@ struct batch {
 	unsigned match_count, match_room;
 	struct cc_tx *dead_tx;     /* app's: freed by app_batch_reset */
 	struct cc_file *dead_file;
+	struct cc_frame *dead_frame;
+	struct frame_piece *dead_piece;
 };
 
 enum cc_status batch_open(struct batch *batch, const struct conf *conf);
@@ -99,6 +133,7 @@ struct app_wants {
 	bool content;              /* file contents, up to files.content_limit */
 	unsigned digests;          /* DIGEST_ bits, for every file */
 	bool magic;                /* libmagic types */
+	uint32_t frames[64];       /* by parser index: bits of the kinds of frames */
 };
 
 struct app *app_new(const struct conf *conf, struct pool *pool, const struct app_wants *wants); /* NULL: no memory */

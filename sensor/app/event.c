@@ -69,6 +69,7 @@ app_batch_reset(struct app *app, struct batch *batch)
 		next_tx = tx->next;
 		tx_free(app, tx);
 	}
+	frames_batch_end(app, batch);
 	batch->dead_file = NULL;
 	batch->dead_tx = NULL;
 	batch->event = NULL;

@@ -82,8 +82,19 @@ struct app_side {
 	uint64_t dropped;          /* bytes gone before the flow's protocol was known */
 };
 
+#define APP_FRAMES_OPEN 16     /* frames of a flow that may be incomplete at a time; the oldest gives way */
+
+/* What is kept for the frames of a flow; only where rules want some. */
+struct app_frames {
+	struct cc_frame *open;     /* newest first */
+	uint32_t open_count;
+	uint64_t next[2][CC_FRAME_KINDS]; /* by side and kind: a frame before this offset has been told */
+};
+
 struct app_flow {
 	const struct cc_parser *parser;
+	unsigned index;            /* of parser */
+	struct app_frames *frames; /* NULL: none were wanted yet */
 	const struct cc_parser *before; /* the protocol that led to this one (CONNECT) */
 	void *state;
 	struct tx *first, *last;   /* open */
@@ -138,6 +149,7 @@ struct cc_ctx {
 	struct batch *batch;
 	uint64_t now;
 	enum cc_dir dir;           /* the side that is fed */
+	const struct chunk *chunk; /* what it is fed */
 	bool datagram, last;
 	bool switching;            /* the parser called cc_switch() */
 	const struct cc_parser *asked; /* whose probe() runs */
@@ -182,5 +194,13 @@ void tx_free(struct app *app, struct tx *tx);
 void file_close_all(struct cc_ctx *ctx);
 void file_batch_end(struct app *app, struct file *file);
 void file_free(struct app *app, struct file *file);
+
+/* frames.c */
+/* Before the parser sees it, what is new of a chunk goes to the frames that reach into it; a gap ends a piece. */
+void frames_chunk(struct cc_ctx *ctx, const struct chunk *chunk);
+void frames_close(struct cc_ctx *ctx, enum cc_dir dir); /* of a side */
+void frames_close_all(struct cc_ctx *ctx);              /* and what was kept of the flow's */
+void frames_tx_over(struct app_flow *own, const struct cc_tx *tx);
+void frames_batch_end(struct app *app, struct batch *batch);
 
 #endif

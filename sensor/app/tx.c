@@ -333,6 +333,7 @@ tx_done(struct cc_ctx *ctx, struct tx *tx)
 		own->tx_count--;
 		tell(ctx, EVENT_DONE, tx, ctx->dir);
 	}
+	frames_tx_over(own, &tx->pub);
 	bury(ctx, tx);
 }
 

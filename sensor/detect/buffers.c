@@ -167,6 +167,31 @@ buffer_find(const struct ruleset *set, struct slice name)
 }
 
 int
+buffer_of_frame(struct ruleset *set, unsigned parser, unsigned kind)
+{
+	const struct cc_parser *p = app_parsers[parser];
+	struct buffer *buffer;
+	struct slice name;
+	char text[96];
+	uintptr_t at;
+	int size;
+
+	size = snprintf(text, sizeof(text), "frame:%s.%s", p->name, p->frames[kind].name);
+	at = (uintptr_t)map_get(set->buffers, slice_of(text, (size_t)size));
+	if (at != 0)
+		return (int)at - 1;
+	name = store_copy(&set->store, slice_of(text, (size_t)size));
+	buffer = name.p != NULL ? buffer_new(set, (const char *)name.p, SRC_FRAME) : NULL;
+	if (buffer == NULL)
+		return -1;
+	buffer->multi = true;
+	buffer->parsers = 1ull << parser;
+	buffer->frame_parser = (uint8_t)parser;
+	buffer->frame_kind = (uint8_t)kind;
+	return (int)set->buffer_count - 1;
+}
+
+int
 buffer_with(struct ruleset *set, unsigned buffer, const struct transform *transform, unsigned count)
 {
 	struct buffer made = set->buffer[buffer];
@@ -244,13 +269,16 @@ buffers_index(struct ruleset *set)
 {
 	set->file_buffer = store_take(&set->store, set->buffer_count * sizeof(set->file_buffer[0]));
 	set->meta_buffer = store_take(&set->store, set->buffer_count * sizeof(set->meta_buffer[0]));
-	if (set->file_buffer == NULL || set->meta_buffer == NULL)
+	set->frame_buffer = store_take(&set->store, set->buffer_count * sizeof(set->frame_buffer[0]));
+	if (set->file_buffer == NULL || set->meta_buffer == NULL || set->frame_buffer == NULL)
 		return CC_NOMEM;
 	for (uint32_t b = 0; b < set->buffer_count; b++) {
 		const struct buffer *buffer = &set->buffer[b];
 
 		if (buffer->mpm == NULL && buffer->always_count == 0)
 			continue;
+		if (buffer->source == SRC_FRAME)
+			set->frame_buffer[set->frame_buffer_count++] = (uint16_t)b;
 		if (buffer->source == SRC_FILE)
 			set->file_buffer[set->file_buffer_count++] = (uint16_t)b;
 		if (buffer->source == SRC_FILE_NAME || buffer->source == SRC_FILE_TYPE)

@@ -190,6 +190,9 @@ event_inspect(struct run *run, const struct event *event)
 	case EVENT_ANOMALY:
 		tx_anomaly(run, event);
 		break;
+	case EVENT_FRAME:
+		frame_inspect(run, event);
+		break;
 	}
 }
 

@@ -288,9 +288,11 @@ narrow(struct build *build)
 			rule->filed = true;
 			break;
 		case SRC_FIELD:
+		case SRC_FRAME:
 			break;
 		}
-		rule->has_tx = true;
+		if (buffer->source != SRC_FRAME)
+			rule->has_tx = true;
 		build->column = build->op[i].column;
 		build->keyword = buffer->name;
 		if ((rule->dirs & buffer->dirs) == 0)
@@ -306,6 +308,47 @@ narrow(struct build *build)
 	return CC_OK;
 }
 
+/* How many kinds of frames the rule looks at. */
+static uint8_t
+frame_kinds(const struct build *build)
+{
+	uint64_t kinds = 0;
+
+	for (unsigned i = 0; i < build->op_count; i++) {
+		if (buffer_of(build, i)->source == SRC_FRAME)
+			kinds |= 1ull << buffer_of(build, i)->frame_kind;
+	}
+	return (uint8_t)__builtin_popcountll(kinds);
+}
+
+static enum cc_status
+classify_frame(struct build *build)
+{
+	struct rule *rule = &build->rule;
+
+	build->keyword = "frame";
+	if (rule->has_tx)
+		return build_refuse(build, "a frame and a buffer of a transaction can't be asked for in one rule; "
+					   "write two rules, and flowbits between them");
+	if (rule->has_payload)
+		return build_refuse(build, "content of the payload and of a frame can't be asked for in one rule; "
+					   "put the content behind the frame, or write two rules with flowbits between them");
+	if (build->packet_keyword)
+		return build_refuse(build, "%s asks for a packet, and frame for a range of the stream: they can't be one",
+		    build->packet_keyword_name);
+	if ((rule->flow & FLOW_NO_STREAM) != 0)
+		return build_refuse(build, "frames are of the stream, which the rule's protocol or flow excludes");
+	for (unsigned i = 0; i < build->op_count; i++) {
+		const struct buffer *buffer = buffer_of(build, i);
+		const struct cc_parser *parser = app_parsers[buffer->frame_parser];
+
+		if (buffer->source == SRC_FRAME && (rule->protos & ((parser->tcp ? PROTO_TCP : 0) | (parser->udp ? PROTO_UDP : 0))) == 0)
+			return build_refuse(build, "%s goes over another transport than the rule's protocol", parser->name);
+	}
+	rule->kind = KIND_FRAME;
+	return CC_OK;
+}
+
 static enum cc_status
 classify(struct build *build)
 {
@@ -318,6 +361,9 @@ classify(struct build *build)
 		return CC_OK;
 	if (build->needs_tx)
 		rule->has_tx = true;
+	rule->frame_kinds = frame_kinds(build);
+	if (rule->frame_kinds > 0)
+		return classify_frame(build);
 	if (rule->has_tx) {
 		rule->kind = KIND_TX;
 		if (build->packet_keyword)
@@ -382,7 +428,7 @@ can_be_fast(const struct build *build, unsigned op, bool payload)
 		return false;
 	if (payload)
 		return source == SRC_PAYLOAD;
-	return source == SRC_FIELD || source == SRC_FILE || source == SRC_FILE_NAME || source == SRC_FILE_TYPE;
+	return source == SRC_FIELD || source == SRC_FRAME || source == SRC_FILE || source == SRC_FILE_NAME || source == SRC_FILE_TYPE;
 }
 
 /* The plan's place of the best pattern, -1: none. */
@@ -489,7 +535,7 @@ rule_finish(struct build *build)
 	rule->has_vars = build->var_count > 0;
 	for (unsigned i = 0; i < build->op_count; i++)
 		rule->takes = rule->takes || (buffer_of(build, i)->source == SRC_PAYLOAD && moves(&build->op[i]));
-	rule->fast = choose_fast(build, &plan, rule->kind != KIND_TX);
+	rule->fast = choose_fast(build, &plan, rule->kind != KIND_TX && rule->kind != KIND_FRAME);
 	rule->payload_fast = rule->kind == KIND_TX ? choose_fast(build, &plan, true) : -1;
 	rule->fast_segment = -1;
 	for (unsigned s = 0; s < plan.segment_count && rule->fast >= 0; s++) {

@@ -65,7 +65,7 @@ protocol_transport(struct rule *rule, struct slice word)
 }
 
 /* http is any version of it; http1 names the parser of HTTP/1. */
-static uint64_t
+uint64_t
 protocol_apps(struct slice word)
 {
 	uint64_t apps = 0;

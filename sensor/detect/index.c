@@ -423,6 +423,13 @@ tx_rule_add(struct indexer *indexer, const struct rule *rule)
 {
 	const struct segment *trigger = rule->fast_segment >= 0 ? &rule->segment[rule->fast_segment] : NULL;
 
+	if (rule->frame_kinds > 1) { /* its parts hold one by one */
+		for (unsigned i = 0; i < rule->segment_count; i++) {
+			if (indexer->set->buffer[rule->segment[i].buffer].source == SRC_FRAME)
+				vec_add(&indexer->always[rule->segment[i].buffer], rule->index);
+		}
+		return CC_OK;
+	}
 	if (rule->anomaly >= 0) {
 		vec_add(&indexer->anomaly, rule->index);
 		return CC_OK;
@@ -432,7 +439,8 @@ tx_rule_add(struct indexer *indexer, const struct rule *rule)
 	for (unsigned i = 0; i < rule->segment_count && trigger == NULL; i++) {
 		enum source source = indexer->set->buffer[rule->segment[i].buffer].source;
 
-		if (source == SRC_FIELD || source == SRC_FILE || source == SRC_FILE_NAME || source == SRC_FILE_TYPE)
+		if (source == SRC_FIELD || source == SRC_FILE || source == SRC_FILE_NAME || source == SRC_FILE_TYPE ||
+		    source == SRC_FRAME)
 			trigger = &rule->segment[i];
 	}
 	if (trigger != NULL)
@@ -459,6 +467,7 @@ rule_add(struct indexer *indexer, const struct rule *rule)
 	case KIND_PROTOCOL:
 		vec_add(&indexer->protocol, rule->index);
 		return CC_OK;
+	case KIND_FRAME:
 	case KIND_TX:
 		st = tx_rule_add(indexer, rule);
 		break;

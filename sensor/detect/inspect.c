@@ -93,7 +93,7 @@ header_holds(struct run *run)
 	const struct rule *rule = run->rule;
 	const struct flow *flow = run->flow;
 	const struct packet *pkt = run->pkt;
-	bool packet = pkt != NULL && run->tx == NULL && !run->stream && pkt->ip_count > 0;
+	bool packet = pkt != NULL && run->tx == NULL && run->frame == NULL && !run->stream && pkt->ip_count > 0;
 	struct ends ends, back;
 	uint8_t version, proto;
 
@@ -208,8 +208,7 @@ address_part(const struct run *run, enum header_part part)
 	return cc_addr_is4(addr) ? slice_of(addr->b + 12, 4) : slice_of(addr->b, 16);
 }
 
-/* What matched first is what the alert names. */
-static void
+void
 note_place(struct run *run, const struct buffer *buffer)
 {
 	if (run->buffer != NULL)
@@ -342,6 +341,7 @@ segment_holds(struct run *run, const struct segment *segment)
 		note_place(run, buffer);
 		return YES;
 	case SRC_BASE64:
+	case SRC_FRAME: /* frames.c */
 		break;
 	}
 	return NO;

@@ -481,5 +481,10 @@ ruleset_wants(const struct ruleset *set, struct app_wants *ret_wants, size_t *re
 	    .digests = set->wants_digests | (watch_wants_files(set->watch) ? DIGEST_SHA256 : 0u),
 	    .magic = set->wants_magic,
 	};
+	for (uint32_t i = 0; i < set->frame_buffer_count; i++) {
+		const struct buffer *buffer = &set->buffer[set->frame_buffer[i]];
+
+		ret_wants->frames[buffer->frame_parser] |= 1u << buffer->frame_kind;
+	}
 	*ret_history = set->has_stream || yara_wants_stream(set->yara) ? set->stream_window : 0;
 }

@@ -69,6 +69,7 @@ enum source {
 	SRC_FILE_TYPE,
 	SRC_HEADER, /* bytes of a packet's headers */
 	SRC_BASE64, /* what base64_decode of the same rule left */
+	SRC_FRAME,  /* a range that a parser named */
 };
 
 enum header_part { PART_IPV4, PART_IPV6, PART_TCP, PART_UDP, PART_ICMPV4, PART_ICMPV6, PART_SRC, PART_DST };
@@ -109,6 +110,7 @@ struct buffer {
 	uint8_t field_count;
 	struct buffer_field *field;
 	uint64_t parsers; /* bits of those that have it */
+	uint8_t frame_parser, frame_kind;
 	uint8_t transform_count;
 	struct transform transform[TRANSFORMS_MAX];
 	struct mpm *mpm;  /* of rules whose fast pattern is here; NULL: none */
@@ -243,6 +245,7 @@ enum rule_kind {
 	KIND_PROTOCOL, /* the protocol alone: once for each way of a flow */
 	KIND_PACKET,   /* packets, stream, or both */
 	KIND_TX,       /* transactions and files */
+	KIND_FRAME,    /* frames */
 	KIND_ODD,      /* decode-event: packets that may not even be IP */
 };
 
@@ -276,6 +279,7 @@ struct rule {
 	bool on_packet, on_stream; /* KIND_PACKET: where its payload ops look */
 	bool both_ways;            /* <> */
 	bool has_payload, has_tx, has_file, has_header;
+	uint8_t frame_kinds; /* how many kinds of frames it looks at */
 	bool state; /* reads flowbits and their like: not final while the transaction lives */
 	bool dead;  /* loads, but asks for something that this sensor never sees */
 	bool has_vars;
@@ -383,6 +387,8 @@ struct ruleset {
 	uint32_t file_buffer_count;
 	uint16_t *meta_buffer; /* SRC_FILE_NAME and _TYPE */
 	uint32_t meta_buffer_count;
+	uint16_t *frame_buffer; /* SRC_FRAME buffers with rules */
+	uint32_t frame_buffer_count;
 	struct group group[GROUP_PROTOS][2];
 	struct addr_lists ip_src, ip_dst;
 	uint32_t *ip_any, ip_any_count;
@@ -461,6 +467,7 @@ enum cc_status rule_parse(struct build *build, struct slice text); /* the whole 
 enum cc_status rule_finish(struct build *build);
 /* header.c */
 enum cc_status header_parse(struct build *build, struct cur *in);
+uint64_t protocol_apps(struct slice word); /* bits of the parsers that a protocol's name means */
 /* vars.c: lists of addresses and ports with variables, nesting, negation.  Shared by text. */
 enum cc_status addr_set_parse(struct build *build, struct slice text, const struct addr_set **ret_set);
 enum cc_status port_set_parse(struct build *build, struct slice text, const struct port_set **ret_set);
@@ -473,6 +480,8 @@ int buffer_find(const struct ruleset *set, struct slice name); /* -1: none */
 int buffer_with(
     struct ruleset *set, unsigned buffer, const struct transform *transform, unsigned count); /* -1: no memory */
 enum cc_status buffers_index(struct ruleset *set);
+/* The buffer of a kind of frame, made when it is new; -1: no memory. */
+int buffer_of_frame(struct ruleset *set, unsigned parser, unsigned kind);
 
 /* regex.c: compiled once for equal text and options. */
 enum cc_status regex_take(struct build *build, struct slice pattern, uint32_t options, struct regex **ret_regex);
@@ -554,6 +563,8 @@ struct run { /* what a rule is being held against */
 	enum cc_dir dir;
 	struct cc_tx *tx;
 	struct cc_file *file;
+	struct cc_frame *frame;
+	const struct frame_piece *piece; /* of frame */
 	bool stream;
 	uint64_t time;
 	uint64_t seq;
@@ -622,6 +633,8 @@ bool checks_hold(struct run *run);
 enum verdict segment_holds(struct run *run, const struct segment *segment);
 /* The bytes after the buffer's transforms. */
 struct slice buffer_transformed(struct detect *detect, const struct buffer *buffer, struct slice in);
+/* What matched first is what the alert names. */
+void note_place(struct run *run, const struct buffer *buffer);
 struct slice header_part(const struct packet *pkt, enum header_part part);
 
 /* candidates.c: rules to be looked at, each once, in order. */
@@ -647,6 +660,9 @@ bool flow_passed(const struct run *run);
 void tx_inspect(struct run *run, struct cc_tx *tx, enum cc_dir dir, bool side_done, bool all_done);
 void tx_anomaly(struct run *run, const struct event *event);
 void file_inspect(struct run *run, struct cc_file *file, bool done);
+
+/* frames.c */
+void frame_inspect(struct run *run, const struct event *event);
 
 /* The way's source and destination: the packet's own, or the flow's; false: there are none. */
 bool run_addresses(const struct run *run, const struct cc_addr **ret_src, const struct cc_addr **ret_dst);

@@ -481,7 +481,8 @@ ops_run(struct run *run, const struct op *op, const struct op *end, size_t at, s
 				   ((op->flags & OF_RELATIVE) != 0 ? at : 1);
 		break;
 	case DO_BSIZE:
-		holds = number_holds(op->number, run->view.bytes.size);
+		/* Of a frame, bytes before this piece count, too. */
+		holds = number_holds(op->number, run->view.bytes.size + (run->frame != NULL ? run->view.base : 0));
 		break;
 	case DO_NUMBER:
 		holds = number_holds(op->number, run->view.number);

@@ -138,6 +138,12 @@ next_message(struct cur *in, struct slice *ret_message)
 	return CC_OK;
 }
 
+enum { FRAME_PDU, FRAME_COUNT };
+
+static const struct cc_frame_kind dns_frames[FRAME_COUNT] = {
+	[FRAME_PDU] = {"pdu", "A message; over TCP without the two bytes of its size."},
+};
+
 static enum cc_status
 dns_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 {
@@ -145,6 +151,7 @@ dns_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 	struct slice message;
 
 	if (cc_is_udp(ctx)) {
+		cc_frame(ctx, NULL, dir, FRAME_PDU, in->p, cur_left(in));
 		dns_message(ctx, state, dir, cur_take(in, cur_left(in)));
 		return CC_OK;
 	}
@@ -159,6 +166,7 @@ dns_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 	while (cur_left(in) > 0) {
 		if (next_message(in, &message) != CC_OK)
 			return CC_MORE;
+		cc_frame(ctx, NULL, dir, FRAME_PDU, message.p, message.size);
 		dns_message(ctx, state, dir, message);
 	}
 	return CC_OK;
@@ -182,6 +190,8 @@ const struct cc_parser dns_parser = {
 	.field_count = DNS_F_COUNT,
 	.anomalies = dns_anomalies,
 	.anomaly_count = DNS_ANOMALY_COUNT,
+	.frames = dns_frames,
+	.frame_count = FRAME_COUNT,
 	.state_size = sizeof(struct dns_state),
 	.unit_max = 65535 + 2,
 	.tcp = true,

@@ -683,6 +683,31 @@ step(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, struct cur *in)
 	}
 }
 
+enum { FRAME_REQUEST, FRAME_RESPONSE, FRAME_COUNT };
+
+static const struct cc_frame_kind frames[FRAME_COUNT] = {
+	[FRAME_REQUEST] = {"request", "A request: line, headers, body and trailers as sent."},
+	[FRAME_RESPONSE] = {"response", "A response: line, headers, body and trailers as sent."},
+};
+
+static bool
+between(unsigned state)
+{
+	return state == S_START || state == S_IGNORE || state == S_WAIT || state == S_LOST;
+}
+
+/* A message begins where a step has left the start, and ends where one has come back to it. */
+static void
+message_frame(struct cc_ctx *ctx, enum cc_dir dir, unsigned before, unsigned after, const uint8_t *p)
+{
+	unsigned kind = dir == CC_TO_SERVER ? FRAME_REQUEST : FRAME_RESPONSE;
+
+	if (before == S_START && !between(after))
+		cc_frame(ctx, NULL, dir, kind, p, CC_FRAME_OPEN);
+	else if (!between(before) && between(after))
+		cc_frame_end(ctx, dir, kind, p);
+}
+
 static enum cc_status
 feed(struct cc_ctx *ctx, void *state, enum cc_dir dir, struct cur *in)
 {
@@ -692,8 +717,11 @@ feed(struct cc_ctx *ctx, void *state, enum cc_dir dir, struct cur *in)
 	while (st == CC_OK && cur_left(in) > 0) {
 		bool connect = dir == CC_TO_CLIENT && http1->first != NULL &&
 		    http1_tx(http1->first)->method == M_CONNECT;
+		unsigned before;
 
+		before = http1->side[dir].state;
 		st = step(ctx, http1, dir, in);
+		message_frame(ctx, dir, before, http1->side[dir].state, in->p);
 		if (connect && http1->first == NULL && http1->side[CC_TO_SERVER].state == S_WAIT)
 			break; /* granted: what follows is another protocol's */
 	}
@@ -776,6 +804,8 @@ const struct cc_parser http1_parser = {
 	.field_count = F_COUNT,
 	.anomalies = anomalies,
 	.anomaly_count = A_COUNT,
+	.frames = frames,
+	.frame_count = FRAME_COUNT,
 	.state_size = sizeof(struct http1),
 	.tx_size = sizeof(struct http1_tx),
 	.unit_max = HTTP1_UNIT_MAX,

@@ -114,6 +114,21 @@ static const struct cc_anomaly smb_anomalies[SMB_ANOMALY_COUNT] = {
 	[SMB_RPC_STUB_TOO_LONG] = {"dcerpc_stub_data_too_long", "Stub data is longer than what is shown to rules."},
 };
 
+static const struct cc_frame_kind smb_frames[SMB_FRAME_COUNT] = {
+	[SMB_FRAME_NBSS_PDU] = {"nbss.pdu", "A NetBIOS session message, header and all."},
+	[SMB_FRAME_NBSS_HDR] = {"nbss.hdr", "Its header of 4 bytes."},
+	[SMB_FRAME_NBSS_DATA] = {"nbss.data", "What follows that header."},
+	[SMB_FRAME_SMB1_PDU] = {"smb1.pdu", "A message of SMB 1."},
+	[SMB_FRAME_SMB1_HDR] = {"smb1.hdr", "Its header of 32 bytes."},
+	[SMB_FRAME_SMB1_DATA] = {"smb1.data", "What follows that header."},
+	[SMB_FRAME_SMB2_PDU] = {"smb2.pdu", "A message of SMB 2, to the end of its record."},
+	[SMB_FRAME_SMB2_HDR] = {"smb2.hdr", "Its header of 64 bytes."},
+	[SMB_FRAME_SMB2_DATA] = {"smb2.data", "What follows that header."},
+	[SMB_FRAME_SMB3_PDU] = {"smb3.pdu", "An encrypted message of SMB 3."},
+	[SMB_FRAME_SMB3_HDR] = {"smb3.hdr", "Its transform header of 52 bytes."},
+	[SMB_FRAME_SMB3_DATA] = {"smb3.data", "What follows that header."},
+};
+
 /* Each once a flow, but the transaction that is meant is named. */
 void
 smb_report(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, enum smb_anomaly anomaly)
@@ -161,6 +176,8 @@ const struct cc_parser smb_parser = {
 	.field_count = SMB_F_COUNT,
 	.anomalies = smb_anomalies,
 	.anomaly_count = SMB_ANOMALY_COUNT,
+	.frames = smb_frames,
+	.frame_count = SMB_FRAME_COUNT,
 	.state_size = sizeof(struct smb_state),
 	.tx_size = sizeof(struct smb_tx),
 	.unit_max = SMB_HEAD_MAX + 1024,

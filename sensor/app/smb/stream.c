@@ -36,8 +36,9 @@ find_message(struct smb_side *side, struct cur *in)
 }
 
 static enum cc_status
-next_record(struct cc_ctx *ctx, struct smb_state *state, struct smb_side *side, struct cur *in)
+next_record(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct cur *in)
 {
+	struct smb_side *side = &state->side[dir];
 	struct cur c = *in;
 	uint8_t type = cur_u8(&c);
 	uint32_t size = cur_u24(&c);
@@ -48,6 +49,11 @@ next_record(struct cc_ctx *ctx, struct smb_state *state, struct smb_side *side, 
 		smb_report(ctx, state, NULL, SMB_MALFORMED_DATA);
 		side->lost = true;
 		return CC_OK;
+	}
+	if (type == NETBIOS_MESSAGE) {
+		cc_frame(ctx, NULL, dir, SMB_FRAME_NBSS_PDU, in->p, (uint64_t)NETBIOS_HEADER + size);
+		cc_frame(ctx, NULL, dir, SMB_FRAME_NBSS_HDR, in->p, NETBIOS_HEADER);
+		cc_frame(ctx, NULL, dir, SMB_FRAME_NBSS_DATA, in->p + NETBIOS_HEADER, size);
 	}
 	*in = c;
 	side->record = size;
@@ -257,6 +263,31 @@ read_compressed(struct cc_ctx *ctx, struct smb_state *state, struct cur c)
 		smb_report(ctx, state, NULL, SMB_COMPRESSION_OVERFLOW);
 }
 
+/* To the end of the record: where a compound holds more messages, each is within the one before. */
+static void
+message_frames(struct cc_ctx *ctx, enum cc_dir dir, const uint8_t *p, uint32_t size)
+{
+	static const struct {
+		uint8_t mark, header, pdu;
+	} table[] = {
+		{0xff, SMB1_HEADER, SMB_FRAME_SMB1_PDU},
+		{0xfe, SMB2_HEADER, SMB_FRAME_SMB2_PDU},
+		{0xfd, 52, SMB_FRAME_SMB3_PDU},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (p[0] != table[i].mark)
+			continue;
+		cc_frame(ctx, NULL, dir, table[i].pdu, p, size);
+		if (size < table[i].header)
+			continue;
+		/* hdr and data stand behind pdu in the list */
+		cc_frame(ctx, NULL, dir, table[i].pdu + 1u, p, table[i].header);
+		if (size > table[i].header)
+			cc_frame(ctx, NULL, dir, table[i].pdu + 2u, p + table[i].header, size - table[i].header);
+	}
+}
+
 static enum cc_status
 take_message(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct cur *in)
 {
@@ -272,6 +303,7 @@ take_message(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struc
 		side->skip = side->record;
 		return CC_OK;
 	}
+	message_frames(ctx, dir, in->p, side->record);
 	if (mark[0] >= 0xfe)
 		side->encrypted = 0;
 	if (mark[0] == 0xfe)
@@ -305,7 +337,7 @@ smb_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 			if (!find_message(side, in))
 				break;
 		} else if (side->record == 0) {
-			st = next_record(ctx, state, side, in);
+			st = next_record(ctx, state, dir, in);
 		} else if (side->skip > 0 || side->data > 0) {
 			st = take_body(ctx, state, dir, in);
 		} else {

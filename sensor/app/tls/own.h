@@ -65,6 +65,8 @@ enum tls_anomaly {
 };
 
 /* One side's handshake messages, put together where records cut them. */
+enum { TLS_FRAME_PDU, TLS_FRAME_HDR, TLS_FRAME_DATA, TLS_FRAME_ALERT, TLS_FRAME_SSL2_HDR, TLS_FRAME_SSL2_PDU, TLS_FRAME_COUNT };
+
 struct tls_side {
 	uint8_t head[4];          /* of a message that is cut in its header */
 	uint8_t head_size;
@@ -75,6 +77,8 @@ struct tls_side {
 	uint8_t *buf;             /* pool memory, room bytes; NULL: no message is open */
 	uint32_t room, size, need;
 	uint32_t skip;            /* bytes of a message that nobody wants, still to come */
+	uint32_t left;            /* of a record that is passed by for its frames */
+	bool blind;               /* what comes is no record */
 };
 
 struct tls_state {

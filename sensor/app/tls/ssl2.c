@@ -108,8 +108,13 @@ tls_ssl2_feed(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, stru
 	struct cc_tx *tx;
 	uint16_t version;
 
-	if (st == CC_OK)
+	if (st == CC_OK) {
+		unsigned size = (in->p[0] & 0x7fu) << 8 | in->p[1]; /* the probe has seen them */
+
+		cc_frame(ctx, state->tx, dir, TLS_FRAME_SSL2_PDU, in->p, 2 + size);
+		cc_frame(ctx, state->tx, dir, TLS_FRAME_SSL2_HDR, in->p, 2);
 		st = next_record(in, &record);
+	}
 	if (st == CC_MORE)
 		return CC_MORE;
 	if (st != CC_OK)

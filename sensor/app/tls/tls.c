@@ -114,6 +114,15 @@ static const struct cc_anomaly tls_anomalies[TLS_ANOMALY_COUNT] = {
 	[TLS_ANONYMOUS_CIPHER] = {"anonymous_cipher", "A cipher suite without authentication was chosen."},
 };
 
+static const struct cc_frame_kind tls_frames[TLS_FRAME_COUNT] = {
+	[TLS_FRAME_PDU] = {"pdu", "A record, header and fragment."},
+	[TLS_FRAME_HDR] = {"hdr", "The 5 bytes of a record's header."},
+	[TLS_FRAME_DATA] = {"data", "A record's fragment."},
+	[TLS_FRAME_ALERT] = {"alert", "The fragment of an alert."},
+	[TLS_FRAME_SSL2_HDR] = {"ssl2.hdr", "The 2 bytes before an SSL 2.0 record."},
+	[TLS_FRAME_SSL2_PDU] = {"ssl2.pdu", "An SSL 2.0 record, header and all."},
+};
+
 /* Each once a flow: a sender who breaks every record is not to fill the log. */
 void
 tls_report(struct cc_ctx *ctx, struct tls_state *state, unsigned anomaly)
@@ -181,7 +190,8 @@ tls_side_over(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir)
 	if (state->side[dir].over)
 		return;
 	state->side[dir].over = true;
-	cc_enough(ctx, dir);
+	if (!cc_frames_wanted(ctx))
+		cc_enough(ctx, dir);
 	if (state->side[cc_dir_other(dir)].over)
 		handshake_done(ctx, state);
 }
@@ -337,9 +347,20 @@ header_wrong(unsigned type, unsigned version, unsigned size)
 	return size > TLS_RECORD_MAX ? TLS_INVALID_RECORD_LENGTH : TLS_ANOMALY_COUNT;
 }
 
+static void
+record_frames(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, const uint8_t *p, unsigned type, unsigned size)
+{
+	cc_frame(ctx, state->tx, dir, TLS_FRAME_PDU, p, TLS_RECORD_HEADER + size);
+	cc_frame(ctx, state->tx, dir, TLS_FRAME_HDR, p, TLS_RECORD_HEADER);
+	cc_frame(ctx, state->tx, dir, TLS_FRAME_DATA, p + TLS_RECORD_HEADER, size);
+	if (type == TLS_ALERT)
+		cc_frame(ctx, state->tx, dir, TLS_FRAME_ALERT, p + TLS_RECORD_HEADER, size);
+}
+
 /* The next record.  CC_OK: it is here; or it is encrypted, and all that matters of it is.  CC_BAD has been reported. */
 static enum cc_status
-next_record(struct cc_ctx *ctx, struct tls_state *state, struct cur *in, struct tls_record *ret_record)
+next_record(
+    struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, struct cur *in, struct tls_record *ret_record)
 {
 	struct cur c = *in;
 	struct tls_record rec;
@@ -356,8 +377,10 @@ next_record(struct cc_ctx *ctx, struct tls_state *state, struct cur *in, struct 
 		tls_report(ctx, state, wrong);
 		return CC_BAD;
 	}
-	rec.fragment = cur_take(&c, size);
-	if (c.bad && rec.type != TLS_APPLICATION_DATA)
+	record_frames(ctx, state, dir, in->p, rec.type, size);
+	state->side[dir].left = rec.type == TLS_APPLICATION_DATA && cur_left(&c) < size ? size : 0;
+	rec.fragment = state->side[dir].left > 0 ? slice_of(NULL, 0) : cur_take(&c, size);
+	if (c.bad)
 		return CC_MORE;
 	*in = c;
 	*ret_record = rec;
@@ -409,7 +432,7 @@ feed(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, struct cur *i
 
 		if (!side->began && (st = first_record(ctx, state, dir, in)) != CC_ABSENT)
 			continue;
-		st = next_record(ctx, state, in, &rec);
+		st = next_record(ctx, state, dir, in, &rec);
 		if (st == CC_OK)
 			st = record(ctx, state, dir, &rec);
 		if (++count == TLS_RECORDS_PER_FEED)
@@ -418,13 +441,50 @@ feed(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, struct cur *i
 	return st;
 }
 
+/* Records that nobody can read, for rules that look at frames: from header to header. */
+static void
+skim(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, struct cur *in)
+{
+	struct tls_side *side = &state->side[dir];
+
+	while (cur_left(in) > 0 && !side->blind) {
+		struct cur c = *in;
+		unsigned type, version, size;
+
+		if (side->left > 0) {
+			uint32_t part = cur_left(in) < side->left ? (uint32_t)cur_left(in) : side->left;
+
+			cur_skip(in, part);
+			side->left -= part;
+			continue;
+		}
+		type = cur_u8(&c);
+		version = cur_u16(&c);
+		size = cur_u16(&c);
+		if (c.bad)
+			return;
+		side->blind = header_wrong(type, version, size) != TLS_ANOMALY_COUNT;
+		if (side->blind)
+			break;
+		record_frames(ctx, state, dir, in->p, type, size);
+		*in = c;
+		side->left = size;
+	}
+	if (side->blind) {
+		cur_skip(in, cur_left(in));
+		cc_enough(ctx, dir);
+	}
+}
+
 static enum cc_status
 tls_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 {
 	struct tls_state *state = own;
 	enum cc_status st = feed(ctx, state, dir, in);
 
-	if (state->side[dir].over)
+	if (state->side[dir].over && cc_frames_wanted(ctx))
+		skim(ctx, state, dir, in);
+	else if (state->side[dir].over)
 		cur_skip(in, cur_left(in));
 	/* Not TLS any more: what was right is told now, for nobody will ask again. */
 	if (st == CC_BAD)
@@ -437,10 +497,15 @@ static enum cc_status
 tls_gap(struct cc_ctx *ctx, void *own, enum cc_dir dir, uint64_t size)
 {
 	struct tls_state *state = own;
+	struct tls_side *side = &state->side[dir];
 
-	(void)size;
 	tls_side_over(ctx, state, dir);
-	side_drop(ctx, &state->side[dir]);
+	side->blind = side->blind || size > side->left;
+	if (side->blind)
+		cc_enough(ctx, dir);
+	else
+		side->left -= (uint32_t)size;
+	side_drop(ctx, side);
 	return CC_OK;
 }
 
@@ -471,6 +536,8 @@ const struct cc_parser tls_parser = {
 	.field_count = TLS_F_COUNT,
 	.anomalies = tls_anomalies,
 	.anomaly_count = TLS_ANOMALY_COUNT,
+	.frames = tls_frames,
+	.frame_count = TLS_FRAME_COUNT,
 	.state_size = sizeof(struct tls_state),
 	.unit_max = TLS_RECORD_HEADER + 32768,
 	.tcp = true,

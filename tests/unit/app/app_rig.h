@@ -20,6 +20,7 @@ struct rig {
 	uint64_t offset[2];
 	struct buf out;         /* what came out */
 	bool quiet;
+	bool all_pieces;        /* of frames; else only the last of each */
 	size_t idle;            /* pool bytes in use before the flow */
 };
 
@@ -74,6 +75,18 @@ rig_file(struct rig *rig, const struct cc_file *file)
 	buf_add_text(&rig->out, "]\n");
 }
 
+static void
+rig_piece(struct rig *rig, const struct event *event)
+{
+	const struct frame_piece *piece = event->piece;
+
+	buf_printf(&rig->out, "frame %s %s at %llu +%llu%s%s [", event->dir == CC_TO_SERVER ? "<" : ">",
+	    event->parser->frames[event->frame->kind].name, (unsigned long long)event->frame->at,
+	    (unsigned long long)piece->base, piece->partial ? " partial" : "", piece->cut ? " cut" : "");
+	rig_text(rig, slice_of(piece->bytes, piece->size));
+	buf_add_text(&rig->out, "]\n");
+}
+
 /* Events that depend on how the bytes were cut (updates, growth of files) are left out. */
 static void
 rig_drain(struct rig *rig)
@@ -94,6 +107,10 @@ rig_drain(struct rig *rig)
 			break;
 		case EVENT_ANOMALY:
 			buf_printf(&rig->out, "odd %s\n", event->parser->anomalies[event->anomaly].name);
+			break;
+		case EVENT_FRAME:
+			if (event->piece->last || rig->all_pieces)
+				rig_piece(rig, event);
 			break;
 		default:
 			break;

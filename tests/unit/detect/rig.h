@@ -126,7 +126,8 @@ rig_clear(struct rig *rig)
 static inline bool
 rig_said(const struct rig *rig, const char *text)
 {
-	return memmem(rig->report.text.p, rig->report.text.size, text, strlen(text)) != NULL;
+	return rig->report.text.size > 0 &&
+	       memmem(rig->report.text.p, rig->report.text.size, text, strlen(text)) != NULL;
 }
 
 static inline unsigned
