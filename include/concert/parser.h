@@ -116,6 +116,7 @@ struct cc_parser {
 	uint32_t unit_max;     /* bytes that may wait unconsumed on one side before the parser is told CC_BAD of it */
 	bool tcp, udp;
 	bool server_first;     /* the server may speak before the client has (a greeting) */
+	bool one_way;          /* a transaction is a message of one side: what is odd in it is not the other side's, too */
 
 	/*
 	 * Does this side of a flow speak my protocol?  `in` is what is here of it from its first byte (a datagram for
@@ -204,6 +205,8 @@ bool cc_frames_wanted(const struct cc_ctx *ctx);
 
 /* What follows on both sides is another protocol (CONNECT, STARTTLS): identify anew from the next byte. */
 void cc_switch(struct cc_ctx *ctx);
+/* The same, where it is to be the protocol of that name: else it is an anomaly. */
+void cc_switch_to(struct cc_ctx *ctx, const char *name);
 /* Nothing more of this side is wanted (encrypted from here): it may be left unassembled. */
 void cc_enough(struct cc_ctx *ctx, enum cc_dir dir);
 /* In probe(): the other side has been recognised already as the protocol of this parser. */

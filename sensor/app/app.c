@@ -7,6 +7,7 @@
  */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app/own.h"
 
@@ -27,7 +28,17 @@ const struct cc_parser *const app_parsers[] = {
 };
 const unsigned app_parser_count = sizeof(app_parsers) / sizeof(app_parsers[0]);
 
-enum { CORE_MISMATCH, CORE_WRONG_DIRECTION, CORE_ONE_DIRECTION, CORE_UNIT_TOO_LONG, CORE_GAP, CORE_FAILED };
+enum {
+	CORE_MISMATCH,
+	CORE_WRONG_DIRECTION,
+	CORE_ONE_DIRECTION,
+	CORE_SKIPPED,
+	CORE_UNEXPECTED,
+	CORE_NO_TLS,
+	CORE_UNIT_TOO_LONG,
+	CORE_GAP,
+	CORE_FAILED
+};
 
 static const struct cc_anomaly core_anomalies[] = {
 	[CORE_MISMATCH] = {"applayer_mismatch_protocol_both_directions", "The two sides speak different protocols"},
@@ -35,9 +46,12 @@ static const struct cc_anomaly core_anomalies[] = {
 	    "The server spoke first where the client should have"},
 	[CORE_ONE_DIRECTION] = {"applayer_detect_protocol_only_one_direction",
 	    "Only one of the two sides looks like the protocol"},
+	[CORE_SKIPPED] = {"applayer_proto_detection_skipped", "One side alone has sent so much that its protocol is left open"},
+	[CORE_UNEXPECTED] = {"applayer_unexpected_protocol", "Another protocol than the one that was announced"},
+	[CORE_NO_TLS] = {"applayer_no_tls_after_starttls", "TLS was announced, and something else came"},
 	[CORE_UNIT_TOO_LONG] = {"applayer_unit_too_long", "A unit is longer than the limit of its protocol"},
 	[CORE_GAP] = {"applayer_gap", "Bytes are missing where the parser can't go on without them"},
-	[CORE_FAILED] = {"applayer_unexpected_protocol", "What was identified as a protocol stopped to be it"},
+	[CORE_FAILED] = {"applayer_parser_failed", "What was identified as a protocol stopped to be it"},
 };
 
 const struct cc_parser app_core = {
@@ -201,6 +215,11 @@ identify(struct cc_ctx *ctx, enum cc_dir dir, struct slice in, bool last)
 	}
 	if (!begin_parser(ctx, parser, dir))
 		return CC_BAD;
+	if (own->wanted != NULL && strcmp(own->wanted, parser->name) != 0) {
+		core_anomaly(ctx, dir, CORE_UNEXPECTED);
+		if (strcmp(own->wanted, "tls") == 0)
+			core_anomaly(ctx, dir, CORE_NO_TLS);
+	}
 	if (own->server_first && !parser->server_first)
 		core_anomaly(ctx, CC_TO_CLIENT, CORE_WRONG_DIRECTION);
 	if (other->state == SIDE_MISSED && other->dropped == 0 && !ctx->flow->midstream)
@@ -226,6 +245,7 @@ feed(struct cc_ctx *ctx, enum cc_dir dir, struct cur *in)
 		end_parser(ctx);
 		own->before = own->parser;
 		own->parser = NULL;
+		own->wanted = ctx->wanted;
 		own->side[CC_TO_SERVER] = own->side[CC_TO_CLIENT] = (struct app_side){.state = SIDE_PROBING};
 		app_count_add(ctx->app, APP_SWITCHED, 1);
 		return CC_OK;
@@ -286,8 +306,10 @@ wait_for_other(struct cc_ctx *ctx, struct app_side *side, struct cur *in)
 		return;
 	side->dropped += cur_left(in);
 	in->p = in->end;
-	if (side->dropped > limit * APP_DROP_FACTOR)
+	if (side->dropped > limit * APP_DROP_FACTOR) {
+		core_anomaly(ctx, ctx->dir, CORE_SKIPPED);
 		fail(ctx);
+	}
 }
 
 /* All that the chunk holds, as far as it goes; *in moves over what needn't be shown again. */
@@ -546,6 +568,13 @@ void
 cc_switch(struct cc_ctx *ctx)
 {
 	ctx->switching = true;
+}
+
+void
+cc_switch_to(struct cc_ctx *ctx, const char *name)
+{
+	ctx->switching = true;
+	ctx->wanted = name;
 }
 
 bool

@@ -96,6 +96,7 @@ struct app_flow {
 	unsigned index;            /* of parser */
 	struct app_frames *frames; /* NULL: none were wanted yet */
 	const struct cc_parser *before; /* the protocol that led to this one (CONNECT) */
+	const char *wanted;             /* and which one it announced (STARTTLS); NULL: it didn't say */
 	void *state;
 	struct tx *first, *last;   /* open */
 	struct tx *evicted;
@@ -152,6 +153,7 @@ struct cc_ctx {
 	const struct chunk *chunk; /* what it is fed */
 	bool datagram, last;
 	bool switching;            /* the parser called cc_switch() */
+	const char *wanted;        /* cc_switch_to() */
 	const struct cc_parser *asked; /* whose probe() runs */
 };
 

@@ -362,7 +362,7 @@ tx_free_evicted(struct cc_ctx *ctx)
 void
 cc_anomaly(struct cc_ctx *ctx, struct cc_tx *tx, unsigned anomaly)
 {
-	struct event event = {.kind = EVENT_ANOMALY, .tx = tx, .parser = ctx->own->parser,
+	struct event event = {.kind = EVENT_ANOMALY, .dir = ctx->dir, .tx = tx, .parser = ctx->own->parser,
 	    .anomaly = (uint16_t)anomaly};
 
 	app_count_add(ctx->app, APP_ANOMALIES, 1);

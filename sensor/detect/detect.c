@@ -30,7 +30,7 @@ run_open(struct run *run, struct detect *detect, struct flow *flow, const struct
 	run->detect = detect;
 	run->flow = flow;
 	run->pkt = pkt;
-	run->dir = dir;
+	run->dir = run->pkt_dir = dir;
 	run->batch = batch;
 	run->time = pkt != NULL ? pkt->frame->time : flow != NULL ? flow->last : 0;
 	if (flow != NULL && flow->detect != NULL)

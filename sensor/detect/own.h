@@ -553,6 +553,8 @@ struct tx_state {
 	struct u32_list fired;   /* the same, told */
 	uint32_t generation;     /* of the ruleset that this state speaks of */
 	uint32_t asked;          /* bytes of the file when what waits was asked last */
+	bool told[2];            /* by way: that side is complete, */
+	uint64_t told_at[2];     /* and so many of its packets had been inspected by then */
 };
 
 struct run { /* what a rule is being held against */
@@ -560,7 +562,7 @@ struct run { /* what a rule is being held against */
 	struct flow *flow;
 	const struct packet *pkt;
 	struct batch *batch;
-	enum cc_dir dir;
+	enum cc_dir dir, pkt_dir; /* of what is looked at; of the packet */
 	struct cc_tx *tx;
 	struct cc_file *file;
 	struct cc_frame *frame;

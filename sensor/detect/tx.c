@@ -189,6 +189,13 @@ state_take(struct run *run, struct cc_tx *tx)
 	return state;
 }
 
+/* Packets of that way before this one. */
+static uint64_t
+packets_before(const struct run *run, enum cc_dir dir)
+{
+	return run->flow->side[dir].packets - (run->pkt != NULL && run->pkt_dir == dir);
+}
+
 void
 tx_inspect(struct run *run, struct cc_tx *tx, enum cc_dir dir, bool side_done, bool all_done)
 {
@@ -205,6 +212,10 @@ tx_inspect(struct run *run, struct cc_tx *tx, enum cc_dir dir, bool side_done, b
 	run->dir = dir;
 	run->file = NULL;
 	run->final = side_done || all_done || tx->done[dir];
+	if (run->final && !state->told[dir]) {
+		state->told[dir] = true;
+		state->told_at[dir] = packets_before(run, dir);
+	}
 	from = state->scanned;
 	values_scan(run, tx, state);
 	watch_tx(run, tx, from);
@@ -217,24 +228,59 @@ tx_inspect(struct run *run, struct cc_tx *tx, enum cc_dir dir, bool side_done, b
 	run->tx = NULL;
 }
 
+/*
+ * Does an odd thing of one side concern the other, too?  It is the transaction's, and the transaction is looked at on
+ * both ways; but a side that is complete, and was looked at since, is not looked at again.
+ */
+static bool
+concerns_other(const struct run *run, const struct event *event)
+{
+	const struct tx_state *state = event->tx != NULL ? event->tx->detect : NULL;
+	enum cc_dir other = cc_dir_other(event->dir);
+
+	if (event->parser == &app_core || event->parser->one_way || run->pkt == NULL || run->flow == NULL)
+		return false;
+	return state == NULL || !state->told[other] || packets_before(run, other) == state->told_at[other];
+}
+
+static void
+anomaly_rule(struct run *run, const struct rule *rule, const struct event *event, enum cc_dir dir)
+{
+	struct tx_state *state = event->tx != NULL ? state_take(run, event->tx) : NULL;
+	uint32_t entry = entry_of(rule->index, dir);
+
+	if ((rule->dirs & dir_bit(dir)) == 0 || (state != NULL && list_has(&state->fired, entry)))
+		return;
+	run->tx = event->tx;
+	run->dir = dir;
+	run->stream = event->tx == NULL; /* the flow's ends, not the packet's */
+	run->final = true;
+	if (rule_verdict(run, rule) != YES)
+		return;
+	if (state != NULL)
+		list_add(run->detect, &state->fired, entry, PENDING_MAX);
+	alert_rule(run);
+}
+
 void
 tx_anomaly(struct run *run, const struct event *event)
 {
 	const struct ruleset *set = run->detect->set;
 	unsigned parser = parser_index(event->parser);
+	enum cc_dir dir = run->dir;
 
-	run->tx = event->tx;
 	for (uint32_t i = 0; i < set->anomaly_count && !flow_passed(run); i++) {
 		const struct rule *rule = &set->rule[set->anomaly[i]];
 
 		if (rule->anomaly != event->anomaly || rule->anomaly_parser != parser)
 			continue;
-		run->dir = (rule->dirs & dir_bit(event->dir)) != 0 ? event->dir : cc_dir_other(event->dir);
-		run->final = true;
-		if (rule_verdict(run, rule) == YES)
-			alert_rule(run);
+		anomaly_rule(run, rule, event, event->dir);
+		if (concerns_other(run, event))
+			anomaly_rule(run, rule, event, cc_dir_other(event->dir));
 	}
 	run->tx = NULL;
+	run->stream = false;
+	run->dir = dir;
 }
 
 /* Patterns in the part of the content that is new, with enough before it that none is cut in two. */

@@ -181,7 +181,11 @@ take_syn_ack(struct flows *flows, struct flow *flow, const struct packet *pkt, e
 	uint32_t taken = pkt->tcp.ack - peer->first_seq;
 
 	switch (flow->tcp) {
-	case TCP_NONE:
+	case TCP_NONE: /* its SYN was not seen: the session is in its midst */
+		if (!flows->conf->flow_midstream && !flows->conf->flow_async) {
+			flow_count(flows, FLOW_NO_SESSION, 1);
+			return false;
+		}
 		return accept_syn_ack(flows, flow, pkt, dir);
 	case TCP_SYN_SENT:
 		if (slot->crossed) {

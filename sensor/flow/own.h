@@ -79,6 +79,8 @@ struct stream {
 	uint64_t dropped;          /* bytes that the app stage would not consume, thrown away: told as a gap */
 	uint32_t far_from, far_to; /* sequence numbers of segments that lay beyond the window, one behind the other */
 	uint32_t far_count;
+	uint32_t urgent_seq;   /* of the last byte that went beside the stream, if urgent_count > 0 */
+	uint16_t urgent_count;
 	uint64_t skip_to; /* both sides agree that the stream goes on here: what lies between is a gap */
 	struct seg own_seg[SEGS_INLINE];
 };
@@ -123,6 +125,8 @@ struct slot {
 	bool crossed;   /* both sides sent a SYN (4-way handshake) */
 	bool fin_first; /* enum cc_dir whose FIN came first */
 } __attribute__((aligned(64)));
+
+enum urgent_policy { URGENT_INLINE, URGENT_OUT, URGENT_GAP, URGENT_DROP }; /* in the order of conf flow.urgent */
 
 struct host_policy {
 	struct cc_prefix prefix;

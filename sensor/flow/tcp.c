@@ -234,6 +234,64 @@ note_far(struct flows *flows, struct slot *slot, struct stream *own, const struc
 }
 
 static void
+put_bytes(struct flows *flows, struct slot *slot, const struct packet *pkt, enum cc_dir dir, int64_t off,
+    struct slice bytes)
+{
+	if (bytes.size > 0 && !stream_data(flows, &slot->flow, dir, off, bytes))
+		note_far(flows, slot, &slot->stream[dir], pkt, false);
+}
+
+static void
+put_around(struct flows *flows, struct slot *slot, const struct packet *pkt, enum cc_dir dir, int64_t off, size_t at,
+    int64_t tail_off)
+{
+	struct slice all = pkt->payload;
+
+	put_bytes(flows, slot, pkt, dir, off, slice_of(all.p, at < all.size ? at : all.size));
+	if (at + 1 < all.size)
+		put_bytes(flows, slot, pkt, dir, tail_off, slice_of(all.p + at + 1, all.size - at - 1));
+}
+
+/*
+ * Urgent data, where flow.urgent wants it apart.  A socket hands the urgent byte out beside the stream (RFC 6093, 3.1),
+ * and so it can hide from who reads it in line, or the other way round.  Beside the stream: the byte has no offset, the
+ * numbers behind it move up by one; only in order, since what waits out of order has its offsets already.  True: the
+ * segment is dealt with.
+ */
+static bool
+take_urgent(struct flows *flows, struct slot *slot, const struct packet *pkt, enum cc_dir dir, int64_t off)
+{
+	struct stream *own = &slot->stream[dir];
+	uint32_t back = own->urgent_seq - pkt->tcp.seq; /* bytes before the last one that went beside */
+	size_t at = pkt->tcp.urgent - 1u;
+	bool urgent = (pkt->tcp.flags & TCP_URG) && pkt->tcp.urgent > 0 && at < pkt->payload.size;
+
+	if (own->urgent_count > 0 && back < UINT16_MAX) { /* seen before, at least in part */
+		put_around(flows, slot, pkt, dir, off + 1, back, off + 1 + (int64_t)back);
+		return true;
+	}
+	if ((pkt->tcp.flags & TCP_URG) && flows->conf->flow_urgent == URGENT_DROP)
+		return true;
+	if (!urgent)
+		return false;
+	if (flows->conf->flow_urgent == URGENT_GAP) {
+		put_around(flows, slot, pkt, dir, off, at, off + (int64_t)at + 1);
+		return true;
+	}
+	if (off != (int64_t)own->cont || own->cont != own->top)
+		return false;
+	if (own->urgent_count == UINT16_MAX) {
+		flow_event(flows, &slot->flow, FLOW_EVENT_REASSEMBLY_URGENT_OOB_LIMIT_REACHED);
+		return true;
+	}
+	own->urgent_count++;
+	own->urgent_seq = pkt->tcp.seq + (uint32_t)at;
+	own->first_seq++;
+	put_around(flows, slot, pkt, dir, off, at, off + (int64_t)at);
+	return true;
+}
+
+static void
 take_data(struct flows *flows, struct slot *slot, const struct packet *pkt, enum cc_dir dir, int64_t off)
 {
 	struct stream *own = &slot->stream[dir];
@@ -249,8 +307,10 @@ take_data(struct flows *flows, struct slot *slot, const struct packet *pkt, enum
 			bytes.size = own->fin_at - (uint64_t)off;
 		}
 	}
-	if (bytes.size > 0 && !stream_data(flows, &slot->flow, dir, off, bytes))
-		note_far(flows, slot, own, pkt, false);
+	if (flows->conf->flow_urgent != URGENT_INLINE && bytes.size == pkt->payload.size &&
+	    take_urgent(flows, slot, pkt, dir, off))
+		return;
+	put_bytes(flows, slot, pkt, dir, off, bytes);
 }
 
 static void
@@ -349,6 +409,7 @@ take_segment(struct flows *flows, struct flow *flow, const struct packet *pkt, e
 			    phase_of(slot) == PHASE_CLOSE_WAIT ? FLOW_EVENT_CLOSEWAIT_PKT_BEFORE_LAST_ACK
 							       : FLOW_EVENT_EST_PKT_BEFORE_LAST_ACK);
 		take_data(flows, slot, pkt, dir, off);
+		end = stream_offset(own, tcp->seq, own->cont) + (int64_t)pkt->payload.size; /* unless numbers moved up */
 	}
 	if ((tcp->flags & TCP_FIN) && end >= 0)
 		take_fin(flows, slot, dir, (uint64_t)end);

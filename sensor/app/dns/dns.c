@@ -196,6 +196,7 @@ const struct cc_parser dns_parser = {
 	.unit_max = 65535 + 2,
 	.tcp = true,
 	.udp = true,
+	.one_way = true,
 	.probe = dns_probe,
 	.feed = dns_feed,
 	.gap = dns_gap,

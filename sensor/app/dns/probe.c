@@ -105,7 +105,8 @@ probe_message(struct slice all, bool strict)
 	if (msg.counts[0] == 0 && all.size > DNS_HEADER_SIZE && msg.counts[1] == 0 && msg.counts[2] == 0 &&
 	    msg.counts[3] == 0)
 		return CC_BAD;
-	return (msg.flags >> 11 & 15) <= 6 ? CC_OK : CC_BAD;
+	/* An operation that nobody has assigned is an event, if all else is right to the last byte. */
+	return (msg.flags >> 11 & 15) <= 6 || records_lead_to_end(&msg, &c) ? CC_OK : CC_BAD;
 }
 
 /* TCP: a size before each message (RFC 1035, 4.2.2), and perhaps only its beginning here. */

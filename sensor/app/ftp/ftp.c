@@ -356,7 +356,7 @@ ftp_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 			state->client_began = true;
 		} else if (reply_line(ctx, state, line, cut)) {
 			tell_all(ctx, state);
-			cc_switch(ctx);
+			cc_switch_to(ctx, "tls");
 			return CC_OK;
 		}
 	}

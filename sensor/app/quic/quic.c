@@ -365,6 +365,7 @@ const struct cc_parser quic_parser = {
 	.state_size = sizeof(struct quic_state),
 	.unit_max = 65536,
 	.udp = true,
+	.one_way = true,
 	.probe = quic_probe,
 	.feed = quic_feed,
 	.finish = quic_finish,

@@ -54,7 +54,7 @@ enum smb_field {
 	SMB_F_NTLM_DOMAIN, SMB_F_NTLM_USER, SMB_F_NTLM_HOST, SMB_F_NTLM_VERSION,
 	SMB_F_KRB_REALM, SMB_F_KRB_SNAMES,
 	SMB_F_REQUEST_OS, SMB_F_REQUEST_LM, SMB_F_RESPONSE_OS, SMB_F_RESPONSE_LM,
-	SMB_F_NAMED_PIPE, SMB_F_SHARE, SMB_F_SHARE_TYPE, SMB_F_SERVICE_REQUEST, SMB_F_SERVICE_RESPONSE,
+	SMB_F_NAMED_PIPE, SMB_F_SHARE, SMB_F_CONNECTED, SMB_F_SHARE_TYPE, SMB_F_SERVICE_REQUEST, SMB_F_SERVICE_RESPONSE,
 	SMB_F_FILENAME, SMB_F_DIRECTORY, SMB_F_DISPOSITION, SMB_F_ACCESS, SMB_F_CREATED, SMB_F_ACCESSED, SMB_F_MODIFIED,
 	SMB_F_CHANGED, SMB_F_SIZE, SMB_F_FUID, SMB_F_RENAME_FROM, SMB_F_RENAME_TO, SMB_F_SET_CLASS, SMB_F_SET_LEVEL,
 	SMB_F_SUBCMD, SMB_F_LEVEL, SMB_F_FUNCTION,
@@ -245,6 +245,7 @@ struct smb_file *smb_file_new(struct cc_ctx *ctx, struct smb_state *state, const
 /* The end of a file: a close by the client where `closing` is set, or else it is forgotten. */
 void smb_file_close(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file);
 void smb_files_close(struct cc_ctx *ctx, struct smb_state *state);
+void smb_put_share(struct cc_ctx *ctx, const struct smb_request *req, bool pipe);
 void smb_put_fuid(struct cc_ctx *ctx, struct cc_tx *tx, const uint8_t key[16], bool two);
 /* size bytes of file at offset begin on this side; then data as they come, gaps, and the end. */
 void smb_data_begin(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb_file *file,

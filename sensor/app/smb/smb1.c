@@ -538,7 +538,7 @@ tree_response(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *r
 	struct slice service = smb_next_text(&cmd->bytes, cmd->message, false, room);
 	bool pipe = slice_is(service, "IPC");
 
-	cc_put(ctx, req->tx, pipe ? SMB_F_NAMED_PIPE : SMB_F_SHARE, smb_name_slice(&req->name));
+	smb_put_share(ctx, req, pipe);
 	cc_put(ctx, req->tx, SMB_F_SERVICE_RESPONSE, service);
 	smb_tx_tree(req->tx, cmd->head.session, cmd->head.tree);
 	if (right)

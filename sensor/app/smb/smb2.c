@@ -445,7 +445,7 @@ tree_response(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *r
 	type = cur_u8(&c);
 	if (c.bad)
 		type = 0;
-	cc_put(ctx, req->tx, type == 2 ? SMB_F_NAMED_PIPE : SMB_F_SHARE, name);
+	smb_put_share(ctx, req, type == 2);
 	cc_put_text(ctx, req->tx, SMB_F_SHARE_TYPE, word[type < 4 ? type : 0]);
 	smb_tx_tree(req->tx, head->session, head->tree);
 	if (head->status == STATUS_SUCCESS)

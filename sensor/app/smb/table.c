@@ -152,6 +152,17 @@ smb_request_find(struct smb_state *state, const struct smb_head *head)
 	return NULL;
 }
 
+/* What a tree connect asked for: rules look at it there alone, not in what is done on the share later. */
+void
+smb_put_share(struct cc_ctx *ctx, const struct smb_request *req, bool pipe)
+{
+	struct slice name = smb_name_slice(&req->name);
+
+	cc_put(ctx, req->tx, pipe ? SMB_F_NAMED_PIPE : SMB_F_SHARE, name);
+	if (!pipe)
+		cc_put(ctx, req->tx, SMB_F_CONNECTED, name);
+}
+
 void
 smb_request_end(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *req, const struct smb_head *head)
 {
@@ -159,7 +170,7 @@ smb_request_end(struct cc_ctx *ctx, struct smb_state *state, struct smb_request 
 
 	request_unlink(state, req);
 	if (head == NULL && connect && req->name.size > 0) {
-		cc_put(ctx, req->tx, SMB_F_SHARE, smb_name_slice(&req->name));
+		smb_put_share(ctx, req, false);
 		if (req->two)
 			cc_put_text(ctx, req->tx, SMB_F_SHARE_TYPE, "UNKNOWN");
 	}

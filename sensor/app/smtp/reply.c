@@ -81,7 +81,7 @@ matched(struct cc_ctx *ctx, struct smtp *smtp, const struct smtp_wait *wait, uns
 			cc_put_uint(ctx, wait->tx, F_STARTTLS, 1);
 			smtp_tx_finish(ctx, smtp, wait->tx);
 		}
-		cc_switch(ctx);
+		cc_switch_to(ctx, "tls");
 		break;
 	case SMTP_AUTH:
 		smtp->auth = false;

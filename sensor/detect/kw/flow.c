@@ -109,12 +109,10 @@ event_parse(struct build *build, const struct keyword *keyword, struct slice val
 	if (dot == NULL && (value.size < 9 || !slice_is_nocase(slice_of(value.p, 9), "applayer_")))
 		return build_refuse(build, "should be protocol.event");
 	if (dot == NULL) { /* events of identification: "applayer_…" */
-		build->needs_tx = true;
-		build->unmatchable = true;
-		build_warn(build, "this sensor has no event \"%.*s\": the rule can't hold", (int)value.size, value.p);
-		return CC_OK;
+		parser = &app_core;
+		build->rule.anomaly_parser = (uint8_t)app_parser_count;
 	}
-	for (unsigned i = 0; i < app_parser_count && i < 64; i++) {
+	for (unsigned i = 0; dot != NULL && i < app_parser_count && i < 64; i++) {
 		struct slice word = slice_of(value.p, (size_t)(dot - value.p));
 
 		if (slice_is_nocase(word, app_parsers[i]->name) ||
@@ -126,7 +124,7 @@ event_parse(struct build *build, const struct keyword *keyword, struct slice val
 	if (parser == NULL)
 		return build_refuse(
 		    build, "protocol \"%.*s\" is not one that this sensor parses", (int)(dot - value.p), value.p);
-	name = slice_of(dot + 1, value.size - (size_t)(dot + 1 - value.p));
+	name = dot != NULL ? slice_of(dot + 1, value.size - (size_t)(dot + 1 - value.p)) : value;
 	build->needs_tx = true;
 	build->ip_keyword_only = false;
 	build->unmatchable = true;

@@ -49,7 +49,14 @@ urilen_parse(struct build *build, const struct keyword *keyword, struct slice va
 static bool
 dsize_test(struct run *run, const struct check *check)
 {
-	return run->pkt != NULL && number_holds(check->data, run->pkt->payload.size) != check->negated;
+	const struct number *number = check->data;
+
+	if (run->pkt == NULL)
+		return false;
+	/* "not 9" and "at least 0" speak of a payload, as in Suricata: an empty one is none. */
+	if ((number->compare == CMP_NE || number->compare == CMP_GE) && run->pkt->payload.size == 0)
+		return false;
+	return number_holds(number, run->pkt->payload.size) != check->negated;
 }
 
 static enum cc_status

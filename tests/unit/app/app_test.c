@@ -215,7 +215,7 @@ TEST(give_up)
 	CHECK_UINT(rig.kept[CC_TO_SERVER].size, 0);
 	say(&rig, CC_TO_SERVER, "put b\n");
 	out = rig_end(&rig);
-	CHECK_TEXT(out, "odd applayer_unexpected_protocol\ntx 0\n  <toy.word a\n  <toy.last 5\n");
+	CHECK_TEXT(out, "odd applayer_parser_failed\ntx 0\n  <toy.word a\n  <toy.last 5\n");
 
 	toy_begin(&rig); /* a unit without end */
 	memset(text, 'x', 200);

@@ -501,6 +501,13 @@ cc_switch(struct cc_ctx *ctx)
 }
 
 void
+cc_switch_to(struct cc_ctx *ctx, const char *name)
+{
+	(void)name;
+	rig_say(ctx, "switch\n");
+}
+
+void
 cc_enough(struct cc_ctx *ctx, enum cc_dir dir)
 {
 	ctx->enough[dir] = true;

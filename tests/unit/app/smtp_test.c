@@ -264,7 +264,7 @@ TEST(limits)
 	for (unsigned i = 0; i < 100; i++)
 		buf_add(&buf, "\1\2\n", 3);
 	out = rig_run(&rig, buf_slice(&buf), slice_str(""), 0);
-	CHECK(strstr(out, "odd applayer_unexpected_protocol") != NULL);
+	CHECK(strstr(out, "odd applayer_parser_failed") != NULL);
 	out = rig_run(&rig, slice_str(BEGIN "Subject: x\r\n\r\nabc\r\n.\r\n"), slice_str(""), 0);
 	CHECK(strstr(out, "message.eml [Subject: x\\r\\n\\r\\nabc\\r\\n]") != NULL);
 	CHECK(strstr(out, "file < whole 5 ") != NULL);

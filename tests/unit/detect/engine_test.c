@@ -318,6 +318,84 @@ TEST(transactions)
 	rig_close(&rig);
 }
 
+static void
+odd_event(struct rig *rig, struct hand *hand, const char *name, enum cc_dir dir, enum cc_dir packet)
+{
+	static struct event event;
+
+	event = (struct event){.kind = EVENT_ANOMALY, .dir = dir, .tx = &hand->tx, .parser = hand->tx.parser};
+	for (unsigned i = 0; i < hand->tx.parser->anomaly_count; i++) {
+		if (strcmp(hand->tx.parser->anomalies[i].name, name) == 0)
+			event.anomaly = (uint16_t)i;
+	}
+	rig->pkt.frame = &rig->frame;
+	rig->flow.side[packet].packets++;
+	rig->batch.event = &event;
+	rig->batch.event_count = 1;
+	detect_run(rig->detect, &rig->flow, &rig->pkt, packet, &rig->batch);
+	rig->batch.event_count = 0;
+}
+
+/* What is odd in one side is the transaction's, and told on both ways, once each. */
+TEST(odd_things)
+{
+	struct hand hand;
+	struct rig rig;
+
+	rig_open(&rig,
+	    "alert http any any -> any any (app-layer-event:http.gzip_decompression_failed; sid:1;)\n"
+	    "alert http any any -> any any (flow:to_server; app-layer-event:http.gzip_decompression_failed; sid:2;)\n"
+	    "alert http any any -> any any (flow:to_client; app-layer-event:http.gzip_decompression_failed; sid:3;)\n"
+	    "alert ip any any -> any any (app-layer-event:applayer_unexpected_protocol; sid:4;)\n");
+	CHECK_UINT(rig.report.loaded, 4);
+	CHECK_UINT(rig.report.warnings, 0);
+	hand_open(&hand);
+	hand_put(&hand, "http.uri", "/", CC_REQUEST);
+	odd_event(&rig, &hand, "gzip_decompression_failed", CC_TO_CLIENT, CC_TO_SERVER);
+	CHECK_UINT(rig_alerts(&rig, 1), 2);
+	CHECK_UINT(rig_alerts(&rig, 2), 1);
+	CHECK_UINT(rig_alerts(&rig, 3), 1);
+	CHECK_UINT(rig_alerts(&rig, 4), 0);
+	odd_event(&rig, &hand, "gzip_decompression_failed", CC_TO_CLIENT, CC_TO_SERVER);
+	CHECK_UINT(rig_alerts(&rig, 1), 2);
+	hand_event(&rig, &hand, EVENT_DONE, CC_TO_CLIENT, NULL);
+	detect_tx_free(rig.detect, &hand.tx);
+	rig_clear(&rig);
+
+	hand_open(&hand); /* the request was complete, and looked at, before the answer came */
+	hand_put(&hand, "http.uri", "/", CC_REQUEST);
+	hand_event(&rig, &hand, EVENT_SIDE_DONE, CC_TO_SERVER, NULL);
+	rig.flow.side[CC_TO_SERVER].packets++;
+	odd_event(&rig, &hand, "gzip_decompression_failed", CC_TO_CLIENT, CC_TO_SERVER);
+	CHECK_UINT(rig_alerts(&rig, 1), 1);
+	CHECK_UINT(rig_alerts(&rig, 2), 0);
+	CHECK_UINT(rig_alerts(&rig, 3), 1);
+	detect_tx_free(rig.detect, &hand.tx);
+	rig_close(&rig);
+}
+
+/* "not 9" speaks of a payload: an empty one is none. */
+TEST(sizes)
+{
+	struct rig rig;
+
+	rig_open(&rig, "alert tcp any any -> any any (dsize:!9; sid:1;)\n"
+		       "alert tcp any any -> any any (dsize:>=0; sid:2;)\n"
+		       "alert tcp any any -> any any (dsize:<=9; sid:3;)\n"
+		       "alert tcp any any -> any any (dsize:0; sid:4;)\n");
+	rig_packet(&rig, CC_TO_SERVER, "", 0);
+	CHECK_UINT(rig_alerts(&rig, 1), 0);
+	CHECK_UINT(rig_alerts(&rig, 2), 0);
+	CHECK_UINT(rig_alerts(&rig, 3), 1);
+	CHECK_UINT(rig_alerts(&rig, 4), 1);
+	rig_clear(&rig);
+	rig_packet(&rig, CC_TO_SERVER, "ten bytes.", 10);
+	CHECK_UINT(rig_alerts(&rig, 1), 1);
+	CHECK_UINT(rig_alerts(&rig, 2), 1);
+	CHECK_UINT(rig_alerts(&rig, 3), 0);
+	rig_close(&rig);
+}
+
 TEST(reload)
 {
 	struct rig rig, other;
@@ -338,4 +416,4 @@ TEST(reload)
 	rig_close(&other);
 }
 
-TESTS(T(packets_and_streams), T(segments), T(marks), T(thresholds), T(pass_and_limit), T(transactions), T(reload))
+TESTS(T(odd_things), T(sizes), T(packets_and_streams), T(segments), T(marks), T(thresholds), T(pass_and_limit), T(transactions), T(reload))

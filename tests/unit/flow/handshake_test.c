@@ -192,6 +192,63 @@ TEST(keep_alive_is_no_overlap)
 	rig_free(rig);
 }
 
+/* Without its SYN a SYN-ACK is the middle of a session, too. */
+TEST(syn_ack_first)
+{
+	for (unsigned on = 0; on < 2; on++) {
+		struct rig *rig = rig_new(on ? "flow.midstream=yes" : "flow.midstream=no", "flow.async=no", NULL);
+
+		rig_tcp(rig, true, SA, 9, 1, "");
+		rig_tcp(rig, false, C, 1, 10, "");
+		rig_tcp(rig, false, P, 1, 10, "GET");
+		rig_tcp(rig, true, C, 10, 4, "");
+		CHECK_TEXT(rig_text(rig, CC_TO_SERVER), on ? "GET" : "");
+		CHECK((rig->flow->tcp == TCP_NONE) != on);
+		rig_free(rig);
+	}
+}
+
+/* A byte that is sent as urgent, and again, under each policy; and one in the middle of a segment. */
+TEST(urgent_bytes)
+{
+	static const struct {
+		const char *setting, *text;
+	} all[] = {{"flow.urgent=inline", "onexXtwoYthree"}, {"flow.urgent=out", "onextwothree"},
+	    {"flow.urgent=gap", "onex?two?three"}, {"flow.urgent=drop", "one?????three"}};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct rig *rig = rig_new(all[i].setting, NULL);
+
+		rig_shake(rig, 1, 10);
+		rig_tcp(rig, false, P, 1, 10, "one");
+		for (unsigned again = 0; again < 2; again++) {
+			rig_packet(rig, false, 6, 40000, 80, slice_str("xX"));
+			rig->pkt.tcp = (struct tcp_info){
+			    .flags = P | TCP_URG, .seq = 4, .ack = 10, .window = 65000, .urgent = 2, .wscale = 255};
+			rig_track(rig);
+		}
+		rig_tcp(rig, true, C, 10, 6, "");
+		rig_packet(rig, false, 6, 40000, 80, slice_str("twoYthree"));
+		rig->pkt.tcp = (struct tcp_info){
+		    .flags = P | TCP_URG, .seq = 6, .ack = 10, .window = 65000, .urgent = 4, .wscale = 255};
+		if (i == 3) { /* of this one the URG flag is what drops it */
+			rig->pkt.payload = slice_str("two");
+			rig_track(rig);
+			rig_tcp(rig, false, P, 9, 10, "three");
+			rig_tcp(rig, true, C, 10, 14, "");
+		} else {
+			rig_track(rig);
+			rig_tcp(rig, true, C, 10, 15, "");
+		}
+		rig_tcp(rig, false, TCP_FIN | C, i == 3 ? 14 : 15, 10, "");
+		rig_tcp(rig, true, C, 10, i == 3 ? 15 : 16, "");
+		CHECK_TEXT(rig_text(rig, CC_TO_SERVER), all[i].text);
+		CHECK(rig->eof[CC_TO_SERVER]);
+		CHECK(!HAS(REASSEMBLY_OVERLAP_DIFFERENT_DATA));
+		rig_free(rig);
+	}
+}
+
 /* Every second packet is missing in turn: what is left never loops, never shows bytes that were not sent. */
 TEST(packets_missing)
 {
@@ -231,4 +288,4 @@ TEST(packets_missing)
 
 TESTS(T(states), T(refused_and_tried_again), T(reset_of_another_syn), T(wrong_syn_acks), T(split_and_simultaneous),
     T(floods_are_events), T(odd_flags), T(midstream_can_be_off), T(midstream_then_syn), T(keep_alive_is_no_overlap),
-    T(packets_missing))
+    T(packets_missing), T(syn_ack_first), T(urgent_bytes))
