@@ -3,6 +3,7 @@
 #define BASE_BASE_H
 
 #include "base/arena.h"
+#include "base/ber.h"
 #include "base/buf.h"
 #include "base/count.h"
 #include "base/digest.h"
