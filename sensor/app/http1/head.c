@@ -31,7 +31,7 @@ start_line(struct slice head, bool response, struct http1_scan *scan)
 
 	*scan = (struct http1_scan){.at = 0};
 	while (http1_line_next(head, response, true, scan, &line) == CC_OK)
-		if (http1_trim(line.text).size > 0)
+		if (http_trim(line.text).size > 0)
 			break;
 	scan->begun = true;
 	return line.text;
@@ -44,14 +44,14 @@ word(struct slice *text, bool *ret_odd)
 	struct slice w;
 	size_t n = 0;
 
-	while (n < text->size && !http1_is_space(text->p[n]))
+	while (n < text->size && !http_is_space(text->p[n]))
 		n++;
 	w = slice_of(text->p, n);
 	if (n < text->size && text->p[n] != ' ')
 		*ret_odd = true;
-	while (n < text->size && http1_is_space(text->p[n]))
+	while (n < text->size && http_is_space(text->p[n]))
 		n++;
-	*text = http1_drop(*text, n);
+	*text = http_drop(*text, n);
 	return w;
 }
 
@@ -65,56 +65,9 @@ method_of(struct slice method)
 	    {"options", M_OPTIONS}};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (http1_eq(method, known[i].name))
+		if (http_eq(method, known[i].name))
 			return known[i].method;
 	return M_OTHER;
-}
-
-/* A decimal port; -1: none. */
-static int
-port_of(struct slice text)
-{
-	int port = 0;
-
-	if (text.size == 0 || text.size > 5)
-		return -1;
-	for (size_t i = 0; i < text.size; i++) {
-		if (!http1_is_digit(text.p[i]))
-			return -1;
-		port = port * 10 + (text.p[i] - '0');
-	}
-	return port > 65535 ? -1 : port;
-}
-
-/* "host", "host:port", "[v6]:port". */
-static void
-host_split(struct slice text, struct slice *ret_host, struct slice *ret_port)
-{
-	size_t at = text.size;
-
-	*ret_port = slice_of(NULL, 0);
-	if (text.size > 0 && text.p[0] == '[') {
-		const uint8_t *end = memchr(text.p, ']', text.size);
-
-		at = end != NULL ? (size_t)(end - text.p) + 1 : text.size;
-	} else {
-		const uint8_t *colon = text.size > 0 ? memchr(text.p, ':', text.size) : NULL;
-
-		if (colon != NULL)
-			at = (size_t)(colon - text.p);
-	}
-	*ret_host = slice_of(text.p, at);
-	if (at < text.size && text.p[at] == ':')
-		*ret_port = http1_drop(text, at + 1);
-}
-
-static bool
-host_valid(struct slice host)
-{
-	for (size_t i = 0; i < host.size; i++)
-		if (!(http1_is_token(host.p[i]) || host.p[i] == '[' || host.p[i] == ']' || host.p[i] == ':'))
-			return false;
-	return host.size > 0;
 }
 
 /* The host asked for: of the URI before the header's (RFC 9112, 3.2.2). */
@@ -127,23 +80,17 @@ put_host(struct cc_ctx *ctx, struct cc_tx *tx, struct slice authority, bool conn
 	uint8_t *lower;
 	int number;
 
-	host_split(given, &header_host, &header_port);
-	if (given.size > 0 && !host_valid(header_host))
+	http_host_split(given, &header_host, &header_port);
+	if (given.size > 0 && !http_host_valid(header_host))
 		http1_odd(ctx, tx, A_HOST_INVALID);
 	if (authority.size > 0) {
-		host_split(authority, &host, &port);
-		if (!host_valid(host))
+		http_host_split(authority, &host, &port);
+		if (!http_host_valid(host))
 			http1_odd(ctx, tx, A_URI_HOST_INVALID);
-		if (port.size > 0 && port_of(port) < 0)
+		if (port.size > 0 && http_port(port) < 0)
 			http1_odd(ctx, tx, connect ? A_AUTHORITY_PORT : A_BAD_PORT);
-		if (header != NULL && !connect) {
-			bool same = host.size == header_host.size;
-
-			for (size_t i = 0; same && i < host.size; i++)
-				same = http1_lower(host.p[i]) == http1_lower(header_host.p[i]);
-			if (!same)
-				http1_odd(ctx, tx, A_HOST_AMBIGUOUS);
-		}
+		if (header != NULL && !connect && !http_same_nocase(host, header_host))
+			http1_odd(ctx, tx, A_HOST_AMBIGUOUS);
 		if (header == NULL)
 			cc_put_ref(ctx, tx, F_HOST_RAW, authority);
 	} else {
@@ -152,7 +99,7 @@ put_host(struct cc_ctx *ctx, struct cc_tx *tx, struct slice authority, bool conn
 	}
 	while (host.size > 1 && host.p[host.size - 1] == '.')
 		host.size--;
-	number = port_of(port);
+	number = http_port(port);
 	if (number >= 0) {
 		cc_put_uint(ctx, tx, F_PORT, (uint64_t)number);
 		if (!connect && number != cc_server_port(ctx))
@@ -175,26 +122,10 @@ put_uri(struct cc_ctx *ctx, struct cc_tx *tx, struct slice uri, struct slice pat
 	cc_put_ref(ctx, tx, F_URI_RAW, uri);
 	if (normal == NULL)
 		return;
-	size = http1_uri_normal(path, normal, &twice);
+	size = http_uri_normal(path, normal, &twice);
 	cc_put_ref(ctx, tx, F_URI, slice_of(normal, size));
 	if (twice)
 		http1_odd(ctx, tx, A_DOUBLE_ENCODED);
-}
-
-/* The last component of the path, without its query: the name of a file. */
-static struct slice
-base_name(struct slice path)
-{
-	size_t end = 0, start = 0;
-
-	if (path.size == 0)
-		return path;
-	while (end < path.size && path.p[end] != '?' && path.p[end] != '#') {
-		if (path.p[end] == '/')
-			start = end + 1;
-		end++;
-	}
-	return slice_of(path.p + start, end - start);
 }
 
 void
@@ -212,13 +143,13 @@ http1_head_request(struct cc_ctx *ctx, struct http1_side *side, struct slice hea
 	line = start_line(head, false, &scan);
 	begin = (size_t)(line.p - head.p);
 	rest = line;
-	if (rest.size > 0 && http1_is_space(rest.p[0])) {
+	if (rest.size > 0 && http_is_space(rest.p[0])) {
 		http1_odd(ctx, tx, A_LEADING_SPACE);
-		rest = http1_trim(rest);
+		rest = http_trim(rest);
 	}
 	method = word(&rest, &method_odd);
 	uri = word(&rest, &uri_odd);
-	protocol = http1_trim(rest);
+	protocol = http_trim(rest);
 	if (method_odd)
 		http1_odd(ctx, tx, A_METHOD_DELIM);
 	if (uri_odd)
@@ -231,7 +162,7 @@ http1_head_request(struct cc_ctx *ctx, struct http1_side *side, struct slice hea
 	if (protocol.size > 0) {
 		cc_put_ref(ctx, tx, F_REQ_PROTOCOL, protocol);
 		cc_put_ref(ctx, tx, F_PROTOCOL, protocol);
-		if (!http1_prefix(protocol, "http/"))
+		if (!http_prefix(protocol, "http/"))
 			http1_odd(ctx, tx, A_LINE_INVALID);
 	} else {
 		http1_odd(ctx, tx, A_NO_PROTOCOL);
@@ -242,11 +173,11 @@ http1_head_request(struct cc_ctx *ctx, struct http1_side *side, struct slice hea
 		path = slice_of(NULL, 0);
 		put_uri(ctx, tx, uri, uri);
 	} else {
-		http1_uri_split(uri, &host, &path);
+		http_uri_split(uri, &host, &path);
 		put_uri(ctx, tx, uri, path);
 	}
-	side->file_name = http1_tx(tx)->name = base_name(path);
-	cc_put_ref(ctx, tx, F_REQ_START, http1_drop(head, begin));
+	side->body.name = http1_tx(tx)->name = http_base_name(path);
+	cc_put_ref(ctx, tx, F_REQ_START, http_drop(head, begin));
 	http1_headers(ctx, side, CC_TO_SERVER, head, scan.at);
 	http1_tx(tx)->upgrade = side->framing.upgrade;
 	put_host(ctx, tx, host, http1_tx(tx)->method == M_CONNECT);
@@ -264,38 +195,20 @@ http1_head_more(struct cc_ctx *ctx, struct http1_side *side, struct slice head)
 	put_host(ctx, side->tx, slice_of(NULL, 0), false);
 }
 
-/* "bytes 0-67/68" */
 static void
 put_range(struct cc_ctx *ctx, struct cc_tx *tx)
 {
 	static const uint16_t fields[] = {F_RANGE_START, F_RANGE_END, F_RANGE_SIZE};
-	static const char ends[] = {'-', '/', '\0'};
 	const struct cc_value *raw = cc_get(tx, F_RANGE_RAW);
-	struct slice text;
-	size_t n = 0;
+	uint64_t number[3];
+	unsigned count;
 
 	if (raw == NULL)
 		return;
-	text = slice_of(raw->bytes, raw->size);
-	if (http1_prefix(text, "bytes"))
-		text = http1_trim(http1_drop(text, 5));
-	if (text.size > 0 && text.p[0] == '*') /* no range, only the size */
-		return;
-	for (unsigned i = 0; i < 3; i++) {
-		uint64_t number = 0;
-		size_t from = n;
-
-		while (n < text.size && http1_is_digit(text.p[n]) && n - from < 18)
-			number = number * 10 + (uint64_t)(text.p[n++] - '0');
-		if (n == from && i == 2 && n < text.size && text.p[n] == '*')
-			return;
-		if (n == from || (i < 2 && (n >= text.size || text.p[n] != (uint8_t)ends[i]))) {
-			http1_odd(ctx, tx, A_RANGE_INVALID);
-			return;
-		}
-		n++;
-		cc_put_uint(ctx, tx, fields[i], number);
-	}
+	if (http_range(slice_of(raw->bytes, raw->size), number, &count) != CC_OK)
+		http1_odd(ctx, tx, A_RANGE_INVALID);
+	for (unsigned i = 0; i < count; i++)
+		cc_put_uint(ctx, tx, fields[i], number[i]);
 }
 
 static void
@@ -309,7 +222,7 @@ put_status(struct cc_ctx *ctx, struct cc_tx *tx, struct slice code, unsigned *re
 	}
 	cc_put_ref(ctx, tx, F_STAT_CODE, code);
 	for (size_t i = 0; i < code.size && i < 6; i++) {
-		if (!http1_is_digit(code.p[i])) {
+		if (!http_is_digit(code.p[i])) {
 			cc_put_ref(ctx, tx, F_STATUS_STRING, code);
 			http1_odd(ctx, tx, A_RES_STATUS);
 			return;
@@ -338,7 +251,7 @@ http1_head_response(struct cc_ctx *ctx, struct http1_side *side, struct slice he
 		return;
 	line = start_line(head, true, &scan);
 	begin = (size_t)(line.p - head.p);
-	rest = http1_trim(line);
+	rest = http_trim(line);
 	protocol = word(&rest, &odd);
 	code = word(&rest, &odd);
 	if (protocol.size != 8 || memcmp(protocol.p, "HTTP/1.", 7) != 0)
@@ -348,8 +261,8 @@ http1_head_response(struct cc_ctx *ctx, struct http1_side *side, struct slice he
 	if (cc_get(tx, F_PROTOCOL) == NULL)
 		cc_put_ref(ctx, tx, F_PROTOCOL, protocol);
 	put_status(ctx, tx, code, &side->status);
-	cc_put_ref(ctx, tx, F_STAT_MSG, http1_trim(rest));
-	cc_put_ref(ctx, tx, F_RES_START, http1_drop(head, begin));
+	cc_put_ref(ctx, tx, F_STAT_MSG, http_trim(rest));
+	cc_put_ref(ctx, tx, F_RES_START, http_drop(head, begin));
 	http1_headers(ctx, side, CC_TO_CLIENT, head, scan.at);
 	put_range(ctx, tx);
 	value = cc_get(tx, F_RES_CONTENT_TYPE);
@@ -357,8 +270,8 @@ http1_head_response(struct cc_ctx *ctx, struct http1_side *side, struct slice he
 		const uint8_t *semicolon = value->size > 0 ? memchr(value->bytes, ';', value->size) : NULL;
 
 		type = slice_of(value->bytes, semicolon != NULL ? (size_t)(semicolon - value->bytes) : value->size);
-		cc_put_ref(ctx, tx, F_MEDIA_TYPE, http1_trim(type));
-		if (http1_prefix(type, "multipart/byteranges"))
+		cc_put_ref(ctx, tx, F_MEDIA_TYPE, http_trim(type));
+		if (http_prefix(type, "multipart/byteranges"))
 			http1_odd(ctx, tx, A_BYTERANGES);
 	}
 	value = cc_get(tx, F_LOCATION);

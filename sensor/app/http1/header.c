@@ -65,8 +65,8 @@ name_find(struct slice name)
 	if (name.size < 4 || name.size > 19)
 		return NAMES;
 	for (size_t i = 0; i < NAMES; i++)
-		if (names[i].size == name.size && names[i].name[0] == (char)http1_lower(name.p[0]) &&
-		    http1_prefix(name, names[i].name))
+		if (names[i].size == name.size && names[i].name[0] == (char)http_lower(name.p[0]) &&
+		    http_prefix(name, names[i].name))
 			return i;
 	return NAMES;
 }
@@ -80,7 +80,7 @@ clean(struct slice text, uint8_t *out, size_t room, struct slice *ret_text)
 	for (size_t i = 0; i < text.size && n < room; i++)
 		if ((text.p[i] >= 0x20 && text.p[i] < 0x7f) || text.p[i] == '\t')
 			out[n++] = text.p[i];
-	*ret_text = http1_trim(slice_of(out, n));
+	*ret_text = http_trim(slice_of(out, n));
 	return n != text.size;
 }
 
@@ -101,7 +101,7 @@ name_hash(struct slice name)
 	uint32_t hash = 5381;
 
 	for (size_t i = 0; i < name.size; i++)
-		hash = hash * 33 + http1_lower(name.p[i]);
+		hash = hash * 33 + http_lower(name.p[i]);
 	return (uint16_t)(hash ^ hash >> 16);
 }
 
@@ -111,7 +111,7 @@ names_equal(const struct header *a, const struct header *b)
 	if (a->hash != b->hash || a->name.size != b->name.size)
 		return false;
 	for (size_t i = 0; i < a->name.size; i++)
-		if (http1_lower(a->name.p[i]) != http1_lower(b->name.p[i]))
+		if (http_lower(a->name.p[i]) != http_lower(b->name.p[i]))
 			return false;
 	return true;
 }
@@ -192,15 +192,15 @@ header_add(struct parse *parse, struct slice line, bool folded, bool crlf)
 		return;
 	}
 	*header = (struct header){.name = slice_of(line.p, (size_t)(colon - line.p))};
-	header->value = http1_trim(http1_drop(line, header->name.size + 1));
+	header->value = http_trim(http_drop(line, header->name.size + 1));
 	header->plain = !folded && crlf && header->value.size > 0 && header->value.p == colon + 2 && colon[1] == ' ' &&
 	    header->value.p + header->value.size == line.p + line.size;
 	for (size_t i = 0; i < header->name.size; i++)
-		token = token && http1_is_token(header->name.p[i]);
+		token = token && http_is_token(header->name.p[i]);
 	if (!token || header->name.size == 0) {
 		odd(parse, A_REQ_HEADER_INVALID, A_RES_HEADER_INVALID);
 		header->plain = false;
-		header->name = http1_trim(header->name);
+		header->name = http_trim(header->name);
 	}
 	header->hash = name_hash(header->name);
 	header->id = name_id(header->name);
@@ -214,7 +214,7 @@ looks_like_header(struct slice text)
 {
 	size_t n = 0;
 
-	while (n < text.size && http1_is_token(text.p[n]))
+	while (n < text.size && http_is_token(text.p[n]))
 		n++;
 	return n > 0 && n < text.size && text.p[n] == ':';
 }
@@ -234,8 +234,8 @@ lines(struct parse *parse, struct slice head, struct http1_scan scan)
 			parse->plain = false;
 			continue;
 		}
-		if (next.text.size > 0 && http1_is_space(next.text.p[0])) {
-			struct slice text = http1_trim(next.text);
+		if (next.text.size > 0 && http_is_space(next.text.p[0])) {
+			struct slice text = http_trim(next.text);
 
 			if (open && !(response && looks_like_header(text))) {
 				line = fold(parse, line, text);
@@ -339,12 +339,12 @@ content_length(struct parse *parse, struct slice value)
 	uint64_t length = 0;
 	size_t n = 0, from;
 
-	while (n < value.size && !http1_is_digit(value.p[n]))
+	while (n < value.size && !http_is_digit(value.p[n]))
 		n++;
 	from = n;
-	while (n < value.size && http1_is_digit(value.p[n]) && n - from < 18)
+	while (n < value.size && http_is_digit(value.p[n]) && n - from < 18)
 		length = length * 10 + (uint64_t)(value.p[n++] - '0');
-	if (n == from || (n < value.size && http1_is_digit(value.p[n]))) { /* none, or beyond all bounds */
+	if (n == from || (n < value.size && http_is_digit(value.p[n]))) { /* none, or beyond all bounds */
 		odd(parse, A_REQ_CONTENT_LEN, A_RES_CONTENT_LEN);
 		framing->loose = true;
 		return;
@@ -361,47 +361,13 @@ content_length(struct parse *parse, struct slice value)
 }
 
 static void
-coding_push(struct parse *parse, uint8_t coding)
-{
-	struct http1_framing *framing = &parse->side->framing;
-
-	if (framing->coding_count == HTTP1_CODINGS)
-		http1_odd(parse->ctx, parse->side->tx, A_TOO_MANY_CODINGS);
-	else
-		framing->coding[framing->coding_count++] = coding;
-}
-
-/* The codings in a Content-Encoding or Transfer-Encoding, whatever separates them. */
-static void
 codings(struct parse *parse, struct slice value, bool transfer)
 {
-	static const struct {
-		const char *name;
-		uint8_t coding;
-	} known[] = {{"gzip", CODING_GZIP}, {"deflate", CODING_DEFLATE}, {"br", CODING_BROTLI}, {"x-gzip", CODING_GZIP},
-	    {"x-deflate", CODING_DEFLATE}, {"identity", CODING_NONE}, {"none", CODING_NONE}, {"chunked", CODING_NONE},
-	    {"", CODING_NONE}};
-	size_t n = 0;
-	bool unknown = false;
+	bool unknown = false, too_many = false;
 
-	while (n < value.size) {
-		size_t from = n, i;
-		struct slice w;
-
-		while (n < value.size && (http1_is_token(value.p[n])))
-			n++;
-		w = slice_of(value.p + from, n - from);
-		n++;
-		for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-			if (http1_eq(w, known[i].name))
-				break;
-		if (i == sizeof(known) / sizeof(known[0]))
-			unknown = true;
-		else if (known[i].coding != CODING_NONE)
-			coding_push(parse, known[i].coding);
-		else if (w.size > 0 && w.size < value.size) /* identity beside others */
-			unknown = true;
-	}
+	http_codings_add(&parse->side->framing.codings, value, &unknown, &too_many);
+	if (too_many)
+		http1_odd(parse->ctx, parse->side->tx, A_TOO_MANY_CODINGS);
 	if (unknown && !transfer)
 		http1_odd(parse->ctx, parse->side->tx, A_ABNORMAL_CODING);
 }
@@ -430,38 +396,14 @@ transfer_encoding(struct parse *parse, struct slice value)
 	struct slice text;
 	bool cleaned = clean_value(parse, value, &text);
 
-	if (http1_find(text, "chunked")) {
+	if (http_find(text, "chunked")) {
 		parse->side->framing.chunked = true;
-		if (parse->dir == CC_TO_CLIENT && (cleaned || !http1_eq(text, "chunked")))
+		if (parse->dir == CC_TO_CLIENT && (cleaned || !http_eq(text, "chunked")))
 			http1_odd(parse->ctx, parse->side->tx, A_RES_ABNORMAL_TE);
-	} else if (!http1_eq(text, "identity")) {
+	} else if (!http_eq(text, "identity")) {
 		odd(parse, A_REQ_TRANSFER_ENC, A_RES_TRANSFER_ENC);
 	}
 	codings(parse, text, true);
-}
-
-/* filename="x" or filename=x of Content-Disposition (RFC 6266). */
-static struct slice
-disposition_name(struct slice value)
-{
-	for (size_t i = 0; i + 9 <= value.size; i++) {
-		struct slice rest = http1_drop(value, i);
-		size_t n = 0;
-
-		if (!http1_prefix(rest, "filename="))
-			continue;
-		rest = http1_drop(rest, 9);
-		if (rest.size > 0 && rest.p[0] == '"') {
-			rest = http1_drop(rest, 1);
-			while (n < rest.size && rest.p[n] != '"')
-				n += rest.p[n] == '\\' && n + 1 < rest.size ? 2u : 1u;
-		} else {
-			while (n < rest.size && rest.p[n] != ';' && !http1_is_space(rest.p[n]))
-				n++;
-		}
-		return slice_of(rest.p, n < rest.size ? n : rest.size);
-	}
-	return slice_of(NULL, 0);
 }
 
 static void
@@ -470,7 +412,7 @@ authorization(struct parse *parse, struct slice value)
 	static const char *const known[] = {"basic ", "digest ", "bearer ", "negotiate ", "ntlm "};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (http1_prefix(value, known[i]))
+		if (http_prefix(value, known[i]))
 			return;
 	http1_odd(parse->ctx, parse->side->tx, A_AUTH_UNKNOWN);
 }
@@ -499,9 +441,9 @@ meaning(struct parse *parse, const struct header *header)
 			authorization(parse, header->value);
 		break;
 	case N_CONTENT_DISP:
-		text = disposition_name(header->value);
+		text = http_disposition_name(header->value);
 		if (text.size > 0)
-			side->file_name = text;
+			side->body.name = text;
 		break;
 	case N_CONTENT_ENC:
 		if (clean_value(parse, header->value, &text) || (text.size > 0 && text.p[0] == ':'))
@@ -593,7 +535,7 @@ http1_headers(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir, stru
 	bool server = dir == CC_TO_SERVER;
 	struct http1_scan scan = {.at = start, .begun = true,
 	    .after_lf = start >= 2 && head.p[start - 1] == '\n' && head.p[start - 2] != '\r'};
-	struct slice raw = http1_drop(head, start);
+	struct slice raw = http_drop(head, start);
 	struct parse parse;
 	bool cookie = false;
 

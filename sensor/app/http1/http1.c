@@ -25,7 +25,7 @@ may_be(struct slice text, const char *lower)
 {
 	size_t i = 0;
 
-	while (i < text.size && lower[i] != '\0' && http1_lower(text.p[i]) == (uint8_t)lower[i])
+	while (i < text.size && lower[i] != '\0' && http_lower(text.p[i]) == (uint8_t)lower[i])
 		i++;
 	return i == text.size && lower[i] != '\0';
 }
@@ -36,11 +36,11 @@ probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
 	(void)ctx;
 	if (dir == CC_TO_SERVER)
 		return http1_is_request(in);
-	while (in.size > 0 && http1_is_space(in.p[0]))
-		in = http1_drop(in, 1);
+	while (in.size > 0 && http_is_space(in.p[0]))
+		in = http_drop(in, 1);
 	if (may_be(in, "http/") || in.size < 6)
-		return http1_prefix(in, "http/") || may_be(in, "http/") ? CC_MORE : CC_BAD;
-	return http1_prefix(in, "http/") && http1_is_digit(in.p[5]) ? CC_OK : CC_BAD;
+		return http_prefix(in, "http/") || may_be(in, "http/") ? CC_MORE : CC_BAD;
+	return http_prefix(in, "http/") && http_is_digit(in.p[5]) ? CC_OK : CC_BAD;
 }
 
 /* The side is between messages again. */
@@ -113,7 +113,7 @@ request_done(struct cc_ctx *ctx, struct http1 *http1, bool whole)
 
 	if (tx == NULL)
 		return;
-	http1_body_close(ctx, side, whole);
+	http_body_close(ctx, &side->body, whole);
 	cc_tx_side_done(ctx, tx, CC_TO_SERVER);
 	if (tx->done[CC_TO_CLIENT])
 		cc_tx_done(ctx, tx);
@@ -128,8 +128,8 @@ response_done(struct cc_ctx *ctx, struct http1 *http1, bool whole)
 
 	if (tx == NULL)
 		return;
-	http1_body_close(ctx, side, whole);
-	cc_put_uint(ctx, tx, F_LENGTH, side->body_in);
+	http_body_close(ctx, &side->body, whole);
+	cc_put_uint(ctx, tx, F_LENGTH, side->body.in);
 	if (tx == http1->first) {
 		http1->first = http1_tx(tx)->next;
 		if (http1->first == NULL)
@@ -170,6 +170,22 @@ body_state(struct http1_side *side, enum cc_dir dir)
 	return S_START; /* none */
 }
 
+static void
+body_open(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir)
+{
+	static const struct http_body_odd body_odd = {A_DECOMPRESSION_FAILED, A_BOMB, A_MULTIPART_ERROR,
+	    A_MULTIPART_HEADER};
+	struct http_body *body = &side->body;
+
+	body->tx = side->tx;
+	body->odd = &body_odd;
+	body->dir = dir;
+	if (body->name.size == 0)
+		body->name = http1_tx(side->tx)->name;
+	http_body_open(ctx, body, &side->framing.codings,
+	    dir == CC_TO_SERVER ? cc_get(side->tx, F_REQ_CONTENT_TYPE) : NULL);
+}
+
 /* Begins the body, or ends the message if there is none. */
 static void
 body_begin(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir)
@@ -180,7 +196,7 @@ body_begin(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir)
 	if (side->state == S_START)
 		message_done(ctx, http1, dir, true);
 	else
-		http1_body_open(ctx, side, dir);
+		body_open(ctx, side, dir);
 }
 
 static void
@@ -211,7 +227,7 @@ response_body(struct cc_ctx *ctx, struct http1 *http1)
 	if (status == 101 && (side->framing.upgrade || own->upgrade)) { /* WebSocket, h2c: not for us */
 		response_done(ctx, http1, true);
 		for (unsigned i = 0; i < 2; i++) {
-			http1_body_close(ctx, &http1->side[i], false);
+			http_body_close(ctx, &http1->side[i].body, false);
 			side_reset(&http1->side[i], S_IGNORE);
 			cc_enough(ctx, (enum cc_dir)i);
 		}
@@ -230,15 +246,15 @@ is_interim(struct slice head)
 {
 	struct slice line = head;
 
-	while (line.size > 0 && http1_is_space(line.p[0]))
-		line = http1_drop(line, 1);
-	while (line.size > 0 && !http1_is_space(line.p[0]))
-		line = http1_drop(line, 1);
+	while (line.size > 0 && http_is_space(line.p[0]))
+		line = http_drop(line, 1);
+	while (line.size > 0 && !http_is_space(line.p[0]))
+		line = http_drop(line, 1);
 	while (line.size > 0 && (line.p[0] == ' ' || line.p[0] == '\t'))
-		line = http1_drop(line, 1);
-	return line.size >= 4 && line.p[0] == '1' && http1_is_digit(line.p[1]) && http1_is_digit(line.p[2]) &&
-	    http1_is_space(line.p[3]) && memcmp(line.p, "101", 3) != 0 && !http1_find(head, "content-length") &&
-	    !http1_find(head, "transfer-encoding");
+		line = http_drop(line, 1);
+	return line.size >= 4 && line.p[0] == '1' && http_is_digit(line.p[1]) && http_is_digit(line.p[2]) &&
+	    http_is_space(line.p[3]) && memcmp(line.p, "101", 3) != 0 && !http_find(head, "content-length") &&
+	    !http_find(head, "transfer-encoding");
 }
 
 /* A whole head, or as much of it as is taken. */
@@ -256,7 +272,7 @@ head_take(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, struct slice
 	if (!response_open(ctx, http1))
 		return CC_BAD;
 	if (is_interim(head)) {
-		if (http1_tx(side->tx)->continued && http1_find(head, " 100"))
+		if (http1_tx(side->tx)->continued && http_find(head, " 100"))
 			http1_odd(ctx, side->tx, A_CONTINUE_SEEN);
 		http1_tx(side->tx)->continued = true;
 		if (side->tx == http1->first)
@@ -290,15 +306,15 @@ is_09(struct slice in, size_t *ret_size)
 	if (lf == NULL)
 		return false;
 	*ret_size = (size_t)(lf - in.p) + 1;
-	line = http1_trim(slice_of(in.p, *ret_size));
+	line = http_trim(slice_of(in.p, *ret_size));
 	if (line.size == 0)
 		return false;
 	for (unsigned words = 0; n < line.size; words++) {
 		if (words == 2)
 			return false;
-		while (n < line.size && !http1_is_space(line.p[n]))
+		while (n < line.size && !http_is_space(line.p[n]))
 			n++;
-		while (n < line.size && http1_is_space(line.p[n]))
+		while (n < line.size && http_is_space(line.p[n]))
 			n++;
 	}
 	return true;
@@ -429,8 +445,8 @@ response_start(struct cc_ctx *ctx, struct http1 *http1, struct cur *in)
 	struct slice rest = cur_rest(in);
 	const uint8_t *lf;
 
-	while (rest.size > 0 && http1_is_space(rest.p[0]))
-		rest = http1_drop(rest, 1);
+	while (rest.size > 0 && http_is_space(rest.p[0]))
+		rest = http_drop(rest, 1);
 	if (rest.size == 0) {
 		if (cur_left(in) > HTTP1_LINE_MAX)
 			in->p = in->end;
@@ -451,7 +467,7 @@ response_start(struct cc_ctx *ctx, struct http1 *http1, struct cur *in)
 
 		if (may_be(next, "http") && !cc_is_last(ctx))
 			return CC_MORE;
-		if (http1_prefix(next, "http")) {
+		if (http_prefix(next, "http")) {
 			http1_odd(ctx, http1->first, A_RES_PROTOCOL);
 			in->p = next.p;
 			return CC_OK;
@@ -467,7 +483,7 @@ response_start(struct cc_ctx *ctx, struct http1 *http1, struct cur *in)
 	if (!http1_tx(side->tx)->no_protocol)
 		http1_odd(ctx, side->tx, A_RES_PROTOCOL);
 	side->state = S_CLOSE;
-	http1_body_open(ctx, side, CC_TO_CLIENT);
+	body_open(ctx, side, CC_TO_CLIENT);
 	return CC_OK;
 }
 
@@ -485,7 +501,7 @@ find_start(struct http1 *http1, enum cc_dir dir, struct cur *in)
 		else if (may_be(rest, "http/1."))
 			st = CC_MORE;
 		else
-			st = http1_prefix(rest, "http/1.") ? CC_OK : CC_BAD;
+			st = http_prefix(rest, "http/1.") ? CC_OK : CC_BAD;
 		if (st == CC_OK) {
 			http1->side[dir].state = S_START;
 			return CC_OK;
@@ -507,7 +523,7 @@ maybe_body(struct cc_ctx *ctx, struct http1 *http1, struct cur *in)
 
 	if (may_be(rest, "http") && !cc_is_last(ctx))
 		return CC_MORE;
-	if (http1_prefix(rest, "http"))
+	if (http_prefix(rest, "http"))
 		response_done(ctx, http1, true);
 	else
 		body_begin(ctx, http1, CC_TO_CLIENT);
@@ -521,7 +537,7 @@ after_loose(struct cc_ctx *ctx, struct http1 *http1, struct cur *in)
 
 	if (may_be(rest, "http/") && !cc_is_last(ctx))
 		return CC_MORE;
-	if (http1_prefix(rest, "http/"))
+	if (http_prefix(rest, "http/"))
 		response_done(ctx, http1, true);
 	else
 		http1->side[CC_TO_CLIENT].state = S_CLOSE;
@@ -534,7 +550,7 @@ take_length(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, struct cur
 	struct http1_side *side = &http1->side[dir];
 	size_t size = cur_left(in) < side->left ? cur_left(in) : (size_t)side->left;
 
-	http1_body_add(ctx, side, dir, cur_take(in, size));
+	http_body_add(ctx, &side->body, cur_take(in, size));
 	side->left -= size;
 	if (side->left > 0)
 		return CC_MORE;
@@ -558,17 +574,17 @@ chunk_line(struct slice in, uint64_t *ret_size, size_t *ret_line, bool *ret_exte
 	size_t n = 0, from;
 	uint64_t size = 0;
 
-	while (n < in.size && (http1_is_space(in.p[n]) || in.p[n] == 0))
+	while (n < in.size && (http_is_space(in.p[n]) || in.p[n] == 0))
 		n++;
 	if (n > 256)
 		return CC_BAD;
 	if (n == in.size)
 		return CC_MORE;
 	from = n;
-	for (; n < in.size && http1_hex(in.p[n]) >= 0; n++) {
+	for (; n < in.size && http_hex(in.p[n]) >= 0; n++) {
 		if (size >> 56 != 0)
 			return CC_BAD;
-		size = size << 4 | (uint64_t)http1_hex(in.p[n]);
+		size = size << 4 | (uint64_t)http_hex(in.p[n]);
 	}
 	if (n == from)
 		return CC_BAD;
@@ -628,7 +644,7 @@ take_trailer(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, struct cu
 		in->p = in->end;
 		return CC_OK;
 	}
-	if (dir == CC_TO_CLIENT && http1_prefix(rest, "http/1.")) {
+	if (dir == CC_TO_CLIENT && http_prefix(rest, "http/1.")) {
 		message_done(ctx, http1, dir, true);
 		return CC_OK;
 	}
@@ -669,7 +685,7 @@ step(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, struct cur *in)
 	case S_TRAILER:
 		return take_trailer(ctx, http1, dir, in);
 	case S_CLOSE:
-		http1_body_add(ctx, side, dir, cur_take(in, cur_left(in)));
+		http_body_add(ctx, &side->body, cur_take(in, cur_left(in)));
 		return CC_MORE;
 	case S_LOST:
 		return find_start(http1, dir, in);
@@ -736,18 +752,18 @@ gap(struct cc_ctx *ctx, void *state, enum cc_dir dir, uint64_t size)
 
 	switch (side->state) {
 	case S_CLOSE:
-		http1_body_gap(ctx, side, size);
+		http_body_gap(ctx, &side->body, size);
 		break;
 	case S_LENGTH:
 	case S_LOOSE:
 	case S_CHUNK_DATA:
 		if (size < side->left) {
-			http1_body_gap(ctx, side, size);
+			http_body_gap(ctx, &side->body, size);
 			side->left -= size;
 			break;
 		}
 		if (size == side->left && side->state == S_LENGTH) {
-			http1_body_gap(ctx, side, size);
+			http_body_gap(ctx, &side->body, size);
 			message_done(ctx, http1, dir, true);
 			break;
 		}
@@ -791,9 +807,7 @@ close_flow(struct cc_ctx *ctx, void *state)
 	struct http1 *http1 = state;
 
 	for (unsigned i = 0; i < 2; i++) {
-		http1->side[i].file = NULL; /* the sensor has closed it */
-		coding_free(ctx, http1->side[i].coding);
-		multipart_forget(ctx, http1->side[i].multipart);
+		http_body_forget(ctx, &http1->side[i].body);
 	}
 }
 

@@ -64,7 +64,7 @@ line_cut(struct slice rest, bool last, struct http1_scan *scan, struct http1_lin
 enum cc_status
 http1_line_next(struct slice in, bool response, bool last, struct http1_scan *scan, struct http1_line *ret_line)
 {
-	struct slice rest = http1_drop(in, scan->at);
+	struct slice rest = http_drop(in, scan->at);
 	const uint8_t *lf;
 	size_t at;
 
@@ -84,7 +84,7 @@ http1_line_next(struct slice in, bool response, bool last, struct http1_scan *sc
 		return CC_OK;
 	}
 	if (response && scan->begun && scan->after_lf && rest.size > 1 && rest.p[0] == '\r') { /* LF CR */
-		rest = http1_drop(rest, 1);
+		rest = http_drop(rest, 1);
 		scan->at++;
 	}
 	if (response && lone_cr(rest, &at)) {
@@ -107,9 +107,9 @@ http1_goes_on(struct slice rest, bool last)
 
 	if (rest.size == 0)
 		return last ? CC_BAD : CC_MORE;
-	if (http1_is_space(rest.p[0]))
+	if (http_is_space(rest.p[0]))
 		return CC_OK; /* an empty line is still to come, or a continuation */
-	while (n < rest.size && n < 256 && (http1_is_token(rest.p[n]) || rest.p[n] == ' '))
+	while (n < rest.size && n < 256 && (http_is_token(rest.p[n]) || rest.p[n] == ' '))
 		n++;
 	if (n == rest.size)
 		return last ? CC_BAD : CC_MORE;
@@ -133,13 +133,13 @@ http1_head_find(struct slice in, bool response, bool last, struct http1_scan *sc
 			return CC_OK;
 		}
 		if (!at.begun) {
-			at.begun = http1_trim(line.text).size > 0;
+			at.begun = http_trim(line.text).size > 0;
 			*scan = at;
 			continue;
 		}
-		if (!line.empty && line.text.size > 0 && http1_is_space(line.text.p[0]) &&
-		    http1_trim(line.text).size == 0) {
-			st = http1_goes_on(http1_drop(in, at.at), last);
+		if (!line.empty && line.text.size > 0 && http_is_space(line.text.p[0]) &&
+		    http_trim(line.text).size == 0) {
+			st = http1_goes_on(http_drop(in, at.at), last);
 			if (st == CC_MORE)
 				return CC_MORE; /* the same line is looked at again, with more behind it */
 			line.empty = st == CC_BAD;

@@ -6,6 +6,7 @@
 #define HTTP1_OWN_H
 
 #include "base/base.h"
+#include "app/http/http.h"
 #include "concert/parser.h"
 
 enum http1_field {
@@ -24,7 +25,6 @@ enum http1_anomaly {
 
 #define HTTP1_PIPELINE 256    /* requests that may wait for their responses; then the oldest is closed */
 #define HTTP1_HEADERS 1024    /* of one message; more are passed over */
-#define HTTP1_CODINGS 4       /* stacked content codings that are undone */
 #define HTTP1_LINE_MAX 8192   /* of a chunk's size line, a trailer line, or while looking for a message's start */
 #define HTTP1_UNIT_MAX (1u << 20)
 
@@ -67,38 +67,25 @@ struct http1_line {
 	bool crlf;             /* with CR LF */
 };
 
-enum coding_kind { CODING_NONE, CODING_GZIP, CODING_DEFLATE, CODING_BROTLI };
-
 /* The framing that a head asks for. */
 struct http1_framing {
 	bool chunked, has_length, loose, upgrade, expect;
 	uint64_t length;
-	unsigned coding_count;
-	uint8_t coding[HTTP1_CODINGS]; /* enum coding_kind, as applied: the last one is undone first */
+	struct http_codings codings;
 };
-
-struct coding;
 
 /* One side: the message that it is in. */
 struct http1_side {
 	uint8_t state;
 	struct http1_scan scan;
 	struct cc_tx *tx;
-	struct cc_file *file;
-	struct coding *coding;  /* the outermost */
+	struct http_body body;
 	struct http1_framing framing;
-	struct slice file_name; /* in the transaction's memory */
 	unsigned status;
 	uint64_t left;          /* of S_LENGTH, S_LOOSE, S_CHUNK_DATA */
-	uint64_t body_in;       /* bytes of body, without chunk lines, still coded */
-	uint64_t body_out;      /* decoded */
 	bool mid_line;          /* S_SKIP_HEAD: the line has something in it */
 	bool finished;
 	bool first_chunk;       /* no chunk line was believed yet */
-	bool cut;               /* body beyond http.body_limit, or a bomb: no more of it goes to the file */
-	bool broken;            /* it can't be decoded further */
-	bool flawed;            /* bytes are missing from it */
-	struct multipart *multipart;
 };
 
 struct http1 {
@@ -125,35 +112,10 @@ http1_tx(struct cc_tx *tx)
 	return tx->own;
 }
 
-static inline uint8_t
-http1_lower(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
-}
-
-static inline bool
-http1_is_space(uint8_t c)
-{
-	return c == ' ' || (c >= 9 && c <= 13);
-}
-
-static inline bool
-http1_is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* Anomalies, each once a message at most where `seen` is given. */
 void http1_odd(struct cc_ctx *ctx, struct cc_tx *tx, enum http1_anomaly anomaly);
 
 /* text.c */
-bool http1_prefix(struct slice text, const char *lower); /* case-insensitive */
-bool http1_eq(struct slice text, const char *lower);
-bool http1_find(struct slice text, const char *lower);   /* anywhere in it */
-struct slice http1_trim(struct slice text);
-struct slice http1_drop(struct slice text, size_t size);
-bool http1_is_token(uint8_t c);
-int http1_hex(uint8_t c); /* -1: no digit */
 bool http1_is_status(struct slice text); /* begins as a status line, after white space */
 /* Does it begin as a request line?  CC_OK, CC_MORE (line not all here), CC_BAD. */
 enum cc_status http1_is_request(struct slice in);
@@ -176,34 +138,5 @@ void http1_head_response(struct cc_ctx *ctx, struct http1_side *side, struct sli
 
 /* header.c */
 void http1_headers(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir, struct slice head, size_t start);
-
-/* uri.c */
-/* The path and query as a server would see them; into out (room in.size), returns the size. */
-size_t http1_uri_normal(struct slice uri, uint8_t *out, bool *ret_double);
-/* Takes an URI apart as far as we need it: *ret_host with port for absolute URIs, else empty; *ret_path the rest. */
-void http1_uri_split(struct slice uri, struct slice *ret_host, struct slice *ret_path);
-
-/* body.c */
-void http1_body_open(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir);
-void http1_body_add(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir, struct slice bytes);
-void http1_body_gap(struct cc_ctx *ctx, struct http1_side *side, uint64_t size);
-void http1_body_close(struct cc_ctx *ctx, struct http1_side *side, bool whole);
-/* Decoded bytes, from coding.c. */
-void http1_body_decoded(struct cc_ctx *ctx, struct http1_side *side, struct slice bytes);
-
-/* coding.c: content codings. */
-/* A chain for the framing's codings; NULL: none, or no memory. */
-struct coding *coding_open(struct cc_ctx *ctx, const struct http1_framing *framing);
-void coding_add(struct cc_ctx *ctx, struct http1_side *side, struct coding *coding, struct slice bytes);
-void coding_end(struct cc_ctx *ctx, struct http1_side *side, struct coding *coding);
-void coding_free(struct cc_ctx *ctx, struct coding *coding);
-
-/* multipart.c: the files in a multipart/form-data body. */
-struct multipart *multipart_open(struct cc_ctx *ctx, struct slice content_type);
-void multipart_add(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, struct slice bytes);
-/* True: there were files in it. */
-bool multipart_close(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, bool whole);
-/* The flow is over, and its files are closed already. */
-void multipart_forget(struct cc_ctx *ctx, struct multipart *multipart);
 
 #endif

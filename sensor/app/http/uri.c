@@ -2,7 +2,7 @@
  * URIs as servers see them (RFC 3986, 6.2.2, and what they do beyond it): percent-encoding undone, backslashes and
  * repeated slashes made one slash, "." and ".." taken away, in the path; percent-encoding undone in the query.
  */
-#include "app/http1/own.h"
+#include "app/http/http.h"
 
 /* One character of in at *at, decoded; *at moves behind it. */
 static uint8_t
@@ -14,7 +14,7 @@ next_char(struct slice in, size_t *at, bool *ret_decoded)
 	if (c != '%')
 		return c;
 	if (*at + 2 <= in.size) {
-		int high = http1_hex(in.p[*at]), low = http1_hex(in.p[*at + 1]);
+		int high = http_hex(in.p[*at]), low = http_hex(in.p[*at + 1]);
 
 		if (high >= 0 && low >= 0) {
 			*at += 2;
@@ -22,11 +22,11 @@ next_char(struct slice in, size_t *at, bool *ret_decoded)
 			return (uint8_t)(high << 4 | low);
 		}
 	}
-	if (*at + 5 <= in.size && http1_lower(in.p[*at]) == 'u') { /* %uXXXX: Microsoft's */
+	if (*at + 5 <= in.size && http_lower(in.p[*at]) == 'u') { /* %uXXXX: Microsoft's */
 		int value = 0;
 
 		for (size_t i = 1; i < 5; i++) {
-			int digit = http1_hex(in.p[*at + i]);
+			int digit = http_hex(in.p[*at + i]);
 
 			if (digit < 0)
 				return c;
@@ -49,7 +49,7 @@ static bool
 still_encoded(const uint8_t *p, size_t size)
 {
 	for (size_t i = 0; i + 2 < size; i++)
-		if (p[i] == '%' && http1_hex(p[i + 1]) >= 0 && http1_hex(p[i + 2]) >= 0)
+		if (p[i] == '%' && http_hex(p[i + 1]) >= 0 && http_hex(p[i + 2]) >= 0)
 			return true;
 	return false;
 }
@@ -88,7 +88,7 @@ remove_dots(uint8_t *path, size_t size)
 }
 
 size_t
-http1_uri_normal(struct slice uri, uint8_t *out, bool *ret_double)
+http_uri_normal(struct slice uri, uint8_t *out, bool *ret_double)
 {
 	size_t size = 0, at = 0;
 	bool decoded = false, any = false, dots = false;
@@ -119,7 +119,7 @@ http1_uri_normal(struct slice uri, uint8_t *out, bool *ret_double)
 }
 
 void
-http1_uri_split(struct slice uri, struct slice *ret_host, struct slice *ret_path)
+http_uri_split(struct slice uri, struct slice *ret_host, struct slice *ret_path)
 {
 	size_t n = 0, from;
 
@@ -136,5 +136,20 @@ http1_uri_split(struct slice uri, struct slice *ret_host, struct slice *ret_path
 		if (uri.p[i] == '@')
 			from = i + 1;
 	*ret_host = slice_of(uri.p + from, n - from);
-	*ret_path = n < uri.size ? http1_drop(uri, n) : slice_of("/", 1);
+	*ret_path = n < uri.size ? http_drop(uri, n) : slice_of("/", 1);
+}
+
+struct slice
+http_base_name(struct slice path)
+{
+	size_t end = 0, start = 0;
+
+	if (path.size == 0)
+		return path;
+	while (end < path.size && path.p[end] != '?' && path.p[end] != '#') {
+		if (path.p[end] == '/')
+			start = end + 1;
+		end++;
+	}
+	return slice_of(path.p + start, end - start);
 }

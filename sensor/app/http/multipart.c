@@ -2,14 +2,14 @@
  * The files in a multipart/form-data body (RFC 7578): each part that names a file becomes one.  The delimiter is
  * looked for across calls by keeping back what may be its beginning.
  */
-#include "app/http1/own.h"
+#include "app/http/http.h"
 
 #define BOUNDARY_MAX 200
 #define PART_HEAD_MAX 2048
 
 enum part_state { P_PREAMBLE, P_HEAD, P_DATA, P_END };
 
-struct multipart {
+struct http_multipart {
 	uint8_t state;
 	uint16_t mark_size;              /* of CR LF "--" boundary */
 	uint8_t mark[BOUNDARY_MAX + 4];
@@ -24,30 +24,30 @@ static struct slice
 boundary_of(struct slice type)
 {
 	for (size_t i = 0; i + 9 < type.size; i++) {
-		struct slice rest = http1_drop(type, i);
+		struct slice rest = http_drop(type, i);
 		size_t n = 0;
 		bool quoted;
 
-		if (!http1_prefix(rest, "boundary="))
+		if (!http_prefix(rest, "boundary="))
 			continue;
-		rest = http1_drop(rest, 9);
+		rest = http_drop(rest, 9);
 		quoted = rest.size > 0 && rest.p[0] == '"';
 		if (quoted)
-			rest = http1_drop(rest, 1);
-		while (n < rest.size && (quoted ? rest.p[n] != '"' : rest.p[n] != ';' && !http1_is_space(rest.p[n])))
+			rest = http_drop(rest, 1);
+		while (n < rest.size && (quoted ? rest.p[n] != '"' : rest.p[n] != ';' && !http_is_space(rest.p[n])))
 			n++;
 		return slice_of(rest.p, n);
 	}
 	return slice_of(NULL, 0);
 }
 
-struct multipart *
-multipart_open(struct cc_ctx *ctx, struct slice content_type)
+struct http_multipart *
+http_multipart_open(struct cc_ctx *ctx, struct slice content_type)
 {
 	struct slice boundary = slice_of(NULL, 0);
-	struct multipart *multipart;
+	struct http_multipart *multipart;
 
-	if (http1_prefix(content_type, "multipart/form-data"))
+	if (http_prefix(content_type, "multipart/form-data"))
 		boundary = boundary_of(content_type);
 	if (boundary.size == 0 || boundary.size > BOUNDARY_MAX)
 		return NULL;
@@ -66,18 +66,18 @@ static struct slice
 file_name_of(struct slice head)
 {
 	for (size_t i = 0; i + 9 < head.size; i++) {
-		struct slice rest = http1_drop(head, i);
+		struct slice rest = http_drop(head, i);
 		size_t n = 0;
 
-		if (!http1_prefix(rest, "filename="))
+		if (!http_prefix(rest, "filename="))
 			continue;
-		rest = http1_drop(rest, 9);
+		rest = http_drop(rest, 9);
 		if (rest.size > 0 && rest.p[0] == '"') {
-			rest = http1_drop(rest, 1);
+			rest = http_drop(rest, 1);
 			while (n < rest.size && rest.p[n] != '"' && rest.p[n] != '\n')
 				n++;
 		} else {
-			while (n < rest.size && rest.p[n] != ';' && !http1_is_space(rest.p[n]))
+			while (n < rest.size && rest.p[n] != ';' && !http_is_space(rest.p[n]))
 				n++;
 		}
 		return slice_of(rest.p, n);
@@ -87,12 +87,12 @@ file_name_of(struct slice head)
 
 /* The part's head, up to its empty line; CC_MORE until then. */
 static enum cc_status
-part_head(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, uint8_t byte)
+part_head(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body *body, uint8_t byte)
 {
 	struct slice head, name;
 
 	if (multipart->held_size == PART_HEAD_MAX) {
-		http1_odd(ctx, tx, A_MULTIPART_HEADER);
+		cc_anomaly(ctx, body->tx, body->odd->multipart_header);
 		return CC_BAD;
 	}
 	multipart->held[multipart->held_size++] = byte;
@@ -104,7 +104,7 @@ part_head(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, uin
 		return CC_MORE;
 	name = file_name_of(head);
 	if (name.size > 0) {
-		multipart->file = cc_file_open(ctx, tx, CC_TO_SERVER, name);
+		multipart->file = cc_file_open(ctx, body->tx, CC_TO_SERVER, name);
 		cc_file_part(multipart->file);
 		multipart->found = true;
 	}
@@ -116,7 +116,7 @@ part_head(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, uin
  * that can still begin one is found by looking for its first byte, CR, which a boundary doesn't contain again.
  */
 static size_t
-part_data(struct cc_ctx *ctx, struct multipart *multipart, struct slice in, bool *ret_found)
+part_data(struct cc_ctx *ctx, struct http_multipart *multipart, struct slice in, bool *ret_found)
 {
 	size_t n = 0;
 
@@ -149,14 +149,14 @@ part_data(struct cc_ctx *ctx, struct multipart *multipart, struct slice in, bool
 }
 
 void
-multipart_add(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, struct slice bytes)
+http_multipart_add(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body *body, struct slice bytes)
 {
 	while (bytes.size > 0 && multipart->state != P_END) {
 		size_t n = 1;
 		bool found;
 
 		if (multipart->state == P_HEAD) {
-			enum cc_status st = part_head(ctx, multipart, tx, bytes.p[0]);
+			enum cc_status st = part_head(ctx, multipart, body, bytes.p[0]);
 
 			if (st == CC_OK)
 				multipart->state = P_DATA;
@@ -172,24 +172,24 @@ multipart_add(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx,
 				multipart->state = P_HEAD;
 			}
 		}
-		bytes = http1_drop(bytes, n);
+		bytes = http_drop(bytes, n);
 	}
 }
 
 bool
-multipart_close(struct cc_ctx *ctx, struct multipart *multipart, struct cc_tx *tx, bool whole)
+http_multipart_close(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body *body, bool whole)
 {
 	bool found = multipart->found;
 
 	if (whole && multipart->state != P_END)
-		http1_odd(ctx, tx, A_MULTIPART_ERROR);
+		cc_anomaly(ctx, body->tx, body->odd->multipart);
 	cc_file_close(ctx, multipart->file, false);
 	cc_give(ctx, multipart, sizeof(*multipart));
 	return found;
 }
 
 void
-multipart_forget(struct cc_ctx *ctx, struct multipart *multipart)
+http_multipart_forget(struct cc_ctx *ctx, struct http_multipart *multipart)
 {
 	cc_give(ctx, multipart, sizeof(*multipart));
 }

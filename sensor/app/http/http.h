@@ -1,0 +1,122 @@
+/*
+ * What the versions of HTTP have in common: words on text, URIs, content codings, bodies that become files.  Used by
+ * http1/ and http2/ alone.
+ *
+ * Anomalies are numbered by each parser's own table, so a body is told which of them to report.  Memory is the pool's
+ * and the transaction's.  Thread: the flow's worker.
+ */
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
+
+#include "base/base.h"
+#include "concert/parser.h"
+
+#define HTTP_CODINGS 4        /* stacked content codings that are undone */
+
+enum http_coding_kind { HTTP_NONE, HTTP_GZIP, HTTP_DEFLATE, HTTP_BROTLI, HTTP_ZSTD, HTTP_LZMA };
+
+struct http_codings {
+	unsigned count;
+	uint8_t kind[HTTP_CODINGS]; /* enum http_coding_kind, as applied: the last one is undone first */
+};
+
+/* Which anomalies of the parser's table a body may report. */
+struct http_body_odd {
+	unsigned failed;          /* it isn't coded as its headers say */
+	unsigned bomb;            /* it grows beyond reason */
+	unsigned multipart;       /* a multipart body that can't be read, */
+	unsigned multipart_header; /* or the header of a part */
+};
+
+struct http_coding;
+struct http_multipart;
+
+/* The body of one message. */
+struct http_body {
+	struct cc_tx *tx;
+	const struct http_body_odd *odd;
+	enum cc_dir dir;
+	struct slice name;      /* the file's; in the transaction's memory */
+	struct cc_file *file;
+	struct http_coding *coding; /* the outermost */
+	struct http_multipart *multipart;
+	uint64_t in;            /* bytes without framing, still coded */
+	uint64_t out;           /* decoded */
+	bool cut;               /* beyond http.body_limit, or a bomb: no more of it goes to the file */
+	bool broken;            /* it can't be decoded further */
+};
+
+static inline uint8_t
+http_lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
+}
+
+static inline bool
+http_is_space(uint8_t c)
+{
+	return c == ' ' || (c >= 9 && c <= 13);
+}
+
+static inline bool
+http_is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* text.c */
+bool http_prefix(struct slice text, const char *lower); /* case-insensitive */
+bool http_eq(struct slice text, const char *lower);
+bool http_find(struct slice text, const char *lower);   /* anywhere in it */
+struct slice http_trim(struct slice text);
+struct slice http_drop(struct slice text, size_t size);
+bool http_is_token(uint8_t c);
+int http_hex(uint8_t c); /* -1: no digit */
+/* A decimal port; -1: none. */
+int http_port(struct slice text);
+/* "host", "host:port", "[v6]:port". */
+void http_host_split(struct slice text, struct slice *ret_host, struct slice *ret_port);
+bool http_host_valid(struct slice host);
+bool http_same_nocase(struct slice a, struct slice b);
+/* filename="x" or filename=x of Content-Disposition (RFC 6266). */
+struct slice http_disposition_name(struct slice value);
+/* "bytes 0-67/68"; *ret_count numbers of it were found (0: only a size, no range).  CC_BAD: none of these. */
+enum cc_status http_range(struct slice text, uint64_t ret_number[3], unsigned *ret_count);
+
+/* uri.c */
+/* The path and query as a server would see them; into out (room in.size), returns the size. */
+size_t http_uri_normal(struct slice uri, uint8_t *out, bool *ret_double);
+/* Takes an URI apart as far as we need it: *ret_host with port for absolute URIs, else empty; *ret_path the rest. */
+void http_uri_split(struct slice uri, struct slice *ret_host, struct slice *ret_path);
+/* The last component of the path, without its query: the name of a file. */
+struct slice http_base_name(struct slice path);
+
+/* body.c: tx, odd, dir and name stand in it.  content_type may be NULL. */
+void http_body_open(struct cc_ctx *ctx, struct http_body *body, const struct http_codings *codings,
+    const struct cc_value *content_type);
+void http_body_add(struct cc_ctx *ctx, struct http_body *body, struct slice bytes);
+void http_body_gap(struct cc_ctx *ctx, struct http_body *body, uint64_t size);
+void http_body_close(struct cc_ctx *ctx, struct http_body *body, bool whole);
+/* The flow is over, and its files are closed already. */
+void http_body_forget(struct cc_ctx *ctx, struct http_body *body);
+/* Decoded bytes, from coding.c. */
+void http_body_decoded(struct cc_ctx *ctx, struct http_body *body, struct slice bytes);
+
+/* coding.c: content codings. */
+/* The codings that a header names, whatever separates them, behind those that are there. */
+void http_codings_add(struct http_codings *codings, struct slice value, bool *ret_unknown, bool *ret_too_many);
+/* A chain that undoes them; NULL: none, or no memory. */
+struct http_coding *http_coding_open(struct cc_ctx *ctx, const struct http_codings *codings);
+void http_coding_add(struct cc_ctx *ctx, struct http_body *body, struct http_coding *coding, struct slice bytes);
+void http_coding_end(struct cc_ctx *ctx, struct http_body *body, struct http_coding *coding);
+void http_coding_free(struct cc_ctx *ctx, struct http_coding *coding);
+
+/* multipart.c: the files in a multipart/form-data body. */
+struct http_multipart *http_multipart_open(struct cc_ctx *ctx, struct slice content_type);
+void http_multipart_add(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body *body,
+    struct slice bytes);
+/* True: there were files in it. */
+bool http_multipart_close(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body *body, bool whole);
+void http_multipart_forget(struct cc_ctx *ctx, struct http_multipart *multipart);
+
+#endif
