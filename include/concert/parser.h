@@ -91,6 +91,33 @@ struct cc_anomaly {
 };
 
 /*
+ * Words for the values of a number field: rules may then say `mqtt.type:CONNECT` for what the wire has as 1.  One name may
+ * stand for several values: it is listed once for each.
+ */
+struct cc_word {
+	const char *name;      /* read in any case */
+	uint64_t value;
+};
+
+enum cc_words_as {
+	CC_ONE_OF, /* "CONNECT", "!PINGREQ", "CONNECT,CONNACK", also "1", ">3" */
+	CC_BITS,   /* "dup,!retain": these bits are set, and those aren't */
+	CC_PAIR,   /* "SETTINGS_ENABLE_PUSH =0": the value is word << 32 | number, and the number is compared */
+};
+
+struct cc_words {
+	uint16_t field;
+	uint8_t as;            /* enum cc_words_as */
+	const struct cc_word *word;
+	unsigned count;
+};
+
+/* Another spelling of a field's buffer, as older rules have it: {"krb5_cname", "krb5.cname"}. */
+struct cc_alias {
+	const char *alias, *buffer;
+};
+
+/*
  * A kind of frame: a range of a side's bytes that the protocol gives a name to, such as a record or a command line.  Rules
  * look at it as at a buffer ("frame:tls.pdu"), be it part of a transaction or not.
  */
@@ -109,6 +136,10 @@ struct cc_parser {
 	unsigned field_count;
 	const struct cc_anomaly *anomalies;
 	unsigned anomaly_count;
+	const struct cc_words *words;
+	unsigned words_count;
+	const struct cc_alias *aliases;
+	unsigned alias_count;
 	const struct cc_frame_kind *frames;
 	unsigned frame_count;
 	uint32_t state_size;   /* per flow, zeroed */

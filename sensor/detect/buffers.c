@@ -95,6 +95,23 @@ field_add(struct ruleset *set, unsigned parser, unsigned index, const struct cc_
 	buffer->parsers |= 1ull << parser;
 	buffer->multi = buffer->multi || (field->flags & CC_MULTI) != 0;
 	buffer->number = field->type == CC_UINT || field->type == CC_FLAG;
+	buffer->flag = field->type == CC_FLAG;
+	for (unsigned i = 0; i < app_parsers[parser]->words_count; i++) {
+		if (app_parsers[parser]->words[i].field == index)
+			buffer->words = &app_parsers[parser]->words[i];
+	}
+	return CC_OK;
+}
+
+static enum cc_status
+aliases_add(struct ruleset *set, const struct cc_parser *parser)
+{
+	for (unsigned i = 0; i < parser->alias_count; i++) {
+		uintptr_t at = (uintptr_t)map_get(set->buffers, slice_str(parser->aliases[i].buffer));
+
+		if (at != 0 && map_put(set->buffers, slice_str(parser->aliases[i].alias), (void *)at, NULL) != CC_OK)
+			return CC_NOMEM;
+	}
 	return CC_OK;
 }
 
@@ -143,6 +160,8 @@ buffers_open(struct ruleset *set)
 				st = field_add(set, i, f, &app_parsers[i]->fields[f]);
 		}
 	}
+	for (unsigned i = 0; i < app_parser_count && i < 64 && st == CC_OK; i++)
+		st = aliases_add(set, app_parsers[i]);
 	for (uint32_t i = 0; i < set->buffer_count; i++)
 		set->buffer[i].lower = strcmp(set->buffer[i].name, "http.host") == 0;
 	return st;

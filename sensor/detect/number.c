@@ -125,6 +125,125 @@ number_parse(struct slice text, struct number *ret_number)
 	return false;
 }
 
+/* ---- the words of a parser's table ---- */
+
+#define LIST_MAX 64
+
+static bool
+value_parse(struct slice text, uint64_t *ret_value)
+{
+	int64_t value;
+
+	if (slice_uint(text, UINT64_MAX, ret_value))
+		return true;
+	if (!slice_int(text, &value))
+		return false;
+	*ret_value = (uint64_t)value; /* as parsers put numbers below zero */
+	return true;
+}
+
+/* The values of one word, or a number, to the end of list. */
+static bool
+word_values(const struct cc_words *words, struct slice text, uint64_t list[LIST_MAX], unsigned *count)
+{
+	unsigned before = *count;
+
+	for (unsigned i = 0; words != NULL && i < words->count && *count < LIST_MAX; i++) {
+		if (slice_is_nocase(text, words->word[i].name))
+			list[(*count)++] = words->word[i].value;
+	}
+	if (*count == before && *count < LIST_MAX && value_parse(text, &list[*count]))
+		(*count)++;
+	return *count > before;
+}
+
+static bool
+bits_parse(const struct cc_words *words, struct slice text, struct number *ret_number, struct slice *ret_wrong)
+{
+	struct slice word;
+
+	*ret_number = (struct number){.compare = CMP_BITS};
+	while (slice_split(&text, ',', &word)) {
+		uint64_t list[LIST_MAX], bits = 0;
+		unsigned count = 0;
+		bool not ;
+
+		word = slice_trim(word);
+		not = word.size > 0 && word.p[0] == '!';
+		if (not )
+			word = slice_trim(slice_of(word.p + 1, word.size - 1));
+		*ret_wrong = word;
+		if (!word_values(words, word, list, &count))
+			return false;
+		while (count > 0)
+			bits |= list[--count];
+		*(not ? &ret_number->b : &ret_number->a) |= bits;
+	}
+	return (ret_number->a & ret_number->b) == 0;
+}
+
+static bool
+pair_parse(struct store *store, const struct cc_words *words, struct slice text, struct number *ret_number)
+{
+	struct number *pair = store_take(store, sizeof(*pair));
+	uint64_t list[LIST_MAX];
+	unsigned count = 0;
+	size_t size = 0;
+
+	while (size < text.size && memchr(" \t=<>!", text.p[size], 6) == NULL)
+		size++;
+	*ret_number = (struct number){.compare = CMP_PAIR, .pair = pair};
+	if (pair == NULL || !word_values(words, slice_of(text.p, size), list, &count))
+		return false;
+	ret_number->a = list[0];
+	return number_parse(slice_of(text.p + size, text.size - size), pair);
+}
+
+bool
+number_words_parse(struct store *store, const struct cc_words *words, struct slice text, struct number *ret_number,
+    struct slice *ret_wrong)
+{
+	uint64_t list[LIST_MAX], *kept;
+	unsigned count = 0;
+	struct slice word;
+	bool not ;
+
+	text = slice_trim(text);
+	*ret_wrong = text;
+	if (words != NULL && words->as == CC_PAIR)
+		return pair_parse(store, words, text, ret_number);
+	if (words != NULL && words->as == CC_BITS && !number_parse(text, ret_number))
+		return bits_parse(words, text, ret_number, ret_wrong);
+	if (number_parse(text, ret_number))
+		return true;
+	not = text.size > 0 && text.p[0] == '!';
+	if (not )
+		text = slice_of(text.p + 1, text.size - 1);
+	while (slice_split(&text, ',', &word)) {
+		*ret_wrong = slice_trim(word);
+		if (!word_values(words, *ret_wrong, list, &count))
+			return false;
+	}
+	kept = store_take(store, count * sizeof(list[0]) + 1);
+	if (kept == NULL || count == 0)
+		return false;
+	memcpy(kept, list, count * sizeof(list[0]));
+	*ret_number = (struct number){.compare = not ? CMP_NOT_LIST : CMP_LIST, .b = count, .list = kept};
+	if (count == 1)
+		*ret_number = (struct number){.compare = not ? CMP_NE : CMP_EQ, .a = list[0]};
+	return true;
+}
+
+static bool
+in_list(const struct number *number, uint64_t value)
+{
+	for (uint64_t i = 0; i < number->b; i++) {
+		if (number->list[i] == value)
+			return true;
+	}
+	return false;
+}
+
 bool
 number_holds(const struct number *number, uint64_t value)
 {
@@ -145,6 +264,14 @@ number_holds(const struct number *number, uint64_t value)
 		return value > number->a && value < number->b;
 	case CMP_IN:
 		return value >= number->a && value <= number->b;
+	case CMP_LIST:
+		return in_list(number, value);
+	case CMP_NOT_LIST:
+		return !in_list(number, value);
+	case CMP_BITS:
+		return (value & number->a) == number->a && (value & number->b) == 0;
+	case CMP_PAIR:
+		return value >> 32 == number->a && number_holds(number->pair, value & UINT32_MAX);
 	default:
 		return false;
 	}

@@ -106,6 +106,8 @@ struct buffer {
 	uint8_t dirs; /* on which sides it can be */
 	bool multi;
 	bool number; /* CC_UINT, CC_FLAG */
+	bool flag;   /* CC_FLAG */
+	const struct cc_words *words; /* for its numbers; NULL: none */
 	bool lower;  /* its values are lower case */
 	uint8_t field_count;
 	struct buffer_field *field;
@@ -153,7 +155,23 @@ enum {
 	OF_FINAL = 32768, /* can only be said once the buffer is complete */
 };
 
-enum compare { CMP_EQ, CMP_NE, CMP_LT, CMP_GT, CMP_LE, CMP_GE, CMP_RANGE, CMP_AND, CMP_XOR, CMP_OR, CMP_IN };
+enum compare {
+	CMP_EQ,
+	CMP_NE,
+	CMP_LT,
+	CMP_GT,
+	CMP_LE,
+	CMP_GE,
+	CMP_RANGE,
+	CMP_AND,
+	CMP_XOR,
+	CMP_OR,
+	CMP_IN,       /* a to b, both included */
+	CMP_LIST,     /* one of number.list */
+	CMP_NOT_LIST,
+	CMP_BITS,     /* those of a are set, those of b aren't */
+	CMP_PAIR,     /* upper half is a, lower half holds number.pair */
+};
 
 struct regex {
 	pcre2_code *code;
@@ -164,6 +182,10 @@ struct regex {
 struct number { /* "5", ">5", "3<>9", "3-9" … */
 	uint8_t compare;
 	uint64_t a, b;
+	union {
+		const uint64_t *list; /* b of them */
+		const struct number *pair;
+	};
 };
 bool number_holds(const struct number *number, uint64_t value);
 
@@ -488,6 +510,9 @@ enum cc_status regex_take(struct build *build, struct slice pattern, uint32_t op
 
 /* number.c */
 bool number_parse(struct slice text, struct number *ret_number);
+/* With words of a field, and lists.  false: *ret_why says what is wrong. */
+bool number_words_parse(struct store *store, const struct cc_words *words, struct slice text, struct number *ret_number,
+    struct slice *ret_wrong);
 bool slice_uint(struct slice text, uint64_t max, uint64_t *ret_value); /* decimal */
 bool slice_int(struct slice text, int64_t *ret_value);
 struct slice slice_trim(struct slice s);

@@ -293,6 +293,45 @@ name_id(struct build *build, char kind, struct slice name, uint32_t *ret_id)
 	return CC_OK;
 }
 
+/* What may stand for the numbers of a field, for a message. */
+static void
+words_print(struct buf *out, const struct cc_words *words)
+{
+	for (unsigned i = 0; i < words->count; i++) {
+		if (i > 0 && strcmp(words->word[i].name, words->word[i - 1].name) == 0)
+			continue;
+		buf_printf(out, "%s%s", i > 0 ? ", " : "", words->word[i].name);
+	}
+}
+
+/* The comparison behind the name of a parser's field. */
+static enum cc_status
+field_number(struct build *build, const struct buffer *buffer, struct slice value, struct number *ret_number)
+{
+	struct slice wrong;
+	char room[300];
+	struct buf names;
+
+	if (buffer->flag) {
+		bool yes = value.size == 0 || slice_is_nocase(value, "true") || slice_is_nocase(value, "yes") || slice_is(value, "1");
+
+		if (!yes && !slice_is_nocase(value, "false") && !slice_is_nocase(value, "no") && !slice_is(value, "0"))
+			return build_refuse(build, "is true or false");
+		*ret_number = (struct number){.compare = yes ? CMP_NE : CMP_EQ};
+		return CC_OK;
+	}
+	if (value.size == 0)
+		return build_refuse(build, "needs a number or comparison, such as %s:>1", buffer->name);
+	if (number_words_parse(&build->set->store, buffer->words, value, ret_number, &wrong))
+		return CC_OK;
+	buf_over(&names, room, sizeof(room));
+	if (buffer->words != NULL)
+		words_print(&names, buffer->words);
+	return build_refuse(build, "\"%.*s\" is no number or comparison (5, >5, <5, !5, 3<>9)%s%.*s",
+	    (int)(wrong.size < 60 ? wrong.size : 60), wrong.p, names.size > 0 ? ", and none of " : "", (int)names.size,
+	    (const char *)names.p);
+}
+
 /* A keyword that no file of kw/ has: the name of a parser's field. */
 static enum cc_status
 field_keyword(struct build *build, struct slice name, struct slice value, bool has_value)
@@ -309,10 +348,8 @@ field_keyword(struct build *build, struct slice name, struct slice value, bool h
 			    build, "takes no value: it names the buffer that the next content looks at");
 		return build_sticky(build, build->set->buffer[at].name);
 	}
-	if (!has_value)
-		return build_refuse(build, "needs a number or comparison, such as %s:>1", build->set->buffer[at].name);
 	number = build_take(build, sizeof(*number));
-	if (number == NULL || number_or_refuse(build, value, UINT64_MAX, number) != CC_OK ||
+	if (number == NULL || field_number(build, &build->set->buffer[at], value, number) != CC_OK ||
 	    build_sticky(build, build->set->buffer[at].name) != CC_OK || (op = build_op(build, DO_NUMBER)) == NULL)
 		return CC_BAD;
 	op->number = number;

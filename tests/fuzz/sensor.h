@@ -125,6 +125,7 @@ sensor_open(struct sensor *s, unsigned memory, const struct cc_parser *only, str
 	struct detect_setup setup = {.set = set};
 	char *why = NULL;
 
+	memset(wants.frames, 0xff, sizeof(wants.frames));
 	memset(s, 0, sizeof(*s));
 	s->conf = sensor_conf(only);
 	s->pool = pool_new(budget[memory & 3]);

@@ -71,15 +71,15 @@ filesize_parse(struct build *build, const struct keyword *keyword, struct slice 
 		*range = '\0';
 		if (size_parse(text, &a) != CC_OK || size_parse(range + 2, &b) != CC_OK || a >= b)
 			return build_refuse(build, "is no range of sizes");
-		*number = (struct number){CMP_RANGE, a, b};
+		*number = (struct number){.compare = CMP_RANGE, .a = a, .b = b};
 	} else {
 		if (size_parse(start, &a) != CC_OK)
 			return build_refuse(build, "is no size, such as 100, >5MB or 1KB<>2KB");
-		*number = (struct number){text[0] == '<'   ? (text[1] == '=' ? CMP_LE : CMP_LT)
+		*number = (struct number){.compare = text[0] == '<'   ? (text[1] == '=' ? CMP_LE : CMP_LT)
 					  : text[0] == '>' ? (text[1] == '=' ? CMP_GE : CMP_GT)
 					  : text[0] == '!' ? CMP_NE
 							   : CMP_EQ,
-		    a, 0};
+		    .a = a};
 	}
 	check = build_check(build, filesize_test, PHASE_STATE);
 	if (check == NULL)
