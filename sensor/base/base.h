@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/pool.h"
+#include "base/prefixes.h"
 #include "base/ring.h"
 #include "base/text.h"
 #include "base/time.h"

@@ -29,6 +29,8 @@ struct exchange {
 	char coverage[COVERAGE_MAX];
 	char *source_name; /* "urn:concert:<organisation>/<sensor>" */
 	struct aggregate *aggregate;
+	struct held *stays; /* the list of what did not leave */
+	enum cc_tlp ceiling; /* of the topic of indicators */
 	struct spool *spool; /* NULL: exchange.to is none */
 	const struct cc_output *output;
 	void *output_self;
@@ -38,6 +40,7 @@ struct exchange {
 	bool holds;
 	bool lost; /* the output gave some back: rewind when all is settled */
 	bool disk_trouble, shedding;
+	uint64_t looked; /* at the list of networks, monotonic */
 	uint64_t in_vain; /* deliveries so far, and one, when the output was last waited for in vain */
 	enum cc_status status; /* of the record at hand */
 	uint64_t counts[EXCHANGE_COUNT];
@@ -145,6 +148,12 @@ send_record(struct exchange *exchange, const struct cc_record *rec, bool update)
 	st = stix_sighting(&exchange->source, rec, update, &exchange->value);
 	if (st == CC_FULL) {
 		exchange->counts[EXCHANGE_TOO_LARGE]++;
+		held_note(exchange->stays, rec, "indicators", "larger than exchange.message_max");
+		return CC_OK;
+	}
+	if (st == CC_DENIED) {
+		exchange->counts[EXCHANGE_OURS_HELD]++;
+		held_note(exchange->stays, rec, "indicators", "names an address of our own networks");
 		return CC_OK;
 	}
 	buf_printf(&exchange->topic, "%s.indicators", exchange->conf->exchange_prefix);
@@ -165,7 +174,6 @@ send_record(struct exchange *exchange, const struct cc_record *rec, bool update)
 	add_header(&msg, "content-type", "application/stix+json;version=2.1");
 	add_header(&msg, "tlp", record_tlp_text(rec->tlp));
 	add_header(&msg, "exercise", exchange->conf->exchange_exercise ? "true" : "false");
-	exchange->counts[EXCHANGE_VICTIMS_WITHHELD]++;
 	return spool_message(exchange, &msg);
 }
 
@@ -177,9 +185,9 @@ pass(void *ctx, const struct cc_record *rec, bool update)
 	enum cc_status st;
 
 	exchange->counts[update ? EXCHANGE_UPDATES : EXCHANGE_FIRST]++;
-	/* RED has no place in the ceiling's words: it never leaves. */
-	if ((int)rec->tlp > exchange->conf->exchange_ceiling) {
+	if (rec->tlp > exchange->ceiling) {
 		exchange->counts[EXCHANGE_HELD_BACK]++;
+		held_note(exchange->stays, rec, "indicators", "marked above the topic's ceiling");
 		return;
 	}
 	if (exchange->spool == NULL)
@@ -284,6 +292,10 @@ exchange_pump(struct exchange *exchange, int ms)
 	else if (full && ms > OUTPUT_FULL_MS)
 		ms = OUTPUT_FULL_MS;
 	exchange->output->poll(exchange->output_self, ms);
+	if (time_monotonic() - exchange->looked >= NS_PER_S) {
+		exchange->looked = time_monotonic();
+		victims_refresh(exchange->source.victims);
+	}
 	st = spool_tick(exchange->spool, time_monotonic());
 	if (st != CC_OK)
 		note_disk(exchange, st);
@@ -353,6 +365,38 @@ open_spool(struct exchange *exchange, const char *outdir, char **ret_why)
 	return st;
 }
 
+/* Words of the maps are held against TLP's; the topic of indicators has its ceiling. */
+static enum cc_status
+read_marking(struct exchange *exchange, char **ret_why)
+{
+	const struct conf *conf = exchange->conf;
+	const char *own = conf_map_get(&conf->exchange_ceilings, "indicators");
+	enum cc_tlp tlp;
+
+	exchange->ceiling = (enum cc_tlp)conf->exchange_ceiling;
+	for (size_t i = 0; i < conf->exchange_ceilings.count; i++) {
+		const struct conf_pair *pair = &conf->exchange_ceilings.pair[i];
+
+		/* RED has no place in the ceiling's words: it never leaves. */
+		if (record_tlp_parse(slice_str(pair->value), &tlp) != CC_OK || tlp == CC_TLP_RED) {
+			if (asprintf(ret_why, "exchange.ceilings: %s: '%s' is none of clear, green, amber, amber+strict", pair->key,
+				pair->value) < 0)
+				*ret_why = NULL;
+			return CC_BAD;
+		}
+		if (own == pair->value)
+			exchange->ceiling = tlp;
+	}
+	for (size_t i = 0; i < conf->exchange_withhold.count; i++) {
+		if (record_tlp_parse(slice_str(conf->exchange_withhold.pair[i].key), &tlp) == CC_OK)
+			continue;
+		if (asprintf(ret_why, "exchange.withhold: '%s' is no TLP 2.0 marking", conf->exchange_withhold.pair[i].key) < 0)
+			*ret_why = NULL;
+		return CC_BAD;
+	}
+	return CC_OK;
+}
+
 enum cc_status
 exchange_open(const struct conf *conf, const char *outdir, bool live, struct exchange **ret_exchange, char **ret_why)
 {
@@ -372,10 +416,14 @@ exchange_open(const struct conf *conf, const char *outdir, bool live, struct exc
 		goto fail;
 	}
 	exchange->aggregate = aggregate_new(conf, pass, exchange);
-	if (exchange->aggregate == NULL)
+	exchange->stays = held_new(conf, outdir);
+	if (exchange->aggregate == NULL || exchange->stays == NULL)
+		goto fail;
+	if ((st = read_marking(exchange, ret_why)) != CC_OK)
 		goto fail;
 	if (strcmp(conf->exchange_to, "none") != 0) {
-		if ((st = open_spool(exchange, outdir, ret_why)) != CC_OK ||
+		if ((st = victims_open(conf, outdir, &exchange->source.victims, ret_why)) != CC_OK ||
+		    (st = open_spool(exchange, outdir, ret_why)) != CC_OK ||
 		    (st = open_output(exchange, outdir, ret_why)) != CC_OK)
 			goto fail;
 	}
@@ -396,6 +444,8 @@ exchange_close(struct exchange *exchange)
 		exchange->output->close(exchange->output_self);
 	exchange->output_self = NULL;
 	spool_close(exchange->spool);
+	victims_close(exchange->source.victims);
+	held_free(exchange->stays);
 	aggregate_free(exchange->aggregate);
 	buf_close(&exchange->value);
 	buf_close(&exchange->topic);
@@ -411,6 +461,8 @@ exchange_counts(const struct exchange *exchange)
 {
 	struct exchange *self = (struct exchange *)exchange; /* figures of others are fetched when asked for */
 
+	self->counts[EXCHANGE_PSEUDONYMS] = exchange->source.pseudonyms;
+	self->counts[EXCHANGE_TEXTS_WITHHELD] = exchange->source.texts_withheld;
 	self->counts[EXCHANGE_REPEATS] = aggregate_repeats(exchange->aggregate);
 	self->counts[EXCHANGE_EARLY] = aggregate_early(exchange->aggregate);
 	if (exchange->spool != NULL) {

@@ -9,6 +9,7 @@
 #include "concert/output.h"
 #include "concert/record.h"
 #include "conf/conf.h"
+#include "exchange/victims.h"
 #include "indicate/indicate.h"
 #include "output/output.h"
 #include "record/record.h"
@@ -28,10 +29,22 @@ struct exchange_source {
 	const struct conf *conf;
 	struct slice coverage;      /* JSON object for the "coverage" group, or empty: listed under missing */
 	bool live;
+	struct victims *victims;    /* whose addresses are ours, and what stands for them */
+	uint64_t pseudonyms, texts_withheld; /* counted here: addresses told by pseudonym, texts that named one of ours */
 };
-/* Appends the STIX 2.1 bundle for rec.  CC_FULL: out is too small. */
-enum cc_status stix_sighting(const struct exchange_source *source, const struct cc_record *rec, bool update,
+/* Appends the STIX 2.1 bundle for rec.  CC_FULL: out is too small; CC_DENIED: the indicator itself names an address of ours. */
+enum cc_status stix_sighting(struct exchange_source *source, const struct cc_record *rec, bool update,
     struct buf *out);
+
+/* ---- held.c: what did not leave, for the operator ---- */
+
+struct held;
+
+/* OUTDIR/held-back.jsonl, and the one before it with ".1"; at most conf->exchange_held_max each. */
+struct held *held_new(const struct conf *conf, const char *outdir); /* NULL: no memory */
+void held_free(struct held *held);
+/* One line; trouble with the disk is logged once. */
+void held_note(struct held *held, const struct cc_record *rec, const char *topic, const char *reason);
 
 /* ---- spool.c: messages on disk until they are delivered ---- */
 

@@ -206,7 +206,7 @@ capped(uint64_t count)
 }
 
 static void
-put_observed(struct json *json, const struct exchange_source *source, const struct cc_record *rec,
+put_observed(struct json *json, struct exchange_source *source, const struct cc_record *rec, unsigned left_out,
     const struct ids *ids, const struct stix_refs *refs)
 {
 	begin(json, "observed-data", ids->observed, ids->organisation, ids->first, ids->modified);
@@ -218,7 +218,7 @@ put_observed(struct json *json, const struct exchange_source *source, const stru
 		json_text(json, NULL, refs->id[i]);
 	json_end_array(json);
 	json_object(json, "extensions");
-	stix_basic_information(json, source, rec);
+	stix_basic_information(json, source, rec, left_out);
 	json_end_object(json);
 	put_marking(json, rec);
 	json_end_object(json);
@@ -245,24 +245,55 @@ put_sighting(struct json *json, const struct cc_record *rec, const struct ids *i
 	json_end_object(json);
 }
 
-enum cc_status
-stix_sighting(const struct exchange_source *source, const struct cc_record *rec, bool update, struct buf *out)
+bool
+stix_attacker_is_ours(const struct exchange_source *source, const struct cc_record *rec)
 {
+	return rec->direction == CC_INSIDE || rec->direction == (rec->attacker_is_client ? CC_OUTBOUND : CC_INBOUND) ||
+	       victims_ours(source->victims, &rec->attacker.addr);
+}
+
+/* Takes out of rec what names an address of ours: STIX_NO_ bits. */
+static unsigned
+leave_out(const struct victims *victims, struct cc_record *rec)
+{
+	const struct {
+		struct slice *text;
+		unsigned bit;
+	} part[] = {{&rec->domain, STIX_NO_DOMAIN}, {&rec->url, STIX_NO_URL}, {&rec->user_agent, STIX_NO_USER_AGENT},
+	    {&rec->file_name, STIX_NO_FILE_NAME}, {&rec->rule_name, STIX_NO_RULE_NAME}};
+	unsigned bits = 0;
+
+	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+		if (part[i].text->size == 0 || !victims_named_in(victims, *part[i].text))
+			continue;
+		*part[i].text = slice_of(NULL, 0);
+		bits |= part[i].bit;
+	}
+	return bits;
+}
+
+enum cc_status
+stix_sighting(struct exchange_source *source, const struct cc_record *whole, bool update, struct buf *out)
+{
+	struct cc_record clean = *whole, *rec = &clean;
+	unsigned left_out = leave_out(source->victims, rec);
 	size_t start = out->size;
 	struct json json = json_into(out);
 	struct stix_refs refs;
 	struct ids ids;
 
+	if (victims_named_in(source->victims, rec->value))
+		return CC_DENIED;
 	make_ids(source, rec, update, &ids);
 	json_object(&json, NULL);
 	json_text(&json, "type", "bundle");
 	json_text(&json, "id", ids.bundle);
 	json_array(&json, "objects");
 	put_frame(&json, source, rec, &ids);
-	stix_observables(&json, rec, tlp[rec->tlp].id, &refs);
+	stix_observables(&json, source, rec, tlp[rec->tlp].id, &refs);
 	/* Only a fingerprint without a flow leaves nothing to be observed. */
 	if (refs.count > 0)
-		put_observed(&json, source, rec, &ids, &refs);
+		put_observed(&json, source, rec, left_out, &ids, &refs);
 	put_indicator(&json, source, rec, &ids);
 	put_sighting(&json, rec, &ids, refs.count > 0);
 	json_end_array(&json);

@@ -14,6 +14,7 @@
 struct info {
 	struct json json;
 	const char *group;
+	const char *withheld; /* items that a message of this marking leaves out: exchange.withhold */
 	unsigned present, missing;
 	struct {
 		const char *group, *item, *reason;
@@ -31,9 +32,28 @@ miss(struct info *info, const char *item, const char *reason)
 	}
 }
 
+/* Is group.name among what this marking leaves out?  Then that is said instead. */
+static bool
+withheld(struct info *info, const char *name)
+{
+	char word[128];
+	size_t size = (size_t)snprintf(word, sizeof(word), "%s.%s", info->group, name);
+
+	for (const char *p = info->withheld; p != NULL && *p != '\0'; p += strcspn(p, " ,")) {
+		p += strspn(p, " ,");
+		if (strncmp(p, word, size) == 0 && (p[size] == '\0' || strchr(" ,", p[size]) != NULL)) {
+			miss(info, name, "withheld at this marking");
+			return true;
+		}
+	}
+	return false;
+}
+
 static void
 item(struct info *info, const char *name, struct slice value, const char *reason)
 {
+	if (withheld(info, name))
+		return;
 	if (value.size == 0) {
 		miss(info, name, reason);
 		return;
@@ -51,6 +71,8 @@ item_text(struct info *info, const char *name, const char *value, const char *re
 static void
 item_number(struct info *info, const char *name, uint64_t value, bool known, const char *reason)
 {
+	if (withheld(info, name))
+		return;
 	if (!known) {
 		miss(info, name, reason);
 		return;
@@ -102,7 +124,7 @@ put_vantage(struct info *info, const struct exchange_source *source, const struc
 	item_number(info, "snaplen", rec->snaplen, rec->snaplen > 0, "not told by the capture");
 	item_text(info, "sides", rec->one_sided ? "one" : "both", "");
 	if (rec->interface.size > 0)
-		json_string(&info->json, "interface", rec->interface);
+		item(info, "interface", rec->interface, "");
 	end(info);
 }
 
@@ -166,12 +188,30 @@ put_path(struct info *info, const struct cc_record *rec)
 	end(info);
 }
 
+/* Our side by pseudonym, with what the operator's list says of its network. */
 static void
-put_endpoint(struct info *info, const struct cc_record *rec)
+put_ours(struct info *info, struct exchange_source *source, const struct cc_addr *addr, const char *role, uint64_t time)
+{
+	const char *sector, *criticality, *hidden;
+	char text[VICTIM_TEXT], name[32];
+
+	victims_sector(source->victims, addr, &sector, &criticality);
+	hidden = victims_pseudonym(source->victims, addr, time, text);
+	source->pseudonyms += hidden != NULL;
+	item_text(info, role, hidden != NULL ? hidden : "", "no memory for the pseudonym");
+	snprintf(name, sizeof(name), "%s_sector", role);
+	item_text(info, name, sector != NULL ? sector : "", "not in the list of networks");
+	snprintf(name, sizeof(name), "%s_criticality", role);
+	item_text(info, name, criticality != NULL ? criticality : "", "not in the list of networks");
+}
+
+static void
+put_endpoint(struct info *info, struct exchange_source *source, const struct cc_record *rec)
 {
 	static const struct cc_addr none;
-	bool ours = stix_attacker_is_ours(rec), known = cc_addr_cmp(&rec->attacker.addr, &none) != 0 && !ours;
-	const char *reason = ours ? "of our own networks, and pseudonyms not configured" : "no flow";
+	bool flow = cc_addr_cmp(&rec->attacker.addr, &none) != 0, ours = stix_attacker_is_ours(source, rec);
+	bool known = flow && !ours;
+	const char *reason = flow ? "of our own networks: attacker_pseudonym" : "no flow";
 	bool ports = rec->proto == 6 || rec->proto == 17 || rec->proto == 132;
 	char addr[CC_ADDR_TEXT];
 
@@ -181,9 +221,15 @@ put_endpoint(struct info *info, const struct cc_record *rec)
 		item_number(info, "attacker_port", rec->attacker.port, known, reason);
 	if (known)
 		json_text(&info->json, "attacker_role", rec->attacker_is_client ? "client" : "server");
-	miss(info, "victim", "pseudonyms not configured");
-	miss(info, "victim_sector", "no critical-infrastructure prefixes configured");
-	miss(info, "victim_criticality", "no critical-infrastructure prefixes configured");
+	if (flow && ours)
+		put_ours(info, source, &rec->attacker.addr, "attacker_pseudonym", rec->first);
+	if (flow && victims_ours(source->victims, &rec->victim.addr)) {
+		put_ours(info, source, &rec->victim.addr, "victim", rec->first);
+	} else {
+		miss(info, "victim", flow ? "not of our own networks" : "no flow");
+		miss(info, "victim_sector", flow ? "not of our own networks" : "no flow");
+		miss(info, "victim_criticality", flow ? "not of our own networks" : "no flow");
+	}
 	end(info);
 }
 
@@ -263,10 +309,28 @@ put_rest(struct info *info, const struct cc_record *rec)
 	end(info);
 }
 
-void
-stix_basic_information(struct json *json, const struct exchange_source *source, const struct cc_record *rec)
+static void
+put_left_out(struct info *info, unsigned left_out)
 {
-	struct info info = {.json = *json};
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} part[] = {{STIX_NO_DOMAIN, "domain"}, {STIX_NO_URL, "url"}, {STIX_NO_USER_AGENT, "user_agent"},
+	    {STIX_NO_FILE_NAME, "file_name"}, {STIX_NO_RULE_NAME, "rule_name"}};
+
+	info->group = "observables";
+	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+		if (left_out & part[i].bit)
+			miss(info, part[i].name, "it names an address of our own networks");
+	}
+}
+
+void
+stix_basic_information(
+    struct json *json, struct exchange_source *source, const struct cc_record *rec, unsigned left_out)
+{
+	struct info info = {.json = *json,
+	    .withheld = conf_map_get(&source->conf->exchange_withhold, record_tlp_text(rec->tlp))};
 
 	json_object(&info.json, STIX_EXTENSION);
 	json_text(&info.json, "extension_type", "property-extension");
@@ -274,10 +338,13 @@ stix_basic_information(struct json *json, const struct exchange_source *source, 
 	put_coverage(&info, source, rec);
 	put_clock(&info, source);
 	put_path(&info, rec);
-	put_endpoint(&info, rec);
+	put_endpoint(&info, source, rec);
 	put_fingerprints(&info, rec);
 	put_detection(&info, rec);
 	put_rest(&info, rec);
+	put_left_out(&info, left_out);
+	for (unsigned bit = 1; bit <= STIX_NO_RULE_NAME; bit <<= 1)
+		source->texts_withheld += (left_out & bit) != 0;
 	json_array(&info.json, "missing");
 	for (unsigned i = 0; i < info.missing; i++) {
 		json_object(&info.json, NULL);

@@ -294,9 +294,10 @@ put_traffic(
 
 /* Each value once: what the indicator names may be one of the things seen beside it. */
 void
-stix_observables(struct json *json, const struct cc_record *rec, const char *marking, struct stix_refs *ret_refs)
+stix_observables(struct json *json, const struct exchange_source *source, const struct cc_record *rec, const char *marking,
+    struct stix_refs *ret_refs)
 {
-	bool known = cc_addr_cmp(&rec->attacker.addr, &no_addr) != 0 && !stix_attacker_is_ours(rec);
+	bool known = cc_addr_cmp(&rec->attacker.addr, &no_addr) != 0 && !stix_attacker_is_ours(source, rec);
 	struct slice domain = rec->kind == CC_KIND_DOMAIN ? rec->value : rec->domain;
 	struct slice url = rec->kind == CC_KIND_URL ? rec->value : rec->url;
 	struct slice file = rec->kind == CC_KIND_FILE_SHA256 ? rec->value : rec->file_sha256;

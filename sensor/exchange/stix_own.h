@@ -13,12 +13,17 @@
 /* Objects with derived ids have no other time of creation that all who derive them would agree on. */
 #define STIX_CREATED "1970-01-01T00:00:00.000Z"
 
+/* Texts of a record that are left out because they name an address of ours. */
+enum {
+	STIX_NO_DOMAIN = 1,
+	STIX_NO_URL = 2,
+	STIX_NO_USER_AGENT = 4,
+	STIX_NO_FILE_NAME = 8,
+	STIX_NO_RULE_NAME = 16,
+};
+
 /* An address of our own networks does not leave, on whichever side it stands: exchange.md, Victims. */
-static inline bool
-stix_attacker_is_ours(const struct cc_record *rec)
-{
-	return rec->direction == CC_INSIDE || rec->direction == (rec->attacker_is_client ? CC_OUTBOUND : CC_INBOUND);
-}
+bool stix_attacker_is_ours(const struct exchange_source *source, const struct cc_record *rec);
 
 /* stix_id.c: deterministic ids */
 void stix_uuid5(const uint8_t space[16], struct slice name, char ret_uuid[37]);
@@ -33,9 +38,12 @@ struct stix_refs {
 	char id[8][STIX_ID];
 	unsigned count;
 };
-void stix_observables(struct json *json, const struct cc_record *rec, const char *marking, struct stix_refs *ret_refs);
+void stix_observables(struct json *json, const struct exchange_source *source, const struct cc_record *rec,
+    const char *marking, struct stix_refs *ret_refs);
 
 /* stix_info.c */
-void stix_basic_information(struct json *json, const struct exchange_source *source, const struct cc_record *rec);
+/* left_out: STIX_NO_ bits. */
+void stix_basic_information(struct json *json, struct exchange_source *source, const struct cc_record *rec,
+    unsigned left_out);
 
 #endif

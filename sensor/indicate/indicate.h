@@ -57,6 +57,12 @@ indicate_alerted(const struct flow *flow)
 
 const uint64_t *indicate_counts(const struct indicate *indicate);
 
+/* The home networks of the configuration, for who stands outside of the sensor's workers.  CC_BAD: *ret_why (malloc). */
+struct home;
+enum cc_status home_new(const struct conf *conf, struct home **ret_home, char **ret_why);
+void home_free(struct home *home);
+bool home_has(const struct home *home, const struct cc_addr *addr);
+
 /* Normal forms; ret_out is cleared first.  CC_BAD: no such thing. */
 enum cc_status indicate_domain(struct slice raw, struct buf *ret_out); /* lower case, IDNA A-labels, no final dot, no address */
 enum cc_status indicate_url(struct slice scheme, struct slice host, uint16_t port, struct slice target, struct buf *ret_out);

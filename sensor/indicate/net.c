@@ -170,6 +170,39 @@ nets_has(const struct nets *nets, const struct cc_addr *addr)
 	return has;
 }
 
+struct home {
+	struct nets nets;
+};
+
+enum cc_status
+home_new(const struct conf *conf, struct home **ret_home, char **ret_why)
+{
+	struct home *home = calloc(1, sizeof(*home));
+	enum cc_status st = home != NULL ? nets_home(conf, &home->nets, ret_why) : CC_NOMEM;
+
+	if (st != CC_OK) {
+		home_free(home);
+		return st;
+	}
+	*ret_home = home;
+	return CC_OK;
+}
+
+void
+home_free(struct home *home)
+{
+	if (home == NULL)
+		return;
+	nets_free(&home->nets);
+	free(home);
+}
+
+bool
+home_has(const struct home *home, const struct cc_addr *addr)
+{
+	return nets_has(&home->nets, addr);
+}
+
 enum cc_tlp
 nets_tlp(const struct nets *nets, const struct cc_addr *addr, enum cc_tlp least)
 {

@@ -57,6 +57,8 @@ def _short(value):
 
 # The victims of our captures, and of their copies (pcap.Crowd).
 HOME = ("--set", "vars.address.HOME_NET=[192.0.2.0/24,10.0.0.0/8]")
+# One secret for all runs of a scenario, so that they have the same pseudonyms.
+SECRETS = ("--set", f"victims.key={OUT}/keys/victims.key")
 
 
 def outdir(name):
@@ -108,7 +110,7 @@ def read(name, captures, *words, code=0, exchange=None, **options):
 	"""concert read into the folder OUT/name; captures is one or a list. exchange None: the default, a file exchange."""
 	captures = captures if isinstance(captures, (list, tuple)) else [captures]
 	to = [] if exchange is None else ["--exchange", exchange]
-	return concert("read", "-l", outdir(name), *HOME, *to, *words, *captures, code=code, **options)
+	return concert("read", "-l", outdir(name), *HOME, *SECRETS, *to, *words, *captures, code=code, **options)
 
 
 # ---- the EVE log ----

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "unit/base/rand.h"
 #include "unit/test.h"
 
 static char dir[64];
@@ -137,8 +138,12 @@ TEST(over_a_restart)
 TEST(ids_repeat)
 {
 	static char one[64][40], two[64][40];
+	char key[100], *why = NULL;
 	struct conf *conf = conf_with(NULL);
 
+	/* One secret: another sensor has other pseudonyms. */
+	snprintf(key, sizeof(key), "victims.key=/tmp/exchange_test.%d.key", (int)getpid());
+	CHECK(conf_set(conf, key, &why) == CC_OK);
 	for (int round = 0; round < 2; round++) {
 		struct exchange *exchange;
 
@@ -151,6 +156,7 @@ TEST(ids_repeat)
 		remove_dir();
 	}
 	CHECK(memcmp(one, two, sizeof(one)) == 0);
+	CHECK(unlink(key + strlen("victims.key=")) == 0);
 	conf_free(conf);
 }
 
@@ -327,6 +333,94 @@ TEST(home_addresses_stay_home)
 	json_decref(bundle);
 }
 
+static void
+put_text(struct slice *ret_text, char *into, uint64_t *state, const char *addr)
+{
+	static const char *const form[] = {"http://%s/x", "x.example", "%s", "agent/1.0 (%s)", "report-%s.doc", "http://x.example/?ip=%s",
+	    "GET", "dsl-%s.isp.example"};
+
+	snprintf(into, 200, form[rand_below(state, sizeof(form) / sizeof(form[0]))], addr);
+	*ret_text = slice_str(into);
+}
+
+/* Random records with addresses of ours in any of their texts: in no byte of any message is there one. */
+TEST(no_address_of_ours_leaves)
+{
+	static const char *const sets[] = {"vars.address.HOME_NET=[10.0.0.0/8,2001:db8:1::/48]", NULL};
+	struct conf *conf = conf_with(sets);
+	struct exchange_source source = {.conf = conf};
+	char text[8][256], addr[CC_ADDR_TEXT], dashed[CC_ADDR_TEXT], *why = NULL;
+	uint64_t state = 77;
+	unsigned sent = 0, held = 0;
+	struct buf out;
+
+	fresh_dir();
+	CHECK(victims_open(conf, dir, &source.victims, &why) == CC_OK);
+	buf_open(&out, 1 << 20);
+	for (unsigned n = 0; n < 3000; n++) {
+		struct cc_record rec = record(n);
+		uint8_t four[4] = {10, (uint8_t)rand_next(&state), (uint8_t)rand_next(&state), (uint8_t)rand_next(&state)};
+		uint8_t six[16] = {0x20, 1, 0x0d, 0xb8, 0, 1, [14] = 1, [15] = (uint8_t)rand_next(&state)};
+		struct cc_addr ours = n % 3 == 0 ? cc_addr6(six) : cc_addr4(four);
+		enum cc_status st;
+
+		cc_addr_text(&ours, addr);
+		for (size_t i = 0; i <= strlen(addr); i++)
+			dashed[i] = addr[i] == '.' ? '-' : addr[i];
+		rec.kind = (enum cc_kind)rand_below(&state, 3);
+		put_text(&rec.value, text[0], &state, addr);
+		put_text(&rec.domain, text[1], &state, dashed);
+		put_text(&rec.url, text[2], &state, addr);
+		put_text(&rec.user_agent, text[3], &state, addr);
+		put_text(&rec.file_name, text[4], &state, addr);
+		put_text(&rec.rule_name, text[5], &state, addr);
+		rec.http_method = slice_str("GET");
+		rec.file_sha256 = slice_str("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+		rec.victim.addr = ours;
+		rec.direction = (enum cc_direction)rand_below(&state, 5);
+		rec.attacker_is_client = rand_below(&state, 2) != 0;
+		if (rand_below(&state, 3) == 0)
+			rec.attacker.addr = ours;
+		if (rec.kind == CC_KIND_ADDR)
+			rec.value = slice_str(rand_below(&state, 2) != 0 ? addr : "203.0.113.7");
+		buf_clear(&out);
+		st = stix_sighting(&source, &rec, false, &out);
+		CHECK(st == CC_OK || st == CC_DENIED);
+		sent += st == CC_OK;
+		held += st == CC_DENIED;
+		CHECK(memmem(out.p, out.size, addr, strlen(addr)) == NULL);
+		CHECK(memmem(out.p, out.size, dashed, strlen(dashed)) == NULL);
+	}
+	CHECK(sent > 500 && held > 500 && source.pseudonyms > sent && source.texts_withheld > sent);
+	buf_close(&out);
+	victims_close(source.victims);
+	remove_dir();
+	conf_free(conf);
+}
+
+TEST(items_go_by_marking)
+{
+	static const char *const sets[] = {"exchange.withhold.amber=path.ttl detection.name", NULL};
+	struct conf *conf = conf_with(sets);
+	struct exchange_source source = {.conf = conf};
+	static const char gap[] = "{\"item\":\"path.ttl\",\"reason\":\"withheld at this marking\"}";
+	struct cc_record rec = record(1);
+	struct buf out;
+
+	rec.rule_name = slice_str("a name to be kept");
+	rec.attacker.ttl = 57;
+	buf_open(&out, 1 << 20);
+	CHECK(stix_sighting(&source, &rec, false, &out) == CC_OK);
+	CHECK(memmem(out.p, out.size, "\"ttl\":57", 8) == NULL);
+	CHECK(memmem(out.p, out.size, gap, strlen(gap)) != NULL);
+	buf_clear(&out);
+	rec.tlp = CC_TLP_CLEAR;
+	CHECK(stix_sighting(&source, &rec, false, &out) == CC_OK);
+	CHECK(memmem(out.p, out.size, "\"ttl\":57", 8) != NULL);
+	buf_close(&out);
+	conf_free(conf);
+}
+
 TEST(updates_are_versions)
 {
 	struct cc_record rec = record(1);
@@ -362,4 +456,5 @@ TEST(observable_ids_are_the_standards)
 }
 
 TESTS(T(over_a_restart), T(ids_repeat), T(ceiling_holds_back), T(too_large_is_counted), T(wrong_targets),
-    T(none_keeps_nothing), T(no_broker), T(home_addresses_stay_home), T(updates_are_versions), T(observable_ids_are_the_standards))
+    T(none_keeps_nothing), T(no_broker), T(home_addresses_stay_home), T(no_address_of_ours_leaves), T(items_go_by_marking),
+    T(updates_are_versions), T(observable_ids_are_the_standards))
