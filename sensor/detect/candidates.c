@@ -18,7 +18,7 @@ candidates_add(void *ctx, uint32_t rule)
 {
 	struct detect *detect = ctx;
 
-	if (detect->seen[rule] != detect->epoch) {
+	if ((detect->set->ways[rule] & detect->ways) != 0 && detect->seen[rule] != detect->epoch) {
 		detect->seen[rule] = detect->epoch;
 		detect->candidate[detect->candidate_count++] = rule; /* room for all rules */
 	}
@@ -48,6 +48,33 @@ candidates_scan(struct detect *detect, const struct mpm *mpm, struct slice bytes
 	detect_count_add(detect, DETECT_MPM_RUNS, 1);
 	detect_count_add(detect, DETECT_MPM_BYTES, bytes.size);
 	detect_count_add(detect, DETECT_MPM_HITS, detect->candidate_count - before);
+}
+
+static void
+part_scan(struct detect *detect, const struct mpm *mpm, struct slice bytes, size_t fresh)
+{
+	size_t back = mpm_longest(mpm), at = fresh >= back ? fresh - back + 1 : 0;
+
+	if (mpm != NULL && at < bytes.size)
+		candidates_scan(detect, mpm, slice_of(bytes.p + at, bytes.size - at));
+}
+
+void
+candidates_sieve(
+    struct detect *detect, const struct sieve *sieve, struct slice bytes, uint64_t base, size_t fresh)
+{
+	size_t head;
+
+	if (sieve == NULL)
+		return;
+	candidates_add_list(detect, sieve->always, sieve->always_count);
+	part_scan(detect, sieve->all, bytes, fresh);
+	if (sieve->head == NULL)
+		return;
+	head = base < sieve->head_size ? sieve->head_size - (size_t)base : 0;
+	if (head < bytes.size && bytes.size > sieve->small_size)
+		bytes.size = head;
+	part_scan(detect, sieve->head, bytes, fresh);
 }
 
 static int

@@ -22,6 +22,36 @@ detect_counts(const struct detect *detect)
 	return detect->counts;
 }
 
+/*
+ * The way between the two ends, for each direction.  A flow's is found once: it has the ruleset's generation beside it,
+ * one up, and 0 stands for none yet.
+ */
+static void
+way_open(struct detect *detect, struct flow *flow, const struct packet *pkt, enum cc_dir dir)
+{
+	const struct addr_kinds *kinds = &detect->set->kinds;
+	unsigned src, dst;
+
+	if (flow != NULL && !flow->stray && (pkt == NULL || pkt->proto == 6 || pkt->proto == 17)) {
+		if (flow->detect_way >> 4 != detect->generation + 1) {
+			flow->detect_way = (detect->generation + 1) << 4 |
+					   way_between(addr_kind(kinds, &flow->side[0].addr),
+					       addr_kind(kinds, &flow->side[1].addr));
+		}
+		src = (flow->detect_way & 15) / KINDS;
+		dst = (flow->detect_way & 15) % KINDS;
+		dir = CC_TO_SERVER;
+	} else if (pkt != NULL && pkt->ip_count > 0) {
+		src = addr_kind(kinds, &pkt->src);
+		dst = addr_kind(kinds, &pkt->dst);
+	} else {
+		detect->way[0] = detect->way[1] = WAYS_ALL;
+		return;
+	}
+	detect->way[dir] = (uint16_t)(1u << way_between(src, dst));
+	detect->way[cc_dir_other(dir)] = (uint16_t)(1u << way_between(dst, src));
+}
+
 void
 run_open(struct run *run, struct detect *detect, struct flow *flow, const struct packet *pkt, enum cc_dir dir,
     struct batch *batch)
@@ -36,6 +66,7 @@ run_open(struct run *run, struct detect *detect, struct flow *flow, const struct
 	if (flow != NULL && flow->detect != NULL)
 		flow_state_take(detect, flow); /* forgets what another ruleset's numbers meant */
 	run->seq = pkt != NULL ? pkt->frame->seq : flow != NULL ? flow->last_seq : 0;
+	way_open(detect, flow, pkt, dir);
 }
 
 bool
@@ -79,27 +110,28 @@ ip_candidates(struct run *run)
 }
 
 static void
+sieves_ask(struct run *run, const struct sieves *sieves, struct slice payload)
+{
+	const struct packet *pkt = run->pkt;
+	struct detect *detect = run->detect;
+
+	candidates_sieve(detect, way_sieve(sieves, detect->ways), payload, 0, 0);
+	candidates_sieve(detect, port_sieve(&sieves->by_dport, pkt->dport), payload, 0, 0);
+	candidates_sieve(detect, port_sieve(&sieves->by_sport, pkt->sport), payload, 0, 0);
+}
+
+static void
 packet_candidates(struct run *run)
 {
 	const struct packet *pkt = run->pkt;
 	const struct group *group = &run->detect->set->group[group_of(pkt->proto)][run->dir];
-	const uint32_t *list;
-	uint32_t count;
+	bool ignored = run->flow != NULL && run->flow->no_payload;
 
-	candidates_add_list(run->detect, group->any, group->any_count);
-	list = port_lists_find(&group->by_dport, pkt->dport, &count);
-	candidates_add_list(run->detect, list, count);
-	list = port_lists_find(&group->by_sport, pkt->sport, &count);
-	candidates_add_list(run->detect, list, count);
-	if (run->flow != NULL && run->flow->no_payload)
-		return;
-	candidates_scan(run->detect, group->packet, pkt->payload);
+	sieves_ask(run, &group->packet, ignored ? slice_of(pkt->payload.p, 0) : pkt->payload);
 	/* TCP that no stream is made of: what waits for a stream looks at the packet. */
-	if (pkt->proto == 6 && pkt->payload.size > 0 &&
-	    (run->flow == NULL || run->flow->stray || run->flow->tcp == TCP_NONE)) {
-		candidates_scan(run->detect, group->stream, pkt->payload);
-		candidates_add_list(run->detect, group->stream_any, group->stream_any_count);
-	}
+	if (pkt->proto == 6 && pkt->payload.size > 0 && !ignored &&
+	    (run->flow == NULL || run->flow->stray || run->flow->tcp == TCP_NONE))
+		sieves_ask(run, &group->stream, pkt->payload);
 }
 
 /* A transaction's rule: only its part on the payload is asked here, and remembered. */
@@ -127,6 +159,7 @@ packet_inspect(struct run *run)
 	uint64_t odd = 0;
 
 	candidates_clear(detect);
+	detect->ways = detect->way[run->dir];
 	run->payload = (struct view){.bytes = pkt->payload, .whole = true};
 	for (size_t i = 0; i < sizeof(pkt->events) / sizeof(pkt->events[0]); i++)
 		odd |= pkt->events[i];
@@ -250,12 +283,10 @@ scratch_make(const struct ruleset *set, hs_scratch_t **scratch)
 
 	for (uint32_t b = 0; b < set->buffer_count && st == CC_OK; b++)
 		st = mpm_scratch(set->buffer[b].mpm, scratch);
-	for (unsigned g = 0; g < GROUP_PROTOS; g++) {
-		for (unsigned d = 0; d < 2 && st == CC_OK; d++) {
-			st = mpm_scratch(set->group[g][d].packet, scratch);
-			if (st == CC_OK)
-				st = mpm_scratch(set->group[g][d].stream, scratch);
-		}
+	for (const struct sieve *s = set->sieve; s != NULL && st == CC_OK; s = s->next) {
+		st = mpm_scratch(s->all, scratch);
+		if (st == CC_OK)
+			st = mpm_scratch(s->head, scratch);
 	}
 	return st;
 }

@@ -454,6 +454,21 @@ choose_fast(const struct build *build, const struct plan *plan, bool payload)
 	return at;
 }
 
+/* What dsize leaves: UINT32_MAX when it sets no bound above. */
+static uint32_t
+payload_max(const struct build *build)
+{
+	const struct number *n = build->dsize;
+
+	for (unsigned i = 0; n != NULL && i < build->check_count; i++) {
+		if (build->check[i].data == n && build->check[i].negated)
+			return UINT32_MAX;
+	}
+	if (n == NULL || (n->compare != CMP_EQ && n->compare != CMP_LT && n->compare != CMP_LE && n->compare != CMP_RANGE))
+		return UINT32_MAX;
+	return (uint32_t)(n->compare == CMP_RANGE ? n->b : n->a);
+}
+
 static bool
 is_stateful(const struct build *build)
 {
@@ -533,6 +548,7 @@ rule_finish(struct build *build)
 	rule->state = is_stateful(build);
 	rule->dead = build->unmatchable;
 	rule->has_vars = build->var_count > 0;
+	rule->payload_max = payload_max(build);
 	for (unsigned i = 0; i < build->op_count; i++)
 		rule->takes = rule->takes || (buffer_of(build, i)->source == SRC_PAYLOAD && moves(&build->op[i]));
 	rule->fast = choose_fast(build, &plan, rule->kind != KIND_TX && rule->kind != KIND_FRAME);

@@ -76,113 +76,6 @@ rule_compare(const void *a, const void *b)
 	return x->index < y->index ? -1 : x->index > y->index;
 }
 
-/* ---- lists by port ---- */
-
-struct port_item {
-	const struct port_set *set;
-	uint32_t rule;
-};
-struct port_items {
-	struct port_item *item;
-	uint32_t count, room;
-	bool nomem;
-};
-
-static void
-port_items_add(struct port_items *items, const struct port_set *set, uint32_t rule)
-{
-	if (items->count == items->room) {
-		uint32_t room = items->room == 0 ? 16 : items->room * 2;
-		struct port_item *p = realloc(items->item, room * sizeof(*p));
-
-		if (p == NULL) {
-			items->nomem = true;
-			return;
-		}
-		items->item = p;
-		items->room = room;
-	}
-	items->item[items->count++] = (struct port_item){set, rule};
-}
-
-static int
-u32_compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static uint32_t
-unique(uint32_t *v, uint32_t count)
-{
-	uint32_t out = 0;
-
-	if (count > 0)
-		qsort(v, count, sizeof(v[0]), u32_compare);
-	for (uint32_t i = 0; i < count; i++) {
-		if (i == 0 || v[i] != v[out - 1])
-			v[out++] = v[i];
-	}
-	return out;
-}
-
-/* Intervals between all borders; each has the rules whose ports cover it. */
-static enum cc_status
-port_lists_make(struct port_items *items, struct store *store, struct port_lists *ret_lists)
-{
-	struct vec border = {0}, rules = {0}, first = {0};
-	enum cc_status st = CC_OK;
-	uint32_t unused;
-
-	if (items->nomem)
-		return CC_NOMEM;
-	vec_add(&border, 0);
-	for (uint32_t i = 0; i < items->count; i++) {
-		for (uint32_t r = 0; r < items->item[i].set->count; r++) {
-			vec_add(&border, items->item[i].set->range[r].low);
-			if (items->item[i].set->range[r].high < 65535)
-				vec_add(&border, items->item[i].set->range[r].high + 1u);
-		}
-	}
-	if (!border.nomem)
-		border.count = unique(border.item, border.count);
-	for (uint32_t b = 0; b < border.count && !border.nomem; b++) {
-		vec_add(&first, rules.count);
-		for (uint32_t i = 0; i < items->count; i++) {
-			if (port_set_has(items->item[i].set, (uint16_t)border.item[b]))
-				vec_add(&rules, items->item[i].rule);
-		}
-	}
-	vec_add(&first, rules.count);
-	if (vec_settle(&border, store, &ret_lists->start, &ret_lists->interval_count) != CC_OK)
-		st = CC_NOMEM;
-	if (vec_settle(&first, store, &ret_lists->first, &unused) != CC_OK)
-		st = CC_NOMEM;
-	if (vec_settle(&rules, store, &ret_lists->rule, &unused) != CC_OK)
-		st = CC_NOMEM;
-	free(items->item);
-	*items = (struct port_items){0};
-	return st;
-}
-
-const uint32_t *
-port_lists_find(const struct port_lists *lists, uint16_t port, uint32_t *ret_count)
-{
-	uint32_t low = 0, high = lists->interval_count;
-
-	while (high - low > 1) {
-		uint32_t mid = (low + high) / 2;
-
-		if (lists->start[mid] <= port)
-			low = mid;
-		else
-			high = mid;
-	}
-	*ret_count = lists->interval_count > 0 ? lists->first[low + 1] - lists->first[low] : 0;
-	return lists->interval_count > 0 ? lists->rule + lists->first[low] : NULL;
-}
-
 /* ---- lists by address ---- */
 
 struct addr_event {
@@ -311,30 +204,12 @@ addr_lists_find(const struct addr_lists *lists, const struct cc_addr *addr, uint
 
 struct indexer {
 	struct ruleset *set;
-	struct mpm_builder packet[GROUP_PROTOS][2], stream[GROUP_PROTOS][2];
-	struct vec any[GROUP_PROTOS][2], stream_any[GROUP_PROTOS][2];
-	struct port_items by_dport[GROUP_PROTOS][2], by_sport[GROUP_PROTOS][2];
+	struct group_builder packet[GROUP_PROTOS][2], stream[GROUP_PROTOS][2];
 	struct addr_events src, dst;
 	struct vec ip_any, anomaly, odd, file_any, protocol;
 	struct mpm_builder *buffer;
 	struct vec *always;
 };
-
-static struct slice
-fast_slice(const struct rule *rule, int32_t fast)
-{
-	const struct op *op = &rule->op[fast];
-
-	if (op->fast_size > 0)
-		return slice_of(op->bytes + op->fast_at, op->fast_size);
-	return slice_of(op->bytes, op->size);
-}
-
-static enum cc_status
-pattern_add(struct mpm_builder *builder, const struct rule *rule, int32_t fast)
-{
-	return mpm_add(builder, fast_slice(rule, fast), (rule->op[fast].flags & OF_NOCASE) != 0, rule->index);
-}
 
 static bool
 in_group(const struct rule *rule, unsigned group)
@@ -346,10 +221,9 @@ in_group(const struct rule *rule, unsigned group)
 	return (rule->protos & protos[group]) != 0;
 }
 
-static enum cc_status
+static void
 packet_rule_add(struct indexer *indexer, const struct rule *rule, unsigned group, unsigned dir)
 {
-	enum cc_status st = CC_OK;
 	/* Stream is a matter of TCP; elsewhere the same rule looks at each packet. */
 	bool stream = rule->on_stream && group == GROUP_TCP;
 	bool packet = group == GROUP_TCP ? rule->on_packet && (!rule->on_stream || rule->has_payload) : true;
@@ -360,36 +234,18 @@ packet_rule_add(struct indexer *indexer, const struct rule *rule, unsigned group
 			packet = packet ||
 				 (rule->op[i].kind == DO_CONTENT && (rule->op[i].flags & (OF_DEPTH | OF_OFFSET)) != 0);
 	}
-	if (rule->fast >= 0) {
-		if (packet)
-			st = pattern_add(&indexer->packet[group][dir], rule, rule->fast);
-		if (stream && st == CC_OK)
-			st = pattern_add(&indexer->stream[group][dir], rule, rule->fast);
-		return st;
-	}
+	if (packet)
+		group_add(&indexer->packet[group][dir], rule->index, rule->fast);
 	if (stream)
-		vec_add(&indexer->stream_any[group][dir], rule->index);
-	if (!packet)
-		return CC_OK;
-	if (!rule->dport->any && !rule->both_ways && group != GROUP_OTHER)
-		port_items_add(&indexer->by_dport[group][dir], rule->dport, rule->index);
-	else if (!rule->sport->any && !rule->both_ways && group != GROUP_OTHER)
-		port_items_add(&indexer->by_sport[group][dir], rule->sport, rule->index);
-	else
-		vec_add(&indexer->any[group][dir], rule->index);
-	return CC_OK;
+		group_add(&indexer->stream[group][dir], rule->index, rule->fast);
 }
 
 /* A transaction's rule that asks for payload, too: that part is looked for by itself. */
-static enum cc_status
+static void
 payload_part_add(struct indexer *indexer, const struct rule *rule, unsigned group, unsigned dir)
 {
-	struct mpm_builder *builder = group == GROUP_TCP ? &indexer->stream[group][dir] : &indexer->packet[group][dir];
-
-	if (rule->payload_fast >= 0)
-		return pattern_add(builder, rule, rule->payload_fast);
-	vec_add(group == GROUP_TCP ? &indexer->stream_any[group][dir] : &indexer->any[group][dir], rule->index);
-	return CC_OK;
+	group_add(group == GROUP_TCP ? &indexer->stream[group][dir] : &indexer->packet[group][dir], rule->index,
+	    rule->payload_fast);
 }
 
 static double
@@ -479,9 +335,9 @@ rule_add(struct indexer *indexer, const struct rule *rule)
 			if (!in_group(rule, group) || (rule->dirs & dir_bit((enum cc_dir)dir)) == 0)
 				continue;
 			if (rule->kind == KIND_PACKET)
-				st = packet_rule_add(indexer, rule, group, dir);
+				packet_rule_add(indexer, rule, group, dir);
 			else if (rule->has_payload)
-				st = payload_part_add(indexer, rule, group, dir);
+				payload_part_add(indexer, rule, group, dir);
 		}
 	}
 	if (rule->kind != KIND_PACKET && rule->kind != KIND_TX)
@@ -494,27 +350,16 @@ rule_add(struct indexer *indexer, const struct rule *rule)
 static enum cc_status
 groups_make(struct indexer *indexer)
 {
-	struct store *store = &indexer->set->store;
+	struct ruleset *set = indexer->set;
 	enum cc_status st = CC_OK;
 
 	for (unsigned g = 0; g < GROUP_PROTOS && st == CC_OK; g++) {
 		for (unsigned d = 0; d < 2 && st == CC_OK; d++) {
-			struct group *group = &indexer->set->group[g][d];
-
-			st = mpm_build(&indexer->packet[g][d], &group->packet);
+			indexer->packet[g][d].ported = indexer->stream[g][d].ported = g != GROUP_OTHER;
+			indexer->stream[g][d].stream = true;
+			st = group_make(set, &indexer->packet[g][d], &set->group[g][d].packet);
 			if (st == CC_OK)
-				st = mpm_build(&indexer->stream[g][d], &group->stream);
-			if (st == CC_OK)
-				st = vec_settle(&indexer->any[g][d], store, &group->any, &group->any_count);
-			if (st == CC_OK)
-				st = vec_settle(
-				    &indexer->stream_any[g][d], store, &group->stream_any, &group->stream_any_count);
-			if (st == CC_OK)
-				st = port_lists_make(&indexer->by_dport[g][d], store, &group->by_dport);
-			if (st == CC_OK)
-				st = port_lists_make(&indexer->by_sport[g][d], store, &group->by_sport);
-			if (mpm_longest(group->stream) > indexer->set->scan_longest)
-				indexer->set->scan_longest = mpm_longest(group->stream);
+				st = group_make(set, &indexer->stream[g][d], &set->group[g][d].stream);
 		}
 	}
 	return st;
@@ -574,6 +419,8 @@ ruleset_index(struct ruleset *set)
 		qsort(set->rule, set->rule_count, sizeof(set->rule[0]), rule_compare);
 	for (uint32_t i = 0; i < set->rule_count; i++)
 		set->rule[i].index = i;
+	if (st == CC_OK)
+		st = ways_make(set);
 	for (uint32_t i = 0; i < set->rule_count && st == CC_OK; i++) {
 		wants_note(set, &set->rule[i]);
 		st = rule_add(indexer, &set->rule[i]);
@@ -595,10 +442,5 @@ ruleset_index_free(struct ruleset *set)
 {
 	for (uint32_t b = 0; b < set->buffer_count; b++)
 		mpm_free(set->buffer[b].mpm);
-	for (unsigned g = 0; g < GROUP_PROTOS; g++) {
-		for (unsigned d = 0; d < 2; d++) {
-			mpm_free(set->group[g][d].packet);
-			mpm_free(set->group[g][d].stream);
-		}
-	}
+	sieves_free(set);
 }

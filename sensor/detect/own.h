@@ -320,6 +320,7 @@ struct rule {
 	int32_t fast; /* op with the fast pattern, -1: none */
 	int32_t fast_segment;
 	int32_t payload_fast; /* KIND_TX with a part on the payload: the pattern of that part */
+	uint32_t payload_max; /* dsize: no larger payload can match */
 	int32_t anomaly;      /* app-layer-event: index, -1: none */
 	uint8_t anomaly_parser;
 	struct rule_info info;
@@ -350,21 +351,62 @@ void mpm_scan(
 
 enum { GROUP_TCP, GROUP_UDP, GROUP_OTHER, GROUP_PROTOS };
 
-struct port_lists { /* rules without a pattern, by a port */
-	uint32_t interval_count;
-	uint32_t *start; /* first port of each interval */
-	uint32_t *first; /* interval i: rule[first[i]] … rule[first[i + 1]] */
-	uint32_t *rule;
+struct sieve { /* patterns and rules that one class of packets, or of streams, asks for */
+	struct mpm *all;  /* patterns that may lie anywhere */
+	struct mpm *head; /* those that end within head_size, and those of rules for payloads of up to small_size */
+	uint32_t head_size, small_size;
+	uint32_t *always; /* rules without a pattern */
+	uint32_t always_count;
+	struct sieve *next; /* of the ruleset's */
 };
 
-struct group { /* of a transport and a way */
-	struct mpm *packet, *stream;
-	struct port_lists by_dport, by_sport;
-	uint32_t *any;
-	uint32_t any_count;
-	bool has_stream_any;
-	uint32_t *stream_any; /* stream rules without a pattern */
-	uint32_t stream_any_count;
+struct port_sieves {
+	uint32_t count;
+	uint32_t *start; /* first port of each interval */
+	struct sieve **sieve;
+	uint16_t page[257]; /* the interval in which each 256 ports begin */
+};
+
+/* Addresses are of up to KINDS kinds, by the lists that most rules use; a way is a pair of kinds. */
+#define KINDS 4
+#define WAYS_MAX (KINDS * KINDS)
+#define WAYS_ALL 0xffffu
+struct addr_kinds {
+	uint32_t count;
+	unsigned kinds;
+	struct cc_addr *start;
+	uint8_t *kind;
+};
+
+static inline unsigned
+way_between(unsigned src, unsigned dst)
+{
+	return src * KINDS + dst;
+}
+
+struct sieves { /* of packets or streams of a transport and a way */
+	struct sieve *by_way[WAYS_MAX];
+	struct port_sieves by_dport, by_sport; /* rules that name few ports */
+};
+struct group {
+	struct sieves packet, stream;
+};
+
+/* ways: the one bit of a way, or all of them when there are no addresses: then there is nothing to scan either. */
+static inline const struct sieve *
+way_sieve(const struct sieves *sieves, unsigned ways)
+{
+	return ways != WAYS_ALL ? sieves->by_way[__builtin_ctz(ways)] : NULL;
+}
+
+struct group_item {
+	uint32_t rule;
+	int32_t fast; /* op of the pattern by which it is found; -1: always looked at */
+};
+struct group_builder {
+	struct group_item *item;
+	uint32_t count, room;
+	bool stream, ported, nomem;
 };
 
 struct addr_lists { /* KIND_IP rules, by the address that says most */
@@ -412,6 +454,9 @@ struct ruleset {
 	uint16_t *frame_buffer; /* SRC_FRAME buffers with rules */
 	uint32_t frame_buffer_count;
 	struct group group[GROUP_PROTOS][2];
+	struct sieve *sieve; /* the first of all */
+	struct addr_kinds kinds;
+	uint16_t *ways; /* by rule: bits of the ways that its addresses allow */
 	struct addr_lists ip_src, ip_dst;
 	uint32_t *ip_any, ip_any_count;
 	uint32_t *protocol, protocol_count;
@@ -523,7 +568,15 @@ bool slice_is_nocase(struct slice s, const char *text);
 /* index.c: groups, lists, multi-pattern databases. */
 enum cc_status ruleset_index(struct ruleset *set);
 void ruleset_index_free(struct ruleset *set);
-const uint32_t *port_lists_find(const struct port_lists *lists, uint16_t port, uint32_t *ret_count);
+/* groups.c */
+enum cc_status ways_make(struct ruleset *set);
+unsigned addr_kind(const struct addr_kinds *kinds, const struct cc_addr *addr);
+void group_add(struct group_builder *builder, uint32_t rule, int32_t fast);
+enum cc_status group_make(struct ruleset *set, struct group_builder *builder, struct sieves *ret); /* empties builder */
+void sieves_free(struct ruleset *set);
+const struct sieve *port_sieve(const struct port_sieves *ports, uint16_t port); /* NULL: none */
+enum cc_status pattern_add(struct mpm_builder *builder, const struct rule *rule, int32_t fast);
+
 const uint32_t *addr_lists_find(const struct addr_lists *lists, const struct cc_addr *addr, uint32_t *ret_count);
 
 /* ---- running ---- */
@@ -624,6 +677,8 @@ struct detect {
 	uint32_t generation;
 	uint32_t *candidate;
 	uint32_t candidate_count;
+	uint16_t way[2]; /* bit of the way of the flow at hand, for each direction; all bits: not known */
+	uint16_t ways;   /* of those that candidates may have */
 	uint8_t *room[2]; /* TRANSFORM_ROOM each */
 	uint8_t *base64;
 	struct yara_worker *yara;
@@ -670,6 +725,9 @@ void candidates_add(void *detect, uint32_t rule);
 bool candidates_have(const struct detect *detect, uint32_t rule);
 void candidates_add_list(struct detect *detect, const uint32_t *rule, uint32_t count);
 void candidates_scan(struct detect *detect, const struct mpm *mpm, struct slice bytes);
+/* What bytes ask for of a sieve (NULL: nothing): bytes.p is at base in its stream, from fresh on they are new. */
+void candidates_sieve(
+    struct detect *detect, const struct sieve *sieve, struct slice bytes, uint64_t base, size_t fresh);
 void candidates_sort(struct detect *detect);
 
 /* alert.c: the rule of run holds: what it brings about, thresholds, the match. */

@@ -147,14 +147,18 @@ static void
 piece_inspect(struct run *run, const struct piece *piece)
 {
 	struct detect *detect = run->detect;
-	const struct group *group = &detect->set->group[GROUP_TCP][run->dir];
-	size_t longest = mpm_longest(group->stream), at = (size_t)(piece->fresh - piece->base);
+	const struct sieves *sieves = &detect->set->group[GROUP_TCP][run->dir].stream;
+	const struct flow_side *side = run->flow->side;
+	size_t fresh = (size_t)(piece->fresh - piece->base);
 
 	candidates_clear(detect);
-	at = longest > 0 && at > longest - 1 ? at - (longest - 1) : 0;
-	candidates_scan(detect, group->stream, slice_of(piece->bytes.p + at, piece->bytes.size - at));
+	detect->ways = detect->way[run->dir];
+	candidates_sieve(detect, way_sieve(sieves, detect->ways), piece->bytes, piece->base, fresh);
+	candidates_sieve(detect, port_sieve(&sieves->by_dport, side[cc_dir_other(run->dir)].port), piece->bytes,
+	    piece->base, fresh);
+	candidates_sieve(
+	    detect, port_sieve(&sieves->by_sport, side[run->dir].port), piece->bytes, piece->base, fresh);
 	waiting_add(run, piece);
-	candidates_add_list(detect, group->stream_any, group->stream_any_count);
 	candidates_sort(detect);
 	for (uint32_t i = 0; i < detect->candidate_count && !flow_passed(run); i++)
 		rule_try(run, &detect->set->rule[detect->candidate[i]], piece);

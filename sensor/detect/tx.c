@@ -32,7 +32,8 @@ pend(struct run *run, struct tx_state *state, bool files)
 		for (unsigned dir = 0; dir < 2; dir++) {
 			uint32_t entry = entry_of(rule->index, (enum cc_dir)dir);
 
-			if ((rule->dirs & dir_bit((enum cc_dir)dir)) == 0 || (files && dir != (unsigned)run->dir))
+			if ((rule->dirs & dir_bit((enum cc_dir)dir)) == 0 || (files && dir != (unsigned)run->dir) ||
+			    (detect->set->ways[rule->index] & detect->way[dir]) == 0)
 				continue;
 			if (!list_has(&state->pending, entry) && !list_has(&state->fired, entry))
 				list_add(detect, &state->pending, entry, PENDING_MAX);
@@ -51,6 +52,7 @@ values_scan(struct run *run, struct cc_tx *tx, struct tx_state *state)
 	if (parser >= 64 || set->by_field[parser] == NULL)
 		return;
 	candidates_clear(detect);
+	detect->ways = detect->way[0] | detect->way[1];
 	for (; state->scanned < tx->count; state->scanned++) {
 		const struct cc_value *value = &tx->value[state->scanned];
 		const struct field_buffers *buffers = &set->by_field[parser][value->field];
@@ -347,6 +349,7 @@ file_inspect(struct run *run, struct cc_file *file, bool done)
 		watch_file(run, file);
 	if (state != NULL && !flow_passed(run)) {
 		candidates_clear(detect);
+		detect->ways = detect->way[run->dir];
 		content_scan(run, file, done);
 		description_scan(run, file, first, done);
 		candidates_sort(detect);

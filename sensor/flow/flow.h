@@ -87,6 +87,7 @@ struct flow {
 
 	/* Slots of higher rooms; zero in a new flow, freed by them before flow_free(). */
 	void *app, *detect, *indicate;
+	uint32_t detect_way;          /* detect: what it found out about the two addresses */
 
 	/* flow's own */
 	struct wheel_node timer;
