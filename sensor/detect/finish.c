@@ -398,7 +398,7 @@ classify(struct build *build)
 }
 
 /* How much a pattern tells: rare bytes count more, repeats and blanks little. */
-static unsigned
+unsigned
 pattern_worth(struct slice bytes)
 {
 	static const char common[] = " etaoinshrdlu./:=\r\n";

@@ -208,6 +208,9 @@ ways_make(struct ruleset *set)
 
 /* ---- sieves ---- */
 
+#define SHARED_MAX 4 /* rules of one beginning: what more have in common is what their protocol looks like */
+#define WORTH_MIN 10 /* of a beginning that takes the place of a longer pattern */
+
 void
 group_add(struct group_builder *builder, uint32_t rule, int32_t fast)
 {
@@ -253,11 +256,87 @@ content_end(const struct op *op)
 	return offset + op->depth;
 }
 
+struct beginning {
+	struct slice bytes;
+	struct rule *rule;
+	int32_t op;
+};
+
+static int
+beginning_compare(const void *a, const void *b)
+{
+	const struct beginning *x = a, *y = b;
+	size_t size = x->bytes.size < y->bytes.size ? x->bytes.size : y->bytes.size;
+	int order = memcmp(x->bytes.p, y->bytes.p, size);
+
+	return order != 0 ? order : x->bytes.size < y->bytes.size ? -1 : x->bytes.size > y->bytes.size;
+}
+
+/* The best content of the rule that must lie at the beginning of the payload, -1: none is good enough. */
+static int32_t
+beginning_of(const struct ruleset *set, const struct rule *rule)
+{
+	unsigned best = WORTH_MIN;
+	int32_t at = -1;
+
+	for (unsigned s = 0; s < rule->segment_count; s++) {
+		if (set->buffer[rule->segment[s].buffer].source != SRC_PAYLOAD)
+			continue;
+		for (unsigned i = rule->segment[s].first; i < rule->segment[s].first + rule->segment[s].count; i++) {
+			const struct op *op = &rule->op[i];
+			unsigned worth;
+
+			if (op->kind != DO_CONTENT || (op->flags & OF_NEGATED) != 0 || content_end(op) > HEAD_MAX)
+				continue;
+			worth = pattern_worth(slice_of(op->bytes, op->size));
+			if (worth >= best) {
+				best = worth + 1;
+				at = (int32_t)i;
+			}
+		}
+	}
+	return at;
+}
+
+/*
+ * Packets are looked at besides the stream for rules that place a content at the beginning.  That content finds them
+ * by a scan of the beginning alone, unless many rules share it.
+ */
+enum cc_status
+packet_patterns_choose(struct ruleset *set)
+{
+	struct beginning *list = calloc(set->rule_count + 1u, sizeof(*list));
+	uint32_t count = 0;
+
+	if (list == NULL)
+		return CC_NOMEM;
+	for (uint32_t i = 0; i < set->rule_count; i++) {
+		struct rule *rule = &set->rule[i];
+		int32_t op;
+
+		rule->packet_fast = rule->fast;
+		if (rule->kind != KIND_PACKET || rule->fast < 0 || content_end(&rule->op[rule->fast]) <= HEAD_MAX ||
+		    rule->payload_max <= SMALL_MAX || (op = beginning_of(set, rule)) < 0)
+			continue;
+		list[count++] = (struct beginning){slice_of(rule->op[op].bytes, rule->op[op].size), rule, op};
+	}
+	if (count > 0)
+		qsort(list, count, sizeof(*list), beginning_compare);
+	for (uint32_t i = 0, k; i < count; i = k) {
+		for (k = i + 1; k < count && beginning_compare(&list[i], &list[k]) == 0; k++)
+			;
+		for (uint32_t r = i; r < k && k - i <= SHARED_MAX; r++)
+			list[r].rule->packet_fast = list[r].op;
+	}
+	free(list);
+	return CC_OK;
+}
+
 static enum cc_status
 sieve_fill(
     struct ruleset *set, const struct group_builder *builder, const uint32_t *list, uint32_t count, struct sieve *ret)
 {
-	struct mpm_builder all = {0}, head = {0};
+	struct mpm_builder all = {0}, head = {.together = true};
 	enum cc_status st = CC_OK;
 	uint32_t always = 0;
 

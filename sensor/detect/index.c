@@ -235,7 +235,7 @@ packet_rule_add(struct indexer *indexer, const struct rule *rule, unsigned group
 				 (rule->op[i].kind == DO_CONTENT && (rule->op[i].flags & (OF_DEPTH | OF_OFFSET)) != 0);
 	}
 	if (packet)
-		group_add(&indexer->packet[group][dir], rule->index, rule->fast);
+		group_add(&indexer->packet[group][dir], rule->index, rule->packet_fast);
 	if (stream)
 		group_add(&indexer->stream[group][dir], rule->index, rule->fast);
 }
@@ -421,6 +421,8 @@ ruleset_index(struct ruleset *set)
 		set->rule[i].index = i;
 	if (st == CC_OK)
 		st = ways_make(set);
+	if (st == CC_OK)
+		st = packet_patterns_choose(set);
 	for (uint32_t i = 0; i < set->rule_count && st == CC_OK; i++) {
 		wants_note(set, &set->rule[i]);
 		st = rule_add(indexer, &set->rule[i]);

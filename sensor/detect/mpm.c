@@ -1,7 +1,8 @@
 /*
  * The multi-pattern stage: one Hyperscan database for the patterns of four bytes and more of a buffer, another for
- * those of two and three, which would slow the first one down for all, and a table for single bytes.  Built once, read
- * by all workers; scratch is a worker's.
+ * those of two and three, which would slow the first one down for all, and a table for single bytes.  Where few bytes
+ * are scanned at a time, one call is worth more than that: then they are together.  Built once, read by all workers;
+ * scratch is a worker's.
  *
  * Patterns go in as hexadecimal escapes: hs_compile_lit_multi() of Vectorscan takes a leading NUL for an empty string.
  */
@@ -141,11 +142,11 @@ patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct express
 			mpm->first[mpm->pattern_count] = (uint32_t)i;
 			if (entry->pattern.size > mpm->longest)
 				mpm->longest = entry->pattern.size;
-			if (entry->pattern.size == 1)
+			if (entry->pattern.size == 1 && !builder->together)
 				single_add(mpm, entry, mpm->pattern_count);
 			else
-				st = expression_add(
-				    entry->pattern.size <= SHORT_MAX ? brief : list, entry, mpm->pattern_count);
+				st = expression_add(entry->pattern.size <= SHORT_MAX && !builder->together ? brief : list,
+				    entry, mpm->pattern_count);
 			mpm->pattern_count++;
 		}
 		mpm->rule[i] = entry->rule;

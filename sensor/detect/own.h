@@ -319,6 +319,7 @@ struct rule {
 	const struct rate_filter *rate;
 	int32_t fast; /* op with the fast pattern, -1: none */
 	int32_t fast_segment;
+	int32_t packet_fast;  /* on packets: fast, or a pattern that must lie at the beginning */
 	int32_t payload_fast; /* KIND_TX with a part on the payload: the pattern of that part */
 	uint32_t payload_max; /* dsize: no larger payload can match */
 	int32_t anomaly;      /* app-layer-event: index, -1: none */
@@ -336,6 +337,7 @@ struct mpm_entry {
 struct mpm_builder {
 	struct mpm_entry *entry;
 	size_t count, room;
+	bool together; /* short patterns, too, in one database */
 };
 enum cc_status mpm_add(struct mpm_builder *builder, struct slice pattern, bool nocase, uint32_t rule);
 /* Sorts and empties the builder; *ret_mpm NULL when there was nothing in it. */
@@ -532,6 +534,7 @@ void build_warn(struct build *build, const char *format, ...) __attribute__((for
 enum cc_status rule_parse(struct build *build, struct slice text); /* the whole rule; result in build->rule */
 /* finish.c: contradictions, segments, fast pattern. */
 enum cc_status rule_finish(struct build *build);
+unsigned pattern_worth(struct slice bytes); /* how much it tells */
 /* header.c */
 enum cc_status header_parse(struct build *build, struct cur *in);
 uint64_t protocol_apps(struct slice word); /* bits of the parsers that a protocol's name means */
@@ -571,6 +574,7 @@ void ruleset_index_free(struct ruleset *set);
 /* groups.c */
 enum cc_status ways_make(struct ruleset *set);
 unsigned addr_kind(const struct addr_kinds *kinds, const struct cc_addr *addr);
+enum cc_status packet_patterns_choose(struct ruleset *set);
 void group_add(struct group_builder *builder, uint32_t rule, int32_t fast);
 enum cc_status group_make(struct ruleset *set, struct group_builder *builder, struct sieves *ret); /* empties builder */
 void sieves_free(struct ruleset *set);
