@@ -142,6 +142,7 @@ frame_inspect(struct run *run, const struct event *event)
 	}
 	detect_count_add(detect, DETECT_FRAMES, 1);
 	candidates_clear(detect);
+	detect->ways = detect->way[run->dir];
 	for (uint32_t i = 0; i < set->frame_buffer_count; i++) {
 		const struct buffer *buffer = &set->buffer[set->frame_buffer[i]];
 
