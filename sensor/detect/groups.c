@@ -286,6 +286,8 @@ beginning_of(const struct ruleset *set, const struct rule *rule)
 			const struct op *op = &rule->op[i];
 			unsigned worth;
 
+			if (op->kind == DO_BASE64)
+				i += op->skip; /* those look at what it decodes */
 			if (op->kind != DO_CONTENT || (op->flags & OF_NEGATED) != 0 || content_end(op) > HEAD_MAX)
 				continue;
 			worth = pattern_worth(slice_of(op->bytes, op->size));
