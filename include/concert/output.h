@@ -25,6 +25,7 @@ struct cc_message {
 	unsigned header_count;
 	enum cc_class class;
 	uint32_t lane;            /* hash(key) mod exchange.lanes; partition = lane mod partitions */
+	uint64_t appended;        /* read from a broker that says so: when it took the message (ns), else 0 */
 };
 
 struct conf;

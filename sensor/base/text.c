@@ -99,6 +99,45 @@ base64url_text(struct slice bytes, char *ret_text)
 	return ret_text;
 }
 
+static int
+base64url_value(uint8_t c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '-' ? 62 : c == '_' ? 63 : -1;
+}
+
+enum cc_status
+base64url_parse(struct slice text, uint8_t *ret_bytes, size_t *ret_size)
+{
+	uint32_t bits = 0, count = 0;
+	size_t size = 0;
+
+	if (text.size % 4 == 1)
+		return CC_BAD;
+	for (size_t i = 0; i < text.size; i++) {
+		int value = base64url_value(text.p[i]);
+
+		if (value < 0)
+			return CC_BAD;
+		bits = bits << 6 | (uint32_t)value;
+		count += 6;
+		if (count >= 8) {
+			count -= 8;
+			ret_bytes[size++] = (uint8_t)(bits >> count);
+			bits &= (1u << count) - 1;
+		}
+	}
+	if (bits != 0)
+		return CC_BAD;
+	*ret_size = size;
+	return CC_OK;
+}
+
 /* How many bytes of ASCII p begins with, as far as whole words tell. */
 static size_t
 ascii_words(const uint8_t *p, size_t size)

@@ -17,6 +17,8 @@ enum cc_status hex_parse(struct slice text, uint8_t *ret_bytes, size_t size); /*
 /* Standard alphabet with padding; room for (size + 2) / 3 * 4 + 1. */
 char *base64_text(struct slice bytes, char *ret_text);
 char *base64url_text(struct slice bytes, char *ret_text); /* RFC 4648, 5, no padding */
+/* Strict: no padding, no other character, no bits left over.  Room for text.size / 4 * 3 + 2. */
+enum cc_status base64url_parse(struct slice text, uint8_t *ret_bytes, size_t *ret_size);
 bool utf8_valid(struct slice bytes);
 /* "64k", "1.5 MiB", "2g": bytes. */
 enum cc_status size_parse(const char *text, uint64_t *ret_size);

@@ -23,6 +23,8 @@ struct cmd_options {
 	char **set; /* what was set on the command line, as KEY=VALUE, for a reload */
 	size_t set_count;
 	bool quiet, json, from_start, follow;
+	bool unverified, quarantine, trust; /* of watch and keys */
+	bool outdir_given;
 	const char *topic;
 };
 

@@ -19,12 +19,13 @@ const struct command cmd_table[] = {
 };
 const size_t cmd_count = sizeof(cmd_table) / sizeof(cmd_table[0]);
 
-enum { OPT_SET = 256, OPT_EXCHANGE, OPT_FROM_START, OPT_FOLLOW, OPT_JSON, OPT_HELP };
+enum { OPT_SET = 256, OPT_EXCHANGE, OPT_FROM_START, OPT_FOLLOW, OPT_JSON, OPT_UNVERIFIED, OPT_QUARANTINE, OPT_TRUST, OPT_HELP };
 
 static const struct option longs[] = {{"set", required_argument, NULL, OPT_SET},
     {"exchange", required_argument, NULL, OPT_EXCHANGE}, {"from-start", no_argument, NULL, OPT_FROM_START},
     {"follow", no_argument, NULL, OPT_FOLLOW}, {"json", no_argument, NULL, OPT_JSON}, {"help", no_argument, NULL, OPT_HELP},
-    {"config", required_argument, NULL, 'c'}, {"summary", no_argument, NULL, 'q'}, {NULL, 0, NULL, 0}};
+    {"unverified", no_argument, NULL, OPT_UNVERIFIED}, {"quarantine", no_argument, NULL, OPT_QUARANTINE},
+    {"trust", no_argument, NULL, OPT_TRUST}, {"config", required_argument, NULL, 'c'}, {"summary", no_argument, NULL, 'q'}, {NULL, 0, NULL, 0}};
 
 void
 cmd_usage(const struct command *command)
@@ -118,6 +119,7 @@ take(struct cmd_options *o, int letter, const char *arg)
 		return add_value(o, "capture.interfaces", &o->conf->capture_interfaces, arg);
 	case 'l':
 		free(o->outdir);
+		o->outdir_given = true;
 		return (o->outdir = strdup(arg)) != NULL;
 	case 'w':
 		return set_value(o, "engine.workers", arg);
@@ -136,6 +138,12 @@ take(struct cmd_options *o, int letter, const char *arg)
 		return o->follow = true;
 	case OPT_JSON:
 		return o->json = true;
+	case OPT_UNVERIFIED:
+		return o->unverified = true;
+	case OPT_QUARANTINE:
+		return o->quarantine = true;
+	case OPT_TRUST:
+		return o->trust = true;
 	default:
 		return false;
 	}

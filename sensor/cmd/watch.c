@@ -21,7 +21,14 @@ int cmd_watch(int argc, char **argv);
 #define WAIT_MS 200
 #define QUIET_KAFKA_MS 3000 /* without --follow, a broker that says nothing for so long has said all */
 
-static volatile sig_atomic_t stop;
+static volatile sig_atomic_t stop, reload;
+
+static void
+on_reload(int signal)
+{
+	(void)signal;
+	reload = 1;
+}
 
 static void
 on_stop(int signal)
@@ -220,8 +227,36 @@ terminal_width(void)
 	return size.ws_col > 72 ? size.ws_col : 72;
 }
 
+/* ---- what was found out ---- */
+
+static const char *
+who(const struct verified *verified)
+{
+	return verified->key != NULL ? verified->key->organisation->id : "nobody known";
+}
+
 static void
-print_json(const struct cc_message *msg, struct buf *line)
+put_verified(struct json *json, const struct verified *verified)
+{
+	base_json_object(json, "verified");
+	if (verified->key != NULL) {
+		json_text(json, "by", who(verified));
+		json_text(json, "kid", verified->key->entry.kid);
+	}
+	json_uint(json, "sequence", verified->sequence);
+	base_json_array(json, "notes");
+	for (unsigned n = 0; n < VERIFY_NOTES; n++) {
+		if ((verified->notes >> n & 1) != 0)
+			json_text(json, NULL, verify_note_word[n]);
+	}
+	json_end_array(json);
+	if (verified->missing > 0)
+		json_uint(json, "missing", verified->missing);
+	json_end_object(json);
+}
+
+static void
+print_json(const struct cc_message *msg, const struct verified *verified, struct buf *line)
 {
 	struct json json = json_into(line);
 	json_error_t error;
@@ -236,6 +271,8 @@ print_json(const struct cc_message *msg, struct buf *line)
 	for (unsigned i = 0; i < msg->header_count; i++)
 		json_string(&json, msg->header[i].name, msg->header[i].value);
 	json_end_object(&json);
+	if (verified != NULL)
+		put_verified(&json, verified);
 	if (value != NULL)
 		json_raw(&json, "value", msg->value);
 	else
@@ -246,10 +283,218 @@ print_json(const struct cc_message *msg, struct buf *line)
 	fwrite(line->p, 1, line->size, stdout);
 }
 
+/* A refused message has no value here: nobody shall act on it by mistake. */
+static void
+print_refused_json(const struct cc_message *msg, const struct verified *verified, struct buf *line)
+{
+	struct json json = json_into(line);
+
+	buf_clear(line);
+	base_json_object(&json, NULL);
+	json_text(&json, "refused", verdict_word[verified->verdict]);
+	json_text(&json, "why", verified->why);
+	json_text(&json, "claims", who(verified));
+	base_json_string(&json, "topic", msg->topic);
+	base_json_string(&json, "source", message_header(msg, "ce_source"));
+	base_json_string(&json, "id", message_header(msg, "ce_id"));
+	json_uint(&json, "lane", verified->lane);
+	put_verified(&json, verified);
+	json_end_object(&json);
+	buf_add_u8(line, '\n');
+	fwrite(line->p, 1, line->size, stdout);
+}
+
+/* "lane 3 of concert.indicators, urn:concert:a.example/s1" */
+static void
+print_place(const struct cc_message *msg, const struct verified *verified)
+{
+	printf("lane %u of ", verified->lane);
+	print_clean(msg->topic, stdout);
+	fputs(", ", stdout);
+	print_clean(message_header(msg, "ce_source"), stdout);
+	putchar('\n');
+}
+
+static void
+print_refused(const struct cc_message *msg, const struct verified *verified)
+{
+	printf("! %s %s: ", verified->verdict == VERDICT_DUPLICATE ? "again" : "refused", verdict_word[verified->verdict]);
+	print_clean(slice_str(verified->why), stdout);
+	printf("; number %llu, ", (unsigned long long)verified->sequence);
+	print_place(msg, verified);
+}
+
+static void
+print_notes(const struct cc_message *msg, const struct verified *verified)
+{
+	for (unsigned n = 0; n < VERIFY_NOTES; n++) {
+		if ((verified->notes >> n & 1) == 0)
+			continue;
+		printf("! %s: ", verify_note_word[n]);
+		if (n == VERIFY_GAP)
+			printf("%llu missing before number %llu, ", (unsigned long long)verified->missing, (unsigned long long)verified->sequence);
+		else
+			printf("number %llu, ", (unsigned long long)verified->sequence);
+		print_place(msg, verified);
+	}
+}
+
+static uint64_t
+verifier_notes(const struct verifier *verifier)
+{
+	uint64_t sum = 0;
+
+	for (unsigned n = 0; n < VERIFY_NOTES; n++)
+		sum += verifier_note_count(verifier, (enum verify_note)n);
+	return sum;
+}
+
+static void
+print_counts(const struct verifier *verifier, bool as_json, struct buf *line)
+{
+	struct json json = json_into(line);
+	const char *comma = "";
+
+	buf_clear(line);
+	if (as_json) {
+		base_json_object(&json, NULL);
+		base_json_object(&json, "counters");
+	}
+	for (unsigned i = 0; i < VERDICT_COUNT + VERIFY_NOTES; i++) {
+		const char *word = i < VERDICT_COUNT ? verdict_word[i] : verify_note_word[i - VERDICT_COUNT];
+		uint64_t count = i < VERDICT_COUNT ? verifier_count(verifier, (enum verdict)i) :
+						     verifier_note_count(verifier, (enum verify_note)(i - VERDICT_COUNT));
+		char name[64];
+
+		snprintf(name, sizeof(name), "verify.%s", word);
+		if (as_json) {
+			json_uint(&json, name, count);
+		} else if (count > 0 || i == VERDICT_ACCEPTED) {
+			buf_printf(line, "%s%llu %s", comma, (unsigned long long)count, word);
+			comma = ", ";
+		}
+	}
+	if (as_json) {
+		json_end_object(&json);
+		json_end_object(&json);
+	}
+	buf_add_u8(line, '\n');
+	fwrite(line->p, 1, line->size, as_json ? stdout : stderr);
+}
+
+/* ---- the quarantine ---- */
+
+struct listing {
+	bool json;
+	struct buf line;
+	uint64_t count;
+};
+
+static void
+print_quarantined(void *ctx, const struct quarantined *why, const struct cc_message *msg)
+{
+	struct listing *l = ctx;
+	struct json json = json_into(&l->line);
+	const struct slice text[] = {why->seen, why->verdict, message_header(msg, "ce_source"), msg->topic, message_header(msg, "ce_id"), why->why};
+
+	l->count++;
+	if (!l->json) {
+		for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
+			print_clean(text[i].size > 0 ? text[i] : slice_str("-"), stdout);
+			putchar(i + 1 < sizeof(text) / sizeof(text[0]) ? '\t' : '\n');
+		}
+		return;
+	}
+	buf_clear(&l->line);
+	base_json_object(&json, NULL);
+	base_json_string(&json, "seen", why->seen);
+	base_json_string(&json, "verdict", why->verdict);
+	base_json_string(&json, "why", why->why);
+	base_json_string(&json, "notes", why->notes);
+	base_json_string(&json, "topic", msg->topic);
+	base_json_string(&json, "key", msg->key);
+	base_json_object(&json, "headers");
+	for (unsigned i = 0; i < msg->header_count; i++)
+		base_json_string(&json, msg->header[i].name, msg->header[i].value);
+	json_end_object(&json);
+	base_json_string(&json, "value", msg->value);
+	json_end_object(&json);
+	buf_add_u8(&l->line, '\n');
+	fwrite(l->line.p, 1, l->line.size, stdout);
+}
+
+static int
+list_quarantine(const struct cmd_options *o)
+{
+	struct listing l = {.json = o->json};
+	char *why = NULL;
+	enum cc_status st;
+
+	buf_open(&l.line, 256u << 20);
+	if (!l.json)
+		puts("#seen\tverdict\tsource\ttopic\tid\twhy");
+	st = quarantine_visit(o->outdir, print_quarantined, &l, &why);
+	if (st != CC_OK)
+		fprintf(stderr, "concert watch: %s\n", why != NULL ? why : cc_status_text(st));
+	free(why);
+	buf_close(&l.line);
+	return st == CC_OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* ---- the loop ---- */
+
+/* Where messages come from: without verification, or with all that belongs to it. */
+struct source {
+	struct reader *reader;
+	struct inbox *inbox;
+	struct trust *trust;
+	struct quarantine *quarantine;
+};
+
+static enum cc_status
+open_source(struct source *s, const struct cmd_options *o, const char *from, const char *const *topics, size_t count, char **ret_why)
+{
+	enum cc_status st;
+
+	if (o->unverified)
+		return reader_open(o->conf, from, topics, count, o->from_start, &s->reader, ret_why);
+	if ((st = trust_open(o->conf, o->outdir, &s->trust, ret_why)) != CC_OK)
+		return st;
+	/* Only where somebody said which folder is ours to write to. */
+	if (o->outdir_given && quarantine_open(o->conf, o->outdir, &s->quarantine, ret_why) != CC_OK) {
+		fprintf(stderr, "concert watch: %s: what is refused is not kept\n", *ret_why != NULL ? *ret_why : "quarantine");
+		free(*ret_why);
+		*ret_why = NULL;
+	}
+	return inbox_open(o->conf, from, topics, count, o->from_start, s->trust, s->quarantine, &s->inbox, ret_why);
+}
+
+static void
+close_source(struct source *s)
+{
+	inbox_close(s->inbox);
+	quarantine_close(s->quarantine);
+	trust_close(s->trust);
+	reader_close(s->reader);
+}
+
+/* SIGHUP: the trust file is read again. */
+static void
+reload_trust(struct source *s)
+{
+	char *why = NULL;
+
+	reload = 0;
+	if (s->trust != NULL && trust_reload(s->trust, &why) != CC_OK)
+		fprintf(stderr, "concert watch: %s: as before\n", why != NULL ? why : "exchange.trust");
+	free(why);
+}
+
 static int
 watch(const struct cmd_options *o, const char *from, const char *const *topics, size_t count)
 {
-	struct reader *reader;
+	struct source source = {NULL, NULL, NULL, NULL};
+	struct verified verified = {.verdict = VERDICT_ACCEPTED};
 	struct cc_message msg;
 	char *why = NULL;
 	const char *trouble = NULL;
@@ -257,22 +502,37 @@ watch(const struct cmd_options *o, const char *from, const char *const *topics, 
 	bool follow = o->follow, heads = false;
 	unsigned width = terminal_width();
 	int quiet = 0, code = EXIT_DONE;
+	uint64_t shown = 0;
 
-	if (reader_open(o->conf, from, topics, count, o->from_start, &reader, &why) != CC_OK) {
+	if (open_source(&source, o, from, topics, count, &why) != CC_OK) {
 		fprintf(stderr, "concert watch: %s\n", why != NULL ? why : from);
 		free(why);
+		close_source(&source);
 		return EXIT_FAILED;
 	}
 	buf_open(&line, 64u << 20);
 	while (!stop) {
-		enum cc_status st = reader_next(reader, WAIT_MS, &msg, &trouble);
+		enum cc_status st;
 
-		if (st == CC_OK && o->json) {
-			print_json(&msg, &line);
+		if (reload)
+			reload_trust(&source);
+		st = source.inbox != NULL ? inbox_next(source.inbox, WAIT_MS, &msg, &verified, &trouble) :
+					    reader_next(source.reader, WAIT_MS, &msg, &trouble);
+		if (st == CC_OK && !o->json && !heads)
+			print_heads(width);
+		heads = heads || st == CC_OK;
+		shown += st == CC_OK;
+		if (st == CC_OK && verified.verdict != VERDICT_ACCEPTED) {
+			if (o->json)
+				print_refused_json(&msg, &verified, &line);
+			else
+				print_refused(&msg, &verified);
+			if (verified.verdict != VERDICT_DUPLICATE)
+				code = EXIT_FAILED;
+		} else if (st == CC_OK && o->json) {
+			print_json(&msg, source.inbox != NULL ? &verified : NULL, &line);
 		} else if (st == CC_OK) {
-			if (!heads)
-				print_heads(width);
-			heads = true;
+			print_notes(&msg, &verified);
 			print_line(&msg, width);
 		} else if (st == CC_BAD) {
 			fprintf(stderr, "concert watch: %s\n", trouble != NULL ? trouble : "a message that can't be read");
@@ -294,29 +554,51 @@ watch(const struct cmd_options *o, const char *from, const char *const *topics, 
 		}
 		quiet = 0;
 	}
+	if (source.inbox != NULL && (o->json || verifier_count(inbox_verifier(source.inbox), VERDICT_ACCEPTED) < shown ||
+		verifier_notes(inbox_verifier(source.inbox)) > 0))
+		print_counts(inbox_verifier(source.inbox), o->json, &line);
 	buf_close(&line);
-	reader_close(reader);
+	close_source(&source);
 	return code;
+}
+
+/* What was typed or configured; else the file exchange of -l. */
+static char *
+source_of(const struct cmd_options *o)
+{
+	const char *to = o->conf->exchange_to;
+	char *from;
+
+	if (strcmp(to, "none") == 0 || (strcmp(to, "file:") == 0 && !o->outdir_given))
+		return NULL;
+	if (strncmp(to, "file:", 5) != 0 || to[5] == '/')
+		return strdup(to);
+	return asprintf(&from, "file:%s/%s", o->outdir, to[5] != '\0' ? to + 5 : "exchange") < 0 ? NULL : from;
 }
 
 int
 cmd_watch(int argc, char **argv)
 {
-	const struct command command = {"watch", cmd_watch,
-	    "[-c FILE] [--exchange file:DIR|kafka:HOST:PORT] [--from-start] [--follow] [--json] [TOPIC]...",
-	    "print what arrives on the shared topics"};
-	struct sigaction act = {.sa_handler = on_stop};
+	const struct command *command = &cmd_table[0];
+	struct sigaction act = {.sa_handler = on_stop}, again = {.sa_handler = on_reload};
 	struct cmd_options o;
+	char *from = NULL;
 	int code = EXIT_USAGE;
 
+	while (command->run != cmd_watch)
+		command++;
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
-	if (cmd_options(&command, argc, argv, "c:v", &o)) {
-		if (strcmp(o.conf->exchange_to, "file:") == 0 || strcmp(o.conf->exchange_to, "none") == 0)
-			fprintf(stderr, "concert watch: where from?  --exchange file:DIR or kafka:HOST:PORT\n");
+	sigaction(SIGHUP, &again, NULL);
+	if (cmd_options(command, argc, argv, "c:l:v", &o)) {
+		if (o.quarantine)
+			code = list_quarantine(&o);
+		else if ((from = source_of(&o)) == NULL)
+			fprintf(stderr, "concert watch: where from?  --exchange file:DIR or kafka:HOST:PORT, or -l OUTDIR\n");
 		else
-			code = watch(&o, o.conf->exchange_to, (const char *const *)argv + optind, (size_t)(argc - optind));
+			code = watch(&o, from, (const char *const *)argv + optind, (size_t)(argc - optind));
 	}
+	free(from);
 	cmd_options_close(&o);
 	return code;
 }

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
+
 #define COVERAGE_MAX 8192
 #define SEND_AT_ONCE 512 /* messages offered in one go */
 #define OUTPUT_FULL_MS 5 /* a full output is asked again after this long */
@@ -32,9 +34,10 @@ struct exchange {
 	struct held *stays; /* the list of what did not leave */
 	enum cc_tlp ceiling; /* of the topic of indicators */
 	struct spool *spool; /* NULL: exchange.to is none */
+	struct key *signer;
 	const struct cc_output *output;
 	void *output_self;
-	struct buf value, topic, key;
+	struct buf value, topic, key, jws;
 	struct cc_message held; /* read from the spool, refused by a full output */
 	uint64_t held_position;
 	bool holds;
@@ -135,16 +138,46 @@ spool_message(struct exchange *exchange, const struct cc_message *msg)
 	return st;
 }
 
+/* As json_string() writes it, so that the key is what partners read in the bundle: a byte that is no UTF-8 is the character of
+ * its value. */
+static void
+add_utf8(struct buf *out, struct slice text)
+{
+	const uint8_t *p = text.p, *end = text.p + text.size;
+
+	while (p < end) {
+		size_t size = utf8_char_size(p, end);
+		uint8_t two[2] = {(uint8_t)(0xc0 | *p >> 6), (uint8_t)(0x80 | (*p & 0x3f))};
+
+		buf_add(out, size > 0 ? p : two, size > 0 ? size : 2);
+		p += size > 0 ? size : 1;
+	}
+}
+
+static void
+note_signing(struct exchange *exchange, enum cc_status st)
+{
+	if (st == CC_FULL) {
+		exchange->counts[EXCHANGE_TOO_LARGE]++;
+		return;
+	}
+	if (exchange->counts[EXCHANGE_SIGN_ERRORS]++ == 0)
+		log_error("exchange.key: a message can't be signed and is not sent");
+}
+
 static enum cc_status
 send_record(struct exchange *exchange, const struct cc_record *rec, bool update)
 {
 	struct cc_message msg = {.class = rec->class};
 	char id[37], time[40], sequence[24];
+	uint8_t prev[32];
+	uint64_t last;
 	enum cc_status st;
 
 	buf_clear(&exchange->value);
 	buf_clear(&exchange->topic);
 	buf_clear(&exchange->key);
+	buf_clear(&exchange->jws);
 	st = stix_sighting(&exchange->source, rec, update, &exchange->value);
 	if (st == CC_FULL) {
 		exchange->counts[EXCHANGE_TOO_LARGE]++;
@@ -158,13 +191,14 @@ send_record(struct exchange *exchange, const struct cc_record *rec, bool update)
 	}
 	buf_printf(&exchange->topic, "%s.indicators", exchange->conf->exchange_prefix);
 	buf_printf(&exchange->key, "%s:", record_kind_text(rec->kind));
-	buf_add_slice(&exchange->key, rec->value);
+	add_utf8(&exchange->key, rec->value);
 	msg.topic = buf_slice(&exchange->topic);
 	msg.key = buf_slice(&exchange->key);
 	msg.value = buf_slice(&exchange->value);
 	msg.lane = lane_of(exchange, msg.key);
 	message_id(exchange, msg.value, id);
-	snprintf(sequence, sizeof(sequence), "%" PRIu64, spool_sequence(exchange->spool, msg.topic, msg.lane) + 1);
+	last = spool_sequence(exchange->spool, msg.topic, msg.lane, prev);
+	snprintf(sequence, sizeof(sequence), "%" PRIu64, last + 1);
 	add_header(&msg, "ce_specversion", "1.0");
 	add_header(&msg, "ce_id", id);
 	add_header(&msg, "ce_source", exchange->source_name);
@@ -174,6 +208,12 @@ send_record(struct exchange *exchange, const struct cc_record *rec, bool update)
 	add_header(&msg, "content-type", "application/stix+json;version=2.1");
 	add_header(&msg, "tlp", record_tlp_text(rec->tlp));
 	add_header(&msg, "exercise", exchange->conf->exchange_exercise ? "true" : "false");
+	st = jws_sign(exchange->signer, &msg, last > 0 ? prev : NULL, &exchange->jws);
+	if (st != CC_OK) {
+		note_signing(exchange, st);
+		return st == CC_FULL ? CC_OK : CC_IO;
+	}
+	msg.header[msg.header_count++] = (struct cc_header){"jws", buf_slice(&exchange->jws)};
 	return spool_message(exchange, &msg);
 }
 
@@ -411,6 +451,7 @@ exchange_open(const struct conf *conf, const char *outdir, bool live, struct exc
 	buf_open(&exchange->value, conf->exchange_message_max);
 	buf_open(&exchange->topic, 4096);
 	buf_open(&exchange->key, 65535);
+	buf_open(&exchange->jws, 65536);
 	if (asprintf(&exchange->source_name, "urn:concert:%s/%s", conf->sensor_organisation, conf->sensor_name) < 0) {
 		exchange->source_name = NULL;
 		goto fail;
@@ -424,6 +465,7 @@ exchange_open(const struct conf *conf, const char *outdir, bool live, struct exc
 	if (strcmp(conf->exchange_to, "none") != 0) {
 		if ((st = victims_open(conf, outdir, &exchange->source.victims, ret_why)) != CC_OK ||
 		    (st = open_spool(exchange, outdir, ret_why)) != CC_OK ||
+		    (st = key_open(conf, outdir, true, &exchange->signer, ret_why)) != CC_OK ||
 		    (st = open_output(exchange, outdir, ret_why)) != CC_OK)
 			goto fail;
 	}
@@ -450,6 +492,8 @@ exchange_close(struct exchange *exchange)
 	buf_close(&exchange->value);
 	buf_close(&exchange->topic);
 	buf_close(&exchange->key);
+	buf_close(&exchange->jws);
+	key_close(exchange->signer);
 	free(exchange->source_name);
 	free(exchange);
 }

@@ -9,6 +9,7 @@
 #include "concert/output.h"
 #include "concert/record.h"
 #include "conf/conf.h"
+#include "exchange/sign.h"
 #include "exchange/victims.h"
 #include "indicate/indicate.h"
 #include "output/output.h"
@@ -69,8 +70,8 @@ enum cc_status spool_tick(struct spool *spool, uint64_t now);
 uint64_t spool_waiting(const struct spool *spool); /* messages not yet delivered */
 uint64_t spool_bytes(const struct spool *spool);
 uint64_t spool_shed(const struct spool *spool, enum cc_class class);
-/* The last ce_sequence of a lane, 0: none yet; kept over restarts. */
-uint64_t spool_sequence(const struct spool *spool, struct slice topic, uint32_t lane);
+/* The last ce_sequence of a lane, 0: none yet; kept over restarts.  ret_digest (may be NULL): jws_digest() of that message. */
+uint64_t spool_sequence(const struct spool *spool, struct slice topic, uint32_t lane, uint8_t *ret_digest);
 const char *spool_error(const struct spool *spool); /* "": all is well; else the file and what is wrong with it */
 /* Reads a spool (or a segment) without owning it: every whole message from the oldest, delivered or not. */
 typedef void spool_visit_fn(void *ctx, const struct cc_message *msg, uint64_t position);

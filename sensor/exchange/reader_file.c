@@ -196,8 +196,11 @@ next_message(struct reader_file *r, struct cc_message *ret_msg)
 		}
 		if (st == CC_OK)
 			st = spool_reader_next(&r->reader, ret_msg);
-		if (st == CC_OK)
+		if (st == CC_OK) {
+			/* The topic by which it came, whatever it says itself. */
+			ret_msg->topic = slice_of(s->path, strcspn(s->path, "/"));
 			return CC_OK;
+		}
 		if (st == CC_NOMEM)
 			return st;
 		leave_segment(r);

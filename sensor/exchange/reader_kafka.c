@@ -16,6 +16,7 @@ struct reader_kafka {
 	char *bootstrap, *prefix;
 	char *topic[READER_TOPICS_MAX];
 	size_t topic_count;
+	uint64_t lanes;
 	bool from_start, assigned;
 	rd_kafka_t *rk;
 	rd_kafka_message_t *msg; /* lent to the caller */
@@ -54,6 +55,7 @@ reader_kafka_open(const struct conf *conf, const char *bootstrap, char *const *t
 		return *ret_why != NULL ? CC_BAD : CC_NOMEM;
 	}
 	r->from_start = from_start;
+	r->lanes = conf->exchange_lanes;
 	r->bootstrap = strdup(bootstrap);
 	r->prefix = strdup(conf->exchange_prefix);
 	for (size_t i = 0; i < count && i < READER_TOPICS_MAX; i++)
@@ -121,9 +123,11 @@ assign(struct reader_kafka *r, int ms)
 }
 
 static void
-take_message(const rd_kafka_message_t *from, struct cc_message *msg)
+take_message(const rd_kafka_message_t *from, uint64_t lanes, struct cc_message *msg)
 {
 	rd_kafka_headers_t *headers;
+	rd_kafka_timestamp_type_t kind;
+	int64_t time = rd_kafka_message_timestamp(from, &kind);
 	const char *name, *topic = rd_kafka_topic_name(from->rkt);
 	const void *value;
 	size_t size;
@@ -133,7 +137,10 @@ take_message(const rd_kafka_message_t *from, struct cc_message *msg)
 	    .key = slice_of(from->key, from->key != NULL ? from->key_len : 0),
 	    .value = slice_of(from->payload, from->payload != NULL ? from->len : 0),
 	    .class = CC_CLASS_SIGHTING,
+	    /* A time that the writer gave would be his to choose. */
+	    .appended = kind == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME && time > 0 ? (uint64_t)time * NS_PER_MS : 0,
 	};
+	msg->lane = (uint32_t)(hash64(msg->key, 0) % lanes);
 	if (rd_kafka_message_headers(from, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return;
 	for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -183,7 +190,7 @@ reader_kafka_next(struct reader_kafka *r, int ms, struct cc_message *ret_msg, co
 	if (r->at_end > 0 && r->at_end >= r->partitions)
 		r->at_end = r->partitions - 1;
 	r->msg = msg;
-	take_message(msg, ret_msg);
+	take_message(msg, r->lanes, ret_msg);
 	return CC_OK;
 }
 

@@ -13,6 +13,12 @@ struct spool_segment {
 	uint64_t size;  /* bytes */
 };
 
+/* Where a lane stands. */
+struct lane_end {
+	uint64_t sequence;
+	uint8_t digest[32]; /* jws_digest() of that message */
+};
+
 /* Reads the whole messages of one segment file, from the start. */
 struct spool_reader {
 	int fd;
@@ -37,7 +43,7 @@ struct spool {
 	uint8_t *done;    /* bits by position mod done_room: delivered ahead of the cursor */
 	size_t done_room; /* a power of two, of bits */
 	uint64_t done_count;
-	struct map *sequence; /* topic and lane to the last ce_sequence (boxed) */
+	struct map *sequence; /* topic and lane to a struct lane_end */
 	struct buf out;       /* one encoded message */
 	uint64_t max, segment_size, keep;
 	int fsync;                       /* as in conf */

@@ -1,7 +1,7 @@
 /*
  * What the spool has to remember beyond its segments: how far messages are delivered (file "cursor"), and the last
- * ce_sequence of every lane (file "sequences", written before a segment may go, so that a lane counts on without a gap
- * even when all its messages are gone).  Both are text with a checksum, replaced as a whole.  The courier's thread.
+ * ce_sequence of every lane with that message's digest (file "sequences", written before a segment may go, so that a lane
+ * counts and chains on without a gap even when all its messages are gone).  Both are text with a checksum, replaced as a whole.  The courier's thread.
  */
 #include "exchange/spool_own.h"
 
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define STATE_MAX (1u << 20)
+#define STATE_MAX (8u << 20)
 #define KEY_ROOM 300
 
 /* The text, its checksum on a line of its own. */
@@ -96,30 +96,33 @@ lane_key(struct slice topic, uint32_t lane, char key[KEY_ROOM])
 }
 
 static enum cc_status
-set_sequence(struct spool *spool, struct slice key, uint64_t sequence)
+set_sequence(struct spool *spool, struct slice key, uint64_t sequence, const uint8_t digest[32])
 {
-	uint64_t *box = map_get(spool->sequence, key);
-	enum cc_status st;
+	struct lane_end *end = map_get(spool->sequence, key);
+	enum cc_status st = CC_OK;
 
-	if (box != NULL) {
-		if (sequence > *box)
-			*box = sequence;
-		return CC_OK;
+	if (end == NULL) {
+		end = calloc(1, sizeof(*end));
+		if (end == NULL)
+			return CC_NOMEM;
+		st = map_put(spool->sequence, key, end, NULL);
+		if (st != CC_OK) {
+			free(end);
+			return st;
+		}
 	}
-	box = malloc(sizeof(*box));
-	if (box == NULL)
-		return CC_NOMEM;
-	*box = sequence;
-	st = map_put(spool->sequence, key, box, NULL);
-	if (st != CC_OK)
-		free(box);
-	return st;
+	if (sequence >= end->sequence) {
+		end->sequence = sequence;
+		memcpy(end->digest, digest, 32);
+	}
+	return CC_OK;
 }
 
 enum cc_status
 spool_sequence_note(struct spool *spool, const struct cc_message *msg)
 {
 	struct slice text = message_header(msg, "ce_sequence");
+	uint8_t digest[32];
 	char key[KEY_ROOM];
 	uint64_t n = 0;
 
@@ -130,16 +133,19 @@ spool_sequence_note(struct spool *spool, const struct cc_message *msg)
 			return CC_OK;
 		n = n * 10 + (uint64_t)(text.p[i] - '0');
 	}
-	return set_sequence(spool, lane_key(msg->topic, msg->lane, key), n);
+	jws_digest(msg, digest);
+	return set_sequence(spool, lane_key(msg->topic, msg->lane, key), n, digest);
 }
 
 uint64_t
-spool_sequence(const struct spool *spool, struct slice topic, uint32_t lane)
+spool_sequence(const struct spool *spool, struct slice topic, uint32_t lane, uint8_t *ret_digest)
 {
 	char key[KEY_ROOM];
-	const uint64_t *box = map_get(spool->sequence, lane_key(topic, lane, key));
+	const struct lane_end *end = map_get(spool->sequence, lane_key(topic, lane, key));
 
-	return box != NULL ? *box : 0;
+	if (end != NULL && ret_digest != NULL)
+		memcpy(ret_digest, end->digest, 32);
+	return end != NULL ? end->sequence : 0;
 }
 
 enum cc_status
@@ -148,15 +154,37 @@ spool_sequences_store(struct spool *spool)
 	struct buf text;
 	struct slice key;
 	void *box;
+	char digest[KEY_ID];
 	size_t at = 0;
 	enum cc_status st;
 
 	buf_open(&text, STATE_MAX);
-	while (map_next(spool->sequence, &at, &key, &box))
-		buf_printf(&text, "%.*s %" PRIu64 "\n", (int)key.size, (const char *)key.p, *(const uint64_t *)box);
+	while (map_next(spool->sequence, &at, &key, &box)) {
+		const struct lane_end *end = box;
+
+		buf_printf(&text, "%.*s %" PRIu64 " %s\n", (int)key.size, (const char *)key.p, end->sequence,
+		    base64url_text(slice_of(end->digest, 32), digest));
+	}
 	st = store(spool, "sequences", &text);
 	buf_close(&text);
 	return st;
+}
+
+/* "topic lane number digest"; the digest is missing in a file of before there were signatures. */
+static enum cc_status
+take_line(struct spool *spool, char *line)
+{
+	uint8_t digest[32] = {0};
+	char *space = strrchr(line, ' ');
+	uint64_t n;
+
+	if (space != NULL && key_parse(slice_str(space + 1), digest) == CC_OK) {
+		*space = '\0';
+		space = strrchr(line, ' ');
+	}
+	if (space == NULL || uint_parse(space + 1, &n) != CC_OK)
+		return CC_OK;
+	return set_sequence(spool, slice_of(line, (size_t)(space - line)), n, digest);
 }
 
 enum cc_status
@@ -171,12 +199,7 @@ spool_sequences_load(struct spool *spool)
 		char *line, *rest = (char *)text.p;
 
 		while (st == CC_OK && (line = strsep(&rest, "\n")) != NULL) {
-			char *space = strrchr(line, ' ');
-			uint64_t n;
-
-			if (space == NULL || uint_parse(space + 1, &n) != CC_OK)
-				continue;
-			st = set_sequence(spool, slice_of(line, (size_t)(space - line)), n);
+			st = take_line(spool, line);
 		}
 	} else if (st == CC_BAD) {
 		log_warning("spool: %s/sequences is damaged: partners may see lanes count anew", spool->dir);

@@ -9,6 +9,7 @@
 expect() notes what is wrong and goes on, so that one run shows all of it.  At the end every EVE log below OUT is held
 against the schema, where the check for that is here.  An exception is a failure, Skip says why a scenario can't be had."""
 
+import base64
 import collections
 import hashlib
 import json
@@ -226,6 +227,32 @@ def spool(name):
 def exchanged(name, topic="concert.indicators"):
 	"""What lies in the default file exchange of a run."""
 	return messages(outdir(name) / "exchange" / topic)
+
+
+def key_list(name):
+	"""The payload of the list of keys beside the key that a run made for itself."""
+	text = json.loads((outdir(name) / "keys/sensor.json").read_text())["payload"]
+	return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+
+
+def trust(*names, known=True, **more):
+	"""An operator's trust file for the sensors of these runs; the options that use it. known: x is in it, too."""
+	found = {}
+	for name in names:
+		listed = key_list(name)
+		keys = found.setdefault(listed["organisation"], {"id": listed["organisation"], "keys": [], **more})["keys"]
+		for key in listed["keys"]:
+			keys.append({"fingerprint": key["kid"], **({"x": key["x"]} if known else {})})
+	path = write(f"trust-{'-'.join(names)}{'' if known else '-kid'}.json", json.dumps({"organisations": list(found.values())}))
+	return ("--set", f"exchange.trust={path}")
+
+
+def watched(*words, code=0, **options):
+	"""What concert watch --json shows: messages, refusals, counters."""
+	lines = [json.loads(line) for line in concert("watch", "--json", *words, code=code, **options).out.splitlines()]
+	counters = [line["counters"] for line in lines if "counters" in line]
+	expect_eq(len(counters), 1, "concert watch says its counters in the end")
+	return [line for line in lines if "headers" in line], [line for line in lines if "refused" in line], counters[-1] if counters else {}
 
 
 def ids(list_of_messages):

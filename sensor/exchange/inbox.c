@@ -1,0 +1,167 @@
+/*
+ * Reader, verifier and quarantine in one: messages come out one by one, each with what was found out about it.
+ *
+ * As many as are there are read and judged together, copied into memory of ours, since that is where the chain saves
+ * signatures; nothing waits for more to come.  One thread.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "exchange/jws_own.h"
+
+#define BATCH 512
+#define ROOM (8u << 20) /* of a batch's bytes; a larger message comes alone */
+
+struct inbox {
+	struct reader *reader;
+	struct verifier *verifier;
+	struct quarantine *quarantine;
+	struct cc_message msg[BATCH];
+	struct verified verified[BATCH];
+	size_t count, at;
+	uint8_t *memory;
+	size_t used, room;
+	struct cc_message held; /* read, without room in the batch: the reader's until its next call */
+	bool holds;
+	enum cc_status status; /* the reader's answer behind the batch; CC_OK: none */
+	char why[600];
+};
+
+enum cc_status
+inbox_open(const struct conf *conf, const char *from, const char *const *topics, size_t count, bool from_start,
+    const struct trust *trust, struct quarantine *quarantine, struct inbox **ret_inbox, char **ret_why)
+{
+	struct inbox *inbox = calloc(1, sizeof(*inbox));
+	enum cc_status st;
+
+	*ret_why = NULL;
+	if (inbox == NULL)
+		return CC_NOMEM;
+	inbox->quarantine = quarantine;
+	st = verifier_new(conf, trust, &inbox->verifier);
+	if (st == CC_OK)
+		st = reader_open(conf, from, topics, count, from_start, &inbox->reader, ret_why);
+	if (st == CC_OK && (inbox->memory = malloc(ROOM)) == NULL)
+		st = CC_NOMEM;
+	inbox->room = ROOM;
+	if (st != CC_OK) {
+		inbox_close(inbox);
+		return st;
+	}
+	*ret_inbox = inbox;
+	return CC_OK;
+}
+
+void
+inbox_close(struct inbox *inbox)
+{
+	if (inbox == NULL)
+		return;
+	reader_close(inbox->reader);
+	verifier_free(inbox->verifier);
+	free(inbox->memory);
+	free(inbox);
+}
+
+struct verifier *
+inbox_verifier(struct inbox *inbox)
+{
+	return inbox->verifier;
+}
+
+static size_t
+size_of(const struct cc_message *msg)
+{
+	size_t size = msg->topic.size + msg->key.size + msg->value.size;
+
+	for (unsigned i = 0; i < msg->header_count; i++)
+		size += msg->header[i].value.size;
+	return size;
+}
+
+static struct slice
+copy(struct inbox *inbox, struct slice from)
+{
+	uint8_t *to = inbox->memory + inbox->used;
+
+	if (from.size > 0)
+		memcpy(to, from.p, from.size);
+	inbox->used += from.size;
+	return slice_of(to, from.size);
+}
+
+/* False: no room beside what is there. */
+static bool
+take(struct inbox *inbox, const struct cc_message *from)
+{
+	size_t size = size_of(from);
+	struct cc_message *msg = &inbox->msg[inbox->count];
+
+	if (size > inbox->room - inbox->used) {
+		uint8_t *more = inbox->count == 0 ? realloc(inbox->memory, size) : NULL;
+
+		if (more == NULL)
+			return false;
+		inbox->memory = more;
+		inbox->room = size;
+	}
+	*msg = *from;
+	msg->topic = copy(inbox, from->topic);
+	msg->key = copy(inbox, from->key);
+	msg->value = copy(inbox, from->value);
+	for (unsigned i = 0; i < from->header_count; i++)
+		msg->header[i].value = copy(inbox, from->header[i].value);
+	inbox->count++;
+	return true;
+}
+
+static enum cc_status
+fill(struct inbox *inbox, int ms)
+{
+	enum cc_status st = CC_OK;
+
+	inbox->count = inbox->at = inbox->used = 0;
+	while (inbox->count < BATCH) {
+		const char *why = NULL;
+
+		if (!inbox->holds && (st = reader_next(inbox->reader, ms, &inbox->held, &why)) != CC_OK) {
+			snprintf(inbox->why, sizeof(inbox->why), "%s", why != NULL ? why : "");
+			break;
+		}
+		inbox->holds = !take(inbox, &inbox->held);
+		if (inbox->holds) {
+			if (inbox->count > 0)
+				break;
+			inbox->holds = false;
+			return CC_NOMEM;
+		}
+		ms = 0;
+	}
+	if (inbox->count == 0)
+		return st;
+	inbox->status = st;
+	verifier_check(inbox->verifier, inbox->msg, inbox->count, time_now(), inbox->verified);
+	return CC_OK;
+}
+
+enum cc_status
+inbox_next(struct inbox *inbox, int ms, struct cc_message *ret_msg, struct verified *ret_verified, const char **ret_why)
+{
+	enum cc_status st;
+
+	*ret_why = inbox->why;
+	if (inbox->at == inbox->count) {
+		/* What the reader said behind the batch, unless it only was that there is no more for now. */
+		st = inbox->status;
+		inbox->status = CC_OK;
+		if (st != CC_OK && st != CC_MORE && st != CC_END)
+			return st;
+		if ((st = fill(inbox, ms)) != CC_OK)
+			return st;
+	}
+	*ret_msg = inbox->msg[inbox->at];
+	*ret_verified = inbox->verified[inbox->at++];
+	if (inbox->quarantine != NULL && (ret_verified->verdict > VERDICT_DUPLICATE))
+		quarantine_put(inbox->quarantine, ret_msg, ret_verified, time_now());
+	return CC_OK;
+}
