@@ -245,9 +245,11 @@ bool cc_other_known(const struct cc_ctx *ctx);
 
 /* The address of a side of the flow. */
 struct cc_addr cc_side_addr(const struct cc_ctx *ctx, enum cc_dir side);
+uint16_t cc_side_port(const struct cc_ctx *ctx, enum cc_dir side);
 /*
  * Soon the host at the one side of this flow connects to a port of the host at side `listener`, or at addr when it named
- * another: that connection is parser's, whatever it looks like.  The note is copied and shown to it.  One is awaited
+ * another: that connection is parser's, whatever it looks like; on UDP a flow between those two, whichever end is seen
+ * first.  It is of this flow's transport.  The note is copied and shown to it.  One is awaited
  * per flow: another call takes the place of the one before.
  */
 void cc_expect(struct cc_ctx *ctx, enum cc_dir listener, const struct cc_addr *addr, uint16_t port,

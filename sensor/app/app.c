@@ -589,6 +589,12 @@ cc_side_addr(const struct cc_ctx *ctx, enum cc_dir side)
 	return ctx->flow->side[side].addr;
 }
 
+uint16_t
+cc_side_port(const struct cc_ctx *ctx, enum cc_dir side)
+{
+	return ctx->flow->side[side].port;
+}
+
 void
 cc_enough(struct cc_ctx *ctx, enum cc_dir dir)
 {

@@ -1,6 +1,6 @@
 /*
- * Connections that another flow has announced (FTP's PORT and PASV): a table of those awaited, looked up by a flow's
- * first payload.
+ * Connections that another flow has announced (FTP's PORT and PASV, TFTP's transfers): a table of those awaited, looked
+ * up by a flow's first payload.
  *
  * Bounded in number and in time; each announcing flow has one place, until it ends, so that none can push out all
  * others'.  Who announces chooses the port, but not between whom: the connection must come from the other end of the
@@ -98,6 +98,7 @@ cc_expect(struct cc_ctx *ctx, enum cc_dir listener, const struct cc_addr *addr, 
 	    .peer = ctx->flow->side[cc_dir_other(listener)].addr,
 	    .addr = {*addr, ctx->flow->side[listener].addr},
 	    .port = port,
+	    .proto = ctx->flow->proto,
 	    .tunnel = ctx->flow->tunnel,
 	    .note_size = note_size,
 	    .expires = ctx->now + APP_EXPECT_TIME,
@@ -113,11 +114,14 @@ is_it(const struct expect *e, const struct flow *flow, enum cc_dir listener)
 {
 	const struct flow_side *to = &flow->side[listener], *from = &flow->side[cc_dir_other(listener)];
 
-	return e->port == to->port && e->tunnel == flow->tunnel && cc_addr_cmp(&e->peer, &from->addr) == 0 &&
+	return e->port == to->port && e->proto == flow->proto && e->tunnel == flow->tunnel && cc_addr_cmp(&e->peer, &from->addr) == 0 &&
 	    (cc_addr_cmp(&e->addr[0], &to->addr) == 0 || cc_addr_cmp(&e->addr[1], &to->addr) == 0);
 }
 
-/* Of a flow that was picked up in its middle nobody knows who was the server: either end may be the announced one. */
+/*
+ * Of a flow that was picked up in its middle, and of any on UDP, nobody knows who was the server: either end may be the
+ * announced one.
+ */
 static struct expect *
 find(const struct app *app, const struct flow *flow)
 {
@@ -125,7 +129,7 @@ find(const struct app *app, const struct flow *flow)
 		enum cc_dir listener = side == 0 ? CC_TO_CLIENT : CC_TO_SERVER;
 		struct expect *e = app->expect.bucket[flow->side[listener].port % APP_EXPECT_BUCKETS];
 
-		if (listener == CC_TO_SERVER && !flow->midstream)
+		if (listener == CC_TO_SERVER && flow->proto == 6 && !flow->midstream)
 			break;
 		for (; e != NULL; e = e->next)
 			if (is_it(e, flow, listener))
@@ -140,7 +144,7 @@ expect_match(struct app *app, struct flow *flow, uint64_t now)
 	struct app_flow *own = flow->app;
 	struct expect *e;
 
-	if (app->expect.count == 0 || flow->proto != 6)
+	if (app->expect.count == 0 || (flow->proto != 6 && flow->proto != 17))
 		return;
 	expire(app, now);
 	e = find(app, flow);

@@ -61,6 +61,7 @@ struct expect {
 	struct cc_addr peer;       /* who connects */
 	struct cc_addr addr[2];    /* to whom: as announced, and where the announcing flow went */
 	uint16_t port;
+	uint8_t proto;             /* IP's number, of the announcing flow as of this one */
 	uint32_t tunnel;
 	uint32_t note_size;
 	uint64_t expires;
