@@ -45,6 +45,7 @@ decode_new(const struct conf *conf)
 	if (d->depth < 1 || d->depth > DECODE_IP_MAX)
 		d->depth = DECODE_IP_MAX;
 	d->check = conf->decode_checksums == 1;
+	decode_read_tunnels(d, conf);
 	d->defrag = decode_defrag_new(conf);
 	for (unsigned i = 0; i < DECODE_IP_MAX; i++)
 		d->whole[i] = malloc(DECODE_WHOLE); /* pages come when they are used */

@@ -14,9 +14,18 @@
 
 struct defrag;
 
+#define DECODE_UDP_TUNNELS 32
+
+enum udp_tunnel_kind { UDP_NO_TUNNEL, UDP_VXLAN, UDP_VXLAN_GPE, UDP_GENEVE, UDP_GTP, UDP_TEREDO, UDP_MPLS };
+
 struct decode {
 	unsigned depth;
 	bool check;                      /* conf decode.checksums */
+	struct udp_tunnel {
+		uint16_t port;
+		uint8_t kind;            /* enum udp_tunnel_kind */
+	} tunnel[DECODE_UDP_TUNNELS];    /* conf decode.udp_tunnels */
+	unsigned tunnel_count;
 	uint64_t missing;                /* bytes at the end of this frame that the capture did not keep */
 	struct defrag *defrag;
 	/* one reassembled datagram for each level of tunnels; DECODE_WHOLE bytes each */
@@ -144,6 +153,7 @@ enum cc_status decode_gre(struct decode *d, struct packet *pkt, struct slice in)
 /* What an IP packet carries right in it: IP, Ethernet, MPLS. */
 enum cc_status decode_ip_in_ip(struct decode *d, struct packet *pkt, uint8_t proto, struct slice in);
 /* CC_ABSENT: this datagram is no tunnel. */
+void decode_read_tunnels(struct decode *d, const struct conf *conf);
 enum cc_status decode_udp_tunnel(struct decode *d, struct packet *pkt, uint16_t sport, uint16_t dport, struct slice in);
 
 /* defrag.c */

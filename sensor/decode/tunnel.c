@@ -5,12 +5,10 @@
  * Over UDP only the port and what the bytes look like say that it is a tunnel: each header is checked as far as it goes
  * before it is believed, and what can't be read inside leaves the datagram as it was.
  */
-#include "decode/inside.h"
+#include <stdlib.h>
+#include <string.h>
 
-enum {
-	PORT_GTP = 2152, PORT_TEREDO = 3544, PORT_VXLAN = 4789, PORT_VXLAN_GPE = 4790, PORT_GENEVE = 6081, PORT_MPLS = 6635,
-	PORT_VXLAN_LINUX = 8472,
-};
+#include "decode/inside.h"
 
 enum {
 	GRE_CHECKSUM = 0x8000, GRE_ROUTING = 0x4000, GRE_KEY = 0x2000, GRE_SEQUENCE = 0x1000, GRE_STRICT = 0x0800,
@@ -369,27 +367,56 @@ teredo(struct decode *d, struct packet *pkt, struct slice in)
 	return decode_ip6(d, pkt, cur_rest(&c));
 }
 
+void
+decode_read_tunnels(struct decode *d, const struct conf *conf)
+{
+	static const char *const word[] = {"none", "vxlan", "vxlan-gpe", "geneve", "gtp", "teredo", "mpls"};
+	const struct conf_map *map = &conf->decode_udp_tunnels;
+
+	for (size_t i = 0; i < map->count; i++) {
+		char *end;
+		unsigned long port = strtoul(map->pair[i].key, &end, 10);
+		unsigned kind = 0;
+
+		while (kind < sizeof(word) / sizeof(word[0]) && strcmp(word[kind], map->pair[i].value) != 0)
+			kind++;
+		if (*end != '\0' || port == 0 || port > UINT16_MAX || kind == sizeof(word) / sizeof(word[0]) ||
+		    d->tunnel_count == DECODE_UDP_TUNNELS) {
+			log_warning("decode.udp_tunnels: '%s': '%s' is not a port and a tunnel, or one too many; left out",
+			    map->pair[i].key, map->pair[i].value);
+			continue;
+		}
+		d->tunnel[d->tunnel_count++] = (struct udp_tunnel){(uint16_t)port, (uint8_t)kind};
+	}
+}
+
 static enum cc_status
 by_port(struct decode *d, struct packet *pkt, uint16_t port, struct slice in)
 {
-	switch (port) {
-	case PORT_VXLAN:
-	case PORT_VXLAN_LINUX:
+	enum udp_tunnel_kind kind = UDP_NO_TUNNEL;
+
+	for (unsigned i = 0; i < d->tunnel_count && kind == UDP_NO_TUNNEL; i++) {
+		if (d->tunnel[i].port == port)
+			kind = (enum udp_tunnel_kind)d->tunnel[i].kind;
+	}
+	switch (kind) {
+	case UDP_VXLAN:
 		return vxlan(d, pkt, false, in);
-	case PORT_VXLAN_GPE:
+	case UDP_VXLAN_GPE:
 		return vxlan(d, pkt, true, in);
-	case PORT_GENEVE:
+	case UDP_GENEVE:
 		return geneve(d, pkt, in);
-	case PORT_GTP:
+	case UDP_GTP:
 		return gtp(d, pkt, in);
-	case PORT_TEREDO:
+	case UDP_TEREDO:
 		return teredo(d, pkt, in);
-	case PORT_MPLS:
+	case UDP_MPLS:
 		pkt->vlan_count = 0;
 		return decode_mpls(d, pkt, in);
-	default:
-		return CC_ABSENT;
+	case UDP_NO_TUNNEL:
+		break;
 	}
+	return CC_ABSENT;
 }
 
 enum cc_status

@@ -19,7 +19,8 @@ http_body_open(struct cc_ctx *ctx, struct http_body *body, const struct http_cod
 void
 http_body_decoded(struct cc_ctx *ctx, struct http_body *body, struct slice bytes)
 {
-	uint64_t limit = cc_limit(ctx, "http.body_limit");
+	uint64_t own = body->dir == CC_TO_SERVER ? cc_limit(ctx, "http.request_limit") : 0;
+	uint64_t limit = own > 0 ? own : cc_limit(ctx, "http.body_limit");
 	bool over = limit > 0 && bytes.size > limit - body->out;
 
 	if (over)

@@ -138,9 +138,13 @@ has_event(const struct packet *pkt, enum decode_event event)
 static inline struct conf
 conf_for_tests(void)
 {
+	static struct conf_pair tunnels[] = {{(char *)"4789", (char *)"vxlan"}, {(char *)"4790", (char *)"vxlan-gpe"},
+	    {(char *)"6081", (char *)"geneve"}, {(char *)"2152", (char *)"gtp"}, {(char *)"3544", (char *)"teredo"},
+	    {(char *)"6635", (char *)"mpls"}, {(char *)"8472", (char *)"none"}};
 	struct conf conf;
 
 	memset(&conf, 0, sizeof(conf));
+	conf.decode_udp_tunnels = (struct conf_map){tunnels, sizeof(tunnels) / sizeof(tunnels[0])};
 	conf.decode_depth = 6;
 	conf.decode_defrag_memory = 1 << 20;
 	conf.decode_defrag_timeout = 30000000000ull;
