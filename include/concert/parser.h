@@ -240,6 +240,11 @@ void cc_switch(struct cc_ctx *ctx);
 void cc_switch_to(struct cc_ctx *ctx, const char *name);
 /* Nothing more of this side is wanted (encrypted from here): it may be left unassembled. */
 void cc_enough(struct cc_ctx *ctx, enum cc_dir dir);
+/*
+ * In probe(): nobody knows yet who is the client of this flow.  Answer for dir alone: should the bytes be the other
+ * side's, the flow is turned round.
+ */
+bool cc_may_turn(const struct cc_ctx *ctx);
 /* In probe(): the other side has been recognised already as the protocol of this parser. */
 bool cc_other_known(const struct cc_ctx *ctx);
 

@@ -185,9 +185,22 @@ begin_parser(struct cc_ctx *ctx, const struct cc_parser *parser, enum cc_dir dir
 	return true;
 }
 
+/* Is it a guess who the client is?  So it is in midstream, and with the first datagram. */
+static bool
+may_turn(const struct cc_ctx *ctx, enum cc_dir dir)
+{
+	const struct app_flow *own = ctx->own;
+	const struct flow *flow = ctx->flow;
+
+	if (own->turned || own->parser != NULL || own->before != NULL || own->expected != NULL ||
+	    own->side[dir].dropped > 0 || own->side[cc_dir_other(dir)].dropped > 0)
+		return false;
+	return ctx->datagram ? flow->side[0].payload_packets + flow->side[1].payload_packets == 1 : flow->midstream;
+}
+
 /*
  * Works out what this side speaks.  CC_OK: the flow has a parser; CC_MORE: these bytes have to wait; CC_BAD: the flow
- * has failed.
+ * has failed; CC_ABSENT: client and server have to change places first.
  */
 static enum cc_status
 identify(struct cc_ctx *ctx, enum cc_dir dir, struct slice in, bool last)
@@ -195,8 +208,20 @@ identify(struct cc_ctx *ctx, enum cc_dir dir, struct slice in, bool last)
 	struct app_flow *own = ctx->own;
 	struct app_side *side = &own->side[dir], *other = &own->side[cc_dir_other(dir)];
 	const struct cc_parser *parser = NULL;
-	enum cc_status st = probe_side(ctx, dir, in, last, &parser);
+	enum cc_status st;
 
+	ctx->may_turn = may_turn(ctx, dir);
+	st = probe_side(ctx, dir, in, last, &parser);
+	if (st != CC_OK && ctx->may_turn && probe_turned(ctx, dir, in)) {
+		struct app_side was = *side;
+
+		*side = *other;
+		*other = was;
+		own->turned = true;
+		other->out = 0;
+		return CC_ABSENT;
+	}
+	ctx->may_turn = false;
 	if (st == CC_MORE)
 		return CC_MORE;
 	side->state = st == CC_OK ? SIDE_KNOWN : SIDE_MISSED;
@@ -312,8 +337,9 @@ wait_for_other(struct cc_ctx *ctx, struct app_side *side, struct cur *in)
 	}
 }
 
-/* All that the chunk holds, as far as it goes; *in moves over what needn't be shown again. */
-static void
+/* All that the chunk holds, as far as it goes; *in moves over what needn't be shown again.
+ * False: client and server have to change places. */
+static bool
 take_bytes(struct cc_ctx *ctx, const struct chunk *chunk, struct cur *in)
 {
 	struct app_flow *own = ctx->own;
@@ -327,21 +353,22 @@ take_bytes(struct cc_ctx *ctx, const struct chunk *chunk, struct cur *in)
 		if (side->state == SIDE_PROBING) {
 			st = identify(ctx, dir, cur_rest(in), chunk->eof);
 			if (st != CC_OK)
-				return;
+				return st != CC_ABSENT;
 		}
 		if (own->parser == NULL) {
 			wait_for_other(ctx, side, in);
-			return;
+			return true;
 		}
 		if (side->dropped > 0) {
 			uint64_t dropped = side->dropped;
 
 			side->dropped = 0;
 			if (gap(ctx, dir, dropped) != CC_OK)
-				return;
+				return true;
 		}
 		st = feed(ctx, dir, in);
 	}
+	return true;
 }
 
 /* An announced connection isn't asked what it is. */
@@ -397,8 +424,11 @@ app_feed(struct app *app, struct flow *flow, const struct packet *pkt, struct ch
 		begin_expected(&ctx);
 	if (chunk->gap > 0 && !own->failed)
 		gap(&ctx, chunk->dir, chunk->gap);
-	if (!own->failed)
-		take_bytes(&ctx, chunk, &in);
+	if (!own->failed && !take_bytes(&ctx, chunk, &in)) {
+		own->began = false;
+		chunk->turn = true;
+		return;
+	}
 	if (!own->failed && !chunk->datagram && !chunk->eof)
 		chunk->used = chunk->size - cur_left(&in);
 	if (chunk->datagram)
@@ -528,7 +558,7 @@ cc_is_last(const struct cc_ctx *ctx)
 uint16_t
 cc_server_port(const struct cc_ctx *ctx)
 {
-	return ctx->flow->side[CC_TO_CLIENT].port;
+	return ctx->flow->side[ctx->turned ? CC_TO_SERVER : CC_TO_CLIENT].port;
 }
 
 /* Names are string constants: the pointer nearly always finds them. */
@@ -578,6 +608,12 @@ cc_switch_to(struct cc_ctx *ctx, const char *name)
 }
 
 bool
+cc_may_turn(const struct cc_ctx *ctx)
+{
+	return ctx->may_turn;
+}
+
+bool
 cc_other_known(const struct cc_ctx *ctx)
 {
 	return ctx->own->parser != NULL && ctx->own->parser == ctx->asked;
@@ -586,7 +622,7 @@ cc_other_known(const struct cc_ctx *ctx)
 struct cc_addr
 cc_side_addr(const struct cc_ctx *ctx, enum cc_dir side)
 {
-	return ctx->flow->side[side].addr;
+	return ctx->flow->side[ctx->turned ? cc_dir_other(side) : side].addr;
 }
 
 uint16_t

@@ -104,6 +104,7 @@ struct app_flow {
 	struct file *files;        /* open */
 	uint64_t tx_next;
 	uint32_t tx_count, evicted_count;
+	bool turned;               /* client and server have changed places */
 	bool failed, began;        /* began: the first data were seen */
 	bool server_first;         /* and were the server's, in a connection seen from its start */
 	struct expect *awaits;     /* the connection that this flow announced, in the table */
@@ -156,6 +157,8 @@ struct cc_ctx {
 	bool switching;            /* the parser called cc_switch() */
 	const char *wanted;        /* cc_switch_to() */
 	const struct cc_parser *asked; /* whose probe() runs */
+	bool may_turn;             /* probe(): who is the client is not known yet */
+	bool turned;               /* probe(): asked as if client and server were the other way round */
 };
 
 static inline void
@@ -178,6 +181,8 @@ void probe_setup(struct app *app);
  */
 enum cc_status probe_side(struct cc_ctx *ctx, enum cc_dir dir, struct slice in, bool last,
     const struct cc_parser **ret_parser);
+/* Would somebody be sure of it, were client and server the other way round? */
+bool probe_turned(struct cc_ctx *ctx, enum cc_dir dir, struct slice in);
 unsigned probe_index(const struct cc_parser *parser);
 
 /* expect.c */

@@ -52,7 +52,7 @@ probe_setup(struct app *app)
 static bool
 port_fits(const struct cc_ctx *ctx, unsigned index)
 {
-	uint16_t port = ctx->flow->side[CC_TO_CLIENT].port;
+	uint16_t port = cc_server_port(ctx);
 
 	for (unsigned i = 0; i < ctx->app->ports[index].count; i++)
 		if (ctx->app->ports[index].port[i].udp == ctx->datagram && ctx->app->ports[index].port[i].port == port)
@@ -64,8 +64,8 @@ port_fits(const struct cc_ctx *ctx, unsigned index)
 static void
 ask_all(struct cc_ctx *ctx, enum cc_dir dir, struct slice in, uint64_t *ret_may, uint64_t *ret_sure)
 {
-	struct app_side *side = &ctx->own->side[dir];
-	uint64_t out = side->out | ctx->app->off;
+	struct app_side *side = ctx->turned ? NULL : &ctx->own->side[dir];
+	uint64_t out = (side != NULL ? side->out : 0) | ctx->app->off;
 
 	*ret_may = *ret_sure = 0;
 	for (unsigned i = 0; i < app_parser_count; i++) {
@@ -83,7 +83,8 @@ ask_all(struct cc_ctx *ctx, enum cc_dir dir, struct slice in, uint64_t *ret_may,
 			*ret_may |= bit;
 			break;
 		default:
-			side->out |= ctx->datagram ? 0 : bit;
+			if (side != NULL)
+				side->out |= ctx->datagram ? 0 : bit;
 			break;
 		}
 	}
@@ -97,6 +98,17 @@ choose(const struct cc_ctx *ctx, uint64_t bits)
 		if ((bits >> i & 1) != 0 && port_fits(ctx, i))
 			return i;
 	return (unsigned)__builtin_ctzll(bits);
+}
+
+bool
+probe_turned(struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
+{
+	uint64_t may, sure;
+
+	ctx->turned = true;
+	ask_all(ctx, cc_dir_other(dir), in, &may, &sure);
+	ctx->turned = false;
+	return sure != 0;
 }
 
 enum cc_status

@@ -137,6 +137,7 @@ void detect_odd(struct detect *detect, const struct packet *pkt, struct batch *b
  * NULL when it is gone).  CC_OK: some; CC_MORE: scans are running; CC_END: none.  With wait, blocks until one is ready.
  */
 enum cc_status detect_collect(struct detect *detect, bool wait, struct batch *batch);
+void detect_turn(struct flow *flow); /* its client and server have changed places */
 void detect_flow_free(struct detect *detect, struct flow *flow);
 void detect_tx_free(struct detect *detect, struct cc_tx *tx);
 

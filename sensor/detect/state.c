@@ -27,6 +27,19 @@ flow_state_take(struct detect *detect, struct flow *flow)
 	return flow->detect;
 }
 
+void
+detect_turn(struct flow *flow)
+{
+	struct flow_state *state = flow->detect;
+	struct side_state side;
+
+	if (state == NULL)
+		return;
+	side = state->side[0];
+	state->side[0] = state->side[1];
+	state->side[1] = side;
+}
+
 struct tx_state *
 tx_state_take(struct detect *detect, struct cc_tx *tx)
 {

@@ -261,17 +261,26 @@ wants_more(const struct worker *w, const struct flow *flow, enum cc_dir dir)
 	return !app_enough(flow, dir) || (w->streams && app_failed(flow));
 }
 
-static void
+/* True: client and server have changed places. */
+static bool
 feed_chunks(struct worker *w, struct flow *flow, const struct packet *pkt)
 {
 	struct chunk chunk;
+	bool turned = false;
 
 	while (flow_next_chunk(w->flows, flow, pkt, &chunk) == CC_OK) {
 		app_feed(w->app, flow, pkt, &chunk, &w->batch);
+		if (chunk.turn) { /* at most once in a flow's life */
+			flow_turn(w->flows, flow, &chunk);
+			detect_turn(flow);
+			turned = true;
+			app_feed(w->app, flow, pkt, &chunk, &w->batch);
+		}
 		detect_stream(w->detect, flow, pkt, &chunk, &w->batch);
 		if (!chunk.datagram && !wants_more(w, flow, chunk.dir))
 			flow_ignore(w->flows, flow, chunk.dir);
 	}
+	return turned;
 }
 
 static void
@@ -335,7 +344,8 @@ worker_frame(void *worker, const struct frame *frame)
 		return;
 	}
 	flow = flow_track(w->flows, pkt, &dir);
-	feed_chunks(w, flow, pkt);
+	if (feed_chunks(w, flow, pkt))
+		dir = cc_dir_other(dir);
 	if (pkt->cut)
 		detect_odd(w->detect, pkt, &w->batch);
 	else

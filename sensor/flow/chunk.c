@@ -203,6 +203,44 @@ flow_next_chunk(struct flows *flows, struct flow *flow, const struct packet *pkt
 	return CC_END;
 }
 
+static void
+swap_streams(struct stream *a, struct stream *b)
+{
+	struct stream was = *a;
+
+	*a = *b;
+	*b = was;
+	if (a->seg == b->own_seg) /* records lie in the stream itself as long as they are few */
+		a->seg = a->own_seg;
+	if (b->seg == a->own_seg && was.seg == a->own_seg)
+		b->seg = b->own_seg;
+}
+
+void
+flow_turn(struct flows *flows, struct flow *flow, struct chunk *chunk)
+{
+	struct slot *slot = slot_of(flow);
+	struct walk *walk = &flows->walk;
+	struct flow_side side = flow->side[0];
+
+	flow->side[0] = flow->side[1];
+	flow->side[1] = side;
+	flow->reversed = !flow->reversed;
+	chunk->dir = cc_dir_other(chunk->dir);
+	chunk->turn = false;
+	if (walk->flow == flow) {
+		walk->dir = cc_dir_other(walk->dir);
+		if (walk->open != NULL)
+			walk->open = walk->open == &slot->stream[0] ? &slot->stream[1] : &slot->stream[0];
+	}
+	if (side.stream == NULL)
+		return;
+	swap_streams(&slot->stream[0], &slot->stream[1]);
+	flow->side[0].stream = &slot->stream[0];
+	flow->side[1].stream = &slot->stream[1];
+	slot->fin_first = !slot->fin_first;
+}
+
 void
 flow_ignore(struct flows *flows, struct flow *flow, enum cc_dir dir)
 {

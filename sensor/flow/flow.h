@@ -108,6 +108,7 @@ struct chunk {
 	bool eof;                     /* the side is over: FIN taken, reset, or the flow ends */
 	bool datagram;                /* UDP and others: a packet's payload, no stream */
 	size_t used;                  /* result of app: how many of size are consumed */
+	bool turn;                    /* result of app: client and server are the other way round; flow_turn(), and show it again */
 };
 
 struct flows;
@@ -130,6 +131,12 @@ const uint64_t *flow_packet_events(const struct flows *flows);
  * pkt NULL: the flow ends, all that is pending comes out, then each side once with eof.
  */
 enum cc_status flow_next_chunk(struct flows *flows, struct flow *flow, const struct packet *pkt, struct chunk *chunk);
+
+/*
+ * Client and server change places, where their roles were guessed (midstream; the first datagram).  The chunk at hand and
+ * those to come have the other direction, and so has the packet.
+ */
+void flow_turn(struct flows *flows, struct flow *flow, struct chunk *chunk);
 
 /* Nothing of this side is wanted any more: count its bytes only. */
 void flow_ignore(struct flows *flows, struct flow *flow, enum cc_dir dir);

@@ -135,13 +135,23 @@ probe_stream(struct slice in, bool strict)
 	return msg.counts[0] > 0 ? question(&msg, &c, strict) : CC_MORE;
 }
 
+static bool
+is_response(struct slice in, bool udp)
+{
+	struct cur c = cur_slice(in);
+
+	cur_skip(&c, udp ? 2 : 4);
+	return (cur_u16(&c) & DNS_FLAG_QR) != 0;
+}
+
 enum cc_status
 dns_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
 {
 	uint16_t port = cc_server_port(ctx);
 	bool strict = port != DNS_PORT;
 
-	(void)dir;
+	if (cc_may_turn(ctx) && is_response(in, cc_is_udp(ctx)) != (dir == CC_TO_CLIENT))
+		return CC_BAD;
 	if (!cc_is_udp(ctx))
 		return probe_stream(in, strict);
 	if (port == DNS_MDNS_PORT || port == DNS_LLMNR_PORT || port == DNS_NBNS_PORT)

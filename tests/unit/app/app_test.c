@@ -290,6 +290,44 @@ TEST(identification)
 	rig_close(&rig);
 }
 
+/* Does app want client and server the other way round for these first bytes of the client? */
+static bool
+turns(struct rig *rig, const char *text, bool midstream, bool datagram)
+{
+	struct chunk chunk = {.dir = CC_TO_SERVER, .p = (const uint8_t *)text, .size = strlen(text),
+	    .fresh = strlen(text), .datagram = datagram};
+	bool turn;
+
+	rig_begin(rig);
+	rig->flow.midstream = midstream;
+	rig->flow.proto = datagram ? 17 : 6;
+	rig->flow.side[CC_TO_SERVER].payload_packets = 1;
+	app_feed(rig->app, &rig->flow, &rig->pkt, &chunk, &rig->batch);
+	turn = chunk.turn;
+	if (turn) {
+		chunk.dir = CC_TO_CLIENT;
+		chunk.turn = false;
+		app_feed(rig->app, &rig->flow, &rig->pkt, &chunk, &rig->batch);
+		CHECK(!chunk.turn);
+		CHECK(app_protocol(&rig->flow) != NULL);
+	}
+	rig_end(rig);
+	return turn;
+}
+
+TEST(turned_round)
+{
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+	struct rig rig;
+
+	rig_open(&rig, NULL);
+	CHECK(turns(&rig, answer, true, false));
+	CHECK(!turns(&rig, answer, false, false)); /* its handshake told who is who */
+	CHECK(!turns(&rig, "GET / HTTP/1.1\r\n\r\n", true, false));
+	CHECK(!turns(&rig, "nothing of the kind", true, false));
+	rig_close(&rig);
+}
+
 TEST(off)
 {
 	static const char *const settings[] = {"app.off=[http]", NULL};
@@ -354,5 +392,5 @@ TEST(names)
 	CHECK_TEXT(app_count_name[APP_FLOWS_http1], "app.flows.http1");
 }
 
-TESTS(T(transactions), T(many_values), T(too_many_transactions), T(give_up), T(switching), T(identification), T(off),
+TESTS(T(transactions), T(many_values), T(too_many_transactions), T(give_up), T(switching), T(identification), T(turned_round), T(off),
     T(datagrams), T(full_batch), T(names))

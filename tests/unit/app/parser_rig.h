@@ -500,6 +500,13 @@ cc_switch(struct cc_ctx *ctx)
 	rig_say(ctx, "switch\n");
 }
 
+bool
+cc_may_turn(const struct cc_ctx *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
 void
 cc_switch_to(struct cc_ctx *ctx, const char *name)
 {

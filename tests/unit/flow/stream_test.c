@@ -454,7 +454,31 @@ TEST(any_way_gives_the_text)
 	}
 }
 
-TESTS(T(delivers_on_ack), T(orders_across_wrap), T(gap_when_ack_passes), T(ack_before_its_data), T(gap_at_the_end),
+/* Client and server change places with bytes waiting on both sides, in order and not. */
+TEST(turned_round)
+{
+	struct rig *rig = rig_new("flow.midstream=yes", NULL);
+	struct chunk chunk = {.dir = CC_TO_SERVER};
+	struct flow *flow = rig_tcp(rig, false, TCP_ACK, 100, 500, "abc");
+
+	rig_tcp(rig, false, TCP_ACK, 106, 500, "ghi");
+	rig_tcp(rig, true, TCP_ACK, 503, 100, "456");
+	CHECK_UINT(flow->side[CC_TO_SERVER].port, 40000);
+	flow_turn(rig->flows, flow, &chunk);
+	CHECK_UINT(chunk.dir, CC_TO_CLIENT);
+	CHECK_UINT(flow->side[CC_TO_SERVER].port, 80);
+	CHECK_UINT(flow->side[CC_TO_CLIENT].payload_packets, 2);
+	CHECK(rig_tcp(rig, false, TCP_ACK, 103, 500, "def") == flow);
+	CHECK_UINT(rig->dir, CC_TO_CLIENT);
+	rig_tcp(rig, true, TCP_ACK, 500, 109, "123");
+	rig_tcp(rig, false, TCP_ACK, 109, 506, "");
+	CHECK_TEXT(rig_text(rig, CC_TO_CLIENT), "abcdefghi");
+	CHECK_TEXT(rig_text(rig, CC_TO_SERVER), "123456");
+	CHECK(!rig->wrong);
+	rig_free(rig);
+}
+
+TESTS(T(turned_round), T(delivers_on_ack), T(orders_across_wrap), T(gap_when_ack_passes), T(ack_before_its_data), T(gap_at_the_end),
     T(lost_tail_is_told), T(differing_copies), T(differs_from_what_was_shown), T(policy_by_receiver),
     T(reset_in_and_out_of_window), T(one_sided), T(one_sided_midstream), T(fast_open), T(old_time_stamp_and_window),
     T(goes_on_after_a_large_loss), T(data_behind_a_fin), T(unconsumed_is_shown_again), T(limit_of_one_side),
