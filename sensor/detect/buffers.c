@@ -46,33 +46,31 @@ static const struct {
 };
 
 static struct buffer *
-buffer_new(struct ruleset *set, const char *name, enum source source)
+buffer_new(struct common *common, const char *name, enum source source)
 {
-	struct buffer *buffer;
+	struct buffer *buffer = &common->buffer[common->buffer_count];
 
-	if (set->buffer_count == set->buffer_room) {
-		uint32_t room = set->buffer_room == 0 ? 128 : set->buffer_room * 2;
-		struct buffer *p = room <= UINT16_MAX ? realloc(set->buffer, room * sizeof(*p)) : NULL;
-
-		if (p == NULL)
-			return NULL;
-		set->buffer = p;
-		set->buffer_room = room;
-	}
-	buffer = &set->buffer[set->buffer_count];
-	*buffer = (struct buffer){.name = name, .source = source, .dirs = DIR_BOTH};
 	/* The map holds the number, one up, as a pointer: 0 is "not there". */
-	if (map_put(set->buffers, slice_str(name), (void *)(uintptr_t)(set->buffer_count + 1), NULL) != CC_OK)
+	if (common->buffer_count == BUFFERS_MAX ||
+	    map_put(common->buffers, slice_str(name), (void *)(uintptr_t)(common->buffer_count + 1), NULL) != CC_OK)
 		return NULL;
-	set->buffer_count++;
+	*buffer = (struct buffer){.name = name, .source = source, .dirs = DIR_BOTH};
+	common->buffer_count++;
 	return buffer;
 }
 
-static enum cc_status
-field_add(struct ruleset *set, unsigned parser, unsigned index, const struct cc_field *field)
+/* Its number by its own name; -1: none. */
+static int
+number_of(const struct common *common, struct slice name)
 {
-	int at = buffer_find(set, slice_str(field->buffer));
-	struct buffer *buffer = at >= 0 ? &set->buffer[at] : buffer_new(set, field->buffer, SRC_FIELD);
+	return (int)(uintptr_t)map_get(common->buffers, name) - 1;
+}
+
+static enum cc_status
+field_add(struct common *common, unsigned parser, unsigned index, const struct cc_field *field)
+{
+	int at = number_of(common, slice_str(field->buffer));
+	struct buffer *buffer = at >= 0 ? &common->buffer[at] : buffer_new(common, field->buffer, SRC_FIELD);
 	struct buffer_field *more;
 	uint8_t dirs = (uint8_t)(((field->flags & CC_REQUEST) != 0 ? DIR_TS : 0) |
 				 ((field->flags & CC_RESPONSE) != 0 ? DIR_TC : 0));
@@ -83,7 +81,7 @@ field_add(struct ruleset *set, unsigned parser, unsigned index, const struct cc_
 		return CC_OK; /* a buffer of files, that the parser names, too */
 	if (dirs == 0)
 		dirs = DIR_BOTH;
-	more = store_take(&set->store, (buffer->field_count + 1u) * sizeof(*more));
+	more = store_take(&common->store, (buffer->field_count + 1u) * sizeof(*more));
 	if (more == NULL)
 		return CC_NOMEM;
 	if (buffer->field_count > 0)
@@ -104,19 +102,19 @@ field_add(struct ruleset *set, unsigned parser, unsigned index, const struct cc_
 }
 
 static enum cc_status
-aliases_add(struct ruleset *set, const struct cc_parser *parser)
+aliases_add(struct common *common, const struct cc_parser *parser)
 {
 	for (unsigned i = 0; i < parser->alias_count; i++) {
-		uintptr_t at = (uintptr_t)map_get(set->buffers, slice_str(parser->aliases[i].buffer));
+		uintptr_t at = (uintptr_t)map_get(common->buffers, slice_str(parser->aliases[i].buffer));
 
-		if (at != 0 && map_put(set->buffers, slice_str(parser->aliases[i].alias), (void *)at, NULL) != CC_OK)
+		if (at != 0 && map_put(common->buffers, slice_str(parser->aliases[i].alias), (void *)at, NULL) != CC_OK)
 			return CC_NOMEM;
 	}
 	return CC_OK;
 }
 
 enum cc_status
-buffers_open(struct ruleset *set)
+buffers_open(struct common *common)
 {
 	static const struct {
 		const char *name;
@@ -143,7 +141,7 @@ buffers_open(struct ruleset *set)
 	enum cc_status st = CC_OK;
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		struct buffer *buffer = buffer_new(set, table[i].name, table[i].source);
+		struct buffer *buffer = buffer_new(common, table[i].name, table[i].source);
 
 		if (buffer == NULL)
 			return CC_NOMEM;
@@ -157,67 +155,124 @@ buffers_open(struct ruleset *set)
 	for (unsigned i = 0; i < app_parser_count && i < 64 && st == CC_OK; i++) {
 		for (unsigned f = 0; f < app_parsers[i]->field_count && st == CC_OK; f++) {
 			if (app_parsers[i]->fields[f].buffer != NULL)
-				st = field_add(set, i, f, &app_parsers[i]->fields[f]);
+				st = field_add(common, i, f, &app_parsers[i]->fields[f]);
 		}
 	}
 	for (unsigned i = 0; i < app_parser_count && i < 64 && st == CC_OK; i++)
-		st = aliases_add(set, app_parsers[i]);
-	for (uint32_t i = 0; i < set->buffer_count; i++)
-		set->buffer[i].lower = strcmp(set->buffer[i].name, "http.host") == 0;
+		st = aliases_add(common, app_parsers[i]);
+	for (uint32_t i = 0; i < common->buffer_count; i++)
+		common->buffer[i].lower = strcmp(common->buffer[i].name, "http.host") == 0;
 	return st;
 }
 
 int
 buffer_find(const struct ruleset *set, struct slice name)
 {
+	struct common *common = set->common;
 	char lower[64];
-	uintptr_t at;
+	int at;
 
 	if (name.size >= sizeof(lower))
 		return -1;
 	lower_copy((uint8_t *)lower, name);
 	lower[name.size] = '\0';
-	at = (uintptr_t)map_get(set->buffers, slice_str(lower));
-	for (size_t i = 0; at == 0 && i < sizeof(spelling) / sizeof(spelling[0]); i++) {
+	pthread_mutex_lock(&common->lock);
+	at = number_of(common, slice_str(lower));
+	for (size_t i = 0; at < 0 && i < sizeof(spelling) / sizeof(spelling[0]); i++) {
 		if (strcmp(lower, spelling[i].old) == 0)
-			at = (uintptr_t)map_get(set->buffers, slice_str(spelling[i].name));
+			at = number_of(common, slice_str(spelling[i].name));
 	}
-	return (int)at - 1;
+	pthread_mutex_unlock(&common->lock);
+	return at;
+}
+
+/* What the rule that named them first lends its transforms goes with that rule: so they get all of their own. */
+static bool
+transforms_settle(struct common *common, struct buffer *buffer)
+{
+	for (unsigned i = 0; i < buffer->transform_count; i++) {
+		struct transform *transform = &buffer->transform[i];
+
+		if (transform->argument.size > 0) {
+			transform->argument = store_copy(&common->store, transform->argument);
+			if (transform->argument.p == NULL)
+				return false;
+		}
+		if (transform->regex != NULL)
+			transform->regex->users++; /* for as long as the buffer is there */
+	}
+	return true;
+}
+
+static int
+transformed(struct common *common, const struct buffer *like, struct slice name, bool make)
+{
+	struct buffer *fresh;
+	struct slice copy;
+	int at;
+
+	pthread_mutex_lock(&common->lock);
+	at = number_of(common, name);
+	if (at < 0 && make) {
+		copy = store_copy(&common->store, name);
+		fresh = copy.p != NULL ? buffer_new(common, (const char *)copy.p, like->source) : NULL;
+		if (fresh != NULL) {
+			*fresh = *like;
+			if (transforms_settle(common, fresh))
+				at = (int)common->buffer_count - 1;
+		}
+	}
+	pthread_mutex_unlock(&common->lock);
+	return at;
+}
+
+static int
+frame_buffer(struct common *common, unsigned parser, unsigned kind, struct slice name, bool make)
+{
+	struct buffer *fresh;
+	struct slice copy;
+	int at;
+
+	pthread_mutex_lock(&common->lock);
+	at = number_of(common, name);
+	if (at < 0 && make) {
+		copy = store_copy(&common->store, name);
+		fresh = copy.p != NULL ? buffer_new(common, (const char *)copy.p, SRC_FRAME) : NULL;
+		if (fresh != NULL) {
+			fresh->multi = true;
+			fresh->parsers = 1ull << parser;
+			fresh->frame_parser = (uint8_t)parser;
+			fresh->frame_kind = (uint8_t)kind;
+			at = (int)common->buffer_count - 1;
+		}
+	}
+	pthread_mutex_unlock(&common->lock);
+	return at;
 }
 
 int
-buffer_of_frame(struct ruleset *set, unsigned parser, unsigned kind)
+buffer_of_frame(struct build *build, unsigned parser, unsigned kind)
 {
 	const struct cc_parser *p = app_parsers[parser];
-	struct buffer *buffer;
-	struct slice name;
 	char text[96];
-	uintptr_t at;
-	int size;
+	int at, size;
 
 	size = snprintf(text, sizeof(text), "frame:%s.%s", p->name, p->frames[kind].name);
-	at = (uintptr_t)map_get(set->buffers, slice_of(text, (size_t)size));
-	if (at != 0)
-		return (int)at - 1;
-	name = store_copy(&set->store, slice_of(text, (size_t)size));
-	buffer = name.p != NULL ? buffer_new(set, (const char *)name.p, SRC_FRAME) : NULL;
-	if (buffer == NULL)
-		return -1;
-	buffer->multi = true;
-	buffer->parsers = 1ull << parser;
-	buffer->frame_parser = (uint8_t)parser;
-	buffer->frame_kind = (uint8_t)kind;
-	return (int)set->buffer_count - 1;
+	at = frame_buffer(build->set->common, parser, kind, slice_of(text, (size_t)size), false);
+	if (at < 0) {
+		build_turn(build);
+		at = frame_buffer(build->set->common, parser, kind, slice_of(text, (size_t)size), true);
+	}
+	return at;
 }
 
 int
-buffer_with(struct ruleset *set, unsigned buffer, const struct transform *transform, unsigned count)
+buffer_with(struct build *build, unsigned buffer, const struct transform *transform, unsigned count)
 {
-	struct buffer made = set->buffer[buffer];
-	struct buffer *fresh;
-	struct slice name;
+	struct common *common = build->set->common;
+	struct buffer made = common->buffer[buffer];
 	struct buf text;
-	uintptr_t at;
+	int at;
 
 	buf_open(&text, 65536);
 	buf_add_text(&text, made.name);
@@ -230,23 +285,32 @@ buffer_with(struct ruleset *set, unsigned buffer, const struct transform *transf
 		for (size_t k = 0; k < transform[i].argument.size; k++)
 			buf_printf(&text, "%02x", transform[i].argument.p[k]);
 	}
-	name = store_copy(&set->store, buf_slice(&text));
-	buf_close(&text);
-	if (name.p == NULL)
-		return -1;
-	at = (uintptr_t)map_get(set->buffers, name);
-	if (at != 0)
-		return (int)at - 1;
-	fresh = buffer_new(set, (const char *)name.p, made.source);
-	if (fresh == NULL)
-		return -1;
-	made.name = set->buffer[buffer].name;
-	made.mpm = NULL;
-	made.always = NULL;
-	made.always_count = 0;
+	buf_add_u8(&text, 0);
 	made.lower = false;
-	*fresh = made;
-	return (int)set->buffer_count - 1;
+	if (text.full) {
+		buf_close(&text);
+		return -1;
+	}
+	at = transformed(common, &made, slice_of(text.p, text.size - 1), false);
+	if (at < 0) {
+		build_turn(build);
+		at = transformed(common, &made, slice_of(text.p, text.size - 1), true);
+	}
+	buf_close(&text);
+	return at;
+}
+
+enum cc_status
+buffers_settle(struct ruleset *set)
+{
+	struct common *common = set->common;
+
+	set->buffer = malloc(common->buffer_count * sizeof(set->buffer[0]));
+	if (set->buffer == NULL)
+		return CC_NOMEM;
+	memcpy(set->buffer, common->buffer, common->buffer_count * sizeof(set->buffer[0]));
+	set->buffer_count = common->buffer_count;
+	return CC_OK;
 }
 
 /* A field's buffers that rules wait for, so that a value finds them by its index. */

@@ -190,11 +190,13 @@ static enum cc_status
 file_take(struct build *build, struct dataset *dataset, const char *path, bool wants_rep)
 {
 	uint8_t *room = malloc(TEXT_MAX);
+	struct store store = {0};
 	struct slice text, line;
 	uint32_t number = 0, wrong = 0;
 	bool nomem = room == NULL;
 
-	if (!nomem && text_load(build->set, build->report, path, &text) != CC_OK) {
+	if (!nomem && text_load(&store, build->report, path, &text) != CC_OK) {
+		store_close(&store);
 		free(room);
 		return build_refuse(build, "the list %s can't be read", path);
 	}
@@ -208,6 +210,7 @@ file_take(struct build *build, struct dataset *dataset, const char *path, bool w
 			report_line(build->report, path, number, 1, build->keyword, "warning: no value of this type%s",
 			    wants_rep ? " with a number behind a comma" : "");
 	}
+	store_close(&store);
 	free(room);
 	if (nomem)
 		return build_refuse(build, "%s has more than %u values, or there is no memory", path, LOADED_MAX);
@@ -228,8 +231,11 @@ enum cc_status
 dataset_take(struct build *build, const struct dataset_want *want, struct dataset **ret_dataset)
 {
 	struct ruleset *set = build->set;
-	struct dataset *dataset = dataset_find(set, want->name);
+	struct dataset *dataset;
 
+	build->body->bound = true; /* sets are each ruleset's own */
+	build_turn(build);
+	dataset = dataset_find(set, want->name);
 	*ret_dataset = dataset;
 	if (dataset != NULL) {
 		if (want->type != DATASET_NO_TYPE && want->type != dataset->type)
@@ -242,12 +248,12 @@ dataset_take(struct build *build, const struct dataset_want *want, struct datase
 		return build_refuse(build, "needs a type, as no rule before has told it");
 	if (set->dataset_count == DATASETS_MAX)
 		return build_refuse(build, "more than %u sets", DATASETS_MAX);
-	dataset = build_take(build, sizeof(*dataset));
+	dataset = store_take(&set->store, sizeof(*dataset));
 	if (dataset == NULL)
-		return CC_BAD;
-	dataset->name = want->name;
+		return build_refuse(build, "no memory");
+	dataset->name = store_copy(&set->store, want->name);
 	dataset->type = want->type;
-	dataset->path = want->path;
+	dataset->path = want->path.size > 0 ? store_copy(&set->store, want->path) : want->path;
 	dataset->seed = hash_seed();
 	if (!table_resize(dataset, 8))
 		return build_refuse(build, "no memory");

@@ -371,10 +371,7 @@ detect_free(struct detect *detect)
 	free(detect);
 }
 
-/*
- * Numbers of rules and marks mean another thing in another set: what is half matched is forgotten.  Flows and
- * transactions learn it from the generation in their state.
- */
+/* Rules have other numbers in another set: flows and transactions learn it from the generation in their state. */
 void
 detect_switch(struct detect *detect, struct ruleset *set)
 {
@@ -388,4 +385,7 @@ detect_switch(struct detect *detect, struct ruleset *set)
 	}
 	datasets_inherit(set, old);
 	detect->generation++;
+	detect->carried = set->moved != NULL && set->serial == old->serial + 1;
+	if (set->common->names != old->common->names)
+		detect->names_generation = detect->generation;
 }

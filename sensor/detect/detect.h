@@ -76,8 +76,11 @@ struct match {
 
 /* What loading said: one line for each problem, file:line:column: keyword: reason; and the sums. */
 struct ruleset_report {
-	struct buf text; /* problems, a line each; opened by the caller */
+	struct buf text;    /* problems, a line each; opened by the caller */
+	struct buf reasons; /* "3 keyword: reason", a line for each reason of refusal, the most frequent first; the same */
 	uint64_t loaded, refused, warnings;
+	uint64_t kept;      /* of the loaded: taken over from the set before */
+	uint64_t databases, databases_kept, databases_cached; /* the others were compiled */
 	uint64_t yara_loaded, yara_refused;
 };
 
@@ -88,6 +91,12 @@ struct ruleset;
  * told in *report; CC_IO: a file could not be read (it is named in the report), CC_NOMEM.  Not on the packet path.
  */
 enum cc_status ruleset_load(const struct conf *conf, struct ruleset_report *report, struct ruleset **ret_set);
+/*
+ * The same beside a set that is in use: what has not changed is shared with it, the rest is compiled.  From a process that
+ * is confined: the cache is read and not written.
+ */
+enum cc_status ruleset_reload(
+    const struct conf *conf, struct ruleset *old, struct ruleset_report *report, struct ruleset **ret_set);
 void ruleset_free(struct ruleset *set);                   /* when no detect uses it any more; accepts NULL */
 const uint8_t *ruleset_digest(const struct ruleset *set); /* SHA-256 over the digests of all its rules, in order */
 /* What app has to keep for these rules. */

@@ -484,7 +484,7 @@ static enum cc_status
 settle(struct build *build, const struct plan *plan)
 {
 	struct rule *rule = &build->rule;
-	struct store *store = &build->set->store;
+	struct store *store = &build->body->store;
 	unsigned at = 0;
 
 	rule->op = store_take(store, (plan->op_count + 1) * sizeof(struct op));

@@ -367,9 +367,9 @@ sieve_fill(
 			st = pattern_add(&all, rule, item->fast);
 	}
 	if (st == CC_OK)
-		st = mpm_build(&all, &ret->all);
+		st = mpm_build(set->dbs, &all, &ret->all);
 	if (st == CC_OK)
-		st = mpm_build(&head, &ret->head);
+		st = mpm_build(set->dbs, &head, &ret->head);
 	free(all.entry);
 	free(head.entry);
 	return st;

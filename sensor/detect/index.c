@@ -372,7 +372,7 @@ lists_make(struct indexer *indexer)
 	enum cc_status st = CC_OK;
 
 	for (uint32_t b = 0; b < set->buffer_count && st == CC_OK; b++) {
-		st = mpm_build(&indexer->buffer[b], &set->buffer[b].mpm);
+		st = mpm_build(set->dbs, &indexer->buffer[b], &set->buffer[b].mpm);
 		if (st == CC_OK)
 			st = vec_settle(
 			    &indexer->always[b], &set->store, &set->buffer[b].always, &set->buffer[b].always_count);
@@ -397,13 +397,23 @@ lists_make(struct indexer *indexer)
 static void
 wants_note(struct ruleset *set, const struct rule *rule)
 {
+	set->wants_digests |= rule->body->digests;
 	set->wants_content = set->wants_content || rule->has_file;
 	for (unsigned i = 0; i < rule->segment_count; i++)
 		set->wants_magic = set->wants_magic || set->buffer[rule->segment[i].buffer].source == SRC_FILE_TYPE;
 }
 
+void
+ruleset_order(struct ruleset *set)
+{
+	if (set->rule_count > 0)
+		qsort(set->rule, set->rule_count, sizeof(set->rule[0]), rule_compare);
+	for (uint32_t i = 0; i < set->rule_count; i++)
+		set->rule[i].index = i;
+}
+
 enum cc_status
-ruleset_index(struct ruleset *set)
+ruleset_index(struct ruleset *set, struct dbs *dbs)
 {
 	struct indexer *indexer = calloc(1, sizeof(*indexer));
 	enum cc_status st = CC_NOMEM;
@@ -411,14 +421,11 @@ ruleset_index(struct ruleset *set)
 	if (indexer == NULL)
 		return CC_NOMEM;
 	indexer->set = set;
+	set->dbs = dbs; /* until they are made */
 	indexer->buffer = calloc(set->buffer_count, sizeof(indexer->buffer[0]));
 	indexer->always = calloc(set->buffer_count, sizeof(indexer->always[0]));
 	if (indexer->buffer != NULL && indexer->always != NULL)
 		st = CC_OK;
-	if (set->rule_count > 0)
-		qsort(set->rule, set->rule_count, sizeof(set->rule[0]), rule_compare);
-	for (uint32_t i = 0; i < set->rule_count; i++)
-		set->rule[i].index = i;
 	if (st == CC_OK)
 		st = ways_make(set);
 	if (st == CC_OK)

@@ -121,7 +121,7 @@ lines_load(struct iprep_loader *loader, const char *path, bool (*take)(struct ip
 {
 	struct slice text, line;
 	uint32_t number = 0;
-	enum cc_status st = text_load(loader->set, loader->report, path, &text);
+	enum cc_status st = text_load(&loader->set->store, loader->report, path, &text);
 
 	while (st == CC_OK && !loader->nomem && slice_split(&text, '\n', &line)) {
 		number++;

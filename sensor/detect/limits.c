@@ -224,7 +224,7 @@ limits_load(struct ruleset *set, const struct conf *conf, struct ruleset_report 
 	if (build == NULL)
 		return CC_NOMEM;
 	*build = (struct build){.set = set, .report = report, .file = path, .column = 1, .keyword = "threshold"};
-	st = text_load(set, report, path, &text);
+	st = text_load(&set->store, report, path, &text);
 	if (st == CC_OK)
 		lines_join(text);
 	while (st == CC_OK && slice_split(&text, '\n', &line)) {

@@ -1,8 +1,11 @@
 /*
- * Files to a ruleset: classification, rules line by line, the watch list, YARA; then the index over all of it.
+ * Files to rules, line by line.
  *
  * A rule begins in the first column; a final '\' joins the next line; '#' at the start comments a line out.  A rule
- * that can't be used is refused alone, with file:line:column, keyword and reason.  Not on the packet path; one thread.
+ * that can't be used is refused alone, with file:line:column, keyword and reason.  Not on the packet path.
+ *
+ * Files are cut into rules by one thread.  Then each rule is taken over from the set before a reload, when its text is
+ * there already, or read, by several threads; what they said is put together in the order of the rules.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -34,7 +37,7 @@ report_line(struct ruleset_report *report, const char *file, uint32_t line, uint
 }
 
 enum cc_status
-text_load(struct ruleset *set, struct ruleset_report *report, const char *path, struct slice *ret_text)
+text_load(struct store *store, struct ruleset_report *report, const char *path, struct slice *ret_text)
 {
 	FILE *file = fopen(path, "re");
 	struct stat stat;
@@ -50,7 +53,7 @@ text_load(struct ruleset *set, struct ruleset_report *report, const char *path, 
 		fclose(file);
 		return CC_IO;
 	}
-	text = store_take(&set->store, (size_t)stat.st_size + 1);
+	text = store_take(store, (size_t)stat.st_size + 1);
 	if (text == NULL) {
 		fclose(file);
 		return CC_NOMEM;
@@ -66,224 +69,56 @@ text_load(struct ruleset *set, struct ruleset_report *report, const char *path, 
 	return CC_OK;
 }
 
-/* ---- classification.config: "config classification: name,text,priority" ---- */
+/* ---- lines ---- */
 
-static bool
-class_line(struct ruleset *set, struct slice line)
-{
-	static const char head[] = "config classification:";
-	struct class_entry *class;
-	struct slice rest, name, text;
-	uint8_t *lower;
-	uint64_t priority;
-
-	if (line.size < sizeof(head) || memcmp(line.p, head, sizeof(head) - 1) != 0)
-		return false;
-	rest = slice_of(line.p + sizeof(head) - 1, line.size - sizeof(head) + 1);
-	if (!slice_split(&rest, ',', &name) || !slice_split(&rest, ',', &text) ||
-	    !slice_uint(slice_trim(rest), 255, &priority))
-		return false;
-	name = slice_trim(name);
-	class = store_take(&set->store, sizeof(*class));
-	lower = store_take(&set->store, name.size + 1);
-	if (class == NULL || lower == NULL)
-		return false;
-	lower_copy(lower, name);
-	*class = (struct class_entry){name, slice_trim(text), (uint32_t)priority};
-	return map_put(set->classes, slice_of(lower, name.size), class, NULL) == CC_OK;
-}
-
-static enum cc_status
-classes_load(struct ruleset *set, struct ruleset_report *report, const char *path)
-{
-	struct slice text, line;
-	uint32_t number = 0;
-	enum cc_status st = text_load(set, report, path, &text);
-
-	while (st == CC_OK && slice_split(&text, '\n', &line)) {
-		number++;
-		line = slice_trim(line);
-		if (line.size == 0 || line.p[0] == '#')
-			continue;
-		if (!class_line(set, line)) {
-			report->warnings++;
-			report_line(report, path, number, 1, NULL,
-			    "warning: should be \"config classification: name,text,priority\"");
-		}
-	}
-	return st;
-}
-
-/* Without a file of the operator's: what every rule set's file has. */
-static const char *const standard_classes[] = {
-    "not-suspicious,Not Suspicious Traffic,3",
-    "unknown,Unknown Traffic,3",
-    "bad-unknown,Potentially Bad Traffic,2",
-    "attempted-recon,Attempted Information Leak,2",
-    "successful-recon-limited,Information Leak,2",
-    "successful-recon-largescale,Large Scale Information Leak,2",
-    "attempted-dos,Attempted Denial of Service,2",
-    "successful-dos,Denial of Service,2",
-    "attempted-user,Attempted User Privilege Gain,1",
-    "unsuccessful-user,Unsuccessful User Privilege Gain,1",
-    "successful-user,Successful User Privilege Gain,1",
-    "attempted-admin,Attempted Administrator Privilege Gain,1",
-    "successful-admin,Successful Administrator Privilege Gain,1",
-    "rpc-portmap-decode,Decode of an RPC Query,2",
-    "shellcode-detect,Executable code was detected,1",
-    "string-detect,A suspicious string was detected,3",
-    "suspicious-filename-detect,A suspicious filename was detected,2",
-    "suspicious-login,An attempted login using a suspicious username was detected,2",
-    "system-call-detect,A system call was detected,2",
-    "tcp-connection,A TCP connection was detected,4",
-    "trojan-activity,A Network Trojan was detected,1",
-    "unusual-client-port-connection,A client was using an unusual port,2",
-    "network-scan,Detection of a Network Scan,3",
-    "denial-of-service,Detection of a Denial of Service Attack,2",
-    "non-standard-protocol,Detection of a non-standard protocol or event,2",
-    "protocol-command-decode,Generic Protocol Command Decode,3",
-    "web-application-activity,access to a potentially vulnerable web application,2",
-    "web-application-attack,Web Application Attack,1",
-    "misc-activity,Misc activity,3",
-    "misc-attack,Misc Attack,2",
-    "icmp-event,Generic ICMP event,3",
-    "inappropriate-content,Inappropriate Content was Detected,1",
-    "policy-violation,Potential Corporate Privacy Violation,1",
-    "default-login-attempt,Attempt to login by a default username and password,2",
-    "targeted-activity,Targeted Malicious Activity was Detected,1",
-    "exploit-kit,Exploit Kit Activity Detected,1",
-    "external-ip-check,Device Retrieving External IP Address Detected,2",
-    "domain-c2,Domain Observed Used for C2 Detected,1",
-    "pup-activity,Possibly Unwanted Program Detected,2",
-    "credential-theft,Successful Credential Theft Detected,1",
-    "social-engineering,Possible Social Engineering Attempted,2",
-    "coin-mining,Crypto Currency Mining Activity Detected,2",
-    "command-and-control,Malware Command and Control Activity Detected,1",
+struct slot { /* a rule as it stands in a file, and what became of it */
+	struct slice text;
+	const char *file;
+	uint32_t line;
+	uint32_t warnings;
+	bool good, skipped, note; /* note: no rule, but something to be said of the file */
+	struct buf said;
+	char *why;                /* it was refused */
 };
-
-static enum cc_status
-classes_standard(struct ruleset *set)
-{
-	for (size_t i = 0; i < sizeof(standard_classes) / sizeof(standard_classes[0]); i++) {
-		char line[256];
-		int size = snprintf(line, sizeof(line), "config classification:%s", standard_classes[i]);
-		struct slice copy = store_copy(&set->store, slice_of(line, (size_t)size));
-
-		if (copy.p == NULL || !class_line(set, copy))
-			return CC_NOMEM;
-	}
-	return CC_OK;
-}
-
-/* ---- rules ---- */
 
 struct loader {
 	struct ruleset *set;
+	struct ruleset *old;      /* NULL: none, or nothing of it can be shared */
 	struct ruleset_report *report;
-	struct build *build;
-	struct rule *rule;
-	size_t count, room;
 	const char *file;
+	struct store text;        /* of the files; each rule has its own copy */
+	struct slot *slot;
+	struct rule *rule;        /* one for each slot, then only those that are kept */
+	size_t count, room;
+	uint32_t *by_digest;      /* rules of old, in the order of their digests */
+	struct build *build;      /* of each thread */
+	struct turns *turns;
+	struct map *reasons;
 };
 
-/* gid:sid is there already: the higher revision stays. */
-static bool
-duplicate_keep(struct loader *loader, const struct rule *rule, size_t *ret_at)
+static struct slot *
+slot_new(struct loader *loader)
 {
-	uint32_t key[2] = {rule->info.gid, rule->info.sid};
-	uintptr_t at = (uintptr_t)map_get(loader->set->sids, slice_of(key, sizeof(key)));
-	const struct rule_info *old;
+	struct slot *slot;
 
-	*ret_at = loader->count;
-	if (at == 0)
-		return true;
-	old = &loader->rule[at - 1].info;
-	*ret_at = at - 1;
-	if (rule->info.rev > old->rev) {
-		loader->report->warnings++;
-		loader->report->loaded--;
-		report_line(loader->report, loader->file, rule->info.line, 1, "sid",
-		    "warning: %u revision %u takes the place of revision %u in %s:%u", rule->info.sid, rule->info.rev,
-		    old->rev, old->file, old->line);
-		return true;
-	}
-	report_line(loader->report, loader->file, rule->info.line, 1, "sid",
-	    "%u is there already, revision %u in %s:%u; only a higher revision takes its place", rule->info.sid,
-	    old->rev, old->file, old->line);
-	loader->report->refused++;
-	return false;
-}
-
-static enum cc_status
-rule_keep(struct loader *loader, const struct rule *rule)
-{
-	uint32_t key[2] = {rule->info.gid, rule->info.sid};
-	size_t at;
-
-	if (!duplicate_keep(loader, rule, &at))
-		return CC_OK;
-	if (at == loader->room) {
+	if (loader->count == loader->room) {
 		size_t room = loader->room == 0 ? 1024 : loader->room * 2;
-		struct rule *p = realloc(loader->rule, room * sizeof(*p));
+		struct slot *p = realloc(loader->slot, room * sizeof(*p));
 
 		if (p == NULL)
-			return CC_NOMEM;
-		loader->rule = p;
+			return NULL;
+		loader->slot = p;
 		loader->room = room;
 	}
-	loader->rule[at] = *rule;
-	loader->rule[at].index = (uint32_t)at;
-	if (at == loader->count)
-		loader->count++;
-	loader->report->loaded++;
-	return map_put(loader->set->sids, slice_of(key, sizeof(key)), (void *)(uintptr_t)(at + 1), NULL);
-}
-
-static enum cc_status
-rule_line(struct loader *loader, struct slice text, uint32_t line)
-{
-	struct build *build = loader->build;
-	struct rule_meta *meta = build->meta;
-	struct slice *reference = build->reference;
-	size_t meta_room = build->meta_room, reference_room = build->reference_room;
-
-	/* Only what must be: the arrays of ops are large, and are written before they are read. */
-	memset((uint8_t *)build + offsetof(struct build, meta), 0, sizeof(*build) - offsetof(struct build, meta));
-	memset(&build->rule, 0, sizeof(build->rule));
-	build->op_count = build->check_count = build->var_count = 0;
-	build->meta = meta;
-	build->meta_room = meta_room;
-	build->reference = reference;
-	build->reference_room = reference_room;
-	build->set = loader->set;
-	build->report = loader->report;
-	build->file = loader->file;
-	build->line = line;
-	build->column = 1;
-	build->keyword = NULL;
-	build->refused = false;
-	build->ip_keyword_only = true;
-	build->rule.kind = KIND_PACKET;
-	build->rule.dirs = DIR_BOTH;
-	build->rule.anomaly = -1;
-	build->rule.fast = build->rule.payload_fast = build->rule.fast_segment = -1;
-	if (text.size > RULE_LINE_MAX) {
-		build_refuse(build, "longer than %u bytes", RULE_LINE_MAX);
-	} else if (text.p[0] == ' ' || text.p[0] == '\t') {
-		build_refuse(build, "a rule begins in the first column; this one stands behind blanks");
-	} else if (rule_parse(build, text) == CC_OK) {
-		return rule_keep(loader, &build->rule);
-	}
-	if (build->skipped)
-		loader->report->warnings++;
-	else
-		loader->report->refused++;
-	return CC_OK;
+	slot = &loader->slot[loader->count++];
+	*slot = (struct slot){.file = loader->file};
+	buf_open(&slot->said, 64u << 20);
+	return slot;
 }
 
 /* The next rule: lines that end in '\' joined.  *ret_line: its first line. */
 static bool
-logical_line(struct loader *loader, struct slice *rest, uint32_t *line, struct slice *ret_text, uint32_t *ret_line)
+logical_line(struct slice *rest, uint32_t *line, struct slice *ret_text, uint32_t *ret_line)
 {
 	struct slice part;
 	uint8_t *joined = NULL;
@@ -301,13 +136,10 @@ logical_line(struct loader *loader, struct slice *rest, uint32_t *line, struct s
 			*ret_text = part;
 			return true;
 		}
-		if (joined == NULL) {
-			joined = store_take(&loader->set->store, part.size + rest->size + 1);
-			if (joined == NULL)
-				return false;
-		}
+		if (joined == NULL)
+			joined = (uint8_t *)(uintptr_t)part.p; /* in place: the parts move up */
 		part.size -= more ? 1 : 0;
-		memcpy(joined + size, part.p, part.size);
+		memmove(joined + size, part.p, part.size);
 		size += part.size;
 		if (!more)
 			break;
@@ -323,168 +155,384 @@ is_blank(struct slice text)
 }
 
 static enum cc_status
-rules_load(struct loader *loader, const char *path)
+rules_gather(struct loader *loader, const char *path)
 {
+	struct ruleset_report note = {0};
 	struct slice rest, text, name = store_copy(&loader->set->store, slice_str(path));
 	uint32_t line = 0, first;
-	enum cc_status st = text_load(loader->set, loader->report, path, &rest);
+	struct slot *slot;
+	enum cc_status st;
 
 	if (name.p == NULL)
 		return CC_NOMEM;
 	loader->file = (const char *)name.p;
-	while (st == CC_OK && logical_line(loader, &rest, &line, &text, &first)) {
+	buf_open(&note.text, 65536);
+	st = text_load(&loader->text, &note, path, &rest);
+	if (note.text.size > 0) {
+		slot = slot_new(loader);
+		if (slot == NULL) {
+			buf_close(&note.text);
+			return CC_NOMEM;
+		}
+		slot->note = true;
+		slot->said = note.text;
+	}
+	while (st == CC_OK && logical_line(&rest, &line, &text, &first)) {
 		if (is_blank(text) || text.p[0] == '#')
 			continue;
-		st = rule_line(loader, text, first);
+		slot = slot_new(loader);
+		if (slot == NULL)
+			return CC_NOMEM;
+		slot->text = text;
+		slot->line = first;
 	}
 	return st;
 }
 
-static enum cc_status
-maps_open(struct ruleset *set)
-{
-	struct map **const maps[] = {
-	    &set->regexes, &set->addr_sets, &set->port_sets, &set->buffers, &set->sids, &set->classes, &set->flowbits};
+/* ---- rules of the set before ---- */
 
-	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
-		*maps[i] = map_new(0);
-		if (*maps[i] == NULL)
-			return CC_NOMEM;
-	}
+static int
+digest_compare(const void *a, const void *b, void *ctx)
+{
+	const struct rule *rule = ctx;
+
+	return memcmp(rule[*(const uint32_t *)a].info.digest, rule[*(const uint32_t *)b].info.digest, 32);
+}
+
+static enum cc_status
+old_index(struct loader *loader)
+{
+	const struct ruleset *old = loader->old;
+
+	if (old == NULL || old->rule_count == 0)
+		return CC_OK;
+	loader->by_digest = malloc(old->rule_count * sizeof(loader->by_digest[0]));
+	if (loader->by_digest == NULL)
+		return CC_NOMEM;
+	for (uint32_t i = 0; i < old->rule_count; i++)
+		loader->by_digest[i] = i;
+	qsort_r(loader->by_digest, old->rule_count, sizeof(loader->by_digest[0]), digest_compare, old->rule);
 	return CC_OK;
 }
 
-/* Names are of no use once everything has its number. */
-static void
-maps_close(struct ruleset *set)
+/* The same text in the set before, of which nothing had to be said; NULL: none. */
+static const struct rule *
+old_find(const struct loader *loader, struct slice text)
 {
-	struct map **const maps[] = {
-	    &set->regexes, &set->addr_sets, &set->port_sets, &set->buffers, &set->sids, &set->classes, &set->flowbits};
+	uint32_t low = 0, high = loader->by_digest != NULL ? loader->old->rule_count : 0;
+	uint8_t digest[32];
 
-	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
-		map_free(*maps[i], NULL);
-		*maps[i] = NULL;
+	if (high > 0)
+		sha256_of(text, digest);
+	while (low < high) {
+		uint32_t mid = (low + high) / 2;
+		const struct rule *rule = &loader->old->rule[loader->by_digest[mid]];
+		int order = memcmp(digest, rule->info.digest, 32);
+
+		if (order == 0)
+			return rule->body->bound ? NULL : rule;
+		if (order < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
+/* ---- reading ---- */
+
+void
+build_turn(struct build *build)
+{
+	if (build->set->loading != NULL)
+		turns_wait(((struct loader *)build->set->loading)->turns, build->number);
+}
+
+static void
+build_open(struct build *build)
+{
+	struct rule_meta *meta = build->meta;
+	struct slice *reference = build->reference;
+	size_t meta_room = build->meta_room, reference_room = build->reference_room;
+
+	/* Only what must be: the arrays of ops are large, and are written before they are read. */
+	memset((uint8_t *)build + offsetof(struct build, meta), 0, sizeof(*build) - offsetof(struct build, meta));
+	memset(&build->rule, 0, sizeof(build->rule));
+	build->op_count = build->check_count = build->var_count = 0;
+	build->meta = meta;
+	build->meta_room = meta_room;
+	build->reference = reference;
+	build->reference_room = reference_room;
+	build->column = 1;
+	build->keyword = NULL;
+	build->refused = false;
+	build->ip_keyword_only = true;
+	build->rule.kind = KIND_PACKET;
+	build->rule.dirs = DIR_BOTH;
+	build->rule.anomaly = -1;
+	build->rule.fast = build->rule.payload_fast = build->rule.fast_segment = -1;
+}
+
+static bool
+build_read(struct build *build, struct slice text)
+{
+	if (build->body == NULL) {
+		build_refuse(build, "no memory");
+	} else if (text.size > RULE_LINE_MAX) {
+		build_refuse(build, "longer than %u bytes", RULE_LINE_MAX);
+	} else if (text.p[0] == ' ' || text.p[0] == '\t') {
+		build_refuse(build, "a rule begins in the first column; this one stands behind blanks");
+	} else {
+		text = store_copy(&build->body->store, text);
+		if (text.p == NULL)
+			build_refuse(build, "no memory");
+		else if (rule_parse(build, text) == CC_OK)
+			return true;
+	}
+	return false;
+}
+
+static void
+slot_read(struct loader *loader, unsigned thread, size_t at)
+{
+	struct build *build = &loader->build[thread];
+	struct slot *slot = &loader->slot[at];
+	struct ruleset_report report = {.text = slot->said};
+
+	build_open(build);
+	build->set = loader->set;
+	build->report = &report;
+	build->file = slot->file;
+	build->line = slot->line;
+	build->number = at;
+	build->body = body_new();
+	slot->good = build_read(build, slot->text);
+	slot->skipped = build->skipped;
+	slot->said = report.text;
+	slot->warnings = (uint32_t)report.warnings;
+	if (slot->good) {
+		build->body->threshold = build->rule.threshold;
+		build->body->filter = build->rule.filter;
+		loader->rule[at] = build->rule;
+		loader->rule[at].body = build->body;
+		loader->rule[at].before = UINT32_MAX;
+	} else {
+		body_free(loader->set->common, build->body);
+		slot->why = build->refused ? strdup(build->why) : NULL;
 	}
 }
 
+/* A rule that is taken over: what threshold.config said of it is another matter. */
 static void
-digest_make(struct ruleset *set)
+slot_keep(struct loader *loader, size_t at, const struct rule *old)
 {
-	struct digest digest;
+	struct rule *rule = &loader->rule[at];
 
-	digest_open(&digest, DIGEST_SHA256);
-	for (uint32_t i = 0; i < set->rule_count; i++)
-		digest_add(&digest, slice_of(set->rule[i].info.digest, sizeof(set->rule[i].info.digest)));
-	yara_digest(set->yara, &digest);
-	digest_close(&digest, NULL, NULL, set->digest);
+	*rule = *old;
+	rule->before = old->index;
+	rule->threshold = old->body->threshold;
+	rule->filter = old->body->filter;
+	rule->suppress = NULL;
+	rule->rate = NULL;
+	rule->info.file = loader->slot[at].file;
+	rule->info.line = loader->slot[at].line;
+	loader->slot[at].good = true;
 }
 
-/* The worse of two; a file that can't be read doesn't keep the others from being loaded. */
-static enum cc_status
-worse(enum cc_status a, enum cc_status b)
+static void
+slot_work(void *ctx, unsigned thread, size_t at)
 {
-	return a == CC_NOMEM || b == CC_NOMEM ? CC_NOMEM : a != CC_OK ? a : b;
+	struct loader *loader = ctx;
+	const struct rule *old = loader->slot[at].note ? NULL : old_find(loader, loader->slot[at].text);
+
+	if (old != NULL)
+		slot_keep(loader, at, old);
+	else if (!loader->slot[at].note)
+		slot_read(loader, thread, at);
+	turns_done(loader->turns, at);
 }
 
-static enum cc_status
-all_rules_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report)
-{
-	struct loader loader = {.set = set, .report = report, .build = calloc(1, sizeof(struct build))};
-	enum cc_status st = loader.build != NULL ? CC_OK : CC_NOMEM;
+/* ---- putting together ---- */
 
-	if (st == CC_OK && conf->detect_classification[0] != '\0')
-		st = classes_load(set, report, conf->detect_classification);
-	else if (st == CC_OK)
-		st = classes_standard(set);
-	if (st != CC_NOMEM)
-		st = worse(st, iprep_load(set, conf, report));
-	for (size_t i = 0; i < conf->detect_rules.count && st != CC_NOMEM; i++)
-		st = worse(st, rules_load(&loader, conf->detect_rules.item[i]));
-	set->rule = loader.rule;
-	set->rule_count = (uint32_t)loader.count;
-	if (loader.build != NULL) {
-		free(loader.build->meta);
-		free(loader.build->reference);
+/* gid:sid is there already: the higher revision stays. */
+static bool
+duplicate_keep(struct loader *loader, const struct rule *rule, size_t *ret_at)
+{
+	uint32_t key[2] = {rule->info.gid, rule->info.sid};
+	uintptr_t at = (uintptr_t)map_get(loader->set->sids, slice_of(key, sizeof(key)));
+	const struct rule_info *old;
+
+	*ret_at = loader->set->rule_count;
+	if (at == 0)
+		return true;
+	old = &loader->rule[at - 1].info;
+	*ret_at = at - 1;
+	if (rule->info.rev > old->rev) {
+		loader->report->warnings++;
+		loader->report->loaded--;
+		report_line(loader->report, rule->info.file, rule->info.line, 1, "sid",
+		    "warning: %u revision %u takes the place of revision %u in %s:%u", rule->info.sid, rule->info.rev,
+		    old->rev, old->file, old->line);
+		return true;
 	}
-	free(loader.build);
+	report_line(loader->report, rule->info.file, rule->info.line, 1, "sid",
+	    "%u is there already, revision %u in %s:%u; only a higher revision takes its place", rule->info.sid,
+	    old->rev, old->file, old->line);
+	loader->report->refused++;
+	return false;
+}
+
+static void
+reason_count(struct loader *loader, const char *why)
+{
+	uintptr_t count = (uintptr_t)map_get(loader->reasons, slice_str(why));
+
+	map_put(loader->reasons, slice_str(why), (void *)(count + 1), NULL); /* without memory: not told */
+}
+
+/* The rule goes to the next free place, which is its own or one before it. */
+static enum cc_status
+rule_keep(struct loader *loader, size_t from)
+{
+	struct ruleset *set = loader->set;
+	struct rule rule = loader->rule[from];
+	uint32_t key[2] = {rule.info.gid, rule.info.sid};
+	bool kept = rule.before != UINT32_MAX;
+	size_t at;
+
+	if (kept)
+		rule.body->users++;
+	if (!duplicate_keep(loader, &rule, &at)) {
+		reason_count(loader, "sid: is there already");
+		body_free(set->common, rule.body);
+		return CC_OK;
+	}
+	if (at < set->rule_count) {
+		loader->report->kept -= loader->rule[at].before != UINT32_MAX;
+		body_free(set->common, loader->rule[at].body);
+	} else {
+		set->rule_count++;
+	}
+	rule.index = (uint32_t)at;
+	loader->rule[at] = rule;
+	loader->report->loaded++;
+	loader->report->kept += kept;
+	return map_put(set->sids, slice_of(key, sizeof(key)), (void *)(uintptr_t)(at + 1), NULL);
+}
+
+static enum cc_status
+slots_join(struct loader *loader)
+{
+	enum cc_status st = CC_OK;
+
+	for (size_t i = 0; i < loader->count; i++) {
+		struct slot *slot = &loader->slot[i];
+
+		buf_add_slice(&loader->report->text, buf_slice(&slot->said));
+		loader->report->warnings += slot->warnings + slot->skipped;
+		if (slot->good && st == CC_OK)
+			st = rule_keep(loader, i);
+		else if (slot->good && loader->rule[i].before == UINT32_MAX)
+			body_free(loader->set->common, loader->rule[i].body);
+		else if (!slot->good && !slot->skipped && !slot->note)
+			loader->report->refused++;
+		if (slot->why != NULL && !slot->skipped)
+			reason_count(loader, slot->why);
+		buf_close(&slot->said);
+		free(slot->why);
+	}
 	return st;
+}
+
+struct reason {
+	struct slice text;
+	uintptr_t count;
+	size_t number;
+};
+
+static int
+reason_compare(const void *a, const void *b)
+{
+	const struct reason *x = a, *y = b;
+
+	if (x->count != y->count)
+		return x->count > y->count ? -1 : 1;
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static void
+reasons_tell(const struct loader *loader)
+{
+	size_t count = map_count(loader->reasons), at = 0, i = 0;
+	struct reason *list = count > 0 ? calloc(count, sizeof(*list)) : NULL;
+	void *value;
+
+	if (list == NULL)
+		return;
+	for (; i < count && map_next(loader->reasons, &at, &list[i].text, &value); i++) {
+		list[i].count = (uintptr_t)value;
+		list[i].number = i;
+	}
+	qsort(list, i, sizeof(list[0]), reason_compare);
+	for (size_t k = 0; k < i; k++)
+		buf_printf(&loader->report->reasons, "%zu %.*s\n", (size_t)list[k].count, (int)list[k].text.size,
+		    (const char *)list[k].text.p);
+	free(list);
+}
+
+static enum cc_status
+loader_open(struct loader *loader, unsigned threads)
+{
+	loader->rule = calloc(loader->count + 1, sizeof(loader->rule[0]));
+	loader->build = calloc(threads, sizeof(loader->build[0]));
+	loader->turns = turns_new(loader->count);
+	loader->reasons = map_new(0);
+	if (loader->rule == NULL || loader->build == NULL || loader->turns == NULL || loader->reasons == NULL)
+		return CC_NOMEM;
+	return old_index(loader);
+}
+
+static void
+loader_close(struct loader *loader, unsigned threads)
+{
+	for (unsigned i = 0; i < threads && loader->build != NULL; i++) {
+		free(loader->build[i].meta);
+		free(loader->build[i].reference);
+	}
+	free(loader->build);
+	free(loader->slot);
+	free(loader->by_digest);
+	turns_free(loader->turns);
+	map_free(loader->reasons, NULL);
+	store_close(&loader->text);
 }
 
 enum cc_status
-ruleset_load(const struct conf *conf, struct ruleset_report *report, struct ruleset **ret_set)
+rules_load(struct ruleset *set, struct ruleset *old, const struct conf *conf, struct ruleset_report *report)
 {
-	struct ruleset *set = calloc(1, sizeof(*set));
-	enum cc_status st, all = CC_OK;
+	struct loader loader = {.set = set, .report = report};
+	unsigned threads = spread_threads(conf);
+	enum cc_status st = CC_OK, open;
 
-	if (set == NULL)
-		return CC_NOMEM;
-	set->conf = conf;
-	set->stream_window = conf->detect_stream_window;
-	st = maps_open(set);
-	if (st == CC_OK)
-		st = buffers_open(set);
-	if (st == CC_OK)
-		all = all_rules_load(set, conf, report);
-	if (st == CC_OK && all != CC_NOMEM)
-		all = worse(all, limits_load(set, conf, report));
-	if (st == CC_OK && all != CC_NOMEM)
-		st = datasets_settle(set, conf);
-	if (st == CC_OK && all != CC_NOMEM)
-		st = ruleset_index(set);
-	if (st == CC_OK && all != CC_NOMEM)
-		all = worse(all, watch_load(set, conf, report));
-	if (st == CC_OK && all != CC_NOMEM)
-		all = worse(all, yara_load(set, conf, report));
-	if (st == CC_OK)
-		st = all;
-	maps_close(set);
-	set->conf = NULL;
-	if (st != CC_OK) {
-		ruleset_free(set);
-		return st;
+	if (old != NULL && old->common == set->common)
+		loader.old = old;
+	for (size_t i = 0; i < conf->detect_rules.count && st != CC_NOMEM; i++)
+		st = worse(st, rules_gather(&loader, conf->detect_rules.item[i]));
+	open = st != CC_NOMEM ? loader_open(&loader, threads) : CC_NOMEM;
+	if (open == CC_OK) {
+		set->loading = (struct loading *)&loader;
+		spread(threads, loader.count, slot_work, &loader);
+		set->loading = NULL;
+		st = worse(st, slots_join(&loader));
+		reasons_tell(&loader);
+		set->rule = realloc(loader.rule, (set->rule_count + 1) * sizeof(loader.rule[0]));
+		if (set->rule == NULL)
+			set->rule = loader.rule;
+	} else {
+		for (size_t i = 0; i < loader.count; i++)
+			buf_close(&loader.slot[i].said);
+		free(loader.rule);
 	}
-	digest_make(set);
-	*ret_set = set;
-	return CC_OK;
-}
-
-void
-ruleset_free(struct ruleset *set)
-{
-	if (set == NULL)
-		return;
-	maps_close(set);
-	ruleset_index_free(set);
-	for (uint32_t i = 0; i < set->regex_count; i++)
-		pcre2_code_free(set->regex[i]->code);
-	free(set->regex);
-	free(set->buffer);
-	free(set->rule);
-	watch_free(set->watch);
-	yara_free(set->yara);
-	datasets_free(set);
-	store_close(&set->store);
-	free(set);
-}
-
-const uint8_t *
-ruleset_digest(const struct ruleset *set)
-{
-	return set->digest;
-}
-
-void
-ruleset_wants(const struct ruleset *set, struct app_wants *ret_wants, size_t *ret_history)
-{
-	*ret_wants = (struct app_wants){
-	    .content = set->wants_content || yara_wants_files(set->yara),
-	    .digests = set->wants_digests | (watch_wants_files(set->watch) ? DIGEST_SHA256 : 0u),
-	    .magic = set->wants_magic,
-	};
-	for (uint32_t i = 0; i < set->frame_buffer_count; i++) {
-		const struct buffer *buffer = &set->buffer[set->frame_buffer[i]];
-
-		ret_wants->frames[buffer->frame_parser] |= 1u << buffer->frame_kind;
-	}
-	*ret_history = set->has_stream || yara_wants_stream(set->yara) ? set->stream_window : 0;
+	loader_close(&loader, threads);
+	return worse(st, open);
 }

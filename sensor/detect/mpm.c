@@ -13,7 +13,7 @@
 #define PATTERN_MAX 32 /* bytes of a pattern that are looked for; the program sees to the rest */
 
 struct mpm {
-	hs_database_t *db, *brief;
+	struct db *db, *brief;
 	bool has_single;
 	uint32_t single[256]; /* id of the pattern that is this one byte, one up; 0: none */
 	uint32_t *first;      /* pattern id: rule[first[id]] … rule[first[id + 1]] */
@@ -68,28 +68,12 @@ single_add(struct mpm *mpm, const struct mpm_entry *entry, uint32_t id)
 		mpm->single[c - 32] = id + 1;
 }
 
-struct expressions {
-	char **text;
-	unsigned *flags, *id;
-	unsigned count;
-};
-
 static bool
 expressions_open(struct expressions *list, size_t count)
 {
 	*list = (struct expressions){
 	    calloc(count, sizeof(char *)), calloc(count, sizeof(unsigned)), calloc(count, sizeof(unsigned)), 0};
 	return list->text != NULL && list->flags != NULL && list->id != NULL;
-}
-
-static void
-expressions_close(struct expressions *list)
-{
-	for (unsigned i = 0; i < list->count; i++)
-		free(list->text[i]);
-	free(list->text);
-	free(list->flags);
-	free(list->id);
 }
 
 static enum cc_status
@@ -104,23 +88,6 @@ expression_add(struct expressions *list, const struct mpm_entry *entry, uint32_t
 	list->text[list->count] = text;
 	list->flags[list->count] = HS_FLAG_SINGLEMATCH | (entry->nocase ? HS_FLAG_CASELESS : 0u);
 	list->id[list->count++] = id;
-	return CC_OK;
-}
-
-static enum cc_status
-database_make(hs_database_t **db, const struct expressions *list)
-{
-	hs_compile_error_t *error = NULL;
-
-	if (list->count == 0)
-		return CC_OK;
-	if (hs_compile_multi((const char *const *)list->text, list->flags, list->id, list->count, HS_MODE_BLOCK, NULL,
-		db, &error) != HS_SUCCESS) {
-		log_error("hyperscan can't compile %u patterns: %s", list->count,
-		    error != NULL ? error->message : "no memory");
-		hs_free_compile_error(error);
-		return CC_NOMEM;
-	}
 	return CC_OK;
 }
 
@@ -156,7 +123,7 @@ patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct express
 }
 
 static enum cc_status
-mpm_make(struct mpm_builder *builder, struct mpm **ret_mpm)
+mpm_make(struct dbs *dbs, struct mpm_builder *builder, struct mpm **ret_mpm)
 {
 	struct expressions list, brief;
 	bool room = expressions_open(&list, builder->count), room_brief = expressions_open(&brief, builder->count);
@@ -172,29 +139,29 @@ mpm_make(struct mpm_builder *builder, struct mpm **ret_mpm)
 	if (mpm->first == NULL || mpm->rule == NULL || !room || !room_brief)
 		goto out;
 	st = patterns_make(mpm, builder, &list, &brief);
-	if (st == CC_OK)
-		st = database_make(&mpm->db, &list);
-	if (st == CC_OK)
-		st = database_make(&mpm->brief, &brief);
+	if (st == CC_OK && list.count > 0)
+		st = dbs_add(dbs, &list, &mpm->db);
+	if (st == CC_OK && brief.count > 0)
+		st = dbs_add(dbs, &brief, &mpm->brief);
 	if (st == CC_OK) {
 		*ret_mpm = mpm;
 		mpm = NULL;
 	}
 out:
-	expressions_close(&list);
-	expressions_close(&brief);
+	expressions_free(&list);
+	expressions_free(&brief);
 	mpm_free(mpm);
 	return st;
 }
 
 enum cc_status
-mpm_build(struct mpm_builder *builder, struct mpm **ret_mpm)
+mpm_build(struct dbs *dbs, struct mpm_builder *builder, struct mpm **ret_mpm)
 {
 	enum cc_status st = CC_OK;
 
 	*ret_mpm = NULL;
 	if (builder->count > 0)
-		st = mpm_make(builder, ret_mpm);
+		st = mpm_make(dbs, builder, ret_mpm);
 	free(builder->entry);
 	*builder = (struct mpm_builder){0};
 	return st;
@@ -205,8 +172,8 @@ mpm_free(struct mpm *mpm)
 {
 	if (mpm == NULL)
 		return;
-	hs_free_database(mpm->db);
-	hs_free_database(mpm->brief);
+	db_free(mpm->db);
+	db_free(mpm->brief);
 	free(mpm->first);
 	free(mpm->rule);
 	free(mpm);
@@ -215,9 +182,9 @@ mpm_free(struct mpm *mpm)
 enum cc_status
 mpm_scratch(const struct mpm *mpm, hs_scratch_t **scratch)
 {
-	if (mpm != NULL && mpm->db != NULL && hs_alloc_scratch(mpm->db, scratch) != HS_SUCCESS)
+	if (mpm != NULL && mpm->db != NULL && hs_alloc_scratch(db_hs(mpm->db), scratch) != HS_SUCCESS)
 		return CC_NOMEM;
-	if (mpm != NULL && mpm->brief != NULL && hs_alloc_scratch(mpm->brief, scratch) != HS_SUCCESS)
+	if (mpm != NULL && mpm->brief != NULL && hs_alloc_scratch(db_hs(mpm->brief), scratch) != HS_SUCCESS)
 		return CC_NOMEM;
 	return CC_OK;
 }
@@ -254,9 +221,9 @@ mpm_scan(
 	if (bytes.size == 0)
 		return;
 	if (mpm->db != NULL)
-		hs_scan(mpm->db, (const char *)bytes.p, (unsigned)bytes.size, 0, scratch, scan_hit, &scan);
+		hs_scan(db_hs(mpm->db), (const char *)bytes.p, (unsigned)bytes.size, 0, scratch, scan_hit, &scan);
 	if (mpm->brief != NULL)
-		hs_scan(mpm->brief, (const char *)bytes.p, (unsigned)bytes.size, 0, scratch, scan_hit, &scan);
+		hs_scan(db_hs(mpm->brief), (const char *)bytes.p, (unsigned)bytes.size, 0, scratch, scan_hit, &scan);
 	for (size_t i = 0; mpm->has_single && i < bytes.size; i++) {
 		if (mpm->single[bytes.p[i]] != 0)
 			scan_hit(mpm->single[bytes.p[i]] - 1, 0, 0, 0, &scan);

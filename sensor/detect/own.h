@@ -10,6 +10,7 @@
 
 #include <hs/hs.h>
 #include <pcre2.h>
+#include <pthread.h>
 
 #include "detect/detect.h"
 
@@ -25,6 +26,7 @@
 #define PENDING_MAX 256      /* rules half matched of one transaction, or of one side of a stream */
 #define FLOWBITS_MAX 65536   /* names; also of flowints, xbits */
 #define SHORT_MAX 3          /* patterns up to here have a table of their own */
+#define BUFFERS_MAX 8192     /* with all that rules make of them by transforms */
 
 /* Memory that lives as long as the ruleset; zeroed; NULL when there is none. */
 struct store_block;
@@ -32,6 +34,7 @@ struct store {
 	struct store_block *first;
 	uint8_t *at;
 	size_t left, total;
+	size_t block; /* bytes that are taken at once; 0: 1 MiB */
 };
 void *store_take(struct store *store, size_t size);
 struct slice store_copy(struct store *store, struct slice s); /* NUL behind it; p NULL: no memory */
@@ -173,10 +176,12 @@ enum compare {
 	CMP_PAIR,     /* upper half is a, lower half holds number.pair */
 };
 
-struct regex {
+struct regex { /* of a struct common; goes with the last that asks for it */
 	pcre2_code *code;
 	struct slice text;
 	bool jit;
+	uint32_t users;
+	struct slice key; /* options and text */
 };
 
 struct number { /* "5", ">5", "3<>9", "3-9" … */
@@ -291,7 +296,27 @@ struct rate_filter { /* another action for so long, once the rule held that ofte
 	uint8_t action;   /* as enum rule_action; what follows is an alert here */
 };
 
+struct regex_use {
+	struct regex_use *next;
+	struct regex *regex;
+};
+
+/*
+ * What the text of a rule alone says: everything that its struct rule points to.  Immutable once read, and shared by
+ * the rulesets before and after a reload.
+ */
+struct rule_body {
+	struct store store;
+	uint32_t users;
+	bool bound;        /* something was said of it, or it has to do with a file: to be read anew each time */
+	uint8_t digests;   /* DIGEST_ bits of files that it asks for */
+	struct regex_use *regex;
+	struct threshold threshold, filter; /* as written: threshold.config may say another for one set */
+};
+
 struct rule {
+	struct rule_body *body;
+	uint32_t before; /* its index in the set before; UINT32_MAX: not taken over */
 	uint32_t index;   /* place in ruleset.rule: the order in which rules act */
 	uint8_t kind;     /* enum rule_kind */
 	uint8_t dirs;     /* DIR_ bits */
@@ -329,6 +354,8 @@ struct rule {
 
 /* ---- the multi-pattern stage ---- */
 
+struct dbs;
+struct cache;
 struct mpm_entry {
 	struct slice pattern; /* lower case with nocase */
 	bool nocase;
@@ -340,8 +367,8 @@ struct mpm_builder {
 	bool together; /* short patterns, too, in one database */
 };
 enum cc_status mpm_add(struct mpm_builder *builder, struct slice pattern, bool nocase, uint32_t rule);
-/* Sorts and empties the builder; *ret_mpm NULL when there was nothing in it. */
-enum cc_status mpm_build(struct mpm_builder *builder, struct mpm **ret_mpm);
+/* Sorts and empties the builder; *ret_mpm NULL when there was nothing in it.  It can be used after dbs_make(). */
+enum cc_status mpm_build(struct dbs *dbs, struct mpm_builder *builder, struct mpm **ret_mpm);
 void mpm_free(struct mpm *mpm);
 enum cc_status mpm_scratch(const struct mpm *mpm, hs_scratch_t **scratch);
 size_t mpm_longest(const struct mpm *mpm);
@@ -429,24 +456,50 @@ struct field_buffers { /* which buffers a parser's field feeds */
 	uint16_t first, count;
 };
 
+/*
+ * What rules have in common and find by name.  It is passed on from a ruleset to the next as long as the settings are the
+ * same that give rules their meaning; what is in it never changes and stays where it is, so that workers may go on with
+ * the old set while a new one is read.  Loading threads look things up under the lock.
+ */
+struct names {
+	unsigned users;    /* commons */
+	struct map *map;   /* of flowbits and their like; the number stays the name's own over reloads */
+	uint32_t count;
+};
+struct common {
+	pthread_mutex_t lock;
+	unsigned users;     /* rulesets */
+	uint8_t digest[32]; /* over those settings */
+	struct store store;
+	struct names *names;
+	struct map *regexes, *addr_sets, *port_sets, *buffers, *classes;
+	struct buffer *buffer; /* as a new set gets them; BUFFERS_MAX of room */
+	uint32_t buffer_count;
+};
+
 struct dataset;
 struct iprep;
 struct watch;
 struct yara;
+struct db;
+struct loading;
 
 struct ruleset {
 	struct store store;
-	const struct conf *conf; /* only while loading */
+	const struct conf *conf;  /* only while loading */
+	struct loading *loading;  /* the same */
+	struct dbs *dbs;          /* the same */
+	struct common *common;
+	uint64_t serial;          /* counts reloads */
+	uint32_t *moved;          /* of the set before: where its rule is now, UINT32_MAX: gone or changed; may be NULL */
+	uint32_t moved_count;
 	struct rule *rule;
 	uint32_t rule_count;
-	struct buffer *buffer;
-	uint32_t buffer_count, buffer_room;
-	struct regex **regex;
-	uint32_t regex_count, regex_room;
-	struct map *regexes, *addr_sets, *port_sets, *buffers, *sids, *files, *classes, *flowbits;
-	struct class_entry *class;
-	uint32_t class_count;
-	uint32_t flowbit_count, flowbit_hosts;
+	struct buffer *buffer;    /* while rules are read: the common ones */
+	uint32_t buffer_count;
+	struct db **db;           /* compiled patterns */
+	uint32_t db_count;
+	struct map *sids;
 	struct field_buffers *by_field[64]; /* by parser index, then field */
 	uint16_t *field_buffer;
 	uint16_t *file_buffer; /* SRC_FILE buffers with rules */
@@ -483,6 +536,8 @@ struct keyword;
 
 struct build {
 	struct ruleset *set;
+	struct rule_body *body;
+	size_t number;     /* place in the order in which rules are written */
 	struct ruleset_report *report;
 	const char *file;
 	uint32_t line;
@@ -492,6 +547,7 @@ struct build {
 	char keyword_text[64];
 	bool refused;
 	unsigned warnings;
+	char why[256];     /* it was refused */
 
 	struct rule rule;
 	struct op op[RULE_OPS_MAX];
@@ -544,17 +600,66 @@ enum cc_status port_set_parse(struct build *build, struct slice text, const stru
 
 enum cc_status build_buffer_end(struct build *build); /* parse.c: a sticky buffer must have been used */
 
+/* common.c */
+/* That of the set before (may be NULL) when the settings are the same, else a new one with its names. */
+enum cc_status common_take(const struct conf *conf, struct ruleset *old, struct common **ret_common);
+void common_free(struct common *common);
+struct rule_body *body_new(void);
+void body_free(struct common *common, struct rule_body *body); /* one user less; accepts NULL */
+
+/* spread.c: work(ctx, thread, at) for each at below count, by so many threads; the caller's is the first. */
+#define SPREAD_MAX 256
+void spread(unsigned threads, size_t count, void (*work)(void *ctx, unsigned thread, size_t at), void *ctx);
+unsigned spread_threads(const struct conf *conf);
+/*
+ * Rules are read side by side, but what one of them makes that others then find (a name, a buffer, a set) is made in the
+ * order of the rules, so that any number of threads brings the same: who wants to make something waits here until all
+ * rules before his have been read.
+ */
+struct turns;
+struct turns *turns_new(size_t count);
+void turns_free(struct turns *turns);
+void turns_wait(struct turns *turns, size_t at);
+void turns_done(struct turns *turns, size_t at);
+void build_turn(struct build *build);
+
+/* dbs.c: Hyperscan databases; compiled side by side, taken over from the set before, or from the cache. */
+struct expressions { /* a database's patterns */
+	char **text;
+	unsigned *flags, *id;
+	unsigned count;
+};
+void expressions_free(struct expressions *list);
+struct dbs *dbs_new(const struct ruleset *old, struct cache *cache);
+void dbs_free(struct dbs *dbs);
+/* *ret_db is there after dbs_make(), one user more; of *expressions takes what it needs. */
+enum cc_status dbs_add(struct dbs *dbs, struct expressions *expressions, struct db **ret_db);
+enum cc_status dbs_make(struct dbs *dbs, unsigned threads, struct ruleset *set, struct ruleset_report *report);
+const hs_database_t *db_hs(const struct db *db);
+void db_free(struct db *db); /* one user less; accepts NULL */
+
+/* cache.c: compiled databases on disk, by the digest of what they were compiled of. */
+struct cache;
+struct cache *cache_open(const struct conf *conf, bool write); /* NULL: none */
+void cache_close(struct cache *cache);                          /* what is too much goes; accepts NULL */
+/* The bytes that were put under key, whole and by nobody else; free() them.  CC_ABSENT: none that can be used. */
+enum cc_status cache_get(struct cache *cache, const uint8_t key[32], uint8_t **ret_bytes, size_t *ret_size);
+void cache_put(struct cache *cache, const uint8_t key[32], struct slice bytes);
+void cache_bad(struct cache *cache, const uint8_t key[32], const char *why); /* told and removed */
+
 /* buffers.c */
-enum cc_status buffers_open(struct ruleset *set);
+enum cc_status buffers_open(struct common *common);
 int buffer_find(const struct ruleset *set, struct slice name); /* -1: none */
-int buffer_with(
-    struct ruleset *set, unsigned buffer, const struct transform *transform, unsigned count); /* -1: no memory */
+/* -1: no memory, or too many */
+int buffer_with(struct build *build, unsigned buffer, const struct transform *transform, unsigned count);
+enum cc_status buffers_settle(struct ruleset *set); /* the set's own from the common ones */
 enum cc_status buffers_index(struct ruleset *set);
 /* The buffer of a kind of frame, made when it is new; -1: no memory. */
-int buffer_of_frame(struct ruleset *set, unsigned parser, unsigned kind);
+int buffer_of_frame(struct build *build, unsigned parser, unsigned kind);
 
 /* regex.c: compiled once for equal text and options. */
 enum cc_status regex_take(struct build *build, struct slice pattern, uint32_t options, struct regex **ret_regex);
+void regex_free(struct common *common, struct regex *regex); /* one user less */
 
 /* number.c */
 bool number_parse(struct slice text, struct number *ret_number);
@@ -569,7 +674,8 @@ bool slice_split(struct slice *rest, uint8_t sep, struct slice *ret_part);
 bool slice_is_nocase(struct slice s, const char *text);
 
 /* index.c: groups, lists, multi-pattern databases. */
-enum cc_status ruleset_index(struct ruleset *set);
+void ruleset_order(struct ruleset *set); /* rules to the order in which they act */
+enum cc_status ruleset_index(struct ruleset *set, struct dbs *dbs);
 void ruleset_index_free(struct ruleset *set);
 /* groups.c */
 enum cc_status ways_make(struct ruleset *set);
@@ -678,7 +784,9 @@ struct detect {
 	pcre2_jit_stack *jit_stack;
 	uint32_t *seen; /* by rule: epoch in which it became a candidate */
 	uint32_t epoch;
-	uint32_t generation;
+	uint32_t generation;       /* counts the sets that this worker has had */
+	uint32_t names_generation; /* since when names of marks have the same numbers */
+	bool carried;              /* set->moved speaks of the set that this worker had before */
 	uint32_t *candidate;
 	uint32_t candidate_count;
 	uint16_t way[2]; /* bit of the way of the flow at hand, for each direction; all bits: not known */
@@ -702,6 +810,9 @@ detect_count_add(struct detect *detect, enum detect_count which, uint64_t n)
 /* state.c: pool memory behind flows and transactions.  NULL: none. */
 struct flow_state *flow_state_take(struct detect *detect, struct flow *flow);
 struct tx_state *tx_state_take(struct detect *detect, struct cc_tx *tx);
+/* After a reload: entries (rule << shift | rest) of rules that are still there, by their new numbers. */
+void list_carry(const struct detect *detect, struct u32_list *list, unsigned shift);
+bool is_carried(const struct detect *detect, uint32_t generation); /* numbers of then can be carried over */
 bool list_has(const struct u32_list *list, uint32_t item);
 bool list_add(struct detect *detect, struct u32_list *list, uint32_t item, uint32_t max);
 void list_free(struct detect *detect, struct u32_list *list);
@@ -813,13 +924,21 @@ void yara_stream(struct run *run, const struct chunk *chunk);
 void yara_file(struct run *run, struct cc_file *file);
 enum cc_status yara_collect(struct detect *detect, bool wait, struct batch *batch);
 
+/* classes.c */
+enum cc_status classes_load(struct ruleset *set, struct ruleset_report *report, const char *path);
+enum cc_status classes_standard(struct ruleset *set);
+
 /* limits.c */
 enum cc_status limits_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report);
 
 /* load.c */
-/* A whole file into the ruleset's memory; what is wrong is told. */
+/* A whole file into memory; what is wrong is told. */
+/* All rules of conf's files into set; old: whose rules of the same text are taken over; may be NULL. */
+enum cc_status rules_load(
+    struct ruleset *set, struct ruleset *old, const struct conf *conf, struct ruleset_report *report);
+enum cc_status worse(enum cc_status a, enum cc_status b); /* what is told of two */
 enum cc_status text_load(
-    struct ruleset *set, struct ruleset_report *report, const char *path, struct slice *ret_text);
+    struct store *store, struct ruleset_report *report, const char *path, struct slice *ret_text);
 void report_line(struct ruleset_report *report, const char *file, uint32_t line, uint32_t column, const char *keyword,
     const char *format, ...) __attribute__((format(printf, 6, 7)));
 

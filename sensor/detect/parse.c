@@ -61,6 +61,8 @@ build_refuse(struct build *build, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
+	snprintf(build->why, sizeof(build->why), "%.60s%s%.180s", build->keyword != NULL ? build->keyword : "",
+	    build->keyword != NULL ? ": " : "", why);
 	report_line(build->report, build->file, build->line, build->column, build->keyword, "%s", why);
 	return CC_BAD;
 }
@@ -74,6 +76,8 @@ build_warn(struct build *build, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
+	if (build->body != NULL)
+		build->body->bound = true;
 	build->report->warnings++;
 	report_line(build->report, build->file, build->line, build->column, build->keyword, "warning: %s", why);
 }
@@ -81,7 +85,7 @@ build_warn(struct build *build, const char *format, ...)
 void *
 build_take(struct build *build, size_t size)
 {
-	void *p = store_take(&build->set->store, size);
+	void *p = store_take(&build->body->store, size);
 
 	if (p == NULL)
 		build_refuse(build, "no memory");
@@ -98,7 +102,7 @@ build_buffer_settle(struct build *build)
 			return build_refuse(build, "the transform %s needs a buffer before it, such as http.uri",
 			    build->transform[0].name);
 		}
-		with = buffer_with(build->set, build->buffer, build->transform, build->transform_count);
+		with = buffer_with(build, build->buffer, build->transform, build->transform_count);
 		build->transform_count = 0;
 		if (with < 0)
 			return build_refuse(build, "no memory");
@@ -270,9 +274,31 @@ packet_check(struct build *build, const struct keyword *keyword, bool (*test)(st
 	return CC_OK;
 }
 
+/* The number of a name, one up; 0: none, or a new one that could not be made (*ret_st). */
+static uintptr_t
+name_number(struct build *build, struct slice key, bool make, enum cc_status *ret_st)
+{
+	struct common *common = build->set->common;
+	uintptr_t id;
+
+	*ret_st = CC_OK;
+	pthread_mutex_lock(&common->lock);
+	id = (uintptr_t)map_get(common->names->map, key);
+	if (id == 0 && make && common->names->count == FLOWBITS_MAX) {
+		*ret_st = CC_FULL;
+	} else if (id == 0 && make) {
+		*ret_st = map_put(common->names->map, key, (void *)(uintptr_t)(common->names->count + 1), NULL);
+		if (*ret_st == CC_OK)
+			id = ++common->names->count;
+	}
+	pthread_mutex_unlock(&common->lock);
+	return id;
+}
+
 enum cc_status
 name_id(struct build *build, char kind, struct slice name, uint32_t *ret_id)
 {
+	enum cc_status st;
 	char key[256];
 	uintptr_t id;
 	int size;
@@ -280,15 +306,15 @@ name_id(struct build *build, char kind, struct slice name, uint32_t *ret_id)
 	if (name.size == 0 || name.size > 240)
 		return build_refuse(build, "a name of 1 to 240 letters is needed");
 	size = snprintf(key, sizeof(key), "%c%.*s", kind, (int)name.size, name.p);
-	id = (uintptr_t)map_get(build->set->flowbits, slice_of(key, (size_t)size));
+	id = name_number(build, slice_of(key, (size_t)size), false, &st);
 	if (id == 0) {
-		if (build->set->flowbit_count == FLOWBITS_MAX)
-			return build_refuse(
-			    build, "more than %d names of flowbits and their like in the rules", FLOWBITS_MAX);
-		id = ++build->set->flowbit_count;
-		if (map_put(build->set->flowbits, slice_of(key, (size_t)size), (void *)id, NULL) != CC_OK)
-			return build_refuse(build, "no memory");
+		build_turn(build);
+		id = name_number(build, slice_of(key, (size_t)size), true, &st);
 	}
+	if (id == 0)
+		return st == CC_FULL
+			   ? build_refuse(build, "more than %d names of flowbits and their like in the rules", FLOWBITS_MAX)
+			   : build_refuse(build, "no memory");
 	*ret_id = (uint32_t)id - 1;
 	return CC_OK;
 }
@@ -322,7 +348,7 @@ field_number(struct build *build, const struct buffer *buffer, struct slice valu
 	}
 	if (value.size == 0)
 		return build_refuse(build, "needs a number or comparison, such as %s:>1", buffer->name);
-	if (number_words_parse(&build->set->store, buffer->words, value, ret_number, &wrong))
+	if (number_words_parse(&build->body->store, buffer->words, value, ret_number, &wrong))
 		return CC_OK;
 	buf_over(&names, room, sizeof(room));
 	if (buffer->words != NULL)

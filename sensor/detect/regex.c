@@ -1,55 +1,101 @@
-/* Regular expressions (PCRE2, JIT): compiled once for equal text and options, shared by all workers.  Loading only. */
-#include "detect/own.h"
-
+/*
+ * Regular expressions (PCRE2, JIT): compiled once for equal text and options, shared by all workers, and by the rulesets
+ * before and after a reload.  Loading only, any thread.
+ */
 #include <stdlib.h>
 
-enum cc_status
-regex_take(struct build *build, struct slice pattern, uint32_t options, struct regex **ret_regex)
+#include "detect/kw/kw.h"
+
+/* Behind it in the same memory: options and text. */
+static struct regex *
+regex_new(struct slice pattern, uint32_t options)
 {
-	struct ruleset *set = build->set;
-	struct regex *regex;
-	struct buf key;
+	struct regex *regex = calloc(1, sizeof(*regex) + sizeof(options) + pattern.size + 1);
+	uint8_t *key = (uint8_t *)(regex + 1);
+
+	if (regex == NULL)
+		return NULL;
+	memcpy(key, &options, sizeof(options));
+	if (pattern.size > 0)
+		memcpy(key + sizeof(options), pattern.p, pattern.size);
+	regex->key = slice_of(key, sizeof(options) + pattern.size);
+	regex->text = slice_of(key + sizeof(options), pattern.size);
+	return regex;
+}
+
+static void
+regex_drop(struct regex *regex)
+{
+	pcre2_code_free(regex->code);
+	free(regex);
+}
+
+void
+regex_free(struct common *common, struct regex *regex)
+{
+	pthread_mutex_lock(&common->lock);
+	if (--regex->users == 0) {
+		map_remove(common->regexes, regex->key);
+		regex_drop(regex);
+	}
+	pthread_mutex_unlock(&common->lock);
+}
+
+/* Another thread may have been faster: then what it made is taken, and regex goes. */
+static struct regex *
+regex_share(struct common *common, struct regex *regex)
+{
+	struct regex *there;
+
+	pthread_mutex_lock(&common->lock);
+	there = map_get(common->regexes, regex->key);
+	if (there == NULL && regex->code != NULL && map_put(common->regexes, regex->key, regex, NULL) == CC_OK)
+		there = regex;
+	if (there != NULL)
+		there->users++;
+	pthread_mutex_unlock(&common->lock);
+	if (there != regex && (there != NULL || regex->code != NULL))
+		regex_drop(regex);
+	return there;
+}
+
+static enum cc_status
+regex_compile(struct build *build, struct regex *regex, uint32_t options)
+{
 	PCRE2_SIZE at;
 	int error;
 
-	buf_open(&key, RULE_LINE_MAX + 16);
-	buf_add(&key, &options, sizeof(options));
-	buf_add_slice(&key, pattern);
-	regex = key.full ? NULL : map_get(set->regexes, buf_slice(&key));
-	if (regex != NULL) {
-		buf_close(&key);
-		*ret_regex = regex;
-		return CC_OK;
-	}
-	regex = store_take(&set->store, sizeof(*regex));
-	if (key.full || regex == NULL)
-		goto nomem;
-	if (set->regex_count == set->regex_room) {
-		uint32_t room = set->regex_room == 0 ? 64 : set->regex_room * 2;
-		struct regex **p = realloc(set->regex, room * sizeof(struct regex *));
-
-		if (p == NULL)
-			goto nomem;
-		set->regex = p;
-		set->regex_room = room;
-	}
-	regex->text = store_copy(&set->store, pattern);
-	regex->code = pcre2_compile(pattern.p, pattern.size, options, &error, &at, NULL);
+	regex->code = pcre2_compile(regex->text.p, regex->text.size, options, &error, &at, NULL);
 	if (regex->code == NULL) {
 		uint8_t why[128];
 
-		buf_close(&key);
 		pcre2_get_error_message(error, why, sizeof(why));
 		return build_refuse(build, "the expression is wrong at its byte %zu: %s", (size_t)at, (char *)why);
 	}
 	regex->jit = pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE) == 0;
-	set->regex[set->regex_count++] = regex;
-	if (map_put(set->regexes, buf_slice(&key), regex, NULL) != CC_OK)
-		goto nomem;
-	buf_close(&key);
-	*ret_regex = regex;
 	return CC_OK;
-nomem:
-	buf_close(&key);
-	return build_refuse(build, "no memory");
+}
+
+enum cc_status
+regex_take(struct build *build, struct slice pattern, uint32_t options, struct regex **ret_regex)
+{
+	struct regex_use *use = build_take(build, sizeof(*use));
+	struct regex *regex = use != NULL ? regex_new(pattern, options) : NULL, *there;
+
+	if (regex == NULL)
+		return build_refuse(build, "no memory");
+	there = regex_share(build->set->common, regex);
+	if (there == NULL) {
+		if (regex_compile(build, regex, options) != CC_OK) {
+			regex_drop(regex);
+			return CC_BAD;
+		}
+		there = regex_share(build->set->common, regex);
+		if (there == NULL)
+			return build_refuse(build, "no memory");
+	}
+	*use = (struct regex_use){build->body->regex, there};
+	build->body->regex = use;
+	*ret_regex = there;
+	return CC_OK;
 }

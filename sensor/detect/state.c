@@ -2,16 +2,70 @@
  * without. */
 #include "detect/own.h"
 
-/* Numbers of rules and marks are another set's: forget them. */
+bool
+is_carried(const struct detect *detect, uint32_t generation)
+{
+	return detect->carried && generation + 1 == detect->generation;
+}
+
+/* The rule's number in the new set, UINT32_MAX: it has changed or is gone. */
+static uint32_t
+moved_to(const struct detect *detect, uint32_t rule)
+{
+	return rule < detect->set->moved_count ? detect->set->moved[rule] : UINT32_MAX;
+}
+
+void
+list_carry(const struct detect *detect, struct u32_list *list, unsigned shift)
+{
+	uint32_t out = 0;
+
+	for (uint32_t i = 0; i < list->count; i++) {
+		uint32_t item = list->item[i], rule = moved_to(detect, item >> shift);
+
+		if (rule != UINT32_MAX)
+			list->item[out++] = rule << shift | (item & ((1u << shift) - 1));
+	}
+	list->count = out;
+}
+
+static void
+waits_carry(const struct detect *detect, struct side_state *side)
+{
+	uint32_t out = 0;
+
+	for (uint32_t i = 0; i < side->wait_count; i++) {
+		uint32_t rule = moved_to(detect, side->wait[i].rule);
+
+		if (rule == UINT32_MAX)
+			continue;
+		side->wait[out] = side->wait[i];
+		side->wait[out++].rule = rule;
+	}
+	side->wait_count = out;
+}
+
+/*
+ * Rules have other numbers since a reload.  What is half matched goes on for rules that have not changed, when the flow
+ * was last seen under the set just before; marks are kept as long as their names have the same numbers.
+ */
 static void
 state_renew(struct detect *detect, struct flow_state *state)
 {
+	bool carried = is_carried(detect, state->generation);
+
+	if (state->generation < detect->names_generation) {
+		if (state->bits != NULL)
+			memset(state->bits, 0, state->bit_words * sizeof(state->bits[0]));
+		state->integer_count = 0;
+	}
+	if (!carried)
+		state->payload.count = state->side[0].wait_count = state->side[1].wait_count = 0;
+	list_carry(detect, &state->payload, 0);
+	waits_carry(detect, &state->side[0]);
+	waits_carry(detect, &state->side[1]);
+	state->yara.count = 0;
 	state->generation = detect->generation;
-	if (state->bits != NULL)
-		memset(state->bits, 0, state->bit_words * sizeof(state->bits[0]));
-	state->integer_count = 0;
-	state->payload.count = state->yara.count = 0;
-	state->side[0].wait_count = state->side[1].wait_count = 0;
 }
 
 struct flow_state *
@@ -21,6 +75,8 @@ flow_state_take(struct detect *detect, struct flow *flow)
 		flow->detect = pool_take_zero(detect->setup.pool, sizeof(struct flow_state));
 		if (flow->detect == NULL)
 			detect_count_add(detect, DETECT_STATE_NOMEM, 1);
+		else
+			((struct flow_state *)flow->detect)->generation = detect->generation;
 	}
 	if (flow->detect != NULL && ((struct flow_state *)flow->detect)->generation != detect->generation)
 		state_renew(detect, flow->detect);
@@ -47,6 +103,8 @@ tx_state_take(struct detect *detect, struct cc_tx *tx)
 		tx->detect = pool_take_zero(detect->setup.pool, sizeof(struct tx_state));
 		if (tx->detect == NULL)
 			detect_count_add(detect, DETECT_STATE_NOMEM, 1);
+		else
+			((struct tx_state *)tx->detect)->generation = detect->generation;
 	}
 	return tx->detect;
 }

@@ -1,4 +1,4 @@
-/* Memory of a ruleset: handed out by moving a pointer, freed all at once.  Loading only, one thread. */
+/* Memory of a ruleset or a rule: handed out by moving a pointer, freed all at once.  Loading only, one thread. */
 #include <stdlib.h>
 
 #include "detect/own.h"
@@ -18,7 +18,8 @@ store_take(struct store *store, size_t size)
 
 	size = (size + 15) & ~(size_t)15;
 	if (size > store->left) {
-		size_t room = size > STORE_BLOCK / 4 ? size : STORE_BLOCK;
+		size_t full = store->block != 0 ? store->block : STORE_BLOCK;
+		size_t room = size > full / 4 ? size : full;
 
 		block = calloc(1, sizeof(*block) + room);
 		if (block == NULL)

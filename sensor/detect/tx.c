@@ -184,9 +184,12 @@ state_take(struct run *run, struct cc_tx *tx)
 	struct tx_state *state = tx_state_take(run->detect, tx);
 
 	if (state != NULL && state->generation != run->detect->generation) {
+		if (!is_carried(run->detect, state->generation))
+			state->pending.count = state->fired.count = 0;
+		list_carry(run->detect, &state->pending, 1);
+		list_carry(run->detect, &state->fired, 1);
 		state->generation = run->detect->generation;
-		state->scanned = 0;
-		state->pending.count = state->fired.count = 0;
+		state->scanned = 0; /* rules that are new look at all that has come */
 	}
 	return state;
 }

@@ -313,67 +313,98 @@ list_parse(struct build *build, const struct list_kind *kind, struct slice text,
 	return st;
 }
 
+/* What a text stands for in *map, which holds made things by their text; a thing that another thread made first stays. */
+static void *
+shared_find(struct common *common, const struct map *map, struct slice text)
+{
+	void *made;
+
+	pthread_mutex_lock(&common->lock);
+	made = map_get(map, text);
+	pthread_mutex_unlock(&common->lock);
+	return made;
+}
+
+static struct addr_set *
+addr_set_share(struct common *common, struct slice text, const struct ranges *ranges)
+{
+	struct addr_set *set;
+
+	pthread_mutex_lock(&common->lock);
+	set = map_get(common->addr_sets, text);
+	if (set == NULL && (set = store_take(&common->store, sizeof(*set))) != NULL) {
+		set->count = (uint32_t)ranges->count;
+		set->any = ranges->count == 1 && cc_addr_cmp(&ranges->range[0].low, &lowest) == 0 &&
+			   cc_addr_cmp(&ranges->range[0].high, &highest) == 0;
+		set->range = store_take(&common->store, ranges->count * sizeof(set->range[0]));
+		if (set->range == NULL || map_put(common->addr_sets, text, set, NULL) != CC_OK)
+			set = NULL;
+		else
+			memcpy(set->range, ranges->range, ranges->count * sizeof(set->range[0]));
+	}
+	pthread_mutex_unlock(&common->lock);
+	return set;
+}
+
 enum cc_status
 addr_set_parse(struct build *build, struct slice text, const struct addr_set **ret_set)
 {
 	const struct list_kind kind = {"address", false, &build->set->conf->detect_vars_address, highest};
+	struct common *common = build->set->common;
 	struct ranges ranges = {0};
-	struct addr_set *set = map_get(build->set->addr_sets, text);
 	enum cc_status st;
 
-	if (set != NULL) {
-		*ret_set = set;
+	*ret_set = shared_find(common, common->addr_sets, text);
+	if (*ret_set != NULL)
 		return CC_OK;
-	}
 	st = list_parse(build, &kind, text, 0, &ranges);
 	ranges_merge(&ranges);
-	if (st == CC_OK && (set = store_take(&build->set->store, sizeof(*set))) == NULL)
+	if (st == CC_OK && (*ret_set = addr_set_share(common, text, &ranges)) == NULL)
 		st = CC_NOMEM;
-	if (st == CC_OK) {
-		set->count = (uint32_t)ranges.count;
-		set->any = ranges.count == 1 && cc_addr_cmp(&ranges.range[0].low, &lowest) == 0 &&
-			   cc_addr_cmp(&ranges.range[0].high, &highest) == 0;
-		set->range = store_take(&build->set->store, ranges.count * sizeof(set->range[0]));
-		if (set->range == NULL || map_put(build->set->addr_sets, text, set, NULL) != CC_OK)
-			st = CC_NOMEM;
-		else
-			memcpy(set->range, ranges.range, ranges.count * sizeof(set->range[0]));
-		*ret_set = set;
-	}
 	free(ranges.range);
 	return st == CC_NOMEM ? build_refuse(build, "no memory") : st;
+}
+
+static struct port_set *
+port_set_share(struct common *common, struct slice text, const struct ranges *ranges)
+{
+	struct port_set *set;
+
+	pthread_mutex_lock(&common->lock);
+	set = map_get(common->port_sets, text);
+	if (set == NULL && (set = store_take(&common->store, sizeof(*set))) != NULL) {
+		set->count = (uint32_t)ranges->count;
+		set->range = store_take(&common->store, ranges->count * sizeof(set->range[0]));
+		for (size_t i = 0; i < ranges->count && set->range != NULL; i++) {
+			const struct addr_range *r = &ranges->range[i];
+
+			set->range[i].low = (uint16_t)(r->low.b[14] << 8 | r->low.b[15]);
+			set->range[i].high = (uint16_t)(r->high.b[14] << 8 | r->high.b[15]);
+		}
+		if (set->range == NULL || map_put(common->port_sets, text, set, NULL) != CC_OK)
+			set = NULL;
+		else
+			set->any = set->count == 1 && set->range[0].low == 0 && set->range[0].high == 65535;
+	}
+	pthread_mutex_unlock(&common->lock);
+	return set;
 }
 
 enum cc_status
 port_set_parse(struct build *build, struct slice text, const struct port_set **ret_set)
 {
 	const struct list_kind kind = {"port", true, &build->set->conf->detect_vars_port, port_value(65535)};
+	struct common *common = build->set->common;
 	struct ranges ranges = {0};
-	struct port_set *set = map_get(build->set->port_sets, text);
 	enum cc_status st;
 
-	if (set != NULL) {
-		*ret_set = set;
+	*ret_set = shared_find(common, common->port_sets, text);
+	if (*ret_set != NULL)
 		return CC_OK;
-	}
 	st = list_parse(build, &kind, text, 0, &ranges);
 	ranges_merge(&ranges);
-	if (st == CC_OK && (set = store_take(&build->set->store, sizeof(*set))) == NULL)
+	if (st == CC_OK && (*ret_set = port_set_share(common, text, &ranges)) == NULL)
 		st = CC_NOMEM;
-	if (st == CC_OK) {
-		set->count = (uint32_t)ranges.count;
-		set->range = store_take(&build->set->store, ranges.count * sizeof(set->range[0]));
-		if (set->range == NULL || map_put(build->set->port_sets, text, set, NULL) != CC_OK)
-			st = CC_NOMEM;
-		for (size_t i = 0; i < ranges.count && st == CC_OK; i++) {
-			const struct addr_range *r = &ranges.range[i];
-
-			set->range[i].low = (uint16_t)(r->low.b[14] << 8 | r->low.b[15]);
-			set->range[i].high = (uint16_t)(r->high.b[14] << 8 | r->high.b[15]);
-		}
-		set->any = st == CC_OK && ranges.count == 1 && set->range[0].low == 0 && set->range[0].high == 65535;
-		*ret_set = set;
-	}
 	free(ranges.range);
 	return st == CC_NOMEM ? build_refuse(build, "no memory") : st;
 }

@@ -164,7 +164,7 @@ hash_parse(struct build *build, const struct keyword *keyword, struct slice valu
 	while (fgets(line, sizeof(line), file) != NULL)
 		room++;
 	rewind(file);
-	list->hash = store_take(&build->set->store, (room + 1) * list->size);
+	list->hash = store_take(&build->body->store, (room + 1) * list->size);
 	while (list->hash != NULL && list->count < room && fgets(line, sizeof(line), file) != NULL) {
 		size_t size = strspn(line, "0123456789abcdefABCDEF");
 
@@ -181,7 +181,8 @@ hash_parse(struct build *build, const struct keyword *keyword, struct slice valu
 		return CC_BAD;
 	check->data = list;
 	check->negated = negated;
-	build->set->wants_digests |= list->which;
+	build->body->digests |= (uint8_t)list->which;
+	build->body->bound = true;
 	build->needs_tx = true;
 	build->rule.filed = true;
 	build->ip_keyword_only = false;

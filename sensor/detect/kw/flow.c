@@ -83,7 +83,7 @@ protocol_parse(struct build *build, const struct keyword *keyword, struct slice 
 	lower_copy((uint8_t *)name, value);
 	if (value.size == 5 && memcmp(name, "http1", 5) == 0)
 		value.size = 4;
-	copy = store_copy(&build->set->store, slice_of(name, value.size));
+	copy = store_copy(&build->body->store, slice_of(name, value.size));
 	check = copy.p != NULL ? build_check(build, protocol_test, PHASE_PACKET) : NULL;
 	if (check == NULL)
 		return build_refuse(build, "no memory");

@@ -35,7 +35,7 @@ frame_of(struct build *build, uint64_t apps, struct slice name, bool *ret_found)
 		if ((apps >> i & 1) != 0 && app_parsers[i]->tcp)
 			streams |= 1ull << i;
 		if (kind >= 0) {
-			int buffer = buffer_of_frame(build->set, i, (unsigned)kind);
+			int buffer = buffer_of_frame(build, i, (unsigned)kind);
 
 			if (buffer < 0)
 				return build_refuse(build, "no memory");

@@ -90,7 +90,7 @@ classtype_parse(struct build *build, const struct keyword *keyword, struct slice
 		return build_refuse(build, "needs the name of a class");
 	lower_copy((uint8_t *)name, value);
 	build->has_class = true;
-	class = map_get(build->set->classes, slice_of(name, value.size));
+	class = map_get(build->set->common->classes, slice_of(name, value.size));
 	if (class == NULL) {
 		build_warn(build, "class \"%.*s\" is not in the classification; the rule has priority 3",
 		    (int)value.size, value.p);
