@@ -313,6 +313,8 @@ release(struct courier *c)
 {
 	if (c->eve != NULL && evelog_flush(c->eve) != CC_OK)
 		say_lost(c, "the EVE log could not be written: lines are missing from it");
+	if (exchange_flush(c->exchange) != CC_OK)
+		say_lost(c, "an indicator could not be spooled; see the message before this one");
 	for (unsigned i = 0; i < c->shared->workers; i++)
 		ring_release(c->ring[i]);
 	c->taken = 0;

@@ -13,8 +13,10 @@
 #include <stdlib.h>
 
 #include "base/utf8.h"
+#include "exchange/signing_own.h"
 
 #define COVERAGE_MAX 8192
+#define NUMBER_AT 5      /* where ce_sequence stands among the headers */
 #define SEND_AT_ONCE 512 /* messages offered in one go */
 #define OUTPUT_FULL_MS 5 /* a full output is asked again after this long */
 #define PATIENCE (2 * NS_PER_S) /* with an output that takes nothing, while the spool is full */
@@ -35,9 +37,11 @@ struct exchange {
 	enum cc_tlp ceiling; /* of the topic of indicators */
 	struct spool *spool; /* NULL: exchange.to is none */
 	struct key *signer;
+	struct signing *signing;
+	uint64_t large_told; /* of signing's count */
 	const struct cc_output *output;
 	void *output_self;
-	struct buf value, topic, key, jws;
+	struct buf value, topic, key;
 	struct cc_message held; /* read from the spool, refused by a full output */
 	uint64_t held_position;
 	bool holds;
@@ -115,9 +119,11 @@ wait_for_room(struct exchange *exchange)
 	return *taken > before;
 }
 
+/* A message that is signed. */
 static enum cc_status
-spool_message(struct exchange *exchange, const struct cc_message *msg)
+spool_message(void *ctx, const struct cc_message *msg)
 {
+	struct exchange *exchange = ctx;
 	static const unsigned shed[CC_CLASS_COUNT] = {
 	    [CC_CLASS_ALERT] = EXCHANGE_SHED_ALERT,
 	    [CC_CLASS_SIGHTING] = EXCHANGE_SHED_SIGHTING,
@@ -154,30 +160,43 @@ add_utf8(struct buf *out, struct slice text)
 	}
 }
 
-static void
-note_signing(struct exchange *exchange, enum cc_status st)
+enum cc_status
+exchange_send(struct exchange *exchange, const struct exchange_message *what)
 {
-	if (st == CC_FULL) {
-		exchange->counts[EXCHANGE_TOO_LARGE]++;
-		return;
-	}
-	if (exchange->counts[EXCHANGE_SIGN_ERRORS]++ == 0)
-		log_error("exchange.key: a message can't be signed and is not sent");
+	struct cc_message msg = {.class = what->class};
+	char id[37], time[40];
+
+	if (exchange->spool == NULL)
+		return CC_ABSENT;
+	buf_clear(&exchange->topic);
+	buf_clear(&exchange->key);
+	buf_printf(&exchange->topic, "%s.%s", exchange->conf->exchange_prefix, what->topic);
+	add_utf8(&exchange->key, what->key);
+	msg.topic = buf_slice(&exchange->topic);
+	msg.key = buf_slice(&exchange->key);
+	msg.value = what->value;
+	msg.lane = lane_of(exchange, msg.key);
+	message_id(exchange, msg.value, id);
+	add_header(&msg, "ce_specversion", "1.0");
+	add_header(&msg, "ce_id", id);
+	add_header(&msg, "ce_source", exchange->source_name);
+	add_header(&msg, "ce_type", what->type);
+	add_header(&msg, "ce_time", time_rfc3339_text(what->time, time));
+	add_header(&msg, "content-type", "application/stix+json;version=2.1");
+	add_header(&msg, "tlp", record_tlp_text(what->tlp));
+	add_header(&msg, "exercise", exchange->conf->exchange_exercise ? "true" : "false");
+	return signing_add(exchange->signing, &msg, NUMBER_AT);
 }
 
 static enum cc_status
 send_record(struct exchange *exchange, const struct cc_record *rec, bool update)
 {
-	struct cc_message msg = {.class = rec->class};
-	char id[37], time[40], sequence[24];
-	uint8_t prev[32];
-	uint64_t last;
+	char key[65600];
+	int kind = snprintf(key, 32, "%s:", record_kind_text(rec->kind));
+	size_t size = rec->value.size < sizeof(key) - 32 ? rec->value.size : sizeof(key) - 32;
 	enum cc_status st;
 
 	buf_clear(&exchange->value);
-	buf_clear(&exchange->topic);
-	buf_clear(&exchange->key);
-	buf_clear(&exchange->jws);
 	st = stix_sighting(&exchange->source, rec, update, &exchange->value);
 	if (st == CC_FULL) {
 		exchange->counts[EXCHANGE_TOO_LARGE]++;
@@ -189,32 +208,10 @@ send_record(struct exchange *exchange, const struct cc_record *rec, bool update)
 		held_note(exchange->stays, rec, "indicators", "names an address of our own networks");
 		return CC_OK;
 	}
-	buf_printf(&exchange->topic, "%s.indicators", exchange->conf->exchange_prefix);
-	buf_printf(&exchange->key, "%s:", record_kind_text(rec->kind));
-	add_utf8(&exchange->key, rec->value);
-	msg.topic = buf_slice(&exchange->topic);
-	msg.key = buf_slice(&exchange->key);
-	msg.value = buf_slice(&exchange->value);
-	msg.lane = lane_of(exchange, msg.key);
-	message_id(exchange, msg.value, id);
-	last = spool_sequence(exchange->spool, msg.topic, msg.lane, prev);
-	snprintf(sequence, sizeof(sequence), "%" PRIu64, last + 1);
-	add_header(&msg, "ce_specversion", "1.0");
-	add_header(&msg, "ce_id", id);
-	add_header(&msg, "ce_source", exchange->source_name);
-	add_header(&msg, "ce_type", "org.concert.sighting.v1");
-	add_header(&msg, "ce_time", time_rfc3339_text(rec->last, time));
-	add_header(&msg, "ce_sequence", sequence);
-	add_header(&msg, "content-type", "application/stix+json;version=2.1");
-	add_header(&msg, "tlp", record_tlp_text(rec->tlp));
-	add_header(&msg, "exercise", exchange->conf->exchange_exercise ? "true" : "false");
-	st = jws_sign(exchange->signer, &msg, last > 0 ? prev : NULL, &exchange->jws);
-	if (st != CC_OK) {
-		note_signing(exchange, st);
-		return st == CC_FULL ? CC_OK : CC_IO;
-	}
-	msg.header[msg.header_count++] = (struct cc_header){"jws", buf_slice(&exchange->jws)};
-	return spool_message(exchange, &msg);
+	memcpy(key + kind, rec->value.p, size);
+	return exchange_send(exchange, &(struct exchange_message){.topic = "indicators", .type = "org.concert.sighting.v1",
+	    .key = slice_of(key, (size_t)kind + size), .value = buf_slice(&exchange->value), .time = rec->last, .tlp = rec->tlp,
+	    .class = rec->class});
 }
 
 /* What the aggregate lets pass. */
@@ -253,6 +250,21 @@ exchange_coverage(struct exchange *exchange, struct slice json)
 		return;
 	memcpy(exchange->coverage, json.p, json.size);
 	exchange->source.coverage = slice_of(exchange->coverage, json.size);
+}
+
+enum cc_status
+exchange_flush(struct exchange *exchange)
+{
+	enum cc_status st = exchange->signing != NULL ? signing_flush(exchange->signing) : CC_OK;
+
+	if (exchange->signing == NULL)
+		return st;
+	if (signing_errors(exchange->signing) > 0 && exchange->counts[EXCHANGE_SIGN_ERRORS] == 0)
+		log_error("exchange.key: a message can't be signed and is not sent");
+	exchange->counts[EXCHANGE_SIGN_ERRORS] = signing_errors(exchange->signing);
+	exchange->counts[EXCHANGE_TOO_LARGE] += signing_too_large(exchange->signing) - exchange->large_told;
+	exchange->large_told = signing_too_large(exchange->signing);
+	return st;
 }
 
 void
@@ -318,10 +330,11 @@ exchange_pump(struct exchange *exchange, int ms)
 {
 	bool full = false;
 	unsigned sent;
-	enum cc_status st;
+	enum cc_status st, flushed;
 
 	if (exchange->spool == NULL)
 		return CC_OK;
+	flushed = exchange_flush(exchange);
 	if (exchange->lost && exchange->output->pending(exchange->output_self) == 0) {
 		spool_rewind(exchange->spool);
 		exchange->lost = exchange->holds = false;
@@ -339,7 +352,7 @@ exchange_pump(struct exchange *exchange, int ms)
 	st = spool_tick(exchange->spool, time_monotonic());
 	if (st != CC_OK)
 		note_disk(exchange, st);
-	return st;
+	return st != CC_OK ? st : flushed == CC_IO ? CC_IO : CC_OK;
 }
 
 enum cc_status
@@ -451,7 +464,6 @@ exchange_open(const struct conf *conf, const char *outdir, bool live, struct exc
 	buf_open(&exchange->value, conf->exchange_message_max);
 	buf_open(&exchange->topic, 4096);
 	buf_open(&exchange->key, 65535);
-	buf_open(&exchange->jws, 65536);
 	if (asprintf(&exchange->source_name, "urn:concert:%s/%s", conf->sensor_organisation, conf->sensor_name) < 0) {
 		exchange->source_name = NULL;
 		goto fail;
@@ -466,6 +478,8 @@ exchange_open(const struct conf *conf, const char *outdir, bool live, struct exc
 		if ((st = victims_open(conf, outdir, &exchange->source.victims, ret_why)) != CC_OK ||
 		    (st = open_spool(exchange, outdir, ret_why)) != CC_OK ||
 		    (st = key_open(conf, outdir, true, &exchange->signer, ret_why)) != CC_OK ||
+		    (st = signing_new(conf, exchange->spool, exchange->signer, spool_message, exchange, &exchange->signing)) !=
+			CC_OK ||
 		    (st = open_output(exchange, outdir, ret_why)) != CC_OK)
 			goto fail;
 	}
@@ -481,6 +495,9 @@ exchange_close(struct exchange *exchange)
 {
 	if (exchange == NULL)
 		return;
+	(void)exchange_flush(exchange);
+	signing_free(exchange->signing);
+	exchange->signing = NULL;
 	/* The output first: its last reports still move the spool's cursor. */
 	if (exchange->output_self != NULL)
 		exchange->output->close(exchange->output_self);
@@ -492,7 +509,6 @@ exchange_close(struct exchange *exchange)
 	buf_close(&exchange->value);
 	buf_close(&exchange->topic);
 	buf_close(&exchange->key);
-	buf_close(&exchange->jws);
 	key_close(exchange->signer);
 	free(exchange->source_name);
 	free(exchange);

@@ -84,8 +84,21 @@ struct exchange;
 /* outdir: for relative folders.  The spool is opened and recovered; an output that is away is no error. */
 enum cc_status exchange_open(const struct conf *conf, const char *outdir, bool live, struct exchange **ret_exchange,
     char **ret_why);
-/* Aggregates rec; what passes is marked, made a message and spooled. */
+/* Aggregates rec; what passes is marked, made a message, signed, and in the spool after exchange_flush(). */
 enum cc_status exchange_record(struct exchange *exchange, const struct cc_record *rec);
+/* Any message of ours; all is copied.  The id follows from source and value.  The writer looks after marking and ceiling. */
+struct exchange_message {
+	const char *topic; /* without prefix: "contacts" */
+	const char *type;  /* "org.concert.contact.v1" */
+	struct slice key, value;
+	uint64_t time;     /* of what it tells */
+	enum cc_tlp tlp;
+	enum cc_class class;
+};
+/* CC_ABSENT: exchange.to is none; else a message that was given earlier could not be spooled. */
+enum cc_status exchange_send(struct exchange *exchange, const struct exchange_message *what);
+/* What was given is signed and in the spool; a pump does that, too. */
+enum cc_status exchange_flush(struct exchange *exchange);
 /* Coverage for the messages from now on, as a JSON object. */
 void exchange_coverage(struct exchange *exchange, struct slice json);
 /* Moves time on (capture time for files): windows close. */

@@ -125,6 +125,14 @@ fail(struct reading *r, enum verdict verdict, const char *text)
 	return false;
 }
 
+static bool
+fail_header(struct reading *r, enum verdict verdict, const char *name, const char *what)
+{
+	r->verdict = verdict;
+	snprintf(r->why, 160, "the header %s %s", name, what);
+	return false;
+}
+
 /* The characters of a string member. */
 static bool
 take_text(struct reading *r, struct cur *c, struct slice *ret_text)
@@ -152,11 +160,8 @@ take_header(struct reading *r, struct slice name, struct slice text)
 
 		if (!slice_is(name, h->name))
 			continue;
-		if (!slice_eq(h->value, text)) {
-			snprintf(r->why, 160, "the header %s is not the one that was signed", h->name);
-			r->verdict = VERDICT_HEADER_MISMATCH;
-			return false;
-		}
+		if (!slice_eq(h->value, text))
+			return fail_header(r, VERDICT_HEADER_MISMATCH, h->name, "is not the one that was signed");
 		r->headers |= 1u << i;
 		return true;
 	}
@@ -281,22 +286,21 @@ check_cover(struct reading *r)
 {
 	static const char *const needed[] = {"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_sequence", "tlp", "exercise"};
 	const struct cc_message *msg = r->msg;
+	bool signature = false;
 
 	if (!r->alg || !r->kid || !r->b64 || !r->crit || !r->topic || !r->key)
 		return fail(r, VERDICT_MALFORMED, "the protected header lacks alg, kid, b64, crit, topic or key");
 	for (unsigned i = 0; i < msg->header_count; i++) {
-		if ((r->headers >> i & 1) != 0 || msg->header[i].value.p == message_header(msg, "jws").p)
-			continue;
-		snprintf(r->why, 160, "the header %s is not signed, or there twice", msg->header[i].name);
-		r->verdict = VERDICT_HEADER_MISMATCH;
-		return false;
+		bool jws = strcmp(msg->header[i].name, "jws") == 0;
+
+		if ((r->headers >> i & 1) != 0 || (jws && !signature))
+			signature = signature || jws;
+		else
+			return fail_header(r, VERDICT_HEADER_MISMATCH, msg->header[i].name, "is not signed, or there twice");
 	}
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-		if (message_header(msg, needed[i]).size == 0) {
-			snprintf(r->why, 160, "the header %s is missing", needed[i]);
-			r->verdict = VERDICT_MALFORMED;
-			return false;
-		}
+		if (message_header(msg, needed[i]).size == 0)
+			return fail_header(r, VERDICT_MALFORMED, needed[i], "is missing");
 	}
 	return true;
 }
