@@ -77,6 +77,12 @@ struct cc_record {
 	uint64_t offset;          /* of the match in its buffer or stream, UINT64_MAX: not said */
 	struct slice buffer;      /* "http.uri", "stream", "file" */
 
+	/* evidence: the packets that were kept */
+	uint8_t evidence_sha256[32]; /* all zero: none */
+	uint64_t evidence_size;      /* bytes of the pcapng file */
+	uint32_t evidence_packets;
+	bool evidence_whole;         /* from the flow's first packet on */
+
 	/* the flow it was seen in */
 	struct cc_endpoint attacker, victim; /* by rule target, else initiator and responder */
 	bool attacker_is_client;

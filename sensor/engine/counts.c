@@ -15,7 +15,8 @@ counts_name(unsigned i)
 	static const struct {
 		unsigned at;
 		const char *const *names;
-	} room[] = {{AT_EXCHANGE, exchange_count_name}, {AT_ENGINE, engine_name}, {AT_INDICATE, indicate_count_name},
+	} room[] = {{AT_EXCHANGE, exchange_count_name}, {AT_ENGINE, engine_name}, {AT_EVIDENCE, evidence_count_name},
+	    {AT_INDICATE, indicate_count_name},
 	    {AT_DETECT, detect_count_name}, {AT_APP, app_count_name}, {AT_FLOW, flow_count_name}, {AT_DECODE, decode_count_name},
 	    {AT_CAPTURE, capture_count_name}};
 

@@ -8,6 +8,7 @@
 #include "capture/capture.h"
 #include "decode/decode.h"
 #include "detect/detect.h"
+#include "evidence/evidence.h"
 #include "exchange/exchange.h"
 #include "flow/flow.h"
 #include "indicate/indicate.h"
@@ -27,7 +28,8 @@ enum {
 	AT_APP = AT_FLOW + FLOW_COUNT,
 	AT_DETECT = AT_APP + APP_COUNT,
 	AT_INDICATE = AT_DETECT + DETECT_COUNT,
-	AT_ENGINE = AT_INDICATE + INDICATE_COUNT,
+	AT_EVIDENCE = AT_INDICATE + INDICATE_COUNT,
+	AT_ENGINE = AT_EVIDENCE + EVIDENCE_COUNT,
 	AT_EXCHANGE = AT_ENGINE + ENGINE_COUNT,
 	COUNTS_ALL = AT_EXCHANGE + EXCHANGE_COUNT,
 	COUNTS_WORKER = AT_EXCHANGE, /* a worker has those before */

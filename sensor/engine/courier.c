@@ -16,6 +16,7 @@
 
 #include "engine/process.h"
 #include "engine/sandbox.h"
+#include "evidence/evidence.h"
 #include "exchange/exchange.h"
 #include "output/output.h"
 
@@ -41,6 +42,7 @@ struct courier {
 	struct head head[WORKERS_MAX];
 	bool broken[WORKERS_MAX]; /* a ring that lied is not read again */
 	struct exchange *exchange;
+	struct evidence_store *evidence; /* NULL: none is kept */
 	struct evelog *eve;
 	struct eve *stats;
 	uint64_t orphaned;        /* monotonic, since when the keeper is known to be gone */
@@ -105,6 +107,41 @@ coverage_live(struct courier *c, uint64_t now)
 }
 
 static void
+say_evidence(struct courier *c, enum cc_status st)
+{
+	if (st != CC_OK) {
+		log_error("evidence: %s", st == CC_BAD ? "a piece has not the digest that it came with" : evidence_store_error(c->evidence));
+		say_lost(c, "evidence could not be kept; see the message before this one");
+	}
+}
+
+/* What a piece stands behind. */
+static void
+note_evidence(struct courier *c, const struct cc_record *rec)
+{
+	char text[2300];
+	struct buf out;
+
+	buf_over(&out, text, sizeof(text));
+	buf_printf(&out, "%s:", record_kind_text(rec->kind));
+	buf_add_slice(&out, rec->value);
+	say_evidence(c, evidence_store_note(c->evidence, rec->evidence_sha256, buf_slice(&out)));
+}
+
+static void
+take_evidence(struct courier *c, const struct head *head)
+{
+	struct cur cur = cur_slice(head->body);
+	uint64_t time = cur_u64(&cur);
+	const uint8_t *sha256 = cur_bytes(&cur, 32);
+
+	if (cur.bad)
+		say_lost(c, "a piece of evidence that inspect sent is malformed: left out");
+	else if (c->evidence != NULL)
+		say_evidence(c, evidence_store_put(c->evidence, sha256, slice_of(cur.p, cur_left(&cur)), time));
+}
+
+static void
 take_record(struct courier *c, const struct head *head)
 {
 	struct cc_record rec;
@@ -116,6 +153,8 @@ take_record(struct courier *c, const struct head *head)
 	if (!c->live)
 		coverage_of_files(c, head->key, rec.last);
 	c->shared->records++;
+	if (c->evidence != NULL && rec.evidence_size > 0)
+		note_evidence(c, &rec);
 	if (exchange_record(c->exchange, &rec) != CC_OK)
 		say_lost(c, "an indicator could not be spooled; see the message before this one");
 }
@@ -204,6 +243,9 @@ take_entry(struct courier *c, const struct head *head)
 	case RING_FILE:
 		if (head->body.size > 32)
 			take_file(c, head);
+		break;
+	case RING_EVIDENCE:
+		take_evidence(c, head);
 		break;
 	case RING_NOTE:
 		log_notice("%.*s", (int)head->body.size, (const char *)head->body.p);
@@ -420,6 +462,8 @@ courier_loop(struct courier *c)
 			coverage_live(c, time_now());
 			exchange_tick(c->exchange, time_now());
 		}
+		if (c->evidence != NULL)
+			say_evidence(c, evidence_store_tick(c->evidence, time_now()));
 		if (exchange_pump(c->exchange, 0) == CC_IO)
 			say_lost(c, "the spool could not be written");
 		if (c->conf->eve_stats > 0 && now >= c->stats_due) {
@@ -459,6 +503,9 @@ courier_open(struct courier *c, char **ret_why)
 	/* The spool first: its lock keeps a second one away from a log that is being written. */
 	if ((st = exchange_open(c->conf, c->outdir, c->live, &c->exchange, ret_why)) != CC_OK)
 		return st;
+	if (c->conf->evidence_window > 0 &&
+	    (st = evidence_store_open(c->conf, c->outdir, true, &c->evidence, ret_why)) != CC_OK)
+		return st;
 	if (c->conf->files_store)
 		c->stored = stored_before(c->outdir);
 	if (c->conf->eve_file[0] != '\0') {
@@ -478,6 +525,7 @@ courier_close(struct courier *c)
 	if (c->eve != NULL && evelog_close(c->eve) != CC_OK)
 		say_lost(c, "the EVE log could not be written to its end");
 	exchange_close(c->exchange);
+	evidence_store_close(c->evidence);
 	eve_free(c->stats);
 	free(c->copy);
 	for (unsigned i = 0; i < c->shared->workers; i++)

@@ -27,9 +27,11 @@ struct worker {
 	struct app *app;
 	struct detect *detect;
 	struct indicate *indicate;
+	struct evidence *evidence;
 	struct eve *eve;
 	struct batch batch;
 	struct packet pkt;
+	const struct frame *frame; /* at hand; NULL: a flow ends, or a scan is through */
 	struct ring *ring;
 	struct flow **ended;
 	bool logs, logs_flow, logs_anomaly, logs_file, stores_files; /* alerts are lines in any case: they are counted */
@@ -190,6 +192,39 @@ any_bit(const uint64_t *bits, size_t count)
 	return all != 0;
 }
 
+/* The packets behind a record go to the courier before it, once; the record commits to them only if they did. */
+static void
+add_evidence(struct worker *w, struct flow *flow, struct cc_record *rec, uint64_t sub)
+{
+	struct evidence_piece piece;
+	struct slice bytes;
+	struct buf out;
+	enum cc_status st;
+	bool room;
+
+	if (flow == NULL || rec->detector == CC_BY_POLICY)
+		return;
+	st = evidence_take(w->evidence, flow, w->frame, &bytes, &piece);
+	if (st != CC_OK && st != CC_END)
+		return;
+	if (st == CC_OK) {
+		room = bytes.size + 40 <= w->shared->ring_size / 4 && entry_open(w, CC_CLASS_SIGHTING, bytes.size + 40, sub, &out);
+		if (!room) {
+			evidence_lost(w->evidence);
+			return;
+		}
+		for (unsigned i = 0; i < 8; i++)
+			buf_add_u8(&out, (uint8_t)(w->now >> (56 - 8 * i)));
+		buf_add(&out, piece.sha256, sizeof(piece.sha256));
+		buf_add_slice(&out, bytes);
+		entry_push(w, RING_EVIDENCE, &out);
+	}
+	memcpy(rec->evidence_sha256, piece.sha256, sizeof(piece.sha256));
+	rec->evidence_size = piece.size;
+	rec->evidence_packets = piece.packets;
+	rec->evidence_whole = piece.whole;
+}
+
 /* Alerts, events and records of the batch, then its end. */
 static void
 emit_batch(struct worker *w, struct flow *flow, const struct packet *pkt, uint64_t sub)
@@ -204,8 +239,10 @@ emit_batch(struct worker *w, struct flow *flow, const struct packet *pkt, uint64
 	}
 	for (unsigned i = 0; i < w->batch.event_count; i++)
 		emit_event(w, flow, &w->batch.event[i], pkt, sub);
-	while (indicate_next(w->indicate, flow, pkt, &w->batch, w->now, &rec) == CC_OK)
+	while (indicate_next(w->indicate, flow, pkt, &w->batch, w->now, &rec) == CC_OK) {
+		add_evidence(w, flow, &rec, sub);
 		push_record(w, &rec, sub);
+	}
 	for (tx = app_next_dead(&w->batch, NULL); tx != NULL; tx = app_next_dead(&w->batch, tx))
 		detect_tx_free(w->detect, tx);
 	app_batch_reset(w->app, &w->batch);
@@ -231,6 +268,7 @@ worker_publish_counts(struct worker *w)
 	publish(w, AT_APP, app_counts(w->app), APP_COUNT);
 	publish(w, AT_DETECT, detect_counts(w->detect), DETECT_COUNT);
 	publish(w, AT_INDICATE, indicate_counts(w->indicate), INDICATE_COUNT);
+	publish(w, AT_EVIDENCE, evidence_counts(w->evidence), EVIDENCE_COUNT);
 	publish(w, AT_ENGINE, w->count, ENGINE_COUNT);
 	count_set(&w->mine->time, w->now);
 }
@@ -344,6 +382,7 @@ worker_frame(void *worker, const struct frame *frame)
 		return;
 	}
 	flow = flow_track(w->flows, pkt, &dir);
+	evidence_keep(w->evidence, flow, frame);
 	if (feed_chunks(w, flow, pkt))
 		dir = cc_dir_other(dir);
 	if (pkt->cut)
@@ -353,7 +392,9 @@ worker_frame(void *worker, const struct frame *frame)
 	if (any_bit(pkt->events, sizeof(pkt->events) / sizeof(uint64_t)) ||
 	    any_bit(flow_packet_events(w->flows), sizeof(flow->events) / sizeof(uint64_t)))
 		emit_odd(w, flow, pkt, flow_packet_events(w->flows));
+	w->frame = frame;
 	emit_batch(w, flow, pkt, 0);
+	w->frame = NULL;
 	end_flows(w);
 }
 
@@ -487,6 +528,7 @@ worker_build(struct worker *w, char **ret_why)
 		return CC_NOMEM;
 	flows_keep_history(w->flows, history);
 	if ((st = indicate_new(conf, w->flows, &w->indicate, ret_why)) != CC_OK ||
+	    (st = evidence_new(conf, workers, &w->evidence)) != CC_OK ||
 	    (st = eve_new(conf, w->flows, &w->eve, ret_why)) != CC_OK)
 		return st;
 	indicate_switch(w->indicate, w->setup.set);
@@ -530,6 +572,7 @@ worker_free(struct worker *w)
 	if (w == NULL)
 		return;
 	eve_free(w->eve);
+	evidence_free(w->evidence);
 	indicate_free(w->indicate);
 	detect_free(w->detect);
 	app_free(w->app);

@@ -288,16 +288,25 @@ put_detection(struct info *info, const struct cc_record *rec)
 }
 
 static void
-put_rest(struct info *info, const struct cc_record *rec)
+put_rest(struct info *info, const struct exchange_source *source, const struct cc_record *rec)
 {
+	char until[40];
+
 	begin(info, "proof");
 	item_text(info, "level", record_proof_text(rec->proof), "");
 	end(info);
 
 	begin(info, "evidence");
-	miss(info, "sha256", "no packets are kept");
-	miss(info, "size", "no packets are kept");
-	miss(info, "kept_until", "no packets are kept");
+	item_digest(info, "sha256", rec->evidence_sha256, "no packets are kept");
+	item_number(info, "size", rec->evidence_size, rec->evidence_size > 0, "no packets are kept");
+	/* Of a file's evidence nobody can say when it was put there: by the capture's time it may have been over long ago. */
+	item_text(info, "kept_until",
+	    rec->evidence_size > 0 && source->live ? time_rfc3339_text(rec->last + source->conf->evidence_keep, until) : "",
+	    rec->evidence_size > 0 ? "seen in a file, not live" : "no packets are kept");
+	if (rec->evidence_size > 0) {
+		json_uint(&info->json, "packets", rec->evidence_packets);
+		json_bool(&info->json, "from_first_packet", rec->evidence_whole);
+	}
 	if (rec->file_sha256.size > 0)
 		json_string(&info->json, "file_sha256", rec->file_sha256);
 	if (rec->file_type.size > 0)
@@ -341,7 +350,7 @@ stix_basic_information(
 	put_endpoint(&info, source, rec);
 	put_fingerprints(&info, rec);
 	put_detection(&info, rec);
-	put_rest(&info, rec);
+	put_rest(&info, source, rec);
 	put_left_out(&info, left_out);
 	for (unsigned bit = 1; bit <= STIX_NO_RULE_NAME; bit <<= 1)
 		source->texts_withheld += (left_out & bit) != 0;

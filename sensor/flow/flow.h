@@ -88,6 +88,9 @@ struct flow {
 	/* Slots of higher rooms; zero in a new flow, freed by them before flow_free(). */
 	void *app, *detect, *indicate;
 	uint32_t detect_way;          /* detect: what it found out about the two addresses */
+	uint32_t evidence_bytes;      /* evidence: of its packets that were kept since the last piece */
+	uint32_t evidence_pieces;     /* evidence: how many were made of it */
+	uint64_t evidence;            /* evidence: where its last packet is kept, and one; 0: none is */
 
 	/* flow's own */
 	struct wheel_node timer;

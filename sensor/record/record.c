@@ -14,7 +14,7 @@
 
 #include "base/digest.h"
 
-#define VERSION 1
+#define VERSION 2
 #define COUNT_MAX ((1ull << 53) - 1) /* what readers of JSON keep exactly, and all that STIX 2.1 allows (2.8) */
 
 enum form {
@@ -112,6 +112,10 @@ put_numbers(struct buf *out, const struct cc_record *rec)
 	put_u64(out, rec->vlan[1], 2);
 	buf_add(out, rec->rule_digest, 32);
 	buf_add(out, rec->rule_set_digest, 32);
+	buf_add(out, rec->evidence_sha256, 32);
+	put_u64(out, rec->evidence_size, 8);
+	put_u64(out, rec->evidence_packets, 4);
+	buf_add_u8(out, rec->evidence_whole);
 	put_endpoint(out, &rec->attacker);
 	put_endpoint(out, &rec->victim);
 }
@@ -325,6 +329,8 @@ take_digest(struct cur *c, uint8_t digest[32])
 static void
 take_numbers(struct cur *c, struct cc_record *rec)
 {
+	uint8_t whole;
+
 	take_heads(c, rec);
 	rec->first = cur_u64(c);
 	rec->last = cur_u64(c);
@@ -341,10 +347,15 @@ take_numbers(struct cur *c, struct cc_record *rec)
 	rec->vlan[1] = cur_u16(c);
 	take_digest(c, rec->rule_digest);
 	take_digest(c, rec->rule_set_digest);
+	take_digest(c, rec->evidence_sha256);
+	rec->evidence_size = cur_u64(c);
+	rec->evidence_packets = cur_u32(c);
+	whole = cur_u8(c);
+	rec->evidence_whole = whole == 1;
 	take_endpoint(c, &rec->attacker);
 	take_endpoint(c, &rec->victim);
 	if (rec->first > rec->last || rec->last > INT64_MAX || rec->flow_start > INT64_MAX || rec->count == 0 ||
-	    rec->vlan[0] > 4095 || rec->vlan[1] > 4095 || rec->count > COUNT_MAX || rec->file_size > COUNT_MAX ||
+	    rec->vlan[0] > 4095 || rec->vlan[1] > 4095 || rec->count > COUNT_MAX || rec->file_size > COUNT_MAX || rec->evidence_size > COUNT_MAX || whole > 1 ||
 	    (rec->offset > COUNT_MAX && rec->offset != UINT64_MAX))
 		c->bad = true;
 }
