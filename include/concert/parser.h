@@ -238,6 +238,8 @@ bool cc_frames_wanted(const struct cc_ctx *ctx);
 void cc_switch(struct cc_ctx *ctx);
 /* The same, where it is to be the protocol of that name: else it is an anomaly. */
 void cc_switch_to(struct cc_ctx *ctx, const char *name);
+/* The same, where there is nothing to identify: it is parser's, with a note for cc_expected(), which is copied. */
+void cc_hand_over(struct cc_ctx *ctx, const struct cc_parser *parser, struct slice note);
 /* Nothing more of this side is wanted (encrypted from here): it may be left unassembled. */
 void cc_enough(struct cc_ctx *ctx, enum cc_dir dir);
 /*
@@ -259,7 +261,7 @@ uint16_t cc_side_port(const struct cc_ctx *ctx, enum cc_dir side);
  */
 void cc_expect(struct cc_ctx *ctx, enum cc_dir listener, const struct cc_addr *addr, uint16_t port,
     const struct cc_parser *parser, struct slice note);
-/* What cc_expect() noted on this flow; empty when it wasn't expected. */
+/* What cc_expect() or cc_hand_over() noted for this flow; empty when neither did. */
 struct slice cc_expected(const struct cc_ctx *ctx);
 
 #endif

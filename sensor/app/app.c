@@ -252,6 +252,16 @@ identify(struct cc_ctx *ctx, enum cc_dir dir, struct slice in, bool last)
 	return CC_OK;
 }
 
+/* An announced connection, or one that was handed over, isn't asked what it is. */
+static void
+begin_expected(struct cc_ctx *ctx)
+{
+	struct app_flow *own = ctx->own;
+
+	if (begin_parser(ctx, own->expected->parser, ctx->dir))
+		own->side[CC_TO_SERVER].state = own->side[CC_TO_CLIENT].state = SIDE_KNOWN;
+}
+
 /* One call of the parser.  CC_OK: go on with what is left in *in; CC_MORE: it wants more; CC_BAD: it is over. */
 static enum cc_status
 feed(struct cc_ctx *ctx, enum cc_dir dir, struct cur *in)
@@ -273,7 +283,10 @@ feed(struct cc_ctx *ctx, enum cc_dir dir, struct cur *in)
 		own->wanted = ctx->wanted;
 		own->side[CC_TO_SERVER] = own->side[CC_TO_CLIENT] = (struct app_side){.state = SIDE_PROBING};
 		app_count_add(ctx->app, APP_SWITCHED, 1);
-		return CC_OK;
+		if (ctx->handed)
+			begin_expected(ctx);
+		ctx->handed = false;
+		return own->failed ? CC_BAD : CC_OK;
 	}
 	if (!ctx->datagram && cur_left(in) > unit_max) {
 		app_count_add(ctx->app, APP_UNIT_TOO_LONG, 1);
@@ -369,16 +382,6 @@ take_bytes(struct cc_ctx *ctx, const struct chunk *chunk, struct cur *in)
 		st = feed(ctx, dir, in);
 	}
 	return true;
-}
-
-/* An announced connection isn't asked what it is. */
-static void
-begin_expected(struct cc_ctx *ctx)
-{
-	struct app_flow *own = ctx->own;
-
-	if (begin_parser(ctx, own->expected->parser, ctx->dir))
-		own->side[CC_TO_SERVER].state = own->side[CC_TO_CLIENT].state = SIDE_KNOWN;
 }
 
 static bool

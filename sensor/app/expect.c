@@ -172,6 +172,27 @@ expect_free_all(struct app *app)
 		forget(app, app->expect.oldest);
 }
 
+void
+cc_hand_over(struct cc_ctx *ctx, const struct cc_parser *parser, struct slice note)
+{
+	struct app_flow *own = ctx->own;
+	struct expect *e;
+
+	ctx->switching = true;
+	if ((ctx->app->off >> probe_index(parser) & 1) != 0)
+		return;
+	e = app_take(ctx->app, sizeof(*e) + note.size);
+	if (e == NULL)
+		return;
+	if (own->expected != NULL)
+		pool_give(ctx->app->pool, own->expected, expect_size(own->expected));
+	*e = (struct expect){.parser = parser, .note_size = (uint32_t)note.size};
+	if (note.size > 0)
+		memcpy(e + 1, note.p, note.size);
+	own->expected = e;
+	ctx->handed = true;
+}
+
 struct slice
 cc_expected(const struct cc_ctx *ctx)
 {

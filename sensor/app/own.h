@@ -156,6 +156,7 @@ struct cc_ctx {
 	bool datagram, last;
 	bool switching;            /* the parser called cc_switch() */
 	const char *wanted;        /* cc_switch_to() */
+	bool handed;               /* cc_hand_over(): to own->expected */
 	const struct cc_parser *asked; /* whose probe() runs */
 	bool may_turn;             /* probe(): who is the client is not known yet */
 	bool turned;               /* probe(): asked as if client and server were the other way round */

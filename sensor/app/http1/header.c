@@ -431,7 +431,8 @@ meaning(struct parse *parse, const struct header *header)
 		transfer_encoding(parse, header->value);
 		break;
 	case N_UPGRADE:
-		side->framing.upgrade = true;
+		side->framing.upgrade = http_find(header->value, "h2c") ? U_H2C :
+		    http_find(header->value, "websocket") ? U_WEBSOCKET : U_OTHER;
 		break;
 	case N_EXPECT:
 		side->framing.expect = true;

@@ -7,6 +7,8 @@
  */
 #include "app/http1/own.h"
 
+extern const struct cc_parser http2_parser;
+
 static const struct cc_field fields[F_COUNT] = {
 #define FIELD(symbol, buffer, eve, type, flags, help) [F_##symbol] = {buffer, eve, type, flags, help},
 #include "app/http1/fields.def"
@@ -206,6 +208,71 @@ request_body(struct cc_ctx *ctx, struct http1 *http1)
 	body_begin(ctx, http1, CC_TO_SERVER);
 }
 
+/* What HTTP/2 has to know of the request that it answers: "METHOD URI" CR LF and the headers. */
+static struct slice
+request_note(struct cc_ctx *ctx, struct cc_tx *tx)
+{
+	const struct cc_value *method = cc_get(tx, F_METHOD), *uri = cc_get(tx, F_URI_RAW);
+	const struct cc_value *header = cc_get(tx, F_REQ_HEADER);
+	size_t size = 0;
+	uint8_t *p;
+
+	if (method == NULL || uri == NULL || header == NULL)
+		return slice_of(NULL, 0);
+	p = cc_tx_alloc(ctx, tx, method->size + uri->size + header->size + 3);
+	if (p == NULL)
+		return slice_of(NULL, 0);
+	memcpy(p, method->bytes, method->size);
+	size = method->size;
+	p[size++] = ' ';
+	memcpy(p + size, uri->bytes, uri->size);
+	size += uri->size;
+	memcpy(p + size, "\r\n", 2);
+	size += 2;
+	memcpy(p + size, header->bytes, header->size);
+	return slice_of(p, size + header->size);
+}
+
+/* The value of Sec-WebSocket-Extensions that the server agreed to. */
+static struct slice
+extensions_note(const struct cc_tx *tx)
+{
+	for (unsigned i = 0; i < tx->count; i++) {
+		struct slice text = slice_of(tx->value[i].bytes, tx->value[i].size);
+
+		if (tx->value[i].field == F_RES_ONE && http_prefix(text, "sec-websocket-extensions:"))
+			return http_trim(http_drop(text, 25));
+	}
+	return slice_of(NULL, 0);
+}
+
+/* What follows on both sides is another protocol. */
+static void
+leave_to(struct cc_ctx *ctx, struct http1 *http1, struct cc_tx *tx, unsigned to)
+{
+	http1->over = true;
+	if (to == U_H2C)
+		cc_hand_over(ctx, &http2_parser, request_note(ctx, tx));
+	else
+		cc_switch(ctx);
+}
+
+/* 101: the request is answered, in HTTP/2 by what follows. */
+static void
+upgrade(struct cc_ctx *ctx, struct http1 *http1, unsigned to)
+{
+	struct cc_tx *tx = http1->side[CC_TO_CLIENT].tx;
+
+	if (to == U_H2C || to == U_WEBSOCKET)
+		leave_to(ctx, http1, tx, to);
+	response_done(ctx, http1, true);
+	for (unsigned i = 0; i < 2 && !http1->over; i++) { /* not for us */
+		http_body_close(ctx, &http1->side[i].body, false);
+		side_reset(&http1->side[i], S_IGNORE);
+		cc_enough(ctx, (enum cc_dir)i);
+	}
+}
+
 static void
 response_body(struct cc_ctx *ctx, struct http1 *http1)
 {
@@ -224,13 +291,8 @@ response_body(struct cc_ctx *ctx, struct http1 *http1)
 		if (http1->side[CC_TO_SERVER].state == S_WAIT)
 			http1->side[CC_TO_SERVER].state = S_START;
 	}
-	if (status == 101 && (side->framing.upgrade || own->upgrade)) { /* WebSocket, h2c: not for us */
-		response_done(ctx, http1, true);
-		for (unsigned i = 0; i < 2; i++) {
-			http_body_close(ctx, &http1->side[i].body, false);
-			side_reset(&http1->side[i], S_IGNORE);
-			cc_enough(ctx, (enum cc_dir)i);
-		}
+	if (status == 101 && (side->framing.upgrade != U_NONE || own->upgrade != U_NONE)) {
+		upgrade(ctx, http1, side->framing.upgrade != U_NONE ? side->framing.upgrade : own->upgrade);
 	} else if (own->method == M_HEAD || ((status == 204 || status == 304 || status / 100 == 1) && !body)) {
 		response_done(ctx, http1, true);
 	} else if (status == 204 || status == 304 || status / 100 == 1) {
@@ -424,6 +486,13 @@ request_start(struct cc_ctx *ctx, struct http1 *http1, struct cur *in)
 	if (cur_left(in) == 0)
 		return CC_MORE;
 	st = http1_is_request(cur_rest(in));
+	if (st == CC_BAD && http1->last != NULL && http1_tx(http1->last)->upgrade > U_OTHER) {
+		/* The protocol that was asked for, before the answer is here; when none comes, it is believed so. */
+		if (cur_left(in) <= HTTP1_LINE_MAX && !cc_is_last(ctx))
+			return CC_MORE;
+		leave_to(ctx, http1, http1->last, http1_tx(http1->last)->upgrade);
+		return CC_OK;
+	}
 	if (st == CC_MORE)
 		return CC_MORE;
 	side->state = S_HEAD;
@@ -738,7 +807,7 @@ feed(struct cc_ctx *ctx, void *state, enum cc_dir dir, struct cur *in)
 		before = http1->side[dir].state;
 		st = step(ctx, http1, dir, in);
 		message_frame(ctx, dir, before, http1->side[dir].state, in->p);
-		if (connect && http1->first == NULL && http1->side[CC_TO_SERVER].state == S_WAIT)
+		if (http1->over || (connect && http1->first == NULL && http1->side[CC_TO_SERVER].state == S_WAIT))
 			break; /* granted: what follows is another protocol's */
 	}
 	return st;

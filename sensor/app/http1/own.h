@@ -67,9 +67,13 @@ struct http1_line {
 	bool crlf;             /* with CR LF */
 };
 
+/* What Upgrade names. */
+enum http1_upgrade { U_NONE, U_OTHER, U_H2C, U_WEBSOCKET };
+
 /* The framing that a head asks for. */
 struct http1_framing {
-	bool chunked, has_length, loose, upgrade, expect;
+	bool chunked, has_length, loose, expect;
+	uint8_t upgrade;       /* enum http1_upgrade */
 	uint64_t length;
 	struct http_codings codings;
 };
@@ -93,6 +97,7 @@ struct http1 {
 	struct cc_tx *first, *last; /* requests that wait for their response */
 	unsigned waiting;
 	uint32_t requests;
+	bool over;                  /* the flow is handed over to another parser */
 };
 
 enum http1_method { M_OTHER, M_GET, M_HEAD, M_POST, M_PUT, M_CONNECT, M_OPTIONS };
@@ -100,7 +105,7 @@ enum http1_method { M_OTHER, M_GET, M_HEAD, M_POST, M_PUT, M_CONNECT, M_OPTIONS 
 struct http1_tx {
 	struct cc_tx *next;         /* in the queue of waiting requests */
 	uint8_t method;
-	bool upgrade;               /* the request asked for another protocol */
+	uint8_t upgrade;            /* enum http1_upgrade: what the request asked for */
 	bool no_protocol;           /* HTTP/0.9 */
 	bool continued;             /* 100 Continue was seen */
 	struct slice name;          /* last component of the path, for files */
