@@ -28,7 +28,7 @@ places_open(struct places *places, const struct cc_parser *parser)
 	*places = (struct places){
 	    .parser = parser,
 	    .dns = strcmp(parser->name, "dns") == 0,
-	    .http = strcmp(parser->name, "http") == 0,
+	    .http = strcmp(cc_event_name(parser), "http") == 0,
 	    .tls = strcmp(parser->name, "tls") == 0,
 	    .host = place(parser, "hostname"),
 	    .port = place(parser, "http_port"),

@@ -296,7 +296,7 @@ eve_tx(struct eve *eve, const struct flow *flow, const struct cc_tx *tx, const s
 	    .tx_id = tx->id,
 	};
 
-	if (plan == NULL || !plan->on || tx->count == 0)
+	if (plan == NULL || !plan->on || !eve_says_any(plan, tx))
 		return false;
 	eve_put_head(eve, &head, out);
 	eve_put_tx(plan, tx, out);

@@ -91,6 +91,8 @@ void eve_put_addr(const struct cc_addr *addr, struct buf *out); /* with quotes *
 enum cc_status eve_plan_open(struct eve_plan *plan, const struct cc_parser *parser, bool extended);
 void eve_plan_close(struct eve_plan *plan);
 const struct eve_plan *eve_plan_of(const struct eve *eve, const struct cc_parser *parser);
+/* Does it hold anything that is written? */
+bool eve_says_any(const struct eve_plan *plan, const struct cc_tx *tx);
 /* "type":{…} with a comma before it; nothing when the transaction has nothing to say. */
 void eve_put_tx(const struct eve_plan *plan, const struct cc_tx *tx, struct buf *out);
 

@@ -300,6 +300,13 @@ put_members(
 	}
 }
 
+bool
+eve_says_any(const struct eve_plan *plan, const struct cc_tx *tx)
+{
+	return plan->count > 0 &&
+	       (has_any(plan->node[0].fields, tx->present) || has_any(plan->node[EVE_BESIDE].fields, tx->present));
+}
+
 void
 eve_put_tx(const struct eve_plan *plan, const struct cc_tx *tx, struct buf *out)
 {

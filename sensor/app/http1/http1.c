@@ -7,7 +7,7 @@
  */
 #include "app/http1/own.h"
 
-extern const struct cc_parser http2_parser;
+extern const struct cc_parser http2_parser, websocket_parser;
 
 static const struct cc_field fields[F_COUNT] = {
 #define FIELD(symbol, buffer, eve, type, flags, help) [F_##symbol] = {buffer, eve, type, flags, help},
@@ -208,53 +208,15 @@ request_body(struct cc_ctx *ctx, struct http1 *http1)
 	body_begin(ctx, http1, CC_TO_SERVER);
 }
 
-/* What HTTP/2 has to know of the request that it answers: "METHOD URI" CR LF and the headers. */
-static struct slice
-request_note(struct cc_ctx *ctx, struct cc_tx *tx)
-{
-	const struct cc_value *method = cc_get(tx, F_METHOD), *uri = cc_get(tx, F_URI_RAW);
-	const struct cc_value *header = cc_get(tx, F_REQ_HEADER);
-	size_t size = 0;
-	uint8_t *p;
-
-	if (method == NULL || uri == NULL || header == NULL)
-		return slice_of(NULL, 0);
-	p = cc_tx_alloc(ctx, tx, method->size + uri->size + header->size + 3);
-	if (p == NULL)
-		return slice_of(NULL, 0);
-	memcpy(p, method->bytes, method->size);
-	size = method->size;
-	p[size++] = ' ';
-	memcpy(p + size, uri->bytes, uri->size);
-	size += uri->size;
-	memcpy(p + size, "\r\n", 2);
-	size += 2;
-	memcpy(p + size, header->bytes, header->size);
-	return slice_of(p, size + header->size);
-}
-
-/* The value of Sec-WebSocket-Extensions that the server agreed to. */
-static struct slice
-extensions_note(const struct cc_tx *tx)
-{
-	for (unsigned i = 0; i < tx->count; i++) {
-		struct slice text = slice_of(tx->value[i].bytes, tx->value[i].size);
-
-		if (tx->value[i].field == F_RES_ONE && http_prefix(text, "sec-websocket-extensions:"))
-			return http_trim(http_drop(text, 25));
-	}
-	return slice_of(NULL, 0);
-}
-
 /* What follows on both sides is another protocol. */
 static void
 leave_to(struct cc_ctx *ctx, struct http1 *http1, struct cc_tx *tx, unsigned to)
 {
 	http1->over = true;
 	if (to == U_H2C)
-		cc_hand_over(ctx, &http2_parser, request_note(ctx, tx));
+		cc_hand_over(ctx, &http2_parser, http1_request_note(ctx, tx));
 	else
-		cc_switch(ctx);
+		cc_hand_over(ctx, &websocket_parser, http1_extensions_note(tx));
 }
 
 /* 101: the request is answered, in HTTP/2 by what follows. */

@@ -144,4 +144,10 @@ void http1_head_response(struct cc_ctx *ctx, struct http1_side *side, struct sli
 /* header.c */
 void http1_headers(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir, struct slice head, size_t start);
 
+/* upgrade.c: notes for cc_hand_over(), in the transaction's memory. */
+/* For HTTP/2, which answers the request: "METHOD URI" CR LF and the headers; empty when it wasn't seen. */
+struct slice http1_request_note(struct cc_ctx *ctx, struct cc_tx *tx);
+/* For WebSocket: the value of Sec-WebSocket-Extensions that the server agreed to. */
+struct slice http1_extensions_note(const struct cc_tx *tx);
+
 #endif

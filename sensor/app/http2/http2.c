@@ -389,6 +389,7 @@ const struct cc_parser http2_parser = {
 	.state_size = sizeof(struct http2),
 	.unit_max = HTTP2_WHOLE_MAX + 4096,
 	.tcp = true,
+	.server_first = true,
 	.probe = probe,
 	.feed = feed,
 	.gap = gap,
