@@ -81,8 +81,10 @@ static const struct sample samples[] = {
 	{"junk first", GET, " junk\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", {"file > whole 3",
 	    ">status 200\n"}},
 	{"upgrade", "GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n\x81\x05hello",
-	    "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n\x81\x05hello", {">status 101\n", "tx 0\n", "!file",
-	    "!tx 1"}},
+	    "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n\x81\x05" "again", {">status 101\n", "tx 0\n", "!file",
+	    "is websocket\n", "<websocket.payload hello\n", ">websocket.payload again\n", "!odd request_body"}},
+	{"upgrade to another", "GET /x HTTP/1.1\r\nHost: h\r\nUpgrade: tls\r\n\r\n", "HTTP/1.1 101 Switching\r\n"
+	    "Upgrade: tls\r\n\r\n\x16\x03\x01", {">status 101\n", "tx 0\n", "!tx 1", "!file", "!is tls"}},
 	{"connect refused", "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n" GET,
 	    "HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno" OK "Content-Length: 1\r\n\r\nx",
 	    {"<http.uri.raw h:443\n", "tx 1\n", "[no]", "[x]"}},
