@@ -37,6 +37,7 @@ static const struct {
     {"http_referer", "http.referer"},
     {"http_server", "http.server"},
     {"http_location", "http.location"},
+    {"dce_stub_data", "dcerpc.stub_data"},
     {"ssh_proto", "ssh.proto"},
     {"ssh_software", "ssh.software"},
     {"smb_share", "smb.share"},

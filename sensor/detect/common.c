@@ -109,6 +109,7 @@ settings_digest(const struct conf *conf, uint8_t ret_digest[32])
 	digest_map(&digest, &conf->detect_vars_port);
 	digest_file(&digest, conf->detect_classification);
 	digest_file(&digest, conf->detect_iprep_categories);
+	digest_text(&digest, conf->detect_geoip);
 	digest_close(&digest, NULL, NULL, ret_digest);
 }
 

@@ -206,7 +206,7 @@ number_words_parse(struct store *store, const struct cc_words *words, struct sli
 	uint64_t list[LIST_MAX], *kept;
 	unsigned count = 0;
 	struct slice word;
-	bool not ;
+	bool not, bar;
 
 	text = slice_trim(text);
 	*ret_wrong = text;
@@ -219,8 +219,12 @@ number_words_parse(struct store *store, const struct cc_words *words, struct sli
 	not = text.size > 0 && text.p[0] == '!';
 	if (not )
 		text = slice_of(text.p + 1, text.size - 1);
-	while (slice_split(&text, ',', &word)) {
-		*ret_wrong = slice_trim(word);
+	bar = text.size > 0 && memchr(text.p, '|', text.size) != NULL;
+	while (slice_split(&text, bar ? '|' : ',', &word)) {
+		word = slice_trim(word);
+		if (not && word.size > 0 && word.p[0] == '!') /* "!a,!b" is "!a,b" */
+			word = slice_trim(slice_of(word.p + 1, word.size - 1));
+		*ret_wrong = word;
 		if (!word_values(words, *ret_wrong, list, &count))
 			return false;
 	}
@@ -239,6 +243,16 @@ in_list(const struct number *number, uint64_t value)
 {
 	for (uint64_t i = 0; i < number->b; i++) {
 		if (number->list[i] == value)
+			return true;
+	}
+	return false;
+}
+
+static bool
+in_ranges(const struct number *number, uint64_t value)
+{
+	for (uint64_t i = 0; i < number->b; i++) {
+		if (value >= number->list[2 * i] && value <= number->list[2 * i + 1])
 			return true;
 	}
 	return false;
@@ -268,6 +282,10 @@ number_holds(const struct number *number, uint64_t value)
 		return in_list(number, value);
 	case CMP_NOT_LIST:
 		return !in_list(number, value);
+	case CMP_RANGES:
+		return in_ranges(number, value);
+	case CMP_NOT_RANGES:
+		return !in_ranges(number, value);
 	case CMP_BITS:
 		return (value & number->a) == number->a && (value & number->b) == 0;
 	case CMP_PAIR:

@@ -173,6 +173,8 @@ enum compare {
 	CMP_LIST,     /* one of number.list */
 	CMP_NOT_LIST,
 	CMP_BITS,     /* those of a are set, those of b aren't */
+	CMP_RANGES,   /* in one of the b ranges of number.list, both ends included */
+	CMP_NOT_RANGES,
 	CMP_PAIR,     /* upper half is a, lower half holds number.pair */
 };
 
@@ -477,6 +479,7 @@ struct common {
 	uint32_t buffer_count;
 };
 
+struct MMDB_s;
 struct dataset;
 struct iprep;
 struct watch;
@@ -526,6 +529,7 @@ struct ruleset {
 	struct dataset *dataset; /* the first of all */
 	uint32_t dataset_count;
 	struct iprep *iprep; /* NULL: no lists */
+	struct MMDB_s *geoip; /* NULL: none */
 	struct watch *watch;
 	struct yara *yara;
 };
@@ -764,6 +768,7 @@ struct run { /* what a rule is being held against */
 	struct view view;
 	uint64_t var[RULE_VARS_MAX];
 	unsigned steps;
+	size_t at; /* of an op that calls: the end of the match before it */
 	size_t match_at, match_end; /* of the first op that took bytes */
 	/* of the match, for the alert */
 	const char *buffer;
@@ -892,6 +897,11 @@ void dataset_unset(struct run *run, struct dataset *dataset, const uint8_t key[1
 enum cc_status iprep_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report);
 unsigned iprep_category(const struct iprep *iprep, struct slice name); /* 0: none of that name */
 int iprep_score(const struct iprep *iprep, unsigned category, const struct cc_addr *addr); /* -1: none */
+
+/* geoip.c */
+enum cc_status geoip_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report);
+void geoip_free(struct MMDB_s *geoip); /* accepts NULL */
+bool geoip_country(const struct MMDB_s *geoip, const struct cc_addr *addr, char ret_country[2]); /* false: not known */
 
 /* threshold.c */
 void order_ask(const struct run *run); /* before a table that workers share: their turns when files are read */

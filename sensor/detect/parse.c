@@ -133,6 +133,31 @@ build_op(struct build *build, enum op_kind kind)
 	return op;
 }
 
+struct op *
+build_op_in(struct build *build, const char *buffer, enum op_kind kind)
+{
+	int at = buffer_find(build->set, slice_str(buffer));
+	uint16_t before, instance;
+	bool used = build->buffer_used;
+	struct op *op;
+
+	if (at < 0) {
+		build_refuse(build, "needs a parser that this sensor does not have");
+		return NULL;
+	}
+	if (build_buffer_settle(build) != CC_OK)
+		return NULL;
+	before = build->buffer;
+	instance = build->instance;
+	build->buffer = (uint16_t)at;
+	build->instance = 0;
+	op = build_op(build, kind);
+	build->buffer = before;
+	build->instance = instance;
+	build->buffer_used = used;
+	return op;
+}
+
 struct check *
 build_check(struct build *build, bool (*test)(struct run *, const struct check *), unsigned phase)
 {

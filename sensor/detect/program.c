@@ -500,6 +500,7 @@ ops_run(struct run *run, const struct op *op, const struct op *end, size_t at, s
 		holds = byte_math_run(run, op, at, &behind);
 		break;
 	default:
+		run->at = at;
 		holds = op->call(run, op, run->view.bytes);
 		break;
 	}

@@ -55,7 +55,7 @@ all_rules_load(
 	else if (set->common->users == 1)
 		st = classes_standard(set);
 	if (st != CC_NOMEM)
-		st = worse(st, iprep_load(set, conf, report));
+		st = worse(st, worse(iprep_load(set, conf, report), geoip_load(set, conf, report)));
 	if (st != CC_NOMEM)
 		st = worse(st, rules_load(set, old, conf, report));
 	return st;
@@ -151,6 +151,7 @@ ruleset_free(struct ruleset *set)
 	free(set->buffer);
 	free(set->rule);
 	free(set->moved);
+	geoip_free(set->geoip);
 	watch_free(set->watch);
 	yara_free(set->yara);
 	datasets_free(set);

@@ -100,6 +100,10 @@ tls_leaf(struct cc_ctx *ctx, struct tls_state *state, bool of_client, struct sli
 	put_fingerprint(ctx, tx, base + 3, der);
 	put_time(ctx, tx, base + 4, cert.has_not_before, cert.not_before);
 	put_time(ctx, tx, base + 5, cert.has_not_after, cert.not_after);
+	if (!of_client && cert.has_not_before)
+		cc_put_uint(ctx, tx, TLS_F_NOT_BEFORE_TIME, cert.not_before > 0 ? (uint64_t)cert.not_before : 0);
+	if (!of_client && cert.has_not_after)
+		cc_put_uint(ctx, tx, TLS_F_NOT_AFTER_TIME, cert.not_after > 0 ? (uint64_t)cert.not_after : 0);
 	put_alt_names(ctx, tx, base + 6, cert.alt_names);
 	put_hash(ctx, tx, of_client ? TLS_F_CLIENT_CERT_SHA256 : TLS_F_CERT_SHA256, der);
 	for (unsigned bit = 0; wrong >> bit != 0; bit++)

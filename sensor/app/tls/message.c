@@ -79,6 +79,7 @@ client_hello(struct cc_ctx *ctx, struct tls_state *state, struct slice body)
 	}
 	put_protocols(ctx, tx, TLS_F_CLIENT_ALPN, hello.alpn);
 	put_version_detail(ctx, tx, TLS_F_CLIENT_VERSION, hello.has_versions ? hello.chosen : hello.version);
+	cc_put_uint(ctx, tx, TLS_F_CLIENT_VERSION_NUMBER, hello.has_versions ? hello.chosen : hello.version);
 	put_randoms(ctx, tx, hello.random);
 	state->client_ticket = hello.ticket.size > 0;
 	if (hello.session.size <= sizeof(state->session)) {

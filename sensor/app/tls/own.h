@@ -39,6 +39,7 @@ enum {
 /* Indices into tls_fields.  Server's and client's certificate have their values in the same order. */
 enum tls_field {
 	TLS_F_SNI, TLS_F_VERSION, TLS_F_VERSION_NUMBER,
+	TLS_F_CLIENT_VERSION_NUMBER, TLS_F_STATE, TLS_F_NOT_BEFORE_TIME, TLS_F_NOT_AFTER_TIME,
 	TLS_F_SUBJECT, TLS_F_ISSUER, TLS_F_SERIAL, TLS_F_FINGERPRINT, TLS_F_NOT_BEFORE, TLS_F_NOT_AFTER, TLS_F_ALT_NAME,
 	TLS_F_CLIENT_SUBJECT, TLS_F_CLIENT_ISSUER, TLS_F_CLIENT_SERIAL, TLS_F_CLIENT_FINGERPRINT,
 	TLS_F_CLIENT_NOT_BEFORE,
@@ -92,6 +93,7 @@ struct tls_state {
 	bool client_ticket;       /* the client offered a session ticket */
 	bool resumed;
 	bool fingerprinted;       /* the server's hello has its JA3S */
+	uint8_t seen;             /* messages, bits of ssl_state */
 	uint8_t session_size;
 	uint8_t session[32];      /* id that the client offered */
 };

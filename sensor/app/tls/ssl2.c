@@ -124,6 +124,7 @@ tls_ssl2_feed(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, stru
 		char room[24];
 
 		state->client_hello = true;
+		cc_put_uint(ctx, tx, TLS_F_CLIENT_VERSION_NUMBER, version);
 		cc_put_text(ctx, tx, TLS_F_CLIENT_VERSION, tls_version_text(version, room));
 		cc_tx_update(ctx, tx, CC_TO_SERVER);
 		/* A TLS client goes on in TLS's records; any other encrypts what follows. */

@@ -16,6 +16,13 @@ static const struct cc_field tls_fields[TLS_F_COUNT] = {
 	[TLS_F_SNI] = {"tls.sni", "sni", CC_BYTES, CC_REQUEST, "Server name that the client asks for."},
 	[TLS_F_VERSION] = {"tls.version", "version", CC_BYTES, CC_RESPONSE, "Negotiated version, \"TLS 1.2\"."},
 	[TLS_F_VERSION_NUMBER] = {"ssl_version", NULL, CC_UINT, CC_RESPONSE, "Negotiated version as a number, 0x0303."},
+	[TLS_F_CLIENT_VERSION_NUMBER] = {"ssl_version", NULL, CC_UINT, CC_REQUEST,
+	    "Highest version that the client offers, as a number."},
+	[TLS_F_STATE] = {"ssl_state", NULL, CC_UINT, BOTH | CC_MULTI, "Messages of the handshake that were seen."},
+	[TLS_F_NOT_BEFORE_TIME] = {"tls_cert_notbefore", NULL, CC_UINT, CC_RESPONSE,
+	    "The server's certificate is valid from then on, seconds since 1970."},
+	[TLS_F_NOT_AFTER_TIME] = {"tls_cert_notafter", NULL, CC_UINT, CC_RESPONSE,
+	    "The server's certificate is valid until then, seconds since 1970."},
 	[TLS_F_SUBJECT] = {"tls.cert_subject", "subject", CC_BYTES, CC_RESPONSE,
 	    "Subject of the server's certificate."},
 	[TLS_F_ISSUER] = {"tls.cert_issuer", "issuerdn", CC_BYTES, CC_RESPONSE, "Issuer of the server's certificate."},
@@ -123,6 +130,24 @@ static const struct cc_frame_kind tls_frames[TLS_FRAME_COUNT] = {
 	[TLS_FRAME_SSL2_PDU] = {"ssl2.pdu", "An SSL 2.0 record, header and all."},
 };
 
+enum { STATE_CLIENT_HELLO = 1, STATE_SERVER_HELLO = 2, STATE_CLIENT_KEYX = 4, STATE_SERVER_KEYX = 8 };
+
+static const struct cc_word version_words[] = {
+	{"sslv2", TLS_VERSION_SSL2}, {"sslv3", 0x0300}, {"tls1.0", 0x0301}, {"tls1.1", 0x0302}, {"tls1.2", 0x0303},
+	{"tls1.3", 0x0304},
+};
+
+static const struct cc_word state_words[] = {
+	{"client_hello", STATE_CLIENT_HELLO}, {"server_hello", STATE_SERVER_HELLO}, {"client_keyx", STATE_CLIENT_KEYX},
+	{"server_keyx", STATE_SERVER_KEYX}, {"unknown", 0},
+};
+
+static const struct cc_words tls_words[] = {
+	{TLS_F_VERSION_NUMBER, CC_ONE_OF, version_words, sizeof(version_words) / sizeof(version_words[0])},
+	{TLS_F_CLIENT_VERSION_NUMBER, CC_ONE_OF, version_words, sizeof(version_words) / sizeof(version_words[0])},
+	{TLS_F_STATE, CC_ONE_OF, state_words, sizeof(state_words) / sizeof(state_words[0])},
+};
+
 /* Each once a flow: a sender who breaks every record is not to fill the log. */
 void
 tls_report(struct cc_ctx *ctx, struct tls_state *state, unsigned anomaly)
@@ -211,7 +236,16 @@ type_wanted(unsigned type)
 static enum cc_status
 message(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, uint8_t type, struct slice body)
 {
-	enum cc_status st = tls_message(ctx, state, dir, type, body);
+	static const uint8_t bit[32] = {[TLS_CLIENT_HELLO] = STATE_CLIENT_HELLO, [TLS_SERVER_HELLO] = STATE_SERVER_HELLO,
+	    [12] = STATE_SERVER_KEYX, [16] = STATE_CLIENT_KEYX};
+	enum cc_status st;
+
+	if (type < sizeof(bit) && bit[type] != 0 && (state->seen & bit[type]) == 0) {
+		state->seen |= bit[type];
+		cc_put_uint(ctx, tls_tx(ctx, state), TLS_F_STATE, bit[type]);
+		cc_tx_update(ctx, state->tx, dir);
+	}
+	st = tls_message(ctx, state, dir, type, body);
 
 	if (st != CC_OK)
 		tls_report(ctx, state, TLS_INVALID_HANDSHAKE);
@@ -536,6 +570,8 @@ const struct cc_parser tls_parser = {
 	.field_count = TLS_F_COUNT,
 	.anomalies = tls_anomalies,
 	.anomaly_count = TLS_ANOMALY_COUNT,
+	.words = tls_words,
+	.words_count = sizeof(tls_words) / sizeof(tls_words[0]),
 	.frames = tls_frames,
 	.frame_count = TLS_FRAME_COUNT,
 	.state_size = sizeof(struct tls_state),

@@ -74,6 +74,23 @@ content_add(struct build *build, struct slice value, bool negated)
 	return CC_OK;
 }
 
+enum cc_status
+content_add_in(struct build *build, const char *buffer, struct slice value, bool negated)
+{
+	uint16_t before = build->buffer, instance = build->instance;
+	int at = buffer_find(build->set, slice_str(buffer));
+	enum cc_status st;
+
+	if (at < 0)
+		return build_refuse(build, "the buffer %s needs a parser that this sensor does not have", buffer);
+	build->buffer = (uint16_t)at;
+	build->instance = 0;
+	st = content_add(build, value, negated);
+	build->buffer = before;
+	build->instance = instance;
+	return st;
+}
+
 static enum cc_status
 content_parse(struct build *build, const struct keyword *keyword, struct slice value, bool negated)
 {

@@ -32,6 +32,7 @@ extern const unsigned keyword_count;
 /* parse.c: what keywords leave behind. */
 struct op *build_op(struct build *build, enum op_kind kind); /* in the buffer in force; NULL: refused */
 struct check *build_check(struct build *build, bool (*test)(struct run *, const struct check *), unsigned phase);
+struct op *build_op_in(struct build *build, const char *buffer, enum op_kind kind); /* in another; NULL: refused */
 struct op *build_last(struct build *build, enum op_kind kind);        /* the last one of the buffer in force, or NULL */
 struct op *build_last_content(struct build *build);                   /* the last content of the rule, or NULL */
 bool build_follows(const struct build *build);                        /* the last op has one before it in its buffer */
@@ -41,6 +42,7 @@ enum cc_status build_sticky(struct build *build, const char *buffer); /* sets th
 /* The transforms so far become part of the buffer in force. */
 enum cc_status build_buffer_settle(struct build *build);
 enum cc_status content_add(struct build *build, struct slice value, bool negated);
+enum cc_status content_add_in(struct build *build, const char *buffer, struct slice value, bool negated);
 enum cc_status number_or_refuse(struct build *build, struct slice value, uint64_t max, struct number *ret_number);
 void *build_take(struct build *build, size_t size); /* ruleset memory; NULL: refused */
 enum cc_status name_id(

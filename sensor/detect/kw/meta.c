@@ -304,6 +304,8 @@ const struct keyword kw_target = {
     "target", NULL, KW_VALUE, target_parse, NULL, "Which side is the victim: src_ip or dest_ip"};
 const struct keyword kw_noalert = {
     "noalert", NULL, KW_NO_VALUE, noalert_parse, NULL, "Nothing is told; only its state is set"};
+const struct keyword kw_alert = {
+    "alert", NULL, KW_NO_VALUE, ignore_parse, NULL, "Accepted: every rule without noalert is told"};
 const struct keyword kw_requires = {"requires", NULL, KW_VALUE, requires_parse, NULL,
     "The rule loads only where the language's version, feature or keyword is there"};
 const struct keyword kw_prefilter = {

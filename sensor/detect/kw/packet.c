@@ -45,6 +45,31 @@ NUMBER_TEST(icode, is_icmp(run), run->pkt->icmp.code)
 NUMBER_TEST(icmp_id, is_icmp(run), run->pkt->icmp.id)
 NUMBER_TEST(icmp_seq, is_icmp(run), run->pkt->icmp.seq)
 
+/* RFC 4443, 3.2: type 2 "packet too big", then the MTU. */
+static uint64_t
+icmpv6_mtu_of(const struct packet *pkt)
+{
+	struct cur c = cur_slice(pkt->l4);
+
+	cur_skip(&c, 4);
+	return cur_u32(&c);
+}
+
+NUMBER_TEST(icmpv6_mtu, is_icmp(run) && run->pkt->proto == 58 && run->pkt->icmp.type == 2 && run->pkt->l4.size >= 8,
+    icmpv6_mtu_of(run->pkt))
+
+static enum cc_status
+l3_proto_parse(struct build *build, const struct keyword *keyword, struct slice value, bool negated)
+{
+	bool four = slice_is_nocase(value, "ipv4") || slice_is_nocase(value, "ip4");
+
+	(void)keyword, (void)negated;
+	if (!four && !slice_is_nocase(value, "ipv6") && !slice_is_nocase(value, "ip6"))
+		return build_refuse(build, "should be ipv4 or ipv6");
+	build->rule.versions &= four ? 1 : 2;
+	return build->rule.versions != 0 ? CC_OK : build_refuse(build, "contradicts the rule's protocol");
+}
+
 static bool
 ip_proto_test(struct run *run, const struct check *check)
 {
@@ -371,3 +396,6 @@ NUMBER(icmpv4_csum, "icmpv4-csum", NULL, checksum, "The ICMP checksum is valid, 
 NUMBER(icmpv6_csum, "icmpv6-csum", NULL, checksum, "The ICMPv6 checksum is valid, or invalid");
 const struct keyword kw_sameip = {
     "sameip", NULL, KW_NO_VALUE, sameip_parse, NULL, "Source and destination address are equal"};
+const struct keyword kw_icmpv6_mtu = {"icmpv6.mtu", NULL, KW_VALUE, icmpv6_mtu_parse, NULL,
+    "The MTU that an ICMPv6 \"packet too big\" tells"};
+const struct keyword kw_l3_proto = {"l3_proto", NULL, KW_VALUE, l3_proto_parse, NULL, "ipv4 or ipv6"};

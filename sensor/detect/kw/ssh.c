@@ -1,0 +1,44 @@
+/* SSH: older words for what stands in a banner. */
+#include "detect/kw/kw.h"
+
+static bool
+version_call(struct run *run, const struct op *op, struct slice bytes)
+{
+	const struct slice *want = op->data;
+
+	(void)run;
+	if (slice_is_nocase(*want, "2_compat"))
+		return slice_is(bytes, "2.0") || slice_is(bytes, "2") || slice_is(bytes, "1.99");
+	return slice_eq(bytes, *want) || (slice_is(*want, "2") && slice_is(bytes, "2.0"));
+}
+
+static enum cc_status
+protoversion_parse(struct build *build, const struct keyword *keyword, struct slice value, bool negated)
+{
+	struct slice *want = build_take(build, sizeof(*want));
+	struct op *op;
+
+	(void)negated;
+	if (want == NULL)
+		return CC_BAD;
+	if (!slice_is_nocase(value, "2_compat") && (value.size == 0 || value.p[0] < '0' || value.p[0] > '9'))
+		return build_refuse(build, "should be a version such as 2.0, or 2_compat for all that speak version 2");
+	*want = value;
+	op = build_op_in(build, keyword->target, DO_CALL);
+	if (op == NULL)
+		return CC_BAD;
+	op->call = version_call;
+	op->data = want;
+	return CC_OK;
+}
+
+static enum cc_status
+software_parse(struct build *build, const struct keyword *keyword, struct slice value, bool negated)
+{
+	return content_add_in(build, keyword->target, value, negated);
+}
+
+const struct keyword kw_ssh_protoversion = {"ssh.protoversion", "ssh_protoversion", KW_VALUE, protoversion_parse, "ssh.proto",
+    "The version in a banner: 2.0, or 2_compat for 2.0 and 1.99"};
+const struct keyword kw_ssh_softwareversion = {"ssh.softwareversion", "ssh_softwareversion", KW_VALUE, software_parse,
+    "ssh.software", "The old way to write content in ssh.software"};
