@@ -236,16 +236,7 @@ type_wanted(unsigned type)
 static enum cc_status
 message(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, uint8_t type, struct slice body)
 {
-	static const uint8_t bit[32] = {[TLS_CLIENT_HELLO] = STATE_CLIENT_HELLO, [TLS_SERVER_HELLO] = STATE_SERVER_HELLO,
-	    [12] = STATE_SERVER_KEYX, [16] = STATE_CLIENT_KEYX};
-	enum cc_status st;
-
-	if (type < sizeof(bit) && bit[type] != 0 && (state->seen & bit[type]) == 0) {
-		state->seen |= bit[type];
-		cc_put_uint(ctx, tls_tx(ctx, state), TLS_F_STATE, bit[type]);
-		cc_tx_update(ctx, state->tx, dir);
-	}
-	st = tls_message(ctx, state, dir, type, body);
+	enum cc_status st = tls_message(ctx, state, dir, type, body);
 
 	if (st != CC_OK)
 		tls_report(ctx, state, TLS_INVALID_HANDSHAKE);
@@ -297,6 +288,20 @@ continue_message(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, s
 	return st;
 }
 
+/* The rules' ssl_state: which messages have begun. */
+static void
+note_state(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, uint8_t type)
+{
+	static const uint8_t bit[32] = {[TLS_CLIENT_HELLO] = STATE_CLIENT_HELLO, [TLS_SERVER_HELLO] = STATE_SERVER_HELLO,
+	    [12] = STATE_SERVER_KEYX, [16] = STATE_CLIENT_KEYX};
+
+	if (type >= sizeof(bit) || bit[type] == 0 || (state->seen & bit[type]) != 0)
+		return;
+	state->seen |= bit[type];
+	cc_put_uint(ctx, tls_tx(ctx, state), TLS_F_STATE, bit[type]);
+	cc_tx_update(ctx, state->tx, dir);
+}
+
 /* A message's header at hand; its body follows in *c, whole or in part. */
 static enum cc_status
 begin_message(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, const uint8_t head[4], struct cur *c)
@@ -309,6 +314,7 @@ begin_message(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, cons
 		tls_report(ctx, state, TLS_INVALID_HANDSHAKE);
 		return CC_BAD;
 	}
+	note_state(ctx, state, dir, type);
 	if (size <= cur_left(c))
 		return message(ctx, state, dir, type, cur_take(c, size));
 	if (size > TLS_MESSAGE_MAX)
