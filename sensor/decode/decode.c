@@ -138,6 +138,30 @@ decode_frame(struct decode *d, const struct frame *frame, struct packet *ret_pac
 }
 
 void
+decode_outer(const struct packet *pkt, unsigned level, struct packet *ret_packet)
+{
+	struct cur c = cur_slice(pkt->ip[level].payload);
+
+	memset(ret_packet, 0, sizeof(*ret_packet));
+	ret_packet->frame = pkt->frame;
+	memcpy(ret_packet->ip, pkt->ip, (level + 1) * sizeof(pkt->ip[0]));
+	ret_packet->ip_count = (uint8_t)(level + 1);
+	ret_packet->reassembled = pkt->ip[level].reassembled;
+	ret_packet->layer_count = pkt->layer_count;
+	memcpy(ret_packet->layer, pkt->layer, sizeof(pkt->layer));
+	ret_packet->ethertype = pkt->ethertype;
+	ret_packet->link = pkt->link;
+	decode_settle(ret_packet, pkt->ip[level].payload);
+	if (ret_packet->proto == 17) {
+		ret_packet->sport = cur_u16(&c);
+		ret_packet->dport = cur_u16(&c);
+		cur_skip(&c, 4);
+		ret_packet->has_transport = !c.bad;
+	}
+	ret_packet->payload = cur_rest(&c);
+}
+
+void
 decode_tick(struct decode *d, uint64_t now)
 {
 	decode_defrag_tick(d, now);

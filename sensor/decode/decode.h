@@ -114,6 +114,12 @@ void decode_free(struct decode *d);
  */
 enum cc_status decode_frame(struct decode *d, const struct frame *frame, struct packet *ret_packet);
 
+/*
+ * A tunnel's own packet: that of IP header `level` of a decoded one, level < ip_count - 1, with all that the tunnel
+ * carries as its payload.  It borrows what pkt does; events are the whole frame's and not repeated.
+ */
+void decode_outer(const struct packet *pkt, unsigned level, struct packet *ret_packet);
+
 /* The engine moves time on when no frame comes: fragments time out. */
 void decode_tick(struct decode *d, uint64_t now);
 

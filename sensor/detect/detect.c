@@ -100,7 +100,8 @@ ip_candidates(struct run *run)
 	uint32_t count;
 
 	/* Addresses don't change: the first packet of each way tells all. */
-	if (run->flow != NULL && !run->flow->stray && run->flow->side[run->dir].packets > 1)
+	if (run->known_ends ||
+	    (run->flow != NULL && !run->flow->stray && run->flow->side[run->dir].packets > 1))
 		return;
 	candidates_add_list(run->detect, set->ip_any, set->ip_any_count);
 	list = addr_lists_find(&set->ip_src, &pkt->src, &count);
@@ -265,6 +266,21 @@ detect_odd(struct detect *detect, const struct packet *pkt, struct batch *batch)
 
 	run_open(&run, detect, NULL, pkt, CC_TO_SERVER, batch);
 	detect->events = NULL;
+	packet_inspect(&run);
+	detect->packet_passed = false;
+}
+
+void
+detect_outer(struct detect *detect, const struct packet *pkt, bool first, struct batch *batch)
+{
+	struct run run;
+
+	if (detect->set->rule_count == 0)
+		return;
+	run_open(&run, detect, NULL, pkt, CC_TO_SERVER, batch);
+	detect->events = NULL;
+	/* A tunnel over UDP is a flow of its own, though none is kept of it; over IP each packet is. */
+	run.known_ends = pkt->proto == 17 && !first;
 	packet_inspect(&run);
 	detect->packet_passed = false;
 }

@@ -141,6 +141,8 @@ void detect_run(
     struct detect *detect, struct flow *flow, const struct packet *pkt, enum cc_dir dir, struct batch *batch);
 /* A packet that decode gave up on, for decode-event rules. */
 void detect_odd(struct detect *detect, const struct packet *pkt, struct batch *batch);
+/* A tunnel's own packet (decode_outer()), of no flow.  first: what it carries is the first of its flow and way. */
+void detect_outer(struct detect *detect, const struct packet *pkt, bool first, struct batch *batch);
 /*
  * Files whose YARA scan has ended since: their matches go to batch with the file's flow facts (match.file; flow may be
  * NULL when it is gone).  CC_OK: some; CC_MORE: scans are running; CC_END: none.  With wait, blocks until one is ready.

@@ -775,6 +775,7 @@ struct run { /* what a rule is being held against */
 	uint64_t offset;
 	uint32_t size;
 	bool final; /* nothing more will come of this side */
+	bool known_ends; /* rules on addresses alone have been asked of these before */
 	uint8_t mark[MARKS_MAX][16]; /* values for sets, should the rule hold */
 	unsigned marked;             /* which of them are there, a bit each */
 };

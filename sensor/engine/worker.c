@@ -30,7 +30,7 @@ struct worker {
 	struct evidence *evidence;
 	struct eve *eve;
 	struct batch batch;
-	struct packet pkt;
+	struct packet pkt, outer;
 	const struct frame *frame; /* at hand; NULL: a flow ends, or a scan is through */
 	struct ring *ring;
 	struct flow **ended;
@@ -363,6 +363,19 @@ end_flows(struct worker *w)
 	}
 }
 
+/* Rules see each packet of a tunnel: what carries, and what is carried. */
+static void
+inspect_outer(struct worker *w, const struct packet *pkt, const struct flow *flow, enum cc_dir dir)
+{
+	bool first = flow->stray || flow->side[dir].packets <= 1;
+
+	for (unsigned level = 0; level + 1 < pkt->ip_count; level++) {
+		decode_outer(pkt, level, &w->outer);
+		detect_outer(w->detect, &w->outer, first, &w->batch);
+		emit_batch(w, NULL, &w->outer, 0);
+	}
+}
+
 void
 worker_frame(void *worker, const struct frame *frame)
 {
@@ -383,6 +396,8 @@ worker_frame(void *worker, const struct frame *frame)
 	}
 	flow = flow_track(w->flows, pkt, &dir);
 	evidence_keep(w->evidence, flow, frame);
+	if (pkt->ip_count > 1)
+		inspect_outer(w, pkt, flow, dir);
 	if (feed_chunks(w, flow, pkt))
 		dir = cc_dir_other(dir);
 	if (pkt->cut)

@@ -512,6 +512,59 @@ TEST(each_stack)
 	decode_free(d);
 }
 
+/* A tunnel's own packets: as many as there are IP headers above the innermost, each with all behind it as payload. */
+TEST(outer_packets)
+{
+	struct conf conf = conf_for_tests();
+	struct decode *d = decode_new(&conf);
+	unsigned seen = 0;
+
+	for (size_t i = 0; i < KINDS; i++) {
+		struct build f = built(&kinds[i]);
+		struct frame frame = frame_of(&f);
+		struct packet pkt, outer;
+
+		CHECK(decode_frame(d, &frame, &pkt) == CC_OK);
+		for (unsigned level = 0; level + 1 < pkt.ip_count; level++) {
+			decode_outer(&pkt, level, &outer);
+			CHECK_UINT(outer.ip_count, level + 1);
+			CHECK(outer.proto == pkt.ip[level].proto && outer.proto != 6);
+			CHECK(cc_addr_cmp(&outer.src, &pkt.ip[level].src) == 0);
+			CHECK_UINT(outer.payload.size, pkt.ip[level].payload.size - (outer.proto == 17 ? 8 : 0));
+			CHECK(outer.payload.p + outer.payload.size >= pkt.payload.p + pkt.payload.size);
+			CHECK(outer.proto != 17 || outer.dport != 0);
+			CHECK(!has_event(&outer, DECODE_EVENT_VXLAN_UNKNOWN_PAYLOAD_TYPE));
+			seen++;
+		}
+	}
+	CHECK(seen >= 8);
+	decode_free(d);
+}
+
+/* Which ports are tunnels is a matter of the configuration. */
+TEST(tunnel_ports)
+{
+	static struct conf_pair none[] = {{(char *)"4789", (char *)"none"}, {(char *)"70000", (char *)"vxlan"},
+	    {(char *)"5000", (char *)"nonsense"}};
+	struct conf conf = conf_for_tests();
+	struct decode *d;
+
+	conf.decode_udp_tunnels = (struct conf_map){none, 3};
+	d = decode_new(&conf);
+	for (size_t i = 0; i < KINDS; i++) {
+		struct build f = built(&kinds[i]);
+		struct frame frame = frame_of(&f);
+		struct packet pkt;
+
+		if (strcmp(kinds[i].name, "vxlan") != 0 && strcmp(kinds[i].name, "geneve") != 0)
+			continue;
+		CHECK(decode_frame(d, &frame, &pkt) == CC_OK);
+		CHECK_UINT(pkt.ip_count, 1);
+		CHECK_UINT(pkt.proto, 17);
+	}
+	decode_free(d);
+}
+
 /*
  * Each prefix in memory of its very size, so that a sanitizer sees a read past it; as cut by the capture, and as
  * short.
@@ -684,6 +737,7 @@ TEST(lengths_that_lie)
 	decode_free(d);
 }
 
-TESTS(T(each_stack), T(each_cut), T(each_byte_changed), T(spread_is_symmetric), T(too_deep_keeps_the_outer),
+TESTS(T(outer_packets), T(tunnel_ports), T(each_stack), T(each_cut), T(each_byte_changed), T(spread_is_symmetric),
+    T(too_deep_keeps_the_outer),
     T(not_a_tunnel),
     T(lengths_that_lie))

@@ -374,6 +374,61 @@ TEST(odd_things)
 	rig_close(&rig);
 }
 
+/* Addresses as buffers, of the packet and of its way back, in both versions. */
+TEST(addresses_as_buffers)
+{
+	struct rig rig;
+
+	rig_open(&rig, "alert tcp any any -> any any (ip.src; content:\"|0a 00 00 01|\"; bsize:4; sid:1;)\n"
+		       "alert tcp any any -> any any (ip.dst; content:\"|0a 00 00 01|\"; sid:2;)\n"
+		       "alert tcp any any -> any any (ip.src; content:\"|20 01 0d b8|\"; startswith; bsize:16; sid:3;)\n");
+	CHECK_UINT(rig.report.loaded, 3);
+	rig_packet(&rig, CC_TO_SERVER, "a", 1);
+	CHECK_UINT(rig_alerts(&rig, 1), 1);
+	CHECK_UINT(rig_alerts(&rig, 2), 0);
+	rig_clear(&rig);
+	rig_packet(&rig, CC_TO_CLIENT, "a", 1);
+	CHECK_UINT(rig_alerts(&rig, 1), 0);
+	CHECK_UINT(rig_alerts(&rig, 2), 1);
+	CHECK_UINT(rig_alerts(&rig, 3), 0);
+	rig_clear(&rig);
+	rig.pkt.src = (struct cc_addr){{0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
+	rig.pkt.ip[0].version = 6;
+	detect_run(rig.detect, &rig.flow, &rig.pkt, CC_TO_SERVER, &rig.batch);
+	CHECK_UINT(rig_alerts(&rig, 3), 1);
+	rig_close(&rig);
+}
+
+/* A tunnel's own packet: each is looked at, by addresses alone only with a new flow where it runs over UDP. */
+TEST(outer_packets)
+{
+	struct rig rig;
+
+	rig_open(&rig, "alert ip any any -> any any (sid:1;)\n"
+		       "alert udp any any -> any 4789 (sid:2;)\n"
+		       "alert ip any any -> any any (ip_proto:47; sid:3;)\n"
+		       "alert udp any any -> any any (flow:established; sid:4;)\n");
+	CHECK_UINT(rig.report.loaded, 4);
+	rig_packet(&rig, CC_TO_SERVER, "a", 1);
+	rig_clear(&rig);
+	for (unsigned first = 0; first < 2; first++) {
+		rig.pkt.proto = 17;
+		rig.pkt.dport = 4789;
+		detect_outer(rig.detect, &rig.pkt, first, &rig.batch);
+		CHECK_UINT(rig_alerts(&rig, 1), first);
+		CHECK_UINT(rig_alerts(&rig, 2), 1);
+		CHECK_UINT(rig_alerts(&rig, 3), 0);
+		CHECK_UINT(rig_alerts(&rig, 4), 0);
+		rig_clear(&rig);
+		rig.pkt.proto = 47;
+		detect_outer(rig.detect, &rig.pkt, first, &rig.batch);
+		CHECK_UINT(rig_alerts(&rig, 1), 1);
+		CHECK_UINT(rig_alerts(&rig, 3), 1);
+		rig_clear(&rig);
+	}
+	rig_close(&rig);
+}
+
 /* "not 9" speaks of a payload: an empty one is none. */
 TEST(sizes)
 {
@@ -416,4 +471,4 @@ TEST(reload)
 	rig_close(&other);
 }
 
-TESTS(T(odd_things), T(sizes), T(packets_and_streams), T(segments), T(marks), T(thresholds), T(pass_and_limit), T(transactions), T(reload))
+TESTS(T(addresses_as_buffers), T(outer_packets), T(odd_things), T(sizes), T(packets_and_streams), T(segments), T(marks), T(thresholds), T(pass_and_limit), T(transactions), T(reload))
