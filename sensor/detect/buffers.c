@@ -335,7 +335,7 @@ fields_index(struct ruleset *set)
 			for (uint32_t b = 0; b < set->buffer_count; b++) {
 				const struct buffer *buffer = &set->buffer[b];
 
-				if (buffer->mpm == NULL && buffer->always_count == 0)
+				if (!buffer->patterns && buffer->always_count == 0)
 					continue;
 				for (unsigned i = 0; i < buffer->field_count; i++) {
 					if (buffer->field[i].parser == p && buffer->field[i].field == f)
@@ -359,7 +359,7 @@ buffers_index(struct ruleset *set)
 	for (uint32_t b = 0; b < set->buffer_count; b++) {
 		const struct buffer *buffer = &set->buffer[b];
 
-		if (buffer->mpm == NULL && buffer->always_count == 0)
+		if (!buffer->patterns && buffer->always_count == 0)
 			continue;
 		if (buffer->source == SRC_FRAME)
 			set->frame_buffer[set->frame_buffer_count++] = (uint16_t)b;

@@ -50,6 +50,14 @@ candidates_scan(struct detect *detect, const struct mpm *mpm, struct slice bytes
 	detect_count_add(detect, DETECT_MPM_HITS, detect->candidate_count - before);
 }
 
+const struct mpm *
+buffer_mpm(const struct detect *detect, const struct buffer *buffer)
+{
+	const struct sieve *sieve = detect->way[0] != WAYS_ALL ? buffer->by_way[__builtin_ctz(detect->way[0])] : NULL;
+
+	return sieve != NULL ? sieve->all : NULL;
+}
+
 static void
 part_scan(struct detect *detect, const struct mpm *mpm, struct slice bytes, size_t fresh)
 {
@@ -60,10 +68,9 @@ part_scan(struct detect *detect, const struct mpm *mpm, struct slice bytes, size
 }
 
 void
-candidates_sieve(
-    struct detect *detect, const struct sieve *sieve, struct slice bytes, uint64_t base, size_t fresh)
+candidates_sieve(struct detect *detect, const struct sieve *sieve, struct slice bytes, uint64_t base, size_t fresh)
 {
-	size_t head;
+	struct slice head = bytes;
 
 	if (sieve == NULL)
 		return;
@@ -71,10 +78,9 @@ candidates_sieve(
 	part_scan(detect, sieve->all, bytes, fresh);
 	if (sieve->head == NULL)
 		return;
-	head = base < sieve->head_size ? sieve->head_size - (size_t)base : 0;
-	if (head < bytes.size && bytes.size > sieve->small_size)
-		bytes.size = head;
-	part_scan(detect, sieve->head, bytes, fresh);
+	if (bytes.size > sieve->small_size && base + bytes.size > sieve->head_size)
+		head.size = base < sieve->head_size ? sieve->head_size - (size_t)base : 0;
+	part_scan(detect, sieve->head, head, fresh);
 }
 
 static int

@@ -297,8 +297,6 @@ scratch_make(const struct ruleset *set, hs_scratch_t **scratch)
 {
 	enum cc_status st = CC_OK;
 
-	for (uint32_t b = 0; b < set->buffer_count && st == CC_OK; b++)
-		st = mpm_scratch(set->buffer[b].mpm, scratch);
 	for (const struct sieve *s = set->sieve; s != NULL && st == CC_OK; s = s->next) {
 		st = mpm_scratch(s->all, scratch);
 		if (st == CC_OK)

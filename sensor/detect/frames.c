@@ -150,7 +150,7 @@ frame_inspect(struct run *run, const struct event *event)
 			continue;
 		candidates_add_list(detect, buffer->always, buffer->always_count);
 		candidates_scan(
-		    detect, buffer->mpm, buffer_transformed(detect, buffer, slice_of(piece->bytes, piece->size)));
+		    detect, buffer_mpm(detect, buffer), buffer_transformed(detect, buffer, slice_of(piece->bytes, piece->size)));
 	}
 	candidates_sort(detect);
 	for (uint32_t i = 0; i < detect->candidate_count && !flow_passed(run); i++)

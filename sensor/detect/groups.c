@@ -14,7 +14,7 @@
 #include "detect/own.h"
 
 #define SETS_TRIED 8       /* address lists that may make kinds */
-#define HEAD_MAX 256       /* a pattern that must end within is of the head */
+#define HEAD_MAX 320       /* a pattern that must end within is of the head */
 #define SMALL_MAX 256      /* a rule for payloads of up to this size, too */
 #define PORTS_WIDE 16384u  /* a rule for more ports than these is one for all */
 #define LIST_RANGES 4096u  /* a longer address list makes no kinds */
@@ -334,11 +334,36 @@ packet_patterns_choose(struct ruleset *set)
 	return CC_OK;
 }
 
+struct sorter { /* patterns of a sieve on their way to its databases */
+	struct mpm_builder all, head;
+};
+
+static enum cc_status
+sieve_sort(const struct ruleset *set, const struct group_item *item, enum group_of of, struct sorter *sorter,
+    struct sieve *sieve)
+{
+	const struct rule *rule = &set->rule[item->rule];
+	const struct op *op = &rule->op[item->fast];
+	bool small = of == OF_PACKETS && rule->payload_max <= SMALL_MAX;
+	int64_t end = content_end(op);
+
+	if (of == OF_VALUES)
+		return pattern_add(&sorter->all, rule, item->fast);
+	if (small || end <= HEAD_MAX) {
+		if (small && rule->payload_max > sieve->small_size)
+			sieve->small_size = rule->payload_max;
+		if (!small && end > sieve->head_size)
+			sieve->head_size = (uint32_t)end;
+		return pattern_add(&sorter->head, rule, item->fast);
+	}
+	return pattern_add(&sorter->all, rule, item->fast);
+}
+
 static enum cc_status
 sieve_fill(
     struct ruleset *set, const struct group_builder *builder, const uint32_t *list, uint32_t count, struct sieve *ret)
 {
-	struct mpm_builder all = {0}, head = {.together = true};
+	struct sorter sorter = {.all = {.together = builder->of == OF_PACKETS}, .head = {.together = true}};
 	enum cc_status st = CC_OK;
 	uint32_t always = 0;
 
@@ -349,29 +374,18 @@ sieve_fill(
 		return CC_NOMEM;
 	for (uint32_t i = 0; i < count && st == CC_OK; i++) {
 		const struct group_item *item = &builder->item[list[i]];
-		const struct rule *rule = &set->rule[item->rule];
-		int64_t end;
 
-		if (item->fast < 0) {
-			ret->always[ret->always_count++] = rule->index;
-			continue;
-		}
-		end = content_end(&rule->op[item->fast]);
-		if (!builder->stream && rule->payload_max <= SMALL_MAX && rule->payload_max > ret->small_size)
-			ret->small_size = rule->payload_max;
-		else if (end <= HEAD_MAX && end > ret->head_size)
-			ret->head_size = (uint32_t)end;
-		if (end <= HEAD_MAX || (!builder->stream && rule->payload_max <= SMALL_MAX))
-			st = pattern_add(&head, rule, item->fast);
+		if (item->fast < 0)
+			ret->always[ret->always_count++] = item->rule;
 		else
-			st = pattern_add(&all, rule, item->fast);
+			st = sieve_sort(set, item, builder->of, &sorter, ret);
 	}
 	if (st == CC_OK)
-		st = mpm_build(set->dbs, &all, &ret->all);
+		st = mpm_build(set->dbs, &sorter.all, &ret->all);
 	if (st == CC_OK)
-		st = mpm_build(set->dbs, &head, &ret->head);
-	free(all.entry);
-	free(head.entry);
+		st = mpm_build(set->dbs, &sorter.head, &ret->head);
+	free(sorter.all.entry);
+	free(sorter.head.entry);
 	return st;
 }
 
@@ -478,8 +492,20 @@ lists_take(struct lists *lists, struct ruleset *set, const struct group_builder 
 	return st;
 }
 
+/* Values are of flows, and looked at for both directions at once. */
+static bool
+goes(const struct ruleset *set, const struct rule *rule, enum group_of of, unsigned way)
+{
+	unsigned ways = set->ways[rule->index], back = way_between(way % KINDS, way / KINDS);
+
+	if (of != OF_VALUES)
+		return (ways >> way & 1) != 0;
+	return ((rule->dirs & DIR_TS) != 0 && (ways >> way & 1) != 0) ||
+	       ((rule->dirs & DIR_TC) != 0 && (ways >> back & 1) != 0);
+}
+
 static enum cc_status
-by_way_make(struct ruleset *set, const struct group_builder *builder, struct sieves *ret)
+by_way_make(struct ruleset *set, const struct group_builder *builder, struct sieve **ret_by_way)
 {
 	struct lists lists;
 	enum cc_status st = lists_open(&lists, WAYS_MAX, (size_t)builder->count * WAYS_MAX) ? CC_OK : CC_NOMEM;
@@ -492,10 +518,10 @@ by_way_make(struct ruleset *set, const struct group_builder *builder, struct sie
 		for (uint32_t i = 0; i < builder->count; i++) {
 			const struct rule *rule = &set->rule[builder->item[i].rule];
 
-			if (place_of(rule, builder->ported) == 'w' && (set->ways[rule->index] >> way & 1) != 0)
+			if (place_of(rule, builder->ported) == 'w' && goes(set, rule, builder->of, way))
 				lists.item[lists.used + count++] = i;
 		}
-		st = lists_take(&lists, set, builder, count, &ret->by_way[way]);
+		st = lists_take(&lists, set, builder, count, &ret_by_way[way]);
 	}
 	lists_close(&lists);
 	return st;
@@ -630,12 +656,26 @@ port_sieve(const struct port_sieves *ports, uint16_t port)
 enum cc_status
 group_make(struct ruleset *set, struct group_builder *builder, struct sieves *ret)
 {
-	enum cc_status st = builder->nomem ? CC_NOMEM : by_way_make(set, builder, ret);
+	enum cc_status st = builder->nomem ? CC_NOMEM : by_way_make(set, builder, ret->by_way);
 
 	if (st == CC_OK)
 		st = by_port_make(set, builder, 'd', &ret->by_dport);
 	if (st == CC_OK)
 		st = by_port_make(set, builder, 's', &ret->by_sport);
+	free(builder->item);
+	builder->item = NULL;
+	return st;
+}
+
+enum cc_status
+buffer_group_make(struct ruleset *set, struct group_builder *builder, struct buffer *buffer)
+{
+	enum cc_status st = CC_OK;
+
+	builder->of = OF_VALUES;
+	buffer->patterns = builder->count > 0;
+	if (builder->count > 0)
+		st = builder->nomem ? CC_NOMEM : by_way_make(set, builder, buffer->by_way);
 	free(builder->item);
 	builder->item = NULL;
 	return st;

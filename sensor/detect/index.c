@@ -207,7 +207,7 @@ struct indexer {
 	struct group_builder packet[GROUP_PROTOS][2], stream[GROUP_PROTOS][2];
 	struct addr_events src, dst;
 	struct vec ip_any, anomaly, odd, file_any, protocol;
-	struct mpm_builder *buffer;
+	struct group_builder *buffer;
 	struct vec *always;
 };
 
@@ -290,8 +290,10 @@ tx_rule_add(struct indexer *indexer, const struct rule *rule)
 		vec_add(&indexer->anomaly, rule->index);
 		return CC_OK;
 	}
-	if (rule->fast >= 0)
-		return pattern_add(&indexer->buffer[trigger->buffer], rule, rule->fast);
+	if (rule->fast >= 0) {
+		group_add(&indexer->buffer[trigger->buffer], rule->index, rule->fast);
+		return CC_OK;
+	}
 	for (unsigned i = 0; i < rule->segment_count && trigger == NULL; i++) {
 		enum source source = indexer->set->buffer[rule->segment[i].buffer].source;
 
@@ -356,7 +358,7 @@ groups_make(struct indexer *indexer)
 	for (unsigned g = 0; g < GROUP_PROTOS && st == CC_OK; g++) {
 		for (unsigned d = 0; d < 2 && st == CC_OK; d++) {
 			indexer->packet[g][d].ported = indexer->stream[g][d].ported = g != GROUP_OTHER;
-			indexer->stream[g][d].stream = true;
+			indexer->stream[g][d].of = OF_STREAMS;
 			st = group_make(set, &indexer->packet[g][d], &set->group[g][d].packet);
 			if (st == CC_OK)
 				st = group_make(set, &indexer->stream[g][d], &set->group[g][d].stream);
@@ -372,7 +374,7 @@ lists_make(struct indexer *indexer)
 	enum cc_status st = CC_OK;
 
 	for (uint32_t b = 0; b < set->buffer_count && st == CC_OK; b++) {
-		st = mpm_build(set->dbs, &indexer->buffer[b], &set->buffer[b].mpm);
+		st = buffer_group_make(set, &indexer->buffer[b], &set->buffer[b]);
 		if (st == CC_OK)
 			st = vec_settle(
 			    &indexer->always[b], &set->store, &set->buffer[b].always, &set->buffer[b].always_count);
@@ -449,7 +451,5 @@ ruleset_index(struct ruleset *set, struct dbs *dbs)
 void
 ruleset_index_free(struct ruleset *set)
 {
-	for (uint32_t b = 0; b < set->buffer_count; b++)
-		mpm_free(set->buffer[b].mpm);
 	sieves_free(set);
 }

@@ -101,6 +101,12 @@ struct buffer_field {
 };
 
 struct mpm;
+struct sieve;
+
+/* Addresses are of up to KINDS kinds, by the lists that most rules use; a way is a pair of kinds. */
+#define KINDS 4
+#define WAYS_MAX (KINDS * KINDS)
+#define WAYS_ALL 0xffffu
 
 struct buffer {
 	const char *name;
@@ -118,7 +124,8 @@ struct buffer {
 	uint8_t frame_parser, frame_kind;
 	uint8_t transform_count;
 	struct transform transform[TRANSFORMS_MAX];
-	struct mpm *mpm;  /* of rules whose fast pattern is here; NULL: none */
+	bool patterns;    /* rules have their fast pattern here */
+	struct sieve *by_way[WAYS_MAX]; /* these, by the way of the flow to its server */
 	uint32_t *always; /* rules to be looked at whenever the buffer is there */
 	uint32_t always_count;
 };
@@ -398,10 +405,6 @@ struct port_sieves {
 	uint16_t page[257]; /* the interval in which each 256 ports begin */
 };
 
-/* Addresses are of up to KINDS kinds, by the lists that most rules use; a way is a pair of kinds. */
-#define KINDS 4
-#define WAYS_MAX (KINDS * KINDS)
-#define WAYS_ALL 0xffffu
 struct addr_kinds {
 	uint32_t count;
 	unsigned kinds;
@@ -434,10 +437,12 @@ struct group_item {
 	uint32_t rule;
 	int32_t fast; /* op of the pattern by which it is found; -1: always looked at */
 };
+enum group_of { OF_PACKETS, OF_STREAMS, OF_VALUES };
 struct group_builder {
 	struct group_item *item;
 	uint32_t count, room;
-	bool stream, ported, nomem;
+	enum group_of of;
+	bool ported, nomem;
 };
 
 struct addr_lists { /* KIND_IP rules, by the address that says most */
@@ -521,7 +526,6 @@ struct ruleset {
 	uint32_t *anomaly, anomaly_count; /* rules with app-layer-event */
 	uint32_t *odd, odd_count;
 	uint32_t *file_any, file_any_count; /* rules on files without a pattern or buffer */
-	size_t scan_longest;
 	size_t stream_window;
 	bool wants_content, wants_magic, has_stream;
 	unsigned wants_digests;
@@ -687,6 +691,7 @@ unsigned addr_kind(const struct addr_kinds *kinds, const struct cc_addr *addr);
 enum cc_status packet_patterns_choose(struct ruleset *set);
 void group_add(struct group_builder *builder, uint32_t rule, int32_t fast);
 enum cc_status group_make(struct ruleset *set, struct group_builder *builder, struct sieves *ret); /* empties builder */
+enum cc_status buffer_group_make(struct ruleset *set, struct group_builder *builder, struct buffer *buffer);
 void sieves_free(struct ruleset *set);
 const struct sieve *port_sieve(const struct port_sieves *ports, uint16_t port); /* NULL: none */
 enum cc_status pattern_add(struct mpm_builder *builder, const struct rule *rule, int32_t fast);
@@ -812,6 +817,9 @@ detect_count_add(struct detect *detect, enum detect_count which, uint64_t n)
 {
 	count_add(&detect->counts[which], n);
 }
+
+/* The patterns that are looked for in a buffer of the flow at hand; NULL: none. */
+const struct mpm *buffer_mpm(const struct detect *detect, const struct buffer *buffer);
 
 /* state.c: pool memory behind flows and transactions.  NULL: none. */
 struct flow_state *flow_state_take(struct detect *detect, struct flow *flow);

@@ -60,9 +60,11 @@ values_scan(struct run *run, struct cc_tx *tx, struct tx_state *state)
 		for (unsigned i = 0; i < buffers->count; i++) {
 			const struct buffer *buffer = &set->buffer[set->field_buffer[buffers->first + i]];
 
+			const struct mpm *mpm = buffer_mpm(detect, buffer);
+
 			candidates_add_list(detect, buffer->always, buffer->always_count);
-			if (buffer->mpm != NULL && tx->parser->fields[value->field].type == CC_BYTES)
-				candidates_scan(detect, buffer->mpm,
+			if (mpm != NULL && tx->parser->fields[value->field].type == CC_BYTES)
+				candidates_scan(detect, mpm,
 				    buffer_transformed(detect, buffer, slice_of(value->bytes, value->size)));
 		}
 	}
@@ -297,7 +299,8 @@ content_scan(struct run *run, const struct cc_file *file, bool done)
 
 	for (uint32_t i = 0; i < set->file_buffer_count; i++) {
 		const struct buffer *buffer = &set->buffer[set->file_buffer[i]];
-		size_t longest = mpm_longest(buffer->mpm), at = file->inspected;
+		const struct mpm *mpm = buffer_mpm(detect, buffer);
+		size_t longest = mpm_longest(mpm), at = file->inspected;
 
 		if ((buffer->dirs & dir_bit(file->dir)) == 0 || file->content == NULL || !buffer_suits(buffer, file) ||
 		    (buffer->parsers != 0 && (buffer->parsers >> parser_index(file->parser) & 1) == 0))
@@ -307,14 +310,14 @@ content_scan(struct run *run, const struct cc_file *file, bool done)
 		if (at == 0)
 			candidates_add_list(detect, buffer->always, buffer->always_count);
 		if (buffer->transform_count > 0) { /* a transform wants the whole */
-			if (done)
-				candidates_scan(detect, buffer->mpm,
+			if (done && mpm != NULL)
+				candidates_scan(detect, mpm,
 				    buffer_transformed(detect, buffer, slice_of(file->content, file->content_size)));
 			continue;
 		}
 		at = longest > 0 && at > longest - 1 ? at - (longest - 1) : 0;
 		if (file->content_size > file->inspected || at == 0)
-			candidates_scan(detect, buffer->mpm, slice_of(file->content + at, file->content_size - at));
+			candidates_scan(detect, mpm, slice_of(file->content + at, file->content_size - at));
 	}
 }
 
@@ -332,7 +335,7 @@ description_scan(struct run *run, const struct cc_file *file, bool first, bool d
 		if (file->envelope || (name ? !first && !(done && file->late) : !done))
 			continue;
 		candidates_add_list(detect, buffer->always, buffer->always_count);
-		candidates_scan(detect, buffer->mpm, buffer_transformed(detect, buffer, text));
+		candidates_scan(detect, buffer_mpm(detect, buffer), buffer_transformed(detect, buffer, text));
 	}
 	if ((first || (done && file->late)) && !file->envelope)
 		candidates_add_list(detect, set->file_any, set->file_any_count);
