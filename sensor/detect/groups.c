@@ -16,6 +16,8 @@
 #define SETS_TRIED 8       /* address lists that may make kinds */
 #define HEAD_MAX 320       /* a pattern that must end within is of the head */
 #define SMALL_MAX 256      /* a rule for payloads of up to this size, too */
+#define PATTERN_MAX 32     /* bytes of a content that are looked for; the program sees to the rest */
+#define TAIL 8             /* of these, the last tell Hyperscan where to look closer */
 #define PORTS_WIDE 16384u  /* a rule for more ports than these is one for all */
 #define LIST_RANGES 4096u  /* a longer address list makes no kinds */
 
@@ -228,12 +230,28 @@ group_add(struct group_builder *builder, uint32_t rule, int32_t fast)
 	builder->item[builder->count++] = (struct group_item){rule, fast};
 }
 
+/*
+ * What is looked for of a content: up to PATTERN_MAX bytes whose end tells most.  Hyperscan looks at ends first, and of
+ * a content that runs out in zeros each zero on the wire would be worth a closer look.
+ */
 static struct slice
 fast_slice(const struct op *op)
 {
-	if (op->fast_size > 0)
-		return slice_of(op->bytes + op->fast_at, op->fast_size);
-	return slice_of(op->bytes, op->size);
+	struct slice all = op->fast_size > 0 ? slice_of(op->bytes + op->fast_at, op->fast_size)
+					     : slice_of(op->bytes, op->size);
+	size_t end = all.size, from;
+	unsigned best = 0;
+
+	for (size_t at = TAIL; at <= all.size; at++) {
+		unsigned worth = pattern_worth(slice_of(all.p + at - TAIL, TAIL));
+
+		if (worth >= best) {
+			best = worth;
+			end = at;
+		}
+	}
+	from = end > PATTERN_MAX ? end - PATTERN_MAX : 0;
+	return slice_of(all.p + from, end - from);
 }
 
 enum cc_status
@@ -317,6 +335,7 @@ packet_patterns_choose(struct ruleset *set)
 		int32_t op;
 
 		rule->packet_fast = rule->fast;
+		rule->fast_part = rule->fast >= 0 && fast_slice(&rule->op[rule->fast]).size < rule->op[rule->fast].size;
 		if (rule->kind != KIND_PACKET || rule->fast < 0 || content_end(&rule->op[rule->fast]) <= HEAD_MAX ||
 		    rule->payload_max <= SMALL_MAX || (op = beginning_of(set, rule)) < 0)
 			continue;

@@ -10,8 +10,6 @@
 
 #include "detect/own.h"
 
-#define PATTERN_MAX 32 /* bytes of a pattern that are looked for; the program sees to the rest */
-
 struct mpm {
 	struct db *db, *brief;
 	bool has_single;
@@ -34,8 +32,6 @@ mpm_add(struct mpm_builder *builder, struct slice pattern, bool nocase, uint32_t
 		builder->entry = p;
 		builder->room = room;
 	}
-	if (pattern.size > PATTERN_MAX)
-		pattern.size = PATTERN_MAX;
 	builder->entry[builder->count++] = (struct mpm_entry){pattern, nocase, rule};
 	return CC_OK;
 }

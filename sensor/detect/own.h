@@ -339,6 +339,7 @@ struct rule {
 	bool state; /* reads flowbits and their like: not final while the transaction lives */
 	bool dead;  /* loads, but asks for something that this sensor never sees */
 	bool has_vars;
+	bool fast_part; /* only a part of the fast content is looked for */
 	bool takes; /* its payload part takes bytes: a place can be told, and be new */
 	bool filed; /* asks for file.name, size, hash or type */
 	uint16_t segment_count, check_count, op_count;
@@ -716,7 +717,7 @@ struct u32_list {
 
 struct stream_wait { /* a stream rule whose pattern was seen, that may hold later */
 	uint32_t rule;
-	uint64_t hit;   /* stream offset behind which its pattern was found, at least */
+	uint64_t hit;   /* stream offset before which its pattern was found */
 	uint64_t fresh; /* its match must end behind this */
 };
 

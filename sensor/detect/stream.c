@@ -75,21 +75,22 @@ stream_holds(struct run *run, const struct rule *rule, const struct piece *piece
 	return rule_holds(run, rule);
 }
 
-/* A transaction's rule: its part on the stream is remembered. */
-static void
+/* A transaction's rule: its part on the stream is remembered.  False: it has not held. */
+static bool
 stream_part(struct run *run, const struct rule *rule, const struct piece *piece, struct flow_state *state)
 {
 	run->rule = rule;
 	run->buffer = NULL;
 	run->payload = (struct view){.bytes = piece->bytes, .base = piece->base};
 	if (state == NULL || list_has(&state->payload, rule->index))
-		return;
+		return true;
 	for (unsigned i = 0; i < rule->segment_count; i++) {
 		if (run->detect->set->buffer[rule->segment[i].buffer].source == SRC_PAYLOAD &&
 		    segment_holds(run, &rule->segment[i]) != YES)
-			return;
+			return false;
 	}
 	list_add(run->detect, &state->payload, rule->index, PENDING_MAX);
+	return true;
 }
 
 static void
@@ -100,27 +101,28 @@ rule_try(struct run *run, const struct rule *rule, const struct piece *piece)
 	struct stream_wait *wait = state != NULL ? wait_find(&state->side[run->dir], rule->index) : NULL;
 	uint64_t end = piece->base + piece->bytes.size;
 	uint64_t fresh = wait != NULL ? wait->fresh : piece->fresh;
-	bool early = rule->apps != 0 && !is_known(run->flow);
+	bool part = rule->kind == KIND_TX, early = !part && rule->apps != 0 && !is_known(run->flow);
 
-	if (rule->kind == KIND_TX) {
-		stream_part(run, rule, piece, flow_state_take(detect, run->flow));
+	if (part && stream_part(run, rule, piece, flow_state_take(detect, run->flow))) {
+		if (wait != NULL)
+			wait_drop(&state->side[run->dir], rule->index);
 		return;
 	}
-	if (!early && stream_holds(run, rule, piece, fresh)) {
+	if (!part && !early && stream_holds(run, rule, piece, fresh)) {
 		if (wait != NULL)
 			wait_drop(&state->side[run->dir], rule->index);
 		alert_rule(run);
 		return;
 	}
-	/* Other conditions may come; with one content alone there is nothing to wait for. */
-	if (!early && (rule->op_count < 2 || rule->fast < 0))
+	/* Other conditions may come; with one content alone, all of which is looked for, there is nothing to wait for. */
+	if (!early && (part ? rule->payload_fast < 0 : rule->fast < 0 || (rule->op_count < 2 && !rule->fast_part)))
 		return;
 	if (!early && wait == NULL && !header_holds(run))
 		return;
 	state = flow_state_take(detect, run->flow);
 	if (state != NULL) {
 		wait_set(detect, &state->side[run->dir],
-		    (struct stream_wait){rule->index, wait != NULL ? wait->hit : piece->fresh, early ? fresh : end});
+		    (struct stream_wait){rule->index, wait != NULL ? wait->hit : end, early ? fresh : end});
 	}
 }
 
@@ -135,7 +137,7 @@ waiting_add(struct run *run, const struct piece *piece)
 	side = &state->side[run->dir];
 	for (uint32_t i = 0; i < side->wait_count;) {
 		if (candidates_have(run->detect, side->wait[i].rule)) /* seen again */
-			side->wait[i].hit = piece->fresh;
+			side->wait[i].hit = piece->base + piece->bytes.size;
 		if (side->wait[i].hit < piece->base)
 			side->wait[i] = side->wait[--side->wait_count]; /* left the window */
 		else
