@@ -42,7 +42,7 @@ TOOLS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/conformance/tools/*.c
 Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$1' '$2')
 
-.PHONY: all demo check unit e2e conformance bench fuzz fuzzers fuzz-run fuzz-replay san tools install uninstall clean help deps check-deps format layers
+.PHONY: all demo check unit e2e conformance bench bench-peers fuzz fuzzers fuzz-run fuzz-replay san tools install uninstall clean help deps check-deps format layers
 .SECONDARY:
 all: $(BIN)
 
@@ -112,6 +112,10 @@ conformance: $(BIN) $(TOOLS)
 bench: $(BIN) $(TOOLS)
 	@tests/bench/run $(BUILD)
 
+# Loading of rules beside Suricata's; skipped where it, or the rules, are not.
+bench-peers: $(BIN)
+	@tests/bench/peers $(BUILD)
+
 # tests/fuzz/README.md says more.
 fuzz:
 	@$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang SAN=fuzzer-no-link$(comma)address$(comma)undefined fuzzers
@@ -147,6 +151,7 @@ help:
 	@echo 'make unit e2e     only those tests'
 	@echo 'make conformance  against captures and expectations that others made, where they are'
 	@echo 'make fuzz-run     one fuzz target for a while: NAME=parser TIME=60 (clang)'
+	@echo 'make bench-peers  time and memory of loading rules, beside Suricata'
 	@echo 'make bench        speed, as ratios to libpcap and Suricata in the same run'
 	@echo 'make install      prefix, DESTDIR and the other GNU directory variables are heard'
 	@echo 'make format       clang-format over the sources'

@@ -47,19 +47,29 @@ struct cache {
 static bool
 cache_path(const struct conf *conf, char *path, size_t size)
 {
-	const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	const char *given = getenv("CACHE_DIRECTORY"), *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
 
 	if (strcmp(conf->detect_cache, "auto") != 0)
 		snprintf(path, size, "%s", conf->detect_cache);
-	else if (geteuid() == 0 || access("/var/cache/concert", R_OK | X_OK) == 0)
-		snprintf(path, size, "/var/cache/concert");
+	else if (given != NULL && given[0] == '/') /* by systemd */
+		snprintf(path, size, "%s", given);
 	else if (base != NULL && base[0] == '/')
 		snprintf(path, size, "%s/concert", base);
+	else if (geteuid() == 0)
+		snprintf(path, size, "/var/cache/concert");
 	else if (home != NULL && home[0] == '/')
 		snprintf(path, size, "%s/.cache/concert", home);
 	else
 		path[0] = '\0';
 	return path[0] != '\0' && strcmp(path, "no") != 0 && strlen(path) + 1 < size;
+}
+
+char *
+ruleset_cache_path(const struct conf *conf)
+{
+	char path[4096];
+
+	return cache_path(conf, path, sizeof(path)) && access(path, X_OK) == 0 ? strdup(path) : NULL;
 }
 
 /* What we trust: root's or our own, and nobody else may write it. */

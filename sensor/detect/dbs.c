@@ -7,6 +7,7 @@
 #include "detect/own.h"
 
 #define CACHE_PATTERNS_MIN 64 /* smaller ones are compiled faster than a file is worth */
+#define AT_ONCE_MAX 6000      /* patterns that are compiled at once: each takes some 10 KiB for that while */
 #define GROWTH_MAX 16         /* a database in memory against its bytes in the cache */
 
 struct db {
@@ -29,12 +30,21 @@ struct dbs {
 	struct cache *cache;
 	struct job *job;
 	size_t count, room;
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
+	size_t at_once;
 };
 
 const hs_database_t *
 db_hs(const struct db *db)
 {
 	return db != NULL ? db->hs : NULL;
+}
+
+void
+db_key(const struct db *db, uint8_t ret_key[32])
+{
+	memcpy(ret_key, db->key, 32);
 }
 
 void
@@ -63,6 +73,8 @@ dbs_new(const struct ruleset *old, struct cache *cache)
 	struct dbs *dbs = calloc(1, sizeof(*dbs));
 
 	if (dbs != NULL) {
+		pthread_mutex_init(&dbs->lock, NULL);
+		pthread_cond_init(&dbs->ended, NULL);
 		dbs->old = old;
 		dbs->cache = cache;
 	}
@@ -79,6 +91,8 @@ dbs_free(struct dbs *dbs)
 		db_free(dbs->job[i].db);
 	}
 	free(dbs->job);
+	pthread_mutex_destroy(&dbs->lock);
+	pthread_cond_destroy(&dbs->ended);
 	free(dbs);
 }
 
@@ -209,26 +223,45 @@ to_cache(const struct dbs *dbs, const struct job *job)
 	free(bytes);
 }
 
+/* The compiler's memory is bounded, not only its time: a large database waits until others are done. */
+static void
+compile(struct dbs *dbs, struct job *job)
+{
+	const struct expressions *list = &job->expressions;
+	hs_compile_error_t *error = NULL;
+
+	pthread_mutex_lock(&dbs->lock);
+	while (dbs->at_once > 0 && dbs->at_once + list->count > AT_ONCE_MAX)
+		pthread_cond_wait(&dbs->ended, &dbs->lock);
+	dbs->at_once += list->count;
+	pthread_mutex_unlock(&dbs->lock);
+	if (hs_compile_multi((const char *const *)list->text, list->flags, list->id, list->count, HS_MODE_BLOCK,
+		       NULL, &job->db->hs, &error) != HS_SUCCESS) {
+		job->way = DB_FAILED;
+		snprintf(job->why, sizeof(job->why), "%s", error != NULL ? error->message : "no memory");
+		hs_free_compile_error(error);
+	}
+	pthread_mutex_lock(&dbs->lock);
+	dbs->at_once -= list->count;
+	pthread_cond_broadcast(&dbs->ended);
+	pthread_mutex_unlock(&dbs->lock);
+}
+
 static void
 job_run(void *ctx, unsigned thread, size_t at)
 {
-	const struct dbs *dbs = ctx;
+	struct dbs *dbs = ctx;
 	struct job *job = &dbs->job[at];
-	const struct expressions *list = &job->expressions;
-	hs_compile_error_t *error = NULL;
 
 	(void)thread;
 	if (job->way == DB_KEPT)
 		return;
 	if (from_cache(dbs, job)) {
 		job->way = DB_CACHED;
-	} else if (hs_compile_multi((const char *const *)list->text, list->flags, list->id, list->count, HS_MODE_BLOCK,
-		       NULL, &job->db->hs, &error) != HS_SUCCESS) {
-		job->way = DB_FAILED;
-		snprintf(job->why, sizeof(job->why), "%s", error != NULL ? error->message : "no memory");
-		hs_free_compile_error(error);
 	} else {
-		to_cache(dbs, job);
+		compile(dbs, job);
+		if (job->way != DB_FAILED)
+			to_cache(dbs, job);
 	}
 	expressions_free(&job->expressions);
 }

@@ -97,6 +97,7 @@ enum cc_status ruleset_load(const struct conf *conf, struct ruleset_report *repo
  */
 enum cc_status ruleset_reload(
     const struct conf *conf, struct ruleset *old, struct ruleset_report *report, struct ruleset **ret_set);
+char *ruleset_cache_path(const struct conf *conf);        /* where a reload reads, to be freed; NULL: nowhere */
 void ruleset_free(struct ruleset *set);                   /* when no detect uses it any more; accepts NULL */
 const uint8_t *ruleset_digest(const struct ruleset *set); /* SHA-256 over the digests of all its rules, in order */
 /* What app has to keep for these rules. */

@@ -645,6 +645,7 @@ void dbs_free(struct dbs *dbs);
 enum cc_status dbs_add(struct dbs *dbs, struct expressions *expressions, struct db **ret_db);
 enum cc_status dbs_make(struct dbs *dbs, unsigned threads, struct ruleset *set, struct ruleset_report *report);
 const hs_database_t *db_hs(const struct db *db);
+void db_key(const struct db *db, uint8_t ret_key[32]); /* by which the cache has it */
 void db_free(struct db *db); /* one user less; accepts NULL */
 
 /* cache.c: compiled databases on disk, by the digest of what they were compiled of. */

@@ -6,11 +6,13 @@
  */
 #include <errno.h>
 #include <libgen.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +21,8 @@
 #include "engine/sandbox.h"
 
 #define REPORT_LINES 20   /* problems of rules that go to the log */
+#define RELOAD_NICE 10
+#define REASON_LINES 8    /* reasons of refusal, the most frequent first */
 #define INTERFACES_MAX 16
 #define ORPHAN_NS (5 * NS_PER_S) /* without the keeper: how long a full ring is waited for */
 #define LIVE_BURST 256 /* frames of one interface before the next is looked at */
@@ -42,6 +46,7 @@ struct inspect {
 	struct conf *conf;
 	struct shared *shared;
 	struct ruleset *set;
+	char *cache;             /* folder of compiled rules; NULL: none */
 	struct threshold_table *thresholds;
 	struct worker *worker[WORKERS_MAX];
 	unsigned workers;
@@ -80,30 +85,82 @@ say_report(const struct ruleset_report *report)
 	}
 }
 
+static uint64_t
+cpu_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* Of this process now, MiB. */
+static unsigned long
+memory_now(void)
+{
+	unsigned long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+
+	if (file != NULL) {
+		if (fscanf(file, "%*u %lu", &pages) != 1)
+			pages = 0;
+		fclose(file);
+	}
+	return pages * (unsigned long)sysconf(_SC_PAGESIZE) >> 20;
+}
+
+static void
+say_reasons(const struct ruleset_report *report)
+{
+	struct slice rest = buf_slice(&report->reasons);
+
+	for (unsigned said = 0; rest.size > 0 && said < REASON_LINES; said++) {
+		const uint8_t *end = memchr(rest.p, '\n', rest.size);
+		size_t size = end != NULL ? (size_t)(end - rest.p) : rest.size;
+
+		log_notice("rules refused: %.*s", (int)size, (const char *)rest.p);
+		rest = slice_of(rest.p + size + (end != NULL), rest.size - size - (end != NULL));
+	}
+}
+
+static void
+say_summary(const struct ruleset_report *report, uint64_t wall, uint64_t cpu)
+{
+	log_notice("rules: %llu loaded, %llu refused, %llu warnings; YARA: %llu loaded, %llu refused; %.1f s",
+	    (unsigned long long)report->loaded, (unsigned long long)report->refused, (unsigned long long)report->warnings,
+	    (unsigned long long)report->yara_loaded, (unsigned long long)report->yara_refused, (double)wall / 1e9);
+	say_reasons(report);
+	log_notice("rules: %llu as before, %llu read; %llu databases: %llu as before, %llu from the cache, %llu compiled; "
+		   "%.2f s of processor time, %lu MiB in use",
+	    (unsigned long long)report->kept, (unsigned long long)(report->loaded - report->kept),
+	    (unsigned long long)report->databases, (unsigned long long)report->databases_kept,
+	    (unsigned long long)report->databases_cached,
+	    (unsigned long long)(report->databases - report->databases_kept - report->databases_cached), (double)cpu / 1e9,
+	    memory_now());
+}
+
 static enum cc_status
-load_rules(const struct conf *conf, struct shared *shared, struct ruleset **ret_set)
+load_rules(const struct conf *conf, struct shared *shared, struct ruleset *old, struct ruleset **ret_set)
 {
 	struct ruleset_report report = {0};
-	uint64_t began = time_monotonic();
+	uint64_t began = time_monotonic(), cpu = cpu_now();
 	enum cc_status st;
 
 	buf_open(&report.text, 64u << 20);
-	st = ruleset_load(conf, &report, ret_set);
+	buf_open(&report.reasons, 1u << 20);
+	st = old != NULL ? ruleset_reload(conf, old, &report, ret_set) : ruleset_load(conf, &report, ret_set);
 	say_report(&report);
-	if (st != CC_OK) {
+	if (st != CC_OK)
 		log_error("the rules can't be used: %s", cc_status_text(st));
-	} else if (conf->detect_rules.count + conf->detect_yara.count > 0) {
-		log_notice("rules: %llu loaded, %llu refused, %llu warnings; YARA: %llu loaded, %llu refused; %.1f s",
-		    (unsigned long long)report.loaded, (unsigned long long)report.refused, (unsigned long long)report.warnings,
-		    (unsigned long long)report.yara_loaded, (unsigned long long)report.yara_refused,
-		    (double)(time_monotonic() - began) / 1e9);
-	}
+	else if (conf->detect_rules.count + conf->detect_yara.count > 0)
+		say_summary(&report, time_monotonic() - began, cpu_now() - cpu);
 	if (st == CC_OK) { /* else those before stay */
 		shared->rules_loaded = report.loaded;
 		shared->rules_refused = report.refused;
 		shared->yara_loaded = report.yara_loaded;
 	}
 	buf_close(&report.text);
+	buf_close(&report.reasons);
 	return st;
 }
 
@@ -332,6 +389,16 @@ all_took(struct inspect *in, const struct ruleset *set)
 	return true;
 }
 
+/* Who we are has changed since the start, and with it what "auto" means; and no other folder can be read now. */
+static enum cc_status
+cache_set(const struct inspect *in, struct conf *conf, char **ret_why)
+{
+	char setting[PATH_MAX + 32];
+
+	snprintf(setting, sizeof(setting), "detect.cache=%s", in->cache != NULL ? in->cache : "no");
+	return conf_set(conf, setting, ret_why);
+}
+
 /*
  * The configuration anew.  Its file may be out of reach by now, as root's alone or as a new file under the old name, which
  * Landlock does not know: then what it said at start holds.
@@ -353,7 +420,40 @@ reload_conf(const struct inspect *in, struct conf *conf, const struct conf **ret
 	}
 	for (size_t i = 0; st == CC_OK && i < job->set_count; i++)
 		st = conf_set(conf, job->set[i], ret_why);
+	if (st == CC_OK)
+		st = cache_set(in, conf, ret_why);
 	return st == CC_OK;
+}
+
+struct reloading {
+	const struct conf *conf;
+	struct inspect *inspect;
+	struct ruleset *set;
+	enum cc_status st;
+};
+
+/* Packets go first: a thread of its own, and those that it starts, with what the workers leave. */
+static void *
+reloading_run(void *ctx)
+{
+	struct reloading *r = ctx;
+
+	setpriority(PRIO_PROCESS, (id_t)gettid(), RELOAD_NICE);
+	r->st = load_rules(r->conf, r->inspect->shared, r->inspect->set, &r->set);
+	return NULL;
+}
+
+static enum cc_status
+reload_rules(struct inspect *in, const struct conf *conf, struct ruleset **ret_set)
+{
+	struct reloading r = {.conf = conf, .inspect = in, .st = CC_NOMEM};
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, reloading_run, &r) != 0)
+		return CC_NOMEM;
+	pthread_join(thread, NULL);
+	*ret_set = r.set;
+	return r.st;
 }
 
 /* A new rule set beside the old one; every worker takes it up between two packets, then the old one goes. */
@@ -366,7 +466,7 @@ reload(struct inspect *in)
 	char *why = NULL;
 	bool good = conf != NULL && reload_conf(in, conf, &now, &why);
 
-	if (!good || load_rules(now, in->shared, &set) != CC_OK) {
+	if (!good || reload_rules(in, now, &set) != CC_OK) {
 		log_error("reload: %s%sthe rules in use stay", why != NULL ? why : "", why != NULL ? "; " : "");
 	} else {
 		for (unsigned i = 0; i < in->workers; i++)
@@ -415,6 +515,8 @@ confine(struct inspect *in)
 			return CC_NOMEM;
 		paths[count++] = copies[copied++];
 	}
+	if (in->cache != NULL)
+		paths[count++] = in->cache;
 	paths[count++] = "/usr/share/misc"; /* libmagic opens its table lazily */
 	paths[count] = NULL;
 	st = sandbox_user(in->conf->engine_user, "inspect");
@@ -431,6 +533,13 @@ run_live(struct inspect *in)
 	struct live *live = calloc(in->workers, sizeof(*live));
 	enum cc_status st = live == NULL ? CC_NOMEM : live_open(in, live);
 
+	if (st == CC_OK) {
+		char *why = NULL;
+
+		in->cache = ruleset_cache_path(in->conf);
+		st = cache_set(in, in->conf, &why);
+		free(why);
+	}
 	if (st == CC_OK)
 		st = confine(in);
 	for (unsigned w = 0; st == CC_OK && w < in->workers; w++) {
@@ -479,7 +588,7 @@ int
 inspect_main(const struct process *process)
 {
 	struct inspect in = {.process = process, .conf = process->job->conf, .shared = process->shared};
-	enum cc_status st = load_rules(in.conf, in.shared, &in.set);
+	enum cc_status st = load_rules(in.conf, in.shared, NULL, &in.set);
 	int code = st == CC_NOMEM ? EXIT_FAILED : EXIT_USAGE;
 
 	if (st == CC_OK) {
@@ -494,6 +603,7 @@ inspect_main(const struct process *process)
 	threshold_table_free(in.thresholds);
 	ruleset_free(in.set);
 	ruleset_free(in.retired);
+	free(in.cache);
 	__atomic_store_n(&in.shared->closing, 1, __ATOMIC_RELEASE);
 	return code;
 }
