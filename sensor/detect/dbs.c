@@ -6,7 +6,7 @@
 
 #include "detect/own.h"
 
-#define CACHE_PATTERNS_MIN 64 /* smaller ones are compiled faster than a file is worth */
+#define CACHE_PATTERNS_MIN 8    /* smaller ones are compiled faster than a file is worth */
 #define AT_ONCE_MAX 6000      /* patterns that are compiled at once: each takes some 10 KiB for that while */
 #define GROWTH_MAX 16         /* a database in memory against its bytes in the cache */
 
