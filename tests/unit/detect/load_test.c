@@ -340,5 +340,55 @@ TEST(databases_from_the_cache)
 	folder_remove();
 }
 
+static void
+reload(struct rig *rig, const char *rules)
+{
+	struct ruleset_report report;
+	struct ruleset *set;
+	FILE *file = fopen(rig->path, "w");
+
+	fputs(rules, file);
+	fclose(file);
+	set = load(rig->conf, rig->set, &report);
+	detect_switch(rig->detect, set);
+	ruleset_free(rig->set);
+	rig->set = set;
+	report_close(&report);
+}
+
+#define MARK "alert tcp any any -> any any (content:\"one\"; flowbits:set,seen; sid:1;)\n"
+#define ASK "alert tcp any any -> any any (flowbits:isset,seen; content:\"two\"; sid:2;)\n"
+#define HALF "alert tcp any any -> any any (flow:only_stream; content:\"abc\"; content:\"xyz\"; distance:0; sid:3;)\n"
+
+/* Flowbits stay; a stream rule that is half matched goes on when it has not changed, whatever its number is now. */
+TEST(flows_remember_over_a_reload)
+{
+	static const char first[] = "pass tcp any any -> any 1 (content:\"never\"; sid:9;)\n";
+	static const char more[] = "pass tcp any any -> any 1 (content:\"new\"; flowbits:set,other; sid:8;)\n";
+	struct rig rig;
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%s%s%s", MARK, ASK, HALF);
+	rig_open(&rig, text);
+	CHECK_UINT(rig.report.loaded, 3);
+	rig_stream(&rig, CC_TO_SERVER, "one abc", 7, false);
+	CHECK_UINT(rig_alerts(&rig, 1), 1);
+	rig_clear(&rig);
+	snprintf(text, sizeof(text), "%s%s%s%s%s", first, more, HALF, MARK, ASK);
+	reload(&rig, text);
+	rig_stream(&rig, CC_TO_SERVER, " xyz two", 8, false);
+	CHECK_UINT(rig_alerts(&rig, 2), 1);
+	CHECK_UINT(rig_alerts(&rig, 3), 1);
+	CHECK_UINT(rig_alerts(&rig, 1), 0);
+	rig_clear(&rig);
+
+	reload(&rig, MARK ASK); /* a rule goes; another set in between, too */
+	reload(&rig, ASK MARK);
+	rig_stream(&rig, CC_TO_SERVER, " xyz two", 8, false);
+	CHECK_UINT(rig_alerts(&rig, 2), 1);
+	CHECK_UINT(rig_alerts(&rig, 3), 0);
+	rig_close(&rig);
+}
+
 TESTS(T(any_number_of_threads), T(reload_shares_what_is_the_same), T(cache_holds_against_damage), T(cache_is_bounded),
-    T(databases_from_the_cache))
+    T(databases_from_the_cache), T(flows_remember_over_a_reload))
