@@ -23,7 +23,7 @@ struct cmd_options {
 	char **set; /* what was set on the command line, as KEY=VALUE, for a reload */
 	size_t set_count;
 	bool quiet, json, from_start, follow;
-	bool unverified, quarantine, trust; /* of watch and keys */
+	bool unverified, quarantine, trust, health; /* of watch and keys */
 	bool outdir_given;
 	const char *topic;
 };

@@ -19,13 +19,14 @@ const struct command cmd_table[] = {
 };
 const size_t cmd_count = sizeof(cmd_table) / sizeof(cmd_table[0]);
 
-enum { OPT_SET = 256, OPT_EXCHANGE, OPT_FROM_START, OPT_FOLLOW, OPT_JSON, OPT_UNVERIFIED, OPT_QUARANTINE, OPT_TRUST, OPT_HELP };
+enum { OPT_SET = 256, OPT_EXCHANGE, OPT_FROM_START, OPT_FOLLOW, OPT_JSON, OPT_UNVERIFIED, OPT_QUARANTINE, OPT_TRUST, OPT_HEALTH, OPT_HELP };
 
 static const struct option longs[] = {{"set", required_argument, NULL, OPT_SET},
     {"exchange", required_argument, NULL, OPT_EXCHANGE}, {"from-start", no_argument, NULL, OPT_FROM_START},
     {"follow", no_argument, NULL, OPT_FOLLOW}, {"json", no_argument, NULL, OPT_JSON}, {"help", no_argument, NULL, OPT_HELP},
     {"unverified", no_argument, NULL, OPT_UNVERIFIED}, {"quarantine", no_argument, NULL, OPT_QUARANTINE},
-    {"trust", no_argument, NULL, OPT_TRUST}, {"config", required_argument, NULL, 'c'}, {"summary", no_argument, NULL, 'q'}, {NULL, 0, NULL, 0}};
+    {"trust", no_argument, NULL, OPT_TRUST},
+    {"health", no_argument, NULL, OPT_HEALTH}, {"config", required_argument, NULL, 'c'}, {"summary", no_argument, NULL, 'q'}, {NULL, 0, NULL, 0}};
 
 void
 cmd_usage(const struct command *command)
@@ -142,6 +143,9 @@ take(struct cmd_options *o, int letter, const char *arg)
 		return o->unverified = true;
 	case OPT_QUARANTINE:
 		return o->quarantine = true;
+	case OPT_HEALTH:
+		o->from_start = true; /* the newest heartbeat may be old */
+		return o->health = true;
 	case OPT_TRUST:
 		return o->trust = true;
 	default:

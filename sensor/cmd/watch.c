@@ -14,6 +14,7 @@
 
 #include "base/base.h"
 #include "cmd/cmd.h"
+#include "cmd/watch.h"
 #include "exchange/exchange.h"
 
 int cmd_watch(int argc, char **argv);
@@ -502,7 +503,8 @@ watch(const struct cmd_options *o, const char *from, const char *const *topics, 
 	bool follow = o->follow, heads = false;
 	unsigned width = terminal_width();
 	int quiet = 0, code = EXIT_DONE;
-	uint64_t shown = 0;
+	uint64_t shown = 0, printed = time_monotonic();
+	struct health_table *health = o->health ? health_new() : NULL;
 
 	if (open_source(&source, o, from, topics, count, &why) != CC_OK) {
 		fprintf(stderr, "concert watch: %s\n", why != NULL ? why : from);
@@ -518,7 +520,7 @@ watch(const struct cmd_options *o, const char *from, const char *const *topics, 
 			reload_trust(&source);
 		st = source.inbox != NULL ? inbox_next(source.inbox, WAIT_MS, &msg, &verified, &trouble) :
 					    reader_next(source.reader, WAIT_MS, &msg, &trouble);
-		if (st == CC_OK && !o->json && !heads)
+		if (st == CC_OK && !o->json && !heads && health == NULL)
 			print_heads(width);
 		heads = heads || st == CC_OK;
 		shown += st == CC_OK;
@@ -529,6 +531,8 @@ watch(const struct cmd_options *o, const char *from, const char *const *topics, 
 				print_refused(&msg, &verified);
 			if (verified.verdict != VERDICT_DUPLICATE)
 				code = EXIT_FAILED;
+		} else if (st == CC_OK && health != NULL) {
+			health_take(health, &msg, &verified);
 		} else if (st == CC_OK && o->json) {
 			print_json(&msg, source.inbox != NULL ? &verified : NULL, &line);
 		} else if (st == CC_OK) {
@@ -541,6 +545,10 @@ watch(const struct cmd_options *o, const char *from, const char *const *topics, 
 			break;
 		} else if (st == CC_MORE || st == CC_END) {
 			fflush(stdout);
+			if (health != NULL && follow && time_monotonic() - printed > 10 * NS_PER_S) {
+				printed = time_monotonic();
+				health_print(health, time_now(), o->json);
+			}
 			quiet += WAIT_MS;
 			if (!follow && quiet >= QUIET_KAFKA_MS)
 				break;
@@ -554,7 +562,10 @@ watch(const struct cmd_options *o, const char *from, const char *const *topics, 
 		}
 		quiet = 0;
 	}
-	if (source.inbox != NULL && (o->json || verifier_count(inbox_verifier(source.inbox), VERDICT_ACCEPTED) < shown ||
+	if (health != NULL)
+		health_print(health, time_now(), o->json);
+	health_free(health);
+	if (source.inbox != NULL && ((o->json && !o->health) || verifier_count(inbox_verifier(source.inbox), VERDICT_ACCEPTED) < shown ||
 		verifier_notes(inbox_verifier(source.inbox)) > 0))
 		print_counts(inbox_verifier(source.inbox), o->json, &line);
 	buf_close(&line);
@@ -595,6 +606,8 @@ cmd_watch(int argc, char **argv)
 			code = list_quarantine(&o);
 		else if ((from = source_of(&o)) == NULL)
 			fprintf(stderr, "concert watch: where from?  --exchange file:DIR or kafka:HOST:PORT, or -l OUTDIR\n");
+		else if (o.health)
+			code = watch(&o, from, (const char *const[]){"health"}, 1);
 		else
 			code = watch(&o, from, (const char *const *)argv + optind, (size_t)(argc - optind));
 	}

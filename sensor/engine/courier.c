@@ -46,6 +46,7 @@ struct courier {
 	struct evelog *eve;
 	struct eve *stats;
 	uint64_t orphaned;        /* monotonic, since when the keeper is known to be gone */
+	uint64_t beat_due;
 	uint64_t flushed, said, covered, stats_due, stored;
 	unsigned taken;           /* entries since the last release */
 	bool last;                /* nobody writes to the rings any more: no promise is waited for */
@@ -445,6 +446,31 @@ nothing_comes(struct courier *c, uint64_t now)
 }
 
 static void
+beat(struct courier *c, uint64_t now)
+{
+	if (c->conf->exchange_heartbeat == 0 || now < c->beat_due)
+		return;
+	c->beat_due = now + c->conf->exchange_heartbeat;
+	(void)exchange_beat(c->exchange, time_now(), false); /* its trouble is the spool's, which says so */
+}
+
+/* What was looked at in all, for whoever reads the silence. */
+static void
+beat_last(struct courier *c)
+{
+	uint64_t counts[COUNTS_ALL], time = 0;
+
+	for (unsigned i = 0; i < c->shared->workers; i++)
+		time = c->shared->worker[i].time > time ? c->shared->worker[i].time : time;
+	shared_counts(c->shared, counts);
+	if (c->live || time == 0)
+		time = time_now();
+	else
+		coverage_of_files(c, key_frame(counts[AT_CAPTURE + CAPTURE_PACKETS]), time);
+	(void)exchange_beat(c->exchange, time, true);
+}
+
+static void
 courier_loop(struct courier *c)
 {
 	static const struct timespec idle = {0, 1000000};
@@ -461,6 +487,7 @@ courier_loop(struct courier *c)
 		if (c->live) {
 			coverage_live(c, time_now());
 			exchange_tick(c->exchange, time_now());
+			beat(c, now);
 		}
 		if (c->evidence != NULL)
 			say_evidence(c, evidence_store_tick(c->evidence, time_now()));
@@ -553,6 +580,7 @@ courier_main(const struct process *process)
 		__atomic_store_n(&c.shared->courier_ready, 1, __ATOMIC_RELEASE);
 		courier_loop(&c);
 		release(&c);
+		beat_last(&c);
 		st = exchange_drain(c.exchange, time_monotonic() + c.conf->exchange_drain);
 		if (st == CC_MORE)
 			log_warning("%llu messages wait in the spool: %s", (unsigned long long)exchange_waiting(c.exchange),

@@ -273,6 +273,30 @@ exchange_tick(struct exchange *exchange, uint64_t now)
 	aggregate_tick(exchange->aggregate, now);
 }
 
+enum cc_status
+exchange_beat(struct exchange *exchange, uint64_t now, bool ending)
+{
+	const uint64_t *counts = exchange->counts;
+	struct exchange_health health = {.time = now, .ending = ending,
+	    .shed = counts[EXCHANGE_SHED_ALERT] + counts[EXCHANGE_SHED_SIGHTING] + counts[EXCHANGE_SHED_EVENT],
+	    .held_back = counts[EXCHANGE_HELD_BACK], .disk_errors = counts[EXCHANGE_DISK_ERRORS]};
+	struct exchange_message what = {.topic = "health", .type = "org.concert.health.v1", .time = now, .tlp = CC_TLP_GREEN,
+	    .class = CC_CLASS_EVENT};
+	char key[512];
+
+	if (exchange->spool == NULL || exchange->conf->exchange_heartbeat == 0)
+		return CC_OK;
+	health.waiting = spool_waiting(exchange->spool);
+	snprintf(key, sizeof(key), "%s/%s", exchange->conf->sensor_organisation, exchange->conf->sensor_name);
+	buf_clear(&exchange->value);
+	if (stix_health(&exchange->source, &health, &exchange->value) != CC_OK)
+		return CC_FULL;
+	what.key = slice_str(key);
+	what.value = buf_slice(&exchange->value);
+	exchange->counts[EXCHANGE_BEATS]++;
+	return exchange_send(exchange, &what);
+}
+
 /* ---- spool to output ---- */
 
 static void

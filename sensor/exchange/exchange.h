@@ -37,6 +37,15 @@ struct exchange_source {
 enum cc_status stix_sighting(struct exchange_source *source, const struct cc_record *rec, bool update,
     struct buf *out);
 
+/* ---- health.c: the heartbeat ---- */
+
+struct exchange_health {
+	uint64_t time; /* ns */
+	bool ending;
+	uint64_t waiting, shed, held_back, disk_errors;
+};
+enum cc_status stix_health(const struct exchange_source *source, const struct exchange_health *health, struct buf *out);
+
 /* ---- held.c: what did not leave, for the operator ---- */
 
 struct held;
@@ -103,6 +112,8 @@ enum cc_status exchange_flush(struct exchange *exchange);
 void exchange_coverage(struct exchange *exchange, struct slice json);
 /* Moves time on (capture time for files): windows close. */
 void exchange_tick(struct exchange *exchange, uint64_t now);
+/* A heartbeat with the coverage said last; ending: the last of this run.  Nothing when exchange.heartbeat is 0 or exchange.to none. */
+enum cc_status exchange_beat(struct exchange *exchange, uint64_t now, bool ending);
 /* Spool to output, delivery reports to the spool's cursor; waits up to ms when there is nothing to do. */
 enum cc_status exchange_pump(struct exchange *exchange, int ms);
 /* Closes all windows, then pumps until all is delivered or the time (monotonic ns) is reached.  CC_MORE: some remain spooled. */

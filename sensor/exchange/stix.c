@@ -77,34 +77,39 @@ begin(
 		json_text(json, "modified", modified);
 }
 
-static void
-put_marking(struct json *json, const struct cc_record *rec)
+void
+stix_marking(struct json *json, enum cc_tlp level)
 {
 	json_array(json, "object_marking_refs");
-	json_text(json, NULL, tlp[rec->tlp].id);
+	json_text(json, NULL, tlp[level].id);
 	json_end_array(json);
 }
 
 /* Objects that are the same in every message. */
-static void
-put_frame(struct json *json, const struct exchange_source *source, const struct cc_record *rec, const struct ids *ids)
+void
+stix_frame(struct json *json, const struct conf *conf, enum cc_tlp level)
 {
-	begin(json, "identity", ids->organisation, ids->organisation, STIX_CREATED, STIX_CREATED);
-	json_text(json, "name", source->conf->sensor_organisation);
+	struct slice org = slice_str(conf->sensor_organisation), name = slice_str(conf->sensor_name);
+	char organisation[STIX_ID], sensor[STIX_ID];
+
+	stix_own_id("identity", &org, 1, organisation);
+	stix_own_id("identity", (const struct slice[]){org, name}, 2, sensor);
+	begin(json, "identity", organisation, organisation, STIX_CREATED, STIX_CREATED);
+	json_text(json, "name", conf->sensor_organisation);
 	json_text(json, "identity_class", "organization");
 	json_end_object(json);
 
-	begin(json, "identity", ids->sensor, ids->organisation, STIX_CREATED, STIX_CREATED);
-	json_printf(json, "name", "%s/%s", source->conf->sensor_organisation, source->conf->sensor_name);
+	begin(json, "identity", sensor, organisation, STIX_CREATED, STIX_CREATED);
+	json_printf(json, "name", "%s/%s", conf->sensor_organisation, conf->sensor_name);
 	json_text(json, "identity_class", "system");
 	json_end_object(json);
 
-	begin(json, "marking-definition", tlp[rec->tlp].id, NULL, "2022-10-01T00:00:00.000Z", NULL);
-	json_text(json, "name", tlp[rec->tlp].name);
+	begin(json, "marking-definition", tlp[level].id, NULL, "2022-10-01T00:00:00.000Z", NULL);
+	json_text(json, "name", tlp[level].name);
 	json_object(json, "extensions");
 	json_object(json, TLP_EXTENSION);
 	json_text(json, "extension_type", "property-extension");
-	json_text(json, "tlp_2_0", record_tlp_text(rec->tlp));
+	json_text(json, "tlp_2_0", record_tlp_text(level));
 	json_end_object(json);
 	json_end_object(json);
 	json_end_object(json);
@@ -192,7 +197,7 @@ put_indicator(
 		json_end_object(json);
 		json_end_array(json);
 	}
-	put_marking(json, rec);
+	stix_marking(json, rec->tlp);
 	json_end_object(json);
 	buf_close(&text);
 }
@@ -220,7 +225,7 @@ put_observed(struct json *json, struct exchange_source *source, const struct cc_
 	json_object(json, "extensions");
 	stix_basic_information(json, source, rec, left_out);
 	json_end_object(json);
-	put_marking(json, rec);
+	stix_marking(json, rec->tlp);
 	json_end_object(json);
 }
 
@@ -241,7 +246,7 @@ put_sighting(struct json *json, const struct cc_record *rec, const struct ids *i
 	json_text(json, NULL, ids->sensor);
 	json_end_array(json);
 	json_uint(json, "confidence", confidence[rec->proof]);
-	put_marking(json, rec);
+	stix_marking(json, rec->tlp);
 	json_end_object(json);
 }
 
@@ -289,7 +294,7 @@ stix_sighting(struct exchange_source *source, const struct cc_record *whole, boo
 	json_text(&json, "type", "bundle");
 	json_text(&json, "id", ids.bundle);
 	json_array(&json, "objects");
-	put_frame(&json, source, rec, &ids);
+	stix_frame(&json, source->conf, rec->tlp);
 	stix_observables(&json, source, rec, tlp[rec->tlp].id, &refs);
 	/* Only a fingerprint without a flow leaves nothing to be observed. */
 	if (refs.count > 0)

@@ -25,6 +25,10 @@ enum {
 /* An address of our own networks does not leave, on whichever side it stands: exchange.md, Victims. */
 bool stix_attacker_is_ours(const struct exchange_source *source, const struct cc_record *rec);
 
+/* stix.c: what every bundle of ours begins with (who, marking, extension), and the marking of an object. */
+void stix_frame(struct json *json, const struct conf *conf, enum cc_tlp level);
+void stix_marking(struct json *json, enum cc_tlp level);
+
 /* stix_id.c: deterministic ids */
 void stix_uuid5(const uint8_t space[16], struct slice name, char ret_uuid[37]);
 /* Of a cyber-observable: UUIDv5 in STIX's namespace over the canonical JSON of what contributes to its id. */

@@ -88,7 +88,7 @@ make_secret(const char *path, uint8_t ret_secret[SECRET], char **ret_why)
 		(void)unlink(path);
 		return because(ret_why, CC_IO, "victims.key: %s could not be written", path);
 	}
-	log_notice("victims.key: %s is new: pseudonyms of our addresses hang on it, keep it safe", path);
+	log_notice("%s is new: the secret behind pseudonyms, keep it safe", path);
 	return CC_OK;
 }
 

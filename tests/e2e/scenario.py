@@ -56,8 +56,8 @@ def _short(value):
 	return text if len(text) < 600 else text[:600] + "…"
 
 
-# The victims of our captures, and of their copies (pcap.Crowd).
-HOME = ("--set", "vars.address.HOME_NET=[192.0.2.0/24,10.0.0.0/8]")
+# The victims of our captures, and of their copies (pcap.Crowd); no heartbeats, so that messages can be counted.
+HOME = ("--set", "vars.address.HOME_NET=[192.0.2.0/24,10.0.0.0/8]", "--set", "exchange.heartbeat=0")
 # One secret for all runs of a scenario, so that they have the same pseudonyms.
 SECRETS = ("--set", f"victims.key={OUT}/keys/victims.key")
 
