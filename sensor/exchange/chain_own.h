@@ -14,7 +14,7 @@ struct chain_hole {
 
 struct chain_lane {
 	struct chain_lane *newer, *older; /* by use */
-	char *key;                        /* source, newline, topic, newline, lane */
+	char *key;                        /* source, newline, topic, newline, lane as two bytes */
 	size_t key_size;
 	char kid[KEY_ID];
 	uint64_t last;

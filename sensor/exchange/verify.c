@@ -192,7 +192,7 @@ lane_key(struct verifier *v, const struct cc_message *msg, uint32_t lane)
 	buf_add_slice(&v->key, message_header(msg, "ce_source"));
 	buf_add_u8(&v->key, '\n');
 	buf_add_slice(&v->key, msg->topic);
-	buf_printf(&v->key, "\n%u", lane);
+	buf_add(&v->key, (const uint8_t[]){'\n', (uint8_t)(lane >> 8), (uint8_t)lane}, 3);
 	return buf_slice(&v->key);
 }
 
