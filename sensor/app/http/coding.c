@@ -17,7 +17,9 @@
 #define SNIFF 64          /* bytes that decide what a layer is */
 #define OUT_SIZE 16384
 #define BLOCK_HEAD 16     /* in front of the libraries' blocks: their size */
-#define ZSTD_WINDOW_LOG 22 /* a larger window has no room in the pool */
+#define ZSTD_WINDOW_LOG 22 /* a larger window has no room in the pool, */
+#define ZSTD_WINDOW 0x5d   /* nor one of more than 3.25 MiB, as a frame has it */
+#define LZMA_WINDOW (2u << 20)
 #define LZMA_MEMORY (4u << 20)
 
 enum gzip_state { G_FIXED, G_EXTRA_SIZE, G_EXTRA, G_NAME, G_COMMENT, G_CRC, G_DATA, G_TRAILER, G_NEXT };
@@ -466,6 +468,23 @@ tries_well(struct http_coding *coding, const uint8_t *p, size_t size)
 	return well;
 }
 
+/*
+ * Encoders ask for windows of 8 MiB, beyond the pool's largest block, where few bodies need so much: a smaller one is
+ * written in the header, and what refers to more fails as broken.
+ */
+static void
+window_shrink(struct http_coding *coding)
+{
+	uint8_t *p = coding->sniff;
+
+	if (coding->kind == HTTP_ZSTD && coding->sniff_size >= 6 && (p[4] & 0x20) == 0 && p[5] > ZSTD_WINDOW)
+		p[5] = ZSTD_WINDOW;
+	if (coding->kind == HTTP_LZMA && coding->sniff_size >= 5 && (p[4] > 0 || p[3] >= LZMA_WINDOW >> 16)) {
+		p[1] = p[2] = p[4] = 0;
+		p[3] = LZMA_WINDOW >> 16;
+	}
+}
+
 /* What the layer is, by its first bytes.  Empty lines before them are another way to hide a body. */
 static void
 decide(struct http_body *body, struct http_coding *coding)
@@ -484,6 +503,7 @@ decide(struct http_body *body, struct http_coding *coding)
 	}
 	coding->kind = coding->declared;
 	named = coding->kind == HTTP_BROTLI || coding->kind == HTTP_ZSTD || coding->kind == HTTP_LZMA;
+	window_shrink(coding);
 	if (!named && size >= 2 && p[0] == 0x1f && p[1] == 0x8b) {
 		coding->kind = HTTP_GZIP;
 		coding->raw = true;

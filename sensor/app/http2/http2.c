@@ -20,6 +20,29 @@ static const struct cc_anomaly anomalies[A_COUNT] = {
 #undef ANOMALY
 };
 
+static const struct cc_word type_words[] = {{"DATA", T_DATA}, {"HEADERS", T_HEADERS}, {"PRIORITY", T_PRIORITY},
+    {"RST_STREAM", T_RST_STREAM}, {"RSTSTREAM", T_RST_STREAM}, {"SETTINGS", T_SETTINGS},
+    {"PUSH_PROMISE", T_PUSH_PROMISE}, {"PUSHPROMISE", T_PUSH_PROMISE}, {"PING", T_PING}, {"GOAWAY", T_GOAWAY},
+    {"WINDOW_UPDATE", T_WINDOW_UPDATE}, {"WINDOWUPDATE", T_WINDOW_UPDATE}, {"CONTINUATION", T_CONTINUATION}};
+
+static const struct cc_word error_words[] = {{"NO_ERROR", 0}, {"PROTOCOL_ERROR", 1}, {"INTERNAL_ERROR", 2},
+    {"FLOW_CONTROL_ERROR", 3}, {"SETTINGS_TIMEOUT", 4}, {"STREAM_CLOSED", 5}, {"FRAME_SIZE_ERROR", 6},
+    {"REFUSED_STREAM", 7}, {"CANCEL", 8}, {"COMPRESSION_ERROR", 9}, {"CONNECT_ERROR", 10}, {"ENHANCE_YOUR_CALM", 11},
+    {"INADEQUATE_SECURITY", 12}, {"HTTP_1_1_REQUIRED", 13}};
+
+static const struct cc_word setting_words[] = {{"SETTINGS_HEADER_TABLE_SIZE", SETTING_TABLE_SIZE},
+    {"SETTINGS_ENABLE_PUSH", SETTING_PUSH}, {"SETTINGS_MAX_CONCURRENT_STREAMS", SETTING_STREAMS},
+    {"SETTINGS_INITIAL_WINDOW_SIZE", SETTING_WINDOW}, {"SETTINGS_MAX_FRAME_SIZE", SETTING_FRAME_SIZE},
+    {"SETTINGS_MAX_HEADER_LIST_SIZE", SETTING_LIST_SIZE}};
+
+#define WORDS(field, as, table) {field, as, table, sizeof(table) / sizeof(table[0])}
+
+static const struct cc_words words[] = {
+	WORDS(F_REQ_TYPE, CC_ONE_OF, type_words), WORDS(F_RES_TYPE, CC_ONE_OF, type_words),
+	WORDS(F_REQ_ERROR, CC_ONE_OF, error_words), WORDS(F_RES_ERROR, CC_ONE_OF, error_words),
+	WORDS(F_REQ_SETTINGS, CC_PAIR, setting_words), WORDS(F_RES_SETTINGS, CC_PAIR, setting_words),
+};
+
 enum { FRAME_HDR, FRAME_PDU, FRAME_COUNT };
 
 static const struct cc_frame_kind frames[FRAME_COUNT] = {
@@ -384,6 +407,8 @@ const struct cc_parser http2_parser = {
 	.field_count = F_COUNT,
 	.anomalies = anomalies,
 	.anomaly_count = A_COUNT,
+	.words = words,
+	.words_count = sizeof(words) / sizeof(words[0]),
 	.frames = frames,
 	.frame_count = FRAME_COUNT,
 	.state_size = sizeof(struct http2),

@@ -20,6 +20,19 @@ static const struct cc_anomaly anomalies[A_COUNT] = {
 #undef ANOMALY
 };
 
+static const struct cc_word opcode_words[] = {{"continuation", OP_CONTINUATION}, {"text", OP_TEXT}, {"binary", OP_BINARY},
+    {"connection_close", OP_CLOSE}, {"close", OP_CLOSE}, {"ping", OP_PING}, {"pong", OP_PONG}};
+
+static const struct cc_word flag_words[] = {{"fin", FLAG_FIN}, {"comp", FLAG_COMPRESSED}, {"rsv2", FLAG_RSV2},
+    {"rsv3", FLAG_RSV3}};
+
+#define WORDS(field, as, table) {field, as, table, sizeof(table) / sizeof(table[0])}
+
+static const struct cc_words words[] = {
+	WORDS(F_REQ_OPCODE, CC_ONE_OF, opcode_words), WORDS(F_RES_OPCODE, CC_ONE_OF, opcode_words),
+	WORDS(F_REQ_FLAGS, CC_BITS, flag_words), WORDS(F_RES_FLAGS, CC_BITS, flag_words),
+};
+
 enum { FRAME_HEADER, FRAME_PDU, FRAME_DATA, FRAME_COUNT };
 
 static const struct cc_frame_kind frames[FRAME_COUNT] = {
@@ -381,6 +394,8 @@ const struct cc_parser websocket_parser = {
 	.field_count = F_COUNT,
 	.anomalies = anomalies,
 	.anomaly_count = A_COUNT,
+	.words = words,
+	.words_count = sizeof(words) / sizeof(words[0]),
 	.frames = frames,
 	.frame_count = FRAME_COUNT,
 	.state_size = sizeof(struct websocket),

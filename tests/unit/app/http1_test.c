@@ -264,6 +264,35 @@ TEST(brotli)
 	rig_close(&rig);
 }
 
+/* As the zstd and xz (--format=lzma) commands pack them. */
+TEST(zstd_and_lzma)
+{
+	static const struct {
+		const char *headers;
+		uint8_t body[64];
+		size_t size;
+	} cases[] = {
+	    {"Content-Encoding: zstd\r\n", {0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x68, 0x6d, 0x00, 0x00, 0x38, 0x68, 0x65, 0x6c, 0x6c,
+		0x6f, 0x20, 0x0a, 0x01, 0x00, 0xa9, 0x4b, 0x11, 0x1a, 0x48, 0x72, 0xab}, 26},
+	    {"Content-Encoding: lzma\r\n", {0x5d, 0x00, 0x00, 0x80, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00,
+		0x34, 0x19, 0x49, 0xee, 0x8d, 0xe9, 0x57, 0x3a, 0xc7, 0x0d, 0xb0, 0x03, 0xff, 0xff,
+		0xfd, 0xd1, 0xc0, 0x00}, 32},
+	};
+	struct slice response;
+	struct buf buf;
+	struct rig rig;
+
+	rig_open(&rig, NULL);
+	buf_open(&buf, 1u << 20);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		response = response_with(&buf, cases[i].headers, cases[i].body, cases[i].size);
+		CHECK(strstr(rig_run(&rig, slice_str(GET), response, 0), "[hello hello hello hello hello\\n]") != NULL);
+		check_cuts(&rig, cases[i].headers, slice_str(GET), response);
+	}
+	buf_close(&buf);
+	rig_close(&rig);
+}
+
 /* 64 MiB of zeros in gzip in gzip are some 200 bytes; memory and time must stay small. */
 TEST(bomb)
 {
@@ -398,4 +427,4 @@ TEST(damage)
 	rig_close(&rig);
 }
 
-TESTS(T(messages), T(content_codings), T(brotli), T(bomb), T(gaps), T(connect), T(limits), T(damage))
+TESTS(T(messages), T(content_codings), T(brotli), T(zstd_and_lzma), T(bomb), T(gaps), T(connect), T(limits), T(damage))
