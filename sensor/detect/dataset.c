@@ -287,6 +287,16 @@ datasets_settle(struct ruleset *set, const struct conf *conf)
 }
 
 void
+datasets_digest(const struct ruleset *set, struct digest *digest)
+{
+	for (const struct dataset *dataset = set->dataset; dataset != NULL; dataset = dataset->next) {
+		digest_add(digest, dataset->name);
+		if (dataset->path.size > 0)
+			digest_file(digest, (const char *)dataset->path.p);
+	}
+}
+
+void
 datasets_free(struct ruleset *set)
 {
 	for (struct dataset *dataset = set->dataset; dataset != NULL; dataset = dataset->next) {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "app/app.h"
 #include "base/base.h"
@@ -100,6 +101,7 @@ enum cc_status ruleset_reload(
 char *ruleset_cache_path(const struct conf *conf);        /* where a reload reads, to be freed; NULL: nowhere */
 void ruleset_free(struct ruleset *set);                   /* when no detect uses it any more; accepts NULL */
 const uint8_t *ruleset_digest(const struct ruleset *set); /* SHA-256 over the digests of all its rules, in order */
+void detect_manual(FILE *out);                            /* the language, as Markdown */
 /* What app has to keep for these rules. */
 void ruleset_wants(const struct ruleset *set, struct app_wants *ret_wants, size_t *ret_history);
 

@@ -102,6 +102,23 @@ protocol_parse(struct build *build, struct slice word)
 	return CC_OK;
 }
 
+static bool
+starts_body(const struct cur *in)
+{
+	struct slice rest = slice_trim(cur_rest(in));
+
+	return rest.size > 0 && rest.p[0] == '(';
+}
+
+/* Of a word of the rule; of one that isn't there, 1. */
+static uint32_t
+column_of(const uint8_t *start, struct slice word, const struct cur *in)
+{
+	uintptr_t at = (uintptr_t)word.p, first = (uintptr_t)start;
+
+	return at >= first && at < (uintptr_t)in->end ? (uint32_t)(at - first) + 1 : 1;
+}
+
 enum cc_status
 header_parse(struct build *build, struct cur *in)
 {
@@ -116,6 +133,11 @@ header_parse(struct build *build, struct cur *in)
 	size_t i;
 
 	for (i = 0; i < 7; i++) {
+		if (i == 2 && starts_body(in)) { /* Snort 3: of any address and port */
+			word[2] = word[3] = word[5] = word[6] = slice_str("any");
+			word[4] = slice_str("->");
+			break;
+		}
 		word[i] = word_next(in);
 		build->column = (uint32_t)(word[i].p != NULL ? word[i].p - start : 0) + 1;
 		if (word[i].size == 0)
@@ -134,20 +156,20 @@ header_parse(struct build *build, struct cur *in)
 	build->column = (uint32_t)(word[1].p - start) + 1;
 	if (protocol_parse(build, word[1]) != CC_OK)
 		return CC_BAD;
-	build->column = (uint32_t)(word[4].p - start) + 1;
+	build->column = column_of(start, word[4], in);
 	rule->both_ways = slice_is(word[4], "<>");
 	if (!rule->both_ways && !slice_is(word[4], "->"))
 		return build_refuse(
 		    build, "\"%.*s\" is no direction; directions are -> and <>", (int)word[4].size, word[4].p);
-	build->column = (uint32_t)(word[2].p - start) + 1;
+	build->column = column_of(start, word[2], in);
 	if (addr_set_parse(build, word[2], &rule->src) != CC_OK)
 		return CC_BAD;
-	build->column = (uint32_t)(word[3].p - start) + 1;
+	build->column = column_of(start, word[3], in);
 	if (port_set_parse(build, word[3], &rule->sport) != CC_OK)
 		return CC_BAD;
-	build->column = (uint32_t)(word[5].p - start) + 1;
+	build->column = column_of(start, word[5], in);
 	if (addr_set_parse(build, word[5], &rule->dst) != CC_OK)
 		return CC_BAD;
-	build->column = (uint32_t)(word[6].p - start) + 1;
+	build->column = column_of(start, word[6], in);
 	return port_set_parse(build, word[6], &rule->dport);
 }

@@ -579,6 +579,7 @@ struct build {
 	struct transform transform[TRANSFORMS_MAX];
 	unsigned transform_count;
 	bool has_sid, has_class, has_priority, has_threshold, has_filter, has_fast, has_rev, has_gid;
+	bool buffers_first; /* http_uri and its like stand before their contents, as in Snort 3 */
 	bool has_target, has_flow, packet_only, stream_only, app_proto;
 	bool packet_keyword; /* dsize, flags, ttl …: needs a packet */
 	const char *packet_keyword_name;
@@ -896,6 +897,7 @@ enum cc_status dataset_take(struct build *build, const struct dataset_want *want
 void dataset_changes(struct dataset *dataset); /* a rule will set or unset values */
 enum cc_status datasets_settle(struct ruleset *set, const struct conf *conf); /* when all rules are read */
 void datasets_free(struct ruleset *set);
+void datasets_digest(const struct ruleset *set, struct digest *digest); /* over the files that fill them */
 void datasets_inherit(struct ruleset *set, const struct ruleset *old);
 bool dataset_key(const struct dataset *dataset, struct slice value, uint8_t ret_key[16]); /* false: not of its type */
 bool dataset_has(struct run *run, struct dataset *dataset, const uint8_t key[16], uint16_t *ret_rep);
@@ -909,6 +911,7 @@ enum cc_status iprep_load(struct ruleset *set, const struct conf *conf, struct r
 unsigned iprep_category(const struct iprep *iprep, struct slice name); /* 0: none of that name */
 int iprep_score(const struct iprep *iprep, unsigned category, const struct cc_addr *addr); /* -1: none */
 
+void digest_file(struct digest *digest, const char *path); /* common.c: its name and its content */
 /* geoip.c */
 enum cc_status geoip_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report);
 void geoip_free(struct MMDB_s *geoip); /* accepts NULL */

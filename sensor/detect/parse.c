@@ -392,7 +392,7 @@ field_keyword(struct build *build, struct slice name, struct slice value, bool h
 	struct op *op;
 
 	if (at < 0)
-		return build_refuse(build, "unknown keyword");
+		return unknown_refuse(build, name);
 	if (!build->set->buffer[at].number) {
 		if (has_value)
 			return build_refuse(
@@ -431,13 +431,31 @@ value_unquote(struct build *build, const struct keyword *keyword, struct slice *
 	return CC_OK;
 }
 
+/* content:"x",nocase,offset 4: what is behind the quotes goes to *ret_modifiers. */
+static void
+modifiers_split(struct slice *value, struct slice *ret_modifiers)
+{
+	const uint8_t *quote = value->size > 0 ? memrchr(value->p, '"', value->size) : NULL;
+	struct slice rest;
+
+	*ret_modifiers = slice_of(NULL, 0);
+	if (quote == NULL || value->p[value->size - 1] == '"')
+		return;
+	rest = slice_trim(slice_of(quote + 1, value->size - (size_t)(quote + 1 - value->p)));
+	if (rest.size < 2 || rest.p[0] != ',')
+		return;
+	*ret_modifiers = slice_of(rest.p + 1, rest.size - 1);
+	*value = slice_of(value->p, (size_t)(quote + 1 - value->p));
+}
+
 static enum cc_status
 option_parse(struct build *build, struct slice option)
 {
 	const uint8_t *colon = memchr(option.p, ':', option.size);
 	struct slice name = slice_trim(slice_of(option.p, colon != NULL ? (size_t)(colon - option.p) : option.size));
-	struct slice value = slice_of(NULL, 0);
+	struct slice value = slice_of(NULL, 0), modifiers = slice_of(NULL, 0);
 	const struct keyword *keyword;
+	enum cc_status st;
 	bool negated;
 
 	snprintf(
@@ -455,11 +473,14 @@ option_parse(struct build *build, struct slice option)
 		if ((keyword->flags & KW_NO_VALUE) != 0 && value.size > 0)
 			return build_refuse(build, "takes no value: %s", keyword->help);
 	}
+	if (keyword != NULL && strcmp(keyword->name, "content") == 0)
+		modifiers_split(&value, &modifiers);
 	if (value_unquote(build, keyword, &value, &negated) != CC_OK)
 		return CC_BAD;
 	if (keyword == NULL)
 		return field_keyword(build, name, value, value.size > 0);
-	return keyword->parse(build, keyword, value, negated);
+	st = keyword->parse(build, keyword, value, negated);
+	return st == CC_OK && modifiers.p != NULL ? content_modifiers(build, modifiers) : st;
 }
 
 /*

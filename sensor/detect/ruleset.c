@@ -33,13 +33,19 @@ moved_note(struct ruleset *set, const struct ruleset *old)
 }
 
 static void
-digest_make(struct ruleset *set)
+digest_make(struct ruleset *set, const struct conf *conf)
 {
 	struct digest digest;
 
 	digest_open(&digest, DIGEST_SHA256);
 	for (uint32_t i = 0; i < set->rule_count; i++)
 		digest_add(&digest, slice_of(set->rule[i].info.digest, sizeof(set->rule[i].info.digest)));
+	/* What rules mean depends on variables, classes and lists, too. */
+	digest_add(&digest, slice_of(set->common->digest, sizeof(set->common->digest)));
+	digest_file(&digest, conf->detect_threshold_file);
+	for (size_t i = 0; i < conf->detect_iprep_files.count; i++)
+		digest_file(&digest, conf->detect_iprep_files.item[i]);
+	datasets_digest(set, &digest);
 	yara_digest(set->yara, &digest);
 	digest_close(&digest, NULL, NULL, set->digest);
 }
@@ -125,7 +131,7 @@ ruleset_reload(const struct conf *conf, struct ruleset *old, struct ruleset_repo
 		ruleset_free(set);
 		return st;
 	}
-	digest_make(set);
+	digest_make(set, conf);
 	malloc_trim(0); /* Hyperscan's compiler has taken a multiple of what it leaves */
 	*ret_set = set;
 	return CC_OK;

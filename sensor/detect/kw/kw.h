@@ -43,6 +43,10 @@ enum cc_status build_sticky(struct build *build, const char *buffer); /* sets th
 enum cc_status build_buffer_settle(struct build *build);
 enum cc_status content_add(struct build *build, struct slice value, bool negated);
 enum cc_status content_add_in(struct build *build, const char *buffer, struct slice value, bool negated);
+/* snort.c: what stands behind a content's comma. */
+enum cc_status content_modifiers(struct build *build, struct slice text);
+/* unknown.c: why a keyword isn't there, or which may be meant; always CC_BAD. */
+enum cc_status unknown_refuse(struct build *build, struct slice name);
 enum cc_status number_or_refuse(struct build *build, struct slice value, uint64_t max, struct number *ret_number);
 void *build_take(struct build *build, size_t size); /* ruleset memory; NULL: refused */
 enum cc_status name_id(

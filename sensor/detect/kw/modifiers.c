@@ -1,4 +1,7 @@
-/* The old way to name a buffer: a word behind the content, http_uri, that moves the content there. */
+/*
+ * The old way to name a buffer: a word behind the content, http_uri, that moves the content there.  Where it stands before
+ * any content it names the buffer for what follows, as in Snort 3, and so do all others of that rule.
+ */
 #include "detect/kw/kw.h"
 
 static enum cc_status
@@ -11,6 +14,10 @@ modifier_parse(struct build *build, const struct keyword *keyword, struct slice 
 	(void)value, (void)negated;
 	if (at < 0)
 		return build_refuse(build, "needs a parser of HTTP");
+	if (build->op_count == 0 || build->buffers_first) {
+		build->buffers_first = true;
+		return build_sticky(build, keyword->target);
+	}
 	if (op == NULL)
 		return build_refuse(
 		    build, "needs a content before it; as a buffer for what follows write %s", keyword->target);

@@ -77,6 +77,17 @@ ip_proto_test(struct run *run, const struct check *check)
 				: run->flow != NULL && number_holds(check->data, run->flow->proto);
 }
 
+/* "TCP" for "tcp", but not "TcP": it would be a slip in other sensors. */
+static bool
+is_upper(struct slice text, const char *word)
+{
+	for (size_t i = 0; i < text.size; i++) {
+		if (text.p[i] >= 'a' && text.p[i] <= 'z')
+			return false;
+	}
+	return slice_is_nocase(text, word);
+}
+
 static enum cc_status
 ip_proto_parse(struct build *build, const struct keyword *keyword, struct slice value, bool negated)
 {
@@ -96,7 +107,7 @@ ip_proto_parse(struct build *build, const struct keyword *keyword, struct slice 
 		rest = slice_trim(slice_of(rest.p + 1, rest.size - 1));
 	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (slice_is_nocase(rest, names[i].word)) {
+		if (slice_is(rest, names[i].word) || is_upper(rest, names[i].word)) {
 			snprintf(text, sizeof(text), "%.1s%s", op != 0 ? &op : "", names[i].number);
 			if (op != 0)
 				text[0] = op;

@@ -55,7 +55,7 @@ buffer_letter(struct build *build, const struct pcre_flag *flag, struct op *op)
 		return build_refuse(build, "the letter %c needs a parser of HTTP", flag->letter);
 	/* file.data is the response's body, too: the buffer in force stays. */
 	if (build->buffer != 0 && build->set->buffer[build->buffer].source == SRC_FILE &&
-	    build->set->buffer[at].source == SRC_FILE)
+	    build->set->buffer[at].source == SRC_FILE && build->set->buffer[build->buffer].parsers == 0)
 		return CC_OK;
 	if (build->buffer != 0 && build->buffer != at)
 		return build_refuse(build, "the letter %c names another buffer than the one in force", flag->letter);

@@ -164,4 +164,34 @@ TEST(geoip)
 	unlink(path);
 }
 
-TESTS(T(values), T(rpc), T(asn1), T(geoip))
+TEST(snort3)
+{
+	static const struct {
+		const char *rule, *why;
+	} rules[] = {
+	    {"alert http (http_uri; content:\"/a\",nocase,offset 1; http_header; content:\"Host\"; sid:1;)", NULL},
+	    {"alert tcp (content:\"abc\",depth 5, offset 2; content:\"d\",distance 1,within 3; sid:1;)", NULL},
+	    {"alert tcp (content:\"a\\\"b\",fast_pattern,fast_pattern_offset 1,fast_pattern_length 2; sid:1;)", NULL},
+	    {"alert tcp any any -> any any (content:\"abc\"; service:http,smtp; rem:\"x\"; sid:1;)", NULL},
+	    {"alert tcp (content:\"abc\",fast_pattern_offset 2,fast_pattern_length 2; sid:1;)", "lies outside"},
+	    {"alert tcp (content:\"abc\",offset; sid:1;)", "needs a number"},
+	    {"alert tcp (content:\"abc\",nocase 1; sid:1;)", "takes no value"},
+	    {"alert tcp (content:\"abc\",bogus; sid:1;)", "no modifier"},
+	    {"alert tcp any (content:\"abc\"; sid:1;)", "ends early"},
+	    {"alert http any any -> any any (content:\"a\"; http_uri; content:\"b\"; http_header; sid:1;)", NULL},
+	    {"alert tcp any any -> any any (contnet:\"a\"; sid:1;)", "is content meant?"},
+	};
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		struct rig rig;
+
+		rig_open(&rig, rules[i].rule);
+		if ((rig.report.loaded == 1) != (rules[i].why == NULL))
+			printf("%s: %.*s\n", rules[i].rule, (int)rig.report.text.size, (const char *)rig.report.text.p);
+		CHECK_UINT(rig.report.loaded, rules[i].why == NULL);
+		CHECK(rules[i].why == NULL || rig_said(&rig, rules[i].why));
+		rig_close(&rig);
+	}
+}
+
+TESTS(T(values), T(rpc), T(asn1), T(geoip), T(snort3))
