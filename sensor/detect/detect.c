@@ -56,7 +56,7 @@ void
 run_open(struct run *run, struct detect *detect, struct flow *flow, const struct packet *pkt, enum cc_dir dir,
     struct batch *batch)
 {
-	memset(run, 0, sizeof(*run));
+	memset(run, 0, offsetof(struct run, mark));
 	run->detect = detect;
 	run->flow = flow;
 	run->pkt = pkt;

@@ -10,10 +10,15 @@
 
 #include "detect/own.h"
 
+struct single {
+	uint8_t byte;
+	uint32_t id;
+};
+
 struct mpm {
 	struct db *db, *brief;
-	bool has_single;
-	uint32_t single[256]; /* id of the pattern that is this one byte, one up; 0: none */
+	struct single *single; /* bytes that are a pattern by themselves */
+	uint32_t single_count;
 	uint32_t *first;      /* pattern id: rule[first[id]] … rule[first[id + 1]] */
 	uint32_t *rule;
 	uint32_t pattern_count;
@@ -57,11 +62,9 @@ single_add(struct mpm *mpm, const struct mpm_entry *entry, uint32_t id)
 {
 	uint8_t c = entry->pattern.p[0];
 
-	mpm->has_single = true;
-	if (mpm->single[c] == 0)
-		mpm->single[c] = id + 1;
+	mpm->single[mpm->single_count++] = (struct single){c, id};
 	if (entry->nocase && c >= 'a' && c <= 'z')
-		mpm->single[c - 32] = id + 1;
+		mpm->single[mpm->single_count++] = (struct single){(uint8_t)(c - 32), id};
 }
 
 static bool
@@ -122,6 +125,7 @@ static enum cc_status
 mpm_make(struct dbs *dbs, struct mpm_builder *builder, struct mpm **ret_mpm)
 {
 	struct expressions list, brief;
+	size_t singles = 0;
 	bool room = expressions_open(&list, builder->count), room_brief = expressions_open(&brief, builder->count);
 	enum cc_status st = CC_NOMEM;
 	struct mpm *mpm;
@@ -130,9 +134,12 @@ mpm_make(struct dbs *dbs, struct mpm_builder *builder, struct mpm **ret_mpm)
 	mpm = calloc(1, sizeof(*mpm));
 	if (mpm == NULL)
 		goto out;
+	for (size_t i = 0; i < builder->count; i++)
+		singles += builder->entry[i].pattern.size == 1;
+	mpm->single = calloc(2 * singles + 1, sizeof(struct single)); /* in both cases */
 	mpm->first = calloc(builder->count + 1, sizeof(uint32_t));
 	mpm->rule = calloc(builder->count, sizeof(uint32_t));
-	if (mpm->first == NULL || mpm->rule == NULL || !room || !room_brief)
+	if (mpm->single == NULL || mpm->first == NULL || mpm->rule == NULL || !room || !room_brief)
 		goto out;
 	st = patterns_make(mpm, builder, &list, &brief);
 	if (st == CC_OK && list.count > 0)
@@ -170,6 +177,7 @@ mpm_free(struct mpm *mpm)
 		return;
 	db_free(mpm->db);
 	db_free(mpm->brief);
+	free(mpm->single);
 	free(mpm->first);
 	free(mpm->rule);
 	free(mpm);
@@ -220,8 +228,8 @@ mpm_scan(
 		hs_scan(db_hs(mpm->db), (const char *)bytes.p, (unsigned)bytes.size, 0, scratch, scan_hit, &scan);
 	if (mpm->brief != NULL)
 		hs_scan(db_hs(mpm->brief), (const char *)bytes.p, (unsigned)bytes.size, 0, scratch, scan_hit, &scan);
-	for (size_t i = 0; mpm->has_single && i < bytes.size; i++) {
-		if (mpm->single[bytes.p[i]] != 0)
-			scan_hit(mpm->single[bytes.p[i]] - 1, 0, 0, 0, &scan);
+	for (uint32_t i = 0; i < mpm->single_count; i++) {
+		if (memchr(bytes.p, mpm->single[i].byte, bytes.size) != NULL)
+			scan_hit(mpm->single[i].id, 0, 0, 0, &scan);
 	}
 }

@@ -774,7 +774,6 @@ struct run { /* what a rule is being held against */
 	struct view payload; /* what payload ops look at */
 	/* of the program */
 	struct view view;
-	uint64_t var[RULE_VARS_MAX];
 	unsigned steps;
 	size_t at; /* of an op that calls: the end of the match before it */
 	size_t match_at, match_end; /* of the first op that took bytes */
@@ -784,8 +783,10 @@ struct run { /* what a rule is being held against */
 	uint32_t size;
 	bool final; /* nothing more will come of this side */
 	bool known_ends; /* rules on addresses alone have been asked of these before */
+	unsigned marked;         /* which of mark[] are there, a bit each */
+	/* Written before they are read; run_open() leaves them as they are. */
 	uint8_t mark[MARKS_MAX][16]; /* values for sets, should the rule hold */
-	unsigned marked;             /* which of them are there, a bit each */
+	uint64_t var[RULE_VARS_MAX]; /* of byte_extract and byte_math */
 };
 
 struct detect {

@@ -35,6 +35,7 @@ struct worker {
 	struct ring *ring;
 	struct flow **ended;
 	bool logs, logs_flow, logs_anomaly, logs_file, stores_files; /* alerts are lines in any case: they are counted */
+	bool logs_app[64];   /* by parser */
 	bool streams; /* rules want streams that no parser wants */
 
 	struct ruleset *set, *offered; /* offered: written by the loader thread */
@@ -146,6 +147,16 @@ emit_file(struct worker *w, const struct flow *flow, const struct cc_file *file,
 	}
 }
 
+static bool
+logs_parser(const struct worker *w, const struct cc_parser *parser)
+{
+	for (unsigned i = 0; i < app_parser_count && i < 64; i++) {
+		if (app_parsers[i] == parser)
+			return w->logs_app[i];
+	}
+	return w->logs && eve_wants(w->eve, cc_event_name(parser));
+}
+
 static void
 emit_event(struct worker *w, const struct flow *flow, const struct event *event, const struct packet *pkt, uint64_t sub)
 {
@@ -153,7 +164,7 @@ emit_event(struct worker *w, const struct flow *flow, const struct event *event,
 
 	switch (event->kind) {
 	case EVENT_DONE:
-		if (w->logs && eve_wants(w->eve, cc_event_name(event->parser)) &&
+		if (logs_parser(w, event->parser) &&
 		    entry_open(w, CC_CLASS_EVENT, LINE_SIZE_MAX, sub, &out))
 			push_line(w, eve_tx(w->eve, flow, event->tx, pkt, event->dir, w->now, &out), &out);
 		break;
@@ -551,6 +562,8 @@ worker_build(struct worker *w, char **ret_why)
 	w->logs_flow = w->logs && eve_wants(w->eve, "flow");
 	w->logs_anomaly = w->logs && eve_wants(w->eve, "anomaly");
 	w->logs_file = w->logs && eve_wants(w->eve, "fileinfo");
+	for (unsigned i = 0; i < app_parser_count && i < 64; i++)
+		w->logs_app[i] = w->logs && eve_wants(w->eve, cc_event_name(app_parsers[i]));
 	w->stores_files = conf->files_store;
 	w->streams = history > 0;
 	return CC_OK;
