@@ -12,19 +12,24 @@
 
 enum {
 	F_TYPE,
+	F_TYPE_REPLY,
 	F_TYPE_TEXT,
 	F_FAILED,
 	F_ERROR,
 	F_ERROR_TEXT,
 	F_E_TEXT,
 	F_CNAME,
+	F_CNAME_REPLY,
 	F_CNAME_TEXT,
 	F_REALM,
+	F_REALM_REPLY,
 	F_REALM_TEXT,
 	F_SNAME,
+	F_SNAME_REPLY,
 	F_SNAME_TEXT,
 	F_ETYPE_TEXT,
 	F_WEAK,
+	F_WEAK_REPLY,
 	F_TICKET,
 	F_TICKET_TEXT,
 	F_TICKET_WEAK,
@@ -38,20 +43,25 @@ enum { A_MALFORMED, A_WEAK, A_WEAK_TICKET, A_TOO_LONG, A_COUNT };
 #define BOTH (CC_REQUEST | CC_RESPONSE)
 
 static const struct cc_field fields[F_COUNT] = {
-	[F_TYPE] = {"krb5.msg_type", NULL, CC_UINT, BOTH, "Type of the message: AS-REQ (10), AS-REP, TGS-REQ, TGS-REP, ERROR (30)."},
+	[F_TYPE] = {"krb5.msg_type", NULL, CC_UINT, CC_REQUEST, "Type of the message: AS-REQ (10), AS-REP, TGS-REQ, TGS-REP, ERROR (30)."},
+	[F_TYPE_REPLY] = {"krb5.msg_type", NULL, CC_UINT, CC_RESPONSE, "Type of the message: AS-REQ (10), AS-REP, TGS-REQ, TGS-REP, ERROR (30)."},
 	[F_TYPE_TEXT] = {NULL, "msg_type", CC_BYTES, BOTH, "Type of the message, as a word."},
 	[F_FAILED] = {NULL, "failed_request", CC_BYTES, CC_RESPONSE, "Type of the request that an error answers."},
 	[F_ERROR] = {"krb5.err_code", NULL, CC_UINT, CC_RESPONSE, "Code of an error."},
 	[F_ERROR_TEXT] = {NULL, "error_code", CC_BYTES, CC_RESPONSE, "Code of an error, as a word."},
 	[F_E_TEXT] = {NULL, "concert.error_text", CC_BYTES, CC_RESPONSE, "What the KDC says of an error."},
-	[F_CNAME] = {"krb5.cname", NULL, CC_BYTES, BOTH | CC_MULTI, "Each part of the client's name."},
+	[F_CNAME] = {"krb5.cname", NULL, CC_BYTES, CC_REQUEST | CC_MULTI, "Each part of the client's name."},
+	[F_CNAME_REPLY] = {"krb5.cname", NULL, CC_BYTES, CC_RESPONSE | CC_MULTI, "Each part of the client's name."},
 	[F_CNAME_TEXT] = {NULL, "cname", CC_BYTES, BOTH, "Client's name, parts divided by '/'."},
-	[F_REALM] = {"krb5.realm", "realm", CC_BYTES, BOTH, "Realm of the request, or of the client."},
+	[F_REALM] = {"krb5.realm", "realm", CC_BYTES, CC_REQUEST, "Realm of the request, or of the client."},
+	[F_REALM_REPLY] = {"krb5.realm", "realm", CC_BYTES, CC_RESPONSE, "Realm of the request, or of the client."},
 	[F_REALM_TEXT] = {NULL, "realm", CC_BYTES, BOTH, "That there is none."},
-	[F_SNAME] = {"krb5.sname", NULL, CC_BYTES, BOTH | CC_MULTI, "Each part of the service's name."},
+	[F_SNAME] = {"krb5.sname", NULL, CC_BYTES, CC_REQUEST | CC_MULTI, "Each part of the service's name."},
+	[F_SNAME_REPLY] = {"krb5.sname", NULL, CC_BYTES, CC_RESPONSE | CC_MULTI, "Each part of the service's name."},
 	[F_SNAME_TEXT] = {NULL, "sname", CC_BYTES, BOTH, "Service's name, parts divided by '/'."},
 	[F_ETYPE_TEXT] = {NULL, "encryption", CC_BYTES, BOTH, "Encryption of a reply."},
-	[F_WEAK] = {"krb5.weak_encryption", "weak_encryption", CC_FLAG, BOTH, "A reply's encryption is weak."},
+	[F_WEAK] = {"krb5.weak_encryption", "weak_encryption", CC_FLAG, CC_REQUEST, "A reply's encryption is weak."},
+	[F_WEAK_REPLY] = {"krb5.weak_encryption", "weak_encryption", CC_FLAG, CC_RESPONSE, "A reply's encryption is weak."},
 	[F_TICKET] = {"krb5.ticket_encryption", NULL, CC_UINT, CC_RESPONSE, "Encryption type of a reply's ticket."},
 	[F_TICKET_TEXT] = {NULL, "ticket_encryption", CC_BYTES, CC_RESPONSE, "Encryption of a reply's ticket."},
 	[F_TICKET_WEAK] = {NULL, "ticket_weak_encryption", CC_FLAG, CC_RESPONSE, "A ticket's encryption is weak."},
@@ -69,6 +79,7 @@ static const struct cc_anomaly anomalies[A_COUNT] = {
 
 static const struct cc_words words[] = {
     {F_TYPE, CC_ONE_OF, krb5_type_words, KRB5_TYPE_WORDS},
+    {F_TYPE_REPLY, CC_ONE_OF, krb5_type_words, KRB5_TYPE_WORDS},
     {F_TICKET, CC_ONE_OF, krb5_etype_words, KRB5_ETYPE_WORDS},
     {F_OFFERED, CC_ONE_OF, krb5_etype_words, KRB5_ETYPE_WORDS},
 };
@@ -143,25 +154,26 @@ message(struct cc_ctx *ctx, struct krb5_state *state, enum cc_dir dir, struct sl
 	struct krb5_message msg;
 	enum cc_status st = krb5_read(in, &msg);
 	struct cc_tx *tx = cc_tx_new(ctx);
+	unsigned r = dir == CC_TO_CLIENT; /* fields that stand on both sides are two, the client's first */
 	bool weak = msg.has_etype && krb5_etype_weak(msg.etype);
 
-	cc_put_uint(ctx, tx, F_TYPE, msg.type);
+	cc_put_uint(ctx, tx, F_TYPE + r, msg.type);
 	cc_put_text(ctx, tx, F_TYPE_TEXT, krb5_type_text(msg.type));
 	if (msg.type == KRB5_AS_REQ || msg.type == KRB5_TGS_REQ)
 		state->request = msg.type;
 	if (msg.type == KRB5_ERROR)
 		put_error(ctx, tx, &msg, state->request);
-	put_name(ctx, tx, F_CNAME, F_CNAME_TEXT, &msg.cname);
+	put_name(ctx, tx, F_CNAME + r, F_CNAME_TEXT, &msg.cname);
 	if (msg.has_realm)
-		cc_put(ctx, tx, F_REALM, msg.realm);
+		cc_put(ctx, tx, F_REALM + r, msg.realm);
 	else
 		cc_put_text(ctx, tx, F_REALM_TEXT, "<empty>");
-	put_name(ctx, tx, F_SNAME, F_SNAME_TEXT, &msg.sname);
+	put_name(ctx, tx, F_SNAME + r, F_SNAME_TEXT, &msg.sname);
 	if (msg.has_etype)
 		put_word(ctx, tx, F_ETYPE_TEXT, krb5_etype_text(msg.etype), msg.etype);
 	else
 		cc_put_text(ctx, tx, F_ETYPE_TEXT, "<none>");
-	cc_put_uint(ctx, tx, F_WEAK, weak);
+	cc_put_uint(ctx, tx, F_WEAK + r, weak);
 	if (msg.has_ticket_etype) {
 		cc_put_uint(ctx, tx, F_TICKET, (uint64_t)msg.ticket_etype);
 		put_word(ctx, tx, F_TICKET_TEXT, krb5_etype_text(msg.ticket_etype), msg.ticket_etype);
@@ -178,8 +190,7 @@ message(struct cc_ctx *ctx, struct krb5_state *state, enum cc_dir dir, struct sl
 	if (msg.has_ticket_etype && krb5_etype_weak(msg.ticket_etype))
 		cc_anomaly(ctx, tx, A_WEAK_TICKET);
 	cc_tx_update(ctx, tx, dir);
-	cc_tx_side_done(ctx, tx, CC_TO_SERVER);
-	cc_tx_side_done(ctx, tx, CC_TO_CLIENT);
+	cc_tx_side_done(ctx, tx, dir);
 	cc_tx_done(ctx, tx);
 }
 

@@ -94,7 +94,7 @@ TEST(dialogue_in_pieces_of_any_size)
 		CHECK_TEXT(rig_value(&rig, 5, "ftp.mode", 0), "active");
 		CHECK(strstr(rig.said, "expect ftp-data at 1 10.0.0.2:1025 10 0a 32b.txt\n") != NULL);
 		CHECK(strstr(rig.said, "expect ftp-data at 0 10.0.0.1:51210 11 1up\n") != NULL);
-		CHECK(rig_has_anomaly(&rig, "plaintext_password"));
+		CHECK(rig_has_anomaly(&rig, "plaintext_credentials"));
 		CHECK_UINT(rig.anomaly_count, 1);
 		rig_end(&rig);
 		rig_free(&rig);
