@@ -45,7 +45,8 @@ frame_holds(struct run *run, const struct segment *segment, const struct buffer 
 		return false;
 	if (buffer->transform_count > 0)
 		bytes = buffer_transformed(run->detect, buffer, bytes);
-	run->view = (struct view){.bytes = bytes, .whole = piece->last, .base = buffer->transform_count > 0 ? 0 : piece->base};
+	run->view = (struct view){
+	    .bytes = bytes, .whole = piece->last, .base = buffer->transform_count > 0 ? 0 : piece->base};
 	if (!program_run(run, segment))
 		return false;
 	note_place(run, buffer);

@@ -1,6 +1,6 @@
 /*
- * The language as this sensor has it, as Markdown: keywords, the buffers, numbers, frames and events of each parser.  All of
- * it comes from the tables that the loader reads.
+ * The language as this sensor has it, as Markdown: keywords, the buffers, numbers, frames and events of each parser.
+ * All of it comes from the tables that the loader reads.
  */
 #include "detect/kw/kw.h"
 

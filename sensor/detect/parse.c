@@ -364,7 +364,8 @@ field_number(struct build *build, const struct buffer *buffer, struct slice valu
 	struct buf names;
 
 	if (buffer->flag) {
-		bool yes = value.size == 0 || slice_is_nocase(value, "true") || slice_is_nocase(value, "yes") || slice_is(value, "1");
+		bool yes = value.size == 0 || slice_is_nocase(value, "true") ||
+			   slice_is_nocase(value, "yes") || slice_is(value, "1");
 
 		if (!yes && !slice_is_nocase(value, "false") && !slice_is_nocase(value, "no") && !slice_is(value, "0"))
 			return build_refuse(build, "is true or false");

@@ -131,12 +131,13 @@ asn1_parse(struct build *build, const struct keyword *keyword, struct slice valu
 	while (slice_split(&value, ',', &word)) {
 		if (!word_parse(asn1, slice_trim(word)))
 			return build_refuse(build,
-			    "\"%.*s\" is none of bitstring_overflow, double_overflow, oversize_length N, absolute_offset N, "
-			    "relative_offset N",
+			    "\"%.*s\" is none of bitstring_overflow, double_overflow, oversize_length N, "
+			    "absolute_offset N, relative_offset N",
 			    (int)(word.size < 60 ? word.size : 60), word.p);
 	}
 	if (!asn1->bitstring_overflow && !asn1->double_overflow && !asn1->oversize)
-		return build_refuse(build, "asks for nothing: name bitstring_overflow, double_overflow or oversize_length N");
+		return build_refuse(
+		    build, "asks for nothing: name bitstring_overflow, double_overflow or oversize_length N");
 	op = build_op(build, DO_CALL);
 	if (op == NULL)
 		return CC_BAD;

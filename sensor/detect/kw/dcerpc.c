@@ -67,7 +67,8 @@ iface_parse(struct build *build, const struct keyword *keyword, struct slice val
 			continue; /* what is shown has been put together of all fragments */
 		if (!iface->any_version || word.size < 2 || memchr("<>=!", word.p[0], 4) == NULL ||
 		    !number_parse(word, &iface->version) || iface->version.a > UINT16_MAX)
-			return build_refuse(build, "behind the UUID may stand a version such as =1, >1, <3 or !2, and any_frag");
+			return build_refuse(build,
+			    "behind the UUID may stand a version such as =1, >1, <3 or !2, and any_frag");
 		iface->any_version = false;
 	}
 	op = build_op_in(build, keyword->target, DO_CALL);
@@ -112,7 +113,8 @@ opnum_parse(struct build *build, const struct keyword *keyword, struct slice val
 			if (!slice_uint(slice_trim(word), UINT16_MAX, &list[2 * count]) ||
 			    !slice_uint(slice_trim(high), UINT16_MAX, &list[2 * count + 1]) ||
 			    list[2 * count] > list[2 * count + 1])
-				return build_refuse(build, "should be numbers of 0 to 65535 and ranges, such as 15, 1-9,12 or >5");
+				return build_refuse(build,
+				    "should be numbers of 0 to 65535 and ranges, such as 15, 1-9,12 or >5");
 			count++;
 		}
 		*number = (struct number){.compare = not ? CMP_NOT_RANGES : CMP_RANGES, .b = count, .list = list};

@@ -91,8 +91,9 @@ frame_parse(struct build *build, const struct keyword *keyword, struct slice val
 			return st;
 	}
 	if (named == 0 && apps == 0)
-		return build_refuse(build, dot == NULL ? "write it with its protocol, such as tls.pdu, for the rule's header names none"
-						       : "what stands before the dot is no protocol that this sensor parses");
+		return build_refuse(build,
+		    dot == NULL ? "write it with its protocol, such as tls.pdu, for the rule's header names none"
+				: "what stands before the dot is no protocol that this sensor parses");
 	buf_over(&names, room, sizeof(room));
 	names_print(&names, named != 0 ? named : apps);
 	return build_refuse(build, "no frame of that name; there are %.*s", (int)names.size, (const char *)names.p);

@@ -21,7 +21,8 @@ ftpdata_parse(struct build *build, const struct keyword *keyword, struct slice v
 	while (i < 2 && !slice_is_nocase(value, commands[i]))
 		i++;
 	if (i == 2)
-		return build_refuse(build, "should be retr or stor; any other command: ftpdata.command; content:\"APPE\";");
+		return build_refuse(
+		    build, "should be retr or stor; any other command: ftpdata.command; content:\"APPE\";");
 	op = build_op_in(build, keyword->target, DO_CALL);
 	if (op == NULL)
 		return CC_BAD;

@@ -70,10 +70,12 @@ geoip_parse(struct build *build, const struct keyword *keyword, struct slice val
 			word = slice_of(word.p + 1, 2);
 		}
 		if (word.size != 2 || want->count == COUNTRIES_MAX)
-			return build_refuse(build, "should be any, src, dst or both, and up to %d countries of two letters: src,US,CA",
+			return build_refuse(build,
+			    "should be any, src, dst or both, and up to %d countries of two letters: src,US,CA",
 			    COUNTRIES_MAX);
 		for (unsigned i = 0; i < 2; i++)
-			want->country[want->count][i] = (char)(word.p[i] >= 'a' && word.p[i] <= 'z' ? word.p[i] - 32 : word.p[i]);
+			want->country[want->count][i] =
+			    (char)(word.p[i] >= 'a' && word.p[i] <= 'z' ? word.p[i] - 32 : word.p[i]);
 		want->count++;
 	}
 	if (want->count == 0)

@@ -1,6 +1,6 @@
 /*
- * The old way to name a buffer: a word behind the content, http_uri, that moves the content there.  Where it stands before
- * any content it names the buffer for what follows, as in Snort 3, and so do all others of that rule.
+ * The old way to name a buffer: a word behind the content, http_uri, that moves the content there.  Where it stands
+ * before any content it names the buffer for what follows, as in Snort 3, and so do all others of that rule.
  */
 #include "detect/kw/kw.h"
 

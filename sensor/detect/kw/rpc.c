@@ -57,7 +57,8 @@ rpc_parse(struct build *build, const struct keyword *keyword, struct slice value
 	if (rest.p != NULL || !number_or_any(part[0], &rpc->program, &any) || any ||
 	    (parts > 1 && !number_or_any(part[1], &rpc->version, &rpc->any_version)) ||
 	    (parts > 2 && !number_or_any(part[2], &rpc->procedure, &rpc->any_procedure)))
-		return build_refuse(build, "should be program,version,procedure; version and procedure may be * or left out");
+		return build_refuse(
+		    build, "should be program,version,procedure; version and procedure may be * or left out");
 	check = build_check(build, rpc_test, PHASE_PACKET);
 	if (check == NULL)
 		return CC_BAD;

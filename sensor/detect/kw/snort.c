@@ -1,6 +1,6 @@
 /*
- * Snort 3's way to write what this language has, too: modifiers behind a content's comma, words of no consequence.  Buffers
- * that stand before their contents are read in modifiers.c, headers without addresses in header.c.
+ * Snort 3's way to write what this language has, too: modifiers behind a content's comma, words of no consequence.
+ * Buffers that stand before their contents are read in modifiers.c, headers without addresses in header.c.
  */
 #include "detect/kw/kw.h"
 
@@ -8,8 +8,8 @@
 static enum cc_status
 modifier_apply(struct build *build, struct slice text, uint64_t fast[2])
 {
-	static const char *const words[] = {"nocase", "fast_pattern", "startswith", "endswith", "rawbytes", "depth", "offset",
-	    "distance", "within"};
+	static const char *const words[] = {"nocase", "fast_pattern", "startswith", "endswith", "rawbytes", "depth",
+	    "offset", "distance", "within"};
 	struct slice rest = text, word;
 	const struct keyword *keyword;
 

@@ -52,7 +52,8 @@ date_parse(struct slice text, uint64_t *ret_seconds)
 	static const struct {
 		uint8_t digits, after;
 		uint16_t least, most;
-	} part[] = {{4, '-', 1970, 9999}, {2, '-', 1, 12}, {2, 'T', 1, 31}, {2, ':', 0, 23}, {2, ':', 0, 59}, {2, 0, 0, 60}};
+	} part[] = {{4, '-', 1970, 9999},
+	    {2, '-', 1, 12}, {2, 'T', 1, 31}, {2, ':', 0, 23}, {2, ':', 0, 59}, {2, 0, 0, 60}};
 	uint64_t number[6] = {1970, 1, 1, 0, 0, 0};
 	unsigned i = 0;
 
@@ -97,8 +98,9 @@ date_keyword(struct build *build, const struct keyword *keyword, struct slice va
 	else
 		good = date_parse(number->compare == CMP_EQ ? value : slice_of(value.p + 1, value.size - 1), &number->a);
 	if (!good)
-		return build_refuse(build, "should be a date such as 2026, 2026-11 or 2026-11-23T12:30:00, with < or > before it or <> "
-					   "between two");
+		return build_refuse(build,
+		    "should be a date such as 2026, 2026-11 or 2026-11-23T12:30:00, with < or > before it or <> "
+		    "between two");
 	op = build_op_in(build, keyword->target, DO_NUMBER);
 	if (op == NULL)
 		return CC_BAD;
