@@ -64,7 +64,7 @@ protocol_transport(struct rule *rule, struct slice word)
 	return false;
 }
 
-/* http is any version of it; http1 names the parser of HTTP/1. */
+/* http is any version of it; http1 names the parser of HTTP/1; dcerpc goes over SMB's pipes, too. */
 uint64_t
 protocol_apps(struct slice word)
 {
@@ -75,6 +75,7 @@ protocol_apps(struct slice word)
 
 		if (slice_is_nocase(word, name) || (slice_is_nocase(word, "http") && strncmp(name, "http", 4) == 0) ||
 		    (slice_is_nocase(word, "http1") && strcmp(name, "http") == 0) ||
+		    (slice_is_nocase(word, "dcerpc") && strcmp(name, "smb") == 0) ||
 		    (slice_is_nocase(word, "ssl") && strcmp(name, "tls") == 0))
 			apps |= 1ull << i;
 	}
