@@ -111,7 +111,7 @@ eve_plan_open(struct eve_plan *plan, const struct cc_parser *parser, bool extend
 	plan->type = cc_event_name(parser);
 	/* The schema wants a version in every dns event: 3 is the form in which one event is one message. */
 	plan->constant = dns && !names_path(parser, "version") ? "\"version\":3" : "";
-	plan->by_packet = dns;
+	plan->by_packet = dns || parser->by_message;
 	plan->node = calloc(EVE_NODES_MAX, sizeof(*plan->node));
 	if (plan->node == NULL)
 		return CC_NOMEM;
