@@ -9,7 +9,7 @@ extern const struct cc_parser rdp_parser;
 #define REFUSED "\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x02\0\0\0"
 #define NAME "p\0c\0\0\0" "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 /* 48 bytes of core data with 4 of head; 20 of channels */
-#define BLOCKS "\x01\xc0\x38\0\x04\0\x08\0\x80\x04\x60\x03\x01\xca\x03\xaa\x09\x04\0\0\x28\x0a\0\0" NAME \
+#define BLOCKS "\x01\xc0\x44\0\x04\0\x08\0\x80\x04\x60\x03\x01\xca\x03\xaa\x09\x04\0\0\x28\x0a\0\0" NAME \
 	"\x04\0\0\0\0\0\0\0\x0c\0\0\0" "\x03\xc0\x14\0\x01\0\0\0" "rdpdr\0\0\0" "\0\0\x80\x80"
 #define GCC "\0\x05\0\x14\x7c\0\x01\x65\0\x08\0\x10\0\x01\xc0\0" "Duca" "\x58"
 
