@@ -3,7 +3,7 @@
 
 extern const struct cc_parser rdp_parser;
 
-#define COOKIE "\x03\0\0\x2c\x27\xe0\0\0\0\0\0" "Cookie: mstshash=alice\r\n" "\x01\0\x08\0\x03\0\0\0"
+#define COOKIE "\x03\0\0\x2b\x26\xe0\0\0\0\0\0" "Cookie: mstshash=alice\r\n" "\x01\0\x08\0\x03\0\0\0"
 #define PLAIN "\x03\0\0\x0b\x06\xd0\0\0\x12\x34\0"
 #define TLS "\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x02\0\x08\0\x01\0\0\0"
 #define REFUSED "\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0\x03\0\x08\0\x02\0\0\0"
