@@ -22,7 +22,7 @@ struct mpm {
 	uint32_t *first;      /* pattern id: rule[first[id]] … rule[first[id + 1]] */
 	uint32_t *rule;
 	uint32_t pattern_count;
-	size_t longest;
+	size_t shortest, longest;
 };
 
 enum cc_status
@@ -108,6 +108,8 @@ patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct express
 			mpm->first[mpm->pattern_count] = (uint32_t)i;
 			if (entry->pattern.size > mpm->longest)
 				mpm->longest = entry->pattern.size;
+			if (entry->pattern.size < mpm->shortest || mpm->pattern_count == 0)
+				mpm->shortest = entry->pattern.size;
 			if (entry->pattern.size == 1 && !builder->together)
 				single_add(mpm, entry, mpm->pattern_count);
 			else
@@ -222,7 +224,7 @@ mpm_scan(
 {
 	struct scan scan = {mpm, hit, ctx};
 
-	if (bytes.size == 0)
+	if (bytes.size == 0 || bytes.size < mpm->shortest)
 		return;
 	if (mpm->db != NULL)
 		hs_scan(db_hs(mpm->db), (const char *)bytes.p, (unsigned)bytes.size, 0, scratch, scan_hit, &scan);
