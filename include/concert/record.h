@@ -73,6 +73,7 @@ struct cc_record {
 	uint32_t gid, sid, rev;
 	struct slice rule_name;   /* msg of a signature, name of a YARA rule */
 	struct slice rule_class;
+	struct slice answer_to;   /* a partner's entry was hit: "ORGANISATION MESSAGE", the id of its message; else empty */
 	uint8_t rule_digest[32], rule_set_digest[32]; /* SHA-256; all zero: none */
 	uint64_t offset;          /* of the match in its buffer or stream, UINT64_MAX: not said */
 	struct slice buffer;      /* "http.uri", "stream", "file" */

@@ -403,3 +403,9 @@ detect_switch(struct detect *detect, struct ruleset *set)
 	if (set->common->names != old->common->names)
 		detect->names_generation = detect->generation;
 }
+
+void
+detect_watch(struct detect *detect, const struct watch *watch)
+{
+	detect->live = watch;
+}

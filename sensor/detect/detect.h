@@ -14,6 +14,7 @@
 
 #include "app/app.h"
 #include "base/base.h"
+#include "concert/record.h"
 #include "conf/conf.h"
 #include "flow/flow.h"
 
@@ -55,6 +56,7 @@ struct rule_info {
 struct watch_info {
 	uint8_t kind; /* enum cc_kind */
 	struct slice value, source, comment;
+	struct slice answer_to; /* "ORGANISATION MESSAGE" of the partner's message, empty: nobody's */
 };
 
 enum match_by { MATCH_SIGNATURE, MATCH_YARA, MATCH_WATCH };
@@ -105,6 +107,24 @@ void detect_manual(FILE *out);                            /* the language, as Ma
 /* What app has to keep for these rules. */
 void ruleset_wants(const struct ruleset *set, struct app_wants *ret_wants, size_t *ret_history);
 
+/*
+ * A watch list beside the rule set's: what partners tell, made by whoever gets it, immutable once a detect has it.  Values are
+ * copied.  watch_add(): CC_BAD: no value of that kind; CC_FULL: max; CC_NOMEM.  What is there already stays as it was.
+ */
+struct watch;
+struct watch_entry {
+	enum cc_kind kind;
+	struct slice value, source, comment, answer_to;
+};
+struct watch *watch_new(size_t max); /* NULL: no memory */
+enum cc_status watch_add(struct watch *watch, const struct watch_entry *entry);
+size_t watch_count(const struct watch *watch);
+bool watch_wants_files(const struct watch *watch); /* NULL: false */
+void watch_free(struct watch *watch);              /* when no detect uses it any more; accepts NULL */
+/* The value as lists write it: names in lower case, hashes in hex, an address or prefix without host bits.  CC_BAD: none of that
+ * kind.  *ret_prefix: of an address. */
+enum cc_status watch_value(enum cc_kind kind, struct slice value, struct buf *ret_out, struct cc_prefix *ret_prefix);
+
 /* A table that several workers share for what counts across flows (threshold by_src …); in order when order is given.
  */
 struct threshold_table;
@@ -134,6 +154,9 @@ struct detect *detect_new(const struct detect_setup *setup); /* NULL: no memory 
 void detect_free(struct detect *detect);
 /* From the next packet on; the caller frees the old one once every worker has switched. */
 void detect_switch(struct detect *detect, struct ruleset *set);
+
+/* The partners' list from the next packet on; NULL: none.  The caller frees the old one once every worker has switched. */
+void detect_watch(struct detect *detect, const struct watch *watch);
 
 /* Bytes of a stream, after app_feed(), while the chunk is valid. */
 void detect_stream(

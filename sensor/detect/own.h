@@ -792,6 +792,7 @@ struct run { /* what a rule is being held against */
 struct detect {
 	struct detect_setup setup;
 	const struct ruleset *set;
+	const struct watch *live; /* the partners' list, beside the set's; NULL: none */
 	const struct conf *conf;
 	hs_scratch_t *scratch;
 	pcre2_match_data *match_data;
@@ -930,11 +931,9 @@ bool shared_bit(struct run *run, unsigned track, uint32_t id, char act, uint32_t
 
 /* watch.c */
 enum cc_status watch_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report);
-void watch_free(struct watch *watch);
 void watch_flow(struct run *run);
 void watch_tx(struct run *run, struct cc_tx *tx, uint32_t from);
 void watch_file(struct run *run, struct cc_file *file);
-bool watch_wants_files(const struct watch *watch);
 
 /* yara.c */
 enum cc_status yara_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report);

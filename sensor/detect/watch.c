@@ -2,7 +2,8 @@
  * The partners' watch list: a million addresses, prefixes, domains, URLs, hashes and fingerprints, looked up in what
  * flows and transactions show.
  *
- * A line is "kind value [source=WORD] [comment]".  Entries stand one behind the other in one block of bytes; an open-
+ * Two lists may be in use at once: that of the operator's files, which belongs to the rule set, and that of partners, which
+ * comes anew every other second.  A line is "kind value [source=WORD] [comment]".  Entries stand one behind the other in one block of bytes; an open-
  * addressed table of 8-byte slots finds them.  Built once with the ruleset and never changed.  Values are normalised
  * alike here and on lookup: domains in lower case without the last dot, URLs without scheme, hashes as bytes.
  */
@@ -19,10 +20,10 @@ struct slot {
 	uint32_t at;  /* entry, in units of 4 bytes, one up */
 };
 
-/* An entry in the block: head, then key, text of the value, source, comment. */
+/* An entry in the block: head, then key, text of the value, source, comment, what a hit answers. */
 struct entry {
 	uint8_t kind, bits;
-	uint16_t key_size, value_size, source_size, comment_size;
+	uint16_t key_size, value_size, source_size, comment_size, answer_size;
 };
 
 enum part { PART_NONE, PART_DOMAIN, PART_HOST, PART_URI, PART_JA3, PART_JA3S, PART_JA4, PART_CERT, PART_AGENT };
@@ -198,16 +199,20 @@ slots_grow(struct watch *watch)
 struct line {
 	enum cc_kind kind;
 	uint8_t bits;
-	struct slice key, value, source, comment;
+	struct slice key, value, source, comment, answer;
 };
 
 static enum cc_status
 entry_add(struct watch *watch, const struct line *line)
 {
+	const struct slice part[] = {line->key, line->value, line->source, line->comment, line->answer};
 	struct entry entry = {(uint8_t)line->kind, line->bits, (uint16_t)line->key.size, (uint16_t)line->value.size,
-	    (uint16_t)line->source.size, (uint16_t)line->comment.size};
-	size_t size = sizeof(entry) + line->key.size + line->value.size + line->source.size + line->comment.size, slot;
+	    (uint16_t)line->source.size, (uint16_t)line->comment.size, (uint16_t)line->answer.size};
+	size_t size = sizeof(entry), slot;
 	uint8_t *p;
+
+	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++)
+		size += part[i].size;
 
 	if (watch->slots < watch->count * 3 / 2 + 16 && slots_grow(watch) != CC_OK)
 		return CC_NOMEM;
@@ -226,15 +231,11 @@ entry_add(struct watch *watch, const struct line *line)
 	p = watch->block + watch->size;
 	memcpy(p, &entry, sizeof(entry));
 	p += sizeof(entry);
-	memcpy(p, line->key.p, line->key.size);
-	p += line->key.size;
-	memcpy(p, line->value.p, line->value.size);
-	p += line->value.size;
-	if (line->source.size > 0)
-		memcpy(p, line->source.p, line->source.size);
-	p += line->source.size;
-	if (line->comment.size > 0)
-		memcpy(p, line->comment.p, line->comment.size);
+	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+		if (part[i].size > 0)
+			memcpy(p, part[i].p, part[i].size);
+		p += part[i].size;
+	}
 	watch->slot[slot].tag = (uint32_t)(key_hash(watch, entry.kind, entry.bits, line->key) >> 32);
 	watch->slot[slot].at = (uint32_t)(watch->size / 4) + 1;
 	watch->size += size;
@@ -391,25 +392,88 @@ parts_set(struct watch *watch)
 	}
 }
 
+struct watch *
+watch_new(size_t max)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+
+	if (watch == NULL)
+		return NULL;
+	watch->seed = hash_seed();
+	watch->max = max;
+	parts_set(watch);
+	if (slots_grow(watch) != CC_OK) {
+		watch_free(watch);
+		return NULL;
+	}
+	return watch;
+}
+
+size_t
+watch_count(const struct watch *watch)
+{
+	return watch != NULL ? watch->count : 0;
+}
+
+enum cc_status
+watch_add(struct watch *watch, const struct watch_entry *entry)
+{
+	uint8_t key[VALUE_MAX];
+	char value[2 * 32 + 1];
+	struct line line = {.kind = entry->kind, .value = entry->value, .source = entry->source, .comment = entry->comment,
+	    .answer = entry->answer_to};
+
+	if ((unsigned)entry->kind >= CC_KIND_COUNT || entry->value.size == 0 || entry->value.size > VALUE_MAX ||
+	    entry->source.size > VALUE_MAX || entry->comment.size > VALUE_MAX || entry->answer_to.size > VALUE_MAX)
+		return CC_BAD;
+	if (watch->count >= watch->max)
+		return CC_FULL;
+	line.key = key_make(line.kind, line.value, &line.bits, key);
+	if (line.key.size == 0)
+		return CC_BAD;
+	line.value = value_normal(&line, value);
+	return entry_add(watch, &line);
+}
+
+enum cc_status
+watch_value(enum cc_kind kind, struct slice value, struct buf *ret_out, struct cc_prefix *ret_prefix)
+{
+	uint8_t key[VALUE_MAX];
+	char hex[2 * 32 + 1];
+	struct line line = {.kind = kind, .value = value};
+
+	buf_clear(ret_out);
+	if ((unsigned)kind >= CC_KIND_COUNT || value.size == 0 || value.size > VALUE_MAX)
+		return CC_BAD;
+	line.key = key_make(kind, value, &line.bits, key);
+	if (line.key.size == 0)
+		return CC_BAD;
+	if (kind == CC_KIND_ADDR) {
+		char text[CC_ADDR_TEXT];
+
+		ret_prefix->addr = cc_addr6(line.key.p);
+		ret_prefix->bits = line.bits;
+		buf_add_text(ret_out, cc_addr_text(&ret_prefix->addr, text));
+		if (line.bits < 128)
+			buf_printf(ret_out, "/%u", line.bits - (cc_addr_is4(&ret_prefix->addr) && line.bits >= 96 ? 96u : 0u));
+	} else {
+		buf_add_slice(ret_out, value_normal(&line, hex));
+	}
+	return ret_out->full ? CC_BAD : CC_OK;
+}
+
 enum cc_status
 watch_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report)
 {
-	struct watch *watch;
 	enum cc_status st = CC_OK;
 
 	if (conf->detect_watch.count == 0)
 		return CC_OK;
-	watch = calloc(1, sizeof(*watch));
-	if (watch == NULL)
-		return CC_NOMEM;
-	set->watch = watch;
-	watch->seed = hash_seed();
-	watch->max = conf->detect_watch_max;
-	parts_set(watch);
-	if (slots_grow(watch) != CC_OK)
+	set->watch = watch_new(conf->detect_watch_max);
+	if (set->watch == NULL)
 		return CC_NOMEM;
 	for (size_t i = 0; i < conf->detect_watch.count && st != CC_NOMEM; i++) {
-		enum cc_status one = file_load(watch, conf->detect_watch.item[i], report);
+		enum cc_status one = file_load(set->watch, conf->detect_watch.item[i], report);
 
 		st = one != CC_OK ? one : st;
 	}
@@ -448,21 +512,23 @@ told(struct run *run, const struct entry *entry, const char *buffer)
 		return;
 	*info = (struct watch_info){.kind = entry->kind, .value = slice_of(p, entry->value_size)};
 	info->source = slice_of(p + entry->value_size, entry->source_size);
-	info->comment = slice_of(p + entry->value_size + entry->source_size, entry->comment_size);
+	p += entry->value_size + entry->source_size;
+	info->comment = slice_of(p, entry->comment_size);
+	info->answer_to = slice_of(p + entry->comment_size, entry->answer_size);
 	match->by = MATCH_WATCH;
 	match->watch = info;
 	match->buffer = buffer;
 }
 
 static bool
-ask(struct run *run, enum cc_kind kind, uint8_t bits, struct slice key, const char *buffer)
+ask(struct run *run, const struct watch *watch, enum cc_kind kind, uint8_t bits, struct slice key, const char *buffer)
 {
 	const struct entry *entry;
 
 	if (key.size == 0)
 		return false;
 	detect_count_add(run->detect, DETECT_WATCH_LOOKUPS, 1);
-	entry = entry_find(run->detect->set->watch, (uint8_t)kind, bits, key, NULL);
+	entry = entry_find(watch, (uint8_t)kind, bits, key, NULL);
 	if (entry == NULL)
 		return false;
 	told(run, entry, buffer);
@@ -470,32 +536,37 @@ ask(struct run *run, enum cc_kind kind, uint8_t bits, struct slice key, const ch
 }
 
 static void
-ask_addr(struct run *run, struct cc_addr addr)
+ask_addr(struct run *run, const struct watch *watch, struct cc_addr addr)
 {
-	const struct watch *watch = run->detect->set->watch;
-
 	for (int bits = 128; bits >= 0; bits--) {
 		if (bits < 128)
 			addr.b[bits / 8] = (uint8_t)(addr.b[bits / 8] & ~(0x80 >> bits % 8));
-		if (watch->has_bits[bits] && ask(run, CC_KIND_ADDR, (uint8_t)bits, slice_of(addr.b, 16), "ip"))
+		if (watch->has_bits[bits] && ask(run, watch, CC_KIND_ADDR, (uint8_t)bits, slice_of(addr.b, 16), "ip"))
 			return;
 	}
 }
 
+/* The operator's list and that of partners; either may be missing. */
+#define EACH_LIST(run, watch) \
+	for (const struct watch *lists[] = {(run)->detect->set->watch, (run)->detect->live}, **list = lists; list < lists + 2; list++) \
+		if (((watch) = *list) != NULL)
+
 void
 watch_flow(struct run *run)
 {
-	const struct watch *watch = run->detect->set->watch;
+	const struct watch *watch;
 
-	if (watch == NULL || !watch->has[CC_KIND_ADDR])
-		return;
-	ask_addr(run, run->flow->side[CC_TO_SERVER].addr);
-	ask_addr(run, run->flow->side[CC_TO_CLIENT].addr);
+	EACH_LIST(run, watch) {
+		if (!watch->has[CC_KIND_ADDR])
+			continue;
+		ask_addr(run, watch, run->flow->side[CC_TO_SERVER].addr);
+		ask_addr(run, watch, run->flow->side[CC_TO_CLIENT].addr);
+	}
 }
 
 /* The domain, then what it is a sub-domain of. */
 static void
-ask_domain(struct run *run, struct slice text, const char *buffer)
+ask_domain(struct run *run, const struct watch *watch, struct slice text, const char *buffer)
 {
 	uint8_t out[VALUE_MAX];
 	struct slice domain = domain_normal(text, out);
@@ -503,7 +574,7 @@ ask_domain(struct run *run, struct slice text, const char *buffer)
 	while (domain.size > 0) {
 		const uint8_t *dot;
 
-		if (ask(run, CC_KIND_DOMAIN, 0, domain, buffer))
+		if (ask(run, watch, CC_KIND_DOMAIN, 0, domain, buffer))
 			return;
 		dot = memchr(domain.p, '.', domain.size);
 		if (dot == NULL)
@@ -513,7 +584,7 @@ ask_domain(struct run *run, struct slice text, const char *buffer)
 }
 
 static void
-ask_url(struct run *run, const struct cc_tx *tx, struct slice host, const uint8_t *part)
+ask_url(struct run *run, const struct watch *watch, const struct cc_tx *tx, struct slice host, const uint8_t *part)
 {
 	uint8_t out[VALUE_MAX];
 
@@ -524,15 +595,14 @@ ask_url(struct run *run, const struct cc_tx *tx, struct slice host, const uint8_
 			continue;
 		lower_copy(out, host);
 		memcpy(out + host.size, value->bytes, value->size);
-		if (ask(run, CC_KIND_URL, 0, slice_of(out, host.size + value->size), "http.uri"))
+		if (ask(run, watch, CC_KIND_URL, 0, slice_of(out, host.size + value->size), "http.uri"))
 			return;
 	}
 }
 
 static void
-ask_value(struct run *run, const struct cc_tx *tx, const struct cc_value *value, const uint8_t *part)
+ask_value(struct run *run, const struct watch *watch, const struct cc_tx *tx, const struct cc_value *value, const uint8_t *part)
 {
-	const struct watch *watch = run->detect->set->watch;
 	struct slice bytes = slice_of(value->bytes, value->size);
 	const char *buffer = tx->parser->fields[value->field].buffer;
 	uint8_t out[VALUE_MAX], bits;
@@ -543,11 +613,11 @@ ask_value(struct run *run, const struct cc_tx *tx, const struct cc_value *value,
 	switch ((enum part)part[value->field]) {
 	case PART_HOST:
 		if (watch->has[CC_KIND_URL])
-			ask_url(run, tx, bytes, part);
+			ask_url(run, watch, tx, bytes, part);
 		/* fall through */
 	case PART_DOMAIN:
 		if (watch->has[CC_KIND_DOMAIN])
-			ask_domain(run, bytes, buffer);
+			ask_domain(run, watch, bytes, buffer);
 		return;
 	case PART_JA3:
 		kind = CC_KIND_JA3;
@@ -568,30 +638,35 @@ ask_value(struct run *run, const struct cc_tx *tx, const struct cc_value *value,
 		return;
 	}
 	if (watch->has[kind])
-		ask(run, kind, 0, key_make(kind, bytes, &bits, out), buffer);
+		ask(run, watch, kind, 0, key_make(kind, bytes, &bits, out), buffer);
 }
 
 void
 watch_tx(struct run *run, struct cc_tx *tx, uint32_t from)
 {
-	const struct watch *watch = run->detect->set->watch;
-	const uint8_t *part = NULL;
+	const struct watch *watch;
+	const uint8_t *part;
 
-	if (watch == NULL)
-		return;
-	for (unsigned p = 0; p < app_parser_count && p < 64; p++)
-		part = app_parsers[p] == tx->parser ? watch->part[p] : part;
-	for (uint32_t i = from; part != NULL && i < tx->count; i++) {
-		const struct cc_value *value = &tx->value[i];
+	EACH_LIST(run, watch) {
+		part = NULL;
+		for (unsigned p = 0; p < app_parser_count && p < 64; p++)
+			part = app_parsers[p] == tx->parser ? watch->part[p] : part;
+		for (uint32_t i = from; part != NULL && i < tx->count; i++) {
+			const struct cc_value *value = &tx->value[i];
 
-		if (part[value->field] != PART_NONE && tx->parser->fields[value->field].type == CC_BYTES)
-			ask_value(run, tx, value, part);
+			if (part[value->field] != PART_NONE && tx->parser->fields[value->field].type == CC_BYTES)
+				ask_value(run, watch, tx, value, part);
+		}
 	}
 }
 
 void
 watch_file(struct run *run, struct cc_file *file)
 {
-	if (watch_wants_files(run->detect->set->watch) && file->has_sha256)
-		ask(run, CC_KIND_FILE_SHA256, 0, slice_of(file->sha256, 32), "file");
+	const struct watch *watch;
+
+	EACH_LIST(run, watch) {
+		if (watch_wants_files(watch) && file->has_sha256)
+			ask(run, watch, CC_KIND_FILE_SHA256, 0, slice_of(file->sha256, 32), "file");
+	}
 }

@@ -10,6 +10,7 @@
 #include "concert/record.h"
 #include "conf/conf.h"
 #include "exchange/sign.h"
+#include "exchange/store.h"
 #include "exchange/victims.h"
 #include "indicate/indicate.h"
 #include "output/output.h"

@@ -287,6 +287,22 @@ put_detection(struct info *info, const struct cc_record *rec)
 	end(info);
 }
 
+/* Own, or looked for because a partner's message said so: an answer is no second witness of what that message told. */
+static void
+put_origin(struct info *info, const struct cc_record *rec)
+{
+	const uint8_t *blank = rec->answer_to.size > 0 ? memchr(rec->answer_to.p, ' ', rec->answer_to.size) : NULL;
+	size_t size = blank != NULL ? (size_t)(blank - rec->answer_to.p) : 0;
+
+	begin(info, "origin");
+	item_text(info, "kind", blank != NULL ? "answer" : "own", "");
+	if (blank != NULL) {
+		json_string(&info->json, "to", slice_of(rec->answer_to.p, size));
+		json_string(&info->json, "of", slice_of(blank + 1, rec->answer_to.size - size - 1));
+	}
+	end(info);
+}
+
 static void
 put_rest(struct info *info, const struct exchange_source *source, const struct cc_record *rec)
 {
@@ -313,9 +329,7 @@ put_rest(struct info *info, const struct exchange_source *source, const struct c
 		json_string(&info->json, "file_type", rec->file_type);
 	end(info);
 
-	begin(info, "origin");
-	item_text(info, "kind", "own", "");
-	end(info);
+	put_origin(info, rec);
 }
 
 static void

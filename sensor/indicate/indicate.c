@@ -214,6 +214,7 @@ take_match(
 
 		indicate->base.severity = 2;
 		indicate->base.rule_name = match->watch->comment;
+		indicate->base.answer_to = match->watch->answer_to;
 		name_it(indicate, kind, kind == CC_KIND_FILE_SHA256 ? CC_PROOF_CONTENT : indicate->base.proof,
 		    watched_value(indicate, match->watch, batch));
 	} else {

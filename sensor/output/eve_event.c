@@ -161,6 +161,10 @@ put_alert_concert(const struct match *match, struct buf *out)
 		eve_put_string(match->watch->source, out);
 		eve_put(out, ",\"comment\":");
 		eve_put_string(match->watch->comment, out);
+		if (match->watch->answer_to.size > 0) {
+			eve_put(out, ",\"answer_to\":");
+			eve_put_string(match->watch->answer_to, out);
+		}
 	}
 	eve_put(out, "}");
 }

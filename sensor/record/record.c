@@ -14,7 +14,7 @@
 
 #include "base/digest.h"
 
-#define VERSION 2
+#define VERSION 3
 #define COUNT_MAX ((1ull << 53) - 1) /* what readers of JSON keep exactly, and all that STIX 2.1 allows (2.8) */
 
 enum form {
@@ -35,6 +35,7 @@ static const struct text_info {
     {offsetof(struct cc_record, value), 2048, FORM_ANY},
     {offsetof(struct cc_record, rule_name), 1024, FORM_ANY},
     {offsetof(struct cc_record, rule_class), 256, FORM_ANY},
+    {offsetof(struct cc_record, answer_to), 256, FORM_ANY},
     {offsetof(struct cc_record, buffer), 64, FORM_WORD},
     {offsetof(struct cc_record, attacker.stack), 256, FORM_WORD},
     {offsetof(struct cc_record, victim.stack), 256, FORM_WORD},
