@@ -12,7 +12,7 @@ usage(FILE *out)
 {
 	fputs("concert, a network sensor and an exchange for CERTs\n\nusage: concert COMMAND ...\n\n", out);
 	for (size_t i = 0; i < cmd_count; i++)
-		fprintf(out, "  %-7s %s\n", cmd_table[i].name, cmd_table[i].help);
+		fprintf(out, "  %-8s %s\n", cmd_table[i].name, cmd_table[i].help);
 	fputs("\n  concert COMMAND --help         the options of a command\n"
 	      "  concert --check-config FILE    what is wrong with a configuration, by file and line\n"
 	      "  concert --print-config [FILE]  the whole configuration as it would be used\n"

@@ -184,7 +184,7 @@ exchange_send(struct exchange *exchange, const struct exchange_message *what)
 	add_header(&msg, "ce_time", time_rfc3339_text(what->time, time));
 	add_header(&msg, "content-type", "application/stix+json;version=2.1");
 	add_header(&msg, "tlp", record_tlp_text(what->tlp));
-	add_header(&msg, "exercise", exchange->conf->exchange_exercise ? "true" : "false");
+	add_header(&msg, "exercise", exchange->conf->exchange_exercise || what->exercise ? "true" : "false");
 	return signing_add(exchange->signing, &msg, NUMBER_AT);
 }
 

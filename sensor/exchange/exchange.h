@@ -9,6 +9,7 @@
 #include "concert/output.h"
 #include "concert/record.h"
 #include "conf/conf.h"
+#include "exchange/desk.h"
 #include "exchange/sign.h"
 #include "exchange/store.h"
 #include "exchange/victims.h"
@@ -104,6 +105,7 @@ struct exchange_message {
 	uint64_t time;     /* of what it tells */
 	enum cc_tlp tlp;
 	enum cc_class class;
+	bool exercise;     /* a drill, whatever exchange.exercise says */
 };
 /* CC_ABSENT: exchange.to is none; else a message that was given earlier could not be spooled. */
 enum cc_status exchange_send(struct exchange *exchange, const struct exchange_message *what);

@@ -89,16 +89,24 @@ stix_marking(struct json *json, enum cc_tlp level)
 void
 stix_frame(struct json *json, const struct conf *conf, enum cc_tlp level)
 {
+	char organisation[STIX_ID];
+
+	identity_of(conf->sensor_organisation, organisation);
+	begin(json, "identity", organisation, organisation, STIX_CREATED, STIX_CREATED);
+	json_text(json, "name", conf->sensor_organisation);
+	json_text(json, "identity_class", "organization");
+	json_end_object(json);
+	stix_frame_rest(json, conf, level);
+}
+
+void
+stix_frame_rest(struct json *json, const struct conf *conf, enum cc_tlp level)
+{
 	struct slice org = slice_str(conf->sensor_organisation), name = slice_str(conf->sensor_name);
 	char organisation[STIX_ID], sensor[STIX_ID];
 
 	stix_own_id("identity", &org, 1, organisation);
 	stix_own_id("identity", (const struct slice[]){org, name}, 2, sensor);
-	begin(json, "identity", organisation, organisation, STIX_CREATED, STIX_CREATED);
-	json_text(json, "name", conf->sensor_organisation);
-	json_text(json, "identity_class", "organization");
-	json_end_object(json);
-
 	begin(json, "identity", sensor, organisation, STIX_CREATED, STIX_CREATED);
 	json_printf(json, "name", "%s/%s", conf->sensor_organisation, conf->sensor_name);
 	json_text(json, "identity_class", "system");

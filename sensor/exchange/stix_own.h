@@ -27,6 +27,7 @@ bool stix_attacker_is_ours(const struct exchange_source *source, const struct cc
 
 /* stix.c: what every bundle of ours begins with (who, marking, extension), and the marking of an object. */
 void stix_frame(struct json *json, const struct conf *conf, enum cc_tlp level);
+void stix_frame_rest(struct json *json, const struct conf *conf, enum cc_tlp level); /* without the organisation's identity */
 void stix_marking(struct json *json, enum cc_tlp level);
 
 /* stix_id.c: deterministic ids */

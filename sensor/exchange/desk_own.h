@@ -1,0 +1,88 @@
+/* What the files of the desk share.  Jansson's header comes first: see base/json.h. */
+#ifndef EXCHANGE_DESK_OWN_H
+#define EXCHANGE_DESK_OWN_H
+
+#include <jansson.h>
+#include <sqlite3.h>
+#include <yaml.h>
+
+#include "exchange/exchange.h"
+#include "exchange/stix_own.h"
+
+#define DESK_NAME "desk" /* the last word of our ce_source */
+
+struct desk {
+	const struct conf *given;
+	struct conf conf;  /* the same, under the desk's name and with its spool; borrows given's strings */
+	char *outdir;
+	char dir[4096], kid[KEY_ID]; /* of our key */
+	struct exchange *exchange; /* NULL: nothing was sent yet */
+	struct trust *trust;
+	struct inbox *contacts, *others;
+	struct victims *victims; /* opened when first asked */
+	sqlite3 *db;
+	struct buf value;
+	bool learnt; /* a public key, by an entry: what was refused for the lack of it is read again */
+	bool synced;
+	uint64_t refused, flooded;
+	char error[512];
+};
+
+/* A message that is believed. */
+struct came {
+	const char *organisation, *kid;
+	bool own, exercise;
+	uint64_t time; /* ce_time, ns */
+	enum cc_tlp tlp;
+	struct slice key;
+	json_t *bundle;
+	const char *id; /* of the bundle */
+};
+
+/* ---- desk.c ---- */
+
+enum cc_status desk_fail(struct desk *desk, enum cc_status st, char **ret_why, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* A statement with its values: s const char * (NULL: null), i uint64_t, b struct slice. */
+sqlite3_stmt *desk_ask(struct desk *desk, const char *sql, const char *format, ...);
+enum cc_status desk_do(struct desk *desk, const char *sql, const char *format, ...);
+uint64_t desk_number(struct desk *desk, const char *sql, const char *format, ...); /* 0: no row */
+const char *desk_text(sqlite3_stmt *stmt, int column);                              /* "": null */
+
+struct draft {
+	const char *topic, *type, *key, *word; /* word: makes the bundle's id, with key and time */
+	enum cc_tlp tlp;
+	bool exercise;
+	uint64_t time;
+	char when[40], id[STIX_ID], organisation[STIX_ID], self[STIX_ID];
+	struct json json; /* in the array of objects */
+};
+/* The bundle's head; frame: the identity of the organisation, too. */
+void draft_begin(struct desk *desk, struct draft *draft, bool frame);
+/* The head of an object of ours. */
+void draft_object(struct draft *draft, const char *type, const char *id, const char *created);
+/* A note about ourselves, its extension's member as JSON. */
+void draft_note(struct draft *draft, const char *abstract, const char *content, const char *member, struct slice json);
+/* Sent, and taken in as if it had come.  CC_DENIED: above the topic's ceiling; CC_FULL: too large. */
+enum cc_status draft_end(struct desk *desk, struct draft *draft, char **ret_why);
+
+enum cc_tlp desk_ceiling(const struct desk *desk, const char *topic);
+void desk_audit(struct desk *desk, const char *what, const char *const *pair); /* trouble is logged */
+/* The member of our extension on any object of the bundle; NULL: none. */
+json_t *desk_extension(json_t *bundle, const char *member);
+/* A string member, bounded and without control characters; "" when it is none.  False: it did not fit. */
+bool desk_member(const json_t *object, const char *name, char *ret_text, size_t room);
+enum cc_status desk_random_id(char ret_uuid[37]);
+
+/* ---- desk_yaml.c ---- */
+
+/* A YAML file as JSON: mappings, lists and strings, bounded in size and depth.  CC_BAD, CC_IO: *ret_why. */
+enum cc_status desk_yaml(const char *path, json_t **ret_value, char **ret_why);
+
+/* ---- what takes messages in ---- */
+
+void contact_came(struct desk *desk, const struct came *came);
+void contact_learn(struct desk *desk, struct slice value);
+enum cc_status contacts_table(struct desk *desk);
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * The directory of contacts: the newest entry of every organisation that the operator trusts, and when it last answered a ping.
+ *
+ * An entry is believed because a key of the operator's trust file signed it; it adds nobody to that file.  What it may bring: the
+ * public key for a fingerprint that the file names (which any message may, as the fingerprint tells whether it is the one), and
+ * from its owner, signed, that a key is revoked.
+ */
+#include "exchange/desk_own.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum cc_status
+contacts_table(struct desk *desk)
+{
+	return desk_do(desk, "CREATE TABLE IF NOT EXISTS contact (organisation TEXT PRIMARY KEY, published INTEGER, kid TEXT, entry TEXT) "
+		"WITHOUT ROWID", "");
+}
+
+static json_t *
+keys_of(json_t *bundle)
+{
+	return json_object_get(desk_extension(bundle, "contact"), "keys");
+}
+
+/* A message of which we know the fingerprint alone: does it bring the key? */
+void
+contact_learn(struct desk *desk, struct slice value)
+{
+	json_error_t error;
+	json_t *bundle = json_loadb((const char *)value.p, value.size, JSON_REJECT_DUPLICATES, &error), *keys = keys_of(bundle), *one;
+	size_t i;
+
+	json_array_foreach(keys, i, one)
+	{
+		const char *kid = json_string_value(json_object_get(one, "kid")), *x = json_string_value(json_object_get(one, "x"));
+		const struct trust_key *key = kid != NULL && i < KEYS_MAX ? trust_find(desk->trust, slice_str(kid)) : NULL;
+
+		if (key != NULL && key->entry.x[0] == '\0' && x != NULL && trust_learn(desk->trust, kid, x) == CC_OK)
+			desk->learnt = true;
+	}
+	json_decref(bundle);
+}
+
+/* The owner's own word on his keys. */
+static void
+take_keys(struct desk *desk, const struct came *came, const struct contact *contact)
+{
+	for (size_t i = 0; i < contact->keys.count; i++) {
+		const struct key_entry *e = &contact->keys.entry[i];
+		const struct trust_key *key = trust_find(desk->trust, slice_str(e->kid));
+
+		if (key == NULL || strcmp(key->organisation->id, came->organisation) != 0)
+			continue;
+		if (key->entry.x[0] == '\0' && trust_learn(desk->trust, e->kid, e->x) == CC_OK)
+			desk->learnt = true;
+		if (e->revoked != 0)
+			(void)trust_revoke(desk->trust, e->kid, e->revoked);
+	}
+}
+
+void
+contact_came(struct desk *desk, const struct came *came)
+{
+	json_t *entry = desk_extension(came->bundle, "contact");
+	char why[160], *text = entry != NULL ? json_dumps(entry, JSON_COMPACT) : NULL;
+	struct contact *contact = malloc(sizeof(*contact));
+
+	if (text == NULL || contact == NULL || contact_parse(slice_str(text), contact, why) != CC_OK ||
+	    strcmp(contact->organisation, came->organisation) != 0 || !slice_is(came->key, came->organisation)) {
+		log_warning("contacts: the entry of %s is left out: %s", came->organisation,
+		    text == NULL || contact == NULL ? "it has none" : why[0] != '\0' ? why : "it is under another organisation's name");
+	} else {
+		if (!came->own)
+			take_keys(desk, came, contact);
+		(void)desk_do(desk, "INSERT INTO contact VALUES (?1, ?2, ?3, ?4) ON CONFLICT (organisation) DO UPDATE SET "
+			"published = ?2, kid = ?3, entry = ?4 WHERE published < ?2", "siss", came->organisation, came->time, came->kid, text);
+	}
+	free(contact);
+	free(text);
+}
+
+/* From a revoked entry's key on, or of whoever is trusted no more: not shown. */
+static bool
+is_believed(const struct desk *desk, const char *organisation)
+{
+	return trust_organisation(desk->trust, slice_str(organisation)) != NULL;
+}
+
+enum cc_status
+contacts_visit(struct desk *desk, const char *organisation, contacts_fn *fn, void *ctx)
+{
+	struct contact *contact = malloc(sizeof(*contact));
+	sqlite3_stmt *stmt = organisation != NULL ?
+		desk_ask(desk, "SELECT organisation, published, kid, entry FROM contact WHERE organisation = ?1", "s", organisation) :
+		desk_ask(desk, "SELECT organisation, published, kid, entry FROM contact ORDER BY organisation", "");
+	enum cc_status st = stmt != NULL && contact != NULL ? CC_ABSENT : CC_IO;
+	char why[160];
+
+	while (st != CC_IO && sqlite3_step(stmt) == SQLITE_ROW) {
+		const char *id = desk_text(stmt, 0);
+
+		if (!is_believed(desk, id) || contact_parse(slice_str(desk_text(stmt, 3)), contact, why) != CC_OK)
+			continue;
+		contact->published = (uint64_t)sqlite3_column_int64(stmt, 1);
+		snprintf(contact->kid, sizeof(contact->kid), "%s", desk_text(stmt, 2));
+		fn(ctx, contact);
+		st = CC_OK;
+	}
+	sqlite3_finalize(stmt);
+	free(contact);
+	return st;
+}
+
+const char *
+contact_state(const struct contact *contact, const struct conf *conf, uint64_t now)
+{
+	if (now >= contact->until)
+		return "expired";
+	if (now > contact->published && now - contact->published > conf->exchange_contact_stale)
+		return "stale";
+	return "good";
+}
