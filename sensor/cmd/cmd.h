@@ -25,7 +25,7 @@ struct cmd_options {
 	bool quiet, json, from_start, follow;
 	bool unverified, quarantine, trust, health; /* of watch and keys */
 	bool outdir_given;
-	const char *topic;
+	const char *topic, *from, *to, *since, *ceiling; /* of spool; NULL: not said */
 };
 
 /*

@@ -19,13 +19,16 @@ const struct command cmd_table[] = {
 };
 const size_t cmd_count = sizeof(cmd_table) / sizeof(cmd_table[0]);
 
-enum { OPT_SET = 256, OPT_EXCHANGE, OPT_FROM_START, OPT_FOLLOW, OPT_JSON, OPT_UNVERIFIED, OPT_QUARANTINE, OPT_TRUST, OPT_HEALTH, OPT_HELP };
+enum { OPT_SET = 256, OPT_EXCHANGE, OPT_FROM_START, OPT_FOLLOW, OPT_JSON, OPT_UNVERIFIED, OPT_QUARANTINE, OPT_TRUST, OPT_HEALTH, OPT_TOPIC, OPT_FROM, OPT_TO,
+	OPT_SINCE, OPT_CEILING, OPT_HELP };
 
 static const struct option longs[] = {{"set", required_argument, NULL, OPT_SET},
     {"exchange", required_argument, NULL, OPT_EXCHANGE}, {"from-start", no_argument, NULL, OPT_FROM_START},
     {"follow", no_argument, NULL, OPT_FOLLOW}, {"json", no_argument, NULL, OPT_JSON}, {"help", no_argument, NULL, OPT_HELP},
     {"unverified", no_argument, NULL, OPT_UNVERIFIED}, {"quarantine", no_argument, NULL, OPT_QUARANTINE},
-    {"trust", no_argument, NULL, OPT_TRUST},
+    {"trust", no_argument, NULL, OPT_TRUST}, {"topic", required_argument, NULL, OPT_TOPIC},
+    {"from", required_argument, NULL, OPT_FROM}, {"to", required_argument, NULL, OPT_TO},
+    {"since", required_argument, NULL, OPT_SINCE}, {"ceiling", required_argument, NULL, OPT_CEILING},
     {"health", no_argument, NULL, OPT_HEALTH}, {"config", required_argument, NULL, 'c'}, {"summary", no_argument, NULL, 'q'}, {NULL, 0, NULL, 0}};
 
 void
@@ -148,6 +151,21 @@ take(struct cmd_options *o, int letter, const char *arg)
 		return o->health = true;
 	case OPT_TRUST:
 		return o->trust = true;
+	case OPT_TOPIC:
+		o->topic = arg;
+		return true;
+	case OPT_FROM:
+		o->from = arg;
+		return true;
+	case OPT_TO:
+		o->to = arg;
+		return true;
+	case OPT_SINCE:
+		o->since = arg;
+		return true;
+	case OPT_CEILING:
+		o->ceiling = arg;
+		return true;
 	default:
 		return false;
 	}

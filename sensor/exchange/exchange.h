@@ -84,9 +84,58 @@ uint64_t spool_shed(const struct spool *spool, enum cc_class class);
 /* The last ce_sequence of a lane, 0: none yet; kept over restarts.  ret_digest (may be NULL): jws_digest() of that message. */
 uint64_t spool_sequence(const struct spool *spool, struct slice topic, uint32_t lane, uint8_t *ret_digest);
 const char *spool_error(const struct spool *spool); /* "": all is well; else the file and what is wrong with it */
-/* Reads a spool (or a segment) without owning it: every whole message from the oldest, delivered or not. */
+/* Delivered messages from this position on are offered again. */
+void spool_replay(struct spool *spool, uint64_t position);
+
+/* ---- spool_look.c: a spool without owning it, beside its owner, too ---- */
+
+/* Every whole message of a spool (or of one segment) from the oldest, delivered or not. */
 typedef void spool_visit_fn(void *ctx, const struct cc_message *msg, uint64_t position);
 enum cc_status spool_visit(const char *dir, spool_visit_fn *fn, void *ctx, char **ret_why);
+
+struct spool_figures {
+	uint64_t segments, messages, bytes; /* whole messages; bytes on disk */
+	uint64_t first, cursor, next;       /* oldest position, first that is not delivered, first that is free */
+	uint64_t waiting;                   /* whole messages from the cursor on */
+	uint64_t damaged, lost;             /* bytes that are no message; positions that have none */
+	uint64_t refused, repeated;         /* spool_check(): messages that readers would refuse, or drop */
+	uint64_t oldest_waiting;            /* its ce_time, 0: none */
+	bool owned, replay_asked;           /* a process has it open; it was asked to replay */
+};
+/* Something that is wrong: a place in a segment, or a message. */
+struct spool_finding {
+	const char *segment, *what, *why; /* file name, word, sentence */
+	uint64_t position, offset, size;  /* position of the message, or of the one before */
+};
+typedef void spool_finding_fn(void *ctx, const struct spool_finding *finding);
+enum cc_status spool_figures(const char *dir, struct spool_figures *ret_figures, char **ret_why);
+/* Checksum and form of every message, and with trust its signature and its place in its lane. */
+enum cc_status spool_check(const struct conf *conf, const struct trust *trust, const char *dir, spool_finding_fn *fn, void *ctx,
+    struct spool_figures *ret_figures, char **ret_why);
+/* By the owner, where one runs (*ret_owned), else by us.  position 0: the first of that time.  CC_ABSENT: nothing there. */
+enum cc_status spool_replay_from(const struct conf *conf, const char *dir, uint64_t position, uint64_t time,
+    uint64_t *ret_position, bool *ret_owned, char **ret_why);
+
+/* ---- airgap.c: messages carried across by hand, or by a data diode ---- */
+
+struct airgap_choice {
+	const char *topic;     /* without prefix; NULL: all */
+	uint64_t from, to;     /* positions, 0: no limit */
+	enum cc_tlp ceiling;   /* what is marked above stays here */
+};
+struct airgap_sums {
+	uint64_t files, messages, bytes;
+	uint64_t left_out, above;         /* export: not chosen; marked above the ceiling */
+	uint64_t known, refused, damaged; /* import: ids that are there already; messages; places in files */
+};
+/* Writes a file exchange with a manifest into a folder that is new or empty. */
+enum cc_status airgap_export(const struct conf *conf, const char *spool, const char *to, const struct airgap_choice *choice,
+    struct airgap_sums *ret_sums, char **ret_why);
+/* Of a refused message, and of a damaged place (msg NULL). */
+typedef void airgap_refused_fn(void *ctx, const struct cc_message *msg, const char *verdict, const char *why);
+/* Checks the manifest, then each message against trust, and appends what is new to the file exchange `to`. */
+enum cc_status airgap_import(const struct conf *conf, const struct trust *trust, struct quarantine *quarantine, const char *from,
+    const char *to, airgap_refused_fn *fn, void *ctx, struct airgap_sums *ret_sums, char **ret_why);
 
 /* ---- exchange.c: the courier's work in one place ---- */
 

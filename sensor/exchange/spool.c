@@ -37,8 +37,8 @@ trouble(struct spool *spool, const char *name)
 	return CC_IO;
 }
 
-static enum cc_status
-why(char **ret_why, const char *dir, const char *text)
+enum cc_status
+spool_why(char **ret_why, const char *dir, const char *text)
 {
 	if (asprintf(ret_why, "spool: %s: %s", dir, text) < 0)
 		*ret_why = NULL;
@@ -51,15 +51,15 @@ static enum cc_status
 lock_dir(struct spool *spool, char **ret_why)
 {
 	if (dirs_make(spool->dir, 0750) != CC_OK)
-		return why(ret_why, spool->dir, strerror(errno));
+		return spool_why(ret_why, spool->dir, strerror(errno));
 	spool->dir_fd = open(spool->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (spool->dir_fd < 0)
-		return why(ret_why, spool->dir, strerror(errno));
+		return spool_why(ret_why, spool->dir, strerror(errno));
 	spool->lock_fd = openat(spool->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (spool->lock_fd < 0)
-		return why(ret_why, spool->dir, strerror(errno));
+		return spool_why(ret_why, spool->dir, strerror(errno));
 	if (flock(spool->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-		(void)why(ret_why, spool->dir, "another process has it open (file lock)");
+		(void)spool_why(ret_why, spool->dir, "another process has it open (file lock)");
 		return CC_DENIED;
 	}
 	return CC_OK;
@@ -207,7 +207,7 @@ spool_open(const struct conf *conf, const char *dir, struct spool **ret_spool, c
 		return CC_NOMEM;
 	st = lock_dir(spool, ret_why);
 	if (st == CC_OK && (st = recover(spool)) != CC_OK)
-		(void)why(ret_why, dir, spool->error[0] != '\0' ? spool->error : cc_status_text(st));
+		(void)spool_why(ret_why, dir, spool->error[0] != '\0' ? spool->error : cc_status_text(st));
 	if (st != CC_OK) {
 		/* Not ours to write to. */
 		spool->cursor_written = spool->cursor;
@@ -460,6 +460,7 @@ spool_tick(struct spool *spool, uint64_t now)
 	if (spool->fsync != 2 && now < spool->synced + spool->fsync_interval)
 		return CC_OK;
 	spool->synced = now;
+	spool_replay_asked(spool, now);
 	if (spool->dirty && spool->fsync != 0) {
 		if (fdatasync(spool->fd) != 0)
 			return trouble(spool, "fdatasync");
@@ -644,58 +645,4 @@ const char *
 spool_error(const struct spool *spool)
 {
 	return spool->error;
-}
-
-/* ---- without owning it ---- */
-
-static enum cc_status
-visit_segment(int dir_fd, const char *name, uint64_t first, struct spool_reader *reader, spool_visit_fn *fn, void *ctx)
-{
-	struct cc_message msg;
-	enum cc_status st = spool_reader_open(reader, dir_fd, name);
-
-	while (st == CC_OK && (st = spool_reader_next(reader, &msg)) == CC_OK)
-		fn(ctx, &msg, first++);
-	if (reader->fd >= 0)
-		close(reader->fd);
-	reader->fd = -1;
-	return st == CC_END ? CC_OK : st;
-}
-
-enum cc_status
-spool_visit(const char *dir, spool_visit_fn *fn, void *ctx, char **ret_why)
-{
-	struct spool_segment *segment = NULL;
-	struct spool_reader reader = {.fd = -1};
-	size_t count = 0;
-	int fd = open(dir, O_RDONLY | O_CLOEXEC);
-	struct stat stat;
-	enum cc_status st;
-
-	if (fd < 0 || fstat(fd, &stat) != 0) {
-		st = why(ret_why, dir, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return st;
-	}
-	if (!S_ISDIR(stat.st_mode)) {
-		st = visit_segment(AT_FDCWD, dir, 1, &reader, fn, ctx);
-	} else {
-		char name[SPOOL_NAME_ROOM];
-
-		st = spool_list(fd, &segment, &count);
-		for (size_t i = 0; i < count && st == CC_OK; i++) {
-			spool_segment_name(segment[i].first, name);
-			st = visit_segment(fd, name, segment[i].first, &reader, fn, ctx);
-			/* The owner may have deleted it since. */
-			if (st == CC_IO && errno == ENOENT)
-				st = CC_OK;
-		}
-	}
-	if (st != CC_OK)
-		(void)why(ret_why, dir, st == CC_IO ? strerror(errno) : cc_status_text(st));
-	spool_reader_close(&reader);
-	free(segment);
-	close(fd);
-	return st;
 }

@@ -6,6 +6,7 @@
 
 #define SPOOL_NAME_ROOM 32
 #define SPOOL_SUFFIX ".seg"
+#define SPOOL_REPLAY "replay" /* the file by which others ask the owner */
 #define SPOOL_AHEAD_MAX (1u << 20) /* messages read and not delivered: more wait for the first of them */
 
 struct spool_segment {
@@ -48,11 +49,14 @@ struct spool {
 	uint64_t max, segment_size, keep;
 	int fsync;                       /* as in conf */
 	uint64_t fsync_interval, synced; /* monotonic */
+	uint64_t looked; /* for a request to replay, monotonic */
 	bool dirty;
 	uint64_t shed[CC_CLASS_COUNT];
 	uint64_t damaged; /* bytes passed over */
 	char error[256];  /* "": all is well */
 };
+
+enum cc_status spool_why(char **ret_why, const char *dir, const char *text); /* CC_IO, for a return */
 
 /* spool_disk.c */
 enum cc_status spool_list(int dir_fd, struct spool_segment **ret_segment, size_t *ret_count);
@@ -71,5 +75,7 @@ enum cc_status spool_cursor_store(struct spool *spool);
 enum cc_status spool_sequences_load(struct spool *spool);
 enum cc_status spool_sequences_store(struct spool *spool);
 enum cc_status spool_sequence_note(struct spool *spool, const struct cc_message *msg);
+enum cc_status spool_replay_ask(const char *dir, int dir_fd, uint64_t position); /* CC_IO: errno */
+void spool_replay_asked(struct spool *spool, uint64_t now); /* acts on the file "replay", looked for once a second */
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * What the spool has to remember beyond its segments: how far messages are delivered (file "cursor"), and the last
  * ce_sequence of every lane with that message's digest (file "sequences", written before a segment may go, so that a lane
- * counts and chains on without a gap even when all its messages are gone).  Both are text with a checksum, replaced as a whole.  The courier's thread.
+ * counts and chains on without a gap even when all its messages are gone).  Both are text with a checksum, replaced as a whole.
+ * And the file "replay", by which others ask the owner to offer delivered messages again.  The courier's thread.
  */
 #include "exchange/spool_own.h"
 
@@ -9,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define STATE_MAX (8u << 20)
 #define KEY_ROOM 300
@@ -209,4 +211,56 @@ spool_sequences_load(struct spool *spool)
 	}
 	buf_close(&text);
 	return st;
+}
+
+/* ---- replay ---- */
+
+/* The cursor goes back; what is on disk from there on is offered again.  Readers drop the ids that they know. */
+void
+spool_replay(struct spool *spool, uint64_t position)
+{
+	if (spool->segment_count > 0 && position < spool->segment[0].first)
+		position = spool->segment[0].first;
+	if (position == 0 || position >= spool->cursor)
+		return;
+	log_notice("spool: %s: positions %" PRIu64 " to %" PRIu64 " are offered again", spool->dir, position,
+	    spool->cursor - 1);
+	memset(spool->done, 0, spool->done_room / 8);
+	spool->done_count = 0;
+	spool->cursor = position;
+	spool_rewind(spool);
+}
+
+void
+spool_replay_asked(struct spool *spool, uint64_t now)
+{
+	char memory[160];
+	struct buf text;
+	uint64_t position = 0;
+	enum cc_status st;
+
+	if (now < spool->looked + NS_PER_S)
+		return;
+	spool->looked = now;
+	if (faccessat(spool->dir_fd, SPOOL_REPLAY, F_OK, 0) != 0)
+		return;
+	buf_over(&text, memory, sizeof(memory));
+	st = load(spool, SPOOL_REPLAY, &text);
+	(void)unlinkat(spool->dir_fd, SPOOL_REPLAY, 0);
+	if (st == CC_OK && sscanf((const char *)text.p, "position %" SCNu64, &position) == 1)
+		spool_replay(spool, position);
+	else
+		log_warning("spool: %s/" SPOOL_REPLAY " is damaged and was thrown away", spool->dir);
+}
+
+enum cc_status
+spool_replay_ask(const char *dir, int dir_fd, uint64_t position)
+{
+	struct spool spool = {.dir = (char *)(uintptr_t)dir, .dir_fd = dir_fd};
+	char memory[80];
+	struct buf text;
+
+	buf_over(&text, memory, sizeof(memory));
+	buf_printf(&text, "position %020" PRIu64 "\n", position);
+	return store(&spool, SPOOL_REPLAY, &text);
 }
