@@ -85,6 +85,7 @@ alert_rule(struct run *run)
 	struct match *match;
 
 	detect_count_add(run->detect, DETECT_RULES_MATCHED, 1);
+	captures_keep(run);
 	for (unsigned i = 0; i < rule->check_count; i++) {
 		if (rule->check[i].phase == PHASE_POST)
 			rule->check[i].test(run, &rule->check[i]);

@@ -108,6 +108,7 @@ settings_digest(const struct conf *conf, uint8_t ret_digest[32])
 	digest_map(&digest, &conf->detect_vars_address);
 	digest_map(&digest, &conf->detect_vars_port);
 	digest_file(&digest, conf->detect_classification);
+	digest_file(&digest, conf->detect_reference);
 	digest_file(&digest, conf->detect_iprep_categories);
 	digest_text(&digest, conf->detect_geoip);
 	digest_close(&digest, NULL, NULL, ret_digest);
@@ -132,6 +133,7 @@ common_free(struct common *common)
 	map_free(common->port_sets, NULL);
 	map_free(common->buffers, NULL);
 	map_free(common->classes, NULL);
+	map_free(common->references, NULL);
 	names_free(common->names);
 	free(common->buffer);
 	store_close(&common->store);
@@ -153,12 +155,14 @@ common_new(struct names *names, struct common **ret_common)
 	common->port_sets = map_new(0);
 	common->buffers = map_new(0);
 	common->classes = map_new(0);
+	common->references = map_new(0);
 	common->buffer = calloc(BUFFERS_MAX, sizeof(common->buffer[0]));
 	if (names != NULL)
 		names->users++;
 	common->names = names != NULL ? names : names_new();
 	if (common->regexes == NULL || common->addr_sets == NULL || common->port_sets == NULL || common->buffers == NULL ||
-	    common->classes == NULL || common->buffer == NULL || common->names == NULL || buffers_open(common) != CC_OK) {
+	    common->classes == NULL || common->references == NULL || common->buffer == NULL || common->names == NULL ||
+	    buffers_open(common) != CC_OK) {
 		common_free(common);
 		return CC_NOMEM;
 	}

@@ -66,6 +66,10 @@ run_open(struct run *run, struct detect *detect, struct flow *flow, const struct
 	if (flow != NULL && flow->detect != NULL)
 		flow_state_take(detect, flow); /* forgets what another ruleset's numbers meant */
 	run->seq = pkt != NULL ? pkt->frame->seq : flow != NULL ? flow->last_seq : 0;
+	if (run->seq != detect->packet_var_seq) {
+		detect->packet_var_count = 0;
+		detect->packet_var_seq = run->seq;
+	}
 	way_open(detect, flow, pkt, dir);
 }
 
@@ -74,7 +78,7 @@ rule_holds(struct run *run, const struct rule *rule)
 {
 	run->rule = rule;
 	run->buffer = NULL;
-	run->marked = 0;
+	run->marked = run->captured = 0;
 	detect_count_add(run->detect, DETECT_RULES_RUN, 1);
 	if (!header_holds(run) || !checks_hold(run))
 		return false;

@@ -44,6 +44,7 @@ struct rule_info {
 	size_t meta_count;
 	const struct slice *reference; /* "url,example.org/x" */
 	size_t reference_count;
+	const struct slice *reference_url; /* the same as addresses; empty where the scheme has none */
 	bool target_src, target_dst; /* target:src_ip, target:dest_ip say who the victim is */
 	bool noalert;
 	uint8_t digest[32]; /* SHA-256 of the rule's text as written */

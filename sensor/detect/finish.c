@@ -485,15 +485,16 @@ settle(struct build *build, const struct plan *plan)
 {
 	struct rule *rule = &build->rule;
 	struct store *store = &build->body->store;
+	struct slice *reference;
 	unsigned at = 0;
 
 	rule->op = store_take(store, (plan->op_count + 1) * sizeof(struct op));
 	rule->segment = store_take(store, (plan->segment_count + 1) * sizeof(struct segment));
 	rule->check = store_take(store, (build->check_count + 1) * sizeof(struct check));
 	rule->info.meta = store_take(store, (build->meta_count + 1) * sizeof(struct rule_meta));
-	rule->info.reference = store_take(store, (build->reference_count + 1) * sizeof(struct slice));
+	reference = store_take(store, (2 * build->reference_count + 1) * sizeof(struct slice));
 	if (rule->op == NULL || rule->segment == NULL || rule->check == NULL || rule->info.meta == NULL ||
-	    rule->info.reference == NULL)
+	    reference == NULL)
 		return build_refuse(build, "no memory");
 	for (unsigned i = 0; i < plan->op_count; i++) {
 		struct op *op = &rule->op[i];
@@ -517,9 +518,12 @@ settle(struct build *build, const struct plan *plan)
 	}
 	if (build->meta_count > 0)
 		memcpy((void *)(uintptr_t)rule->info.meta, build->meta, build->meta_count * sizeof(struct rule_meta));
-	if (build->reference_count > 0)
-		memcpy((void *)(uintptr_t)rule->info.reference, build->reference,
-		    build->reference_count * sizeof(struct slice));
+	for (size_t i = 0; i < build->reference_count; i++) {
+		reference[i] = build->reference[2 * i];
+		reference[build->reference_count + i] = build->reference[2 * i + 1];
+	}
+	rule->info.reference = reference;
+	rule->info.reference_url = reference + build->reference_count;
 	rule->op_count = (uint16_t)plan->op_count;
 	rule->segment_count = (uint16_t)plan->segment_count;
 	rule->check_count = (uint16_t)at;

@@ -106,7 +106,7 @@ rule_try(struct run *run, const struct rule *rule)
 
 	run->rule = rule;
 	run->buffer = NULL;
-	run->marked = 0;
+	run->marked = run->captured = 0;
 	if (was_told(frame, rule->index))
 		return;
 	detect_count_add(run->detect, DETECT_RULES_RUN, 1);

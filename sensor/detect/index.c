@@ -52,7 +52,7 @@ vec_settle(struct vec *vec, struct store *store, uint32_t **ret_list, uint32_t *
 static unsigned
 marks_rank(const struct rule *rule)
 {
-	bool reads = false, writes = false;
+	bool reads = false, writes = rule->captures;
 
 	for (unsigned i = 0; i < rule->check_count; i++) {
 		reads = reads || rule->check[i].phase == PHASE_STATE;

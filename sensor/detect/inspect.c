@@ -241,6 +241,21 @@ field_of(const struct buffer *buffer, const struct cc_tx *tx, unsigned field)
 	return NULL;
 }
 
+bool
+flag_is_set(const struct run *run, unsigned buffer)
+{
+	const struct buffer *flag = &run->detect->set->buffer[buffer];
+
+	for (unsigned i = 0; run->tx != NULL && i < run->tx->count; i++) {
+		const struct cc_value *value = &run->tx->value[i];
+		const struct buffer_field *field = field_of(flag, run->tx, value->field);
+
+		if (field != NULL && (field->dirs & dir_bit(run->dir)) != 0 && value->num != 0)
+			return true;
+	}
+	return false;
+}
+
 /* One of the transaction's values holds it all. */
 static enum verdict
 field_holds(struct run *run, const struct segment *segment, const struct buffer *buffer)

@@ -23,6 +23,10 @@
 #define TRANSFORMS_MAX 8
 #define TRANSFORM_ROOM 65536 /* bytes of a buffer that transforms look at */
 #define STEPS_MAX 20000      /* of one rule's program over one buffer */
+#define CAPTURES_MAX 8       /* groups of one rule's pcre that are kept */
+#define CAPTURE_SIZE 255     /* bytes that are kept of one */
+#define FLOW_VARS_MAX 32     /* of such values that a flow has, */
+#define PACKET_VARS_MAX 16   /* that a packet has */
 #define PENDING_MAX 256      /* rules half matched of one transaction, or of one side of a stream */
 #define FLOWBITS_MAX 65536   /* names; also of flowints, xbits */
 #define SHORT_MAX 3          /* patterns up to here have a table of their own */
@@ -214,7 +218,18 @@ struct byte_op { /* of byte_test, byte_jump, byte_extract, byte_math */
 	int32_t offset, post_offset;
 	uint32_t multiplier;
 	uint64_t value, mask;
+	uint16_t order; /* with dce: the buffer that tells of big-endian numbers */
 	int8_t count_var, value_var, offset_var;
+};
+
+struct capture { /* a group of a pcre that is kept */
+	uint32_t name;
+	uint16_t group;
+	bool of_packet;
+};
+struct capture_list {
+	unsigned count;
+	struct capture item[CAPTURES_MAX];
 };
 
 struct run;
@@ -235,7 +250,10 @@ struct op {
 		struct number *number;
 		const void *data;
 	};
-	bool (*call)(struct run *run, const struct op *op, struct slice bytes);
+	union {
+		bool (*call)(struct run *run, const struct op *op, struct slice bytes); /* DO_CALL */
+		const struct capture_list *captures; /* DO_PCRE; NULL: nothing is kept */
+	};
 };
 
 struct segment {
@@ -341,6 +359,7 @@ struct rule {
 	bool has_vars;
 	bool fast_part; /* only a part of the fast content is looked for */
 	bool takes; /* its payload part takes bytes: a place can be told, and be new */
+	bool captures; /* a pcre's groups are kept */
 	bool filed; /* asks for file.name, size, hash or type */
 	uint16_t segment_count, check_count, op_count;
 	uint64_t apps; /* parsers it is for; 0: any */
@@ -480,7 +499,7 @@ struct common {
 	uint8_t digest[32]; /* over those settings */
 	struct store store;
 	struct names *names;
-	struct map *regexes, *addr_sets, *port_sets, *buffers, *classes;
+	struct map *regexes, *addr_sets, *port_sets, *buffers, *classes, *references;
 	struct buffer *buffer; /* as a new set gets them; BUFFERS_MAX of room */
 	uint32_t buffer_count;
 };
@@ -569,7 +588,7 @@ struct build {
 	unsigned var_count;
 	struct rule_meta *meta;
 	size_t meta_count, meta_room;
-	struct slice *reference;
+	struct slice *reference; /* each as written, then its address */
 	size_t reference_count, reference_room;
 
 	uint16_t buffer; /* the sticky buffer in force; 0: payload */
@@ -735,6 +754,16 @@ struct flow_int {
 	uint32_t value;
 };
 
+struct var_value { /* what a group of a pcre took */
+	uint32_t name;
+	uint16_t size;
+	uint8_t bytes[CAPTURE_SIZE];
+};
+struct captured { /* the same of a rule that may yet hold */
+	bool of_packet;
+	struct var_value value;
+};
+
 struct flow_state {
 	uint64_t *bits;
 	uint32_t bit_words;
@@ -744,6 +773,8 @@ struct flow_state {
 	struct u32_list yara;    /* stream YARA rules told already: rule << 1 | dir */
 	struct flow_int *integer;
 	uint32_t integer_count, integer_room;
+	struct var_value *var;
+	uint32_t var_count, var_room;
 	uint32_t generation;
 };
 
@@ -783,6 +814,7 @@ struct run { /* what a rule is being held against */
 	uint32_t size;
 	bool final; /* nothing more will come of this side */
 	bool known_ends; /* rules on addresses alone have been asked of these before */
+	unsigned captured;       /* how many of detect->captured[] are this rule's */
 	unsigned marked;         /* which of mark[] are there, a bit each */
 	/* Written before they are read; run_open() leaves them as they are. */
 	uint8_t mark[MARKS_MAX][16]; /* values for sets, should the rule hold */
@@ -811,6 +843,10 @@ struct detect {
 	uint8_t *base64;
 	struct yara_worker *yara;
 	bool has_hosts;
+	struct captured captured[CAPTURES_MAX];
+	struct var_value packet_var[PACKET_VARS_MAX];
+	uint32_t packet_var_count;
+	uint64_t packet_var_seq; /* the packet that they are of */
 	const uint64_t *events; /* enum flow_event bits of this packet, or NULL */
 	bool packet_passed;     /* a pass rule spoke of this packet */
 	unsigned alerts_max;
@@ -849,6 +885,7 @@ bool checks_hold(struct run *run);
 enum verdict segment_holds(struct run *run, const struct segment *segment);
 /* The bytes after the buffer's transforms. */
 struct slice buffer_transformed(struct detect *detect, const struct buffer *buffer, struct slice in);
+bool flag_is_set(const struct run *run, unsigned buffer); /* of the transaction at hand, on the way at hand */
 /* What matched first is what the alert names. */
 void note_place(struct run *run, const struct buffer *buffer);
 struct slice header_part(const struct packet *pkt, enum header_part part);
@@ -863,6 +900,11 @@ void candidates_scan(struct detect *detect, const struct mpm *mpm, struct slice 
 void candidates_sieve(
     struct detect *detect, const struct sieve *sieve, struct slice bytes, uint64_t base, size_t fresh);
 void candidates_sort(struct detect *detect);
+
+/* captures.c */
+void captures_take(struct run *run, const struct capture_list *list, const uint8_t *subject); /* after a match */
+void captures_keep(struct run *run); /* the rule holds */
+const struct var_value *captured_find(const struct run *run, bool of_packet, uint32_t name); /* NULL: none */
 
 /* alert.c: the rule of run holds: what it brings about, thresholds, the match. */
 void alert_rule(struct run *run);
@@ -951,6 +993,11 @@ enum cc_status yara_collect(struct detect *detect, bool wait, struct batch *batc
 /* classes.c */
 enum cc_status classes_load(struct ruleset *set, struct ruleset_report *report, const char *path);
 enum cc_status classes_standard(struct ruleset *set);
+
+/* references.c */
+enum cc_status references_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report);
+/* "scheme,text" with the scheme's prefix in the place of it; empty when there is none. */
+enum cc_status reference_resolve(struct build *build, struct slice reference, struct slice *ret_url);
 
 /* limits.c */
 enum cc_status limits_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report);

@@ -162,6 +162,7 @@ pcre_run(struct run *run, const struct op *op, const struct op *end, size_t at, 
 	struct detect *detect = run->detect;
 	size_t from = (op->flags & OF_RELATIVE) != 0 ? at : 0;
 	bool again = (op->flags & OF_NEXT) != 0 || run->view.fresh > 0;
+	unsigned captured = run->captured;
 
 	for (;;) {
 		struct slice subject = slice_of(run->view.bytes.p + from, run->view.bytes.size - from);
@@ -186,12 +187,15 @@ pcre_run(struct run *run, const struct op *op, const struct op *end, size_t at, 
 		place = pcre2_get_ovector_pointer(detect->match_data);
 		start = from + place[0];
 		behind = from + place[1];
+		if (op->captures != NULL)
+			captures_take(run, op->captures, subject.p);
 		answer = ops_run(run, op + 1, end, behind, behind > furthest ? behind : furthest);
 		if (answer == HOLDS) {
 			run->match_at = start;
 			run->match_end = behind;
 			return HOLDS;
 		}
+		run->captured = captured;
 		if (answer == STOPS)
 			return STOPS;
 		if (!again || start + 1 > run->view.bytes.size)
@@ -228,6 +232,7 @@ number_take(const struct run *run, const struct op *op, size_t at, struct taken 
 	int64_t count = number_of(run, byte->count, byte->count_var);
 	int64_t start =
 	    ((op->flags & OF_RELATIVE) != 0 ? (int64_t)at : 0) + number_of(run, byte->offset, byte->offset_var);
+	bool little = (op->flags & OF_LITTLE) != 0 && !(byte->dce && flag_is_set(run, byte->order));
 	struct cur in;
 
 	if (start < 0 || start > (int64_t)run->view.bytes.size || count < 0)
@@ -249,7 +254,7 @@ number_take(const struct run *run, const struct op *op, size_t at, struct taken 
 	for (int64_t i = 0; i < count; i++) {
 		uint64_t b = cur_u8(&in);
 
-		ret->value = (op->flags & OF_LITTLE) != 0 ? ret->value | b << 8 * i : ret->value << 8 | b;
+		ret->value = little ? ret->value | b << 8 * i : ret->value << 8 | b;
 	}
 	return !in.bad;
 }

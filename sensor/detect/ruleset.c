@@ -61,6 +61,8 @@ all_rules_load(
 	else if (set->common->users == 1)
 		st = classes_standard(set);
 	if (st != CC_NOMEM)
+		st = worse(st, references_load(set, conf, report));
+	if (st != CC_NOMEM)
 		st = worse(st, worse(iprep_load(set, conf, report), geoip_load(set, conf, report)));
 	if (st != CC_NOMEM)
 		st = worse(st, rules_load(set, old, conf, report));

@@ -57,7 +57,7 @@ state_renew(struct detect *detect, struct flow_state *state)
 	if (state->generation < detect->names_generation) {
 		if (state->bits != NULL)
 			memset(state->bits, 0, state->bit_words * sizeof(state->bits[0]));
-		state->integer_count = 0;
+		state->integer_count = state->var_count = 0;
 	}
 	if (!carried)
 		state->payload.count = state->side[0].wait_count = state->side[1].wait_count = 0;
@@ -177,6 +177,7 @@ detect_flow_free(struct detect *detect, struct flow *flow)
 		return;
 	pool_give(pool, state->bits, state->bit_words * sizeof(state->bits[0]));
 	pool_give(pool, state->integer, state->integer_room * sizeof(state->integer[0]));
+	pool_give(pool, state->var, state->var_room * sizeof(state->var[0]));
 	for (unsigned i = 0; i < 2; i++)
 		pool_give(pool, state->side[i].wait, state->side[i].wait_room * sizeof(state->side[i].wait[0]));
 	list_free(detect, &state->payload);

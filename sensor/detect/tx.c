@@ -80,7 +80,7 @@ rule_verdict(struct run *run, const struct rule *rule)
 
 	run->rule = rule;
 	run->buffer = NULL;
-	run->marked = 0;
+	run->marked = run->captured = 0;
 	detect_count_add(run->detect, DETECT_RULES_RUN, 1);
 	if (!header_holds(run))
 		return rule->flow != 0 && !run->final ? NOT_YET : NO;

@@ -9,8 +9,6 @@ static const struct {
 } known[] = {
     {"lua", "scripts are not run here; say it with pcre, byte_math, flowint or a dataset"},
     {"luajit", "scripts are not run here; say it with pcre, byte_math, flowint or a dataset"},
-    {"flowvar", "groups of pcre are not kept; ask for the text itself, or pass a mark on with flowbits"},
-    {"pktvar", "groups of pcre are not kept; ask for the text itself, or pass a mark on with flowbits"},
     {"config", "what is logged is a matter of the configuration here: eve.types"},
     {"modbus", "needs a parser of Modbus that this sensor does not have"},
     {"cip_service", "needs a parser of EtherNet/IP that this sensor does not have"},

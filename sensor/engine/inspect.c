@@ -499,6 +499,8 @@ confine(struct inspect *in)
 	}
 	if (in->process->job->conf_path != NULL)
 		paths[count++] = in->process->job->conf_path;
+	if (in->conf->detect_reference[0] != '\0')
+		paths[count++] = in->conf->detect_reference;
 	if (in->conf->detect_classification[0] != '\0')
 		paths[count++] = in->conf->detect_classification;
 	if (in->conf->detect_threshold_file[0] != '\0')

@@ -93,7 +93,9 @@ put_references(const struct rule_info *rule, struct buf *out)
 			eve_put(out, ",\"references\":[");
 		else
 			eve_put(out, ",");
-		eve_put_string(rule->reference[i], out);
+		eve_put_string(rule->reference_url != NULL && rule->reference_url[i].size > 0 ? rule->reference_url[i]
+											     : rule->reference[i],
+		    out);
 	}
 	if (rule->reference_count > 0)
 		eve_put(out, "]");

@@ -10,7 +10,7 @@
 
 enum {
 	F_REQUEST, F_RESPONSE, F_CALL_ID, F_RPC_VERSION, F_OPNUM, F_REQ_FRAGS, F_REQ_SIZE, F_RES_FRAGS, F_RES_SIZE,
-	F_STUB_REQ, F_STUB_RES, F_IFACES, F_UUID, F_IFACE_VERSION, F_ACK_RESULT, F_IFACE, F_ACTIVITY, F_SEQUENCE,
+	F_STUB_REQ, F_STUB_RES, F_BIG_REQ, F_BIG_RES, F_IFACES, F_UUID, F_IFACE_VERSION, F_ACK_RESULT, F_IFACE, F_ACTIVITY, F_SEQUENCE,
 	F_COUNT,
 };
 
@@ -32,8 +32,10 @@ static const struct cc_field dcerpc_fields[F_COUNT] = {
 	[F_SEQUENCE] = {NULL, "seqnum", CC_UINT, CC_REQUEST, "UDP: number of the call in its activity."},
 	[F_STUB_REQ] = {"dcerpc.stub_data", NULL, CC_BYTES, CC_REQUEST, "Stub data of a request, put together."},
 	[F_STUB_RES] = {"dcerpc.stub_data", NULL, CC_BYTES, CC_RESPONSE, "Stub data of a response, put together."},
+	[F_BIG_REQ] = {"dcerpc.big_endian", NULL, CC_FLAG, CC_REQUEST, "The request's numbers begin with the high byte."},
+	[F_BIG_RES] = {"dcerpc.big_endian", NULL, CC_FLAG, CC_RESPONSE, "The response's numbers do."},
 	[F_IFACE] = {"dcerpc.iface", NULL, CC_BYTES, CC_REQUEST | CC_MULTI,
-	    "Interface of a call, or asked for by a bind: UUID, space, version."},
+	    "Interface of a call: UUID, space, version."},
 };
 
 enum { A_MALFORMED, A_TOO_MANY_CALLS, A_STUB_TOO_LONG, A_COUNT };
@@ -79,7 +81,8 @@ user_of(struct dcerpc_state *state)
 			[DCERPC_F_OPNUM_REQ] = F_OPNUM, [DCERPC_F_REQ_FRAGS] = F_REQ_FRAGS,
 			[DCERPC_F_REQ_SIZE] = F_REQ_SIZE, [DCERPC_F_RES_FRAGS] = F_RES_FRAGS,
 			[DCERPC_F_RES_SIZE] = F_RES_SIZE, [DCERPC_F_STUB_REQ] = F_STUB_REQ,
-			[DCERPC_F_STUB_RES] = F_STUB_RES, [DCERPC_F_IFACES] = F_IFACES, [DCERPC_F_UUID] = F_UUID,
+			[DCERPC_F_STUB_RES] = F_STUB_RES, [DCERPC_F_BIG_REQ] = F_BIG_REQ,
+			[DCERPC_F_BIG_RES] = F_BIG_RES, [DCERPC_F_IFACES] = F_IFACES, [DCERPC_F_UUID] = F_UUID,
 			[DCERPC_F_IFACE_VERSION] = F_IFACE_VERSION, [DCERPC_F_ACK_RESULT] = F_ACK_RESULT,
 			[DCERPC_F_ACK_REASON] = DCERPC_NOWHERE, [DCERPC_F_IFACE] = F_IFACE,
 			[DCERPC_F_REQUEST_IFACES] = DCERPC_NOWHERE, [DCERPC_F_ACTIVITY] = F_ACTIVITY,

@@ -86,7 +86,7 @@ put_iface(struct cc_ctx *ctx, const struct dcerpc_user *user, struct cc_tx *tx, 
 	dcerpc_put_uint(ctx, user, tx, DCERPC_F_ACK_REASON, iface->reason);
 }
 
-/* The rule's dce_iface: of a request its interface, of a bind what is asked for. */
+/* The rule's dce_iface: the interface of a request. */
 static void
 put_iface_buffer(struct cc_ctx *ctx, const struct dcerpc_user *user, struct cc_tx *tx, const struct dcerpc_iface *iface)
 {
@@ -129,8 +129,6 @@ read_bind(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn
 			break;
 		dcerpc_uuid_order(uuid, head->little, iface.uuid);
 		conn->iface[conn->iface_count++] = iface;
-		if (call != NULL)
-			put_iface_buffer(ctx, user, call->tx, &iface);
 	}
 	if (c.bad)
 		dcerpc_report(ctx, user, call != NULL ? call->tx : NULL, DCERPC_MALFORMED);
@@ -227,6 +225,8 @@ read_request(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_c
 			return;
 		dcerpc_put_uint(ctx, user, call->tx, DCERPC_F_OPNUM, opnum);
 		dcerpc_put_uint(ctx, user, call->tx, DCERPC_F_OPNUM_REQ, opnum);
+		if (!head->little)
+			dcerpc_put_uint(ctx, user, call->tx, DCERPC_F_BIG_REQ, 1);
 		iface = iface_of(conn, context);
 		if (iface != NULL) {
 			put_iface_buffer(ctx, user, call->tx, iface);
@@ -250,6 +250,8 @@ read_response(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_
 		dcerpc_report(ctx, user, call != NULL ? call->tx : NULL, DCERPC_MALFORMED);
 	if (call == NULL || c.bad)
 		return;
+	if (last && !head->little)
+		dcerpc_put_uint(ctx, user, call->tx, DCERPC_F_BIG_RES, 1);
 	dcerpc_call_stub(ctx, user, conn, call, CC_TO_CLIENT, stub_of(head, c), last);
 	if (!last)
 		return;

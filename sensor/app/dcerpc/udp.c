@@ -12,6 +12,7 @@ enum { CL_LAST = 2, CL_FRAGMENT = 4 };
 
 struct datagram {
 	uint8_t type, flags;
+	bool little;
 	uint8_t uuid[16], activity[16];
 	uint16_t opnum, fragment, major, minor;
 	uint32_t sequence;
@@ -27,7 +28,6 @@ read_datagram(struct slice in, struct datagram *ret)
 	const uint8_t *uuid, *activity;
 	uint32_t iface_version;
 	uint16_t size;
-	bool little;
 
 	d.type = cur_u8(&c);
 	d.flags = cur_u8(&c);
@@ -35,23 +35,23 @@ read_datagram(struct slice in, struct datagram *ret)
 	order = cur_u8(&c);
 	floats = cur_u8(&c);
 	chars = cur_u8(&c);
-	little = order >> 4 == 1;
+	d.little = order >> 4 == 1;
 	cur_skip(&c, 1 + 16);
 	uuid = cur_bytes(&c, 16);
 	activity = cur_bytes(&c, 16);
 	cur_skip(&c, 4);
-	iface_version = little ? cur_u32le(&c) : cur_u32(&c);
-	d.sequence = little ? cur_u32le(&c) : cur_u32(&c);
-	d.opnum = little ? cur_u16le(&c) : cur_u16(&c);
+	iface_version = d.little ? cur_u32le(&c) : cur_u32(&c);
+	d.sequence = d.little ? cur_u32le(&c) : cur_u32(&c);
+	d.opnum = d.little ? cur_u16le(&c) : cur_u16(&c);
 	cur_skip(&c, 4);
-	size = little ? cur_u16le(&c) : cur_u16(&c);
-	d.fragment = little ? cur_u16le(&c) : cur_u16(&c);
+	size = d.little ? cur_u16le(&c) : cur_u16(&c);
+	d.fragment = d.little ? cur_u16le(&c) : cur_u16(&c);
 	cur_skip(&c, 2);
 	if (c.bad || version != 4 || d.type > DCERPC_CANCEL_ACK || (order & 0xef) != 0 || floats > 3 || chars > 3 ||
 	    size > cur_left(&c))
 		return CC_BAD;
-	dcerpc_uuid_order(uuid, little, d.uuid);
-	dcerpc_uuid_order(activity, little, d.activity);
+	dcerpc_uuid_order(uuid, d.little, d.uuid);
+	dcerpc_uuid_order(activity, d.little, d.activity);
 	d.major = (uint16_t)(iface_version & 0xffff);
 	d.minor = (uint16_t)(iface_version >> 16);
 	d.body = cur_take(&c, size);
@@ -95,6 +95,8 @@ open_call(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn
 	dcerpc_put_uint(ctx, user, call->tx, DCERPC_F_SEQUENCE, d->sequence);
 	dcerpc_put_uint(ctx, user, call->tx, DCERPC_F_OPNUM, d->opnum);
 	dcerpc_put_uint(ctx, user, call->tx, DCERPC_F_OPNUM_REQ, d->opnum);
+	if (!d->little)
+		dcerpc_put_uint(ctx, user, call->tx, DCERPC_F_BIG_REQ, 1);
 	dcerpc_uuid_text(d->uuid, uuid);
 	snprintf(text, sizeof(text), "%u.%u", d->major, d->minor);
 	if (user->field[DCERPC_F_IFACES] != DCERPC_NOWHERE)
@@ -132,7 +134,10 @@ dcerpc_datagram(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerp
 	case DCERPC_REJECT:
 		if (call == NULL)
 			break;
-		dcerpc_call_stub(ctx, user, conn, call, CC_TO_CLIENT, d.body, last || d.type != DCERPC_RESPONSE);
+		last = last || d.type != DCERPC_RESPONSE;
+		if (last && !d.little)
+			dcerpc_put_uint(ctx, user, call->tx, DCERPC_F_BIG_RES, 1);
+		dcerpc_call_stub(ctx, user, conn, call, CC_TO_CLIENT, d.body, last);
 		if (!call->part[CC_TO_CLIENT].done)
 			break;
 		dcerpc_put_text(ctx, user, call->tx, DCERPC_F_RESPONSE, dcerpc_type_text(d.type, room));

@@ -52,6 +52,7 @@ smb_file_new(struct cc_ctx *ctx, struct smb_state *state, const uint8_t key[16],
 	file->session = head->session;
 	file->tree = head->tree;
 	file->pipe = tree != NULL && tree->pipe;
+	file->unplaced = tree == NULL;
 	file->name = smb_name_new(ctx, name);
 	file->next = *bucket;
 	*bucket = file;
@@ -271,7 +272,8 @@ smb_data_begin(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, str
 		smb_report(ctx, state, NULL, SMB_MALFORMED_DATA);
 		return;
 	}
-	if (file->pipe || file->rpc != NULL)
+	if (file->pipe || file->rpc != NULL ||
+	    (file->unplaced && offset == 0 && file->way[0].next == 0 && file->way[1].next == 0))
 		side->target = SMB_TO_PIPE; /* the first bytes tell */
 	else
 		to_file(ctx, state, dir, size);
@@ -327,6 +329,8 @@ smb_data_gap(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, uint6
 
 	if (side->target == SMB_TO_PIPE && side->file->rpc != NULL)
 		dcerpc_pipe_gap(ctx, side->file->rpc, dir);
+	if (side->target == SMB_TO_PIPE && !side->file->pipe)
+		to_file(ctx, state, dir, (uint32_t)size);
 	if (side->target == SMB_TO_FILE)
 		way_gap(ctx, &side->file->way[dir], side->offset + size);
 	side->offset += size;

@@ -60,7 +60,7 @@ enum smb_field {
 	SMB_F_SUBCMD, SMB_F_LEVEL, SMB_F_FUNCTION,
 	SMB_F_RPC_REQUEST, SMB_F_RPC_RESPONSE, SMB_F_RPC_OPNUM, SMB_F_RPC_CALL_ID,
 	SMB_F_RPC_REQ_FRAGS, SMB_F_RPC_REQ_SIZE, SMB_F_RPC_RES_FRAGS, SMB_F_RPC_RES_SIZE, SMB_F_RPC_STUB_REQ,
-	SMB_F_RPC_STUB_RES, SMB_F_RPC_IFACES, SMB_F_RPC_UUID, SMB_F_RPC_VERSION, SMB_F_RPC_ACK_RESULT,
+	SMB_F_RPC_STUB_RES, SMB_F_RPC_BIG_REQ, SMB_F_RPC_BIG_RES, SMB_F_RPC_IFACES, SMB_F_RPC_UUID, SMB_F_RPC_VERSION, SMB_F_RPC_ACK_RESULT,
 	SMB_F_RPC_ACK_REASON, SMB_F_RPC_IFACE,
 	SMB_F_COUNT,
 };
@@ -136,6 +136,7 @@ struct smb_file {
 	struct smb_file *next, *older, *newer;
 	uint8_t key[16];                  /* SMB 1: the fid in the first two bytes */
 	bool two, pipe, has_size;
+	bool unplaced;                    /* its tree is not known: a pipe, if its first bytes say so */
 	bool closing;                     /* the client asked for it */
 	uint64_t size;                    /* by the server's word */
 	uint64_t session;

@@ -72,6 +72,8 @@ static const struct cc_field smb_fields[SMB_F_COUNT] = {
 	    "Stub data of a request, put together."},
 	[SMB_F_RPC_STUB_RES] = {"dcerpc.stub_data", NULL, CC_BYTES, CC_RESPONSE,
 	    "Stub data of a response, put together."},
+	[SMB_F_RPC_BIG_REQ] = {"dcerpc.big_endian", NULL, CC_FLAG, CC_REQUEST, "The request's high bytes come first."},
+	[SMB_F_RPC_BIG_RES] = {"dcerpc.big_endian", NULL, CC_FLAG, CC_RESPONSE, "The response's high bytes do."},
 	[SMB_F_RPC_IFACES] = {NULL, "dcerpc.interfaces[]", CC_ROW, BOTH, "Interfaces asked for, or called."},
 	[SMB_F_RPC_UUID] = {NULL, "dcerpc.interfaces[].uuid", CC_BYTES, BOTH, "UUID of an interface."},
 	[SMB_F_RPC_VERSION] = {NULL, "dcerpc.interfaces[].version", CC_BYTES, BOTH, "Its version, \"2.0\"."},

@@ -73,7 +73,8 @@ take_body(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct c
 	bool data = part == &side->data;
 	struct slice bytes;
 
-	if (data && side->target == SMB_TO_PIPE && side->file->rpc == NULL && size < *part && size < DCERPC_HEADER)
+	if (data && side->target == SMB_TO_PIPE && side->file->pipe && side->file->rpc == NULL && size < *part &&
+	    size < DCERPC_HEADER)
 		return CC_MORE;
 	bytes = cur_take(in, size);
 	*part -= size;

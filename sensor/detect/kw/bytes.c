@@ -45,7 +45,7 @@ mask_shift(uint64_t mask)
 
 /* A word that all of these keywords know. */
 static bool
-word_common(struct op *op, struct slice word, bool *ret_based)
+word_common(const struct build *build, struct op *op, struct slice word, bool *ret_based)
 {
 	struct byte_op *byte = op->byte;
 
@@ -61,8 +61,10 @@ word_common(struct op *op, struct slice word, bool *ret_based)
 		byte->base = slice_is_nocase(word, "hex") ? 16 : slice_is_nocase(word, "dec") ? 10 : 8;
 		*ret_based = true;
 	} else if (slice_is_nocase(word, "dce")) {
-		/* DCE/RPC says its byte order in each header; practically all of it is little-endian. */
-		byte->dce = true;
+		int order = buffer_find(build->set, slice_str("dcerpc.big_endian"));
+
+		byte->dce = order >= 0; /* its headers say the byte order: number_take() */
+		byte->order = (uint16_t)(order >= 0 ? order : 0);
 		op->flags |= OF_LITTLE;
 	} else {
 		return false;
@@ -189,7 +191,7 @@ byte_test_parse(struct build *build, const struct keyword *keyword, struct slice
 			op->byte->shift = (uint8_t)mask_shift(op->byte->mask);
 			continue;
 		}
-		if (!word_common(op, word, &based))
+		if (!word_common(build, op, word, &based))
 			return build_refuse(
 			    build, "unknown word \"%.*s\"", (int)(word.size < 40 ? word.size : 40), word.p);
 	}
@@ -238,7 +240,7 @@ byte_jump_parse(struct build *build, const struct keyword *keyword, struct slice
 		else if (word_number(word, "bitmask", &number)) {
 			op->byte->mask = (uint64_t)number;
 			op->byte->shift = (uint8_t)mask_shift(op->byte->mask);
-		} else if (!word_common(op, word, &based))
+		} else if (!word_common(build, op, word, &based))
 			return build_refuse(
 			    build, "unknown word \"%.*s\"", (int)(word.size < 40 ? word.size : 40), word.p);
 	}
@@ -268,7 +270,7 @@ byte_extract_parse(struct build *build, const struct keyword *keyword, struct sl
 			op->byte->multiplier = (uint32_t)number;
 		else if (word_number(word, "align", &number) && (number == 2 || number == 4))
 			op->byte->align = (uint8_t)number;
-		else if (!word_common(op, word, &based))
+		else if (!word_common(build, op, word, &based))
 			return build_refuse(
 			    build, "unknown word \"%.*s\"", (int)(word.size < 40 ? word.size : 40), word.p);
 	}
@@ -319,14 +321,14 @@ byte_math_parse(struct build *build, const struct keyword *keyword, struct slice
 		} else if (slice_is_nocase(name, "endian") || slice_is_nocase(name, "string")) {
 			if (slice_is_nocase(name, "string"))
 				op->flags |= OF_STRING;
-			if (arg.size > 0 && !word_common(op, arg, &based))
+			if (arg.size > 0 && !word_common(build, op, arg, &based))
 				return build_refuse(
 				    build, "unknown word \"%.*s\"", (int)(arg.size < 40 ? arg.size : 40), arg.p);
 		} else if (slice_is_nocase(name, "bitmask")) {
 			if (!slice_uint(arg, UINT64_MAX, &op->byte->mask))
 				return build_refuse(build, "the bitmask is no number");
 			op->byte->shift = (uint8_t)mask_shift(op->byte->mask);
-		} else if (!word_common(op, word, &based)) {
+		} else if (!word_common(build, op, word, &based)) {
 			return build_refuse(
 			    build, "unknown word \"%.*s\"", (int)(word.size < 40 ? word.size : 40), word.p);
 		}

@@ -11,7 +11,7 @@ hex_digit(uint8_t c)
 }
 
 /* "GET |0d 0a|\"x\"" to bytes. */
-static enum cc_status
+enum cc_status
 content_bytes(struct build *build, struct slice text, uint8_t *out, uint16_t *ret_size)
 {
 	bool hex = false;

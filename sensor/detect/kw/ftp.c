@@ -43,6 +43,7 @@ ftpbounce_parse(struct build *build, const struct keyword *keyword, struct slice
 			build->rule.anomaly = (int32_t)k;
 			build->rule.anomaly_parser = (uint8_t)i;
 			build->needs_tx = true;
+			build->rule.dirs = DIR_TS; /* the client's command alone */
 			build->ip_keyword_only = false;
 			return CC_OK;
 		}

@@ -43,6 +43,10 @@ enum cc_status build_sticky(struct build *build, const char *buffer); /* sets th
 enum cc_status build_buffer_settle(struct build *build);
 enum cc_status content_add(struct build *build, struct slice value, bool negated);
 enum cc_status content_add_in(struct build *build, const char *buffer, struct slice value, bool negated);
+/* content.c: text with |hex| to bytes, of which there are at most as many. */
+enum cc_status content_bytes(struct build *build, struct slice text, uint8_t *out, uint16_t *ret_size);
+/* captured.c: the groups of op's expression that are kept; text: what stands behind its flags. */
+enum cc_status captures_parse(struct build *build, struct op *op, struct slice text);
 /* snort.c: what stands behind a content's comma. */
 enum cc_status content_modifiers(struct build *build, struct slice text);
 /* unknown.c: why a keyword isn't there, or which may be meant; always CC_BAD. */

@@ -127,11 +127,11 @@ reference_parse(struct build *build, const struct keyword *keyword, struct slice
 	(void)keyword, (void)negated;
 	if (memchr(value.p, ',', value.size) == NULL)
 		return build_refuse(build, "should be scheme,text as in url,www.example.org/a");
-	if (!list_room(&list, &build->reference_room, build->reference_count, sizeof(struct slice)))
+	if (!list_room(&list, &build->reference_room, 2 * build->reference_count + 1, sizeof(struct slice)))
 		return build_refuse(build, "no memory");
 	build->reference = list;
-	build->reference[build->reference_count++] = value;
-	return CC_OK;
+	build->reference[2 * build->reference_count] = value;
+	return reference_resolve(build, value, &build->reference[2 * build->reference_count++ + 1]);
 }
 
 static enum cc_status

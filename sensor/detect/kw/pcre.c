@@ -69,7 +69,7 @@ static enum cc_status
 pcre_parse(struct build *build, const struct keyword *keyword, struct slice value, bool negated)
 {
 	const uint8_t *end;
-	struct slice text;
+	struct slice text, kept = {0};
 	uint32_t options = 0;
 	struct op *op;
 
@@ -88,7 +88,7 @@ pcre_parse(struct build *build, const struct keyword *keyword, struct slice valu
 		const struct pcre_flag *flag = flag_find(*p);
 
 		if (*p == ',') {
-			build_warn(build, "captured groups are not kept as variables here");
+			kept = slice_trim(slice_of(p + 1, (size_t)(value.p + value.size - p) - 1));
 			break;
 		}
 		if (flag == NULL)
@@ -99,7 +99,9 @@ pcre_parse(struct build *build, const struct keyword *keyword, struct slice valu
 		if (flag->buffer != NULL && buffer_letter(build, flag, op) != CC_OK)
 			return CC_BAD;
 	}
-	return regex_take(build, text, options, &op->regex);
+	if (regex_take(build, text, options, &op->regex) != CC_OK)
+		return CC_BAD;
+	return captures_parse(build, op, kept);
 }
 
 static size_t

@@ -1,4 +1,4 @@
-/* threshold.config: who is kept back, how often others speak, and lines that are wrong. */
+/* reference.config, and threshold.config: who is kept back, how often others speak, and lines that are wrong. */
 #include "unit/detect/rig.h"
 
 static char path[64];
@@ -99,4 +99,49 @@ TEST(wrong_lines)
 	}
 }
 
-TESTS(T(suppress), T(rates), T(wrong_lines))
+static bool
+url_is(const struct rig *rig, uint32_t sid, size_t at, const char *url)
+{
+	for (uint32_t i = 0; i < rig->set->rule_count; i++) {
+		const struct rule_info *info = &rig->set->rule[i].info;
+
+		if (info->sid == sid)
+			return at < info->reference_count && slice_is(info->reference_url[at], url);
+	}
+	return false;
+}
+
+#define REFERS(sid, text) "alert tcp any any -> any any (dsize:1; " text " sid:" sid ";)\n"
+
+TEST(references)
+{
+	const char *settings[] = {NULL, NULL};
+	char setting[128];
+	struct rig rig;
+
+	rig_open(&rig, REFERS("1", "reference:url,example.org/a; reference:CVE, 2021-44228; reference:odd,x;"));
+	CHECK_UINT(rig.report.warnings, 0);
+	CHECK(url_is(&rig, 1, 0, "http://example.org/a"));
+	CHECK(url_is(&rig, 1, 1, "https://cve.mitre.org/cgi-bin/cvename.cgi?name=2021-44228"));
+	CHECK(url_is(&rig, 1, 2, ""));
+	rig_close(&rig);
+	rig_file(path, "# schemes\nconfig reference: url\thttps://\nconfig  reference: a b\nconfig reference: none\n");
+	snprintf(setting, sizeof(setting), "detect.reference=%s", path);
+	settings[0] = setting;
+	rig_open_with(&rig,
+	    REFERS("1", "reference:url,example.org/a; reference:cve,1;") REFERS("2", "reference:cve,2;")
+		REFERS("3", "reference:none,2; reference:url,http://example.org/;"),
+	    settings);
+	unlink(path);
+	CHECK_UINT(rig.report.loaded, 3);
+	CHECK_UINT(rig.report.warnings, 2);
+	CHECK(rig_said(&rig, ":3:1: warning: should be"));
+	CHECK(rig_said(&rig, ":1:69: reference: warning: scheme \"cve\" is not in the file"));
+	CHECK(url_is(&rig, 1, 0, "https://example.org/a"));
+	CHECK(url_is(&rig, 2, 0, ""));
+	CHECK(url_is(&rig, 3, 0, ""));
+	CHECK(url_is(&rig, 3, 1, "http://example.org/"));
+	rig_close(&rig);
+}
+
+TESTS(T(references), T(suppress), T(rates), T(wrong_lines))
