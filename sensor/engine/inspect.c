@@ -119,19 +119,21 @@ say_reasons(const struct ruleset_report *report)
 }
 
 static void
-say_summary(const struct ruleset_report *report, uint64_t wall, uint64_t cpu)
+say_summary(const struct ruleset_report *report, uint64_t wall, uint64_t cpu, bool again)
 {
 	log_notice("rules: %llu loaded, %llu refused, %llu warnings; YARA: %llu loaded, %llu refused; %.1f s",
 	    (unsigned long long)report->loaded, (unsigned long long)report->refused, (unsigned long long)report->warnings,
 	    (unsigned long long)report->yara_loaded, (unsigned long long)report->yara_refused, (double)wall / 1e9);
 	say_reasons(report);
-	log_notice("rules: %llu as before, %llu read; %llu databases: %llu as before, %llu from the cache, %llu compiled; "
-		   "%.2f s of processor time, %lu MiB in use",
+	/* Who starts it for the first time has no before to compare with. */
+	if (!again && log_level() < LOG_LEVEL_INFO)
+		return;
+	log_notice("rules: %.2f s of processor time, %lu MiB in use", (double)cpu / 1e9, memory_now());
+	log_notice("rules: %llu as before, %llu read; databases: %llu as before, %llu from the cache, %llu compiled",
 	    (unsigned long long)report->kept, (unsigned long long)(report->loaded - report->kept),
-	    (unsigned long long)report->databases, (unsigned long long)report->databases_kept,
+	    (unsigned long long)report->databases_kept,
 	    (unsigned long long)report->databases_cached,
-	    (unsigned long long)(report->databases - report->databases_kept - report->databases_cached), (double)cpu / 1e9,
-	    memory_now());
+	    (unsigned long long)(report->databases - report->databases_kept - report->databases_cached));
 }
 
 static enum cc_status
@@ -148,7 +150,7 @@ load_rules(const struct conf *conf, struct shared *shared, struct ruleset *old, 
 	if (st != CC_OK)
 		log_error("the rules can't be used: %s", cc_status_text(st));
 	else if (conf->detect_rules.count + conf->detect_yara.count > 0)
-		say_summary(&report, time_monotonic() - began, cpu_now() - cpu);
+		say_summary(&report, time_monotonic() - began, cpu_now() - cpu, old != NULL);
 	if (st == CC_OK) { /* else those before stay */
 		shared->rules_loaded = report.loaded;
 		shared->rules_refused = report.refused;
