@@ -67,20 +67,51 @@ part_scan(struct detect *detect, const struct mpm *mpm, struct slice bytes, size
 		candidates_scan(detect, mpm, slice_of(bytes.p + at, bytes.size - at));
 }
 
-void
-candidates_sieve(struct detect *detect, const struct sieve *sieve, struct slice bytes, uint64_t base, size_t fresh)
+static void
+sieve_scan(struct detect *detect, const struct sieve *sieve, struct slice bytes, uint64_t base, size_t fresh)
 {
 	struct slice head = bytes;
 
-	if (sieve == NULL)
-		return;
-	candidates_add_list(detect, sieve->always, sieve->always_count);
 	part_scan(detect, sieve->all, bytes, fresh);
 	if (sieve->head == NULL)
 		return;
 	if (bytes.size > sieve->small_size && base + bytes.size > sieve->head_size)
 		head.size = base < sieve->head_size ? sieve->head_size - (size_t)base : 0;
 	part_scan(detect, sieve->head, head, fresh);
+}
+
+void
+candidates_sieve(struct detect *detect, const struct sieve *sieve, struct slice bytes, uint64_t base, size_t fresh)
+{
+	if (sieve == NULL)
+		return;
+	candidates_add_list(detect, sieve->always, sieve->always_count);
+	sieve_scan(detect, sieve, bytes, base, fresh);
+	if ((sieve->bound_apps & detect->apps) == 0)
+		return;
+	for (const struct sieve *bound = sieve->bound; bound != NULL; bound = bound->more) {
+		if ((bound->apps & detect->apps) != 0)
+			sieve_scan(detect, bound, bytes, base, fresh);
+	}
+}
+
+/* Rules for a protocol hold on flows that are known to be of it; early: one that is not known yet may be of any. */
+void
+candidates_apps(struct detect *detect, const struct flow *flow, bool early)
+{
+	const struct cc_parser *parser = flow != NULL ? app_protocol(flow) : NULL;
+
+	if (parser == NULL) {
+		detect->apps = early ? UINT64_MAX : 0;
+		return;
+	}
+	if (parser != detect->parser) {
+		detect->parser = parser;
+		detect->app = 0;
+		for (unsigned i = 0; i < app_parser_count && i < 64; i++)
+			detect->app |= app_parsers[i] == parser ? 1ull << i : 0;
+	}
+	detect->apps = detect->app;
 }
 
 static int

@@ -165,6 +165,7 @@ packet_inspect(struct run *run)
 
 	candidates_clear(detect);
 	detect->ways = detect->way[run->dir];
+	candidates_apps(detect, run->flow, false);
 	run->payload = (struct view){.bytes = pkt->payload, .whole = true};
 	for (size_t i = 0; i < sizeof(pkt->events) / sizeof(pkt->events[0]); i++)
 		odd |= pkt->events[i];

@@ -415,7 +415,11 @@ struct sieve { /* patterns and rules that one class of packets, or of streams, a
 	uint32_t head_size, small_size;
 	uint32_t *always; /* rules without a pattern */
 	uint32_t always_count;
-	struct sieve *next; /* of the ruleset's */
+	struct sieve *bound; /* for flows of some protocols alone: the first of them */
+	uint64_t bound_apps; /* of these, all */
+	struct sieve *more;  /* of the bound ones */
+	uint64_t apps;       /* bits of the protocols; 0: any */
+	struct sieve *next;  /* of the ruleset's */
 };
 
 struct port_sieves {
@@ -707,16 +711,20 @@ bool slice_is_nocase(struct slice s, const char *text);
 void ruleset_order(struct ruleset *set); /* rules to the order in which they act */
 enum cc_status ruleset_index(struct ruleset *set, struct dbs *dbs);
 void ruleset_index_free(struct ruleset *set);
+/* sieves.c */
+enum cc_status packet_patterns_choose(struct ruleset *set);
+/* A sieve for the listed items; of an empty list: NULL. */
+enum cc_status sieve_new(struct ruleset *set, const struct group_builder *builder, const uint32_t *list, uint32_t count,
+    struct sieve **ret_sieve);
+void sieves_free(struct ruleset *set);
+enum cc_status pattern_add(struct mpm_builder *builder, const struct rule *rule, int32_t fast);
 /* groups.c */
 enum cc_status ways_make(struct ruleset *set);
 unsigned addr_kind(const struct addr_kinds *kinds, const struct cc_addr *addr);
-enum cc_status packet_patterns_choose(struct ruleset *set);
 void group_add(struct group_builder *builder, uint32_t rule, int32_t fast);
 enum cc_status group_make(struct ruleset *set, struct group_builder *builder, struct sieves *ret); /* empties builder */
 enum cc_status buffer_group_make(struct ruleset *set, struct group_builder *builder, struct buffer *buffer);
-void sieves_free(struct ruleset *set);
 const struct sieve *port_sieve(const struct port_sieves *ports, uint16_t port); /* NULL: none */
-enum cc_status pattern_add(struct mpm_builder *builder, const struct rule *rule, int32_t fast);
 
 const uint32_t *addr_lists_find(const struct addr_lists *lists, const struct cc_addr *addr, uint32_t *ret_count);
 
@@ -839,6 +847,9 @@ struct detect {
 	uint32_t candidate_count;
 	uint16_t way[2]; /* bit of the way of the flow at hand, for each direction; all bits: not known */
 	uint16_t ways;   /* of those that candidates may have */
+	uint64_t apps;   /* the protocol of the flow at hand; none: rules for one can't hold yet; all: it may still come */
+	const struct cc_parser *parser; /* of which app is the bit */
+	uint64_t app;
 	uint8_t *room[2]; /* TRANSFORM_ROOM each */
 	uint8_t *base64;
 	struct yara_worker *yara;
@@ -891,6 +902,7 @@ void note_place(struct run *run, const struct buffer *buffer);
 struct slice header_part(const struct packet *pkt, enum header_part part);
 
 /* candidates.c: rules to be looked at, each once, in order. */
+void candidates_apps(struct detect *detect, const struct flow *flow, bool early);
 void candidates_clear(struct detect *detect);
 void candidates_add(void *detect, uint32_t rule);
 bool candidates_have(const struct detect *detect, uint32_t rule);

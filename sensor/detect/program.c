@@ -24,29 +24,71 @@ number_of(const struct run *run, int32_t number, int8_t var)
 	return value < INT32_MAX ? (int64_t)value : INT32_MAX;
 }
 
+/* Sixteen bytes at a time, by the compilers' vectors: no instruction set is asked for by name. */
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+typedef uint64_t halves16 __attribute__((vector_size(16)));
+
+static bytes16
+load16(const uint8_t *p)
+{
+	bytes16 v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static bytes16
+fill16(uint8_t byte)
+{
+	return (bytes16){0} + byte;
+}
+
+/* Of a letter the bit that tells its cases apart, else none. */
+static uint8_t
+case_bit(uint8_t lower)
+{
+	return lower >= 'a' && lower <= 'z' ? 0x20 : 0;
+}
+
 static bool
 equal_nocase(const uint8_t *p, const uint8_t *lower, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
-		uint8_t c = p[i];
-
-		if ((c >= 'A' && c <= 'Z' ? c + 32 : c) != lower[i])
+		if ((p[i] | case_bit(lower[i])) != lower[i])
 			return false;
 	}
 	return true;
 }
 
-/* Any case: candidates by the first byte, in both of its cases. */
+/* Where bytes begin that are equal; both in lower case when any case will do: candidates by the first byte and the last. */
 static const uint8_t *
-find_nocase(const uint8_t *p, const uint8_t *end, const uint8_t *lower, size_t size)
+find(const uint8_t *p, const uint8_t *end, const struct op *op)
 {
-	uint8_t low = lower[0], high = (uint8_t)(low >= 'a' && low <= 'z' ? low - 32 : low);
+	const bool nocase = (op->flags & OF_NOCASE) != 0;
+	const uint8_t *content = op->bytes;
+	const size_t last = op->size - 1u;
+	const uint8_t a = content[0], b = content[last], fold_a = nocase ? case_bit(a) : 0, fold_b = nocase ? case_bit(b) : 0;
+	const bytes16 as = fill16(a), bs = fill16(b), fold_as = fill16(fold_a), fold_bs = fill16(fold_b);
 
-	if ((size_t)(end - p) < size)
+	if ((size_t)(end - p) < op->size)
 		return NULL;
-	for (end -= size - 1; p < end; p++) {
-		if ((*p == low || *p == high) && equal_nocase(p, lower, size))
-			return p;
+	end -= last; /* behind the last place where it may begin */
+	while (p < end) {
+		size_t some = (size_t)(end - p) < 16 ? (size_t)(end - p) : 16;
+
+		if (some == 16) {
+			halves16 hits = (halves16)(((load16(p) | fold_as) == as) & ((load16(p + last) | fold_bs) == bs));
+
+			if ((hits[0] | hits[1]) == 0) {
+				p += 16;
+				continue;
+			}
+		}
+		for (; some > 0; some--, p++) {
+			if ((*p | fold_a) == a && (p[last] | fold_b) == b &&
+			    (nocase ? equal_nocase(p, content, op->size) : memcmp(p, content, op->size) == 0))
+				return p;
+		}
 	}
 	return NULL;
 }
@@ -65,10 +107,7 @@ content_find(const struct slice bytes, const struct op *op, size_t from, size_t 
 	}
 	if (from > to || to - from < op->size)
 		return SIZE_MAX;
-	if ((op->flags & OF_NOCASE) != 0)
-		at = find_nocase(bytes.p + from, bytes.p + to, op->bytes, op->size);
-	else
-		at = memmem(bytes.p + from, to - from, op->bytes, op->size);
+	at = op->size > 0 ? find(bytes.p + from, bytes.p + to, op) : bytes.p + from;
 	return at != NULL ? (size_t)(at - bytes.p) : SIZE_MAX;
 }
 

@@ -155,6 +155,7 @@ piece_inspect(struct run *run, const struct piece *piece)
 
 	candidates_clear(detect);
 	detect->ways = detect->way[run->dir];
+	candidates_apps(detect, run->flow, !is_known(run->flow));
 	candidates_sieve(detect, way_sieve(sieves, detect->ways), piece->bytes, piece->base, fresh);
 	candidates_sieve(detect, port_sieve(&sieves->by_dport, side[cc_dir_other(run->dir)].port), piece->bytes,
 	    piece->base, fresh);
