@@ -8,6 +8,7 @@
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 
+#include "app/ntlm/ntlm.h"
 #include "base/base.h"
 #include "concert/parser.h"
 
@@ -63,6 +64,20 @@ http_is_digit(uint8_t c)
 {
 	return c >= '0' && c <= '9';
 }
+
+/* auth.c */
+
+/* Which of the parser's fields say who logs on. */
+struct http_auth {
+	unsigned mechanism, user;
+	struct ntlm_table ntlm;
+};
+
+/* What http_auth_put() found, as bits. */
+enum { HTTP_AUTH_KNOWN = 1, HTTP_AUTH_PLAINTEXT = 2, HTTP_AUTH_NTLM_V1 = 4 };
+
+/* The value of Authorization or Proxy-Authorization.  0: a mechanism that isn't known. */
+unsigned http_auth_put(struct cc_ctx *ctx, struct cc_tx *tx, const struct http_auth *auth, struct slice value);
 
 /* text.c */
 bool http_prefix(struct slice text, const char *lower); /* case-insensitive */

@@ -54,6 +54,7 @@ static const struct {
 	{"content-encoding", 16, N_CONTENT_ENC, {-1, -1}},
 	{"transfer-encoding", 17, N_TRANSFER_ENC, {-1, -1}},
 	{"content-disposition", 19, N_CONTENT_DISP, {-1, -1}},
+	{"proxy-authorization", 19, N_PROXY_AUTH, {-1, -1}},
 };
 
 #define NAMES (sizeof(names) / sizeof(names[0]))
@@ -406,15 +407,26 @@ transfer_encoding(struct parse *parse, struct slice value)
 	codings(parse, text, true);
 }
 
+static const struct http_auth auth_fields = {
+    .mechanism = F_AUTH,
+    .user = F_AUTH_USER,
+    .ntlm = {.domain = F_NTLM_DOMAIN, .user = F_NTLM_USER, .host = F_NTLM_HOST, .version = F_NTLM_VERSION,
+	.server = NTLM_NONE},
+};
+
+/* Odd ones are told once a side: browsers send them with every request. */
 static void
 authorization(struct parse *parse, struct slice value)
 {
-	static const char *const known[] = {"basic ", "digest ", "bearer ", "negotiate ", "ntlm "};
+	unsigned found = http_auth_put(parse->ctx, parse->side->tx, &auth_fields, value), fresh = found & ~parse->side->auth;
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (http_prefix(value, known[i]))
-			return;
-	http1_odd(parse->ctx, parse->side->tx, A_AUTH_UNKNOWN);
+	if (found == 0)
+		http1_odd(parse->ctx, parse->side->tx, A_AUTH_UNKNOWN);
+	if ((fresh & HTTP_AUTH_PLAINTEXT) != 0)
+		http1_odd(parse->ctx, parse->side->tx, A_CREDENTIALS);
+	if ((fresh & HTTP_AUTH_NTLM_V1) != 0)
+		http1_odd(parse->ctx, parse->side->tx, A_NTLM_V1);
+	parse->side->auth |= (uint8_t)found;
 }
 
 static void
@@ -438,6 +450,7 @@ meaning(struct parse *parse, const struct header *header)
 		side->framing.expect = true;
 		break;
 	case N_AUTHORIZATION:
+	case N_PROXY_AUTH:
 		if (parse->dir == CC_TO_SERVER)
 			authorization(parse, header->value);
 		break;

@@ -32,7 +32,7 @@ enum http1_anomaly {
 enum http1_name {
 	N_OTHER, N_HOST, N_COOKIE, N_SET_COOKIE, N_USER_AGENT, N_REFERER, N_ACCEPT, N_ACCEPT_ENC, N_ACCEPT_LANG,
 	N_CONNECTION, N_CONTENT_TYPE, N_CONTENT_LEN, N_CONTENT_ENC, N_CONTENT_DISP, N_CONTENT_RANGE, N_TRANSFER_ENC,
-	N_LOCATION, N_SERVER, N_UPGRADE, N_AUTHORIZATION, N_EXPECT, N_COUNT
+	N_LOCATION, N_SERVER, N_UPGRADE, N_AUTHORIZATION, N_PROXY_AUTH, N_EXPECT, N_COUNT
 };
 
 enum http1_state {
@@ -89,6 +89,7 @@ struct http1_side {
 	uint64_t left;          /* of S_LENGTH, S_LOOSE, S_CHUNK_DATA */
 	bool mid_line;          /* S_SKIP_HEAD: the line has something in it */
 	bool finished;
+	uint8_t auth;           /* what http_auth_put() has found so far */
 	bool first_chunk;       /* no chunk line was believed yet */
 };
 

@@ -41,6 +41,13 @@ static const struct {
 	{"accept-language", {F_ACCEPT_LANG, -1}, ", "},
 };
 
+static const struct http_auth auth_fields = {
+    .mechanism = F_AUTH,
+    .user = F_AUTH_USER,
+    .ntlm = {.domain = F_NTLM_DOMAIN, .user = F_NTLM_USER, .host = F_NTLM_HOST, .version = F_NTLM_VERSION,
+	.server = NTLM_NONE},
+};
+
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 
 static struct slice
@@ -397,6 +404,24 @@ report(struct head *head)
 		http2_odd(head->ctx, head->tx, A_CONNECTION);
 }
 
+static void
+put_auth(struct head *head)
+{
+	for (uint32_t i = 0; i < head->block->line_count; i++) {
+		const struct http2_line *line = &head->block->line[i];
+		struct slice name = line_name(head, line);
+		unsigned found;
+
+		if (line->update || (!slice_is(name, "authorization") && !slice_is(name, "proxy-authorization")))
+			continue;
+		found = http_auth_put(head->ctx, head->tx, &auth_fields, line_value(head, line));
+		if ((found & HTTP_AUTH_PLAINTEXT) != 0)
+			http2_odd(head->ctx, head->tx, A_CREDENTIALS);
+		if ((found & HTTP_AUTH_NTLM_V1) != 0)
+			http2_odd(head->ctx, head->tx, A_NTLM_V1);
+	}
+}
+
 /* 1xx comes before the real response, and leaves no trace. */
 static bool
 is_interim(const struct head *head)
@@ -435,10 +460,12 @@ http2_head_put(struct cc_ctx *ctx, struct http2_stream *stream, enum cc_dir dir,
 	for (size_t i = 0; i < KNOWN; i++)
 		if (known[i].field[dir] >= 0)
 			put_known(&head, i);
-	if (head.request)
+	if (head.request) {
 		put_request(&head);
-	else
+		put_auth(&head);
+	} else {
 		put_response(&head);
+	}
 }
 
 void

@@ -45,6 +45,10 @@ pop3_word_text(enum pop3_word word)
 	return word_text[word];
 }
 
+static const struct ntlm_table ntlm_table = {
+    .domain = F_NTLM_DOMAIN, .user = F_NTLM_USER, .host = F_NTLM_HOST, .version = F_NTLM_VERSION, .server = NTLM_NONE,
+};
+
 static void
 put_user(struct cc_ctx *ctx, struct cc_tx *tx, struct slice user)
 {
@@ -56,10 +60,13 @@ static void
 answer(struct cc_ctx *ctx, struct pop3 *pop3, struct cc_tx *tx, struct slice line)
 {
 	struct mime_code code = {.encoding = MIME_BASE64};
+	struct slice whole = line;
 	uint8_t text[512];
 	size_t size = mime_decode(&code, &line, text, sizeof(text) - 4);
 	struct cur c;
 
+	if (pop3->auth == POP3_AUTH_OTHER && (ntlm_put_base64(ctx, tx, &ntlm_table, whole) & NTLM_V1) != 0)
+		cc_anomaly(ctx, tx, A_NTLM_V1);
 	size += mime_decode_end(&code, text + size, sizeof(text) - size);
 	if (pop3->auth == POP3_AUTH_LOGIN && size > 0) {
 		put_user(ctx, tx, slice_of(text, size));

@@ -2,6 +2,7 @@
 #ifndef POP3_OWN_H
 #define POP3_OWN_H
 
+#include "app/ntlm/ntlm.h"
 #include "app/smtp/mail.h"
 
 #define POP3_PIPELINE 64      /* commands that may wait for their reply; then the oldest is told */

@@ -2,6 +2,7 @@
  * A client's command line (RFC 5321, 4.1; 3030, 3207, 4954, 2033): what it says goes into the transaction, and what its
  * reply will mean into the queue.  Passwords are told to be there, and never kept.
  */
+#include "app/ntlm/ntlm.h"
 #include "app/smtp/own.h"
 
 #define CHUNK_ABSURD (1ull << 40)
@@ -185,6 +186,17 @@ bdat(struct cc_ctx *ctx, struct smtp *smtp, struct slice text)
 
 /* ---- AUTH ---- */
 
+static const struct ntlm_table ntlm_table = {
+    .domain = F_NTLM_DOMAIN, .user = F_NTLM_USER, .host = F_NTLM_HOST, .version = F_NTLM_VERSION, .server = NTLM_NONE,
+};
+
+static void
+ntlm(struct cc_ctx *ctx, struct smtp *smtp, struct slice text)
+{
+	if ((ntlm_put_base64(ctx, smtp->tx, &ntlm_table, text) & NTLM_V1) != 0)
+		cc_anomaly(ctx, smtp->tx, A_NTLM_V1);
+}
+
 /* Base64 that says who; of PLAIN the second of three strings. */
 static void
 credentials(struct cc_ctx *ctx, struct smtp *smtp, struct slice text, bool plain)
@@ -227,6 +239,8 @@ auth(struct cc_ctx *ctx, struct smtp *smtp, struct slice text)
 		cc_put(ctx, smtp->tx, F_AUTH, mechanism);
 	if (initial.size > 0 && (plain || login))
 		credentials(ctx, smtp, initial, plain);
+	if (initial.size > 0 && !plain && !login)
+		ntlm(ctx, smtp, initial);
 	if (plain || login)
 		cc_anomaly(ctx, smtp->tx, A_CREDENTIALS);
 	if (plain && initial.size > 0 && !smtp->server_seen)
@@ -240,6 +254,7 @@ auth_answer(struct cc_ctx *ctx, struct smtp *smtp, struct slice line)
 {
 	const struct cc_value *mechanism = cc_get(smtp->tx, F_AUTH);
 	bool plain = mechanism != NULL && mime_is(slice_of(mechanism->bytes, mechanism->size), "plain");
+	bool is_ntlm = mechanism != NULL && mime_is(slice_of(mechanism->bytes, mechanism->size), "ntlm");
 
 	if (memchr(line.p, ' ', line.size) != NULL || memchr(line.p, ':', line.size) != NULL) {
 		smtp->auth = false;
@@ -247,8 +262,10 @@ auth_answer(struct cc_ctx *ctx, struct smtp *smtp, struct slice line)
 	}
 	if (smtp->auth_step++ == 0 && (plain || smtp->auth_login))
 		credentials(ctx, smtp, line, plain);
+	else if (!plain && !smtp->auth_login)
+		ntlm(ctx, smtp, line);
 	/* Where no server is heard, each mechanism's number of answers has to do. */
-	if (slice_is(line, "*") || (!smtp->server_seen && smtp->auth_step >= (smtp->auth_login ? 2 : 1)) ||
+	if (slice_is(line, "*") || (!smtp->server_seen && smtp->auth_step >= (smtp->auth_login || is_ntlm ? 2 : 1)) ||
 	    smtp->auth_step >= 8)
 		smtp->auth = false;
 	return true;

@@ -9,6 +9,9 @@ struct sample {
 };
 
 #define GET "GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
+#define NTLM_V1 \
+	"TlRMTVNTUAADAAAAGAAYAFIAAAAYABgAagAAAAYABgBAAAAACgAKAEYAAAAEAAQAUAAAAAAAAACCAAAAAQAAAEQATwBNA" \
+	"HIAbwBiAGkAbgBXAFMAMTExMTExMTExMTExMTExMTExMTExMTExMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIy"
 #define OK "HTTP/1.1 200 OK\r\n"
 
 static const struct sample samples[] = {
@@ -50,6 +53,12 @@ static const struct sample samples[] = {
 	    "odd host_header_ambiguous"}},
 	{"folding", "GET /a HTTP/1.1\r\nHost: h\r\nX-A: 1\r\n  2\r\n\t3\r\nY: z\r\n\r\n", "",
 	    {"<http.header Host: h\\r\\nX-A: 1 2 3\\r\\nY: z\\r\\n\n", "<http.request_header X-A: 1 2 3\n"}},
+	{"Basic", "GET /a HTTP/1.1\r\nHost: h\r\nAuthorization: Basic cm9iaW46c2VjcmV0\r\n\r\n", "",
+	    {"<concert.auth.mechanism Basic\n", "<http.auth_user robin\n", "odd plaintext_credentials\n", "!secret"}},
+	{"Digest", "GET /a HTTP/1.1\r\nHost: h\r\nAuthorization: Digest realm=\"r\", username=\"robin\", uri=\"/a\"\r\n\r\n", "",
+	    {"<concert.auth.mechanism Digest\n", "<http.auth_user robin\n", "!odd "}},
+	{"NTLM", "GET /a HTTP/1.1\r\nHost: h\r\nProxy-Authorization: NTLM " NTLM_V1 "\r\n\r\n", "",
+	    {"<concert.ntlm.domain DOM\n", "<concert.ntlm.user robin\n", "<concert.ntlm.host WS\n", "odd ntlm_v1\n"}},
 	{"repeated", "GET /a HTTP/1.1\r\nHost: h\r\nA: 1\r\nB: 2\r\na: 3\r\nA: 4\r\n\r\n", "",
 	    {"<http.header Host: h\\r\\nA: 1, 3, 4\\r\\nB: 2\\r\\n\n",
 	    "<http.header_names \\r\\nHost\\r\\nA\\r\\nB\\r\\n\\r\\n\n"}},

@@ -1,6 +1,10 @@
 /* POP3: sessions in order, from one side, with gaps, behind STLS; mail and its files; passwords; cuts and flips. */
 #include "app_rig.h"
 
+#define NTLM_V1 \
+	"TlRMTVNTUAADAAAAGAAYAFIAAAAYABgAagAAAAYABgBAAAAACgAKAEYAAAAEAAQAUAAAAAAAAACCAAAAAQAAAEQATwBNA" \
+	"HIAbwBiAGkAbgBXAFMAMTExMTExMTExMTExMTExMTExMTExMTExMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIy"
+
 /* "> " before a line of the server's; lines of either side in their order, in pieces. */
 static void
 say(struct rig *rig, const char *text, size_t piece)
@@ -80,6 +84,9 @@ TEST(logging_in)
 			"STAT\r\n> +OK 1 2\r\n", 3);
 	CHECK(strstr(out, "concert.auth.user robin\n") != NULL && strstr(out, "<pop3.command STAT\n") != NULL);
 	CHECK(strstr(out, "secret") == NULL && strstr(out, "odd invalid_reply") == NULL);
+	out = run(&rig, "> +OK hi <1.2@h>\r\nAUTH NTLM\r\n> + \r\nTlRMTVNTUAABAAAAB4IIogAAAAA=\r\n> + x\r\n" NTLM_V1
+			"\r\n> +OK\r\n", 0);
+	CHECK(strstr(out, "concert.ntlm.user robin\n") != NULL && strstr(out, "odd ntlm_v1\n") != NULL);
 	out = run(&rig, "> +OK hi <1.2@h>\r\nAPOP robin c4c9334bac560ecc979e58001b3e22fb\r\n> +OK\r\n", 0);
 	CHECK(strstr(out, "<pop3.args robin\n") != NULL && strstr(out, "odd ") == NULL);
 	rig_close(&rig);

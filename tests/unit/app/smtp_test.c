@@ -2,6 +2,10 @@
  */
 #include "app_rig.h"
 
+#define NTLM_V1 \
+	"TlRMTVNTUAADAAAAGAAYAFIAAAAYABgAagAAAAYABgBAAAAACgAKAEYAAAAEAAQAUAAAAAAAAACCAAAAAQAAAEQATwBNA" \
+	"HIAbwBiAGkAbgBXAFMAMTExMTExMTExMTExMTExMTExMTExMTExMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIy"
+
 struct turn {
 	enum cc_dir dir;
 	const char *text;
@@ -87,6 +91,11 @@ static const struct session sessions[] = {
 	{{S, "220 mx ESMTP\r\n"}, {C, "EHLO me\r\n"}, {S, "250 mx\r\n"}, {C, "AUTH PLAIN AGJvYgBzZWNyZXQ=\r\n"},
 	    {S, "235 in\r\n"}, {C, "MAIL FROM:<a@x>\r\n"}, {S, "250 ok\r\n"}},
 	{"odd plaintext_credentials", "<concert.auth.user bob\n", "<smtp.mail_from <a@x>"}, {"secret", "AGJv"}},
+    {"auth ntlm",
+	{{S, "220 mx ESMTP\r\n"}, {C, "EHLO me\r\n"}, {S, "250 mx\r\n"}, {C, "AUTH NTLM\r\n"}, {S, "334 \r\n"},
+	    {C, "TlRMTVNTUAABAAAAB4IIogAAAAA=\r\n"}, {S, "334 x\r\n"}, {C, NTLM_V1 "\r\n"}, {S, "235 in\r\n"},
+	    {C, "MAIL FROM:<a@x>\r\n"}, {S, "250 ok\r\n"}},
+	{"odd ntlm_v1", "<concert.ntlm.user robin\n", "<smtp.mail_from <a@x>"}, {"plaintext"}},
     {"client alone",
 	{{C, "EHLO me\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n"}, {C, "Subject: one\r\n\r\n1\r\n.\r\n"},
 	    {C, "MAIL FROM:<c@x>\r\nDATA\r\nRSET\r\nMAIL FROM:<d@x>\r\n"}},
