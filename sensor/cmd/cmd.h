@@ -26,6 +26,8 @@ struct cmd_options {
 	bool unverified, quarantine, trust, health; /* of watch and keys */
 	bool outdir_given;
 	const char *topic, *from, *to, *since, *ceiling; /* of spool; NULL: not said */
+	bool once;       /* of correlate */
+	const char *out; /* --out */
 };
 
 /*

@@ -27,15 +27,22 @@ extern const char *const exchange_count_name[EXCHANGE_COUNT];
 
 /* ---- stix.c: a record as the value of a message ---- */
 
+/* Where a sighting comes from, when it is not what the sensor saw of its own. */
+struct exchange_origin {
+	const char *kind;           /* "relay" or "answer" */
+	struct slice of, to;        /* ce_id of the message that it repeats; the organisation that it answers; may be empty */
+};
+
 /* What is the same in every message of a sensor. */
 struct exchange_source {
 	const struct conf *conf;
 	struct slice coverage;      /* JSON object for the "coverage" group, or empty: listed under missing */
 	bool live;
 	struct victims *victims;    /* whose addresses are ours, and what stands for them */
+	const struct exchange_origin *origin; /* of the record at hand; NULL: own */
 	uint64_t pseudonyms, texts_withheld; /* counted here: addresses told by pseudonym, texts that named one of ours */
 };
-/* Appends the STIX 2.1 bundle for rec.  CC_FULL: out is too small; CC_DENIED: the indicator itself names an address of ours. */
+/* Appends the STIX 2.1 bundle for rec; count 0: looked for from first to last and not seen.  CC_FULL: out is too small; CC_DENIED: the indicator itself names an address of ours. */
 enum cc_status stix_sighting(struct exchange_source *source, const struct cc_record *rec, bool update,
     struct buf *out);
 

@@ -237,8 +237,9 @@ put_observed(struct json *json, struct exchange_source *source, const struct cc_
 	json_end_object(json);
 }
 
+/* Of what was not seen (count 0) there is no observed-data: the basic information stands here. */
 static void
-put_sighting(struct json *json, const struct cc_record *rec, const struct ids *ids, bool observed)
+put_sighting(struct json *json, struct exchange_source *source, const struct cc_record *rec, const struct ids *ids, bool observed)
 {
 	begin(json, "sighting", ids->sighting, ids->organisation, ids->first, ids->modified);
 	json_text(json, "first_seen", ids->first);
@@ -254,6 +255,11 @@ put_sighting(struct json *json, const struct cc_record *rec, const struct ids *i
 	json_text(json, NULL, ids->sensor);
 	json_end_array(json);
 	json_uint(json, "confidence", confidence[rec->proof]);
+	if (rec->count == 0) {
+		json_object(json, "extensions");
+		stix_basic_information(json, source, rec, 0);
+		json_end_object(json);
+	}
 	stix_marking(json, rec->tlp);
 	json_end_object(json);
 }
@@ -303,12 +309,14 @@ stix_sighting(struct exchange_source *source, const struct cc_record *whole, boo
 	json_text(&json, "id", ids.bundle);
 	json_array(&json, "objects");
 	stix_frame(&json, source->conf, rec->tlp);
-	stix_observables(&json, source, rec, tlp[rec->tlp].id, &refs);
+	refs.count = 0;
+	if (rec->count > 0)
+		stix_observables(&json, source, rec, tlp[rec->tlp].id, &refs);
 	/* Only a fingerprint without a flow leaves nothing to be observed. */
 	if (refs.count > 0)
 		put_observed(&json, source, rec, left_out, &ids, &refs);
 	put_indicator(&json, source, rec, &ids);
-	put_sighting(&json, rec, &ids, refs.count > 0);
+	put_sighting(&json, source, rec, &ids, refs.count > 0);
 	json_end_array(&json);
 	json_end_object(&json);
 	if (out->full) {

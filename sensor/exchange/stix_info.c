@@ -289,14 +289,20 @@ put_detection(struct info *info, const struct cc_record *rec)
 
 /* Own, or looked for because a partner's message said so: an answer is no second witness of what that message told. */
 static void
-put_origin(struct info *info, const struct cc_record *rec)
+put_origin(struct info *info, const struct exchange_source *source, const struct cc_record *rec)
 {
+	const struct exchange_origin *other = source->origin;
 	const uint8_t *blank = rec->answer_to.size > 0 ? memchr(rec->answer_to.p, ' ', rec->answer_to.size) : NULL;
 	size_t size = blank != NULL ? (size_t)(blank - rec->answer_to.p) : 0;
 
 	begin(info, "origin");
-	item_text(info, "kind", blank != NULL ? "answer" : "own", "");
-	if (blank != NULL) {
+	item_text(info, "kind", other != NULL ? other->kind : blank != NULL ? "answer" : "own", "");
+	if (other != NULL) {
+		if (other->to.size > 0)
+			json_string(&info->json, "to", other->to);
+		if (other->of.size > 0)
+			json_string(&info->json, "of", other->of);
+	} else if (blank != NULL) {
 		json_string(&info->json, "to", slice_of(rec->answer_to.p, size));
 		json_string(&info->json, "of", slice_of(blank + 1, rec->answer_to.size - size - 1));
 	}
@@ -329,7 +335,7 @@ put_rest(struct info *info, const struct exchange_source *source, const struct c
 		json_string(&info->json, "file_type", rec->file_type);
 	end(info);
 
-	put_origin(info, rec);
+	put_origin(info, source, rec);
 }
 
 static void

@@ -1,0 +1,596 @@
+/*
+ * Cases as JSON, for people and programs: README.md lists the members.  Texts of partners go out as JSON strings, so that
+ * nothing of theirs is ever structure.
+ */
+#include "joint/joint_own.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void
+put_name(const struct joint *joint, struct json *json, const char *key, uint32_t name)
+{
+	json_string(json, key, name_slice(joint, name));
+}
+
+static void
+put_time(struct json *json, const char *key, uint64_t ns)
+{
+	char text[40];
+
+	json_text(json, key, time_rfc3339_text(ns, text));
+}
+
+static const struct node *
+member(const struct joint *joint, const struct activity *a, size_t index)
+{
+	return &joint->node[a->node[index]];
+}
+
+/* The least ce_id of a node's messages: one that does not depend on the order of arrival. */
+static uint32_t
+message_of(const struct joint *joint, const struct node *node)
+{
+	uint32_t least = NONE;
+
+	for (uint32_t m = node->messages; m != NONE; m = joint->message[m].next) {
+		struct slice a = name_slice(joint, joint->message[m].name), b = name_slice(joint, least);
+
+		if (least == NONE || memcmp(a.p, b.p, a.size < b.size ? a.size : b.size) < 0)
+			least = joint->message[m].name;
+	}
+	return least;
+}
+
+/* From the oldest sight, so that what comes later does not rename a case. */
+static void
+put_id(const struct joint *joint, const struct activity *a, struct json *json, const char *key, const char *type)
+{
+	char hex[65];
+	uint8_t digest[32];
+	struct digest d;
+
+	digest_open(&d, DIGEST_SHA256);
+	digest_add(&d, slice_str("activity"));
+	digest_add(&d, slice_of(&member(joint, a, 0)->first, 8));
+	digest_add(&d, slice_of(&member(joint, a, 0)->fold, 8));
+	digest_close(&d, NULL, NULL, digest);
+	hex_text(slice_of(digest, 16), hex);
+	json_printf(json, key, "%s--%.8s-%.4s-8%.3s-b%.3s-%.12s", type, hex, hex + 8, hex + 13, hex + 17, hex + 20);
+}
+
+static void
+put_organisations(const struct joint *joint, const struct activity *a, struct json *json)
+{
+	uint32_t seen[256];
+	unsigned count = 0;
+
+	json_array(json, "organisations");
+	for (size_t i = 0; i < a->count; i++) {
+		uint32_t who = member(joint, a, i)->organisation;
+		unsigned k = 0;
+
+		while (k < count && seen[k] != who)
+			k++;
+		if (k == count && count < 256) {
+			seen[count++] = who;
+			put_name(joint, json, NULL, who);
+		}
+	}
+	json_end_array(json);
+}
+
+static int
+by_text(const void *a, const void *b, void *ctx)
+{
+	struct slice x = name_slice(ctx, *(const uint32_t *)a), y = name_slice(ctx, *(const uint32_t *)b);
+	int order = memcmp(x.p, y.p, x.size < y.size ? x.size : y.size);
+
+	return order != 0 ? order : (x.size > y.size) - (x.size < y.size);
+}
+
+/* Every message of the activity, sorted. */
+static void
+put_sightings(struct joint *joint, const struct activity *a, struct json *json)
+{
+	size_t count = 0, room = 0;
+	uint32_t *name = NULL;
+
+	for (size_t i = 0; i < a->count; i++) {
+		for (uint32_t m = member(joint, a, i)->messages; m != NONE; m = joint->message[m].next) {
+			if (count == room) {
+				uint32_t *more = realloc(name, (room = room > 0 ? room * 2 : 256) * sizeof(*more));
+
+				if (more == NULL)
+					break;
+				name = more;
+			}
+			name[count++] = joint->message[m].name;
+		}
+	}
+	if (name != NULL)
+		qsort_r(name, count, sizeof(*name), by_text, joint);
+	json_array(json, "sightings");
+	for (size_t i = 0; i < count; i++) {
+		if (i == 0 || name[i] != name[i - 1])
+			put_name(joint, json, NULL, name[i]);
+	}
+	json_end_array(json);
+	free(name);
+}
+
+/* ---- hypotheses ---- */
+
+static const char *
+proof_word(unsigned proof)
+{
+	static const char *const word[] = {"spoofable", "handshake", "dialogue", "keyed", "content"};
+
+	return proof < 5 ? word[proof] : "";
+}
+
+static void
+put_item(const struct joint *joint, const struct item *item, struct json *json)
+{
+	const struct node *node = &joint->node[item->node];
+
+	json_object(json, NULL);
+	put_name(joint, json, "organisation", node->organisation);
+	put_name(joint, json, "message", message_of(joint, node));
+	json_text(json, "item", item->text);
+	put_name(joint, json, "indicator", node->key);
+	json_text(json, "proof", proof_word(node->proof));
+	json_double(json, "llr", item->llr);
+	json_object(json, "factors");
+	json_double(json, "proof", item->base);
+	json_double(json, "rarity", item->rarity);
+	json_double(json, "independence", item->independence);
+	json_double(json, "coverage", item->coverage);
+	json_double(json, "clock", item->clock);
+	json_end_object(json);
+	json_end_object(json);
+}
+
+static void
+put_items(const struct joint *joint, const struct hypothesis *h, bool against, struct json *json)
+{
+	unsigned count = 0;
+
+	json_array(json, against ? "against" : "for");
+	for (size_t i = 0; i < h->item_count && count < joint->conf->joint_evidence_max; i++) {
+		if ((h->item[i].llr < 0) == against) {
+			put_item(joint, &h->item[i], json);
+			count++;
+		}
+	}
+	json_end_array(json);
+}
+
+static void
+put_candidate(const struct joint *joint, const struct hypothesis *h, struct json *json, const char *key)
+{
+	json_object(json, key);
+	json_text(json, "kind", feature_about[h->type].word);
+	put_name(joint, json, "value", h->value);
+	json_end_object(json);
+}
+
+static void
+put_hypothesis(const struct joint *joint, const struct hypothesis *h, struct json *json)
+{
+	json_object(json, NULL);
+	json_text(json, "kind", h->rival < 0 ? "source" : rival_word[h->rival]);
+	if (h->rival < 0)
+		put_candidate(joint, h, json, "candidate");
+	else
+		json_null(json, "candidate");
+	json_double(json, "probability", h->probability);
+	json_double(json, "log_odds", h->log_odds);
+	if (h->rival < 0) {
+		json_double(json, "witness", h->witness);
+		json_double(json, "bonus", h->bonus);
+		json_uint(json, "witnesses", h->witnesses);
+		json_uint(json, "evidence", h->item_count);
+	}
+	put_items(joint, h, false, json);
+	put_items(joint, h, true, json);
+	json_end_object(json);
+}
+
+static void
+put_answer(const struct joint *joint, const struct activity *a, struct json *json)
+{
+	json_object(json, "answer");
+	json_text(json, "verdict", a->source ? "source" : "cannot say");
+	if (a->source) {
+		json_text(json, "kind", feature_about[a->hypothesis[0].type].word);
+		put_name(joint, json, "value", a->hypothesis[0].value);
+	} else {
+		json_null(json, "kind");
+		json_null(json, "value");
+		json_text(json, "leaning", rival_word[a->leaning]);
+	}
+	json_double(json, "confidence", a->confidence);
+	json_end_object(json);
+}
+
+/* ---- what is missing ---- */
+
+static double
+entropy(double p)
+{
+	return p > 0 && p < 1 ? -(p * log2(p) + (1 - p) * log2(1 - p)) : 0;
+}
+
+static double
+moved(double p, double llr)
+{
+	double odds = p / (1 - p) * exp(llr);
+
+	return odds / (1 + odds);
+}
+
+/* Bits that an answer is worth: yes with this chance moves the odds by up, no by down. */
+static double
+value_bits(double p, double chance, double up, double down)
+{
+	double after;
+
+	if (p < 0.001)
+		p = 0.001;
+	if (p > 0.999)
+		p = 0.999;
+	after = chance * entropy(moved(p, up)) + (1 - chance) * entropy(moved(p, down));
+	return entropy(p) > after ? entropy(p) - after : 0;
+}
+
+static bool
+took_part(const struct joint *joint, const struct activity *a, uint32_t organisation)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		if (member(joint, a, i)->organisation == organisation)
+			return true;
+	}
+	return false;
+}
+
+struct wanted {
+	const char *item, *kind; /* static */
+	uint32_t ask, value, message;
+	const char *what; /* of value */
+	double bits;
+};
+
+#define WANTED_MAX 32
+
+static void
+want(struct wanted *list, unsigned *count, struct wanted one)
+{
+	if (*count < WANTED_MAX)
+		list[(*count)++] = one;
+}
+
+static int
+by_bits(const void *a, const void *b)
+{
+	const struct wanted *x = a, *y = b;
+
+	if (fabs(x->bits - y->bits) > 1e-12)
+		return x->bits > y->bits ? -1 : 1;
+	return (x->ask > y->ask) - (x->ask < y->ask);
+}
+
+static void
+ask_others(const struct joint *joint, const struct activity *a, const struct hypothesis *top, struct wanted *list, unsigned *count)
+{
+	uint32_t seen[64];
+	unsigned asked = 0;
+
+	/* Whoever has sent anything at all, or has networks here, can be asked. */
+	for (size_t i = 0; i < joint->home_count + joint->node_count && asked < 64; i++) {
+		uint32_t who = i < joint->home_count ? joint->home[i].organisation : joint->node[i - joint->home_count].organisation;
+		unsigned k = 0;
+
+		if (i >= joint->home_count && joint->home_count > 0)
+			break;
+		while (k < asked && seen[k] != who)
+			k++;
+		if (k < asked)
+			continue;
+		seen[asked++] = who;
+		if (!took_part(joint, a, who))
+			want(list, count, (struct wanted){"another witness", "have-you-seen", who, top->value, NONE, feature_about[top->type].word,
+			    value_bits(top->probability, 0.4, 2.0, -0.4)});
+	}
+}
+
+static void
+ask_of_items(const struct joint *joint, const struct activity *a, struct wanted *list, unsigned *count)
+{
+	const struct hypothesis *top = &a->hypothesis[0];
+
+	for (size_t h = 0; h < a->hypothesis_count; h++) {
+		const struct hypothesis *one = &a->hypothesis[h];
+
+		if (one->rival >= 0)
+			continue;
+		for (size_t i = 0; i < one->item_count; i++) {
+			const struct node *node = &joint->node[one->item[i].node];
+			bool again = false;
+
+			for (unsigned k = 0; k < *count; k++)
+				again = again || (list[k].ask == node->home && list[k].value == one->value) ||
+					(list[k].message != NONE && list[k].ask == node->organisation);
+			if (again)
+				continue;
+			if (one->type == FEATURE_ADDR && node->home != NONE)
+				want(list, count, (struct wanted){"who controls this host", "have-you-seen", node->home, one->value, NONE, "addr",
+				    value_bits(0.5, 0.5, 3.0, -1.0)});
+			else if (one == top && node->proof == CC_PROOF_SPOOFABLE && !node->negative && !node->echo && node->attacker != NONE)
+				want(list, count, (struct wanted){"the packets, to see whether the address answered", "evidence", node->organisation, one->value,
+				    message_of(joint, node), "addr", value_bits(top->probability, 0.3, 1.5, -0.5)});
+		}
+	}
+}
+
+static void
+put_missing(const struct joint *joint, const struct activity *a, struct json *json)
+{
+	struct wanted list[WANTED_MAX];
+	unsigned count = 0;
+
+	for (size_t i = 0; i < a->hypothesis_count; i++) {
+		if (a->hypothesis[i].rival < 0) {
+			ask_others(joint, a, &a->hypothesis[i], list, &count);
+			break;
+		}
+	}
+	ask_of_items(joint, a, list, &count);
+	qsort(list, count, sizeof(*list), by_bits);
+	json_array(json, "missing");
+	for (unsigned i = 0; i < count; i++) {
+		json_object(json, NULL);
+		json_text(json, "item", list[i].item);
+		put_name(joint, json, "ask", list[i].ask);
+		json_object(json, "request");
+		json_text(json, "kind", list[i].kind);
+		if (list[i].message != NONE) {
+			put_name(joint, json, "message", list[i].message);
+		} else {
+			json_array(json, "indicators");
+			json_object(json, NULL);
+			json_text(json, "kind", list[i].what);
+			put_name(joint, json, "value", list[i].value);
+			json_end_object(json);
+			json_end_array(json);
+			put_time(json, "from", member(joint, a, 0)->first);
+		}
+		json_end_object(json);
+		json_double(json, "value_bits", list[i].bits);
+		json_end_object(json);
+	}
+	json_end_array(json);
+}
+
+/* ---- coverage, infrastructure, time line ---- */
+
+static void
+put_coverage(const struct joint *joint, const struct activity *a, struct json *json)
+{
+	uint32_t seen[64];
+	unsigned count = 0;
+
+	json_array(json, "coverage");
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = member(joint, a, i);
+		unsigned k = 0;
+
+		while (k < count && seen[k] != node->organisation)
+			k++;
+		if (k < count || count == 64)
+			continue;
+		seen[count++] = node->organisation;
+		json_object(json, NULL);
+		put_name(joint, json, "organisation", node->organisation);
+		put_time(json, "from", node->from != 0 ? node->from : node->first);
+		put_time(json, "until", node->until != 0 ? node->until : node->last);
+		json_double(json, "lost", (double)node->loss);
+		if (node->clock_error < 0)
+			json_null(json, "clock_error_s");
+		else
+			json_double(json, "clock_error_s", (double)node->clock_error);
+		json_end_object(json);
+	}
+	json_end_array(json);
+}
+
+struct vertex {
+	uint32_t name;
+	uint8_t type, proof;
+};
+
+#define VERTICES_MAX 200
+
+static bool
+is_vertex(uint8_t type)
+{
+	return type == FEATURE_ADDR || type == FEATURE_DOMAIN || type == FEATURE_CERT || type == FEATURE_KEY || type == FEATURE_FILE;
+}
+
+static unsigned
+vertex_of(struct vertex *list, unsigned *count, const struct feature *f, uint8_t proof)
+{
+	for (unsigned i = 0; i < *count; i++) {
+		if (list[i].type == f->type && list[i].name == f->name) {
+			if (proof > list[i].proof)
+				list[i].proof = proof;
+			return i;
+		}
+	}
+	if (*count == VERTICES_MAX)
+		return VERTICES_MAX;
+	list[*count] = (struct vertex){.name = f->name, .type = f->type, .proof = proof};
+	return (*count)++;
+}
+
+static void
+put_seen_by(const struct joint *joint, const struct activity *a, const struct vertex *v, struct json *json)
+{
+	uint32_t seen[64];
+	unsigned count = 0;
+
+	json_array(json, "seen_by");
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = member(joint, a, i);
+		unsigned k = 0;
+		bool has = false;
+
+		for (uint32_t f = node->features; f < node->features + node->feature_count && !node->negative && !node->echo; f++)
+			has = has || (joint->feature[f].type == v->type && joint->feature[f].name == v->name);
+		while (k < count && seen[k] != node->organisation)
+			k++;
+		if (has && k == count && count < 64) {
+			seen[count++] = node->organisation;
+			put_name(joint, json, NULL, node->organisation);
+		}
+	}
+	json_end_array(json);
+}
+
+static const char *
+why_of(uint8_t from, uint8_t to)
+{
+	if (from == FEATURE_DOMAIN && to == FEATURE_ADDR)
+		return "resolved to";
+	if (to == FEATURE_CERT || to == FEATURE_KEY)
+		return "presented";
+	return to == FEATURE_FILE ? "hosted" : "connected";
+}
+
+struct edge {
+	unsigned from, to, weight;
+};
+
+static void
+put_infrastructure(const struct joint *joint, const struct activity *a, struct json *json)
+{
+	static const uint8_t from_order[] = {FEATURE_DOMAIN, FEATURE_ADDR};
+	struct vertex *list = calloc(VERTICES_MAX, sizeof(*list));
+	struct edge *edge = calloc(4 * VERTICES_MAX, sizeof(*edge));
+	unsigned count = 0, edges = 0;
+
+	for (size_t i = 0; i < a->count && list != NULL && edge != NULL; i++) {
+		const struct node *node = member(joint, a, i);
+		unsigned at[FEATURE_TYPES];
+
+		memset(at, 0xff, sizeof(at));
+		for (uint32_t f = node->features; f < node->features + node->feature_count && !node->negative; f++) {
+			if (is_vertex(joint->feature[f].type))
+				at[joint->feature[f].type] = vertex_of(list, &count, &joint->feature[f], node->proof);
+		}
+		for (unsigned o = 0; o < 2; o++) {
+			for (unsigned t = 0; t < FEATURE_TYPES; t++) {
+				unsigned from = at[from_order[o]], to = at[t], e = 0;
+
+				if (!is_vertex((uint8_t)t) || t == from_order[o] || (o == 1 && t == FEATURE_DOMAIN) || from >= VERTICES_MAX || to >= VERTICES_MAX)
+					continue;
+				while (e < edges && (edge[e].from != from || edge[e].to != to))
+					e++;
+				if (e == 4 * VERTICES_MAX)
+					continue;
+				edges += e == edges;
+				edge[e] = (struct edge){from, to, edge[e].weight + 1};
+			}
+		}
+	}
+	json_object(json, "infrastructure");
+	json_array(json, "nodes");
+	for (unsigned i = 0; i < count; i++) {
+		json_object(json, NULL);
+		json_printf(json, "id", "n%u", i + 1);
+		json_text(json, "kind", feature_about[list[i].type].word);
+		put_name(joint, json, "value", list[i].name);
+		put_seen_by(joint, a, &list[i], json);
+		json_text(json, "proof", proof_word(list[i].proof));
+		json_end_object(json);
+	}
+	json_end_array(json);
+	json_array(json, "edges");
+	for (unsigned i = 0; i < edges; i++) {
+		json_object(json, NULL);
+		json_printf(json, "from", "n%u", edge[i].from + 1);
+		json_printf(json, "to", "n%u", edge[i].to + 1);
+		json_text(json, "why", why_of(list[edge[i].from].type, list[edge[i].to].type));
+		json_uint(json, "weight", edge[i].weight);
+		json_end_object(json);
+	}
+	json_end_array(json);
+	json_end_object(json);
+	free(list);
+	free(edge);
+}
+
+static void
+put_timeline(const struct joint *joint, const struct activity *a, struct json *json)
+{
+	json_array(json, "timeline");
+	for (size_t i = 0; i < a->count && i < joint->conf->joint_evidence_max; i++) {
+		const struct node *node = member(joint, a, i);
+
+		json_object(json, NULL);
+		put_name(joint, json, "organisation", node->organisation);
+		put_time(json, "from", node->first);
+		put_time(json, "until", node->last);
+		if (node->clock_error < 0)
+			json_null(json, "error_s");
+		else
+			json_double(json, "error_s", (double)node->clock_error);
+		json_bool(json, "positive", !node->negative);
+		json_bool(json, "echo", node->echo);
+		put_name(joint, json, "item", node->key);
+		if (node->rule_name != NONE)
+			put_name(joint, json, "rule", node->rule_name);
+		put_name(joint, json, "message", message_of(joint, node));
+		json_end_object(json);
+	}
+	json_end_array(json);
+}
+
+void
+joint_case_json(struct joint *joint, size_t index, struct json *json, const char *key)
+{
+	const struct activity *a = &joint->activity[index];
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < a->count; i++)
+		last = member(joint, a, i)->last > last ? member(joint, a, i)->last : last;
+	json_object(json, key);
+	put_id(joint, a, json, "id", "case");
+	put_id(joint, a, json, "activity", "activity");
+	json_text(json, "state", a->source ? "determined" : "undetermined");
+	json_bool(json, "exercise", member(joint, a, 0)->exercise);
+	put_time(json, "first_seen", member(joint, a, 0)->first);
+	put_time(json, "last_seen", last);
+	put_organisations(joint, a, json);
+	json_array(json, "trace");
+	json_object(json, NULL);
+	put_time(json, "time", member(joint, a, 0)->first);
+	json_text(json, "event", "opened");
+	json_end_object(json);
+	json_end_array(json);
+	put_sightings(joint, a, json);
+	put_answer(joint, a, json);
+	json_array(json, "hypotheses");
+	for (size_t i = 0; i < a->hypothesis_count; i++)
+		put_hypothesis(joint, &a->hypothesis[i], json);
+	json_end_array(json);
+	json_double(json, "completeness", a->completeness / 100.0);
+	put_coverage(joint, a, json);
+	put_missing(joint, a, json);
+	put_infrastructure(joint, a, json);
+	put_timeline(joint, a, json);
+	json_array(json, "opinions");
+	json_end_array(json);
+	json_end_object(json);
+}

@@ -1,0 +1,84 @@
+/*
+ * Several organisations' sightings put together: to activities, and for each to an answer on the infrastructure that it
+ * comes from, or to 'cannot say'.  README.md has the formulas.
+ *
+ * All that comes out is a function of the set of messages that went in, not of their order.  One thread; memory is bounded by
+ * joint.nodes_max.
+ */
+#ifndef JOINT_JOINT_H
+#define JOINT_JOINT_H
+
+#include "base/base.h"
+#include "concert/output.h"
+#include "concert/record.h"
+#include "conf/conf.h"
+
+/* ---- joint_read.c: a verified message as a sighting ---- */
+
+enum joint_origin { JOINT_OWN, JOINT_RELAY, JOINT_ANSWER };
+
+/* All texts borrow from the message, or from the scratch that joint_read() was given. */
+struct joint_sighting {
+	struct slice message, organisation, sensor; /* ce_id; who signed */
+	struct slice key;                           /* of the record: "kind:value" */
+	enum cc_kind kind;
+	struct slice value;
+	uint64_t first, last, count;                /* ns; count 0: looked for and not seen */
+	bool exercise;
+	enum joint_origin origin;
+	struct slice origin_of;                     /* the message that it repeats */
+	enum cc_proof proof;
+	uint64_t from, until;                       /* what the sensor's coverage speaks of; 0: not said */
+	double loss;                                /* 0..1, what the sensor did not see of what it looked at */
+	double clock_error;                         /* seconds; negative: not known */
+	unsigned completeness, hops;                /* per cent; 255: cannot say */
+	bool one_sided, client;                     /* client: the attacker began */
+	uint16_t port;
+	struct slice attacker, attacker_pseudonym, victim, sector;
+	struct slice stack, ja3, ja3s, ja4, cert, key_sha256, agent;
+	struct slice rule_name, rule, rule_class;
+	struct slice domain, url, file;
+};
+
+/* CC_ABSENT: no sighting; CC_BAD: not a bundle that can be used.  organisation: who signed.  scratch is cleared. */
+enum cc_status joint_read(const struct cc_message *msg, struct slice organisation, struct buf *scratch,
+    struct joint_sighting *ret_sighting);
+
+/* ---- joint.c: the set of sightings ---- */
+
+struct joint;
+
+struct joint *joint_new(const struct conf *conf); /* NULL: no memory */
+void joint_free(struct joint *joint);
+/* A network that organisation speaks for, from the operator's trust file: what attacks from there is one of its victims first. */
+enum cc_status joint_home(struct joint *joint, const char *organisation, const char *prefix);
+/* CC_FULL: joint.nodes_max is reached; counted. */
+enum cc_status joint_add(struct joint *joint, const struct joint_sighting *sighting);
+/* A signed opinion on a case. */
+size_t joint_nodes(const struct joint *joint);
+uint64_t joint_dropped(const struct joint *joint);
+
+/* Links all that was added to activities and weighs each.  The cases stay until the next call. */
+enum cc_status joint_settle(struct joint *joint);
+size_t joint_cases(const struct joint *joint);
+/* Appends one case, or the array of all, as JSON: README.md has its members. */
+void joint_case_json(struct joint *joint, size_t index, struct json *json, const char *key);
+
+/* ---- evidence.c: the algebra; pure ---- */
+
+#define JOINT_STRONG 6.5       /* a link */
+#define JOINT_WITNESS_CAP 3.0  /* nats, the most that one organisation moves one hypothesis */
+#define JOINT_AGAIN 0.3        /* what another sight by the same organisation counts of the one before */
+
+/* What a sight is worth as evidence for the attacker's address: by proof and by who began. */
+double joint_proof_llr(enum cc_proof proof, bool client);
+/* Of one organisation's sights, best first: a geometric sum, capped. */
+double joint_witness_sum(const double *llr, size_t count);
+/* Not seen by who looked with this loss: negative. */
+double joint_negative_llr(double loss, double hours);
+/* Weight of a shared feature whose nodes fall into diversity unrelated groups, which is this part of them; rented: it can be let. */
+double joint_feature_weight(double cap, double spread, double diversity, double part, bool rented);
+/* a before b, surely: false inside their error bounds (seconds; negative: not known, never sure). */
+bool joint_before(uint64_t a, double a_error, uint64_t b, double b_error);
+
+#endif

@@ -1,0 +1,510 @@
+/*
+ * The hypotheses of one activity: candidate sources from what was seen, the rivals that are always there, and Bayes over
+ * them.  README.md, Evidence, has every formula; every number that goes in is kept beside its item.
+ */
+#include "joint/joint_own.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define THRESHOLD 3.5    /* nats that 'cannot say' starts with */
+#define ALONE 3.5        /* more of it while fewer than two organisations witness */
+#define HOLLOW 2.0       /* more of it while what was sent is less complete than joint.completeness */
+#define RIVAL_PRIOR 0.5
+#define IN_HOME 4.5      /* against an address in a partner's networks, and for 'relayed' */
+#define WITNESS_LEAST 0.8
+#define INHERIT 0.7      /* of a relay's weight that goes to who was seen to control it */
+#define INHERIT_MAX 5.0
+#define ANSWER 0.3       /* independence of what was looked for because a partner told of it */
+#define NEGATIVE_MAX 1.0 /* nats, all negatives of one organisation */
+
+/* A candidate at a node. */
+struct claim {
+	uint64_t hash;
+	uint32_t value, node;
+	uint8_t type;
+};
+
+struct claims {
+	struct claim *claim;
+	size_t count, room;
+};
+
+void
+activity_free(struct activity *activity)
+{
+	for (size_t i = 0; i < activity->hypothesis_count; i++)
+		free(activity->hypothesis[i].item);
+	free(activity->hypothesis);
+	free(activity->node);
+	*activity = (struct activity){NULL};
+}
+
+static bool
+is_candidate(uint8_t type)
+{
+	return type == FEATURE_ADDR || type == FEATURE_DOMAIN || type == FEATURE_CERT || type == FEATURE_KEY;
+}
+
+static int
+by_claim(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	return (x->node > y->node) - (x->node < y->node);
+}
+
+static bool
+add_claim(struct claims *c, struct claim claim)
+{
+	if (c->count == c->room) {
+		size_t room = c->room > 0 ? c->room * 2 : 64;
+		struct claim *more = realloc(c->claim, room * sizeof(*more));
+
+		if (more == NULL)
+			return false;
+		c->claim = more;
+		c->room = room;
+	}
+	c->claim[c->count++] = claim;
+	return true;
+}
+
+static enum cc_status
+collect(const struct joint *joint, const struct activity *a, struct claims *c)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = &joint->node[a->node[i]];
+
+		for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+			const struct feature *feature = &joint->feature[f];
+
+			if (is_candidate(feature->type) &&
+			    !add_claim(c, (struct claim){feature->hash, feature->name, a->node[i], feature->type}))
+				return CC_NOMEM;
+		}
+	}
+	qsort(c->claim, c->count, sizeof(*c->claim), by_claim);
+	return CC_OK;
+}
+
+/* ---- one line of evidence ---- */
+
+static struct item
+make_item(const struct joint *joint, const struct claim *claim)
+{
+	const struct node *node = &joint->node[claim->node];
+	struct item item = {.node = claim->node, .independence = 1, .clock = node->clock_error < 0 ? 0.95 : 1};
+
+	item.base = joint_proof_llr((enum cc_proof)node->proof, node->client);
+	item.text = "the address took part";
+	if (claim->type == FEATURE_DOMAIN) {
+		item.base = node->proof == CC_PROOF_SPOOFABLE ? 0.5 : node->proof == CC_PROOF_KEYED ? item.base : item.base * 0.85;
+		item.text = "the name was used";
+	} else if (claim->type == FEATURE_CERT || claim->type == FEATURE_KEY) {
+		item.base = node->proof == CC_PROOF_KEYED ? 2.6 : 0.1;
+		item.text = node->proof == CC_PROOF_KEYED ? "the key was used" : "the certificate was shown, its key not used";
+	} else if (node->attacker == NONE && !node->echo) {
+		item.base = 0.3;
+		item.text = "the address was named";
+	}
+	item.rarity = joint_rarity(joint, claim->hash ^ node->exercise);
+	item.coverage = 1 - (double)node->loss / 2;
+	if (node->negative) {
+		item.base = joint_negative_llr((double)node->loss, (double)(node->last - node->first) / 3.6e12);
+		item.rarity = item.coverage = 1;
+		item.text = "looked for and not seen";
+	} else if (node->echo) {
+		item.independence = 0;
+		item.text = "repeated from another: no witness";
+	} else if (node->origin == JOINT_ANSWER) {
+		/* Looked for because a partner said so: that it is bad is still only the partner's word. */
+		item.independence = ANSWER;
+		item.text = "seen, in answer to a partner";
+	}
+	item.llr = item.base * item.rarity * item.independence * item.coverage * item.clock;
+	return item;
+}
+
+static bool
+add_item(struct hypothesis *h, struct item item)
+{
+	if (h->item_count == h->item_room) {
+		size_t room = h->item_room > 0 ? h->item_room * 2 : 8;
+		struct item *more = realloc(h->item, room * sizeof(*more));
+
+		if (more == NULL)
+			return false;
+		h->item = more;
+		h->item_room = room;
+	}
+	h->item[h->item_count++] = item;
+	return true;
+}
+
+
+/* By organisation (text, so that the order of arrival does not show), best first, then by content. */
+static int
+by_witness(const void *a, const void *b, void *ctx)
+{
+	const struct joint *joint = ctx;
+	const struct item *x = a, *y = b;
+	const struct node *m = &joint->node[x->node], *n = &joint->node[y->node];
+
+	if (m->organisation != n->organisation) {
+		struct slice s = name_slice(joint, m->organisation), t = name_slice(joint, n->organisation);
+		int order = memcmp(s.p, t.p, s.size < t.size ? s.size : t.size);
+
+		return order != 0 ? order : s.size < t.size ? -1 : 1;
+	}
+	if (fabs(x->llr - y->llr) > 0)
+		return x->llr > y->llr ? -1 : 1;
+	return (m->fold > n->fold) - (m->fold < n->fold);
+}
+
+/* Each organisation's items to its capped sum; what another sight adds is written back as its independence. */
+static void
+sum_witnesses(const struct joint *joint, struct hypothesis *h)
+{
+	qsort_r(h->item, h->item_count, sizeof(*h->item), by_witness, (void *)(uintptr_t)joint);
+	for (size_t i = 0, k; i < h->item_count; i = k) {
+		uint32_t organisation = joint->node[h->item[i].node].organisation;
+		double up = 0, down = 0, part = 1;
+
+		for (k = i; k < h->item_count && joint->node[h->item[k].node].organisation == organisation; k++) {
+			struct item *item = &h->item[k];
+			double before = item->llr, room;
+
+			if (before > 0) {
+				room = JOINT_WITNESS_CAP - up;
+				item->llr = before * part < room ? before * part : room;
+				up += item->llr;
+				part *= JOINT_AGAIN;
+			} else if (before < 0) {
+				room = -NEGATIVE_MAX - down;
+				item->llr = before > room ? before : room;
+				down += item->llr;
+				h->against++;
+			}
+			if (fabs(before) > 0)
+				item->independence *= item->llr / before;
+		}
+		h->witness += up + down;
+		h->witnesses += up >= WITNESS_LEAST;
+	}
+}
+
+/* ---- candidates ---- */
+
+/* How much of what each organisation saw has the candidate: the mean over organisations, so that none outshouts. */
+static double
+share_of(const struct joint *joint, const struct activity *a, const struct hypothesis *h)
+{
+	double sum = 0;
+	unsigned organisations = 0;
+	uint32_t done[64];
+
+	for (size_t i = 0; i < a->count && organisations < 64; i++) {
+		uint32_t who = joint->node[a->node[i]].organisation;
+		double all = 0, with = 0;
+		unsigned k = 0;
+
+		while (k < organisations && done[k] != who)
+			k++;
+		if (k < organisations)
+			continue;
+		for (size_t n = 0; n < a->count; n++) {
+			const struct node *node = &joint->node[a->node[n]];
+
+			all += node->organisation == who && !node->negative && !node->echo;
+		}
+		for (size_t n = 0; n < h->item_count; n++)
+			with += joint->node[h->item[n].node].organisation == who && h->item[n].base > 0 && h->item[n].independence > 0;
+		if (all > 0) {
+			done[organisations++] = who;
+			sum += with / all;
+		}
+	}
+	return organisations > 0 ? sum / organisations : 0;
+}
+
+static bool
+add_hypothesis(struct activity *a, struct hypothesis h)
+{
+	struct hypothesis *more = realloc(a->hypothesis, (a->hypothesis_count + 1) * sizeof(*more));
+
+	if (more == NULL)
+		return false;
+	a->hypothesis = more;
+	a->hypothesis[a->hypothesis_count++] = h;
+	return true;
+}
+
+static int
+by_odds(const void *a, const void *b)
+{
+	const struct hypothesis *x = a, *y = b;
+
+	if (fabs(x->log_odds - y->log_odds) > 1e-9)
+		return x->log_odds > y->log_odds ? -1 : 1;
+	if (x->type != y->type)
+		return x->type < y->type ? -1 : 1;
+	return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+/* Only the strongest by a cheap first look are weighed wholly. */
+#define WEIGHED_MAX 64
+
+static enum cc_status
+make_candidates(const struct joint *joint, struct activity *a, const struct claims *c)
+{
+	for (size_t i = 0, k; i < c->count; i = k) {
+		struct hypothesis h = {.rival = -1, .type = c->claim[i].type, .value = c->claim[i].value, .hash = c->claim[i].hash};
+
+		for (k = i; k < c->count && c->claim[k].hash == h.hash; k++) {
+			if (!add_item(&h, make_item(joint, &c->claim[k]))) {
+				free(h.item);
+				return CC_NOMEM;
+			}
+		}
+		sum_witnesses(joint, &h);
+		h.log_odds = h.witness;
+		if (!add_hypothesis(a, h)) {
+			free(h.item);
+			return CC_NOMEM;
+		}
+	}
+	qsort(a->hypothesis, a->hypothesis_count, sizeof(*a->hypothesis), by_odds);
+	while (a->hypothesis_count > WEIGHED_MAX)
+		free(a->hypothesis[--a->hypothesis_count].item);
+	return CC_OK;
+}
+
+/* In whose networks it is; NONE: nobody's, or no address. */
+static uint32_t
+home_of(const struct joint *joint, const struct hypothesis *h)
+{
+	for (size_t i = 0; i < h->item_count && h->type == FEATURE_ADDR; i++) {
+		if (joint->node[h->item[i].node].home != NONE)
+			return joint->node[h->item[i].node].home;
+	}
+	return NONE;
+}
+
+/* Did the organisation itself see a host of its own in dialogue with this address? */
+static bool
+controls(const struct joint *joint, const struct hypothesis *h, uint32_t home)
+{
+	for (size_t i = 0; i < h->item_count; i++) {
+		const struct node *node = &joint->node[h->item[i].node];
+
+		if (node->organisation == home && node->victim != NONE && node->home == NONE && node->proof >= CC_PROOF_DIALOGUE && !node->echo &&
+		    !node->negative)
+			return true;
+	}
+	return false;
+}
+
+/* Who was seen to control a relay inherits of what was seen of the relay. */
+static void
+follow_relays(const struct joint *joint, struct activity *a)
+{
+	for (size_t r = 0; r < a->hypothesis_count; r++) {
+		struct hypothesis *relay = &a->hypothesis[r];
+		uint32_t home = home_of(joint, relay);
+
+		if (home == NONE)
+			continue;
+		for (size_t i = 0; i < a->hypothesis_count; i++) {
+			struct hypothesis *h = &a->hypothesis[i];
+			double more = relay->witness * INHERIT < INHERIT_MAX ? relay->witness * INHERIT : INHERIT_MAX;
+
+			if (relay->witness >= WITNESS_LEAST && home_of(joint, h) == NONE && controls(joint, h, home) && more > h->bonus) {
+				h->bonus = more;
+				h->witnesses += relay->witnesses;
+			}
+		}
+	}
+}
+
+#define FACET_MAX 512
+
+/* Two names of one thing: most nodes that have the rarer one have the other. */
+static bool
+is_facet(const struct hypothesis *top, const struct hypothesis *h)
+{
+	size_t m = top->item_count < FACET_MAX ? top->item_count : FACET_MAX, n = h->item_count < FACET_MAX ? h->item_count : FACET_MAX;
+	size_t both = 0, least = m < n ? m : n;
+
+	for (size_t i = 0; i < m; i++) {
+		for (size_t k = 0; k < n; k++)
+			both += top->item[i].node == h->item[k].node;
+	}
+	return both * 2 >= least;
+}
+
+static void
+drop(struct activity *a, size_t index)
+{
+	free(a->hypothesis[index].item);
+	memmove(&a->hypothesis[index], &a->hypothesis[index + 1], (a->hypothesis_count - index - 1) * sizeof(*a->hypothesis));
+	a->hypothesis_count--;
+}
+
+static void
+rank(const struct joint *joint, struct activity *a)
+{
+	follow_relays(joint, a);
+	for (size_t i = 0; i < a->hypothesis_count; i++) {
+		struct hypothesis *h = &a->hypothesis[i];
+		double part = 2 * log(share_of(joint, a, h) + 0.05);
+
+		/* Who steers is seen by few: what was inherited has no share. */
+		h->bonus += h->bonus > 0 ? 0 : part;
+		if (home_of(joint, h) != NONE)
+			h->bonus -= IN_HOME;
+		h->log_odds = h->witness + h->bonus;
+	}
+	qsort(a->hypothesis, a->hypothesis_count, sizeof(*a->hypothesis), by_odds);
+	for (size_t i = 1; i < a->hypothesis_count;) {
+		if (i >= CANDIDATES_MAX || is_facet(&a->hypothesis[0], &a->hypothesis[i]))
+			drop(a, i);
+		else
+			i++;
+	}
+}
+
+/* ---- rivals ---- */
+
+static unsigned
+organisations_of(const struct joint *joint, const struct activity *a, bool spoofable)
+{
+	uint32_t seen[64];
+	unsigned count = 0;
+
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = &joint->node[a->node[i]];
+		unsigned k = 0;
+
+		if (node->negative || node->echo || (spoofable && (node->proof != CC_PROOF_SPOOFABLE || node->attacker == NONE)))
+			continue;
+		while (k < count && seen[k] != node->organisation)
+			k++;
+		if (k == count && count < 64)
+			seen[count++] = node->organisation;
+	}
+	return count;
+}
+
+static unsigned
+completeness_of(const struct joint *joint, const struct activity *a)
+{
+	unsigned sum = 0, count = 0;
+
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = &joint->node[a->node[i]];
+
+		if (node->negative || node->echo)
+			continue;
+		sum += node->completeness;
+		count++;
+	}
+	return count > 0 ? sum / count : 0;
+}
+
+/* Of the address that most of it came from: shared infrastructure shows in what else is there. */
+static double
+widest(const struct joint *joint, const struct claims *c)
+{
+	double most = 1;
+
+	for (size_t i = 0; i < c->count; i++) {
+		double is = c->claim[i].type == FEATURE_ADDR ?
+				    joint_diversity(joint, c->claim[i].hash ^ joint->node[c->claim[i].node].exercise) : 1;
+
+		if (is > most)
+			most = is;
+	}
+	return most;
+}
+
+static bool
+add_rivals(const struct joint *joint, struct activity *a, const struct claims *c)
+{
+	const struct hypothesis *top = a->hypothesis_count > 0 ? &a->hypothesis[0] : NULL;
+	unsigned forged = organisations_of(joint, a, true), completeness = completeness_of(joint, a);
+	double odds[RIVALS] = {RIVAL_PRIOR, RIVAL_PRIOR, RIVAL_PRIOR, THRESHOLD};
+	bool at_home = false, followed = top != NULL && top->bonus > 0;
+	bool good = true;
+
+	a->completeness = completeness;
+	a->organisations = organisations_of(joint, a, false);
+	for (size_t i = 0; i < a->hypothesis_count; i++)
+		at_home = at_home || (a->hypothesis[i].witness >= WITNESS_LEAST && home_of(joint, &a->hypothesis[i]) != NONE &&
+			a->hypothesis[i].bonus + a->hypothesis[i].witness > (top != NULL ? top->log_odds : 0) - 3);
+	if (top == NULL || top->witness < WITNESS_LEAST)
+		odds[RIVAL_FORGED] += 1.2 * forged;
+	if (at_home && !followed)
+		odds[RIVAL_RELAYED] += IN_HOME;
+	odds[RIVAL_SHARED] += log(widest(joint, c));
+	if (top == NULL || top->witnesses < 2)
+		odds[RIVAL_UNKNOWN] += ALONE;
+	if (completeness < joint->conf->joint_completeness)
+		odds[RIVAL_UNKNOWN] += HOLLOW;
+	for (int i = 0; i < RIVALS; i++)
+		good = add_hypothesis(a, (struct hypothesis){.rival = i, .log_odds = odds[i], .value = NONE}) && good;
+	return good;
+}
+
+/* ---- the answer ---- */
+
+static void
+normalise(struct activity *a)
+{
+	double most = -1e9, sum = 0;
+
+	for (size_t i = 0; i < a->hypothesis_count; i++) {
+		if (a->hypothesis[i].log_odds > most)
+			most = a->hypothesis[i].log_odds;
+	}
+	for (size_t i = 0; i < a->hypothesis_count; i++)
+		sum += exp(a->hypothesis[i].log_odds - most);
+	for (size_t i = 0; i < a->hypothesis_count; i++)
+		a->hypothesis[i].probability = exp(a->hypothesis[i].log_odds - most) / sum;
+}
+
+static void
+answer(struct activity *a)
+{
+	const struct hypothesis *top = a->hypothesis_count > 0 && a->hypothesis[0].rival < 0 ? &a->hypothesis[0] : NULL;
+	double best = -1e9, named = top != NULL ? top->probability : 0;
+
+	a->source = named >= 0.5;
+	a->confidence = a->source ? named : 1 - named;
+	for (size_t i = 0; i < a->hypothesis_count; i++) {
+		if (a->hypothesis[i].rival >= 0 && a->hypothesis[i].log_odds > best) {
+			best = a->hypothesis[i].log_odds;
+			a->leaning = a->hypothesis[i].rival;
+		}
+	}
+}
+
+enum cc_status
+joint_weigh(struct joint *joint, struct activity *a)
+{
+	struct claims c = {NULL, 0, 0};
+	enum cc_status st = collect(joint, a, &c);
+
+	if (st == CC_OK)
+		st = make_candidates(joint, a, &c);
+	if (st == CC_OK) {
+		rank(joint, a);
+		st = add_rivals(joint, a, &c) ? CC_OK : CC_NOMEM;
+		normalise(a);
+		answer(a);
+	}
+	free(c.claim);
+	return st;
+}
