@@ -103,12 +103,8 @@ alert_rule(struct run *run)
 		return;
 	}
 	action = action_now(run);
-	if (rule->info.action == RULE_PASS) {
+	if (rule->info.action == RULE_PASS || action == RULE_PASS) { /* the rule's, or its rate_filter's */
 		pass(run);
-		return;
-	}
-	if (action == RULE_PASS) { /* of a rate_filter: this rule is silent, others speak */
-		detect_count_add(run->detect, DETECT_THRESHOLD_HELD, 1);
 		return;
 	}
 	match = alert_push(run);

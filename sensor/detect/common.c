@@ -99,6 +99,17 @@ digest_file(struct digest *digest, const char *path)
 		fclose(file);
 }
 
+void
+files_digest(const struct conf_list *list, uint8_t ret_digest[32])
+{
+	struct digest digest;
+
+	digest_open(&digest, DIGEST_SHA256);
+	for (size_t i = 0; i < list->count; i++)
+		digest_file(&digest, list->item[i]);
+	digest_close(&digest, NULL, NULL, ret_digest);
+}
+
 static void
 settings_digest(const struct conf *conf, uint8_t ret_digest[32])
 {

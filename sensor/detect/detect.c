@@ -405,6 +405,8 @@ detect_switch(struct detect *detect, struct ruleset *set)
 	datasets_inherit(set, old);
 	detect->generation++;
 	detect->carried = set->moved != NULL && set->serial == old->serial + 1;
+	if (set->yara != old->yara)
+		detect->yara_generation = detect->generation;
 	if (set->common->names != old->common->names)
 		detect->names_generation = detect->generation;
 }

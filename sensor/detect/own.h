@@ -841,6 +841,7 @@ struct detect {
 	uint32_t *seen; /* by rule: epoch in which it became a candidate */
 	uint32_t epoch;
 	uint32_t generation;       /* counts the sets that this worker has had */
+	uint32_t yara_generation;  /* since when the YARA rules are the same */
 	uint32_t names_generation; /* since when names of marks have the same numbers */
 	bool carried;              /* set->moved speaks of the set that this worker had before */
 	uint32_t *candidate;
@@ -968,6 +969,7 @@ unsigned iprep_category(const struct iprep *iprep, struct slice name); /* 0: non
 int iprep_score(const struct iprep *iprep, unsigned category, const struct cc_addr *addr); /* -1: none */
 
 void digest_file(struct digest *digest, const char *path); /* common.c: its name and its content */
+void files_digest(const struct conf_list *list, uint8_t ret_digest[32]);
 /* geoip.c */
 enum cc_status geoip_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report);
 void geoip_free(struct MMDB_s *geoip); /* accepts NULL */
@@ -984,13 +986,15 @@ enum rule_action action_now(struct run *run);
 bool shared_bit(struct run *run, unsigned track, uint32_t id, char act, uint32_t seconds);
 
 /* watch.c */
-enum cc_status watch_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report);
+enum cc_status watch_load(
+    struct ruleset *set, const struct ruleset *old, const struct conf *conf, struct ruleset_report *report);
 void watch_flow(struct run *run);
 void watch_tx(struct run *run, struct cc_tx *tx, uint32_t from);
 void watch_file(struct run *run, struct cc_file *file);
 
 /* yara.c */
-enum cc_status yara_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report);
+enum cc_status yara_load(
+    struct ruleset *set, const struct ruleset *old, const struct conf *conf, struct ruleset_report *report);
 void yara_free(struct yara *yara);
 bool yara_wants_files(const struct yara *yara);
 bool yara_wants_stream(const struct yara *yara);

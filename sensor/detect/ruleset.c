@@ -108,9 +108,9 @@ set_make(struct ruleset *set, struct ruleset *old, const struct conf *conf, stru
 	if (st == CC_OK && all != CC_NOMEM)
 		st = index_all(set, old, conf, report);
 	if (st == CC_OK && all != CC_NOMEM)
-		all = worse(all, watch_load(set, conf, report));
+		all = worse(all, watch_load(set, old, conf, report));
 	if (st == CC_OK && all != CC_NOMEM)
-		all = worse(all, yara_load(set, conf, report));
+		all = worse(all, yara_load(set, old, conf, report));
 	return st != CC_OK ? st : all;
 }
 

@@ -64,7 +64,8 @@ state_renew(struct detect *detect, struct flow_state *state)
 	list_carry(detect, &state->payload, 0);
 	waits_carry(detect, &state->side[0]);
 	waits_carry(detect, &state->side[1]);
-	state->yara.count = 0;
+	if (state->generation < detect->yara_generation)
+		state->yara.count = 0;
 	state->generation = detect->generation;
 }
 

@@ -24,7 +24,7 @@ struct threshold_key {
 struct threshold_entry {
 	struct threshold_key key;
 	uint64_t start, last; /* ns; last 0: free */
-	uint64_t until;       /* of a mark */
+	uint64_t until;       /* of a mark; of a rate_filter: in force since then, 0: not */
 	uint32_t count;
 };
 
@@ -110,15 +110,6 @@ count_one(const struct threshold *threshold, struct threshold_entry *entry, bool
 		return entry->count <= threshold->count;
 	case TH_BOTH:
 		return entry->count == threshold->count;
-	case TH_RATE: /* "told" stands for: the other action is in force */
-		if (now <= entry->until && entry->until != 0) {
-			entry->count = 0;
-			return true;
-		}
-		if (entry->count < threshold->count)
-			return false;
-		entry->count = 0;
-		return true;
 	case TH_FILTER:
 		return entry->count > threshold->count;
 	default:
@@ -127,6 +118,28 @@ count_one(const struct threshold *threshold, struct threshold_entry *entry, bool
 		entry->count = 0;
 		return true;
 	}
+}
+
+/* Counts one match; true: the other action is in force, from the first match above the count on, for whole seconds. */
+static bool
+rate_one(const struct threshold *threshold, uint32_t timeout, struct threshold_entry *entry, bool fresh, uint64_t now)
+{
+	if (!fresh && entry->until != 0) {
+		if (now / NS_PER_S - entry->until / NS_PER_S <= timeout)
+			return true;
+		entry->until = 0; /* this match is not counted */
+		return false;
+	}
+	if (fresh || now > entry->start + threshold->seconds * NS_PER_S) {
+		entry->start = now;
+		entry->count = 1;
+		return false;
+	}
+	if (++entry->count <= threshold->count)
+		return false;
+	entry->until = now;
+	entry->count = 0;
+	return true;
 }
 
 void
@@ -164,9 +177,8 @@ threshold_ask(struct run *run, const struct threshold *threshold, uint32_t timeo
 	entry = entry_find(table, &key, hash, &fresh, &evicted);
 	if (fresh)
 		entry->until = 0;
-	told = count_one(threshold, entry, fresh, run->time);
-	if (told && threshold->type == TH_RATE && run->time > entry->until)
-		entry->until = run->time + timeout * NS_PER_S;
+	told = threshold->type == TH_RATE ? rate_one(threshold, timeout, entry, fresh, run->time)
+					  : count_one(threshold, entry, fresh, run->time);
 	entry->key = key;
 	entry->last = run->time != 0 ? run->time : 1;
 	pthread_mutex_unlock(&shard->lock);

@@ -29,6 +29,9 @@ struct entry {
 enum part { PART_NONE, PART_DOMAIN, PART_HOST, PART_URI, PART_JA3, PART_JA3S, PART_JA4, PART_CERT, PART_AGENT };
 
 struct watch {
+	unsigned users;    /* rulesets, or who made it */
+	uint8_t digest[32]; /* over the files */
+	bool whole;         /* all of their lines were read */
 	struct slot *slot;
 	size_t slots, count, max;
 	uint8_t *block;
@@ -399,6 +402,7 @@ watch_new(size_t max)
 
 	if (watch == NULL)
 		return NULL;
+	watch->users = 1;
 	watch->seed = hash_seed();
 	watch->max = max;
 	parts_set(watch);
@@ -463,12 +467,23 @@ watch_value(enum cc_kind kind, struct slice value, struct buf *ret_out, struct c
 }
 
 enum cc_status
-watch_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report)
+watch_load(
+    struct ruleset *set, const struct ruleset *old, const struct conf *conf, struct ruleset_report *report)
 {
+	struct watch *before = old != NULL ? old->watch : NULL;
+	uint64_t warnings = report->warnings;
 	enum cc_status st = CC_OK;
+	uint8_t digest[32];
 
 	if (conf->detect_watch.count == 0)
 		return CC_OK;
+	files_digest(&conf->detect_watch, digest);
+	if (before != NULL && before->whole && before->max == conf->detect_watch_max &&
+	    memcmp(before->digest, digest, sizeof(digest)) == 0) {
+		before->users++;
+		set->watch = before;
+		return CC_OK;
+	}
 	set->watch = watch_new(conf->detect_watch_max);
 	if (set->watch == NULL)
 		return CC_NOMEM;
@@ -477,13 +492,15 @@ watch_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *
 
 		st = one != CC_OK ? one : st;
 	}
+	memcpy(set->watch->digest, digest, sizeof(digest));
+	set->watch->whole = st == CC_OK && report->warnings == warnings;
 	return st;
 }
 
 void
 watch_free(struct watch *watch)
 {
-	if (watch == NULL)
+	if (watch == NULL || --watch->users > 0)
 		return;
 	free(watch->slot);
 	free(watch->block);

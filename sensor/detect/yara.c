@@ -35,6 +35,8 @@ struct yara {
 	struct yara_rule *rule;    /* by place in the rules' table */
 	uint32_t count;
 	size_t window;
+	uint8_t digest[32]; /* over the files */
+	bool whole;         /* all of them were read */
 };
 
 struct result {
@@ -349,14 +351,35 @@ yara_compile(struct yara *yara, const struct conf *conf, const bool *good, struc
 	return CC_OK;
 }
 
+/* The set before has the same files: it is this one's, too. */
+static bool
+yara_share(struct ruleset *set, const struct ruleset *old, const uint8_t digest[32], struct ruleset_report *report)
+{
+	struct yara *yara = old != NULL ? old->yara : NULL;
+
+	if (yara == NULL || !yara->whole || yara->window != set->stream_window ||
+	    memcmp(yara->digest, digest, sizeof(yara->digest)) != 0)
+		return false;
+	atomic_fetch_add(&yara->holds, 1);
+	set->yara = yara;
+	report->yara_loaded += yara->count;
+	return true;
+}
+
 enum cc_status
-yara_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report)
+yara_load(
+    struct ruleset *set, const struct ruleset *old, const struct conf *conf, struct ruleset_report *report)
 {
 	enum cc_status st = CC_OK, one;
 	struct yara *yara;
+	uint64_t refused = report->yara_refused;
+	uint8_t digest[32];
 	bool *good;
 
 	if (conf->detect_yara.count == 0)
+		return CC_OK;
+	files_digest(&conf->detect_yara, digest);
+	if (yara_share(set, old, digest, report))
 		return CC_OK;
 	if (yr_initialize() != ERROR_SUCCESS)
 		return CC_NOMEM;
@@ -379,6 +402,8 @@ yara_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *r
 	}
 	one = st != CC_NOMEM ? yara_compile(yara, conf, good, report) : CC_OK;
 	free(good);
+	memcpy(yara->digest, digest, sizeof(digest));
+	yara->whole = one == CC_OK && st == CC_OK && report->yara_refused == refused;
 	return one != CC_OK ? one : st;
 }
 

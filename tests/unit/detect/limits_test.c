@@ -62,15 +62,19 @@ TEST(rates)
 	CHECK_UINT(rig_alerts(&rig, 4), 1);
 	CHECK_UINT(rig_alerts(&rig, 5), 5); /* its own stays */
 	rig_close(&rig);
+	/* In force from the fifth match on, for the second at hand and the next; it passes the rules behind, too. */
 	limits_open(&rig,
 	    "rate_filter gen_id 1, sig_id 3, track by_rule, count 4, seconds 60, new_action pass, timeout 1\n",
-	    RULE("3"));
+	    RULE("2") RULE("3") RULE("4"));
 	for (unsigned i = 0; i < 10; i++)
 		rig_packet(&rig, CC_TO_SERVER, "x", 1);
-	CHECK_UINT(rig_alerts(&rig, 3), 3);
-	rig.frame.time += 2 * NS_PER_S;
-	rig_packet(&rig, CC_TO_SERVER, "x", 1);
+	CHECK_UINT(rig_alerts(&rig, 2), 10);
 	CHECK_UINT(rig_alerts(&rig, 3), 4);
+	CHECK_UINT(rig_alerts(&rig, 4), 4);
+	rig.frame.time += 2 * NS_PER_S;
+	for (unsigned i = 0; i < 7; i++)
+		rig_packet(&rig, CC_TO_SERVER, "x", 1);
+	CHECK_UINT(rig_alerts(&rig, 3), 4 + 5); /* the first one ends it and isn't counted; the count of before is old */
 	rig_close(&rig);
 }
 

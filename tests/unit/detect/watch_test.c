@@ -133,7 +133,38 @@ TEST(files)
 	watch_close(&w);
 }
 
-TEST(many)
+/* A reload takes the list over when its file is the same and whole. */
+TEST(shared_over_a_reload)
+{
+	struct ruleset_report report = {.loaded = 0};
+	struct ruleset *set;
+	struct watch_rig w;
+	FILE *file;
+
+	buf_open(&report.text, 1 << 16);
+	watch_open(&w, "addr 10.0.0.2\n");
+	CHECK(ruleset_reload(w.rig.conf, w.rig.set, &report, &set) == CC_OK && set->watch == w.rig.set->watch);
+	detect_switch(w.rig.detect, set);
+	ruleset_free(w.rig.set);
+	w.rig.set = set;
+	rig_packet(&w.rig, CC_TO_SERVER, "x", 1);
+	CHECK_UINT(w.rig.batch.match_count, 1);
+	for (unsigned i = 0; i < 2; i++) { /* changed; then not, but with a line that is wrong */
+		if (i == 0) {
+			file = fopen(w.path, "a");
+			CHECK(file != NULL && fputs("nonsense\n", file) > 0 && fclose(file) == 0);
+		}
+		CHECK(ruleset_reload(w.rig.conf, w.rig.set, &report, &set) == CC_OK && set->watch != w.rig.set->watch);
+		CHECK_UINT(report.warnings, i + 1);
+		detect_switch(w.rig.detect, set);
+		ruleset_free(w.rig.set);
+		w.rig.set = set;
+	}
+	buf_close(&report.text);
+	watch_close(&w);
+}
+
+TEST(shared_over_a_reload), T(many)
 {
 	struct watch_rig w;
 	size_t size = 0, room = 8 << 20;
@@ -154,4 +185,4 @@ TEST(many)
 	free(text);
 }
 
-TESTS(T(values), T(addresses), T(files), T(many))
+TESTS(T(values), T(addresses), T(files), T(shared_over_a_reload), T(many))

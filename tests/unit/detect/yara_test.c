@@ -117,6 +117,45 @@ TEST(streams)
 	yara_close(&y);
 }
 
+/* The same files after a reload: the same rules, and nothing is told twice; other ones: all anew. */
+TEST(reload_keeps_what_is_the_same)
+{
+	static char text[3000];
+	struct ruleset_report report = {.loaded = 0};
+	struct ruleset *set;
+	struct yara_rig y;
+	FILE *file;
+
+	yara_open(&y, rules, "");
+	buf_open(&report.text, 1 << 16);
+	memset(text, '.', sizeof(text));
+	memcpy(text + 500, "across-the-pieces", 17);
+	rig_stream(&y.rig, CC_TO_SERVER, text, 3000, false);
+	CHECK_UINT(y.rig.batch.match_count, 1);
+	rig_clear(&y.rig);
+	CHECK(ruleset_reload(y.rig.conf, y.rig.set, &report, &set) == CC_OK);
+	CHECK(set->yara == y.rig.set->yara && set->yara != NULL);
+	CHECK(report.yara_loaded > 0);
+	detect_switch(y.rig.detect, set);
+	ruleset_free(y.rig.set);
+	y.rig.set = set;
+	rig_stream(&y.rig, CC_TO_SERVER, text, 3000, false);
+	CHECK_UINT(y.rig.batch.match_count, 0);
+	rig_clear(&y.rig);
+
+	file = fopen(y.path, "a");
+	CHECK(file != NULL && fputs("rule another { condition: false }\n", file) > 0 && fclose(file) == 0);
+	CHECK(ruleset_reload(y.rig.conf, y.rig.set, &report, &set) == CC_OK);
+	CHECK(set->yara != y.rig.set->yara);
+	detect_switch(y.rig.detect, set);
+	ruleset_free(y.rig.set);
+	y.rig.set = set;
+	rig_stream(&y.rig, CC_TO_SERVER, text, 2000, true);
+	CHECK_UINT(y.rig.batch.match_count, 1);
+	buf_close(&report.text);
+	yara_close(&y);
+}
+
 /* Files of a real flow, scanned by threads beside the worker: held until collected, matches as on the worker. */
 TEST(threads)
 {
@@ -180,4 +219,4 @@ TEST(threads)
 	yara_close(&y);
 }
 
-TESTS(T(threads), T(loading), T(files), T(streams))
+TESTS(T(threads), T(loading), T(files), T(streams), T(reload_keeps_what_is_the_same))
