@@ -164,7 +164,7 @@ TEST(shared_over_a_reload)
 	watch_close(&w);
 }
 
-TEST(shared_over_a_reload), T(many)
+TEST(many)
 {
 	struct watch_rig w;
 	size_t size = 0, room = 8 << 20;
