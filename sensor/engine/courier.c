@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/listen.h"
 #include "engine/process.h"
 #include "engine/sandbox.h"
 #include "evidence/evidence.h"
@@ -42,6 +43,8 @@ struct courier {
 	struct head head[WORKERS_MAX];
 	bool broken[WORKERS_MAX]; /* a ring that lied is not read again */
 	struct exchange *exchange;
+	struct listen *listen;    /* partners, and what is remembered */
+	uint64_t span, span_packets, span_lost; /* live: where the present hour's coverage began */
 	struct evidence_store *evidence; /* NULL: none is kept */
 	struct evelog *eve;
 	struct eve *stats;
@@ -84,6 +87,34 @@ coverage_of_files(struct courier *c, uint64_t key, uint64_t until)
 	exchange_coverage(c->exchange, buf_slice(&out));
 }
 
+/* To the memory of what was looked at, an hour a span; packets and lost are those since the start. */
+static void
+remember_coverage(struct courier *c, uint64_t now, uint64_t packets, uint64_t lost)
+{
+	const uint64_t hour = 3600 * NS_PER_S;
+
+	if (c->span == 0 || now < c->span || packets < c->span_packets || lost < c->span_lost) {
+		c->span = now;
+		c->span_packets = packets;
+		c->span_lost = lost;
+		return;
+	}
+	listen_coverage(c->listen, c->span, now, packets - c->span_packets, lost - c->span_lost);
+	if (now / hour != c->span / hour) {
+		c->span = now;
+		c->span_packets = packets;
+		c->span_lost = lost;
+	}
+}
+
+static uint64_t
+lost_of(const uint64_t *counts)
+{
+	return counts[AT_CAPTURE + CAPTURE_KERNEL_DROPS] + counts[AT_CAPTURE + CAPTURE_INTERFACE_DROPS] +
+	       counts[AT_ENGINE + ENGINE_RING_LOST_ALERT] + counts[AT_ENGINE + ENGINE_RING_LOST_SIGHTING] +
+	       counts[AT_ENGINE + ENGINE_RING_LOST_EVENT];
+}
+
 static void
 coverage_live(struct courier *c, uint64_t now)
 {
@@ -105,6 +136,10 @@ coverage_live(struct courier *c, uint64_t now)
 	    (unsigned long long)(counts[AT_ENGINE + ENGINE_RING_LOST_ALERT] + counts[AT_ENGINE + ENGINE_RING_LOST_SIGHTING] +
 				 counts[AT_ENGINE + ENGINE_RING_LOST_EVENT]));
 	exchange_coverage(c->exchange, buf_slice(&out));
+	if (__atomic_load_n(&c->shared->inspect_ready, __ATOMIC_RELAXED) != 0)
+		remember_coverage(c, now, counts[AT_CAPTURE + CAPTURE_PACKETS], lost_of(counts));
+	else
+		c->span = 0;
 }
 
 static void
@@ -154,6 +189,7 @@ take_record(struct courier *c, const struct head *head)
 	if (!c->live)
 		coverage_of_files(c, head->key, rec.last);
 	c->shared->records++;
+	listen_record(c->listen, &rec);
 	if (c->evidence != NULL && rec.evidence_size > 0)
 		note_evidence(c, &rec);
 	if (exchange_record(c->exchange, &rec) != CC_OK)
@@ -247,6 +283,10 @@ take_entry(struct courier *c, const struct head *head)
 		break;
 	case RING_EVIDENCE:
 		take_evidence(c, head);
+		break;
+	case RING_SEEN:
+		if (listen_seen(c->listen, head->body) != CC_OK)
+			say_lost(c, "what inspect says of addresses is malformed: left out");
 		break;
 	case RING_NOTE:
 		log_notice("%.*s", (int)head->body.size, (const char *)head->body.p);
@@ -419,8 +459,10 @@ write_stats(struct courier *c, uint64_t now)
 static void
 say_state(struct courier *c)
 {
-	const uint64_t *counts = exchange_counts(c->exchange);
+	uint64_t counts[EXCHANGE_COUNT];
 
+	memcpy(counts, exchange_counts(c->exchange), sizeof(counts));
+	listen_counts(c->listen, counts);
 	for (unsigned i = 0; i < EXCHANGE_COUNT; i++)
 		count_set(&c->shared->courier_count[i], counts[i]);
 	c->shared->waiting = exchange_waiting(c->exchange);
@@ -452,6 +494,23 @@ beat(struct courier *c, uint64_t now)
 		return;
 	c->beat_due = now + c->conf->exchange_heartbeat;
 	(void)exchange_beat(c->exchange, time_now(), false); /* its trouble is the spool's, which says so */
+}
+
+/* Partners are told what was not seen; the memory, what was looked at. */
+static void
+listen_last(struct courier *c)
+{
+	uint64_t counts[COUNTS_ALL], last = 0, first = c->shared->first_time;
+
+	for (unsigned i = 0; i < c->shared->workers; i++)
+		last = c->shared->worker[i].time > last ? c->shared->worker[i].time : last;
+	shared_counts(c->shared, counts);
+	if (c->live)
+		remember_coverage(c, time_now(), counts[AT_CAPTURE + CAPTURE_PACKETS], lost_of(counts));
+	else if (first != 0)
+		listen_coverage(c->listen, first, last, counts[AT_CAPTURE + CAPTURE_PACKETS], lost_of(counts));
+	listen_end(c->listen, first, last, counts[AT_CAPTURE + CAPTURE_PACKETS], lost_of(counts));
+	listen_pump(c->listen, c->exchange);
 }
 
 /* What was looked at in all, for whoever reads the silence. */
@@ -491,6 +550,7 @@ courier_loop(struct courier *c)
 		}
 		if (c->evidence != NULL)
 			say_evidence(c, evidence_store_tick(c->evidence, time_now()));
+		listen_pump(c->listen, c->exchange);
 		if (exchange_pump(c->exchange, 0) == CC_IO)
 			say_lost(c, "the spool could not be written");
 		if (c->conf->eve_stats > 0 && now >= c->stats_due) {
@@ -500,6 +560,7 @@ courier_loop(struct courier *c)
 		}
 		if (process_reload) {
 			process_reload = 0;
+			listen_reload(c->listen);
 			if (c->eve != NULL && evelog_reopen(c->eve) != CC_OK)
 				say_lost(c, "the EVE log could not be opened again");
 		}
@@ -530,6 +591,9 @@ courier_open(struct courier *c, char **ret_why)
 	/* The spool first: its lock keeps a second one away from a log that is being written. */
 	if ((st = exchange_open(c->conf, c->outdir, c->live, &c->exchange, ret_why)) != CC_OK)
 		return st;
+	/* After the exchange, which makes the keys. */
+	if ((st = listen_open(c->conf, c->outdir, c->shared, c->live, &c->listen, ret_why)) != CC_OK)
+		return st;
 	if (c->conf->evidence_window > 0 &&
 	    (st = evidence_store_open(c->conf, c->outdir, true, &c->evidence, ret_why)) != CC_OK)
 		return st;
@@ -551,6 +615,7 @@ courier_close(struct courier *c)
 {
 	if (c->eve != NULL && evelog_close(c->eve) != CC_OK)
 		say_lost(c, "the EVE log could not be written to its end");
+	listen_close(c->listen);
 	exchange_close(c->exchange);
 	evidence_store_close(c->evidence);
 	eve_free(c->stats);
@@ -580,6 +645,7 @@ courier_main(const struct process *process)
 		__atomic_store_n(&c.shared->courier_ready, 1, __ATOMIC_RELEASE);
 		courier_loop(&c);
 		release(&c);
+		listen_last(&c);
 		beat_last(&c);
 		st = exchange_drain(c.exchange, time_monotonic() + c.conf->exchange_drain);
 		if (st == CC_MORE)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "engine/dispatch.h"
+#include "engine/hearsay.h"
 #include "engine/process.h"
 #include "engine/sandbox.h"
 
@@ -52,6 +53,7 @@ struct inspect {
 	struct worker *worker[WORKERS_MAX];
 	unsigned workers;
 	unsigned ended;          /* live workers that have no interface any more */
+	struct hearsay *hearsay; /* the partners' list */
 	struct ruleset *retired; /* not in use by all, and not known to be free */
 	uint64_t orphaned;       /* monotonic, since when the keeper is known to be gone */
 	bool failed;
@@ -194,7 +196,7 @@ static enum cc_status
 make_workers(struct inspect *in)
 {
 	struct worker_setup setup = {.conf = in->conf, .shared = in->shared, .live = in->process->live, .set = in->set,
-	    .thresholds = in->thresholds, .waiting = waiting, .waiting_ctx = in};
+	    .watch = hearsay_first(in->hearsay), .thresholds = in->thresholds, .waiting = waiting, .waiting_ctx = in};
 	char *why = NULL;
 
 	if (!setup.live && in->shared->workers > 1) {
@@ -541,6 +543,8 @@ run_live(struct inspect *in)
 	}
 	if (st == CC_OK)
 		st = confine(in);
+	if (st == CC_OK)
+		st = hearsay_start(in->hearsay, in->worker, in->workers);
 	for (unsigned w = 0; st == CC_OK && w < in->workers; w++) {
 		live[w].running = pthread_create(&live[w].thread, NULL, live_run, &live[w]) == 0;
 		if (!live[w].running)
@@ -592,13 +596,16 @@ inspect_main(const struct process *process)
 
 	if (st == CC_OK) {
 		in.thresholds = threshold_table_new(in.conf);
-		st = in.thresholds != NULL ? make_workers(&in) : CC_NOMEM;
+		in.hearsay = hearsay_new(in.conf, in.shared);
+		st = in.thresholds != NULL && in.hearsay != NULL ? make_workers(&in) : CC_NOMEM;
 		if (st == CC_OK)
 			st = process->live ? run_live(&in) : run_files(&in);
 		code = exit_code(&in, st);
 	}
+	hearsay_stop(in.hearsay);
 	for (unsigned i = 0; i < WORKERS_MAX; i++)
 		worker_free(in.worker[i]);
+	hearsay_free(in.hearsay);
 	threshold_table_free(in.thresholds);
 	ruleset_free(in.set);
 	ruleset_free(in.retired);

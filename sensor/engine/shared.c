@@ -27,7 +27,7 @@ struct shared *
 shared_new(const struct conf *conf, unsigned workers, bool live)
 {
 	size_t head = align(sizeof(struct shared) + workers * sizeof(struct shared_worker));
-	size_t size = head + workers * align(ring_memory(ring_size(conf)));
+	size_t size = head + workers * align(ring_memory(ring_size(conf))) + 2 * align(conf->partners_list);
 	struct shared *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (shared == MAP_FAILED)
@@ -35,6 +35,7 @@ shared_new(const struct conf *conf, unsigned workers, bool live)
 	shared->size = size;
 	shared->workers = workers;
 	shared->ring_size = ring_size(conf);
+	shared->list_room = conf->partners_list;
 	shared->live = live;
 	shared->started = time_now();
 	return shared;
@@ -53,6 +54,52 @@ shared_ring(struct shared *shared, unsigned worker)
 	size_t head = align(sizeof(struct shared) + shared->workers * sizeof(struct shared_worker));
 
 	return (uint8_t *)shared + head + worker * align(ring_memory(shared->ring_size));
+}
+
+static uint8_t *
+list_at(const struct shared *shared, unsigned slot)
+{
+	return (uint8_t *)(uintptr_t)shared + shared->size - (2 - slot) * align(shared->list_room);
+}
+
+void
+shared_list_put(struct shared *shared, struct slice list)
+{
+	uint64_t version = shared->list_version + 1, turn;
+	unsigned slot = (unsigned)(version % 2);
+
+	if (list.size > shared->list_room)
+		return;
+	turn = shared->list[slot].turn | 1; /* a courier that died while it wrote left it odd */
+	__atomic_store_n(&shared->list[slot].turn, turn, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (list.size > 0)
+		memcpy(list_at(shared, slot), list.p, list.size);
+	__atomic_store_n(&shared->list[slot].size, list.size, __ATOMIC_RELAXED);
+	__atomic_store_n(&shared->list[slot].turn, turn + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&shared->list_version, version, __ATOMIC_RELEASE);
+}
+
+/* The writer comes back to a slot only after it has filled the other; then this copy is no good, and the other is newer. */
+bool
+shared_list_take(const struct shared *shared, uint64_t *version, struct buf *out)
+{
+	uint64_t now = __atomic_load_n(&shared->list_version, __ATOMIC_ACQUIRE);
+	unsigned slot = (unsigned)(now % 2);
+	uint64_t turn = __atomic_load_n(&shared->list[slot].turn, __ATOMIC_ACQUIRE), size;
+
+	if (now == *version || turn % 2 != 0)
+		return false;
+	size = __atomic_load_n(&shared->list[slot].size, __ATOMIC_RELAXED);
+	buf_clear(out);
+	if (size > shared->list_room || !buf_reserve(out, size))
+		return false;
+	buf_add(out, list_at(shared, slot), size);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&shared->list[slot].turn, __ATOMIC_RELAXED) != turn)
+		return false;
+	*version = now;
+	return true;
 }
 
 void

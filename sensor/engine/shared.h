@@ -63,12 +63,21 @@ struct shared {
 	char courier_state[256];
 	uint64_t courier_count[EXCHANGE_COUNT];
 	uint64_t drops_kernel, drops_interface;
-	struct shared_worker worker[]; /* workers of them, then the rings */
+	/* The watch list from partners, courier to inspect: slot version % 2 is the newest; the other is being written. */
+	uint64_t list_version;
+	struct {
+		uint64_t turn, size; /* turn: odd while it is written */
+	} list[2];
+	size_t list_room;
+	struct shared_worker worker[]; /* workers of them, then the rings, then the two lists */
 };
 
 struct shared *shared_new(const struct conf *conf, unsigned workers, bool live); /* NULL: no memory */
 void shared_free(struct shared *shared);
 void *shared_ring(struct shared *shared, unsigned worker);
+/* Courier: the list anew.  Inspect: the newest if it is not *version, copied; false: nothing new.  out takes partners.list. */
+void shared_list_put(struct shared *shared, struct slice list);
+bool shared_list_take(const struct shared *shared, uint64_t *version, struct buf *out);
 /* The sum over all workers, and the courier's, into ret_counts[COUNTS_ALL]. */
 void shared_counts(const struct shared *shared, uint64_t *ret_counts);
 

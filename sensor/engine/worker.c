@@ -7,6 +7,8 @@
  */
 #include "engine/worker.h"
 
+#include "engine/seen.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -39,6 +41,8 @@ struct worker {
 	bool streams; /* rules want streams that no parser wants */
 
 	struct ruleset *set, *offered; /* offered: written by the loader thread */
+	const struct watch *watch, *offered_watch; /* the same, by the thread of the partners' list */
+	struct seen *seen; /* NULL: nothing is remembered */
 	uint64_t count[ENGINE_COUNT];
 	struct worker_setup setup;
 };
@@ -259,6 +263,31 @@ emit_batch(struct worker *w, struct flow *flow, const struct packet *pkt, uint64
 	app_batch_reset(w->app, &w->batch);
 }
 
+/* ---- what the courier remembers ---- */
+
+static void
+push_seen(struct worker *w)
+{
+	struct buf out;
+
+	if (seen_size(w->seen) == 0)
+		return;
+	if (entry_open(w, CC_CLASS_EVENT, seen_size(w->seen), 0, &out)) {
+		seen_write(w->seen, &out);
+		entry_push(w, RING_SEEN, &out);
+	}
+	seen_clear(w->seen, w->now);
+}
+
+static void
+note_seen(struct worker *w, const struct flow *flow)
+{
+	if (w->seen != NULL && !flow->stray && !seen_flow(w->seen, flow)) {
+		push_seen(w);
+		(void)seen_flow(w->seen, flow);
+	}
+}
+
 /* ---- counters ---- */
 
 static void
@@ -286,11 +315,13 @@ worker_publish_counts(struct worker *w)
 
 /* What app has to keep: for the rules, for the log, for the store. */
 static struct app_wants
-wants_of(const struct conf *conf, const struct ruleset *set, size_t *ret_history)
+wants_of(const struct conf *conf, const struct ruleset *set, const struct watch *watch, size_t *ret_history)
 {
 	struct app_wants wants = {0};
 
 	ruleset_wants(set, &wants, ret_history);
+	if (watch_wants_files(watch))
+		wants.digests |= DIGEST_SHA256;
 	if (conf->files_hashes != 0)
 		wants.digests |= conf->files_hashes == 1 ? DIGEST_SHA256 : DIGEST_MD5 | DIGEST_SHA1 | DIGEST_SHA256;
 	if (conf->files_store) {
@@ -344,6 +375,7 @@ end_flow(struct worker *w, struct flow *flow)
 	emit_batch(w, flow, NULL, sub);
 	if (w->logs_flow && entry_open(w, CC_CLASS_EVENT, LINE_SIZE_MAX, sub, &out))
 		push_line(w, eve_flow(w->eve, flow, w->now, &out), &out);
+	note_seen(w, flow);
 	detect_flow_free(w->detect, flow);
 	app_flow_free(w->app, flow);
 	flow_free(w->flows, flow);
@@ -437,18 +469,20 @@ collect_scans(struct worker *w, bool wait)
 		emit_batch(w, NULL, NULL, 0);
 }
 
-void
-worker_tick(struct worker *w, uint64_t key, uint64_t now)
+/* What other threads made ready is taken up here, between two packets. */
+static void
+take_up(struct worker *w)
 {
 	struct ruleset *offered = __atomic_load_n(&w->offered, __ATOMIC_ACQUIRE);
+	const struct watch *watch = __atomic_load_n(&w->offered_watch, __ATOMIC_ACQUIRE);
 	struct app_wants wants;
 	size_t history = 0;
 
-	w->key = key;
-	w->now = now;
+	if (offered == w->set && watch == w->watch)
+		return;
+	wants = wants_of(w->conf, offered, watch, &history);
+	app_want(w->app, &wants);
 	if (offered != w->set) {
-		wants = wants_of(w->conf, offered, &history);
-		app_want(w->app, &wants);
 		flows_keep_history(w->flows, history);
 		w->streams = history > 0;
 		detect_switch(w->detect, offered);
@@ -456,10 +490,22 @@ worker_tick(struct worker *w, uint64_t key, uint64_t now)
 		w->count[ENGINE_RELOADS]++;
 		__atomic_store_n(&w->set, offered, __ATOMIC_RELEASE);
 	}
+	detect_watch(w->detect, watch);
+	__atomic_store_n(&w->watch, watch, __ATOMIC_RELEASE);
+}
+
+void
+worker_tick(struct worker *w, uint64_t key, uint64_t now)
+{
+	w->key = key;
+	w->now = now;
+	take_up(w);
 	decode_tick(w->decode, now);
 	flow_tick(w->flows, now);
 	end_flows(w);
 	collect_scans(w, false);
+	if (w->seen != NULL && seen_due(w->seen, now))
+		push_seen(w);
 	worker_publish_counts(w);
 	worker_promise(w, key + 1);
 }
@@ -490,6 +536,8 @@ worker_end(struct worker *w, uint64_t now)
 	flow_end_all(w->flows);
 	end_flows(w);
 	collect_scans(w, true);
+	if (w->seen != NULL)
+		push_seen(w);
 	worker_publish_counts(w);
 	worker_promise(w, UINT64_MAX);
 }
@@ -506,6 +554,18 @@ struct ruleset *
 worker_set(const struct worker *w)
 {
 	return __atomic_load_n(&w->set, __ATOMIC_ACQUIRE);
+}
+
+void
+worker_offer_watch(struct worker *w, const struct watch *watch)
+{
+	__atomic_store_n(&w->offered_watch, watch, __ATOMIC_RELEASE);
+}
+
+const struct watch *
+worker_watch(const struct worker *w)
+{
+	return __atomic_load_n(&w->watch, __ATOMIC_ACQUIRE);
 }
 
 uint64_t
@@ -533,7 +593,7 @@ worker_build(struct worker *w, char **ret_why)
 	const struct conf *conf = w->conf;
 	unsigned workers = w->shared->workers;
 	size_t history = 0;
-	struct app_wants wants = wants_of(conf, w->setup.set, &history);
+	struct app_wants wants = wants_of(conf, w->setup.set, w->setup.watch, &history);
 	struct detect_setup detect = {.conf = conf, .set = w->setup.set, .thresholds = w->setup.thresholds,
 	    .order = w->setup.order != NULL ? order_here : NULL, .order_ctx = w};
 	enum cc_status st;
@@ -557,7 +617,10 @@ worker_build(struct worker *w, char **ret_why)
 	    (st = evidence_new(conf, workers, &w->evidence)) != CC_OK ||
 	    (st = eve_new(conf, w->flows, &w->eve, ret_why)) != CC_OK)
 		return st;
+	if (conf->store_days > 0 && (st = seen_new(conf, &w->seen, ret_why)) != CC_OK)
+		return st;
 	indicate_switch(w->indicate, w->setup.set);
+	detect_watch(w->detect, w->setup.watch);
 	w->logs = conf->eve_file[0] != '\0';
 	w->logs_flow = w->logs && eve_wants(w->eve, "flow");
 	w->logs_anomaly = w->logs && eve_wants(w->eve, "anomaly");
@@ -585,6 +648,7 @@ worker_new(const struct worker_setup *setup, struct worker **ret_worker, char **
 	w->index = setup->index;
 	w->live = setup->live;
 	w->set = w->offered = setup->set;
+	w->watch = w->offered_watch = setup->watch;
 	st = worker_build(w, ret_why);
 	if (st != CC_OK) {
 		worker_free(w);
@@ -609,6 +673,7 @@ worker_free(struct worker *w)
 	batch_close(&w->batch);
 	pool_free(w->pool);
 	ring_close(w->ring);
+	seen_free(w->seen);
 	free(w->ended);
 	free(w);
 }

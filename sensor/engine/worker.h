@@ -18,6 +18,7 @@ struct worker_setup {
 	unsigned index;
 	bool live;
 	struct ruleset *set;
+	const struct watch *watch; /* from partners; NULL: none yet */
 	struct threshold_table *thresholds;
 	/* Waits until every other worker has come to this key; NULL: no such order is needed. */
 	void (*order)(void *ctx, uint64_t key);
@@ -49,6 +50,9 @@ void worker_end(struct worker *w, uint64_t now);
 /* Any thread: the rule set to use from the next tick on; worker_set() tells which one is in use. */
 void worker_offer(struct worker *w, struct ruleset *set);
 struct ruleset *worker_set(const struct worker *w);
+/* The same for the partners' list. */
+void worker_offer_watch(struct worker *w, const struct watch *watch);
+const struct watch *worker_watch(const struct worker *w);
 uint64_t worker_progress(const struct worker *w); /* the last promise; any thread */
 
 /* The worker's counters to the shared memory; on its own thread (worker_tick does it, too). */

@@ -10,6 +10,7 @@
 #include "concert/record.h"
 #include "conf/conf.h"
 #include "exchange/desk.h"
+#include "exchange/partners.h"
 #include "exchange/sign.h"
 #include "exchange/store.h"
 #include "exchange/victims.h"

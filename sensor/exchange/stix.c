@@ -155,8 +155,8 @@ put_literal(struct buf *out, struct slice value)
 	buf_add_text(out, "'");
 }
 
-static void
-put_pattern(struct buf *out, const struct cc_record *rec)
+void
+stix_pattern(struct buf *out, enum cc_kind kind, struct slice value)
 {
 	static const char *const path[CC_KIND_COUNT] = {
 	    [CC_KIND_ADDR] = "ipv4-addr:value",
@@ -169,10 +169,10 @@ put_pattern(struct buf *out, const struct cc_record *rec)
 	    [CC_KIND_CERT_SHA256] = "x509-certificate:hashes.'SHA-256'",
 	    [CC_KIND_USER_AGENT] = "network-traffic:extensions.'" STIX_HTTP_EXT "'.request_header.'User-Agent'[0]",
 	};
-	bool six = rec->kind == CC_KIND_ADDR && memchr(rec->value.p, ':', rec->value.size) != NULL;
+	bool six = kind == CC_KIND_ADDR && value.size > 0 && memchr(value.p, ':', value.size) != NULL;
 
-	buf_printf(out, "[%s = ", six ? "ipv6-addr:value" : path[rec->kind]);
-	put_literal(out, rec->value);
+	buf_printf(out, "[%s = ", six ? "ipv6-addr:value" : path[kind]);
+	put_literal(out, value);
 	buf_add_text(out, "]");
 }
 
@@ -193,7 +193,7 @@ put_indicator(
 	json_text(json, NULL, rec->detector == CC_BY_POLICY ? "unknown" : "malicious-activity");
 	json_end_array(json);
 	buf_clear(&text);
-	put_pattern(&text, rec);
+	stix_pattern(&text, rec->kind, rec->value);
 	json_string(json, "pattern", buf_slice(&text));
 	json_text(json, "pattern_type", "stix");
 	json_text(json, "valid_from", ids->first);

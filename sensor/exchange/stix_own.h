@@ -29,6 +29,7 @@ bool stix_attacker_is_ours(const struct exchange_source *source, const struct cc
 void stix_frame(struct json *json, const struct conf *conf, enum cc_tlp level);
 void stix_frame_rest(struct json *json, const struct conf *conf, enum cc_tlp level); /* without the organisation's identity */
 void stix_marking(struct json *json, enum cc_tlp level);
+void stix_pattern(struct buf *out, enum cc_kind kind, struct slice value);
 
 /* stix_id.c: deterministic ids */
 void stix_uuid5(const uint8_t space[16], struct slice name, char ret_uuid[37]);

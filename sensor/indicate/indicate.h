@@ -62,6 +62,7 @@ struct home;
 enum cc_status home_new(const struct conf *conf, struct home **ret_home, char **ret_why);
 void home_free(struct home *home);
 bool home_has(const struct home *home, const struct cc_addr *addr);
+bool home_touches(const struct home *home, const struct cc_prefix *prefix); /* is any address of the prefix at home? */
 
 /* Normal forms; ret_out is cleared first.  CC_BAD: no such thing. */
 enum cc_status indicate_domain(struct slice raw, struct buf *ret_out); /* lower case, IDNA A-labels, no final dot, no address */

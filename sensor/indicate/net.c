@@ -203,6 +203,20 @@ home_has(const struct home *home, const struct cc_addr *addr)
 	return nets_has(&home->nets, addr);
 }
 
+bool
+home_touches(const struct home *home, const struct cc_prefix *prefix)
+{
+	if (prefix->bits == 128)
+		return home_has(home, &prefix->addr);
+	for (size_t i = 0; i < home->nets.count; i++) {
+		const struct net *net = &home->nets.net[i];
+
+		if (!net->except && (cc_prefix_has(&net->prefix, &prefix->addr) || cc_prefix_has(prefix, &net->prefix.addr)))
+			return true;
+	}
+	return false;
+}
+
 enum cc_tlp
 nets_tlp(const struct nets *nets, const struct cc_addr *addr, enum cc_tlp least)
 {

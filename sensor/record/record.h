@@ -16,6 +16,7 @@ enum ring_kind {
 	RING_EVE = 2,    /* one EVE line, without its newline */
 	RING_NOTE = 3,   /* text for the log */
 	RING_FILE = 4,   /* an extracted file: SHA-256 (32 bytes), then its content */
+	RING_SEEN = 6,   /* remote addresses of flows that ended: see engine/seen.c */
 	RING_EVIDENCE = 5, /* a piece of evidence: time (8 bytes, big endian), SHA-256, then the pcapng file */
 };
 
