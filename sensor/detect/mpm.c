@@ -1,8 +1,9 @@
 /*
  * The multi-pattern stage: one Hyperscan database for the patterns of four bytes and more of a buffer, another for
  * those of two and three, which would slow the first one down for all, and a table for single bytes.  Where few bytes
- * are scanned at a time, one call is worth more than that: then they are together.  Built once, read by all workers;
- * scratch is a worker's.
+ * are scanned at a time, one call is worth more than that: then they are together.  A few patterns are looked for one
+ * by one: a call of Hyperscan costs some 400 cycles before it sees a byte.  Built once, read by all workers; scratch is
+ * a worker's.
  *
  * Patterns go in as hexadecimal escapes: hs_compile_lit_multi() of Vectorscan takes a leading NUL for an empty string.
  */
@@ -15,7 +16,18 @@ struct single {
 	uint32_t id;
 };
 
+#define FEW_MAX 8       /* patterns that are looked for one by one, */
+#define FEW_LARGE_MAX 3 /* where values are large */
+#define FEW_BYTES 32    /* of each at most */
+
+struct few {
+	uint8_t size;
+	bool nocase;
+	uint8_t bytes[FEW_BYTES];
+};
+
 struct mpm {
+	struct few *few; /* by pattern id; NULL: too many for that */
 	struct db *db, *brief;
 	struct single *single; /* bytes that are a pattern by themselves */
 	uint32_t single_count;
@@ -96,6 +108,27 @@ same_pattern(const struct mpm_entry *a, const struct mpm_entry *b)
 	return a->nocase == b->nocase && slice_eq(a->pattern, b->pattern);
 }
 
+/* Few enough, and short enough, to go without a database. */
+static bool
+are_few(const struct mpm_builder *builder)
+{
+	size_t patterns = 0, max = builder->large ? FEW_LARGE_MAX : FEW_MAX;
+
+	for (size_t i = 0; i < builder->count && patterns <= max; i++) {
+		if (builder->entry[i].pattern.size > FEW_BYTES)
+			return false;
+		patterns += i == 0 || !same_pattern(&builder->entry[i], &builder->entry[i - 1]);
+	}
+	return patterns <= max;
+}
+
+static void
+few_add(struct mpm *mpm, const struct mpm_entry *entry, uint32_t id)
+{
+	mpm->few[id] = (struct few){.size = (uint8_t)entry->pattern.size, .nocase = entry->nocase};
+	memcpy(mpm->few[id].bytes, entry->pattern.p, entry->pattern.size);
+}
+
 static enum cc_status
 patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct expressions *list, struct expressions *brief)
 {
@@ -110,7 +143,9 @@ patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct express
 				mpm->longest = entry->pattern.size;
 			if (entry->pattern.size < mpm->shortest || mpm->pattern_count == 0)
 				mpm->shortest = entry->pattern.size;
-			if (entry->pattern.size == 1 && !builder->together)
+			if (mpm->few != NULL)
+				few_add(mpm, entry, mpm->pattern_count);
+			else if (entry->pattern.size == 1 && !builder->together)
 				single_add(mpm, entry, mpm->pattern_count);
 			else
 				st = expression_add(entry->pattern.size <= SHORT_MAX && !builder->together ? brief : list,
@@ -138,6 +173,8 @@ mpm_make(struct dbs *dbs, struct mpm_builder *builder, struct mpm **ret_mpm)
 		goto out;
 	for (size_t i = 0; i < builder->count; i++)
 		singles += builder->entry[i].pattern.size == 1;
+	if (are_few(builder) && (mpm->few = calloc(FEW_MAX, sizeof(struct few))) == NULL)
+		goto out;
 	mpm->single = calloc(2 * singles + 1, sizeof(struct single)); /* in both cases */
 	mpm->first = calloc(builder->count + 1, sizeof(uint32_t));
 	mpm->rule = calloc(builder->count, sizeof(uint32_t));
@@ -179,6 +216,7 @@ mpm_free(struct mpm *mpm)
 		return;
 	db_free(mpm->db);
 	db_free(mpm->brief);
+	free(mpm->few);
 	free(mpm->single);
 	free(mpm->first);
 	free(mpm->rule);
@@ -226,6 +264,15 @@ mpm_scan(
 
 	if (bytes.size == 0 || bytes.size < mpm->shortest)
 		return;
+	if (mpm->few != NULL) {
+		for (uint32_t i = 0; i < mpm->pattern_count; i++) {
+			const struct few *few = &mpm->few[i];
+
+			if (bytes_find(bytes, slice_of(few->bytes, few->size), few->nocase) != NULL)
+				scan_hit(i, 0, 0, 0, &scan);
+		}
+		return;
+	}
 	if (mpm->db != NULL)
 		hs_scan(db_hs(mpm->db), (const char *)bytes.p, (unsigned)bytes.size, 0, scratch, scan_hit, &scan);
 	if (mpm->brief != NULL)

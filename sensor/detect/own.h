@@ -394,6 +394,7 @@ struct mpm_builder {
 	struct mpm_entry *entry;
 	size_t count, room;
 	bool together; /* short patterns, too, in one database */
+	bool large;    /* much is scanned at a time */
 };
 enum cc_status mpm_add(struct mpm_builder *builder, struct slice pattern, bool nocase, uint32_t rule);
 /* Sorts and empties the builder; *ret_mpm NULL when there was nothing in it.  It can be used after dbs_make(). */
@@ -884,6 +885,9 @@ bool list_has(const struct u32_list *list, uint32_t item);
 bool list_add(struct detect *detect, struct u32_list *list, uint32_t item, uint32_t max);
 void list_free(struct detect *detect, struct u32_list *list);
 void *grow(struct detect *detect, void *old, uint32_t *room, size_t size, uint32_t max); /* doubles; NULL: can't */
+
+/* find.c: the first place of what (lower case with nocase) in the bytes, NULL: none. */
+const uint8_t *bytes_find(struct slice in, struct slice what, bool nocase);
 
 /* program.c */
 enum verdict { NO, YES, NOT_YET };

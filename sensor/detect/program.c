@@ -24,75 +24,6 @@ number_of(const struct run *run, int32_t number, int8_t var)
 	return value < INT32_MAX ? (int64_t)value : INT32_MAX;
 }
 
-/* Sixteen bytes at a time, by the compilers' vectors: no instruction set is asked for by name. */
-typedef uint8_t bytes16 __attribute__((vector_size(16)));
-typedef uint64_t halves16 __attribute__((vector_size(16)));
-
-static bytes16
-load16(const uint8_t *p)
-{
-	bytes16 v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static bytes16
-fill16(uint8_t byte)
-{
-	return (bytes16){0} + byte;
-}
-
-/* Of a letter the bit that tells its cases apart, else none. */
-static uint8_t
-case_bit(uint8_t lower)
-{
-	return lower >= 'a' && lower <= 'z' ? 0x20 : 0;
-}
-
-static bool
-equal_nocase(const uint8_t *p, const uint8_t *lower, size_t size)
-{
-	for (size_t i = 0; i < size; i++) {
-		if ((p[i] | case_bit(lower[i])) != lower[i])
-			return false;
-	}
-	return true;
-}
-
-/* Where bytes begin that are equal; both in lower case when any case will do: candidates by the first byte and the last. */
-static const uint8_t *
-find(const uint8_t *p, const uint8_t *end, const struct op *op)
-{
-	const bool nocase = (op->flags & OF_NOCASE) != 0;
-	const uint8_t *content = op->bytes;
-	const size_t last = op->size - 1u;
-	const uint8_t a = content[0], b = content[last], fold_a = nocase ? case_bit(a) : 0, fold_b = nocase ? case_bit(b) : 0;
-	const bytes16 as = fill16(a), bs = fill16(b), fold_as = fill16(fold_a), fold_bs = fill16(fold_b);
-
-	if ((size_t)(end - p) < op->size)
-		return NULL;
-	end -= last; /* behind the last place where it may begin */
-	while (p < end) {
-		size_t some = (size_t)(end - p) < 16 ? (size_t)(end - p) : 16;
-
-		if (some == 16) {
-			halves16 hits = (halves16)(((load16(p) | fold_as) == as) & ((load16(p + last) | fold_bs) == bs));
-
-			if ((hits[0] | hits[1]) == 0) {
-				p += 16;
-				continue;
-			}
-		}
-		for (; some > 0; some--, p++) {
-			if ((*p | fold_a) == a && (p[last] | fold_b) == b &&
-			    (nocase ? equal_nocase(p, content, op->size) : memcmp(p, content, op->size) == 0))
-				return p;
-		}
-	}
-	return NULL;
-}
-
 /* The first place of the content in [from, to), SIZE_MAX: none. */
 static size_t
 content_find(const struct slice bytes, const struct op *op, size_t from, size_t to)
@@ -107,7 +38,7 @@ content_find(const struct slice bytes, const struct op *op, size_t from, size_t 
 	}
 	if (from > to || to - from < op->size)
 		return SIZE_MAX;
-	at = op->size > 0 ? find(bytes.p + from, bytes.p + to, op) : bytes.p + from;
+	at = bytes_find(slice_of(bytes.p + from, to - from), slice_of(op->bytes, op->size), (op->flags & OF_NOCASE) != 0);
 	return at != NULL ? (size_t)(at - bytes.p) : SIZE_MAX;
 }
 

@@ -122,4 +122,25 @@ TEST(endless_searches)
 	rig_close(&rig);
 }
 
-TESTS(T(long_lines), T(many_options), T(deep_lists), T(many_names), T(endless_searches))
+/* An expression that explodes is given up at its limit, told by a counter, and other rules go on. */
+TEST(limits_of_expressions)
+{
+	static const char *const settings[] = {"detect.pcre_match_limit=1000", NULL};
+	static const char bytes[] = "needle aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaad";
+	struct rig rig;
+
+	rig_open_with(&rig,
+	    "alert tcp any any -> any any (content:\"needle\"; pcre:\"/(a+)+[bc]/\"; sid:1;)\n"
+	    "alert tcp any any -> any any (content:\"needle\"; pcre:!\"/(a+)+[bc]/\"; sid:2;)\n"
+	    "alert tcp any any -> any any (content:\"needle\"; pcre:\"/a+d/\"; sid:3;)\n",
+	    settings);
+	CHECK_UINT(rig.report.loaded, 3);
+	rig_stream(&rig, CC_TO_SERVER, bytes, sizeof(bytes) - 1, false);
+	CHECK_UINT(detect_counts(rig.detect)[DETECT_PCRE_LIMIT], 2);
+	CHECK_UINT(rig_alerts(&rig, 1), 0);
+	CHECK_UINT(rig_alerts(&rig, 2), 0); /* nobody knows */
+	CHECK_UINT(rig_alerts(&rig, 3), 1);
+	rig_close(&rig);
+}
+
+TESTS(T(limits_of_expressions), T(long_lines), T(many_options), T(deep_lists), T(many_names), T(endless_searches))
