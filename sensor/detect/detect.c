@@ -73,8 +73,8 @@ run_open(struct run *run, struct detect *detect, struct flow *flow, const struct
 	way_open(detect, flow, pkt, dir);
 }
 
-bool
-rule_holds(struct run *run, const struct rule *rule)
+static bool
+holds(struct run *run, const struct rule *rule)
 {
 	run->rule = rule;
 	run->buffer = NULL;
@@ -87,6 +87,17 @@ rule_holds(struct run *run, const struct rule *rule)
 			return false;
 	}
 	return true;
+}
+
+bool
+rule_holds(struct run *run, const struct rule *rule)
+{
+	uint64_t began = profile_begin(run->detect);
+	bool held = holds(run, rule);
+
+	if (began != 0)
+		profile_end(run->detect, rule, began, held);
+	return held;
 }
 
 static unsigned
@@ -315,17 +326,21 @@ set_take(struct detect *detect, struct ruleset *set)
 {
 	uint32_t *seen = calloc(set->rule_count + 1u, sizeof(*seen));
 	uint32_t *candidate = calloc(set->rule_count + 1u, sizeof(*candidate));
+	struct rule_cost *cost = calloc(set->rule_count + 1u, sizeof(*cost));
 	hs_scratch_t *scratch = NULL;
 
-	if (seen == NULL || candidate == NULL || scratch_make(set, &scratch) != CC_OK) {
+	if (seen == NULL || candidate == NULL || cost == NULL || scratch_make(set, &scratch) != CC_OK) {
 		free(seen);
 		free(candidate);
+		free(cost);
 		hs_free_scratch(scratch);
 		return CC_NOMEM;
 	}
 	free(detect->seen);
 	free(detect->candidate);
+	free(detect->cost);
 	hs_free_scratch(detect->scratch);
+	detect->cost = cost;
 	detect->seen = seen;
 	detect->candidate = candidate;
 	detect->scratch = scratch;
@@ -384,6 +399,7 @@ detect_free(struct detect *detect)
 	pcre2_jit_stack_free(detect->jit_stack);
 	free(detect->seen);
 	free(detect->candidate);
+	free(detect->cost);
 	free(detect->room[0]);
 	free(detect->room[1]);
 	free(detect->base64);

@@ -151,6 +151,16 @@ struct detect_setup {
 
 struct detect;
 
+/*
+ * The rules that cost this worker most since it has its rule set, costliest first: an estimate, of the few runs that are timed.
+ * Returns how many, at most max.
+ */
+struct detect_cost {
+	uint32_t gid, sid;
+	uint64_t checks, matches, ns;
+};
+unsigned detect_costs(const struct detect *detect, struct detect_cost *ret_costs, unsigned max);
+
 struct detect *detect_new(const struct detect_setup *setup); /* NULL: no memory */
 void detect_free(struct detect *detect);
 /* From the next packet on; the caller frees the old one once every worker has switched. */

@@ -845,6 +845,8 @@ struct detect {
 	uint32_t yara_generation;  /* since when the YARA rules are the same */
 	uint32_t names_generation; /* since when names of marks have the same numbers */
 	bool carried;              /* set->moved speaks of the set that this worker had before */
+	struct rule_cost { uint64_t checks, matches, ns; } *cost; /* by rule: of the runs that were timed */
+	uint32_t profile_gap, profile_seed;
 	uint32_t *candidate;
 	uint32_t candidate_count;
 	uint16_t way[2]; /* bit of the way of the flow at hand, for each direction; all bits: not known */
@@ -905,6 +907,11 @@ bool flag_is_set(const struct run *run, unsigned buffer); /* of the transaction 
 /* What matched first is what the alert names. */
 void note_place(struct run *run, const struct buffer *buffer);
 struct slice header_part(const struct packet *pkt, enum header_part part);
+
+/* profile.c: around a rule's run.  profile_begin() 0: it is not timed. */
+#define PROFILE_EVERY 32
+uint64_t profile_begin(struct detect *detect);
+void profile_end(struct detect *detect, const struct rule *rule, uint64_t began, bool held);
 
 /* candidates.c: rules to be looked at, each once, in order. */
 void candidates_apps(struct detect *detect, const struct flow *flow, bool early);

@@ -74,7 +74,7 @@ values_scan(struct run *run, struct cc_tx *tx, struct tx_state *state)
 
 /* All segments; those of files only when a file is at hand. */
 static enum verdict
-rule_verdict(struct run *run, const struct rule *rule)
+verdict_of(struct run *run, const struct rule *rule)
 {
 	enum verdict verdict = YES;
 
@@ -96,6 +96,17 @@ rule_verdict(struct run *run, const struct rule *rule)
 		return run->final ? NO : NOT_YET;
 	if (verdict == YES && !checks_hold(run))
 		return run->final || !rule->state ? NO : NOT_YET;
+	return verdict;
+}
+
+static enum verdict
+rule_verdict(struct run *run, const struct rule *rule)
+{
+	uint64_t began = profile_begin(run->detect);
+	enum verdict verdict = verdict_of(run, rule);
+
+	if (began != 0)
+		profile_end(run->detect, rule, began, verdict == YES);
 	return verdict;
 }
 

@@ -134,6 +134,8 @@ answer(struct keeper *k, const char *word, struct buf *out)
 		say_status(keeper_shared(k), out);
 	} else if (strcmp(word, "stats") == 0) {
 		say_stats(keeper_shared(k), out);
+	} else if (strcmp(word, "profile") == 0) {
+		shared_profile(keeper_shared(k), COSTS_MAX, out);
 	} else if (strcmp(word, "reload") == 0) {
 		keeper_reload(k);
 		buf_add_text(out, "reloading; 'concert ctl status' tells when it is done\n");
@@ -141,7 +143,7 @@ answer(struct keeper *k, const char *word, struct buf *out)
 		keeper_drain(k);
 		buf_add_text(out, "no more packets are taken; what was found is being delivered\n");
 	} else {
-		buf_printf(out, "error: no such word: '%s' (status, stats, reload, drain)\n", word);
+		buf_printf(out, "error: no such word: '%s' (status, stats, profile, reload, drain)\n", word);
 	}
 }
 

@@ -78,6 +78,17 @@ say_troubles(const uint64_t *counts, const struct shared *shared)
 		fprintf(stderr, "  ! the courier was started again %llu times\n", (unsigned long long)shared->courier_starts);
 }
 
+static void
+say_costs(const struct conf *conf, const struct shared *shared)
+{
+	struct buf out;
+
+	buf_open(&out, 1 << 16);
+	shared_profile(shared, (unsigned)conf->detect_profile, &out);
+	fprintf(stderr, "  costliest rules, estimated:\n%.*s", (int)out.size, (const char *)out.p);
+	buf_close(&out);
+}
+
 void
 progress_summary(const struct engine_job *job, const struct shared *shared)
 {
@@ -104,6 +115,8 @@ progress_summary(const struct engine_job *job, const struct shared *shared)
 	if (shared->waiting > 0)
 		say("waiting", shared->waiting, shared->courier_state);
 	say_troubles(counts, shared);
+	if (job->conf->detect_profile > 0)
+		say_costs(job->conf, shared);
 	if (job->conf->eve_file[0] != '\0')
 		fprintf(stderr, "  EVE log     %s\n", process_path(job->outdir, job->conf->eve_file, path, sizeof(path)));
 	if (strcmp(job->conf->exchange_to, "none") != 0)

@@ -1,6 +1,7 @@
 /* The shared memory of the processes: one mapping, counters and rings. */
 #include "engine/shared.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -112,4 +113,55 @@ shared_counts(const struct shared *shared, uint64_t *ret_counts)
 	}
 	for (unsigned i = 0; i < EXCHANGE_COUNT; i++)
 		ret_counts[AT_EXCHANGE + i] = count_get(&shared->courier_count[i]);
+}
+
+static int
+cost_compare(const void *a, const void *b)
+{
+	const struct detect_cost *x = a, *y = b;
+
+	return x->ns > y->ns ? -1 : x->ns < y->ns;
+}
+
+/* One rule's costs of all workers together; returns how many there are then. */
+static unsigned
+cost_join(struct detect_cost *all, unsigned count, const struct detect_cost *cost)
+{
+	unsigned i = 0;
+
+	while (i < count && (all[i].gid != cost->gid || all[i].sid != cost->sid))
+		i++;
+	if (i == count) {
+		all[i] = *cost;
+		return count + 1;
+	}
+	all[i].checks += cost->checks;
+	all[i].matches += cost->matches;
+	all[i].ns += cost->ns;
+	return count;
+}
+
+void
+shared_profile(const struct shared *shared, unsigned max, struct buf *out)
+{
+	struct detect_cost *all = calloc((size_t)shared->workers * COSTS_MAX + 1, sizeof(*all));
+	unsigned count = 0;
+
+	buf_printf(out, "%10s %6s %12s %10s %12s %10s\n", "sid", "gid", "checks", "matches", "us", "ns a check");
+	for (unsigned w = 0; all != NULL && w < shared->workers; w++) {
+		unsigned n = __atomic_load_n(&shared->worker[w].cost_count, __ATOMIC_ACQUIRE);
+
+		for (unsigned i = 0; i < n && i < COSTS_MAX; i++) {
+			struct detect_cost cost = shared->worker[w].cost[i];
+
+			count = cost_join(all, count, &cost);
+		}
+	}
+	if (count > 0)
+		qsort(all, count, sizeof(*all), cost_compare);
+	for (unsigned i = 0; i < count && i < max; i++)
+		buf_printf(out, "%10u %6u %12llu %10llu %12llu %10llu\n", all[i].sid, all[i].gid, (unsigned long long)all[i].checks,
+		    (unsigned long long)all[i].matches, (unsigned long long)(all[i].ns / 1000),
+		    (unsigned long long)(all[i].checks > 0 ? all[i].ns / all[i].checks : 0));
+	free(all);
 }

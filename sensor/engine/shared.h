@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "conf/conf.h"
+#include "detect/detect.h"
 #include "engine/counts.h"
 
 #define WORKERS_MAX 256
@@ -36,9 +37,13 @@ struct entry_head {
 	uint64_t sub;
 };
 
+#define COSTS_MAX 64 /* rules that a worker tells of */
+
 struct shared_worker {
 	uint64_t count[COUNTS_WORKER];
 	uint64_t time;       /* of its last packet, ns */
+	uint32_t cost_count; /* its costliest rules, now and then; a reader may see them half written */
+	struct detect_cost cost[COSTS_MAX];
 } __attribute__((aligned(64)));
 
 struct shared {
@@ -78,6 +83,8 @@ void *shared_ring(struct shared *shared, unsigned worker);
 /* Courier: the list anew.  Inspect: the newest if it is not *version, copied; false: nothing new.  out takes partners.list. */
 void shared_list_put(struct shared *shared, struct slice list);
 bool shared_list_take(const struct shared *shared, uint64_t *version, struct buf *out);
+/* The costliest rules of all workers, a line each. */
+void shared_profile(const struct shared *shared, unsigned max, struct buf *out);
 /* The sum over all workers, and the courier's, into ret_counts[COUNTS_ALL]. */
 void shared_counts(const struct shared *shared, uint64_t *ret_counts);
 

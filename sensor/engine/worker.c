@@ -15,6 +15,8 @@
 #define LINE_SIZE_MAX (64u << 10) /* of one EVE line: room that is asked of the ring */
 #define ENDED_SORT_MAX 4096       /* flows that end at one moment and are put in order */
 
+#define COSTS_EVERY (5 * NS_PER_S)
+
 struct worker {
 	const struct conf *conf;
 	struct shared *shared;
@@ -22,6 +24,7 @@ struct worker {
 	bool live;
 	unsigned index;
 	uint64_t key, now, promised;
+	uint64_t costs_due; /* of the live worker's list of costly rules */
 
 	struct pool *pool;
 	struct decode *decode;
@@ -313,6 +316,17 @@ worker_publish_counts(struct worker *w)
 	count_set(&w->mine->time, w->now);
 }
 
+/* The costliest rules: their list is long to look through. */
+static void
+publish_costs(struct worker *w)
+{
+	struct detect_cost cost[COSTS_MAX];
+	unsigned count = detect_costs(w->detect, cost, COSTS_MAX);
+
+	memcpy(w->mine->cost, cost, count * sizeof(cost[0]));
+	__atomic_store_n(&w->mine->cost_count, count, __ATOMIC_RELEASE);
+}
+
 /* What app has to keep: for the rules, for the log, for the store. */
 static struct app_wants
 wants_of(const struct conf *conf, const struct ruleset *set, const struct watch *watch, size_t *ret_history)
@@ -506,6 +520,10 @@ worker_tick(struct worker *w, uint64_t key, uint64_t now)
 	collect_scans(w, false);
 	if (w->seen != NULL && seen_due(w->seen, now))
 		push_seen(w);
+	if (w->live && now >= w->costs_due) {
+		publish_costs(w);
+		w->costs_due = now + COSTS_EVERY;
+	}
 	worker_publish_counts(w);
 	worker_promise(w, key + 1);
 }
@@ -538,6 +556,7 @@ worker_end(struct worker *w, uint64_t now)
 	collect_scans(w, true);
 	if (w->seen != NULL)
 		push_seen(w);
+	publish_costs(w);
 	worker_publish_counts(w);
 	worker_promise(w, UINT64_MAX);
 }

@@ -471,4 +471,29 @@ TEST(reload)
 	rig_close(&other);
 }
 
-TESTS(T(addresses_as_buffers), T(outer_packets), T(odd_things), T(sizes), T(packets_and_streams), T(segments), T(marks), T(thresholds), T(pass_and_limit), T(transactions), T(reload))
+/* What rules cost is told of those that ran, the costliest first. */
+TEST(costs)
+{
+	struct detect_cost cost[2];
+	struct rig rig;
+	unsigned count;
+
+	rig_open(&rig, "alert tcp any any -> any any (content:\"needle\"; dsize:<100; sid:1;)\n"
+		       "alert tcp any any -> any any (content:\"needle\"; dsize:<100; pcre:\"/^[a-z ]*[0-9]/\"; sid:2;)\n"
+		       "alert tcp any any -> any any (content:\"other\"; dsize:<100; sid:3;)\n");
+	for (unsigned i = 0; i < 5000; i++) {
+		rig_packet(&rig, CC_TO_SERVER, "needle", 6);
+		rig_clear(&rig);
+	}
+	count = detect_costs(rig.detect, cost, 2);
+	CHECK_UINT(count, 2);
+	CHECK(cost[0].ns >= cost[1].ns && cost[0].sid != cost[1].sid && cost[0].sid != 3 && cost[1].sid != 3);
+	for (unsigned i = 0; i < count; i++) {
+		CHECK(cost[i].checks > 2500 && cost[i].checks < 10000);
+		CHECK_UINT(cost[i].matches, cost[i].sid == 1 ? cost[i].checks : 0);
+	}
+	CHECK_UINT(detect_costs(rig.detect, cost, 1), 1);
+	rig_close(&rig);
+}
+
+TESTS(T(costs), T(addresses_as_buffers), T(outer_packets), T(odd_things), T(sizes), T(packets_and_streams), T(segments), T(marks), T(thresholds), T(pass_and_limit), T(transactions), T(reload))
