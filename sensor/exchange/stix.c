@@ -237,9 +237,10 @@ put_observed(struct json *json, struct exchange_source *source, const struct cc_
 	json_end_object(json);
 }
 
-/* Of what was not seen (count 0) there is no observed-data: the basic information stands here. */
+/* Without observed-data (nothing was seen, or only what has no object: a user agent of a host of ours) the basic information stands here. */
 static void
-put_sighting(struct json *json, struct exchange_source *source, const struct cc_record *rec, const struct ids *ids, bool observed)
+put_sighting(struct json *json, struct exchange_source *source, const struct cc_record *rec, unsigned left_out, const struct ids *ids,
+    bool observed)
 {
 	begin(json, "sighting", ids->sighting, ids->organisation, ids->first, ids->modified);
 	json_text(json, "first_seen", ids->first);
@@ -255,9 +256,9 @@ put_sighting(struct json *json, struct exchange_source *source, const struct cc_
 	json_text(json, NULL, ids->sensor);
 	json_end_array(json);
 	json_uint(json, "confidence", confidence[rec->proof]);
-	if (rec->count == 0) {
+	if (!observed) {
 		json_object(json, "extensions");
-		stix_basic_information(json, source, rec, 0);
+		stix_basic_information(json, source, rec, left_out);
 		json_end_object(json);
 	}
 	stix_marking(json, rec->tlp);
@@ -316,7 +317,7 @@ stix_sighting(struct exchange_source *source, const struct cc_record *whole, boo
 	if (refs.count > 0)
 		put_observed(&json, source, rec, left_out, &ids, &refs);
 	put_indicator(&json, source, rec, &ids);
-	put_sighting(&json, source, rec, &ids, refs.count > 0);
+	put_sighting(&json, source, rec, left_out, &ids, refs.count > 0);
 	json_end_array(&json);
 	json_end_object(&json);
 	if (out->full) {

@@ -28,8 +28,8 @@ joint_witness_sum(const double *llr, size_t count)
 double
 joint_negative_llr(double loss, double hours)
 {
-	/* Who looks for long, and loses nothing, would have seen it in half of the cases: contacts are aimed at few. */
-	double seen = 0.5 * (1 - loss) * (1 - exp(-hours / 24));
+	/* Who looks for long, and loses nothing, would have seen it in one of six cases: most activities are aimed at few. */
+	double seen = 1 / 6.0 * (1 - loss) * (1 - exp(-hours / 24));
 
 	return log(1 - seen);
 }

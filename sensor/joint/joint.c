@@ -281,8 +281,9 @@ draft_features(struct joint *joint, const struct joint_sighting *s, struct draft
 		add_feature(joint, d, FEATURE_NET, net_of(addr), CAP(NET));
 	add_feature(joint, d, FEATURE_VICTIM, s->victim, CAP(VICTIM));
 	add_feature(joint, d, FEATURE_VICTIM, s->attacker_pseudonym, CAP(VICTIM) + 1.5);
-	/* A host of theirs attacks, others say; a host of ours attacks, they say: perhaps the same. */
-	if (s->attacker_pseudonym.size > 0)
+	/* A host of theirs attacks, others say; a host of ours attacks, or is steered from
+	 * outside, they say: perhaps the same. */
+	if (s->attacker_pseudonym.size > 0 || (s->victim.size > 0 && s->client && s->proof >= CC_PROOF_DIALOGUE && home_of(joint, s->attacker) == NONE))
 		add_feature(joint, d, FEATURE_HOME, s->organisation, CAP(HOME));
 	else if (!forged && home_of(joint, s->attacker) != NONE)
 		add_feature(joint, d, FEATURE_HOME, name_slice(joint, home_of(joint, s->attacker)), CAP(HOME));

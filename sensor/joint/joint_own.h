@@ -84,7 +84,7 @@ struct activity {
 	struct hypothesis *hypothesis; /* best first */
 	size_t hypothesis_count;
 	bool source;
-	double confidence;
+	double confidence, relay_odds;
 	int leaning; /* RIVAL_ */
 	unsigned completeness;
 	unsigned organisations;

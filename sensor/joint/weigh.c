@@ -11,10 +11,10 @@
 #define ALONE 3.5        /* more of it while fewer than two organisations witness */
 #define HOLLOW 2.0       /* more of it while what was sent is less complete than joint.completeness */
 #define RIVAL_PRIOR 0.5
-#define IN_HOME 4.5      /* against an address in a partner's networks, and for 'relayed' */
+#define IN_HOME 4.5      /* nats that an address in a partner's networks is behind 'relayed' */
 #define WITNESS_LEAST 0.8
-#define INHERIT 0.7      /* of a relay's weight that goes to who was seen to control it */
-#define INHERIT_MAX 5.0
+#define INHERIT 0.8      /* of a relay's weight that goes to who was seen to control it */
+#define INHERIT_MAX 8.0
 #define ANSWER 0.3       /* independence of what was looked for because a partner told of it */
 #define NEGATIVE_MAX 1.0 /* nats, all negatives of one organisation */
 
@@ -221,7 +221,7 @@ share_of(const struct joint *joint, const struct activity *a, const struct hypot
 			all += node->organisation == who && !node->negative && !node->echo;
 		}
 		for (size_t n = 0; n < h->item_count; n++)
-			with += joint->node[h->item[n].node].organisation == who && h->item[n].base > 0 && h->item[n].independence > 0;
+			with += joint->node[h->item[n].node].organisation == who && h->item[n].base > 0 && !joint->node[h->item[n].node].echo;
 		if (all > 0) {
 			done[organisations++] = who;
 			sum += with / all;
@@ -363,8 +363,12 @@ rank(const struct joint *joint, struct activity *a)
 
 		/* Who steers is seen by few: what was inherited has no share. */
 		h->bonus += h->bonus > 0 ? 0 : part;
-		if (home_of(joint, h) != NONE)
+		/* All that speaks for a partner's host speaks as much for somebody behind it. */
+		if (home_of(joint, h) != NONE) {
+			if (h->witness + h->bonus > a->relay_odds)
+				a->relay_odds = h->witness + h->bonus;
 			h->bonus -= IN_HOME;
+		}
 		h->log_odds = h->witness + h->bonus;
 	}
 	qsort(a->hypothesis, a->hypothesis_count, sizeof(*a->hypothesis), by_odds);
@@ -436,18 +440,15 @@ add_rivals(const struct joint *joint, struct activity *a, const struct claims *c
 	const struct hypothesis *top = a->hypothesis_count > 0 ? &a->hypothesis[0] : NULL;
 	unsigned forged = organisations_of(joint, a, true), completeness = completeness_of(joint, a);
 	double odds[RIVALS] = {RIVAL_PRIOR, RIVAL_PRIOR, RIVAL_PRIOR, THRESHOLD};
-	bool at_home = false, followed = top != NULL && top->bonus > 0;
+	bool followed = top != NULL && top->bonus > 0;
 	bool good = true;
 
 	a->completeness = completeness;
 	a->organisations = organisations_of(joint, a, false);
-	for (size_t i = 0; i < a->hypothesis_count; i++)
-		at_home = at_home || (a->hypothesis[i].witness >= WITNESS_LEAST && home_of(joint, &a->hypothesis[i]) != NONE &&
-			a->hypothesis[i].bonus + a->hypothesis[i].witness > (top != NULL ? top->log_odds : 0) - 3);
 	if (top == NULL || top->witness < WITNESS_LEAST)
 		odds[RIVAL_FORGED] += 1.2 * forged;
-	if (at_home && !followed)
-		odds[RIVAL_RELAYED] += IN_HOME;
+	if (!followed && a->relay_odds > odds[RIVAL_RELAYED])
+		odds[RIVAL_RELAYED] = a->relay_odds;
 	odds[RIVAL_SHARED] += log(widest(joint, c));
 	if (top == NULL || top->witnesses < 2)
 		odds[RIVAL_UNKNOWN] += ALONE;

@@ -1,0 +1,432 @@
+/* The engine on small sets of sightings: the algebra by hand, order, echoes, caps, relays, and hostile bundles. */
+#include <jansson.h>
+#include <math.h>
+
+#include "joint/joint.h"
+#include "unit/test.h"
+
+#define HOUR (3600 * NS_PER_S)
+#define DAY0 1772409600 /* 2026-03-02 */
+
+static char text_room[1 << 16];
+static size_t text_used;
+
+static struct slice
+keep(const char *text)
+{
+	size_t size = strlen(text);
+
+	memcpy(text_room + text_used, text, size);
+	text_used += size;
+	return slice_of(text_room + text_used - size, size);
+}
+
+static struct slice
+numbered(const char *word, unsigned n)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s%u", word, n);
+	return keep(text);
+}
+
+/* A victim of who in contact with a server: everything that makes a witness. */
+static struct joint_sighting
+contact(const char *who, const char *addr, unsigned n)
+{
+	struct joint_sighting s = {.message = numbered("m", n), .organisation = keep(who), .sensor = keep("s1"), .kind = CC_KIND_ADDR,
+	    .value = keep(addr), .key = keep(addr), .first = (DAY0 + n * 60) * NS_PER_S, .last = (DAY0 + n * 60) * NS_PER_S, .count = 1,
+	    .proof = CC_PROOF_DIALOGUE, .clock_error = 0.1, .completeness = 80, .hops = 255, .port = 443, .attacker = keep(addr),
+	    .rule = keep("1:3000001:1")};
+
+	s.victim = numbered(who, n);
+	return s;
+}
+
+static struct joint *
+fresh(struct conf **ret_conf)
+{
+	*ret_conf = conf_new();
+	text_used = 0;
+	return joint_new(*ret_conf);
+}
+
+static json_t *
+settled(struct joint *joint)
+{
+	struct buf out;
+	struct json json;
+	json_t *cases;
+
+	CHECK(joint_settle(joint) == CC_OK);
+	buf_open(&out, 64u << 20);
+	json = json_into(&out);
+	base_json_array(&json, NULL);
+	for (size_t i = 0; i < joint_cases(joint); i++)
+		joint_case_json(joint, i, &json, NULL);
+	json_end_array(&json);
+	cases = json_loadb((const char *)out.p, out.size, JSON_REJECT_DUPLICATES, NULL);
+	CHECK(cases != NULL);
+	buf_close(&out);
+	return cases;
+}
+
+static json_t *
+answer_of(json_t *cases, size_t index)
+{
+	return json_object_get(json_array_get(cases, index), "answer");
+}
+
+static const char *
+word(json_t *object, const char *member)
+{
+	const char *text = json_string_value(json_object_get(object, member));
+
+	return text != NULL ? text : "";
+}
+
+static double
+real(json_t *object, const char *member)
+{
+	return json_number_value(json_object_get(object, member));
+}
+
+static bool
+near(double a, double b)
+{
+	return fabs(a - b) < 1e-6;
+}
+
+TEST(algebra_by_hand)
+{
+	double two[] = {1.9, 1.9}, many[200];
+
+	/* 1.9 + 0.3 * 1.9 = 2.47; a thousand sights are capped at 3, a flood of weak ones at 0.1 / 0.7. */
+	CHECK(near(joint_witness_sum(two, 2), 2.47));
+	for (unsigned i = 0; i < 200; i++)
+		many[i] = 2.6;
+	CHECK(near(joint_witness_sum(many, 200), 3.0));
+	for (unsigned i = 0; i < 200; i++)
+		many[i] = 0.1;
+	CHECK(near(joint_witness_sum(many, 200), 0.1 / 0.7));
+	/* A day's look without loss: 1 - e^-1 of one sixth: ln(1 - 0.105354) = -0.111327. */
+	CHECK(near(joint_negative_llr(0, 24), -0.11132675));
+	CHECK(near(joint_negative_llr(1, 24), 0));
+	/* A certificate (8.5, 2) with four tenants, each at a node of its own: 8.5 - 6 ln 2 = 4.341117. */
+	CHECK(near(joint_feature_weight(8.5, 2, 4, 1, true), 4.34111692));
+	CHECK(near(joint_feature_weight(8.5, 2, 2, 1, true), 8.5));
+	CHECK(near(joint_feature_weight(2.6, 1, 1000, 1, false), 0));
+}
+
+TEST(order_in_time_only_beyond_the_bounds)
+{
+	CHECK(joint_before(10 * NS_PER_S, 1, 13 * NS_PER_S, 1));
+	CHECK(!joint_before(10 * NS_PER_S, 2, 13 * NS_PER_S, 1));
+	CHECK(!joint_before(10 * NS_PER_S, -1, 13 * NS_PER_S, 1));
+	CHECK(!joint_before(13 * NS_PER_S, 0, 10 * NS_PER_S, 0));
+}
+
+/* Three organisations, dialogues with one server: the numbers of the case are those of the README's example. */
+TEST(three_witnesses)
+{
+	struct conf *conf;
+	struct joint *joint = fresh(&conf);
+	const char *const who[] = {"cert.a", "cert.b", "cert.c"};
+	json_t *cases, *top;
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct joint_sighting s = contact(who[i], "192.0.2.7", i);
+
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(cases), 1);
+	CHECK_TEXT(word(answer_of(cases, 0), "verdict"), "source");
+	CHECK_TEXT(word(answer_of(cases, 0), "value"), "192.0.2.7");
+	top = json_array_get(json_object_get(json_array_get(cases, 0), "hypotheses"), 0);
+	/* 3 * 1.9 + 2 ln 1.05 = 5.797580; against e^3.5 + 3 e^0.5 */
+	CHECK(near(real(top, "log_odds"), 5.79758033));
+	CHECK(near(real(top, "probability"), exp(5.79758033) / (exp(5.79758033) + exp(3.5) + 3 * exp(0.5))));
+	CHECK_UINT(json_array_size(json_object_get(json_array_get(cases, 0), "hypotheses")), 5);
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+TEST(one_organisation_never_decides)
+{
+	struct conf *conf;
+	struct joint *joint = fresh(&conf);
+	json_t *cases;
+
+	for (unsigned i = 0; i < 300; i++) {
+		struct joint_sighting s = contact("cert.a", "192.0.2.7", i);
+
+		s.proof = CC_PROOF_KEYED;
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(cases), 1);
+	CHECK_TEXT(word(answer_of(cases, 0), "verdict"), "cannot say");
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+/* Five who repeat one organisation's word never outweigh two who saw for themselves. */
+TEST(five_echoes_and_two_witnesses)
+{
+	struct conf *conf;
+	struct joint *joint = fresh(&conf);
+	json_t *cases;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct joint_sighting s = contact(i == 0 ? "cert.a" : "cert.b", "192.0.2.7", n++);
+
+		s.ja4 = keep("t13d_own");
+		s.agent = keep("agent-own");
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	for (unsigned i = 0; i < 6; i++) {
+		static const char *const who[] = {"cert.c", "cert.d", "cert.e", "cert.f", "cert.g", "cert.h"};
+		struct joint_sighting s = contact(who[i], "198.51.100.1", n++);
+
+		s.ja4 = keep("t13d_own");
+		s.agent = keep("agent-own");
+		if (i > 0) {
+			s.victim = slice_of(NULL, 0);
+			s.origin = JOINT_RELAY;
+			s.origin_of = keep("m2");
+		}
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(cases), 1);
+	CHECK(strcmp(word(answer_of(cases, 0), "value"), "198.51.100.1") != 0);
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+TEST(forged_sources_name_nobody)
+{
+	struct conf *conf;
+	struct joint *joint = fresh(&conf);
+	json_t *cases;
+
+	for (unsigned i = 0; i < 9; i++) {
+		static const char *const who[] = {"cert.a", "cert.b", "cert.c"};
+		struct joint_sighting s = contact(who[i % 3], "192.0.2.7", i);
+
+		s.proof = CC_PROOF_SPOOFABLE;
+		s.client = true;
+		s.victim = keep("target");
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(cases), 1);
+	CHECK_TEXT(word(answer_of(cases, 0), "verdict"), "cannot say");
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+/* A host in a partner's networks is a relay first; the partner's own word on who steers it moves the answer there. */
+TEST(relay_through_a_victim)
+{
+	for (int seen = 0; seen < 2; seen++) {
+		struct conf *conf;
+		struct joint *joint = fresh(&conf);
+		json_t *cases;
+		unsigned n = 0;
+
+		CHECK(joint_home(joint, "cert.h", "203.0.113.0/24") == CC_OK);
+		for (; n < 6; n++) {
+			struct joint_sighting s = contact(n % 2 == 0 ? "cert.a" : "cert.b", "203.0.113.9", n);
+
+			s.ja4 = keep("t13d_own");
+		s.agent = keep("agent-own");
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+		for (; seen && n < 9; n++) {
+			struct joint_sighting s = contact("cert.h", "192.0.2.66", n);
+
+			s.client = true;
+			s.ja4 = keep("t13d_own");
+		s.agent = keep("agent-own");
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+		cases = settled(joint);
+		CHECK_UINT(json_array_size(cases), 1);
+		CHECK_TEXT(word(answer_of(cases, 0), "verdict"), seen ? "source" : "cannot say");
+		CHECK_TEXT(word(answer_of(cases, 0), seen ? "value" : "leaning"), seen ? "192.0.2.66" : "relayed");
+		if (!seen) {
+			json_t *first = json_array_get(json_object_get(json_array_get(cases, 0), "missing"), 0);
+
+			CHECK_TEXT(word(first, "ask"), "cert.h");
+		}
+		json_decref(cases);
+		joint_free(joint);
+		conf_free(conf);
+	}
+}
+
+/* An address with many names that have nothing else in common holds nothing together. */
+TEST(shared_hosting_does_not_link)
+{
+	struct conf *conf;
+	struct joint *joint = fresh(&conf);
+	json_t *cases;
+
+	for (unsigned i = 0; i < 30; i++) {
+		struct joint_sighting s = contact(i % 2 == 0 ? "cert.a" : "cert.b", "192.0.2.7", i);
+
+		s.kind = CC_KIND_DOMAIN;
+		s.domain = s.value = s.key = numbered("name.", i);
+		s.rule = numbered("1:100:", i);
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(cases), 0);
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+/* What comes out is a function of the set: shuffled, with repeats, the same text. */
+TEST(order_does_not_matter)
+{
+	struct joint_sighting all[60];
+	char *first = NULL;
+
+	for (unsigned round = 0; round < 8; round++) {
+		struct conf *conf;
+		struct joint *joint = fresh(&conf);
+		json_t *cases;
+		char *is;
+		unsigned seed = round * 2654435761u + 1;
+
+		for (unsigned i = 0; i < 60; i++) {
+			static const char *const who[] = {"cert.a", "cert.b", "cert.c", "cert.d"};
+
+			all[i] = contact(who[i % 4], i % 3 == 0 ? "192.0.2.7" : i % 3 == 1 ? "192.0.2.8" : "198.51.100.3", i);
+			all[i].ja4 = keep(i % 5 == 0 ? "ja4.x" : "ja4.y");
+			all[i].cert = i % 4 == 0 ? keep("cert.1") : slice_of(NULL, 0);
+			all[i].count = i % 11 == 0 ? 0 : i;
+			all[i].loss = i % 7 / 10.0;
+			all[i].clock_error = i % 6 == 0 ? -1 : 0.5;
+		}
+		for (unsigned i = 59; i > 0 && round > 0; i--) {
+			unsigned k;
+			struct joint_sighting one = all[i];
+
+			seed = seed * 1664525u + 1013904223u;
+			k = seed % (i + 1);
+			all[i] = all[k];
+			all[k] = one;
+		}
+		for (unsigned i = 0; i < 60; i++)
+			CHECK(joint_add(joint, &all[i]) == CC_OK);
+		cases = settled(joint);
+		is = json_dumps(cases, JSON_SORT_KEYS);
+		if (first == NULL)
+			first = strdup(is);
+		CHECK_TEXT(is, first);
+		free(is);
+		json_decref(cases);
+		joint_free(joint);
+		conf_free(conf);
+	}
+	free(first);
+}
+
+TEST(bounded)
+{
+	struct conf *conf = conf_new();
+	char *why = NULL;
+	struct joint *joint;
+
+	CHECK(conf_set(conf, "joint.nodes_max=1000", &why) == CC_OK);
+	joint = joint_new(conf);
+	for (unsigned i = 0; i < 1500; i++) {
+		struct joint_sighting s;
+
+		text_used = 0;
+		s = contact("cert.a", "192.0.2.7", i);
+		CHECK(joint_add(joint, &s) == (i < 1000 ? CC_OK : CC_FULL));
+	}
+	CHECK_UINT(joint_nodes(joint), 1000);
+	CHECK_UINT(joint_dropped(joint), 500);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+/* ---- reading ---- */
+
+static const char bundle[] =
+    "{\"type\":\"bundle\",\"id\":\"b\",\"objects\":[{\"type\":\"domain-name\",\"value\":\"a\\u002eb\\\"c\"},{\"type\":\"observed-data\",\"extensions\":"
+    "{\"x\":{\"clock\":{\"error_bound_seconds\":0.5},\"coverage\":{\"packets\":80,\"lost_kernel\":20},\"endpoint\":{\"attacker\":\"192.0.2.7\","
+    "\"attacker_port\":443,\"attacker_role\":\"server\",\"victim\":\"pan4-x\"},\"proof\":{\"level\":\"keyed\"},\"origin\":{\"kind\":\"relay\","
+    "\"of\":\"m0\"},\"completeness\":77}}},{\"type\":\"sighting\",\"first_seen\":\"2026-03-02T00:00:00Z\",\"last_seen\":\"2026-03-02T01:00:00Z\","
+    "\"count\":3}]}";
+
+static struct cc_message
+message_of(const char *value, size_t size)
+{
+	struct cc_message msg = {.key = slice_str("addr:192.0.2.7"), .value = slice_of(value, size), .header_count = 3};
+
+	msg.header[0] = (struct cc_header){"ce_id", slice_str("m1")};
+	msg.header[1] = (struct cc_header){"ce_type", slice_str("org.concert.sighting.v1")};
+	msg.header[2] = (struct cc_header){"ce_source", slice_str("urn:concert:cert.a/s1")};
+	return msg;
+}
+
+TEST(reads_a_bundle)
+{
+	struct cc_message msg = message_of(bundle, sizeof(bundle) - 1);
+	struct joint_sighting s;
+	struct buf scratch;
+
+	buf_open(&scratch, 1u << 20);
+	CHECK(joint_read(&msg, slice_str("cert.a"), &scratch, &s) == CC_OK);
+	CHECK(slice_is(s.attacker, "192.0.2.7") && s.port == 443 && !s.client && slice_is(s.victim, "pan4-x"));
+	CHECK(slice_is(s.domain, "a.b\"c"));
+	CHECK(s.proof == CC_PROOF_KEYED && s.origin == JOINT_RELAY && slice_is(s.origin_of, "m0"));
+	CHECK(near(s.loss, 0.2) && near(s.clock_error, 0.5) && s.completeness == 77 && s.count == 3);
+	CHECK_UINT(s.last - s.first, HOUR);
+	CHECK(slice_is(s.sensor, "s1"));
+	buf_close(&scratch);
+}
+
+TEST(hostile_bundles)
+{
+	struct buf scratch;
+
+	buf_open(&scratch, 1u << 20);
+	for (size_t cut = 0; cut < sizeof(bundle) - 1; cut++) {
+		char *copy = malloc(cut + 1);
+		struct cc_message msg = message_of(copy, cut);
+		struct joint_sighting s;
+
+		memcpy(copy, bundle, cut);
+		(void)joint_read(&msg, slice_str("cert.a"), &scratch, &s);
+		free(copy);
+	}
+	for (size_t at = 0; at < sizeof(bundle) - 1; at++) {
+		for (unsigned bit = 0; bit < 8; bit++) {
+			char copy[sizeof(bundle)];
+			struct cc_message msg = message_of(copy, sizeof(bundle) - 1);
+			struct joint_sighting s;
+
+			memcpy(copy, bundle, sizeof(bundle));
+			copy[at] = (char)(copy[at] ^ (1 << bit));
+			(void)joint_read(&msg, slice_str("cert.a"), &scratch, &s);
+		}
+	}
+	buf_close(&scratch);
+}
+
+TESTS(T(algebra_by_hand), T(order_in_time_only_beyond_the_bounds), T(three_witnesses), T(one_organisation_never_decides),
+    T(five_echoes_and_two_witnesses), T(forged_sources_name_nobody), T(relay_through_a_victim), T(shared_hosting_does_not_link),
+    T(order_does_not_matter), T(bounded), T(reads_a_bundle), T(hostile_bundles))
