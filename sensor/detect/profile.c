@@ -1,6 +1,6 @@
 /*
- * What rules cost: of every PROFILE_EVERY runs of a rule's program, on average, one is timed.  A worker's own; it tells the
- * costliest, for others to add up.
+ * What rules cost: of every PROFILE_EVERY runs of a rule's program, on average, one is timed.  A worker's own; it
+ * tells the costliest, for others to add up.
  */
 #include <stdlib.h>
 
