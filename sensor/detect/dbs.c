@@ -2,12 +2,15 @@
  * Hyperscan databases: a digest over what each is compiled of says whether the set before has it, or the cache; the rest is
  * compiled, the largest first, by several threads.  What comes out does not depend on their number.  Loading only.
  */
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "detect/own.h"
 
 #define CACHE_PATTERNS_MIN 8    /* smaller ones are compiled faster than a file is worth */
 #define AT_ONCE_MAX 6000      /* patterns that are compiled at once: each takes some 10 KiB for that while */
+#define TRIM_PATTERNS 200    /* the compiler takes a multiple of what it leaves: from here on that is given back */
+#define AT_ONCE_RELOAD 200    /* the same beside a set that is in use: large ones one after another */
 #define GROWTH_MAX 16         /* a database in memory against its bytes in the cache */
 
 struct db {
@@ -34,6 +37,12 @@ struct dbs {
 	pthread_cond_t ended;
 	size_t at_once;
 };
+
+static size_t
+at_once_max(const struct dbs *dbs)
+{
+	return dbs->old != NULL ? AT_ONCE_RELOAD : AT_ONCE_MAX;
+}
 
 const hs_database_t *
 db_hs(const struct db *db)
@@ -231,7 +240,7 @@ compile(struct dbs *dbs, struct job *job)
 	hs_compile_error_t *error = NULL;
 
 	pthread_mutex_lock(&dbs->lock);
-	while (dbs->at_once > 0 && dbs->at_once + list->count > AT_ONCE_MAX)
+	while (dbs->at_once > 0 && dbs->at_once + list->count > at_once_max(dbs))
 		pthread_cond_wait(&dbs->ended, &dbs->lock);
 	dbs->at_once += list->count;
 	pthread_mutex_unlock(&dbs->lock);
@@ -241,6 +250,8 @@ compile(struct dbs *dbs, struct job *job)
 		snprintf(job->why, sizeof(job->why), "%s", error != NULL ? error->message : "no memory");
 		hs_free_compile_error(error);
 	}
+	if (list->count >= TRIM_PATTERNS)
+		malloc_trim(0); /* before the next one begins, perhaps in another thread's arena */
 	pthread_mutex_lock(&dbs->lock);
 	dbs->at_once -= list->count;
 	pthread_cond_broadcast(&dbs->ended);

@@ -7,6 +7,8 @@
 
 #include "detect/own.h"
 
+#define TRIM_RULES 1000 /* a set of so many leaves memory that is worth giving back */
+
 /* The worse of two; a file that can't be read doesn't keep the others from being loaded. */
 enum cc_status
 worse(enum cc_status a, enum cc_status b)
@@ -148,6 +150,8 @@ ruleset_load(const struct conf *conf, struct ruleset_report *report, struct rule
 void
 ruleset_free(struct ruleset *set)
 {
+	bool large;
+
 	if (set == NULL)
 		return;
 	ruleset_index_free(set);
@@ -165,7 +169,10 @@ ruleset_free(struct ruleset *set)
 	datasets_free(set);
 	store_close(&set->store);
 	common_free(set->common);
+	large = set->rule_count >= TRIM_RULES;
 	free(set);
+	if (large)
+		malloc_trim(0); /* what lies between the rules of the set that goes on is given back as far as it can be */
 }
 
 const uint8_t *

@@ -103,6 +103,7 @@ static const struct cc_anomaly dns_anomalies[DNS_ANOMALY_COUNT] = {
 	[DNS_INVALID_OPCODE] = {"invalid_opcode", "The operation code is not an assigned one."},
 	[DNS_INFINITE_LOOP] = {"infinite_loop", "A name's pointers run in a circle, or it has too many of them."},
 	[DNS_NAME_TOO_LONG] = {"name_too_long", "A name is longer than 255 bytes."},
+	[DNS_TOO_MANY_LABELS] = {"too_many_labels", "A name has more than 127 labels."},
 	[DNS_TOO_MANY_RECORDS] = {"too_many_records",
 	    "More records or names than are recorded; the rest was left out."},
 	[DNS_TRAILING_DATA] = {"trailing_data", "Bytes follow the end of the message."},

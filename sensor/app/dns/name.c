@@ -91,7 +91,7 @@ dns_name(struct dns_message *msg, struct cur *c, struct dns_text *text)
 {
 	struct cur at = *c;
 	size_t start = text->size, wire = 1;
-	unsigned jumps = 0;
+	unsigned jumps = 0, labels = 0;
 	bool end = false;
 
 	while (!end) {
@@ -108,6 +108,8 @@ dns_name(struct dns_message *msg, struct cur *c, struct dns_text *text)
 			if (at.bad)
 				return CC_BAD;
 			wire += high + 1;
+			if (++labels > DNS_LABELS_MAX)
+				msg->wrong |= 1u << DNS_TOO_MANY_LABELS;
 			if (wire > DNS_NAME_WIRE_MAX)
 				msg->wrong |= 1u << DNS_NAME_TOO_LONG;
 			/* Past all reason: the rest of the name would only cost time. */

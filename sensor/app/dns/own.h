@@ -12,6 +12,7 @@ enum { DNS_PORT = 53, DNS_MDNS_PORT = 5353, DNS_LLMNR_PORT = 5355, DNS_NBNS_PORT
 enum {
 	DNS_HEADER_SIZE = 12,
 	DNS_NAME_WIRE_MAX = 255,    /* RFC 1035, 2.3.4 */
+	DNS_LABELS_MAX = 127,       /* as many as fit in there */
 	DNS_NAME_MAX = 1024,        /* bytes of a name's text that are kept */
 	DNS_NAME_JUMPS = 64,        /* compression pointers that one name may follow */
 	DNS_MESSAGE_JUMPS = 2048,   /* and all names of a message together */
@@ -68,7 +69,7 @@ enum dns_field {
 
 enum dns_anomaly {
 	DNS_MALFORMED_DATA, DNS_NOT_REQUEST, DNS_NOT_RESPONSE, DNS_Z_FLAG_SET, DNS_INVALID_OPCODE, DNS_INFINITE_LOOP,
-	DNS_NAME_TOO_LONG, DNS_TOO_MANY_RECORDS, DNS_TRAILING_DATA,
+	DNS_NAME_TOO_LONG, DNS_TOO_MANY_LABELS, DNS_TOO_MANY_RECORDS, DNS_TRAILING_DATA,
 	DNS_ANOMALY_COUNT,
 };
 

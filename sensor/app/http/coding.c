@@ -325,8 +325,11 @@ lzma_all(struct http_body *body, struct http_coding *coding, struct cur *in)
 	}
 	if (st == LZMA_STREAM_END)
 		coding->dead = true;
-	else if (st != LZMA_OK && st != LZMA_BUF_ERROR)
+	else if (st != LZMA_OK && st != LZMA_BUF_ERROR) {
+		if (st == LZMA_MEMLIMIT_ERROR && !coding->dead)
+			cc_anomaly(coding->ctx, body->tx, body->odd->memory);
 		fail(body, coding);
+	}
 	in->p = in->end;
 }
 

@@ -27,6 +27,9 @@ struct http_body_odd {
 	unsigned bomb;            /* it grows beyond reason */
 	unsigned multipart;       /* a multipart body that can't be read, */
 	unsigned multipart_header; /* or the header of a part */
+	unsigned no_data;         /* a part names a file and holds none */
+	unsigned long_name;       /* a file's name that was cut */
+	unsigned memory;          /* decoding wants more memory than is given */
 };
 
 struct http_coding;

@@ -6,6 +6,7 @@
 
 #define BOUNDARY_MAX 200
 #define PART_HEAD_MAX 2048
+#define FILE_NAME_MAX 1024 /* of a file's name more is cut by who keeps it */
 
 enum part_state { P_PREAMBLE, P_HEAD, P_DATA, P_END };
 
@@ -17,6 +18,7 @@ struct http_multipart {
 	uint8_t held[PART_HEAD_MAX];
 	struct cc_file *file;
 	bool found;                      /* a part that names a file */
+	bool filled;                     /* the file at hand has bytes */
 };
 
 /* boundary=x or boundary="x" */
@@ -104,7 +106,10 @@ part_head(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body
 		return CC_MORE;
 	name = file_name_of(head);
 	if (name.size > 0) {
+		if (name.size > FILE_NAME_MAX)
+			cc_anomaly(ctx, body->tx, body->odd->long_name);
 		multipart->file = cc_file_open(ctx, body->tx, CC_TO_SERVER, name);
+		multipart->filled = false;
 		cc_file_part(multipart->file);
 		multipart->found = true;
 	}
@@ -123,6 +128,7 @@ part_data(struct cc_ctx *ctx, struct http_multipart *multipart, struct slice in,
 	*ret_found = false;
 	while (multipart->held_size > 0 && n < in.size) {
 		if (in.p[n] != multipart->mark[multipart->held_size]) {
+			multipart->filled = true;
 			cc_file_data(ctx, multipart->file, slice_of(multipart->mark, multipart->held_size));
 			multipart->held_size = 0;
 			break;
@@ -139,6 +145,7 @@ part_data(struct cc_ctx *ctx, struct http_multipart *multipart, struct slice in,
 		size_t size = cr != NULL ? (size_t)(cr - in.p) - n : in.size - n;
 
 		cc_file_data(ctx, multipart->file, slice_of(in.p + n, size));
+		multipart->filled = multipart->filled || size > 0;
 		n += size;
 		if (cr != NULL) {
 			multipart->held_size = 1;
@@ -167,6 +174,8 @@ http_multipart_add(struct cc_ctx *ctx, struct http_multipart *multipart, struct 
 		} else {
 			n = part_data(ctx, multipart, bytes, &found);
 			if (found) {
+				if (multipart->file != NULL && !multipart->filled)
+					cc_anomaly(ctx, body->tx, body->odd->no_data);
 				cc_file_close(ctx, multipart->file, true);
 				multipart->file = NULL;
 				multipart->state = P_HEAD;

@@ -176,7 +176,7 @@ static void
 body_open(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir)
 {
 	static const struct http_body_odd body_odd = {A_DECOMPRESSION_FAILED, A_BOMB, A_MULTIPART_ERROR,
-	    A_MULTIPART_HEADER};
+	    A_MULTIPART_HEADER, A_NO_FILEDATA, A_FILE_NAME, A_MEMLIMIT};
 	struct http_body *body = &side->body;
 
 	body->tx = side->tx;

@@ -31,7 +31,7 @@ put_fingerprint(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, struct sli
 }
 
 static unsigned
-put_name(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, struct slice name)
+put_name(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, struct slice name, unsigned whose)
 {
 	uint8_t room[NAME_ROOM];
 	struct buf text;
@@ -41,7 +41,7 @@ put_name(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, struct slice name
 		return 0;
 	buf_over(&text, room, sizeof(room));
 	if (!x509_name_text(name, &text))
-		wrong = X509_INVALID_NAME;
+		wrong = X509_INVALID_NAME | whose;
 	cc_put(ctx, tx, field, buf_slice(&text));
 	return wrong;
 }
@@ -91,8 +91,8 @@ tls_leaf(struct cc_ctx *ctx, struct tls_state *state, bool of_client, struct sli
 	struct x509 cert;
 
 	wrong = x509_read(der, &cert);
-	wrong |= put_name(ctx, tx, base, cert.subject);
-	wrong |= put_name(ctx, tx, base + 1, cert.issuer);
+	wrong |= put_name(ctx, tx, base, cert.subject, X509_INVALID_SUBJECT);
+	wrong |= put_name(ctx, tx, base + 1, cert.issuer, X509_INVALID_ISSUER);
 	buf_over(&serial, room, sizeof(room));
 	x509_serial_text(cert.serial, &serial);
 	if (serial.size > 0)

@@ -108,6 +108,13 @@ tls_ssl2_feed(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, stru
 	struct cc_tx *tx;
 	uint16_t version;
 
+	/* size 3, type 0, a code: why a server does not take the hello, or the other way round. */
+	if (cur_left(in) >= 5 && memcmp(in->p, "\x80\x03\x00\x00", 4) == 0) {
+		tls_report(ctx, state, TLS_ERROR_MESSAGE);
+		cur_skip(in, 5);
+		tls_side_over(ctx, state, dir);
+		return CC_OK;
+	}
 	if (st == CC_OK) {
 		unsigned size = (in->p[0] & 0x7fu) << 8 | in->p[1]; /* the probe has seen them */
 

@@ -99,6 +99,10 @@ static const struct cc_anomaly tls_anomalies[TLS_ANOMALY_COUNT] = {
 	[TLS_INVALID_HEARTBEAT] = {"invalid_heartbeat_message", "A heartbeat is not what it must be."},
 	[TLS_OVERFLOW_HEARTBEAT] = {"overflow_heartbeat_message",
 	    "A heartbeat announces more than it holds (CVE-2014-0160)."},
+	[TLS_DATALEAK_HEARTBEAT] = {"dataleak_heartbeat_mismatch",
+	    "The answer to a heartbeat is longer than its request (CVE-2014-0160)."},
+	[TLS_INVALID_RECORD] = {"invalid_ssl_record", "A record can't be read: the connection is given up."},
+	[TLS_ERROR_MESSAGE] = {"error_message_encountered", "SSL 2.0 ended with an error message."},
 	[TLS_INVALID_SSL2_HEADER] = {"invalid_sslv2_header", "An SSL 2.0 record is not what it must be."},
 	[TLS_INVALID_CERTIFICATE] = {"invalid_certificate", "The list of certificates is broken."},
 	[TLS_CERT_MISSING_ELEMENT] = {"certificate_missing_element", "A certificate lacks a part."},
@@ -111,6 +115,10 @@ static const struct cc_anomaly tls_anomalies[TLS_ANOMALY_COUNT] = {
 	[TLS_CERT_INVALID_DATE] = {"certificate_invalid_date", "A date in a certificate is none."},
 	[TLS_CERT_INVALID_EXTENSIONS] = {"certificate_invalid_extensions", "A certificate's extensions are broken."},
 	[TLS_CERT_INVALID_DER] = {"certificate_invalid_der", "A certificate is not DER."},
+	[TLS_CERT_INVALID_VALIDITY] = {"certificate_invalid_validity",
+	    "The times between which a certificate is valid are missing, or the wrong way round."},
+	[TLS_CERT_INVALID_SUBJECT] = {"certificate_invalid_subject", "The name of a certificate's owner is broken."},
+	[TLS_CERT_INVALID_ISSUER] = {"certificate_invalid_issuer", "The name of a certificate's issuer is broken."},
 	[TLS_CERT_EXPIRED] = {"certificate_expired", "The certificate was no longer valid when it was shown."},
 	[TLS_CERT_NOT_YET_VALID] = {"certificate_not_yet_valid",
 	    "The certificate was not yet valid when it was shown."},
@@ -359,7 +367,7 @@ handshake(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, struct s
 
 /* RFC 6520: type 1, size 2, that many bytes, padding of 16 at least. */
 static void
-heartbeat(struct cc_ctx *ctx, struct tls_state *state, struct slice fragment)
+heartbeat(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, struct slice fragment)
 {
 	struct cur c = cur_slice(fragment);
 	unsigned type = cur_u8(&c), size = cur_u16(&c);
@@ -369,6 +377,15 @@ heartbeat(struct cc_ctx *ctx, struct tls_state *state, struct slice fragment)
 		tls_report(ctx, state, TLS_INVALID_HEARTBEAT);
 	else if (size > cur_left(&c))
 		tls_report(ctx, state, TLS_OVERFLOW_HEARTBEAT);
+	/* Whatever they say of their sizes: an answer gives back what was asked with. */
+	if (type == 2 && state->heartbeat > 0 && dir != state->heartbeat_dir) {
+		if (fragment.size > state->heartbeat)
+			tls_report(ctx, state, TLS_DATALEAK_HEARTBEAT);
+		state->heartbeat = 0;
+	} else if (type == 1) {
+		state->heartbeat = (uint16_t)fragment.size;
+		state->heartbeat_dir = dir;
+	}
 }
 
 struct tls_record {
@@ -415,6 +432,7 @@ next_record(
 	if (wrong != TLS_ANOMALY_COUNT) {
 		tls_report(ctx, state, TLS_INVALID_HEADER);
 		tls_report(ctx, state, wrong);
+		tls_report(ctx, state, TLS_INVALID_RECORD);
 		return CC_BAD;
 	}
 	record_frames(ctx, state, dir, in->p, rec.type, size);
@@ -442,7 +460,7 @@ record(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, const struc
 		tls_side_over(ctx, state, dir);
 		return CC_OK;
 	case TLS_HEARTBEAT:
-		heartbeat(ctx, state, rec->fragment);
+		heartbeat(ctx, state, dir, rec->fragment);
 		return CC_OK;
 	default:
 		return CC_OK;

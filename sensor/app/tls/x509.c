@@ -145,11 +145,13 @@ read_validity(struct cur *tbs, struct x509 *cert)
 	struct cur c;
 
 	if (der_expect(tbs, DER_SEQUENCE, &validity) != CC_OK)
-		return X509_MISSING_ELEMENT;
+		return X509_MISSING_ELEMENT | X509_INVALID_VALIDITY;
 	c = cur_slice(validity);
 	cert->has_not_before = read_time(&c, &cert->not_before);
 	cert->has_not_after = cert->has_not_before && read_time(&c, &cert->not_after);
-	return cert->has_not_after ? 0 : X509_INVALID_DATE;
+	if (!cert->has_not_after)
+		return X509_INVALID_DATE | (validity.size == 0 ? X509_INVALID_VALIDITY : 0u);
+	return cert->not_after < cert->not_before ? X509_INVALID_VALIDITY : 0;
 }
 
 /*
@@ -220,12 +222,12 @@ read_tbs(struct slice bytes, struct x509 *cert, struct slice *ret_algorithm)
 	if (der_expect(&c, DER_SEQUENCE, ret_algorithm) != CC_OK)
 		return wrong | X509_INVALID_ALGORITHM;
 	if (der_expect(&c, DER_SEQUENCE, &cert->issuer) != CC_OK)
-		return wrong | X509_INVALID_NAME;
+		return wrong | X509_INVALID_NAME | X509_INVALID_ISSUER;
 	wrong |= read_validity(&c, cert);
 	if ((wrong & X509_MISSING_ELEMENT) != 0)
 		return wrong;
 	if (der_expect(&c, DER_SEQUENCE, &cert->subject) != CC_OK)
-		return wrong | X509_INVALID_NAME;
+		return wrong | X509_INVALID_NAME | X509_INVALID_SUBJECT;
 	if (der_expect(&c, DER_SEQUENCE, &key) != CC_OK)
 		return wrong | X509_MISSING_ELEMENT;
 	while (cur_left(&c) > 0) {

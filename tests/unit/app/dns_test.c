@@ -297,6 +297,16 @@ TEST(long_names_are_cut)
 	one(&rig, CC_TO_SERVER, &m);
 	CHECK(rig_has_anomaly(&rig, "name_too_long"));
 	CHECK(strlen(rig_value(&rig, 0, "rrname", 0)) <= 1100);
+	CHECK(!rig_has_anomaly(&rig, "too_many_labels"));
+	rig_free(&rig);
+	m.size = 0;
+	for (size_t i = 0; i < 255; i++)
+		name[i] = i % 2 == 1 ? '.' : 'x';
+	name[255] = '\0';
+	add_header(&m, 7, 0x0100, 1, 0, 0, 0);
+	add_question(&m, name, 1);
+	one(&rig, CC_TO_SERVER, &m);
+	CHECK(rig_has_anomaly(&rig, "too_many_labels"));
 	rig_free(&rig);
 }
 

@@ -113,6 +113,11 @@ static const struct sample samples[] = {
 	    "ab\r\n-c\r\n--B\r\r\n--BB\r\n"
 	    "Content-Disposition: a\r\n\r\nB\r\n--BB--", OK "Content-Length: 0\r\n\r\n",
 	    {"x.txt [ab\\r\\n-c\\r\\n--B\\r]", " up [--BB", "tx 0\n"}},
+	{"empty part",
+	    "POST /up HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=BB\r\n"
+	    "Content-Length: 76\r\n\r\n"
+	    "--BB\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x.txt\"\r\n\r\n"
+	    "\r\n--BB--", OK "Content-Length: 0\r\n\r\n", {"odd multipart_no_filedata"}},
 	{"auth", "GET /a HTTP/1.1\r\nHost: h\r\nAuthorization: Foo x\r\n\r\n", "", {"odd request_auth_unrecognized"}},
 	{"port", "GET /a HTTP/1.1\r\nHost: H.Example:81\r\n\r\n", "", {"<http.host h.example\n", "<http_port 81\n",
 	    "odd request_server_port_tcp_port_mismatch", "<http.host.raw H.Example:81\n"}},

@@ -491,6 +491,7 @@ TEST(what_is_not_tls_is_left)
 	rig_feed(&rig, CC_TO_SERVER, made_slice(&a));
 	CHECK_UINT(rig_feed(&rig, CC_TO_CLIENT, slice_of("HTTP/1.0 400 Bad Request\r\n", 26)), CC_BAD);
 	CHECK(rig_has_anomaly(&rig, "invalid_record_type"));
+	CHECK(rig_has_anomaly(&rig, "invalid_ssl_record"));
 	CHECK_UINT(rig.done_count, 1);
 	rig_end(&rig);
 	CHECK_UINT(rig.done_count, 1);
@@ -506,6 +507,22 @@ TEST(heartbleed_is_seen)
 	rig_feed(&rig, CC_TO_CLIENT, slice_of(b.b, b.size - 18 - 5 - 6));
 	rig_feed(&rig, CC_TO_SERVER, slice_of("\x18\3\2\0\3\1\x40\0", 8));
 	CHECK(rig_has_anomaly(&rig, "overflow_heartbeat_message"));
+	CHECK(!rig_has_anomaly(&rig, "dataleak_heartbeat_mismatch"));
+	rig_feed(&rig, CC_TO_CLIENT, slice_of("\x18\3\2\0\x6\2\0\3abc", 11));
+	CHECK(rig_has_anomaly(&rig, "dataleak_heartbeat_mismatch"));
+	rig_end(&rig);
+	rig_free(&rig);
+}
+
+TEST(what_ends_a_connection_is_told)
+{
+	struct cc_ctx rig;
+
+	rig_open(&rig, &tls_parser, false, 443);
+	make_tls12(&a, &b, 16384);
+	rig_feed(&rig, CC_TO_SERVER, made_slice(&a));
+	rig_feed(&rig, CC_TO_CLIENT, slice_of("\x80\3\0\0\1", 5));
+	CHECK(rig_has_anomaly(&rig, "error_message_encountered"));
 	rig_end(&rig);
 	rig_free(&rig);
 }
@@ -628,5 +645,5 @@ TESTS(T(table_is_whole), T(full_handshake_of_1_2), T(records_and_segments_of_any
     T(ends_anywhere),
     T(handshake_of_1_3), T(hello_retry_is_not_the_end), T(resumption_of_1_2), T(one_side_alone_is_told_at_the_end),
     T(client_certificates_stand_apart), T(huge_messages_are_passed_by), T(announced_memory_is_not_taken),
-    T(without_memory_nothing_breaks), T(gap_ends_a_side), T(what_is_not_tls_is_left), T(heartbleed_is_seen),
+    T(without_memory_nothing_breaks), T(gap_ends_a_side), T(what_is_not_tls_is_left), T(heartbleed_is_seen), T(what_ends_a_connection_is_told),
     T(weaknesses_are_told), T(ssl2_hellos), T(probe_knows_hellos), T(flipped_bytes))
