@@ -55,6 +55,17 @@ void partners_reload(struct partners *partners); /* trust file and allow-lists a
 /* Adds to counts[EXCHANGE_COUNT]. */
 void partners_counts(const struct partners *partners, uint64_t *counts);
 
+/* ---- for people: what OUTDIR/partners.sqlite has, also beside a running sensor ---- */
+
+struct partners_entry {
+	const char *source, *value, *message;
+	enum cc_kind kind;
+	uint64_t told, until, hit; /* ns; hit 0: none yet */
+};
+typedef void partners_visit_fn(void *ctx, const struct partners_entry *entry);
+/* CC_ABSENT: there is none; *ret_why (malloc). */
+enum cc_status partners_visit(const char *outdir, partners_visit_fn *fn, void *ctx, char **ret_why);
+
 /* ---- the list on its way ---- */
 
 struct partners_item {

@@ -446,3 +446,35 @@ entries_close(struct entries *e)
 	map_free(e->source, free);
 	free(e);
 }
+
+/* ---- for people ---- */
+
+enum cc_status
+partners_visit(const char *outdir, partners_visit_fn *fn, void *ctx, char **ret_why)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *stmt = NULL;
+	char path[4096];
+	bool good;
+
+	*ret_why = NULL;
+	snprintf(path, sizeof(path), "%s/partners.sqlite", outdir);
+	good = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK && sqlite3_busy_timeout(db, 2000) == SQLITE_OK &&
+	    sqlite3_prepare_v2(db, "SELECT source, kind, value, message, told, until, hit FROM entry ORDER BY source, kind, value", -1,
+		&stmt, NULL) == SQLITE_OK;
+	while (good && sqlite3_step(stmt) == SQLITE_ROW) {
+		struct partners_entry entry = {.source = (const char *)sqlite3_column_text(stmt, 0),
+		    .value = (const char *)sqlite3_column_text(stmt, 2), .message = (const char *)sqlite3_column_text(stmt, 3),
+		    .told = column_u64(stmt, 4), .until = column_u64(stmt, 5), .hit = column_u64(stmt, 6)};
+		int kind = sqlite3_column_int(stmt, 1);
+
+		entry.kind = (enum cc_kind)kind;
+		if (kind >= 0 && kind < CC_KIND_COUNT && entry.source != NULL && entry.value != NULL && entry.message != NULL)
+			fn(ctx, &entry);
+	}
+	if (!good && asprintf(ret_why, "%s: %s", path, sqlite3_errmsg(db)) < 0)
+		*ret_why = NULL;
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return good ? CC_OK : CC_ABSENT;
+}

@@ -185,4 +185,39 @@ TEST(many)
 	free(text);
 }
 
-TESTS(T(values), T(addresses), T(files), T(shared_over_a_reload), T(many))
+static enum cc_status
+put(struct watch *live, enum cc_kind kind, const char *value)
+{
+	return watch_add(live, &(struct watch_entry){.kind = kind, .value = slice_str(value), .source = slice_str("cert.example"),
+				   .answer_to = slice_str("cert.example 1")});
+}
+
+/* What comes while running stands beside the operator's files, and goes without them. */
+TEST(beside_the_rules)
+{
+	struct watch *live = watch_new(3);
+	struct watch_rig w;
+
+	watch_open(&w, "domain file.example\n");
+	CHECK(put(live, CC_KIND_DOMAIN, "Live.Example.") == CC_OK);
+	CHECK(put(live, CC_KIND_DOMAIN, "live.example") == CC_OK); /* there already */
+	CHECK_UINT(watch_count(live), 1);
+	CHECK(put(live, CC_KIND_FILE_SHA256, "12") == CC_BAD);
+	CHECK(put(live, CC_KIND_ADDR, "1.2.3") == CC_BAD);
+	CHECK(put(live, CC_KIND_COUNT, "x") == CC_BAD);
+	CHECK(!watch_wants_files(live));
+	CHECK_UINT(FOUND("dns", "dns.query", "a.live.example"), 0);
+	detect_watch(w.rig.detect, live);
+	CHECK_UINT(FOUND("dns", "dns.query", "a.live.example"), 1);
+	CHECK(slice_is(w.rig.batch.match[0]->watch->answer_to, "cert.example 1"));
+	CHECK(slice_is(w.rig.batch.match[0]->watch->source, "cert.example"));
+	CHECK_UINT(FOUND("dns", "dns.query", "file.example"), 1);
+	CHECK_UINT(w.rig.batch.match[0]->watch->answer_to.size, 0);
+	detect_watch(w.rig.detect, NULL);
+	CHECK_UINT(FOUND("dns", "dns.query", "a.live.example"), 0);
+	CHECK_UINT(FOUND("dns", "dns.query", "file.example"), 1);
+	watch_close(&w);
+	watch_free(live);
+}
+
+TESTS(T(values), T(addresses), T(files), T(shared_over_a_reload), T(many), T(beside_the_rules))
