@@ -229,4 +229,6 @@ dcerpc_close(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_c
 		cc_give(ctx, conn->side[dir].wait, conn->side[dir].room);
 		conn->side[dir] = (struct dcerpc_side){.wait = NULL};
 	}
+	cc_give(ctx, conn->log_on, conn->log_on_size);
+	conn->log_on = NULL;
 }

@@ -11,6 +11,7 @@
 enum {
 	F_REQUEST, F_RESPONSE, F_CALL_ID, F_RPC_VERSION, F_OPNUM, F_REQ_FRAGS, F_REQ_SIZE, F_RES_FRAGS, F_RES_SIZE,
 	F_STUB_REQ, F_STUB_RES, F_BIG_REQ, F_BIG_RES, F_IFACES, F_UUID, F_IFACE_VERSION, F_ACK_RESULT, F_IFACE, F_ACTIVITY, F_SEQUENCE,
+	F_NTLM_DOMAIN, F_NTLM_USER, F_NTLM_HOST, F_NTLM_VERSION,
 	F_COUNT,
 };
 
@@ -36,14 +37,23 @@ static const struct cc_field dcerpc_fields[F_COUNT] = {
 	[F_BIG_RES] = {"dcerpc.big_endian", NULL, CC_FLAG, CC_RESPONSE, "The response's numbers do."},
 	[F_IFACE] = {"dcerpc.iface", NULL, CC_BYTES, CC_REQUEST | CC_MULTI,
 	    "Interface of a call: UUID, space, version."},
+	[F_NTLM_DOMAIN] = {NULL, "concert.ntlm.domain", CC_BYTES, CC_REQUEST, "NTLMSSP: the user's domain."},
+	[F_NTLM_USER] = {NULL, "concert.ntlm.user", CC_BYTES, CC_REQUEST, "NTLMSSP: who logs on."},
+	[F_NTLM_HOST] = {NULL, "concert.ntlm.host", CC_BYTES, CC_REQUEST, "NTLMSSP: name of the client's machine."},
+	[F_NTLM_VERSION] = {NULL, "concert.ntlm.version", CC_BYTES, CC_REQUEST, "NTLMSSP: version of the client's system."},
 };
 
-enum { A_MALFORMED, A_TOO_MANY_CALLS, A_STUB_TOO_LONG, A_COUNT };
+static const struct ntlm_table ntlm_table = {
+	.domain = F_NTLM_DOMAIN, .user = F_NTLM_USER, .host = F_NTLM_HOST, .version = F_NTLM_VERSION, .server = NTLM_NONE,
+};
+
+enum { A_MALFORMED, A_TOO_MANY_CALLS, A_STUB_TOO_LONG, A_NTLM_V1, A_COUNT };
 
 static const struct cc_anomaly dcerpc_anomalies[A_COUNT] = {
 	[A_MALFORMED] = {"malformed_data", "A PDU breaks off, or is not what its type demands."},
 	[A_TOO_MANY_CALLS] = {"too_many_calls", "More calls wait for their answer than are remembered."},
 	[A_STUB_TOO_LONG] = {"stub_data_too_long", "Stub data is longer than what is shown to rules."},
+	[A_NTLM_V1] = {"ntlm_v1", "A log-on by NTLM's version 1, or LM."},
 };
 
 struct dcerpc_state {
@@ -88,7 +98,8 @@ user_of(struct dcerpc_state *state)
 			[DCERPC_F_REQUEST_IFACES] = DCERPC_NOWHERE, [DCERPC_F_ACTIVITY] = F_ACTIVITY,
 			[DCERPC_F_SEQUENCE] = F_SEQUENCE,
 		},
-		.anomaly = {A_MALFORMED, A_TOO_MANY_CALLS, A_STUB_TOO_LONG},
+		.anomaly = {A_MALFORMED, A_TOO_MANY_CALLS, A_STUB_TOO_LONG, A_NTLM_V1},
+		.ntlm = &ntlm_table,
 		.open = open_tx,
 		.done = done_tx,
 		.arg = state,

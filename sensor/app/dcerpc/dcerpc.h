@@ -8,6 +8,7 @@
 #ifndef APP_DCERPC_DCERPC_H
 #define APP_DCERPC_DCERPC_H
 
+#include "app/ntlm/ntlm.h"
 #include "base/base.h"
 #include "concert/parser.h"
 
@@ -40,11 +41,12 @@ enum dcerpc_field {
 };
 #define DCERPC_NOWHERE 0xffff
 
-enum dcerpc_wrong { DCERPC_MALFORMED, DCERPC_TOO_MANY_CALLS, DCERPC_STUB_TOO_LONG, DCERPC_WRONGS };
+enum dcerpc_wrong { DCERPC_MALFORMED, DCERPC_TOO_MANY_CALLS, DCERPC_STUB_TOO_LONG, DCERPC_NTLM_V1, DCERPC_WRONGS };
 
 struct dcerpc_user {
 	uint16_t field[DCERPC_F_COUNT];
 	uint16_t anomaly[DCERPC_WRONGS];
+	const struct ntlm_table *ntlm;    /* who logs on; NULL: it doesn't want to know */
 	/* A request begins; NULL where there is no memory. */
 	struct cc_tx *(*open)(struct cc_ctx *ctx, void *arg);
 	/* Request and answer are complete, or will never be: the user adds what it has to add, and ends it. */
@@ -97,6 +99,8 @@ struct dcerpc_conn {
 	unsigned bind_first;
 	struct dcerpc_iface iface[DCERPC_IFACES_MAX];
 	struct dcerpc_side side[2];
+	uint8_t *log_on;                  /* NTLMSSP of an auth3, which has no answer: told with the next call */
+	uint32_t log_on_size;
 };
 
 /* The common header.  CC_MORE: right so far; CC_BAD: this is none. */

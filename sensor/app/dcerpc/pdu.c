@@ -11,6 +11,8 @@
 
 #include "app/dcerpc/dcerpc.h"
 
+#define LOG_ON_MAX 2048 /* of a message: its names stand in front */
+
 enum { PART_SIZE_MIN = 4096 };
 
 static uint16_t
@@ -97,9 +99,53 @@ put_iface_buffer(struct cc_ctx *ctx, const struct dcerpc_user *user, struct cc_t
 	dcerpc_put_text(ctx, user, tx, DCERPC_F_IFACE, both);
 }
 
+/* ---- who logs on ---- */
+
+static void
+put_log_on(struct cc_ctx *ctx, const struct dcerpc_user *user, struct cc_tx *tx, struct slice token)
+{
+	if ((ntlm_put(ctx, tx, user->ntlm, token) & NTLM_V1) != 0)
+		dcerpc_report(ctx, user, tx, DCERPC_NTLM_V1);
+}
+
+/* The token in a PDU's auth trailer, which is its last part. */
+static void
+log_on(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn *conn, const struct dcerpc_head *head,
+    struct slice pdu, const struct dcerpc_call *call)
+{
+	struct slice token, message;
+
+	if (user->ntlm == NULL || head->auth_size == 0 || head->auth_size > pdu.size)
+		return;
+	token = slice_of(pdu.p + pdu.size - head->auth_size, head->auth_size);
+	if (!ntlm_find(token, &message))
+		return;
+	if (call != NULL) {
+		put_log_on(ctx, user, call->tx, message);
+		return;
+	}
+	if (message.size > LOG_ON_MAX)
+		message.size = LOG_ON_MAX;
+	cc_give(ctx, conn->log_on, conn->log_on_size);
+	conn->log_on = cc_take(ctx, message.size);
+	conn->log_on_size = (uint32_t)message.size;
+	if (conn->log_on != NULL)
+		memcpy(conn->log_on, message.p, message.size);
+}
+
+static void
+tell_log_on(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn *conn, struct cc_tx *tx)
+{
+	if (conn->log_on == NULL)
+		return;
+	put_log_on(ctx, user, tx, slice_of(conn->log_on, conn->log_on_size));
+	cc_give(ctx, conn->log_on, conn->log_on_size);
+	conn->log_on = NULL;
+}
+
 static void
 read_bind(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn *conn, const struct dcerpc_head *head,
-    struct cur c)
+    struct slice pdu, struct cur c)
 {
 	struct dcerpc_call *call = dcerpc_call_new(ctx, user, conn, head->call_id, head->type);
 	unsigned count;
@@ -133,6 +179,7 @@ read_bind(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn
 	if (c.bad)
 		dcerpc_report(ctx, user, call != NULL ? call->tx : NULL, DCERPC_MALFORMED);
 	if (call != NULL) {
+		log_on(ctx, user, conn, head, pdu, call);
 		call->part[CC_TO_SERVER].done = true;
 		cc_tx_side_done(ctx, call->tx, CC_TO_SERVER);
 	}
@@ -227,6 +274,7 @@ read_request(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_c
 		dcerpc_put_uint(ctx, user, call->tx, DCERPC_F_OPNUM_REQ, opnum);
 		if (!head->little)
 			dcerpc_put_uint(ctx, user, call->tx, DCERPC_F_BIG_REQ, 1);
+		tell_log_on(ctx, user, conn, call->tx);
 		iface = iface_of(conn, context);
 		if (iface != NULL) {
 			put_iface_buffer(ctx, user, call->tx, iface);
@@ -271,7 +319,7 @@ dcerpc_pdu(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_con
 	switch (head->type) {
 	case DCERPC_BIND:
 	case DCERPC_ALTER:
-		read_bind(ctx, user, conn, head, c);
+		read_bind(ctx, user, conn, head, pdu, c);
 		break;
 	case DCERPC_BINDACK:
 	case DCERPC_ALTER_RESP:
@@ -292,7 +340,10 @@ dcerpc_pdu(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_con
 	case DCERPC_FAULT:
 		read_response(ctx, user, conn, head, c);
 		break;
-	default: /* auth3, cancel, orphaned, shutdown: nothing to tell */
+	case DCERPC_AUTH3:
+		log_on(ctx, user, conn, head, pdu, NULL);
+		break;
+	default: /* cancel, orphaned, shutdown: nothing to tell */
 		break;
 	}
 }

@@ -1,11 +1,11 @@
 /*
- * LDAP version 3 (RFC 4511) over TCP and UDP (CLDAP, MS-ADTS 6.3.3): messages in, a transaction for each request with all
- * that answers it out.
+ * LDAP version 3 (RFC 4511) over TCP and UDP (CLDAP, MS-ADTS 6.3.3): messages in, a transaction for each request with
+ * all that answers it out.
  *
  *     30 size | 02 size messageID | operation, [APPLICATION n] | [0] controls
  *
- * Behind a bind by SASL a layer may stand around the messages (RFC 4422, 3.7): size 4, then a token that signs or seals.
- * What is signed alone is still read.  StartTLS hands the flow over to TLS.  Thread: the worker's.
+ * Behind a bind by SASL a layer may stand around the messages (RFC 4422, 3.7): size 4, then a token that signs or
+ * seals.  What is signed alone is still read.  StartTLS hands the flow over to TLS.  Thread: the worker's.
  */
 #include "app/ldap/own.h"
 

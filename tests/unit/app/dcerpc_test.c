@@ -168,6 +168,33 @@ TEST(calls_in_both_byte_orders)
 	}
 }
 
+/* The third message of NTLMSSP in an auth3: it is told with the call that follows. */
+TEST(who_logs_on)
+{
+	static const char token[] = "NTLMSSP\0\3\0\0\0" "\0\0\0\0\0\0\0\0" "\x18\0\x18\0\x4a\0\0\0" "\2\0\2\0\x40\0\0\0"
+				    "\6\0\6\0\x42\0\0\0" "\2\0\2\0\x48\0\0\0" "\0\0\0\0\0\0\0\0" "\1\0\0\0"
+				    "D\0b\0o\0b\0W\0" "rrrrrrrrrrrrrrrrrrrrrrrr";
+	struct made request = {.size = 0};
+	struct cc_ctx rig;
+	size_t size = sizeof(token) - 1;
+
+	bind(&request);
+	head(&request, 16, 3, 4 + 8 + size, size, 1);
+	add(&request, "\0\0\0\0" "\x0a\6\0\0\0\0\0\0", 12);
+	add(&request, token, size);
+	call(&request, 0, 3, 2, "stub");
+	rig_open(&rig, &dcerpc_parser, false, 135);
+	rig_feed(&rig, CC_TO_SERVER, all(&request));
+	rig_end(&rig);
+	CHECK_UINT(rig.tx_count, 2);
+	CHECK_TEXT(rig_value(&rig, 1, "concert.ntlm.user", 0), "bob");
+	CHECK_TEXT(rig_value(&rig, 1, "concert.ntlm.domain", 0), "D");
+	CHECK_TEXT(rig_value(&rig, 1, "concert.ntlm.host", 0), "W");
+	CHECK(rig_has_anomaly(&rig, "ntlm_v1"));
+	CHECK_UINT(rig.taken, 0);
+	rig_free(&rig);
+}
+
 TEST(cut_anywhere)
 {
 	struct made request, response;
@@ -318,5 +345,5 @@ TEST(random_damage)
 	}
 }
 
-TESTS(T(tables_are_whole), T(calls_in_both_byte_orders), T(cut_anywhere), T(unanswered_is_said), T(datagrams),
+TESTS(T(tables_are_whole), T(calls_in_both_byte_orders), T(who_logs_on), T(cut_anywhere), T(unanswered_is_said), T(datagrams),
     T(floods_are_bounded), T(random_damage))
