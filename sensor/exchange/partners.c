@@ -29,6 +29,7 @@ struct from {
 
 struct partners {
 	struct partners_setup setup;
+	char *outdir;
 	const struct conf *conf;
 	struct trust *trust;
 	struct quarantine *quarantine;
@@ -705,6 +706,8 @@ partners_open(const struct partners_setup *setup, struct partners **ret_partners
 	if (p == NULL)
 		return CC_NOMEM;
 	p->setup = *setup;
+	p->outdir = strdup(setup->outdir);
+	p->setup.outdir = p->outdir;
 	p->conf = setup->conf;
 	p->began = time_monotonic();
 	pthread_mutex_init(&p->lock, NULL);
@@ -716,7 +719,7 @@ partners_open(const struct partners_setup *setup, struct partners **ret_partners
 		p->refused_path = NULL;
 	if (asprintf(&p->refused_before, "%s/partners-refused.jsonl.1", setup->outdir) < 0)
 		p->refused_before = NULL;
-	st = p->hits != NULL && p->refused_path != NULL && p->refused_before != NULL ? take_names(p) : CC_NOMEM;
+	st = p->outdir != NULL && p->hits != NULL && p->refused_path != NULL && p->refused_before != NULL ? take_names(p) : CC_NOMEM;
 	if (st == CC_OK && (st = trust_open(p->conf, setup->outdir, &p->trust, ret_why)) == CC_OK &&
 	    (st = quarantine_open(p->conf, setup->outdir, &p->quarantine, ret_why)) == CC_OK &&
 	    (st = allow_open(p->conf, setup->outdir, &p->allow, ret_why)) == CC_OK)
@@ -750,6 +753,7 @@ partners_close(struct partners *p)
 	map_free(p->hits, NULL);
 	if (p->refused != NULL)
 		fclose(p->refused);
+	free(p->outdir);
 	free(p->refused_path);
 	free(p->refused_before);
 	buf_close(&p->list);
