@@ -478,7 +478,7 @@ gather(struct joint *joint)
 				break;
 			}
 			slot[i] = (uint32_t)joint->activity_count;
-			joint->activity[joint->activity_count++] = (struct activity){NULL};
+			joint->activity[joint->activity_count++] = (struct activity){.count = 0};
 		}
 		a = &joint->activity[slot[root]];
 		if ((a->count & (a->count - 1)) == 0) {
