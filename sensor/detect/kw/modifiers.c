@@ -4,6 +4,30 @@
  */
 #include "detect/kw/kw.h"
 
+/* Snort 3's "http_header: field name": one header's value, where that is a buffer of ours with the same bytes. */
+static enum cc_status
+header_field(struct build *build, struct slice value)
+{
+	static const struct {
+		const char *name, *buffer;
+	} table[] = {{"user-agent", "http.user_agent"}, {"referer", "http.referer"}, {"host", "http.host.raw"},
+	    {"content-type", "http.content_type"}, {"content-length", "http.content_len"}, {"accept", "http.accept"},
+	    {"accept-encoding", "http.accept_enc"}, {"accept-language", "http.accept_lang"},
+	    {"connection", "http.connection"}, {"location", "http.location"}, {"server", "http.server"}};
+	struct slice rest = value, word;
+
+	slice_split(&rest, ' ', &word);
+	rest = slice_trim(rest);
+	if (!slice_is_nocase(word, "field") || rest.size == 0 || memchr(rest.p, ',', rest.size) != NULL)
+		return build_refuse(build, "takes no value, or Snort 3's \"field name\" alone");
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (slice_is_nocase(rest, table[i].name))
+			return build_sticky(build, table[i].buffer);
+	}
+	return build_refuse(build, "the header \"%.*s\" has no buffer of its own; look in http_header for its whole line",
+	    (int)(rest.size < 40 ? rest.size : 40), rest.p);
+}
+
 static enum cc_status
 modifier_parse(struct build *build, const struct keyword *keyword, struct slice value, bool negated)
 {
@@ -11,9 +35,13 @@ modifier_parse(struct build *build, const struct keyword *keyword, struct slice 
 	int at = buffer_find(build->set, slice_str(keyword->target));
 	size_t index;
 
-	(void)value, (void)negated;
+	(void)negated;
 	if (at < 0)
 		return build_refuse(build, "needs a parser of HTTP");
+	if (value.size > 0) {
+		build->buffers_first = true;
+		return header_field(build, value);
+	}
 	if (build->op_count == 0 || build->buffers_first) {
 		build->buffers_first = true;
 		return build_sticky(build, keyword->target);
@@ -40,7 +68,8 @@ modifier_parse(struct build *build, const struct keyword *keyword, struct slice 
 	    #word, NULL, KW_NO_VALUE, modifier_parse, buffer, "The content before is looked for in " buffer}
 MODIFIER(http_uri, "http.uri");
 MODIFIER(http_raw_uri, "http.uri.raw");
-MODIFIER(http_header, "http.header");
+const struct keyword kw_http_header = {"http_header", NULL, 0, modifier_parse, "http.header",
+    "The content before is looked for in http.header; \"field name\", as in Snort 3: what follows in that header"};
 MODIFIER(http_raw_header, "http.header.raw");
 MODIFIER(http_cookie, "http.cookie");
 MODIFIER(http_method, "http.method");

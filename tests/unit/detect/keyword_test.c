@@ -6,6 +6,11 @@ static const struct {
 	const char *protocol, *options, *why;
 } table[] = {
     {"dcerpc", "dce_iface:3919286a-b10c-11d0-9ba8-00c04fd92ef5", NULL},
+    {"http", "http_header: field User-Agent; content:\"x\"", NULL},
+    {"http", "content:\"a\"; http_header:field host; content:\"x\"", NULL},
+    {"http", "http_header:field x-odd; content:\"x\"", "no buffer of its own"},
+    {"http", "http_header:field host,request; content:\"x\"", "takes no value"},
+    {"http", "http_uri:field host; content:\"x\"", "takes no value"},
     {"dcerpc", "dcerpc.iface: 3919286a-b10c-11d0-9ba8-00c04fd92ef5,=1,any_frag", NULL},
     {"dcerpc", "dcerpc.iface; content:\"3919\"", NULL},
     {"dcerpc", "dce_iface:3919286a-b10c-11d0-9ba8", "no UUID"},
