@@ -183,11 +183,13 @@ addr_lists_make(struct addr_events *events, struct store *store, struct addr_lis
 	return st;
 }
 
-const uint32_t *
-addr_lists_find(const struct addr_lists *lists, const struct cc_addr *addr, uint32_t *ret_count)
-{
-	uint32_t low = 0, high = lists->interval_count;
+#define PAGES 65536u  /* of as many IPv4 addresses */
+#define PAGES_FROM 64 /* intervals */
 
+/* The last of the intervals low … high - 1 that begins at addr or before. */
+static uint32_t
+interval_of(const struct addr_lists *lists, const struct cc_addr *addr, uint32_t low, uint32_t high)
+{
 	while (high - low > 1) {
 		uint32_t mid = (low + high) / 2;
 
@@ -196,6 +198,43 @@ addr_lists_find(const struct addr_lists *lists, const struct cc_addr *addr, uint
 		else
 			high = mid;
 	}
+	return low;
+}
+
+/* A prefix of 16 bits tells between which intervals an IPv4 address lies; most have one, or a few to search. */
+static enum cc_status
+pages_make(struct store *store, struct addr_lists *lists)
+{
+	static const uint8_t last[4] = {255, 255, 255, 255};
+	struct cc_addr addr = cc_addr4(last);
+
+	if (lists->interval_count < PAGES_FROM)
+		return CC_OK;
+	lists->page = store_take(store, (PAGES + 1) * sizeof(lists->page[0]));
+	if (lists->page == NULL)
+		return CC_NOMEM;
+	lists->page[PAGES] = interval_of(lists, &addr, 0, lists->interval_count);
+	for (uint32_t page = 0; page < PAGES; page++) {
+		const uint8_t first[4] = {(uint8_t)(page >> 8), (uint8_t)page, 0, 0};
+
+		addr = cc_addr4(first);
+		lists->page[page] = interval_of(lists, &addr, 0, lists->interval_count);
+	}
+	return CC_OK;
+}
+
+const uint32_t *
+addr_lists_find(const struct addr_lists *lists, const struct cc_addr *addr, uint32_t *ret_count)
+{
+	uint32_t low = 0, high = lists->interval_count;
+
+	if (lists->page != NULL && cc_addr_is4(addr)) {
+		unsigned page = (unsigned)addr->b[12] << 8 | addr->b[13];
+
+		low = lists->page[page];
+		high = lists->page[page + 1] + 1;
+	}
+	low = interval_of(lists, addr, low, high);
 	*ret_count = high > 0 ? lists->first[low + 1] - lists->first[low] : 0;
 	return high > 0 ? lists->rule + lists->first[low] : NULL;
 }
@@ -393,6 +432,10 @@ lists_make(struct indexer *indexer)
 		st = addr_lists_make(&indexer->src, &set->store, &set->ip_src);
 	if (st == CC_OK)
 		st = addr_lists_make(&indexer->dst, &set->store, &set->ip_dst);
+	if (st == CC_OK)
+		st = pages_make(&set->store, &set->ip_src);
+	if (st == CC_OK)
+		st = pages_make(&set->store, &set->ip_dst);
 	return st;
 }
 

@@ -475,6 +475,7 @@ struct addr_lists { /* KIND_IP rules, by the address that says most */
 	struct cc_addr *start;
 	uint32_t *first;
 	uint32_t *rule;
+	uint32_t *page; /* by the first two bytes of an IPv4 address: its interval; NULL: too few for that */
 };
 
 /* ---- the ruleset ---- */

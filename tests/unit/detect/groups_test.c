@@ -184,4 +184,58 @@ TEST(single_bytes)
 	rig_close(&rig);
 }
 
-TESTS(T(ways_and_ports), T(long_contents), T(single_bytes))
+/* Rules of addresses alone, thousands of them: each address finds those that name it, as a look through all of them does. */
+TEST(many_addresses)
+{
+	enum { NAMERS = 400, EACH = 50 };
+	static struct { uint32_t low, high; } range[NAMERS][EACH];
+	char *text = malloc(NAMERS * EACH * 40), *at = text;
+	struct rig rig;
+	unsigned hits = 0;
+
+	for (unsigned r = 0; r < NAMERS; r++) {
+		at += sprintf(at, "alert ip [");
+		for (unsigned i = 0; i < EACH; i++) {
+			unsigned bits;
+
+			seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+			bits = i % 8 == 0 ? 12 + (unsigned)(seed >> 60) : 32;
+			range[r][i].low = (uint32_t)(seed >> 24) & (bits == 32 ? 0xffffffff : ~(0xffffffffu >> bits));
+			range[r][i].high = range[r][i].low | (bits == 32 ? 0 : 0xffffffffu >> bits);
+			at += sprintf(at, "%s%u.%u.%u.%u/%u", i > 0 ? "," : "", range[r][i].low >> 24, range[r][i].low >> 16 & 255,
+			    range[r][i].low >> 8 & 255, range[r][i].low & 255, bits);
+		}
+		at += sprintf(at, "] any -> any any (sid:%u;)\n", r + 1);
+	}
+	rig_open(&rig, text);
+	CHECK_UINT(rig.report.loaded, NAMERS);
+	CHECK(rig.set->ip_src.page != NULL);
+	for (unsigned n = 0; n < 4000; n++) {
+		const uint32_t *list;
+		uint32_t v, count, should = 0;
+		struct cc_addr addr;
+
+		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+		v = n % 2 == 0 ? range[n % NAMERS][n / 7 % EACH].low + (n % 3) - 1 : (uint32_t)(seed >> 30);
+		addr = cc_addr4((const uint8_t[4]){(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v});
+		list = addr_lists_find(&rig.set->ip_src, &addr, &count);
+		for (unsigned r = 0; r < NAMERS; r++) {
+			bool in = false, told = false;
+
+			for (unsigned i = 0; i < EACH; i++)
+				in = in || (v >= range[r][i].low && v <= range[r][i].high);
+			for (uint32_t k = 0; k < count; k++)
+				told = told || rig.set->rule[list[k]].info.sid == r + 1;
+			should += in;
+			if (in != told)
+				CHECK(in == told);
+		}
+		CHECK_UINT(count, should);
+		hits += should > 0;
+	}
+	CHECK(hits > 1000);
+	rig_close(&rig);
+	free(text);
+}
+
+TESTS(T(many_addresses), T(ways_and_ports), T(long_contents), T(single_bytes))
