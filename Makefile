@@ -42,7 +42,7 @@ TOOLS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/conformance/tools/*.c
 Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$1' '$2')
 
-.PHONY: all demo check unit e2e conformance bench bench-peers fuzz fuzzers fuzz-run fuzz-replay san tools install uninstall clean help deps check-deps format layers
+.PHONY: all demo check unit e2e conformance scenarios scenarios-check bench bench-peers fuzz fuzzers fuzz-run fuzz-replay san tools install uninstall clean help deps check-deps format layers
 .SECONDARY:
 all: $(BIN)
 
@@ -109,6 +109,12 @@ e2e: $(BIN)
 conformance: $(BIN) $(TOOLS)
 	@tests/conformance/run $(BUILD)
 
+# Worlds with known truth through concert correlate: tests/scenario/README.md.
+scenarios: $(BIN) $(TOOLS)
+	@tests/scenario/run $(BUILD) --seeds $(or $(SEEDS),101-120) --svg $(BUILD)/reliability.svg --hold
+scenarios-check: $(BIN) $(TOOLS)
+	@tests/scenario/run $(BUILD) --seeds 201-204 --svg $(BUILD)/reliability.svg --hold
+
 bench: $(BIN) $(TOOLS)
 	@tests/bench/run $(BUILD)
 
@@ -150,6 +156,7 @@ help:
 	@echo 'make check        install what is missing, build, run every test; SAN=address,undefined for sanitizers'
 	@echo 'make unit e2e     only those tests'
 	@echo 'make conformance  against captures and expectations that others made, where they are'
+	@echo 'make scenarios    two hundred worlds with known truth through concert correlate: a table; SEEDS=1-5'
 	@echo 'make fuzz-run     one fuzz target for a while: NAME=parser TIME=60 (clang)'
 	@echo 'make bench-peers  time and memory of loading rules, beside Suricata'
 	@echo 'make bench        speed, as ratios to libpcap and Suricata in the same run'

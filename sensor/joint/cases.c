@@ -158,10 +158,15 @@ put_items(const struct joint *joint, const struct hypothesis *h, bool against, s
 	unsigned count = 0;
 
 	json_array(json, against ? "against" : "for");
-	for (size_t i = 0; i < h->item_count && count < joint->conf->joint_evidence_max; i++) {
-		if ((h->item[i].llr < 0) == against) {
-			put_item(joint, &h->item[i], json);
-			count++;
+	/* What counts comes before what is capped to nothing: the list is cut at its end. */
+	for (int empty = 0; empty <= !against; empty++) {
+		for (size_t i = 0; i < h->item_count && count < joint->conf->joint_evidence_max; i++) {
+			double llr = h->item[i].llr;
+
+			if (against ? llr < 0 : empty ? fabs(llr) < 1e-12 : llr >= 1e-12) {
+				put_item(joint, &h->item[i], json);
+				count++;
+			}
 		}
 	}
 	json_end_array(json);
