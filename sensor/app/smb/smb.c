@@ -62,7 +62,7 @@ static const struct cc_field smb_fields[SMB_F_COUNT] = {
 	[SMB_F_RPC_REQUEST] = {NULL, "dcerpc.request", CC_BYTES, CC_REQUEST, "Type of the DCE/RPC request."},
 	[SMB_F_RPC_RESPONSE] = {NULL, "dcerpc.response", CC_BYTES, CC_RESPONSE,
 	    "Type of the answer, or \"UNREPLIED\"."},
-	[SMB_F_RPC_OPNUM] = {"dcerpc.opnum", "dcerpc.opnum", CC_UINT, CC_REQUEST, "Operation that is called."},
+	[SMB_F_RPC_OPNUM] = {"dcerpc.opnum", "dcerpc.opnum", CC_UINT, BOTH, "Operation that is called."},
 	[SMB_F_RPC_CALL_ID] = {NULL, "dcerpc.call_id", CC_UINT, CC_REQUEST, "Number of the call."},
 	[SMB_F_RPC_REQ_FRAGS] = {NULL, "dcerpc.req.frag_cnt", CC_UINT, CC_REQUEST, "Fragments of the request."},
 	[SMB_F_RPC_REQ_SIZE] = {NULL, "dcerpc.req.stub_data_size", CC_UINT, CC_REQUEST, "Its bytes of stub data."},
@@ -80,7 +80,7 @@ static const struct cc_field smb_fields[SMB_F_COUNT] = {
 	[SMB_F_RPC_ACK_RESULT] = {NULL, "dcerpc.interfaces[].ack_result", CC_UINT, CC_RESPONSE,
 	    "The server's answer, 0: accepted."},
 	[SMB_F_RPC_ACK_REASON] = {NULL, "dcerpc.interfaces[].ack_reason", CC_UINT, CC_RESPONSE, "Why it was refused."},
-	[SMB_F_RPC_IFACE] = {"dcerpc.iface", NULL, CC_BYTES, CC_REQUEST | CC_MULTI,
+	[SMB_F_RPC_IFACE] = {"dcerpc.iface", NULL, CC_BYTES, BOTH | CC_MULTI,
 	    "Interface of a call, or asked for by a bind: UUID, space, version."},
 };
 
