@@ -532,7 +532,8 @@ link_groups(struct linker *l)
 		bonds.count = 0;
 		for (size_t i = 0; i < l->range_count && st == CC_OK; i++)
 			st = bonds_of(l, &l->range[i], &bonds) ? CC_OK : CC_NOMEM;
-		qsort(bonds.bond, bonds.count, sizeof(*bonds.bond), by_bond);
+		if (bonds.count > 0)
+			qsort(bonds.bond, bonds.count, sizeof(*bonds.bond), by_bond);
 		if (st == CC_OK && !unite_bonds(l, &bonds, last))
 			break;
 	}

@@ -86,7 +86,8 @@ collect(const struct joint *joint, const struct activity *a, struct claims *c)
 				return CC_NOMEM;
 		}
 	}
-	qsort(c->claim, c->count, sizeof(*c->claim), by_claim);
+	if (c->count > 0)
+		qsort(c->claim, c->count, sizeof(*c->claim), by_claim);
 	return CC_OK;
 }
 
@@ -276,7 +277,8 @@ make_candidates(const struct joint *joint, struct activity *a, const struct clai
 			return CC_NOMEM;
 		}
 	}
-	qsort(a->hypothesis, a->hypothesis_count, sizeof(*a->hypothesis), by_odds);
+	if (a->hypothesis_count > 0)
+		qsort(a->hypothesis, a->hypothesis_count, sizeof(*a->hypothesis), by_odds);
 	while (a->hypothesis_count > WEIGHED_MAX)
 		free(a->hypothesis[--a->hypothesis_count].item);
 	return CC_OK;
@@ -371,7 +373,8 @@ rank(const struct joint *joint, struct activity *a)
 		}
 		h->log_odds = h->witness + h->bonus;
 	}
-	qsort(a->hypothesis, a->hypothesis_count, sizeof(*a->hypothesis), by_odds);
+	if (a->hypothesis_count > 0)
+		qsort(a->hypothesis, a->hypothesis_count, sizeof(*a->hypothesis), by_odds);
 	for (size_t i = 1; i < a->hypothesis_count;) {
 		if (i >= CANDIDATES_MAX || is_facet(&a->hypothesis[0], &a->hypothesis[i]))
 			drop(a, i);
