@@ -339,10 +339,12 @@ offer(struct exchange *exchange, bool *ret_full)
 			}
 			exchange->holds = true;
 		}
+		spool_fault(exchange->spool, "send");
 		if (exchange->output->send(exchange->output_self, &exchange->held, exchange->held_position) != CC_OK) {
 			*ret_full = true;
 			break;
 		}
+		spool_fault(exchange->spool, "sent");
 		exchange->holds = false;
 		count++;
 	}

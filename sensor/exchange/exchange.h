@@ -91,6 +91,7 @@ uint64_t spool_bytes(const struct spool *spool);
 uint64_t spool_shed(const struct spool *spool, enum cc_class class);
 /* The last ce_sequence of a lane, 0: none yet; kept over restarts.  ret_digest (may be NULL): jws_digest() of that message. */
 uint64_t spool_sequence(const struct spool *spool, struct slice topic, uint32_t lane, uint8_t *ret_digest);
+void spool_fault(struct spool *spool, const char *point); /* exchange.fault: the process may end here (fault.def) */
 const char *spool_error(const struct spool *spool); /* "": all is well; else the file and what is wrong with it */
 /* Delivered messages from this position on are offered again. */
 void spool_replay(struct spool *spool, uint64_t position);

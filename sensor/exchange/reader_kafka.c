@@ -13,6 +13,8 @@
 #define ASK_MS 1000 /* the longest wait for metadata in one call */
 
 struct reader_kafka {
+	struct output_kafka_peer peer; /* first: librdkafka hands us to what judges certificates */
+	const struct conf *conf;
 	char *bootstrap, *prefix;
 	char *topic[READER_TOPICS_MAX];
 	size_t topic_count;
@@ -21,7 +23,7 @@ struct reader_kafka {
 	rd_kafka_t *rk;
 	rd_kafka_message_t *msg; /* lent to the caller */
 	int partitions, at_end;  /* of those assigned, how many were read to their end */
-	char trouble[512];
+	int cause; /* of the trouble that was told last; 0: none */
 	char why[600];
 };
 
@@ -30,14 +32,15 @@ on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque)
 {
 	struct reader_kafka *r = opaque;
 	char text[512];
+	int cause;
 
 	(void)rk;
-	snprintf(text, sizeof(text), "kafka: %s: %s", r->bootstrap, reason);
-	if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && r->trouble[0] != '\0')
+	if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && r->cause != 0)
 		return;
-	if (strcmp(r->trouble, text) != 0)
-		log_warning("%s", text);
-	snprintf(r->trouble, sizeof(r->trouble), "%s", text);
+	cause = output_kafka_why(r->conf, &r->peer, r->bootstrap, error, reason, text, sizeof(text));
+	if (cause != r->cause)
+		log_warning("kafka: %s", text);
+	r->cause = cause;
 }
 
 enum cc_status
@@ -54,6 +57,8 @@ reader_kafka_open(const struct conf *conf, const char *bootstrap, char *const *t
 		free(r);
 		return *ret_why != NULL ? CC_BAD : CC_NOMEM;
 	}
+	r->conf = conf;
+	atomic_flag_clear(&r->peer.busy);
 	r->from_start = from_start;
 	r->lanes = conf->exchange_lanes;
 	r->bootstrap = strdup(bootstrap);
@@ -62,9 +67,13 @@ reader_kafka_open(const struct conf *conf, const char *bootstrap, char *const *t
 		r->topic[r->topic_count++] = strdup(topic[i]);
 	rd_kafka_conf_set_opaque(rconf, r);
 	rd_kafka_conf_set_error_cb(rconf, on_error);
-	/* Never joined nor committed to; some versions want the word all the same. */
-	if (conf_map_get(&conf->kafka, "group.id") == NULL)
-		(void)rd_kafka_conf_set(rconf, "group.id", "concert-reader", text, sizeof(text));
+	/* Never joined nor committed to; some versions want the word all the same, and ask for its coordinator. */
+	if (conf_map_get(&conf->kafka, "group.id") == NULL) {
+		char group[300];
+
+		snprintf(group, sizeof(group), "%.280s.reader", conf->sensor_organisation);
+		(void)rd_kafka_conf_set(rconf, "group.id", group, text, sizeof(text));
+	}
 	r->rk = rd_kafka_new(RD_KAFKA_CONSUMER, rconf, text, sizeof(text));
 	if (r->rk == NULL) {
 		rd_kafka_conf_destroy(rconf);
@@ -180,12 +189,17 @@ reader_kafka_next(struct reader_kafka *r, int ms, struct cc_message *ret_msg, co
 			ms = 0;
 			continue;
 		}
+		/* Of a group that is only a name to us. */
+		if (msg->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
+			rd_kafka_message_destroy(msg);
+			continue;
+		}
 		snprintf(r->why, sizeof(r->why), "kafka: %s", rd_kafka_message_errstr(msg));
 		*ret_why = r->why;
 		rd_kafka_message_destroy(msg);
 		return CC_BAD;
 	}
-	r->trouble[0] = '\0';
+	r->cause = 0;
 	/* One more message after its end was told: the partition's end is told again. */
 	if (r->at_end > 0 && r->at_end >= r->partitions)
 		r->at_end = r->partitions - 1;

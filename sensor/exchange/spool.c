@@ -205,7 +205,9 @@ spool_open(const struct conf *conf, const char *dir, struct spool **ret_spool, c
 
 	if (spool == NULL)
 		return CC_NOMEM;
-	st = lock_dir(spool, ret_why);
+	st = fault_set(&spool->fault, conf->exchange_fault, ret_why);
+	if (st == CC_OK)
+		st = lock_dir(spool, ret_why);
 	if (st == CC_OK && (st = recover(spool)) != CC_OK)
 		(void)spool_why(ret_why, dir, spool->error[0] != '\0' ? spool->error : cc_status_text(st));
 	if (st != CC_OK) {
@@ -260,6 +262,7 @@ drop_oldest(struct spool *spool)
 {
 	char name[SPOOL_NAME_ROOM];
 
+	spool_fault(spool, "drop");
 	if (unlinkat(spool->dir_fd, spool_segment_name(spool->segment[0].first, name), 0) != 0 && errno != ENOENT) {
 		trouble(spool, name);
 		return;
@@ -333,6 +336,7 @@ begin_segment(struct spool *spool)
 	spool->dirty = false;
 	/* A reader that has come to the end of all segments finds this one next. */
 	spool->segment[spool->segment_count++] = (struct spool_segment){spool->next, 0};
+	spool_fault(spool, "segment");
 	return CC_OK;
 }
 
@@ -438,6 +442,7 @@ spool_append(struct spool *spool, const struct cc_message *msg, uint64_t *ret_po
 	st = message_encode(msg, &spool->out);
 	if (st != CC_OK)
 		return st == CC_FULL ? CC_NOMEM : st;
+	spool_fault(spool, "append");
 	if (!has_room(spool, msg->class, spool->out.size)) {
 		spool->shed[msg->class]++;
 		return CC_FULL;
@@ -447,6 +452,7 @@ spool_append(struct spool *spool, const struct cc_message *msg, uint64_t *ret_po
 		st = write_somewhere(spool);
 	if (st != CC_OK)
 		return st;
+	spool_fault(spool, "appended");
 	spool->error[0] = '\0';
 	*ret_position = spool->next++;
 	return spool_sequence_note(spool, msg);
@@ -611,6 +617,7 @@ spool_delivered(struct spool *spool, uint64_t position)
 	if (position < spool->cursor || position >= spool->next || position - spool->cursor >= spool->done_room ||
 	    is_done(spool, position))
 		return;
+	spool_fault(spool, "delivered");
 	set_done(spool, position, true);
 	spool->done_count++;
 	while (spool->cursor < spool->next && is_done(spool, spool->cursor)) {
@@ -618,7 +625,15 @@ spool_delivered(struct spool *spool, uint64_t position)
 		spool->done_count--;
 		spool->cursor++;
 	}
+	spool_fault(spool, "moved");
 	drop_delivered(spool);
+}
+
+void
+spool_fault(struct spool *spool, const char *point)
+{
+	if (spool->fault.point != NULL && strcmp(spool->fault.point, point) == 0)
+		fault_die(&spool->fault, spool->dir_fd);
 }
 
 /* ---- figures ---- */

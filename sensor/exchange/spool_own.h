@@ -29,7 +29,13 @@ struct spool_reader {
 	uint64_t damaged; /* bytes that were no message, passed over */
 };
 
+struct fault {
+	const char *point; /* NULL: none */
+	uint64_t countdown;
+};
+
 struct spool {
+	struct fault fault;
 	char *dir;
 	int dir_fd, lock_fd, fd;       /* fd: the last segment, appended to; -1: none */
 	struct spool_segment *segment; /* oldest first; the last is being written */
@@ -57,6 +63,10 @@ struct spool {
 };
 
 enum cc_status spool_why(char **ret_why, const char *dir, const char *text); /* CC_IO, for a return */
+
+/* fault.c */
+enum cc_status fault_set(struct fault *fault, const char *text, char **ret_why);
+void fault_die(struct fault *fault, int dir_fd);
 
 /* spool_disk.c */
 enum cc_status spool_list(int dir_fd, struct spool_segment **ret_segment, size_t *ret_count);

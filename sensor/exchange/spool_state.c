@@ -81,8 +81,10 @@ spool_cursor_store(struct spool *spool)
 	buf_over(&text, memory, sizeof(memory));
 	buf_printf(&text, "position %020" PRIu64 "\n", spool->cursor);
 	st = store(spool, "cursor", &text);
-	if (st == CC_OK)
+	if (st == CC_OK) {
 		spool->cursor_written = spool->cursor;
+		spool_fault(spool, "cursor");
+	}
 	return st;
 }
 
@@ -219,9 +221,11 @@ spool_sequences_load(struct spool *spool)
 void
 spool_replay(struct spool *spool, uint64_t position)
 {
+	if (position == 0)
+		return;
 	if (spool->segment_count > 0 && position < spool->segment[0].first)
 		position = spool->segment[0].first;
-	if (position == 0 || position >= spool->cursor)
+	if (position >= spool->cursor)
 		return;
 	log_notice("spool: %s: positions %" PRIu64 " to %" PRIu64 " are offered again", spool->dir, position,
 	    spool->cursor - 1);

@@ -9,9 +9,8 @@
  * producer: another is made, and the spool goes on from its cursor.  Headers go by producev(), as produceva() frees
  * them twice.
  */
-#include "output/output.h"
+#include "output/kafka_own.h"
 
-#include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -20,9 +19,15 @@
 #define LANE_BITS 16               /* of a message's opaque word; the rest is its ticket */
 #define RETRY_NS (500 * NS_PER_MS) /* after an answer that will not change at once */
 #define REMAKE_NS (1 * NS_PER_S)   /* between two producers */
+#define PEM_NS (1 * NS_PER_S)      /* between two looks at the certificate */
+#define RENEW_NS (5 * NS_PER_S)    /* the longest wait for what is in flight before a producer is made anew */
 
 struct kafka_out {
+	struct output_kafka_peer peer; /* first: librdkafka hands us to kafka_on_certificate() */
 	const struct conf *conf;
+	struct kafka_pem pem;
+	uint64_t pem_looked;  /* at its files, monotonic */
+	uint64_t renew_since; /* monotonic: they were replaced, and what is in flight is waited for; 0: no */
 	char *bootstrap;
 	cc_delivered_fn *fn;
 	void *ctx;
@@ -30,75 +35,42 @@ struct kafka_out {
 	rd_kafka_topic_t *topic[TOPICS_MAX];
 	unsigned topic_count;
 	size_t pending;
-	bool fatal;
+	bool fatal, pem_broken;
 	uint64_t not_before; /* monotonic: no sending until then */
 	uint64_t remake_at;
 	rd_kafka_resp_err_t trouble; /* what the state tells of; NO_ERROR: all is well */
+	int cause; /* output_kafka_why()'s number for it */
 	bool delivered_any;
 	char state[512];
 };
 
 /* ---- what is wrong, in words ---- */
 
-static void
-name_cause(const struct kafka_out *self, rd_kafka_resp_err_t error, const char *reason, char *text, size_t size)
-{
-	switch (error) {
-	case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-		snprintf(text, size, "no broker of %s can be reached", self->bootstrap);
-		break;
-	case RD_KAFKA_RESP_ERR__RESOLVE:
-		snprintf(text, size, "the name of the broker can't be resolved: %s", reason);
-		break;
-	case RD_KAFKA_RESP_ERR__SSL:
-		snprintf(text, size,
-		    "TLS: the broker's certificate is not from kafka.ssl.ca.location, or names another host: %s",
-		    reason);
-		break;
-	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-		snprintf(text, size, "the broker does not take our credentials: %s", reason);
-		break;
-	case RD_KAFKA_RESP_ERR__TRANSPORT:
-		if (strstr(reason, "bad certificate") != NULL || strstr(reason, "certificate required") != NULL)
-			snprintf(text, size,
-			    "TLS: the broker wants a client certificate (kafka.ssl.certificate.location): %s", reason);
-		else if (strstr(reason, "alert") != NULL)
-			snprintf(text, size,
-			    "TLS: the broker refuses our certificate (unknown issuer, expired or revoked): %s", reason);
-		else
-			snprintf(text, size, "no connection to %s: %s", self->bootstrap, reason);
-		break;
-	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-		snprintf(text, size, "not allowed to write to the topic (ACL): %s", reason);
-		break;
-	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-		snprintf(text, size, "not allowed to write idempotently (ACL): %s", reason);
-		break;
-	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-		snprintf(text, size, "a topic does not exist on %s: %s", self->bootstrap, reason);
-		break;
-	default:
-		snprintf(text, size, "%s: %s", rd_kafka_err2name(error), reason);
-		break;
-	}
-}
-
 /* Told once for each change.  That all brokers are down is the sum of what was told of each. */
 static void
 note_trouble(struct kafka_out *self, rd_kafka_resp_err_t error, const char *reason)
 {
 	bool told = self->trouble != RD_KAFKA_RESP_ERR_NO_ERROR;
-	char text[400];
+	char text[480];
+	int cause;
 
-	if (error == self->trouble || (told && error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN))
+	if (told && error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
 		return;
-	if (self->trouble == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && error == RD_KAFKA_RESP_ERR__TRANSPORT)
+	/* Of a certificate that has been replaced by now. */
+	if (kafka_uses_tls(self->conf) && strstr(reason, "certificate") != NULL &&
+	    (self->renew_since != 0 || kafka_pem_changed(&self->pem)))
 		return;
-	name_cause(self, error, reason, text, sizeof(text));
-	snprintf(self->state, sizeof(self->state), "kafka: %.400s", text);
+	cause = output_kafka_why(self->conf, &self->peer, self->bootstrap, error, reason, text, sizeof(text));
+	if (told && cause == self->cause)
+		return;
+	/* Beside a better word on the same connection that none can be had tells nothing. */
+	if (told && self->trouble != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && error == RD_KAFKA_RESP_ERR__TRANSPORT &&
+	    strstr(reason, "certificate") == NULL)
+		return;
+	snprintf(self->state, sizeof(self->state), "kafka: %.480s", text);
 	log_warning("%s; messages wait in the spool", self->state);
 	self->trouble = error;
+	self->cause = cause;
 }
 
 static void
@@ -246,11 +218,22 @@ kafka_open(const struct conf *conf, const char *target, cc_delivered_fn *fn, voi
 	self->conf = conf;
 	self->fn = fn;
 	self->ctx = ctx;
+	atomic_flag_clear(&self->peer.busy);
 	self->bootstrap = strdup(target);
 	st = self->bootstrap != NULL ? make_producer(self, ret_why) : CC_NOMEM;
 	if (st != CC_OK) {
 		kafka_close(self);
 		return st;
+	}
+	if (kafka_uses_tls(conf)) {
+		/* Read and found good a moment ago; this is for what becomes of them. */
+		char *why = NULL;
+
+		(void)kafka_pem_read(conf, &self->pem, &why);
+		free(why);
+		kafka_pem_tell(conf, &self->pem, time_now());
+	} else {
+		log_warning("kafka: exchange.insecure: anybody on the way to %s can read and change what is sent", self->bootstrap);
 	}
 	snprintf(self->state, sizeof(self->state), "kafka: connecting to %.400s", self->bootstrap);
 	*ret_self = self;
@@ -314,7 +297,7 @@ kafka_send(void *ptr, const struct cc_message *msg, uint64_t ticket)
 	rd_kafka_resp_err_t error;
 	uintptr_t word = (uintptr_t)(ticket << LANE_BITS | (msg->lane & ((1u << LANE_BITS) - 1)));
 
-	if (self->rk == NULL || self->fatal || time_monotonic() < self->not_before)
+	if (self->rk == NULL || self->fatal || self->renew_since != 0 || time_monotonic() < self->not_before)
 		return CC_FULL;
 	topic = topic_of(self, msg->topic);
 	headers = topic != NULL ? headers_of(msg) : NULL;
@@ -345,6 +328,36 @@ kafka_send(void *ptr, const struct cc_message *msg, uint64_t ticket)
 	return CC_FULL;
 }
 
+/*
+ * The certificate's end is spoken of; files that were replaced are taken once they fit together.  What is in flight has
+ * some time to come home, so that nothing is sent twice for it.
+ */
+static void
+look_at_pem(struct kafka_out *self)
+{
+	uint64_t now = time_monotonic();
+	struct kafka_pem fresh;
+	char *why = NULL;
+
+	if (!kafka_uses_tls(self->conf) || now < self->pem_looked + PEM_NS)
+		return;
+	self->pem_looked = now;
+	kafka_pem_tell(self->conf, &self->pem, time_now());
+	if (self->renew_since != 0 || !kafka_pem_changed(&self->pem))
+		return;
+	if (kafka_pem_read(self->conf, &fresh, &why) != CC_OK) {
+		if (!self->pem_broken)
+			log_error("%s; the old ones stay in use", why != NULL ? why : "kafka: no memory");
+		self->pem_broken = true;
+		free(why);
+		return;
+	}
+	self->pem_broken = false;
+	self->pem = fresh;
+	self->renew_since = now;
+	log_notice("kafka: certificate files were replaced: connecting anew");
+}
+
 /* After a fatal error: the old producer's messages are given back, then a new one is made, not too often. */
 static void
 remake(struct kafka_out *self)
@@ -371,6 +384,12 @@ kafka_poll(void *ptr, int ms)
 		rd_kafka_poll(self->rk, ms);
 	else if (ms > 0)
 		nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
+	look_at_pem(self);
+	if (self->renew_since != 0 && (self->pending == 0 || time_monotonic() > self->renew_since + RENEW_NS)) {
+		self->renew_since = 0;
+		self->remake_at = 0;
+		self->fatal = true;
+	}
 	if (self->rk == NULL || self->fatal)
 		remake(self);
 }

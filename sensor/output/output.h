@@ -4,6 +4,8 @@
 #ifndef OUTPUT_OUTPUT_H
 #define OUTPUT_OUTPUT_H
 
+#include <stdatomic.h>
+
 #include "app/app.h"
 #include "base/base.h"
 #include "concert/output.h"
@@ -15,11 +17,27 @@
 /* All outputs, in the order of outputs.def; NULL when there is none of that name. */
 const struct cc_output *output_by_name(struct slice name);
 
+/* ---- kafka_conf.c, kafka_pem.c, kafka_why.c: what all Kafka clients share ---- */
+
+/* Why a broker's certificate was refused, noted by librdkafka's threads; the first member of what a client has as its opaque. */
+struct output_kafka_peer {
+	atomic_flag busy;
+	char why[400]; /* "": none was refused */
+};
+
 /*
- * Settings of a Kafka client (librdkafka's rd_kafka_conf_t), ours and the operator's.  NULL: *ret_why (malloc) says which is
- * wrong.  The caller owns it.
+ * Settings of a Kafka client (librdkafka's rd_kafka_conf_t), ours and the operator's: TLS with the host's name checked unless
+ * exchange.insecure is set.  NULL: *ret_why (malloc) says which is wrong.  The caller owns it, and sets an opaque that begins
+ * with a struct output_kafka_peer.
  */
 struct rd_kafka_conf_s *output_kafka_conf(const struct conf *conf, const char *bootstrap, bool consumes, char **ret_why);
+
+/*
+ * An error of librdkafka's (rd_kafka_resp_err_t) in the operator's words: cause and remedy.  Returns a number for the cause, the
+ * same as long as the same is wrong.  what: a topic, or librdkafka's words.
+ */
+int output_kafka_why(const struct conf *conf, struct output_kafka_peer *peer, const char *bootstrap, int error, const char *what,
+    char *text, size_t size);
 
 /* ---- message.c: a message as bytes of a segment, for the spool and the file exchange alike ---- */
 

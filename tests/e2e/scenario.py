@@ -58,6 +58,8 @@ def _short(value):
 
 # The victims of our captures, and of their copies (pcap.Crowd); no heartbeats, so that messages can be counted.
 HOME = ("--set", "vars.address.HOME_NET=[192.0.2.0/24,10.0.0.0/8]", "--set", "exchange.heartbeat=0")
+# A broker of tests without TLS; without these words nothing goes there.
+INSECURE = ("--set", "exchange.insecure=yes")
 # One secret for all runs of a scenario, so that they have the same pseudonyms.
 SECRETS = ("--set", f"victims.key={OUT}/keys/victims.key")
 
@@ -107,10 +109,13 @@ def sanitizer_said(text):
 	expect("ERROR: AddressSanitizer" not in text and "runtime error:" not in text, "a sanitizer complains, see above")
 
 
-def read(name, captures, *words, code=0, exchange=None, **options):
-	"""concert read into the folder OUT/name; captures is one or a list. exchange None: the default, a file exchange."""
+def read(name, captures, *words, code=0, exchange=None, secured=False, **options):
+	"""concert read into the folder OUT/name; captures is one or a list. exchange None: the default, a file exchange.
+	secured: a broker of this exchange speaks TLS."""
 	captures = captures if isinstance(captures, (list, tuple)) else [captures]
 	to = [] if exchange is None else ["--exchange", exchange]
+	if exchange is not None and exchange.startswith("kafka:") and not secured:
+		to += INSECURE
 	return concert("read", "-l", outdir(name), *HOME, *SECRETS, *to, *words, *captures, code=code, **options)
 
 

@@ -141,7 +141,93 @@ class Broker:
 		self.dir = None
 
 
+class Cluster:
+	"""Three (or one) nodes with TLS and ACLs, by deploy/kafka/secure and partners, in a temporary folder.
+
+	    with Cluster(3) as cluster:
+	        cluster.partners(YAML)              # applies it; returns what the tool said
+	        cluster.client("cert.a")            # certificate of a name, as librdkafka's settings
+	        cluster.kill(2), cluster.up(2)      # one node, or all"""
+
+	def __init__(self, nodes=3):
+		self.nodes = nodes
+		self.dir = self.bootstrap = None
+
+	def __enter__(self):
+		reason = why_unavailable()
+		if reason:
+			raise Unavailable(reason)
+		sweep()
+		ending.unwind_on_term()
+		self.dir = pathlib.Path(tempfile.mkdtemp(prefix=ending.name_for(KIND)))
+		try:
+			self.up()
+		except BaseException:
+			self.close()
+			raise
+		return self
+
+	def __exit__(self, *exception):
+		self.close()
+
+	def _tool(self, name, *words, check=True):
+		out = subprocess.run([COMMAND.parent / name, *map(str, words)], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+		if check and out.returncode != 0:
+			raise RuntimeError(f"{name}: {out.stdout}{out.stderr.strip()}")
+		return out
+
+	def _nodes(self, which):
+		return [word for n in which for word in ("--node", n)]
+
+	def up(self, *which):
+		words = ["up", "--dir", self.dir, "--nodes", self.nodes, "--heap", "256m", *self._nodes(which)]
+		self.bootstrap = self._tool("secure", *words).stdout.strip()
+
+	def kill(self, *which):
+		"""SIGKILL of these nodes, or of all.  The data stay."""
+		self._tool("secure", "kill", "--dir", self.dir, *self._nodes(which))
+
+	def partners(self, text, *words, check=True):
+		path = self.dir / "partners.yaml"
+		path.write_text(text)
+		return self._tool("partners", "apply", path, "--bootstrap", self.bootstrap, "--certs", self.dir / "certs", *words, check=check)
+
+	def certificate(self, name, days=365, folder=None):
+		"""Made when it is not there (or made anew when folder is given); returns (certificate, key)."""
+		folder = pathlib.Path(folder or self.dir / "certs")
+		if folder != self.dir / "certs" and not (folder / "ca.key").exists():
+			folder.mkdir(parents=True, exist_ok=True)
+			for part in ("ca.key", "ca.pem"):
+				shutil.copy(self.dir / "certs" / part, folder / part)
+		if not (folder / f"{name}.crt").exists():
+			self._tool("certs", "client", "--dir", folder, "--days", days, name)
+		return folder / f"{name}.crt", folder / f"{name}.key"
+
+	def client(self, name="admin", days=365, folder=None):
+		"""Settings of librdkafka for a client with this name's certificate."""
+		certificate, key = self.certificate(name, days, folder)
+		return {"security.protocol": "ssl", "ssl.ca.location": self.dir / "certs/ca.pem", "ssl.certificate.location": certificate,
+			"ssl.key.location": key}
+
+	def read(self, topic, name="admin"):
+		reader = Broker()
+		reader.bootstrap = self.bootstrap
+		return reader.read(topic, self.client(name))
+
+	def close(self):
+		if self.dir is not None:
+			for node in sorted(self.dir.glob("node*")):
+				subprocess.run([COMMAND, "kill", "--dir", node], capture_output=True)
+			if "CONCERT_KEEP" in os.environ:
+				print(f"cluster's folder kept: {self.dir}")
+			else:
+				shutil.rmtree(self.dir, ignore_errors=True)
+		self.dir = None
+
+
 def _remove(folder):
+	for node in sorted(pathlib.Path(folder).glob("node*")):
+		subprocess.run([COMMAND, "kill", "--dir", node], capture_output=True)
 	subprocess.run([COMMAND, "kill", "--dir", folder], capture_output=True)
 	if "CONCERT_KEEP" in os.environ:
 		print(f"broker's folder kept: {folder}")

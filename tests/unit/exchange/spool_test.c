@@ -483,5 +483,55 @@ TEST(full_disk)
 	conf_free(conf);
 }
 
-TESTS(T(full_disk), T(keeps_order_and_cursor), T(recovers_from_any_cut), T(one_flip_costs_one_message), T(damage_does_not_hold_the_cursor),
+/* What is delivered is offered again, asked for beside a running owner or without one; its figures say so. */
+TEST(replay)
+{
+	struct conf *conf = conf_of("spool.segment=64k", NULL);
+	struct spool *spool;
+	struct spool_figures figures;
+	unsigned numbers[64];
+	uint64_t positions[64], position, from = 0;
+	bool owned = false;
+	char *why = NULL;
+
+	fresh_dir();
+	spool = open_it(conf);
+	for (unsigned n = 0; n < 20; n++)
+		CHECK(append(spool, n, CC_CLASS_ALERT, &position) == CC_OK);
+	CHECK_UINT(read_all(spool, numbers, positions, 64), 20);
+	for (unsigned n = 0; n < 20; n++)
+		spool_delivered(spool, positions[n]);
+	CHECK_UINT(spool_waiting(spool), 0);
+	CHECK(spool_replay_from(conf, dir, 15, 0, &from, &owned, &why) == CC_OK);
+	CHECK(owned && from == 15);
+	CHECK(spool_figures(dir, &figures, &why) == CC_OK);
+	CHECK(figures.owned && figures.replay_asked);
+	CHECK(spool_tick(spool, time_monotonic() + 2 * NS_PER_S) == CC_OK);
+	CHECK_UINT(spool_waiting(spool), 6);
+	CHECK_UINT(read_all(spool, numbers, positions, 64), 6);
+	CHECK_UINT(numbers[0], 14);
+	/* A position ahead of the cursor, or of nothing, changes nothing. */
+	spool_replay(spool, 18);
+	spool_replay(spool, 0);
+	CHECK_UINT(spool_waiting(spool), 6);
+	for (unsigned n = 0; n < 6; n++)
+		spool_delivered(spool, positions[n]);
+	spool_close(spool);
+	CHECK(spool_replay_from(conf, dir, 3, 0, &from, &owned, &why) == CC_OK);
+	CHECK(!owned);
+	CHECK(spool_figures(dir, &figures, &why) == CC_OK);
+	CHECK(!figures.owned && !figures.replay_asked);
+	CHECK_UINT(figures.waiting, 18);
+	CHECK_UINT(figures.messages, 20);
+	spool = open_it(conf);
+	CHECK_UINT(read_all(spool, numbers, positions, 64), 18);
+	CHECK_UINT(numbers[0], 2);
+	spool_close(spool);
+	empty_dir(true);
+	CHECK(spool_replay_from(conf, dir, 3, 0, &from, &owned, &why) == CC_IO);
+	free(why);
+	conf_free(conf);
+}
+
+TESTS(T(replay), T(full_disk), T(keeps_order_and_cursor), T(recovers_from_any_cut), T(one_flip_costs_one_message), T(damage_does_not_hold_the_cursor),
     T(damaged_cursor_sends_again), T(sheds_by_priority), T(one_owner), T(visit_sees_all), T(sequences_outlive_segments))

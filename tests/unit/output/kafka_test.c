@@ -53,6 +53,17 @@ end_cluster(rd_kafka_mock_cluster_t *mock)
 	rd_kafka_destroy(owner);
 }
 
+/* The mock speaks no TLS. */
+static struct conf *
+open_conf(void)
+{
+	struct conf *conf = conf_new();
+	char *why = NULL;
+
+	CHECK(conf_set(conf, "exchange.insecure=yes", &why) == CC_OK);
+	return conf;
+}
+
 static struct cc_message
 message(unsigned n)
 {
@@ -128,7 +139,7 @@ TEST(delivers_by_lane)
 {
 	rd_kafka_mock_cluster_t *mock = cluster(5);
 	const char *bootstrap = rd_kafka_mock_cluster_bootstraps(mock);
-	struct conf *conf = conf_new();
+	struct conf *conf = open_conf();
 	struct reports *r = calloc(1, sizeof(*r));
 	void *self = NULL;
 	char *why = NULL;
@@ -155,7 +166,7 @@ TEST(delivers_by_lane)
 TEST(refused_is_not_dropped)
 {
 	rd_kafka_mock_cluster_t *mock = cluster(1);
-	struct conf *conf = conf_new();
+	struct conf *conf = open_conf();
 	struct reports *r = calloc(1, sizeof(*r));
 	void *self = NULL;
 	char *why = NULL;
@@ -184,7 +195,7 @@ TEST(refused_is_not_dropped)
 TEST(fatal_makes_a_new_producer)
 {
 	rd_kafka_mock_cluster_t *mock = cluster(1);
-	struct conf *conf = conf_new();
+	struct conf *conf = open_conf();
 	struct reports *r = calloc(1, sizeof(*r));
 	void *self = NULL;
 	char *why = NULL;
@@ -215,7 +226,7 @@ TEST(fatal_makes_a_new_producer)
 /* No broker: nothing waits longer than asked, the state says what is missing, all is given back at the end. */
 TEST(nobody_there)
 {
-	struct conf *conf = conf_new();
+	struct conf *conf = open_conf();
 	struct reports *r = calloc(1, sizeof(*r));
 	void *self = NULL;
 	char *why = NULL;
@@ -250,7 +261,7 @@ TEST(settings)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct conf *conf = conf_new();
+		struct conf *conf = open_conf();
 		void *self = NULL;
 		char *why = NULL;
 
@@ -262,4 +273,24 @@ TEST(settings)
 	}
 }
 
-TESTS(T(delivers_by_lane), T(refused_is_not_dropped), T(fatal_makes_a_new_producer), T(nobody_there), T(settings))
+/* What would let others listen in or step in wants a word of its own. */
+TEST(secured_by_default)
+{
+	static const char *const sets[] = {"kafka.security.protocol=plaintext", "kafka.security.protocol=SASL_PLAINTEXT",
+	    "kafka.enable.ssl.certificate.verification=false", "kafka.ssl.endpoint.identification.algorithm=none",
+	    "kafka.ssl.key.location=/nowhere/at/all", "kafka.ssl.ca.location=/dev/null"};
+
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		struct conf *conf = conf_new();
+		void *self = NULL;
+		char *why = NULL;
+
+		CHECK(conf_set(conf, sets[i], &why) == CC_OK);
+		CHECK(kafka_output.open(conf, "127.0.0.1:1", report, NULL, &self, &why) == CC_BAD);
+		CHECK(why != NULL && strstr(why, i < 4 ? "exchange.insecure" : "location: /") != NULL);
+		free(why);
+		conf_free(conf);
+	}
+}
+
+TESTS(T(secured_by_default), T(delivers_by_lane), T(refused_is_not_dropped), T(fatal_makes_a_new_producer), T(nobody_there), T(settings))
