@@ -12,6 +12,8 @@
 
 int cmd_contacts(int argc, char **argv);
 
+#define PING_PATIENCE (3600 * NS_PER_S)
+
 /* ---- who can be reached ---- */
 
 enum reach { REACH_NO, REACH_YES, REACH_UNSAID };
@@ -420,8 +422,59 @@ publish(struct cmd_desk *d)
 	return EXIT_DONE;
 }
 
+/* ---- ping ---- */
+
+static void
+copy_state(void *ctx, const struct request *r)
+{
+	*(enum request_state *)ctx = r->state;
+}
+
+/* A signed drill; with --wait, until it is answered. */
 static int
-act(struct cmd_desk *d)
+ping(struct cmd_desk *d, const char *wait)
+{
+	struct request *r = calloc(1, sizeof(*r));
+	struct listing l = {.d = d};
+	enum request_state state = REQUEST_SENT;
+	uint64_t patience = 0, until;
+	enum cc_status st;
+
+	if (r == NULL || (wait != NULL && duration_parse(wait, &patience) != CC_OK)) {
+		fprintf(stderr, "concert contacts: --wait is a time like 30s, not %s\n", wait);
+		free(r);
+		return EXIT_USAGE;
+	}
+	r->kind = REQUEST_PING;
+	r->priority = REQUEST_FLASH;
+	r->exercise = true;
+	r->tlp = CC_TLP_CLEAR;
+	r->deadline = time_now() + PING_PATIENCE;
+	snprintf(r->responder, sizeof(r->responder), "%s", d->rest[0]);
+	snprintf(r->text, sizeof(r->text), "drill: please answer");
+	st = request_send(d->desk, r, &d->why);
+	(void)desk_flush(d->desk);
+	until = time_monotonic() + patience;
+	while (st == CC_OK && state < REQUEST_ANSWERED && time_monotonic() < until) {
+		usleep(200000);
+		if ((st = desk_sync(d->desk, &d->why)) == CC_OK)
+			(void)requests_visit(d->desk, r->id, copy_state, &state);
+	}
+	free(r);
+	if (st != CC_OK)
+		return cmd_desk_fail(d, st);
+	if (patience > 0 && state != REQUEST_ANSWERED) {
+		fprintf(stderr, "concert contacts: %s has not answered\n", d->rest[0]);
+		return EXIT_FAILED;
+	}
+	l.now = time_now();
+	if (contacts_visit(d->desk, d->rest[0], list_one, &l) != CC_OK && !d->o.json)
+		printf("%s: sent; it has no contacts entry\n", d->rest[0]);
+	return EXIT_DONE;
+}
+
+static int
+act(struct cmd_desk *d, const char *wait)
 {
 	struct listing l = {.d = d, .now = time_now()};
 	const char *who = d->count > 0 ? d->rest[0] : NULL;
@@ -432,6 +485,8 @@ act(struct cmd_desk *d)
 		return EXIT_FAILED;
 	if (strcmp(d->verb, "compare") == 0)
 		return compare(d);
+	if (strcmp(d->verb, "ping") == 0)
+		return ping(d, wait);
 	(void)contacts_visit(d->desk, who, strcmp(d->verb, "show") == 0 ? show_one : strcmp(d->verb, "verify") == 0 ? verify_one : list_one, &l);
 	if (l.count == 0 && who != NULL)
 		fprintf(stderr, "concert contacts: no entry of %s\n", who);
@@ -463,7 +518,7 @@ cmd_contacts(int argc, char **argv)
 		if (d.count < least[i] || d.count > most[i])
 			cmd_usage(command);
 		else
-			code = act(&d);
+			code = act(&d, cmd_value(words, 1, "wait"));
 	}
 	return cmd_desk_close(&d, code);
 }

@@ -52,7 +52,7 @@ cmd_desk_open(struct cmd_desk *d, const struct command *command, int argc, char 
 {
 	enum cc_status st;
 
-	*d = (struct cmd_desk){.command = command->name, .verb = ""};
+	*d = (struct cmd_desk){.command = command->name, .verb = "", .words = words, .word_count = word_count};
 	*ret_code = EXIT_USAGE;
 	buf_open(&d->line, 64u << 20);
 	for (size_t i = 0; argc > 1 && i < verb_count; i++) {

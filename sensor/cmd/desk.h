@@ -29,6 +29,8 @@ struct cmd_desk {
 	struct buf line;
 	char **rest;
 	int count;
+	const struct cmd_word *words;
+	size_t word_count;
 	char *why; /* malloc */
 };
 bool cmd_desk_open(struct cmd_desk *d, const struct command *command, int argc, char **argv, const char *const *verbs, size_t verb_count,

@@ -130,7 +130,7 @@ open_db(struct desk *desk, char **ret_why)
 	    sqlite3_busy_timeout(desk->db, BUSY_MS) != SQLITE_OK ||
 	    sqlite3_exec(desk->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK)
 		return desk_fail(desk, CC_IO, ret_why, "%s: %s", path, sqlite3_errmsg(desk->db));
-	if (contacts_table(desk) != CC_OK)
+	if (contacts_table(desk) != CC_OK || requests_table(desk) != CC_OK)
 		return desk_fail(desk, CC_IO, ret_why, "%s: %s", path, sqlite3_errmsg(desk->db));
 	return CC_OK;
 }
@@ -322,6 +322,42 @@ draft_note(struct draft *draft, const char *abstract, const char *content, const
 	json_end_object(json);
 }
 
+void
+draft_artifact(struct draft *draft, struct slice bytes, const char *mime)
+{
+	char *text = malloc((bytes.size + 2) / 3 * 4 + 1), id[STIX_ID], hex[65];
+	struct json *json = &draft->json;
+	struct buf canonical;
+	uint8_t digest[32];
+
+	if (text == NULL) {
+		json->out->full = true;
+		return;
+	}
+	base64_text(bytes, text);
+	sha256_of(bytes, digest);
+	hex_text(slice_of(digest, 32), hex);
+	/* What contributes to its id (STIX 2.1, 6.1), as canonical JSON. */
+	buf_open(&canonical, bytes.size * 2 + 4096);
+	buf_printf(&canonical, "{\"hashes\":{\"SHA-256\":\"%s\"},\"payload_bin\":\"", hex);
+	buf_add_text(&canonical, text);
+	buf_add_text(&canonical, "\"}");
+	stix_sco_id("artifact", buf_slice(&canonical), id);
+	buf_close(&canonical);
+	json_object(json, NULL);
+	json_text(json, "type", "artifact");
+	json_text(json, "spec_version", "2.1");
+	json_text(json, "id", id);
+	json_text(json, "mime_type", mime);
+	json_text(json, "payload_bin", text);
+	json_object(json, "hashes");
+	json_text(json, "SHA-256", hex);
+	json_end_object(json);
+	stix_marking(json, draft->tlp);
+	json_end_object(json);
+	free(text);
+}
+
 static void take_in(struct desk *desk, const char *type, struct came *came, struct slice value);
 
 enum cc_status
@@ -389,6 +425,39 @@ desk_member(const json_t *object, const char *name, char *ret_text, size_t room)
 	return fits && (value == NULL || text != NULL);
 }
 
+/* Standard alphabet with padding (STIX's binary type) to bytes. */
+static enum cc_status
+base64_bytes(const char *text, size_t size, struct slice *ret_bytes)
+{
+	uint8_t *url = malloc(size + 4), *bytes = malloc(size + 4);
+	size_t count = 0;
+	enum cc_status st = url != NULL && bytes != NULL ? CC_OK : CC_NOMEM;
+
+	while (st == CC_OK && size > 0 && text[size - 1] == '=')
+		size--;
+	for (size_t i = 0; st == CC_OK && i < size; i++)
+		url[i] = text[i] == '+' ? '-' : text[i] == '/' ? '_' : text[i] == '-' || text[i] == '_' ? '!' : (uint8_t)text[i];
+	if (st == CC_OK)
+		st = base64url_parse(slice_of(url, size), bytes, &count);
+	free(url);
+	if (st != CC_OK)
+		free(bytes);
+	else
+		*ret_bytes = slice_of(bytes, count);
+	return st;
+}
+
+enum cc_status
+desk_artifact(const json_t *object, struct slice *ret_bytes)
+{
+	const char *type = json_string_value(json_object_get(object, "type"));
+	const json_t *payload = json_object_get(object, "payload_bin");
+
+	if (type == NULL || strcmp(type, "artifact") != 0 || !json_is_string(payload))
+		return CC_ABSENT;
+	return base64_bytes(json_string_value(payload), json_string_length(payload), ret_bytes);
+}
+
 enum cc_status
 desk_random_id(char ret_uuid[37])
 {
@@ -410,6 +479,7 @@ static const struct {
 	void (*take)(struct desk *desk, const struct came *came);
 } kind[] = {
     {"org.concert.contact.v1", "contacts", contact_came},
+    {"org.concert.request.v1", "requests", request_came},
 };
 #define KINDS (sizeof(kind) / sizeof(kind[0]))
 

@@ -89,4 +89,74 @@ const char *contact_state(const struct contact *contact, const struct conf *conf
 /* Is the point's time of day within its hours?  minute: of its own week, Monday 00:00 is 0.  CC_BAD: hours that can't be read. */
 enum cc_status contact_hours(const char *hours, unsigned minute, bool *ret_within);
 
+/* ---- policy.c: what is answered by machine ---- */
+
+enum request_kind { REQUEST_HAVE_YOU_SEEN, REQUEST_EVIDENCE, REQUEST_REVEAL, REQUEST_ELIMINATE, REQUEST_EXPLAIN, REQUEST_PING, REQUEST_KINDS };
+extern const char *const request_kind_word[REQUEST_KINDS];
+
+enum policy_answer { POLICY_WAIT, POLICY_MACHINE, POLICY_NEVER };
+extern const char *const policy_answer_word[POLICY_NEVER + 1];
+
+struct policy;
+/* The file exchange.policy; path "": without any row.  CC_BAD, CC_IO: *ret_why (malloc). */
+enum cc_status policy_read(const char *path, struct policy **ret_policy, char **ret_why);
+void policy_free(struct policy *policy);
+/* The first row that fits; without one a ping is answered and all else waits for a person. */
+enum policy_answer policy_of(const struct policy *policy, const char *partner, enum request_kind kind, enum cc_tlp tlp);
+
+/* ---- request.c, requests.c: requests for assistance ---- */
+
+enum request_state { REQUEST_SENT, REQUEST_ACKNOWLEDGED, REQUEST_WORKING, REQUEST_ANSWERED, REQUEST_DECLINED, REQUEST_CLOSED, REQUEST_STATES };
+enum request_priority { REQUEST_ROUTINE, REQUEST_URGENT, REQUEST_FLASH, REQUEST_PRIORITIES };
+extern const char *const request_state_word[REQUEST_STATES], *const request_priority_word[REQUEST_PRIORITIES];
+
+/* The state machine.  from REQUEST_STATES: there is no such request yet.  NULL: legal; else why not, in words. */
+const char *request_step(enum request_state from, enum request_state to, bool by_requester);
+
+#define REQUEST_INDICATORS 64
+
+struct request {
+	char id[40], requester[128], responder[128];
+	enum request_kind kind;
+	enum request_state state;
+	enum request_priority priority;
+	enum cc_tlp tlp;
+	bool exercise;
+	uint64_t created, changed, deadline; /* ns */
+	char text[2048], contact[512];
+	char indicator[REQUEST_INDICATORS][512]; /* "domain:x.example" */
+	size_t indicators;
+	uint64_t from, to;                       /* the time that is asked about */
+	char evidence[65], pseudonym[160];
+	/* What became of it. */
+	char reason[1024];  /* the words of the answer, or why it was declined */
+	char *answer;       /* JSON, or NULL; ends with the visit */
+	char verdict[200];  /* of evidence that came: does it fit its commitment? */
+	char held[200];     /* why the machine leaves it to a person */
+	bool ours;          /* we are the requester */
+};
+
+/* Sends it; id, requester and created are filled in.  CC_DENIED: marked above what the responder may receive, or the topic. */
+enum cc_status request_send(struct desk *desk, struct request *request, char **ret_why);
+/* A step of ours, with words (may be NULL).  CC_DENIED: not legal, in *ret_why.  CC_ABSENT: no such request. */
+enum cc_status request_move(struct desk *desk, const char *id, enum request_state to, const char *words, char **ret_why);
+/* Answers with what the kind asks for, and words: by a person's decision, whatever the policy says. */
+enum cc_status request_answer(struct desk *desk, const char *id, const char *words, char **ret_why);
+typedef void request_fn(void *ctx, const struct request *request);
+/* By age; id (or its beginning) NULL: all.  CC_ABSENT: none; CC_DENIED: several begin so. */
+enum cc_status requests_visit(struct desk *desk, const char *id, request_fn *fn, void *ctx);
+/* Its steps in order, refused ones among them: "applied", "refused" with why, "waiting" for one that is missing. */
+struct request_event {
+	const char *organisation, *state, *status, *why, *text;
+	uint64_t time;
+};
+typedef void request_event_fn(void *ctx, const struct request_event *event);
+enum cc_status request_events(struct desk *desk, const char *id, request_event_fn *fn, void *ctx);
+/* Which rung of the responder's order of escalation has to be called: 0 none yet, 1 the first point of contact, … */
+unsigned request_overdue(const struct request *request, const struct conf *conf, uint64_t now);
+/* The capture that came in answer: its path, or CC_ABSENT. */
+enum cc_status request_capture(struct desk *desk, const struct request *request, char *ret_path, size_t room);
+/* What was asked of us and the policy lets a machine do; *ret_done: how many steps were made. */
+enum cc_status requests_serve(struct desk *desk, const struct policy *policy, size_t *ret_done, char **ret_why);
+
 #endif

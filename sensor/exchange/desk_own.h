@@ -63,6 +63,7 @@ void draft_begin(struct desk *desk, struct draft *draft, bool frame);
 void draft_object(struct draft *draft, const char *type, const char *id, const char *created);
 /* A note about ourselves, its extension's member as JSON. */
 void draft_note(struct draft *draft, const char *abstract, const char *content, const char *member, struct slice json);
+void draft_artifact(struct draft *draft, struct slice bytes, const char *mime);
 /* Sent, and taken in as if it had come.  CC_DENIED: above the topic's ceiling; CC_FULL: too large. */
 enum cc_status draft_end(struct desk *desk, struct draft *draft, char **ret_why);
 
@@ -72,6 +73,8 @@ void desk_audit(struct desk *desk, const char *what, const char *const *pair); /
 json_t *desk_extension(json_t *bundle, const char *member);
 /* A string member, bounded and without control characters; "" when it is none.  False: it did not fit. */
 bool desk_member(const json_t *object, const char *name, char *ret_text, size_t room);
+/* The bytes of an artifact object (malloc, the caller's).  CC_ABSENT: it is none; CC_BAD: no base64. */
+enum cc_status desk_artifact(const json_t *object, struct slice *ret_bytes);
 enum cc_status desk_random_id(char ret_uuid[37]);
 
 /* ---- desk_yaml.c ---- */
@@ -84,5 +87,42 @@ enum cc_status desk_yaml(const char *path, json_t **ret_value, char **ret_why);
 void contact_came(struct desk *desk, const struct came *came);
 void contact_learn(struct desk *desk, struct slice value);
 enum cc_status contacts_table(struct desk *desk);
+void request_came(struct desk *desk, const struct came *came);
+enum cc_status requests_table(struct desk *desk);
+
+/* ---- request.c: the messages ---- */
+
+struct evidence_part {
+	unsigned n, of;
+	struct slice bytes;
+};
+
+struct step { /* one message of a request */
+	char id[40], requester[128], responder[128], state[16], after[STIX_ID], text[2048];
+	json_t *answer; /* borrowed from the bundle */
+	json_t *part;
+};
+/* Of a message that came.  CC_BAD: none, *ret_why (static) says why. */
+enum cc_status step_parse(const struct came *came, struct step *ret_step, const char **ret_why);
+/* What was asked, of the extension's object. */
+enum cc_status request_parse(const json_t *from, struct request *ret_request, const char **ret_why);
+void request_id(const char *requester, const char *nonce, char ret_id[40]);
+struct step_out {
+	const char *state;          /* or "part" */
+	const char *after, *nonce;  /* nonce: of the first message, which asks */
+	const char *words, *answer; /* may be NULL; answer: JSON */
+	const struct evidence_part *part;
+	enum cc_tlp tlp;
+};
+enum cc_status step_send(struct desk *desk, const struct request *request, const struct step_out *out, char **ret_why);
+
+/* ---- requests.c ---- */
+
+/* The next message of a request, behind the step that was applied last; tlp is held against what the other side may receive. */
+enum cc_status request_deliver(struct desk *desk, const struct request *request, struct step_out *out, char **ret_why);
+/* The machine can't: a person has to look at it. */
+void request_hold(struct desk *desk, const char *id, const char *why);
+/* answer.c: what the kind asks for, sent.  CC_ABSENT, CC_DENIED: it can't be had, or may not leave: *ret_why. */
+enum cc_status answer_send(struct desk *desk, const struct request *request, const char *words, char **ret_why);
 
 #endif

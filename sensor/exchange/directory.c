@@ -87,6 +87,26 @@ is_believed(const struct desk *desk, const char *organisation)
 	return trust_organisation(desk->trust, slice_str(organisation)) != NULL;
 }
 
+/* How it stands with drills of ours. */
+static void
+find_pings(struct desk *desk, struct contact *c)
+{
+	sqlite3_stmt *stmt = desk_ask(desk, "SELECT created, changed, state FROM request WHERE kind = 5 AND requester = ?1 AND responder = ?2 "
+		"ORDER BY created DESC LIMIT 100", "ss", desk->conf.sensor_organisation, c->organisation);
+
+	while (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW && c->answered == 0) {
+		uint64_t sent = (uint64_t)sqlite3_column_int64(stmt, 0), changed = (uint64_t)sqlite3_column_int64(stmt, 1);
+
+		if (c->pinged == 0)
+			c->pinged = sent;
+		if (sqlite3_column_int(stmt, 2) != REQUEST_ANSWERED)
+			continue;
+		c->answered = changed;
+		c->took = changed > sent ? changed - sent : 0;
+	}
+	sqlite3_finalize(stmt);
+}
+
 enum cc_status
 contacts_visit(struct desk *desk, const char *organisation, contacts_fn *fn, void *ctx)
 {
@@ -104,6 +124,7 @@ contacts_visit(struct desk *desk, const char *organisation, contacts_fn *fn, voi
 			continue;
 		contact->published = (uint64_t)sqlite3_column_int64(stmt, 1);
 		snprintf(contact->kid, sizeof(contact->kid), "%s", desk_text(stmt, 2));
+		find_pings(desk, contact);
 		fn(ctx, contact);
 		st = CC_OK;
 	}
