@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
-#include "cmd/cmd.h"
+#include "cmd/desk.h"
 #include "exchange/exchange.h"
 
 int cmd_keys(int argc, char **argv);
@@ -119,6 +119,40 @@ revoke_key(const struct cmd_options *o, const char *kid, const char *when, char 
 	return keys_revoke(o->conf, o->outdir, kid, at, &entry, ret_why);
 }
 
+/* The address behind a pseudonym of ours; nobody learns it without a line in the audit log. */
+static enum cc_status
+reveal(const struct cmd_options *o, const char *pseudonym, const char *reason, char **ret_why)
+{
+	struct victims *victims = NULL;
+	struct cc_addr addr;
+	char text[CC_ADDR_TEXT];
+	const char *wrong = NULL;
+	struct buf line;
+	struct json json = json_into(&line);
+	enum cc_status st = victims_open(o->conf, o->outdir, &victims, ret_why);
+
+	if (st == CC_OK && (st = victims_reveal(victims, slice_str(pseudonym), &addr, &wrong)) != CC_OK && (*ret_why = strdup(wrong)) == NULL)
+		st = CC_NOMEM;
+	victims_close(victims);
+	if (st != CC_OK)
+		return st;
+	cc_addr_text(&addr, text);
+	st = audit_note(o->outdir, "reveal", (const char *const[]){"to", "here", "pseudonym", pseudonym, "address", text, "why", reason, NULL}, ret_why);
+	if (st != CC_OK)
+		return st;
+	buf_open(&line, 65536);
+	json_object(&json, NULL);
+	json_text(&json, "pseudonym", pseudonym);
+	json_text(&json, "address", text);
+	json_end_object(&json);
+	if (o->json)
+		printf("%.*s\n", (int)line.size, (const char *)line.p);
+	else
+		puts(text);
+	buf_close(&line);
+	return CC_OK;
+}
+
 static enum cc_status
 act(const struct cmd_options *o, const char *word, char *const *rest, int count, char **ret_why)
 {
@@ -138,24 +172,30 @@ act(const struct cmd_options *o, const char *word, char *const *rest, int count,
 int
 cmd_keys(int argc, char **argv)
 {
-	static const char *const words[] = {"make", "show", "rotate", "revoke"};
+	static const char *const words[] = {"make", "show", "rotate", "revoke", "reveal"};
+	struct cmd_word why_word = {.name = "why"};
 	const struct command *command = &cmd_table[0];
 	const char *word = NULL;
 	struct cmd_options o;
 	char *why = NULL;
 	int code = EXIT_USAGE;
+	bool reveals;
 
 	while (command->run != cmd_keys)
 		command++;
+	if (!cmd_words(&argc, argv, &why_word, 1))
+		return code;
 	if (cmd_options(command, argc, argv, "c:l:v", &o)) {
-		for (size_t i = 0; i < 4 && optind < argc; i++) {
+		for (size_t i = 0; i < 5 && optind < argc; i++) {
 			if (strcmp(argv[optind], words[i]) == 0)
 				word = words[i];
 		}
-		if (word == NULL || argc - optind > (strcmp(word, "revoke") == 0 ? 3 : 1)) {
+		reveals = word != NULL && strcmp(word, "reveal") == 0;
+		if (word == NULL || argc - optind > (strcmp(word, "revoke") == 0 ? 3 : reveals ? 2 : 1) || (reveals && argc - optind < 2)) {
 			cmd_usage(command);
 		} else {
-			enum cc_status st = act(&o, word, argv + optind + 1, argc - optind - 1, &why);
+			enum cc_status st = reveals ? reveal(&o, argv[optind + 1], cmd_value(&why_word, 1, "why"), &why) :
+						      act(&o, word, argv + optind + 1, argc - optind - 1, &why);
 
 			code = st == CC_OK ? EXIT_DONE : st == CC_BAD ? EXIT_USAGE : EXIT_FAILED;
 			if (st != CC_OK)

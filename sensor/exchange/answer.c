@@ -102,6 +102,8 @@ have_you_seen(struct desk *desk, const struct request *r, const char *words, cha
 	for (size_t i = 0; st == CC_OK && i < r->indicators; i++)
 		st = put_seen(&json, store, r, r->indicator[i], until, seen);
 	json_end_array(&json);
+	if (seen != NULL)
+		*seen = (struct store_seen){.count = 0};
 	if (st == CC_OK && (st = store_looked(store, r->from, until, seen)) == CC_OK)
 		put_coverage(&json, seen);
 	json_end_object(&json);

@@ -234,7 +234,7 @@ step_send(struct desk *desk, const struct request *r, const struct step_out *out
 	draft_begin(desk, &draft, true);
 	snprintf(title, sizeof(title), "request for assistance (%s): %s", request_kind_word[r->kind], out->state);
 	if (out->part != NULL)
-		draft_artifact(&draft, out->part->bytes, "application/x-pcapng");
+		draft_artifact(&draft, out->part->bytes, "application/vnd.tcpdump.pcap");
 	draft_note(&draft, title, out->words != NULL ? out->words : "", "request", buf_slice(&text));
 	desk->value.full = desk->value.full || text.full;
 	buf_close(&text);

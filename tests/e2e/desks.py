@@ -17,8 +17,8 @@ class Desk:
 		self.name, self.id, self.more = name, f"cert.{name}.example", []
 
 	def words(self, *words):
-		return [*words, "-l", outdir(self.name), "--exchange", SHARED, "--set", f"sensor.organisation={self.id}", "--set", "exchange.heartbeat=0",
-			*self.more]
+		return [*words[:2], "-l", outdir(self.name), "--exchange", SHARED, "--set", f"sensor.organisation={self.id}", "--set",
+			"exchange.heartbeat=0", *self.more, *words[2:]]
 
 	def run(self, *words, code=0, **options):
 		return concert(*self.words(*words), code=code, **options)

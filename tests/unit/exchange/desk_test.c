@@ -1,0 +1,467 @@
+/*
+ * The desk: the state machine's every step, what operators and partners may write wrongly, policy, the audit log with every byte
+ * flipped, and two desks that talk over a file exchange.
+ */
+#include <jansson.h> /* before base/json.h, which has names of its own */
+
+#include "exchange/exchange.h"
+
+
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "unit/test.h"
+
+static char dir[64];
+
+static void
+begin(void)
+{
+	snprintf(dir, sizeof(dir), "/tmp/desk_test.XXXXXX");
+	CHECK(mkdtemp(dir) != NULL);
+	log_open("desk_test", LOG_LEVEL_ERROR);
+}
+
+static void
+end(void)
+{
+	char command[100];
+
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	CHECK(system(command) == 0);
+}
+
+static const char *
+path_of(const char *name)
+{
+	static char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return path;
+}
+
+static const char *
+write_file(const char *name, const char *text, size_t size)
+{
+	FILE *file = fopen(path_of(name), "w");
+
+	CHECK(file != NULL && fwrite(text, 1, size, file) == size);
+	fclose(file);
+	return path_of(name);
+}
+
+/* ---- the state machine ---- */
+
+TEST(every_step)
+{
+	/* By state before (the last: no request), state after: '-' never, 'r' by the requester, 'a' by the responder. */
+	static const char *const table[REQUEST_STATES + 1] = {
+	    [REQUEST_SENT] = "-a---r",
+	    [REQUEST_ACKNOWLEDGED] = "--aaar",
+	    [REQUEST_WORKING] = "---aar",
+	    [REQUEST_ANSWERED] = "-----r",
+	    [REQUEST_DECLINED] = "-----r",
+	    [REQUEST_CLOSED] = "------",
+	    [REQUEST_STATES] = "r-----",
+	};
+
+	for (int from = 0; from <= REQUEST_STATES; from++) {
+		for (int to = 0; to < REQUEST_STATES; to++) {
+			char by = table[from][to];
+			const char *requester = request_step((enum request_state)from, (enum request_state)to, true);
+			const char *responder = request_step((enum request_state)from, (enum request_state)to, false);
+
+			CHECK((requester == NULL) == (by == 'r'));
+			CHECK((responder == NULL) == (by == 'a'));
+			CHECK(requester == NULL || requester[0] != '\0');
+		}
+	}
+	CHECK(request_step(REQUEST_SENT, REQUEST_STATES, true) != NULL);
+}
+
+TEST(escalation_climbs)
+{
+	struct conf *conf = conf_new();
+	static struct request r;
+	uint64_t hour = 3600 * NS_PER_S, at = 1000 * hour;
+
+	r.deadline = at;
+	r.priority = REQUEST_URGENT;
+	CHECK_UINT(request_overdue(&r, conf, at), 0);
+	CHECK_UINT(request_overdue(&r, conf, at + 1), 1);
+	CHECK_UINT(request_overdue(&r, conf, at + hour), 2);
+	CHECK_UINT(request_overdue(&r, conf, at + 1000 * hour), CONTACT_POINTS);
+	r.priority = REQUEST_FLASH;
+	CHECK_UINT(request_overdue(&r, conf, at + hour), 5);
+	r.priority = REQUEST_ROUTINE;
+	CHECK_UINT(request_overdue(&r, conf, at + hour), 1);
+	r.state = REQUEST_ANSWERED;
+	CHECK_UINT(request_overdue(&r, conf, at + hour), 0);
+	conf_free(conf);
+}
+
+/* ---- contacts ---- */
+
+TEST(hours)
+{
+	static const struct {
+		const char *hours;
+		unsigned day, hour;
+		int want; /* -1: can't be read */
+	} is[] = {
+	    {"24/7", 6, 23, 1}, {"Mo-Fr 08:00-17:00", 0, 8, 1}, {"Mo-Fr 08:00-17:00", 0, 17, 0}, {"Mo-Fr 08:00-17:00", 5, 9, 0},
+	    {"Mo-Fr 08:00-17:00, Sa 09:00-12:00", 5, 9, 1}, {"22:00-06:00", 3, 23, 1}, {"22:00-06:00", 3, 5, 1}, {"22:00-06:00", 3, 6, 0},
+	    {"Fr 22:00-06:00", 5, 5, 1}, {"Fr 22:00-06:00", 4, 5, 0}, {"Su 22:00-06:00", 0, 5, 1}, {"Sa-Mo 00:00-24:00", 6, 12, 1},
+	    {"Sa-Mo 00:00-24:00", 2, 12, 0}, {"always", 0, 0, -1}, {"Mo", 0, 0, -1}, {"Mo-Xx 08:00-09:00", 0, 0, -1}, {"25:00-26:00", 0, 0, -1},
+	    {"08:00-17:60", 0, 0, -1}, {"08:00", 0, 0, -1}, {"08:00-", 0, 0, -1}, {"", 0, 0, -1}, {"08:00-09:00,", 0, 0, -1},
+	};
+
+	for (size_t i = 0; i < sizeof(is) / sizeof(is[0]); i++) {
+		bool within = false;
+		enum cc_status st = contact_hours(is[i].hours, is[i].day * 1440 + is[i].hour * 60, &within);
+		int got = st != CC_OK ? -1 : within;
+
+		if (got != is[i].want)
+			printf("%s day %u hour %u: %d\n", is[i].hours, is[i].day, is[i].hour, got);
+		CHECK(got == is[i].want);
+	}
+}
+
+static const char entry[] = "organisation: org.example\ncountry: DE\nkind: national\nreceive: amber\nvalid: 30d\ncontacts:\n"
+			    "  - role: technical\n    name: Duty officer\n    email: duty@cert.example\n    telephone: '+49 30 1'\n"
+			    "    languages: [de, en]\n    hours: Mo-Fr 08:00-17:00\n    time_zone: Europe/Berlin\n"
+			    "sectors:\n  - name: energy\n    criteria: {critical: many people, high: some}\n";
+
+/* Cut at each byte and with each byte another: it is read or refused with a word, never anything else. */
+TEST(hostile_yaml)
+{
+	static struct contact contact;
+	struct conf *conf = conf_new();
+	char text[sizeof(entry)], *why = NULL;
+	size_t good = 0;
+
+	begin();
+	CHECK(contact_read(write_file("c.yaml", entry, sizeof(entry) - 1), conf, NS_PER_S, &contact, &why) == CC_OK);
+	CHECK_TEXT(contact.organisation, "org.example");
+	CHECK_UINT(contact.points, 1);
+	CHECK_TEXT(contact.point[0].languages, "de en");
+	CHECK_UINT(contact.sector[0].count, 2);
+	CHECK_UINT(contact.until, NS_PER_S + 30 * 24 * 3600 * NS_PER_S);
+	for (size_t size = 0; size < sizeof(entry) - 1; size += 3) {
+		enum cc_status st = contact_read(write_file("c.yaml", entry, size), conf, NS_PER_S, &contact, &why);
+
+		CHECK(st == CC_OK || (st == CC_BAD && why != NULL && strstr(why, "c.yaml") != NULL));
+		free(why);
+		why = NULL;
+	}
+	for (size_t i = 0; i < sizeof(entry) - 1; i++) {
+		enum cc_status st;
+
+		memcpy(text, entry, sizeof(entry));
+		text[i] = (char)(text[i] ^ (1 << i % 8));
+		st = contact_read(write_file("c.yaml", text, sizeof(entry) - 1), conf, NS_PER_S, &contact, &why);
+		good += st == CC_OK;
+		CHECK(st == CC_OK || (st == CC_BAD && why != NULL));
+		free(why);
+		why = NULL;
+	}
+	CHECK(good > 0);
+	CHECK(contact_read(path_of("none"), conf, 0, &contact, &why) == CC_IO);
+	free(why);
+	/* An alias that holds itself, and one that doubles at each level. */
+	CHECK(contact_read(write_file("c.yaml", "a: &a [*a]", 10), conf, 0, &contact, &why) == CC_BAD);
+	free(why);
+	strcpy(text, "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
+		     "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n");
+	CHECK(contact_read(write_file("c.yaml", text, strlen(text)), conf, 0, &contact, &why) == CC_BAD);
+	free(why);
+	conf_free(conf);
+	end();
+}
+
+TEST(hostile_entry)
+{
+	static struct contact contact, again;
+	struct conf *conf = conf_new();
+	char why[160], *trouble = NULL;
+	struct buf text;
+	struct json json = json_into(&text);
+
+	begin();
+	buf_open(&text, 1u << 20);
+	CHECK(contact_read(write_file("c.yaml", entry, sizeof(entry) - 1), conf, NS_PER_S, &contact, &trouble) == CC_OK);
+	contact_json(&json, NULL, &contact);
+	CHECK(contact_parse(buf_slice(&text), &again, why) == CC_OK);
+	CHECK_TEXT(again.point[0].name, "Duty officer");
+	CHECK_UINT(again.until, contact.until);
+	CHECK_TEXT(again.sector[0].criterion[1].text, "some");
+	for (size_t size = 0; size < text.size; size++)
+		CHECK(contact_parse(slice_of(text.p, size), &again, why) == CC_BAD);
+	for (size_t i = 0; i < text.size; i++) {
+		text.p[i] ^= (uint8_t)(1u << i % 8);
+		(void)contact_parse(buf_slice(&text), &again, why);
+		for (const char *p = again.point[0].name; *p != '\0'; p++)
+			CHECK((unsigned char)*p >= 0x20);
+		text.p[i] ^= (uint8_t)(1u << i % 8);
+	}
+	buf_close(&text);
+	conf_free(conf);
+	end();
+}
+
+/* ---- policy ---- */
+
+TEST(policy_rows)
+{
+	static const char rows[] = "rules:\n  - {partner: cert.b, kind: have-you-seen, tlp: green, answer: machine}\n"
+				   "  - {partner: cert.b, kind: evidence, answer: wait}\n  - {partner: '*', kind: reveal, answer: never}\n"
+				   "  - {partner: cert.c, answer: machine}\n";
+	static const char *const bad[] = {"rules: x", "rule: []", "rules: [{kind: x, partner: a, answer: wait}]", "rules: [{answer: wait}]",
+	    "rules: [{partner: a, answer: perhaps}]", "rules: [{partner: a, tlp: blue, answer: wait}]", "rules: [{partner: a, answer: wait, x: y}]",
+	    "rules: [{partner: a, kind: eliminate, answer: machine}]", "rules: [x]", "[", ""};
+	struct policy *policy = NULL;
+	char *why = NULL;
+
+	begin();
+	CHECK(policy_read(write_file("p.yaml", rows, sizeof(rows) - 1), &policy, &why) == CC_OK);
+	CHECK_UINT(policy_of(policy, "cert.b", REQUEST_HAVE_YOU_SEEN, CC_TLP_GREEN), POLICY_MACHINE);
+	CHECK_UINT(policy_of(policy, "cert.b", REQUEST_HAVE_YOU_SEEN, CC_TLP_AMBER), POLICY_WAIT);
+	CHECK_UINT(policy_of(policy, "cert.b", REQUEST_EVIDENCE, CC_TLP_CLEAR), POLICY_WAIT);
+	CHECK_UINT(policy_of(policy, "cert.c", REQUEST_REVEAL, CC_TLP_CLEAR), POLICY_NEVER);
+	CHECK_UINT(policy_of(policy, "cert.c", REQUEST_EVIDENCE, CC_TLP_AMBER_STRICT), POLICY_MACHINE);
+	CHECK_UINT(policy_of(policy, "cert.d", REQUEST_PING, CC_TLP_CLEAR), POLICY_MACHINE);
+	CHECK_UINT(policy_of(policy, "cert.d", REQUEST_EXPLAIN, CC_TLP_CLEAR), POLICY_WAIT);
+	policy_free(policy);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		CHECK(policy_read(write_file("p.yaml", bad[i], strlen(bad[i])), &policy, &why) == CC_BAD);
+		CHECK(why != NULL);
+		free(why);
+		why = NULL;
+	}
+	CHECK(policy_read("", &policy, &why) == CC_OK);
+	CHECK_UINT(policy_of(policy, "cert.b", REQUEST_HAVE_YOU_SEEN, CC_TLP_CLEAR), POLICY_WAIT);
+	policy_free(policy);
+	end();
+}
+
+/* ---- the audit log ---- */
+
+static bool
+log_is_good(uint64_t *ret_count)
+{
+	char *why = NULL;
+	bool good = audit_check(dir, NULL, NULL, ret_count, &why) == CC_OK;
+
+	CHECK(good || why != NULL);
+	free(why);
+	return good;
+}
+
+TEST(audit_every_byte)
+{
+	char text[8192], *why = NULL;
+	uint64_t count;
+	size_t size;
+	FILE *file;
+
+	begin();
+	CHECK(log_is_good(&count) && count == 0);
+	for (int i = 0; i < 5; i++)
+		CHECK(audit_note(dir, "test", (const char *const[]){"who", "a \"quoted\" one", "empty", "", "none", NULL, NULL}, &why) == CC_OK);
+	CHECK(log_is_good(&count) && count == 5);
+	file = fopen(path_of("desk/audit.jsonl"), "r");
+	size = fread(text, 1, sizeof(text), file);
+	fclose(file);
+	for (size_t i = 0; i < size; i++) {
+		text[i] = (char)(text[i] ^ 1 << i % 8);
+		write_file("desk/audit.jsonl", text, size);
+		CHECK(!log_is_good(&count));
+		text[i] = (char)(text[i] ^ 1 << i % 8);
+	}
+	for (size_t cut = 0; cut < size; cut++) { /* the end is missing */
+		write_file("desk/audit.jsonl", text, cut);
+		CHECK(!log_is_good(&count));
+	}
+	CHECK(audit_note(dir, "test", (const char *const[]){NULL}, &why) == CC_BAD); /* and nothing is added to what was changed */
+	free(why);
+	/* What a crash leaves: half a line, or a line that the head does not name yet. */
+	memcpy(text + size, "{\"prev", 6);
+	write_file("desk/audit.jsonl", text, size + 6);
+	CHECK(log_is_good(&count) && count == 5);
+	CHECK(audit_note(dir, "test", (const char *const[]){NULL}, &why) == CC_OK);
+	CHECK(log_is_good(&count) && count == 6);
+	unlink(path_of("desk/audit.head"));
+	CHECK(!log_is_good(&count));
+	unlink(path_of("desk/audit.jsonl"));
+	CHECK(log_is_good(&count) && count == 0);
+	end();
+}
+
+/* ---- two desks ---- */
+
+struct side {
+	struct conf *conf;
+	char outdir[96];
+	struct desk *desk;
+};
+
+static void
+set(struct conf *conf, const char *format, ...)
+{
+	char text[512], *why = NULL;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (conf_set(conf, text, &why) != CC_OK)
+		printf("%s\n", why);
+	free(why);
+}
+
+/* Trusts the other's key by fingerprint and x. */
+static void
+open_sides(struct side side[2])
+{
+	struct key *key[2];
+	char text[512], name[16], *why = NULL;
+
+	for (int i = 0; i < 2; i++) {
+		side[i].conf = conf_new();
+		snprintf(side[i].outdir, sizeof(side[i].outdir), "%s/%d", dir, i);
+		set(side[i].conf, "sensor.organisation=cert.%c", 'a' + i);
+		set(side[i].conf, "exchange.to=file:%s/shared", dir);
+		set(side[i].conf, "spool.fsync=never");
+		CHECK(key_open(side[i].conf, side[i].outdir, true, &key[i], &why) == CC_OK);
+	}
+	for (int i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text), "organisations: [{id: cert.%c, receive: amber, keys: [{fingerprint: %s, x: %s}]}]", 'b' - i, key_kid(key[1 - i]),
+		    key_x(key[1 - i]));
+		snprintf(name, sizeof(name), "%d.yaml", i);
+		set(side[i].conf, "exchange.trust=%s", write_file(name, text, strlen(text)));
+		CHECK(desk_open(side[i].conf, side[i].outdir, &side[i].desk, &why) == CC_OK);
+	}
+	key_close(key[0]);
+	key_close(key[1]);
+}
+
+static void
+close_sides(struct side side[2])
+{
+	for (int i = 0; i < 2; i++) {
+		desk_close(side[i].desk);
+		conf_free(side[i].conf);
+	}
+}
+
+static void
+keep_request(void *ctx, const struct request *r)
+{
+	struct request *to = ctx;
+
+	*to = *r;
+	to->answer = r->answer != NULL ? strdup(r->answer) : NULL;
+}
+
+static void
+sync_both(struct side side[2])
+{
+	char *why = NULL;
+
+	for (int i = 0; i < 2; i++)
+		CHECK(desk_flush(side[i].desk) == CC_OK);
+	for (int i = 0; i < 2; i++) {
+		CHECK(desk_sync(side[i].desk, &why) == CC_OK);
+		CHECK_UINT(desk_refused(side[i].desk), 0);
+	}
+	free(why);
+}
+
+TEST(have_you_seen)
+{
+	static struct request r, got;
+	struct side side[2];
+	struct store *store = NULL;
+	struct policy *policy = NULL;
+	char *why = NULL;
+	size_t done;
+	uint64_t now = time_now();
+
+	begin();
+	open_sides(side);
+	CHECK(store_open(side[1].conf, side[1].outdir, true, &store, &why) == CC_OK);
+	store_note(store, &(struct store_note){.kind = CC_KIND_DOMAIN, .value = slice_str("bad.example"), .first = now - NS_PER_S, .last = now - NS_PER_S, .count = 3,
+	    .proof = CC_PROOF_DIALOGUE});
+	store_coverage(store, now - 60 * NS_PER_S, now, 1000, 2);
+	CHECK(store_flush(store) == CC_OK);
+	store_end(store);
+	r = (struct request){.kind = REQUEST_HAVE_YOU_SEEN, .tlp = CC_TLP_AMBER, .indicators = 3, .from = now - 3600 * NS_PER_S, .to = now};
+	strcpy(r.responder, "cert.b");
+	strcpy(r.indicator[0], "domain:bad.example");
+	strcpy(r.indicator[1], "domain:good.example");
+	strcpy(r.indicator[2], "x:y");
+	CHECK(request_send(side[0].desk, &r, &why) == CC_OK);
+	sync_both(side);
+	CHECK(policy_read(write_file("p", "rules: [{partner: cert.a, answer: machine}]", 43), &policy, &why) == CC_OK);
+	CHECK(requests_serve(side[1].desk, policy, &done, &why) == CC_OK);
+	CHECK_UINT(done, 2);
+	sync_both(side);
+	CHECK(requests_visit(side[0].desk, r.id, keep_request, &got) == CC_OK);
+	CHECK_UINT(got.state, REQUEST_ANSWERED);
+	CHECK(got.answer != NULL && strstr(got.answer, "\"indicator\":\"domain:bad.example\",\"seen\":true,\"count\":3") != NULL);
+	CHECK(got.answer != NULL && strstr(got.answer, "\"indicator\":\"domain:good.example\",\"seen\":false") != NULL);
+	CHECK(got.answer != NULL && strstr(got.answer, "\"packets\":1000,\"lost\":2") != NULL && strstr(got.answer, "no indicator") != NULL);
+	CHECK(requests_serve(side[1].desk, policy, &done, &why) == CC_OK);
+	CHECK_UINT(done, 0);
+	free(got.answer);
+	policy_free(policy);
+	close_sides(side);
+	end();
+}
+
+TEST(both_sides_agree)
+{
+	static struct request r, got[2];
+	struct side side[2];
+	char *why = NULL;
+
+	begin();
+	open_sides(side);
+	r = (struct request){.kind = REQUEST_ELIMINATE, .tlp = CC_TLP_GREEN, .text = "please"};
+	strcpy(r.responder, "cert.b");
+	CHECK(request_send(side[0].desk, &r, &why) == CC_OK);
+	sync_both(side);
+	CHECK(request_move(side[1].desk, r.id, REQUEST_ACKNOWLEDGED, NULL, &why) == CC_OK);
+	/* At once: the one withdraws, the other begins to work.  However these are read, it is closed. */
+	CHECK(request_move(side[0].desk, r.id, REQUEST_CLOSED, "no need", &why) == CC_OK);
+	CHECK(request_move(side[1].desk, r.id, REQUEST_WORKING, NULL, &why) == CC_OK);
+	sync_both(side);
+	CHECK(request_move(side[0].desk, r.id, REQUEST_SENT, NULL, &why) == CC_DENIED && why != NULL);
+	free(why);
+	CHECK(request_move(side[1].desk, r.id, REQUEST_ANSWERED, "x", &why) == CC_DENIED && why != NULL);
+	free(why);
+	for (int i = 0; i < 2; i++) {
+		char path[128];
+
+		CHECK(requests_visit(side[i].desk, r.id, keep_request, &got[i]) == CC_OK);
+		CHECK_UINT(got[i].state, REQUEST_CLOSED);
+		/* The state is in the messages: without the database it is the same. */
+		desk_close(side[i].desk);
+		snprintf(path, sizeof(path), "rm %s/desk/desk.sqlite*", side[i].outdir);
+		CHECK(system(path) == 0);
+		CHECK(desk_open(side[i].conf, side[i].outdir, &side[i].desk, &why) == CC_OK);
+		CHECK(desk_sync(side[i].desk, &why) == CC_OK);
+		CHECK(requests_visit(side[i].desk, r.id, keep_request, &got[i]) == CC_OK);
+		CHECK_UINT(got[i].state, REQUEST_CLOSED);
+	}
+	/* Above what the partner may receive. */
+	r = (struct request){.kind = REQUEST_EXPLAIN, .tlp = CC_TLP_AMBER_STRICT, .text = "x"};
+	strcpy(r.responder, "cert.b");
+	CHECK(request_send(side[0].desk, &r, &why) == CC_DENIED);
+	free(why);
+	close_sides(side);
+	end();
+}
+
+TESTS(T(every_step), T(escalation_climbs), T(hours), T(hostile_yaml), T(hostile_entry), T(policy_rows), T(audit_every_byte), T(have_you_seen),
+    T(both_sides_agree))
