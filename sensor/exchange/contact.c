@@ -449,7 +449,7 @@ static void
 put_point(struct draft *draft, const struct contact *c, size_t at)
 {
 	const struct contact_point *p = &c->point[at];
-	char number[8], id[STIX_ID], mail[STIX_ID];
+	char number[24], id[STIX_ID], mail[STIX_ID];
 	struct slice part[] = {slice_str(c->organisation), slice_str("contact"), slice_str(number)};
 	struct json *json = &draft->json;
 

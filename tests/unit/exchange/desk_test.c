@@ -324,7 +324,7 @@ static void
 open_sides(struct side side[2])
 {
 	struct key *key[2];
-	char text[512], name[16], *why = NULL;
+	char text[512], name[24], *why = NULL;
 
 	for (int i = 0; i < 2; i++) {
 		side[i].conf = conf_new();
