@@ -130,7 +130,7 @@ open_db(struct desk *desk, char **ret_why)
 	    sqlite3_busy_timeout(desk->db, BUSY_MS) != SQLITE_OK ||
 	    sqlite3_exec(desk->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK)
 		return desk_fail(desk, CC_IO, ret_why, "%s: %s", path, sqlite3_errmsg(desk->db));
-	if (contacts_table(desk) != CC_OK || requests_table(desk) != CC_OK)
+	if (contacts_table(desk) != CC_OK || requests_table(desk) != CC_OK || notices_table(desk) != CC_OK)
 		return desk_fail(desk, CC_IO, ret_why, "%s: %s", path, sqlite3_errmsg(desk->db));
 	return CC_OK;
 }
@@ -480,6 +480,7 @@ static const struct {
 } kind[] = {
     {"org.concert.contact.v1", "contacts", contact_came},
     {"org.concert.request.v1", "requests", request_came},
+    {"org.concert.notice.v1", "notices", notice_came},
 };
 #define KINDS (sizeof(kind) / sizeof(kind[0]))
 

@@ -159,4 +159,38 @@ enum cc_status request_capture(struct desk *desk, const struct request *request,
 /* What was asked of us and the policy lets a machine do; *ret_done: how many steps were made. */
 enum cc_status requests_serve(struct desk *desk, const struct policy *policy, size_t *ret_done, char **ret_why);
 
+/* ---- notices.c: new threats, good practice, rule packs ---- */
+
+enum notice_kind { NOTICE_THREAT, NOTICE_PRACTICE, NOTICE_RULES, NOTICE_KINDS };
+extern const char *const notice_kind_word[NOTICE_KINDS]; /* "threat", "practice", "rules" */
+
+#define NOTICE_FILES 16
+
+struct notice_file {
+	char name[96]; /* letters, digits, dots and dashes; its end says what it is: .rules, .yar, .pcap, … */
+	char sha256[65];
+	struct slice bytes; /* borrowed */
+};
+
+struct notice {
+	char id[40], organisation[128], title[256], text[4096];
+	enum notice_kind kind;
+	enum cc_tlp tlp;
+	bool exercise, revoked, ours;
+	uint64_t created, modified; /* ns */
+	char installed[1024];       /* the folder where its rules went; "": none */
+	struct notice_file file[NOTICE_FILES];
+	size_t files;
+};
+
+bool notice_name_is_good(const char *name);
+/* Sends it; id, organisation and times are filled in. */
+enum cc_status notice_publish(struct desk *desk, struct notice *notice, char **ret_why);
+/* Our own, taken back: CC_ABSENT: no such notice of ours. */
+enum cc_status notice_revoke(struct desk *desk, const char *id, const char *words, char **ret_why);
+typedef void notice_fn(void *ctx, const struct notice *notice);
+/* By age; id (or its beginning) NULL: all.  CC_ABSENT: none; CC_DENIED: several begin so. */
+enum cc_status notices_visit(struct desk *desk, const char *id, notice_fn *fn, void *ctx);
+enum cc_status notice_installed(struct desk *desk, const char *id, const char *folder); /* "": not any more */
+
 #endif

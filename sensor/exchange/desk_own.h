@@ -89,6 +89,8 @@ void contact_learn(struct desk *desk, struct slice value);
 enum cc_status contacts_table(struct desk *desk);
 void request_came(struct desk *desk, const struct came *came);
 enum cc_status requests_table(struct desk *desk);
+void notice_came(struct desk *desk, const struct came *came);
+enum cc_status notices_table(struct desk *desk);
 
 /* ---- request.c: the messages ---- */
 

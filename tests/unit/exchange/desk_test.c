@@ -6,7 +6,6 @@
 
 #include "exchange/exchange.h"
 
-
 #include <stdarg.h>
 #include <unistd.h>
 

@@ -1,0 +1,462 @@
+/*
+ * concert notice: new threats, good practice, rule packs.
+ *
+ * A pack's rules are another's text: they are checked, and run over the pack's own captures, by this program in processes of
+ * their own, before anything reaches a folder that a sensor reads.  What its author takes back goes out of that folder at the next
+ * look at the topic.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd/desk.h"
+#include "record/record.h"
+
+int cmd_notice(int argc, char **argv);
+
+enum { FILES }; /* of the words: those that may stand there more than once */
+#define PATH_ROOM 5000
+
+static const char *
+said(const struct cmd_desk *d, const char *name)
+{
+	return cmd_value(d->words, d->word_count, name);
+}
+
+static bool
+ends_with(const char *name, const char *end)
+{
+	size_t size = strlen(name), tail = strlen(end);
+
+	return size > tail && strcmp(name + size - tail, end) == 0;
+}
+
+static bool
+is_capture(const char *name)
+{
+	return ends_with(name, ".pcap") || ends_with(name, ".pcapng");
+}
+
+static bool
+is_rules(const char *name)
+{
+	return ends_with(name, ".rules") || ends_with(name, ".yar");
+}
+
+/* ---- list, show ---- */
+
+struct listing {
+	struct cmd_desk *d;
+	size_t count;
+	bool all, exercise, whole;
+};
+
+static void
+print_json(struct listing *l, const struct notice *n)
+{
+	struct json json = json_into(&l->d->line);
+	char time[40];
+
+	json_object(&json, NULL);
+	json_text(&json, "id", n->id);
+	json_text(&json, "organisation", n->organisation);
+	json_text(&json, "kind", notice_kind_word[n->kind]);
+	json_text(&json, "title", n->title);
+	json_text(&json, "text", n->text);
+	json_text(&json, "tlp", record_tlp_text(n->tlp));
+	json_bool(&json, "exercise", n->exercise);
+	json_bool(&json, "revoked", n->revoked);
+	json_text(&json, "created", time_rfc3339_text(n->created, time));
+	json_text(&json, "modified", time_rfc3339_text(n->modified, time));
+	if (n->installed[0] != '\0')
+		json_text(&json, "installed", n->installed);
+	json_array(&json, "files");
+	for (size_t i = 0; i < n->files; i++) {
+		json_object(&json, NULL);
+		json_text(&json, "name", n->file[i].name);
+		json_text(&json, "sha256", n->file[i].sha256);
+		json_uint(&json, "size", n->file[i].bytes.size);
+		json_end_object(&json);
+	}
+	json_end_array(&json);
+	json_end_object(&json);
+	cmd_put_line(&l->d->line);
+}
+
+static void
+show_one(struct listing *l, const struct notice *n)
+{
+	char time[40];
+
+	(void)l;
+	printf("id        %s\nby        %s\nkind      %s%s%s\nTLP       %s\ncreated   %s\ntitle     ", n->id, n->organisation,
+	    notice_kind_word[n->kind], n->exercise ? ", drill" : "", n->revoked ? ", REVOKED" : "", record_tlp_text(n->tlp),
+	    time_rfc3339_text(n->created, time));
+	cmd_column(n->title, 0);
+	fputs("\ntext      ", stdout);
+	cmd_column(n->text, 0);
+	putchar('\n');
+	for (size_t i = 0; i < n->files; i++)
+		printf("file      %s  %zu bytes  %s\n", n->file[i].sha256, n->file[i].bytes.size, n->file[i].name);
+	if (n->installed[0] != '\0')
+		printf("installed %s\n", n->installed);
+}
+
+static void
+list_one(void *ctx, const struct notice *n)
+{
+	struct listing *l = ctx;
+	char time[40];
+
+	if (!l->whole && !l->all && (n->revoked || n->exercise != l->exercise))
+		return;
+	l->count++;
+	if (l->d->o.json) {
+		print_json(l, n);
+		return;
+	}
+	if (l->whole) {
+		show_one(l, n);
+		return;
+	}
+	if (l->count == 1)
+		printf("%-8s %-16s %-24s %-8s %-12s %-9s %s\n", "ID", "CREATED", "BY", "KIND", "TLP", "STATE", "TITLE");
+	printf("%.8s %.16s ", n->id, time_rfc3339_text(n->created, time));
+	cmd_column(n->organisation, 24);
+	printf("%-8s %-12s %-9s %s", notice_kind_word[n->kind], record_tlp_text(n->tlp), n->revoked ? "revoked" : n->installed[0] != '\0' ? "installed" : "-",
+	    n->exercise ? "[drill] " : "");
+	cmd_column(n->title, 0);
+	putchar('\n');
+}
+
+/* ---- publish ---- */
+
+static bool
+read_file(const char *path, size_t most, struct slice *ret_bytes)
+{
+	FILE *file = fopen(path, "re");
+	uint8_t *bytes = file != NULL ? malloc(most + 1) : NULL;
+	size_t size = bytes != NULL ? fread(bytes, 1, most + 1, file) : 0;
+	bool good = bytes != NULL && !ferror(file) && size <= most;
+
+	if (!good)
+		fprintf(stderr, "concert notice: %s: %s\n", path, file == NULL ? strerror(errno) : size > most ? "larger than exchange.message_max" : "can't be read");
+	if (file != NULL)
+		fclose(file);
+	if (!good) {
+		free(bytes);
+		return false;
+	}
+	*ret_bytes = slice_of(bytes, size);
+	return true;
+}
+
+static int
+fill(struct cmd_desk *d, struct notice *n)
+{
+	const char *kind = d->rest[0], *title = said(d, "title"), *tlp = said(d, "tlp") != NULL ? said(d, "tlp") : "green";
+	int k = 0;
+
+	while (k < NOTICE_KINDS && strcmp(kind, notice_kind_word[k]) != 0)
+		k++;
+	if (k == NOTICE_KINDS || title == NULL || title[0] == '\0' || record_tlp_parse(slice_str(tlp), &n->tlp) != CC_OK ||
+	    strlen(title) >= sizeof(n->title) || d->words[FILES].count > NOTICE_FILES || (k == NOTICE_RULES && d->words[FILES].count == 0)) {
+		fprintf(stderr, "concert notice: publish threat|practice|rules --title T [--text T] [--tlp TLP] [--file FILE]..., rules with files, 16 at most\n");
+		return EXIT_USAGE;
+	}
+	n->kind = (enum notice_kind)k;
+	n->exercise = said(d, "exercise") != NULL;
+	snprintf(n->title, sizeof(n->title), "%s", title);
+	if (said(d, "text") != NULL && snprintf(n->text, sizeof(n->text), "%s", said(d, "text")) >= (int)sizeof(n->text)) {
+		fprintf(stderr, "concert notice: --text: 4,095 bytes at most\n");
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < d->words[FILES].count; i++) {
+		const char *path = d->words[FILES].value[i], *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+
+		if (!notice_name_is_good(name)) {
+			fprintf(stderr, "concert notice: %s: a name has letters, digits, dots and dashes\n", path);
+			return EXIT_USAGE;
+		}
+		if (!read_file(path, d->o.conf->exchange_message_max, &n->file[i].bytes))
+			return EXIT_FAILED;
+		snprintf(n->file[i].name, sizeof(n->file[i].name), "%s", name);
+		n->files++;
+	}
+	return EXIT_DONE;
+}
+
+static int
+publish(struct cmd_desk *d)
+{
+	struct notice *n = calloc(1, sizeof(*n));
+	struct listing l = {.d = d, .all = true};
+	int code = n != NULL ? fill(d, n) : EXIT_FAILED;
+
+	if (code == EXIT_DONE) {
+		enum cc_status st = notice_publish(d->desk, n, &d->why);
+
+		if (st == CC_OK)
+			list_one(&l, n);
+		else
+			code = cmd_desk_fail(d, st);
+	}
+	for (size_t i = 0; n != NULL && i < n->files; i++)
+		free((void *)(uintptr_t)n->file[i].bytes.p);
+	free(n);
+	return code;
+}
+
+/* ---- install ---- */
+
+/* This program again, in a process of its own: its exit code. */
+static int
+run_self(char *const argv[])
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+		(void)dup2(null, STDIN_FILENO);
+		(void)dup2(STDERR_FILENO, STDOUT_FILENO);
+		execv("/proc/self/exe", argv);
+		_exit(127);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static bool
+write_files(const struct notice *n, const char *folder, bool captures)
+{
+	char path[PATH_ROOM];
+	bool good = mkdir(folder, 0755) == 0 || errno == EEXIST;
+
+	for (size_t i = 0; good && i < n->files; i++) {
+		FILE *file;
+
+		if (!captures && !is_rules(n->file[i].name))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, n->file[i].name);
+		file = fopen(path, "we");
+		good = file != NULL && fwrite(n->file[i].bytes.p, 1, n->file[i].bytes.size, file) == n->file[i].bytes.size;
+		if (file != NULL)
+			good = fclose(file) == 0 && good;
+	}
+	if (!good)
+		fprintf(stderr, "concert notice: %s: %s\n", folder, strerror(errno));
+	return good;
+}
+
+static void
+remove_files(const struct notice *n, const char *folder)
+{
+	char path[PATH_ROOM];
+
+	for (size_t i = 0; i < n->files; i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, n->file[i].name);
+		(void)unlink(path);
+	}
+	(void)rmdir(folder);
+}
+
+static int
+unlink_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+/* Lines of the log that are alerts. */
+static size_t
+alerts_in(const char *folder)
+{
+	char path[PATH_ROOM + 32], *line = NULL;
+	size_t room = 0, count = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/eve.json", folder);
+	file = fopen(path, "re");
+	while (file != NULL && getline(&line, &room, file) > 0)
+		count += strstr(line, "\"event_type\":\"alert\"") != NULL;
+	if (file != NULL)
+		fclose(file);
+	free(line);
+	return count;
+}
+
+#define WORDS_MAX (2 * NOTICE_FILES + 16)
+
+/* The rules are whole, and each capture makes one of them fire. */
+static const char *
+try_pack(const struct notice *n, const char *folder)
+{
+	char path[NOTICE_FILES][PATH_ROOM], out[PATH_ROOM + 8], log[PATH_ROOM + 24];
+	char *rules[WORDS_MAX] = {"concert", "rules", "check"}, *over[WORDS_MAX] = {"concert", "read", "-q", "--exchange", "none", "-l", out};
+	size_t r = 3, o = 7, found = 0;
+	const char *why = NULL;
+
+	snprintf(out, sizeof(out), "%s/.try", folder);
+	for (size_t i = 0; i < n->files; i++) {
+		const char *option = ends_with(n->file[i].name, ".rules") ? "-S" : ends_with(n->file[i].name, ".yar") ? "-Y" : NULL;
+
+		snprintf(path[i], PATH_ROOM, "%s/%s", folder, n->file[i].name);
+		if (option == NULL)
+			continue;
+		found++;
+		if (option[1] == 'Y')
+			rules[r++] = (char *)(uintptr_t)option;
+		rules[r++] = path[i];
+		over[o++] = (char *)(uintptr_t)option;
+		over[o++] = path[i];
+	}
+	rules[r] = NULL;
+	if (found == 0)
+		return "it has no file that ends in .rules or .yar";
+	if (run_self(rules) != 0)
+		return "concert rules check refuses them";
+	for (size_t i = 0; why == NULL && i < n->files; i++) {
+		if (!is_capture(n->file[i].name))
+			continue;
+		over[o] = path[i];
+		over[o + 1] = NULL;
+		snprintf(log, sizeof(log), "%s/eve.json", out);
+		(void)unlink(log);
+		if (run_self(over) != 0)
+			why = "a run over its captures fails";
+		else if (alerts_in(out) == 0)
+			why = "no rule fires on one of its captures";
+	}
+	(void)nftw(out, unlink_one, 16, FTW_DEPTH | FTW_PHYS);
+	return why;
+}
+
+struct installing {
+	struct cmd_desk *d;
+	const char *into;
+	int code;
+};
+
+static void
+install_one(void *ctx, const struct notice *n)
+{
+	struct installing *in = ctx;
+	char folder[PATH_ROOM - 200], temporary[PATH_ROOM - 200], *into = NULL, *why = NULL;
+	const char *trouble = n->revoked ? "its author took it back" : n->kind != NOTICE_RULES ? "it is no rule pack" : NULL;
+
+	snprintf(temporary, sizeof(temporary), "%s/desk/pack.XXXXXX", in->d->o.outdir);
+	if (trouble == NULL && (mkdtemp(temporary) == NULL || !write_files(n, temporary, true)))
+		trouble = "its files can't be written";
+	if (trouble == NULL)
+		trouble = try_pack(n, temporary);
+	if (trouble == NULL && (dirs_make(in->into, 0755) != CC_OK || (into = realpath(in->into, NULL)) == NULL))
+		trouble = "the folder can't be made";
+	snprintf(folder, sizeof(folder), "%s/%s", into != NULL ? into : ".", n->id);
+	if (trouble == NULL && !write_files(n, folder, false))
+		trouble = "its rules can't be written";
+	(void)nftw(temporary, unlink_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(into);
+	if (audit_note(in->d->o.outdir, trouble == NULL ? "rules installed" : "rules not installed", (const char *const[]){"notice", n->id, "by",
+		n->organisation, "folder", trouble == NULL ? folder : NULL, "why", trouble, NULL}, &why) != CC_OK)
+		fprintf(stderr, "concert notice: audit log: %s\n", why != NULL ? why : "");
+	free(why);
+	if (trouble != NULL) {
+		fprintf(stderr, "concert notice: %s: not installed: %s\n", n->id, trouble);
+		return;
+	}
+	(void)notice_installed(in->d->desk, n->id, folder);
+	printf("%s\n", folder);
+	in->code = EXIT_DONE;
+}
+
+static int
+with_one(struct cmd_desk *d, notice_fn *fn, void *ctx, int code)
+{
+	enum cc_status st = notices_visit(d->desk, d->rest[0], fn, ctx);
+
+	if (st == CC_OK)
+		return code;
+	fprintf(stderr, "concert notice: %s: %s\n", d->rest[0], st == CC_DENIED ? "several notices begin so" : "no such notice");
+	return EXIT_FAILED;
+}
+
+/* What its author took back goes out of the folder where it was installed. */
+static void
+take_back(void *ctx, const struct notice *n)
+{
+	struct cmd_desk *d = ctx;
+	char *why = NULL;
+
+	if (!n->revoked || n->installed[0] == '\0')
+		return;
+	remove_files(n, n->installed);
+	if (audit_note(d->o.outdir, "rules taken back", (const char *const[]){"notice", n->id, "folder", n->installed, "why", n->text, NULL}, &why) != CC_OK)
+		fprintf(stderr, "concert notice: audit log: %s\n", why != NULL ? why : "");
+	free(why);
+	fprintf(stderr, "concert notice: %s was taken back by %s: %s is removed\n", n->id, n->organisation, n->installed);
+	(void)notice_installed(d->desk, n->id, "");
+}
+
+static int
+act(struct cmd_desk *d)
+{
+	struct listing l = {.d = d, .all = said(d, "all") != NULL, .exercise = said(d, "exercise") != NULL, .whole = strcmp(d->verb, "show") == 0};
+	struct installing in = {.d = d, .into = said(d, "into"), .code = EXIT_FAILED};
+
+	if (!cmd_desk_sync(d))
+		return EXIT_FAILED;
+	(void)notices_visit(d->desk, NULL, take_back, d);
+	if (strcmp(d->verb, "publish") == 0)
+		return publish(d);
+	if (strcmp(d->verb, "show") == 0)
+		return with_one(d, list_one, &l, EXIT_DONE);
+	if (strcmp(d->verb, "install") == 0) {
+		if (in.into == NULL) {
+			fprintf(stderr, "concert notice: install ID --into FOLDER\n");
+			return EXIT_USAGE;
+		}
+		return with_one(d, install_one, &in, EXIT_DONE) == EXIT_DONE ? in.code : EXIT_FAILED;
+	}
+	if (strcmp(d->verb, "revoke") == 0) {
+		enum cc_status st = notice_revoke(d->desk, d->rest[0], said(d, "why"), &d->why);
+
+		return st == CC_OK ? EXIT_DONE : cmd_desk_fail(d, st);
+	}
+	(void)notices_visit(d->desk, NULL, list_one, &l);
+	return EXIT_DONE;
+}
+
+int
+cmd_notice(int argc, char **argv)
+{
+	static const char *const verbs[] = {"publish", "list", "show", "revoke", "install"};
+	static const int operands[] = {1, 0, 1, 1, 1};
+	struct cmd_word words[] = {[FILES] = {.name = "file"}, {.name = "title"}, {.name = "text"}, {.name = "tlp"}, {.name = "why"}, {.name = "into"},
+	    {.name = "exercise", .flag = true}, {.name = "all", .flag = true}};
+	const struct command *command = &cmd_table[0];
+	struct cmd_desk d;
+	int code;
+
+	while (command->run != cmd_notice)
+		command++;
+	if (!cmd_desk_open(&d, command, argc, argv, verbs, 5, words, sizeof(words) / sizeof(words[0]), &code))
+		return code;
+	code = EXIT_USAGE;
+	for (size_t i = 0; i < 5; i++) {
+		if (strcmp(d.verb, verbs[i]) != 0)
+			continue;
+		if (d.count != operands[i])
+			cmd_usage(command);
+		else
+			code = act(&d);
+	}
+	return cmd_desk_close(&d, code);
+}
