@@ -188,7 +188,7 @@ catch_up(struct listen *l)
 {
 	uint64_t until = time_monotonic() + CATCH_UP_NS;
 
-	while (partners_step(l->partners, 0) != CC_END && time_monotonic() < until)
+	while (partners_step(l->partners, -1) != CC_END && time_monotonic() < until)
 		;
 }
 

@@ -19,6 +19,7 @@
 #define CATCH_UP_NS (10 * NS_PER_S) /* what lies on a broker comes in before partners.rate holds */
 #define LINES_A_SECOND 100          /* of the list of what was refused */
 #define HITS_MAX 65536
+#define FIRST_MS 3000               /* until a broker that we come to has sent the first message */
 
 struct from {
 	char *name;
@@ -656,7 +657,9 @@ partners_step(struct partners *p, int ms)
 	if (__atomic_exchange_n(&p->reload, false, __ATOMIC_RELAXED))
 		reload(p);
 	for (size_t i = 0; i < p->froms; i++) {
-		if (from_ready(p, &p->from[i]) && read_from(p, &p->from[i], p->froms == 1 ? ms : ms / (int)p->froms) == CC_OK)
+		int wait = ms >= 0 ? ms / (int)p->froms : strncmp(p->from[i].name, "kafka:", 6) == 0 ? FIRST_MS : 0;
+
+		if (from_ready(p, &p->from[i]) && read_from(p, &p->from[i], wait) == CC_OK)
 			st = CC_OK;
 	}
 	each_second(p);
