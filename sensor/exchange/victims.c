@@ -62,12 +62,14 @@ because(char **ret_why, enum cc_status st, const char *format, ...)
 
 /* ---- the secret ---- */
 
+static enum cc_status read_secret(const char *path, uint8_t ret_secret[SECRET], char **ret_why);
+
 static enum cc_status
 make_secret(const char *path, uint8_t ret_secret[SECRET], char **ret_why)
 {
-	char *dir = strdup(path), hex[2 * SECRET + 2];
+	char *dir = strdup(path), hex[2 * SECRET + 2], part[4200];
 	int fd;
-	bool good;
+	bool good, first = true;
 
 	if (dir == NULL || RAND_bytes(ret_secret, SECRET) != 1) {
 		free(dir);
@@ -80,14 +82,22 @@ make_secret(const char *path, uint8_t ret_secret[SECRET], char **ret_why)
 	free(dir);
 	hex_text(slice_of(ret_secret, SECRET), hex);
 	hex[2 * SECRET] = '\n';
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* Whole or not at all: another sensor that shares the file may start in this very moment, and be first. */
+	snprintf(part, sizeof(part), "%s.%d", path, (int)getpid());
+	fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return because(ret_why, CC_IO, "victims.key: %s: %s", path, strerror(errno));
+		return because(ret_why, CC_IO, "victims.key: %s: %s", part, strerror(errno));
 	good = write(fd, hex, 2 * SECRET + 1) == 2 * SECRET + 1 && fsync(fd) == 0;
-	if (close(fd) != 0 || !good) {
-		(void)unlink(path);
-		return because(ret_why, CC_IO, "victims.key: %s could not be written", path);
+	good = close(fd) == 0 && good;
+	if (good && link(part, path) != 0) {
+		good = errno == EEXIST;
+		first = false;
 	}
+	(void)unlink(part);
+	if (!good)
+		return because(ret_why, CC_IO, "victims.key: %s could not be written", path);
+	if (!first)
+		return read_secret(path, ret_secret, ret_why);
 	log_notice("%s is new: the secret behind pseudonyms, keep it safe", path);
 	return CC_OK;
 }
