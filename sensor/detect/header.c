@@ -76,6 +76,7 @@ protocol_apps(struct slice word)
 		if (slice_is_nocase(word, name) || (slice_is_nocase(word, "http") && strncmp(name, "http", 4) == 0) ||
 		    (slice_is_nocase(word, "http1") && strcmp(name, "http") == 0) ||
 		    (slice_is_nocase(word, "dcerpc") && strcmp(name, "smb") == 0) ||
+		    ((slice_is_nocase(word, "ikev1") || slice_is_nocase(word, "ikev2")) && strcmp(name, "ike") == 0) ||
 		    (slice_is_nocase(word, "ssl") && strcmp(name, "tls") == 0))
 			apps |= 1ull << i;
 	}

@@ -449,6 +449,8 @@ stream_message(struct cc_ctx *ctx, struct sip_state *state, enum cc_dir dir, str
 		cc_anomaly(ctx, NULL, A_HEADER_TOO_LONG);
 		return CC_BAD;
 	}
+	if (st == CC_BAD)
+		cc_anomaly(ctx, NULL, A_INVALID);
 	if (st != CC_OK)
 		return st;
 	body = message(ctx, dir, &head, rest.p, rest.size);
@@ -496,7 +498,6 @@ sip_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 		}
 		st = stream_message(ctx, state, dir, in);
 		if (st == CC_BAD) {
-			cc_anomaly(ctx, NULL, A_INVALID);
 			state->lost[dir] = true;
 			cur_skip(in, cur_left(in));
 			return CC_OK;

@@ -116,6 +116,8 @@ event_parse(struct build *build, const struct keyword *keyword, struct slice val
 		struct slice word = slice_of(value.p, (size_t)(dot - value.p));
 
 		if (slice_is_nocase(word, app_parsers[i]->name) ||
+		    ((slice_is_nocase(word, "ikev1") || slice_is_nocase(word, "ikev2")) &&
+		     strcmp(app_parsers[i]->name, "ike") == 0) ||
 		    (slice_is_nocase(word, "http1") && strcmp(app_parsers[i]->name, "http") == 0)) {
 			parser = app_parsers[i];
 			build->rule.anomaly_parser = (uint8_t)i;
