@@ -37,7 +37,7 @@ activity_free(struct activity *activity)
 		free(activity->hypothesis[i].item);
 	free(activity->hypothesis);
 	free(activity->node);
-	*activity = (struct activity){NULL};
+	*activity = (struct activity){.count = 0};
 }
 
 static bool
