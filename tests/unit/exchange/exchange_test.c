@@ -388,8 +388,8 @@ TEST(no_address_of_ours_leaves)
 		CHECK(st == CC_OK || st == CC_DENIED);
 		sent += st == CC_OK;
 		held += st == CC_DENIED;
-		CHECK(memmem(out.p, out.size, addr, strlen(addr)) == NULL);
-		CHECK(memmem(out.p, out.size, dashed, strlen(dashed)) == NULL);
+		CHECK(out.size == 0 || memmem(out.p, out.size, addr, strlen(addr)) == NULL);
+		CHECK(out.size == 0 || memmem(out.p, out.size, dashed, strlen(dashed)) == NULL);
 	}
 	CHECK(sent > 500 && held > 500 && source.pseudonyms > sent && source.texts_withheld > sent);
 	buf_close(&out);
