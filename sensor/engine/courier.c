@@ -46,6 +46,7 @@ struct courier {
 	struct listen *listen;    /* partners, and what is remembered */
 	uint64_t span, span_packets, span_lost; /* live: where the present hour's coverage began */
 	struct evidence_store *evidence; /* NULL: none is kept */
+	bool evidence_trouble;
 	struct evelog *eve;
 	struct eve *stats;
 	uint64_t orphaned;        /* monotonic, since when the keeper is known to be gone */
@@ -145,7 +146,9 @@ coverage_live(struct courier *c, uint64_t now)
 static void
 say_evidence(struct courier *c, enum cc_status st)
 {
-	if (st != CC_OK) {
+	/* Once until a piece is kept again: a full disk concerns every one. */
+	if (st != CC_OK && !c->evidence_trouble) {
+		c->evidence_trouble = true;
 		log_error("evidence: %s", st == CC_BAD ? "a piece has not the digest that it came with" : evidence_store_error(c->evidence));
 		say_lost(c, "evidence could not be kept; see the message before this one");
 	}
@@ -170,11 +173,15 @@ take_evidence(struct courier *c, const struct head *head)
 	struct cur cur = cur_slice(head->body);
 	uint64_t time = cur_u64(&cur);
 	const uint8_t *sha256 = cur_bytes(&cur, 32);
+	enum cc_status st;
 
-	if (cur.bad)
+	if (cur.bad) {
 		say_lost(c, "a piece of evidence that inspect sent is malformed: left out");
-	else if (c->evidence != NULL)
-		say_evidence(c, evidence_store_put(c->evidence, sha256, slice_of(cur.p, cur_left(&cur)), time));
+	} else if (c->evidence != NULL) {
+		st = evidence_store_put(c->evidence, sha256, slice_of(cur.p, cur_left(&cur)), time);
+		c->evidence_trouble = c->evidence_trouble && st != CC_OK;
+		say_evidence(c, st);
+	}
 }
 
 static void

@@ -188,21 +188,24 @@ put_path(struct info *info, const struct cc_record *rec)
 	end(info);
 }
 
-/* Our side by pseudonym, with what the operator's list says of its network. */
+/* Our side by pseudonym, with what the operator's list says of its network.  Names of items outlive the call: literals. */
+enum { OURS_WHO, OURS_SECTOR, OURS_CRITICALITY };
+static const char *const ours_attacker[] = {"attacker_pseudonym", "attacker_sector", "attacker_criticality"};
+static const char *const ours_victim[] = {"victim", "victim_sector", "victim_criticality"};
+
 static void
-put_ours(struct info *info, struct exchange_source *source, const struct cc_addr *addr, const char *role, uint64_t time)
+put_ours(
+    struct info *info, struct exchange_source *source, const struct cc_addr *addr, const char *const *name, uint64_t time)
 {
 	const char *sector, *criticality, *hidden;
-	char text[VICTIM_TEXT], name[32];
+	char text[VICTIM_TEXT];
 
 	victims_sector(source->victims, addr, &sector, &criticality);
 	hidden = victims_pseudonym(source->victims, addr, time, text);
 	source->pseudonyms += hidden != NULL;
-	item_text(info, role, hidden != NULL ? hidden : "", "no memory for the pseudonym");
-	snprintf(name, sizeof(name), "%s_sector", role);
-	item_text(info, name, sector != NULL ? sector : "", "not in the list of networks");
-	snprintf(name, sizeof(name), "%s_criticality", role);
-	item_text(info, name, criticality != NULL ? criticality : "", "not in the list of networks");
+	item_text(info, name[OURS_WHO], hidden != NULL ? hidden : "", "no memory for the pseudonym");
+	item_text(info, name[OURS_SECTOR], sector != NULL ? sector : "", "not in the list of networks");
+	item_text(info, name[OURS_CRITICALITY], criticality != NULL ? criticality : "", "not in the list of networks");
 }
 
 static void
@@ -222,9 +225,9 @@ put_endpoint(struct info *info, struct exchange_source *source, const struct cc_
 	if (known)
 		json_text(&info->json, "attacker_role", rec->attacker_is_client ? "client" : "server");
 	if (flow && ours)
-		put_ours(info, source, &rec->attacker.addr, "attacker_pseudonym", rec->first);
+		put_ours(info, source, &rec->attacker.addr, ours_attacker, rec->first);
 	if (flow && victims_ours(source->victims, &rec->victim.addr)) {
-		put_ours(info, source, &rec->victim.addr, "victim", rec->first);
+		put_ours(info, source, &rec->victim.addr, ours_victim, rec->first);
 	} else {
 		miss(info, "victim", flow ? "not of our own networks" : "no flow");
 		miss(info, "victim_sector", flow ? "not of our own networks" : "no flow");
