@@ -235,7 +235,8 @@ TEST(strictest_marking)
 
 TEST(watch_names_its_own)
 {
-	static const struct watch_info watch = {CC_KIND_ADDR, {(const uint8_t *)"203.0.113.66", 12}, {NULL, 0}, {NULL, 0}};
+	static const struct watch_info watch = {.kind = CC_KIND_ADDR,
+	    .value = {(const uint8_t *)"203.0.113.66", 12}};
 	struct scene *s = scene_new(true, 6);
 
 	s->match.by = MATCH_WATCH;
