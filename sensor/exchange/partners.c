@@ -19,7 +19,6 @@
 #define CATCH_UP_NS (10 * NS_PER_S) /* what lies on a broker comes in before partners.rate holds */
 #define LINES_A_SECOND 100          /* of the list of what was refused */
 #define HITS_MAX 65536
-#define FIRST_MS 3000               /* until a broker that we come to has sent the first message */
 
 struct from {
 	char *name;
@@ -653,11 +652,12 @@ enum cc_status
 partners_step(struct partners *p, int ms)
 {
 	enum cc_status st = CC_END;
+	int first = (int)(p->setup.conf->partners_first / NS_PER_MS);
 
 	if (__atomic_exchange_n(&p->reload, false, __ATOMIC_RELAXED))
 		reload(p);
 	for (size_t i = 0; i < p->froms; i++) {
-		int wait = ms >= 0 ? ms / (int)p->froms : strncmp(p->from[i].name, "kafka:", 6) == 0 ? FIRST_MS : 0;
+		int wait = ms >= 0 ? ms / (int)p->froms : strncmp(p->from[i].name, "kafka:", 6) == 0 ? first : 0;
 
 		if (from_ready(p, &p->from[i]) && read_from(p, &p->from[i], wait) == CC_OK)
 			st = CC_OK;
