@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 enum cc_status
@@ -24,4 +25,14 @@ dirs_make(const char *dir, mode_t mode)
 		*p = '/';
 	}
 	return mkdir(path, mode) == 0 || errno == EEXIST ? CC_OK : CC_IO;
+}
+
+char *
+dirs_under(const char *dir, const char *path)
+{
+	char *whole;
+
+	if (path[0] == '/')
+		return strdup(path);
+	return asprintf(&whole, "%s/%s", dir, path) < 0 ? NULL : whole;
 }

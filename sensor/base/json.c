@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "base/utf8.h"
 
 #define ESCAPED_MAX 6 /* \u00XX */
@@ -255,6 +256,22 @@ add_uint(struct buf *out, uint64_t value)
 		*--p = (char)('0' + value);
 	}
 	buf_add(out, p, (size_t)(digits + sizeof(digits) - p));
+}
+
+void
+json_text_if(struct json *json, const char *key, const char *value)
+{
+	if (value != NULL && value[0] != '\0')
+		json_text(json, key, value);
+}
+
+void
+json_time_if(struct json *json, const char *key, uint64_t ns)
+{
+	char text[40];
+
+	if (ns != 0)
+		json_text(json, key, time_rfc3339_text(ns, text));
 }
 
 void

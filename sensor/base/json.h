@@ -34,6 +34,9 @@ void json_array(struct json *json, const char *key);
 void json_end_array(struct json *json);
 void json_string(struct json *json, const char *key, struct slice value);
 void json_text(struct json *json, const char *key, const char *value);
+/* Left out when it is empty or NULL; a time (ns, as RFC 3339) when it is 0. */
+void json_text_if(struct json *json, const char *key, const char *value);
+void json_time_if(struct json *json, const char *key, uint64_t ns);
 void json_uint(struct json *json, const char *key, uint64_t value);
 void json_int(struct json *json, const char *key, int64_t value);
 void json_double(struct json *json, const char *key, double value);

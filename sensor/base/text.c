@@ -159,6 +159,32 @@ ascii_words(const uint8_t *p, size_t size)
 	return n;
 }
 
+struct slice
+utf16le_text(struct slice raw, char *ret_text, size_t room)
+{
+	struct cur c = cur_slice(raw);
+	size_t size = 0;
+
+	while (cur_left(&c) >= 2 && size + 4 <= room) {
+		uint32_t unit = cur_u16le(&c), low;
+		struct cur ahead = c;
+
+		if (unit == 0)
+			break;
+		if (unit >= 0xd800 && unit < 0xe000) { /* half of a pair: with its other half, or a mark for it */
+			low = cur_u16le(&ahead);
+			if (unit < 0xdc00 && low >= 0xdc00 && low < 0xe000) {
+				unit = 0x10000 + ((unit & 0x3ff) << 10 | (low & 0x3ff));
+				c = ahead;
+			} else {
+				unit = 0xfffd;
+			}
+		}
+		size += utf8_put(unit, (uint8_t *)ret_text + size);
+	}
+	return slice_of(ret_text, size);
+}
+
 bool
 utf8_valid(struct slice bytes)
 {

@@ -20,6 +20,8 @@ char *base64url_text(struct slice bytes, char *ret_text); /* RFC 4648, 5, no pad
 /* Strict: no padding, no other character, no bits left over.  Room for text.size / 4 * 3 + 2. */
 enum cc_status base64url_parse(struct slice text, uint8_t *ret_bytes, size_t *ret_size);
 bool utf8_valid(struct slice bytes);
+/* UTF-16LE up to its end, its first NUL or a room that is too small, as UTF-8; half a pair becomes U+FFFD. */
+struct slice utf16le_text(struct slice raw, char *ret_text, size_t room);
 /* "64k", "1.5 MiB", "2g": bytes. */
 enum cc_status size_parse(const char *text, uint64_t *ret_size);
 /* "30s", "5m", "200ms", "1h", "7d"; a bare number is seconds.  Nanoseconds. */

@@ -1,4 +1,4 @@
-/* One character of UTF-8 (RFC 3629), shared by the files of base/ that judge or copy text.  Any thread. */
+/* One character of UTF-8 (RFC 3629), for whoever judges, copies or writes text.  Any thread. */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
@@ -36,6 +36,21 @@ utf8_char_size(const uint8_t *p, const uint8_t *end)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
 	}
+	return size;
+}
+
+/* Writes a code point below 0x110000: 1 to 4 bytes, their number. */
+static inline size_t
+utf8_put(uint32_t point, uint8_t to[4])
+{
+	size_t size = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+	static const uint8_t mark[] = {0, 0, 0xc0, 0xe0, 0xf0};
+
+	for (size_t i = size - 1; i > 0; i--) {
+		to[i] = (uint8_t)(0x80 | (point & 0x3f));
+		point >>= 6;
+	}
+	to[0] = (uint8_t)(mark[size] | point);
 	return size;
 }
 

@@ -65,33 +65,17 @@ whom_to_call(struct listing *l, const struct request *r, unsigned rung)
 }
 
 static void
-put_time(struct json *json, const char *name, uint64_t time)
-{
-	char text[40];
-
-	if (time != 0)
-		json_text(json, name, time_rfc3339_text(time, text));
-}
-
-static void
-put(struct json *json, const char *name, const char *text)
-{
-	if (text != NULL && text[0] != '\0')
-		json_text(json, name, text);
-}
-
-static void
 put_event(void *ctx, const struct request_event *event)
 {
 	struct json *json = ctx;
 
 	base_json_object(json, NULL);
-	put_time(json, "time", event->time);
+	json_time_if(json, "time", event->time);
 	json_text(json, "by", event->organisation);
 	json_text(json, "state", event->state);
 	json_text(json, "status", event->status);
-	put(json, "why", event->why);
-	put(json, "text", event->text);
+	json_text_if(json, "why", event->why);
+	json_text_if(json, "text", event->text);
 	json_end_object(json);
 }
 
@@ -113,33 +97,33 @@ print_json(struct listing *l, const struct request *r, bool steps)
 	json_text(&json, "priority", request_priority_word[r->priority]);
 	json_text(&json, "tlp", record_tlp_text(r->tlp));
 	json_bool(&json, "exercise", r->exercise);
-	put_time(&json, "created", r->created);
-	put_time(&json, "changed", r->changed);
-	put_time(&json, "deadline", r->deadline);
+	json_time_if(&json, "created", r->created);
+	json_time_if(&json, "changed", r->changed);
+	json_time_if(&json, "deadline", r->deadline);
 	json_bool(&json, "overdue", rung > 0);
 	if (rung > 0)
 		json_uint(&json, "rung", rung);
 	if (p != NULL)
 		json_printf(&json, "call", "%s, %s %s %s", p->role, p->name, p->telephone, p->email);
-	put(&json, "text", r->text);
-	put(&json, "contact", r->contact);
+	json_text_if(&json, "text", r->text);
+	json_text_if(&json, "contact", r->contact);
 	if (r->indicators > 0) {
 		base_json_array(&json, "indicators");
 		for (size_t i = 0; i < r->indicators; i++)
 			json_text(&json, NULL, r->indicator[i]);
 		json_end_array(&json);
 	}
-	put_time(&json, "from_time", r->from);
-	put_time(&json, "until_time", r->to);
-	put(&json, "evidence", r->evidence);
-	put(&json, "pseudonym", r->pseudonym);
-	put(&json, "reason", r->state >= REQUEST_ANSWERED ? r->reason : NULL);
+	json_time_if(&json, "from_time", r->from);
+	json_time_if(&json, "until_time", r->to);
+	json_text_if(&json, "evidence", r->evidence);
+	json_text_if(&json, "pseudonym", r->pseudonym);
+	json_text_if(&json, "reason", r->state >= REQUEST_ANSWERED ? r->reason : NULL);
 	if (r->answer != NULL)
 		json_raw(&json, "answer", slice_str(r->answer));
-	put(&json, "verdict", r->verdict);
+	json_text_if(&json, "verdict", r->verdict);
 	if (request_capture(l->d->desk, r, path, sizeof(path)) == CC_OK)
 		json_text(&json, "capture", path);
-	put(&json, "held", r->held);
+	json_text_if(&json, "held", r->held);
 	if (steps) {
 		base_json_array(&json, "steps");
 		(void)request_events(l->d->desk, r->id, put_event, &json);

@@ -2,6 +2,9 @@
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
+#include <stdio.h>
+
+#include "concert/slice.h"
 #include "conf/conf.h"
 #include "engine/engine.h"
 
@@ -37,5 +40,8 @@ struct cmd_options {
 bool cmd_options(const struct command *command, int argc, char **argv, const char *letters, struct cmd_options *ret_options);
 void cmd_options_close(struct cmd_options *options);
 void cmd_usage(const struct command *command);
+
+/* A terminal acts on control characters: a partner's text reaches it without. */
+void cmd_print_clean(struct slice text, FILE *out);
 
 #endif

@@ -46,8 +46,7 @@ print_entry(struct job *job, const struct evidence_entry *entry, const char *sta
 	time_rfc3339_text(entry->gone, gone);
 	if (!job->json) {
 		printf("%.19sZ  %-11s  %9s  %s  ", time, state, bytes_text(entry->size, size), hex);
-		for (const char *p = entry->behind; *p != '\0'; p++)
-			putchar((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
+		cmd_print_clean(slice_str(entry->behind), stdout);
 		putchar('\n');
 		return;
 	}

@@ -233,3 +233,10 @@ cmd_options_close(struct cmd_options *options)
 	free(options->outdir);
 	conf_free(options->conf);
 }
+
+void
+cmd_print_clean(struct slice text, FILE *out)
+{
+	for (size_t i = 0; i < text.size; i++)
+		putc(text.p[i] < 0x20 || text.p[i] == 0x7f ? '?' : text.p[i], out);
+}

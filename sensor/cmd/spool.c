@@ -27,14 +27,6 @@ ull(uint64_t n)
 	return n;
 }
 
-/* A terminal acts on control characters: a partner's text must not reach it. */
-static void
-print_clean(struct slice text)
-{
-	for (size_t i = 0; i < text.size; i++)
-		putchar(text.p[i] < 0x20 || text.p[i] == 0x7f ? '?' : text.p[i]);
-}
-
 static void
 print_line(struct job *job)
 {
@@ -64,7 +56,7 @@ dump_one(void *ctx, const struct cc_message *msg, uint64_t position)
 
 		printf("%llu\t%.*s\t%.*s\t%u\t%.*s\t", ull(position), (int)cell[0].size, cell[0].p, (int)cell[1].size, cell[1].p,
 		    msg->lane, (int)cell[2].size, cell[2].p);
-		print_clean(cell[3]);
+		cmd_print_clean(cell[3], stdout);
 		putchar('\n');
 		return;
 	}
@@ -170,7 +162,7 @@ print_finding(void *ctx, const struct spool_finding *f)
 		if (f->size > 0)
 			printf(" (%llu)", ull(f->size));
 		fputs(": ", stdout);
-		print_clean(slice_str(f->why));
+		cmd_print_clean(slice_str(f->why), stdout);
 		putchar('\n');
 		return;
 	}
@@ -332,12 +324,12 @@ print_refused(void *ctx, const struct cc_message *msg, const char *verdict, cons
 	job->wrong++;
 	if (!job->o->json) {
 		printf("refused %s: ", verdict);
-		print_clean(slice_str(why));
+		cmd_print_clean(slice_str(why), stdout);
 		if (msg != NULL) {
 			fputs(", ", stdout);
-			print_clean(message_header(msg, "ce_source"));
+			cmd_print_clean(message_header(msg, "ce_source"), stdout);
 			putchar(' ');
-			print_clean(id);
+			cmd_print_clean(id, stdout);
 		}
 		putchar('\n');
 		return;
@@ -370,7 +362,7 @@ import(struct job *job, const char *from)
 		return EXIT_USAGE;
 	}
 	to = to[5] != '\0' ? to + 5 : "exchange";
-	if (to[0] == '/' ? (target = strdup(to)) == NULL : asprintf(&target, "%s/%s", job->outdir, to) < 0)
+	if ((target = dirs_under(job->outdir, to)) == NULL)
 		return failed("import", CC_NOMEM, NULL);
 	st = trust_open(conf, job->outdir, &trust, &why);
 	if (st == CC_OK)
@@ -407,9 +399,9 @@ print_held(const char *line, uint64_t number)
 		printf("%-20s  %-12s  %-12s  %-40s  %s\n", "LAST SEEN", "TLP", "TOPIC", "WHY", "INDICATOR");
 	printf("%.19s%s  %-12.12s  %-12.12s  %-40.40s  ", text_of(json, "time"), json != NULL ? "Z" : "", text_of(json, "tlp"),
 	    text_of(json, "topic"), text_of(json, "reason"));
-	print_clean(slice_str(text_of(json, "kind")));
+	cmd_print_clean(slice_str(text_of(json, "kind")), stdout);
 	putchar(' ');
-	print_clean(slice_str(text_of(json, "value")));
+	cmd_print_clean(slice_str(text_of(json, "value")), stdout);
 	putchar('\n');
 	json_decref(json);
 }
@@ -449,12 +441,7 @@ held(struct job *job)
 static char *
 spool_dir(const struct cmd_options *o)
 {
-	const char *dir = o->conf->spool_dir[0] != '\0' ? o->conf->spool_dir : "spool";
-	char *whole;
-
-	if (dir[0] == '/')
-		return strdup(dir);
-	return asprintf(&whole, "%s/%s", o->outdir, dir) < 0 ? NULL : whole;
+	return dirs_under(o->outdir, o->conf->spool_dir[0] != '\0' ? o->conf->spool_dir : "spool");
 }
 
 /* DIR's sensor, when -l does not name it: the folder around, where its key lies. */

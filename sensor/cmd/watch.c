@@ -38,14 +38,6 @@ on_stop(int signal)
 	stop = 1;
 }
 
-/* A terminal acts on control characters: a partner's text must not reach it. */
-static void
-print_clean(struct slice text, FILE *out)
-{
-	for (size_t i = 0; i < text.size; i++)
-		putc(text.p[i] < 0x20 || text.p[i] == 0x7f ? '?' : text.p[i], out);
-}
-
 /* The first size bytes, or fewer: never half a UTF-8 character. */
 static size_t
 whole_size(struct slice text, size_t size)
@@ -62,15 +54,15 @@ print_column(struct slice text, size_t width, bool middle, FILE *out)
 	size_t tail = middle ? width / 3 : 0, front = width > tail + 2 ? width - tail - 2 : 0;
 
 	if (text.size < width) {
-		print_clean(text, out);
+		cmd_print_clean(text, out);
 		fprintf(out, "%*s", (int)(width - text.size), "");
 		return;
 	}
-	print_clean(slice_of(text.p, whole_size(text, front)), out);
+	cmd_print_clean(slice_of(text.p, whole_size(text, front)), out);
 	fputs("\u2026", out);
 	if (tail > 0) {
 		front = whole_size(text, text.size - tail);
-		print_clean(slice_of(text.p + front, text.size - front), out);
+		cmd_print_clean(slice_of(text.p + front, text.size - front), out);
 	}
 	putc(' ', out);
 }
@@ -134,7 +126,7 @@ print_row(const struct slice text[COLS], unsigned width)
 
 	if (width == 0) {
 		for (int i = 0; i < COLS; i++) {
-			print_clean(text[i], stdout);
+			cmd_print_clean(text[i], stdout);
 			putchar(i + 1 < COLS ? '\t' : '\n');
 		}
 		return;
@@ -150,7 +142,7 @@ print_row(const struct slice text[COLS], unsigned width)
 	print_column(text[COL_INDICATOR], rest * 3 / 5, true, stdout);
 	print_column(text[COL_WHY], rest - rest * 3 / 5, false, stdout);
 	if (width >= WIDE)
-		print_clean(text[COL_FROM], stdout);
+		cmd_print_clean(text[COL_FROM], stdout);
 	putchar('\n');
 }
 
@@ -202,14 +194,14 @@ print_line(const struct cc_message *msg, unsigned width)
 	struct slice type = message_header(msg, "ce_type");
 
 	if (bundle == NULL) {
-		print_clean(message_header(msg, "ce_id"), stdout);
+		cmd_print_clean(message_header(msg, "ce_id"), stdout);
 		printf(" is not JSON: %s\n", error.text);
 	} else if (slice_is(type, "org.concert.sighting.v1")) {
 		print_sighting(msg, bundle, width);
 	} else {
 		print_column(message_header(msg, "ce_time"), 28, false, stdout);
 		print_column(type, 30, false, stdout);
-		print_clean(msg->key, stdout);
+		cmd_print_clean(msg->key, stdout);
 		putchar('\n');
 	}
 	json_decref(bundle);
@@ -310,9 +302,9 @@ static void
 print_place(const struct cc_message *msg, const struct verified *verified)
 {
 	printf("lane %u of ", verified->lane);
-	print_clean(msg->topic, stdout);
+	cmd_print_clean(msg->topic, stdout);
 	fputs(", ", stdout);
-	print_clean(message_header(msg, "ce_source"), stdout);
+	cmd_print_clean(message_header(msg, "ce_source"), stdout);
 	putchar('\n');
 }
 
@@ -320,7 +312,7 @@ static void
 print_refused(const struct cc_message *msg, const struct verified *verified)
 {
 	printf("! %s %s: ", verified->verdict == VERDICT_DUPLICATE ? "again" : "refused", verdict_word[verified->verdict]);
-	print_clean(slice_str(verified->why), stdout);
+	cmd_print_clean(slice_str(verified->why), stdout);
 	printf("; number %llu, ", (unsigned long long)verified->sequence);
 	print_place(msg, verified);
 }
@@ -401,7 +393,7 @@ print_quarantined(void *ctx, const struct quarantined *why, const struct cc_mess
 	l->count++;
 	if (!l->json) {
 		for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
-			print_clean(text[i].size > 0 ? text[i] : slice_str("-"), stdout);
+			cmd_print_clean(text[i].size > 0 ? text[i] : slice_str("-"), stdout);
 			putchar(i + 1 < sizeof(text) / sizeof(text[0]) ? '\t' : '\n');
 		}
 		return;
@@ -578,13 +570,10 @@ static char *
 source_of(const struct cmd_options *o)
 {
 	const char *to = o->conf->exchange_to;
-	char *from;
 
 	if (strcmp(to, "none") == 0 || (strcmp(to, "file:") == 0 && !o->outdir_given))
 		return NULL;
-	if (strncmp(to, "file:", 5) != 0 || to[5] == '/')
-		return strdup(to);
-	return asprintf(&from, "file:%s/%s", o->outdir, to[5] != '\0' ? to + 5 : "exchange") < 0 ? NULL : from;
+	return exchange_place(o->outdir, to);
 }
 
 int

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "cmd/cmd.h"
 #include "cmd/watch.h"
 
 #define SENSORS_MAX 4096
@@ -145,10 +146,9 @@ by_name(const void *a, const void *b)
 static void
 print_clean(const char *value, int width)
 {
-	int n = 0;
+	int n = (int)strlen(value);
 
-	for (; *value != '\0'; value++, n++)
-		putchar((unsigned char)*value < 0x20 || *value == 0x7f ? '?' : *value);
+	cmd_print_clean(slice_str(value), stdout);
 	printf("%*s", n < width ? width - n : 1, "");
 }
 

@@ -19,13 +19,6 @@ struct job {
 };
 
 static void
-print_text(const char *text)
-{
-	for (const char *p = text; *p != '\0'; p++)
-		putchar((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
-}
-
-static void
 print_entry(void *ctx, const struct partners_entry *entry)
 {
 	struct job *job = ctx;
@@ -42,7 +35,7 @@ print_entry(void *ctx, const struct partners_entry *entry)
 		if (job->count == 1)
 			printf("%-20s  %-20s  %-20s  %-24s  %s\n", "TOLD", "UNTIL", "LAST HIT", "PARTNER", "INDICATOR");
 		printf("%.19sZ  %.19sZ  %-20.19s  %-24s  %s:", told, until, hit, entry->source, record_kind_text(entry->kind));
-		print_text(entry->value);
+		cmd_print_clean(slice_str(entry->value), stdout);
 		putchar('\n');
 		return;
 	}

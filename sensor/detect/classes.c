@@ -30,7 +30,7 @@ class_line(struct ruleset *set, struct slice line)
 }
 
 enum cc_status
-classes_load(struct ruleset *set, struct ruleset_report *report, const char *path)
+config_load(struct ruleset *set, struct ruleset_report *report, const char *path, config_line_fn *fn, const char *form)
 {
 	struct slice text, line;
 	uint32_t number = 0;
@@ -39,15 +39,18 @@ classes_load(struct ruleset *set, struct ruleset_report *report, const char *pat
 	while (st == CC_OK && slice_split(&text, '\n', &line)) {
 		number++;
 		line = slice_trim(line);
-		if (line.size == 0 || line.p[0] == '#')
+		if (line.size == 0 || line.p[0] == '#' || fn(set, line))
 			continue;
-		if (!class_line(set, line)) {
-			report->warnings++;
-			report_line(report, path, number, 1, NULL,
-			    "warning: should be \"config classification: name,text,priority\"");
-		}
+		report->warnings++;
+		report_line(report, path, number, 1, NULL, "warning: should be \"%s\"", form);
 	}
 	return st;
+}
+
+enum cc_status
+classes_load(struct ruleset *set, struct ruleset_report *report, const char *path)
+{
+	return config_load(set, report, path, class_line, "config classification: name,text,priority");
 }
 
 /* Without a file of the operator's: what every rule set's file has. */

@@ -1019,6 +1019,10 @@ void yara_file(struct run *run, struct cc_file *file);
 enum cc_status yara_collect(struct detect *detect, bool wait, struct batch *batch);
 
 /* classes.c */
+/* Every line of a "….config" file to fn; false of it is a warning that tells the form.  In classes.c. */
+typedef bool config_line_fn(struct ruleset *set, struct slice line);
+enum cc_status config_load(struct ruleset *set, struct ruleset_report *report, const char *path, config_line_fn *fn,
+    const char *form);
 enum cc_status classes_load(struct ruleset *set, struct ruleset_report *report, const char *path);
 enum cc_status classes_standard(struct ruleset *set);
 

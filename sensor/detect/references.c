@@ -32,24 +32,6 @@ scheme_line(struct ruleset *set, struct slice line)
 	return map_put(set->common->references, slice_of(lower, name.size), prefix, NULL) == CC_OK;
 }
 
-static enum cc_status
-file_load(struct ruleset *set, struct ruleset_report *report, const char *path)
-{
-	struct slice text, line;
-	uint32_t number = 0;
-	enum cc_status st = text_load(set->common->users > 1 ? &set->store : &set->common->store, report, path, &text);
-
-	while (st == CC_OK && slice_split(&text, '\n', &line)) {
-		number++;
-		line = slice_trim(line);
-		if (line.size == 0 || line.p[0] == '#' || scheme_line(set, line))
-			continue;
-		report->warnings++;
-		report_line(report, path, number, 1, NULL, "warning: should be \"config reference: name prefix\"");
-	}
-	return st;
-}
-
 enum cc_status
 references_load(struct ruleset *set, const struct conf *conf, struct ruleset_report *report)
 {
@@ -60,7 +42,7 @@ references_load(struct ruleset *set, const struct conf *conf, struct ruleset_rep
 	    "nessus https://www.tenable.com/plugins/nessus/"};
 
 	if (conf->detect_reference[0] != '\0')
-		return file_load(set, report, conf->detect_reference);
+		return config_load(set, report, conf->detect_reference, scheme_line, "config reference: name prefix");
 	for (size_t i = 0; i < sizeof(standard) / sizeof(standard[0]) && set->common->users == 1; i++) {
 		char line[128];
 		int size = snprintf(line, sizeof(line), "config reference: %s", standard[i]);

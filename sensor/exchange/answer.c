@@ -32,21 +32,12 @@ finish(struct desk *desk, const struct request *r, const char *words, const char
 /* ---- have you seen ---- */
 
 static void
-put_time(struct json *json, const char *name, uint64_t time)
-{
-	char text[40];
-
-	if (time != 0)
-		json_text(json, name, time_rfc3339_text(time, text));
-}
-
-static void
 put_coverage(struct json *json, const struct store_seen *seen)
 {
 	json_object(json, "coverage");
 	json_printf(json, "looked", "%.0fs", (double)seen->looked / 1e9);
-	put_time(json, "from", seen->looked_from);
-	put_time(json, "until", seen->looked_until);
+	json_time_if(json, "from", seen->looked_from);
+	json_time_if(json, "until", seen->looked_until);
 	json_uint(json, "packets", seen->packets);
 	json_uint(json, "lost", seen->lost);
 	json_end_object(json);
@@ -71,8 +62,8 @@ put_seen(struct json *json, struct store *store, const struct request *r, const 
 		json_bool(json, "seen", seen->count + seen->flows > 0);
 		json_uint(json, "count", seen->count);
 		json_uint(json, "flows", seen->flows);
-		put_time(json, "first", seen->first);
-		put_time(json, "last", seen->last);
+		json_time_if(json, "first", seen->first);
+		json_time_if(json, "last", seen->last);
 		if (seen->count > 0)
 			json_text(json, "proof", record_proof_text(seen->proof));
 		if (seen->cut)

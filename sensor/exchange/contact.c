@@ -350,13 +350,6 @@ contact_read(const char *path, const struct conf *conf, uint64_t now, struct con
 /* ---- out ---- */
 
 static void
-put(struct json *json, const char *name, const char *text)
-{
-	if (text[0] != '\0')
-		json_text(json, name, text);
-}
-
-static void
 put_words(struct json *json, const char *name, const char *words)
 {
 	if (words[0] == '\0')
@@ -389,11 +382,11 @@ contact_json(struct json *json, const char *key, const struct contact *c)
 		json_object(json, NULL);
 		json_text(json, "role", p->role);
 		json_text(json, "name", p->name);
-		put(json, "email", p->email);
-		put(json, "telephone", p->telephone);
+		json_text_if(json, "email", p->email);
+		json_text_if(json, "telephone", p->telephone);
 		put_words(json, "languages", p->languages);
-		put(json, "hours", p->hours);
-		put(json, "time_zone", p->zone);
+		json_text_if(json, "hours", p->hours);
+		json_text_if(json, "time_zone", p->zone);
 		json_end_object(json);
 	}
 	json_end_array(json);

@@ -270,8 +270,7 @@ draft_begin(struct desk *desk, struct draft *draft, bool frame)
 		draft->time = time_now();
 	part[5] = slice_str(time_rfc3339_text(draft->time, draft->when));
 	stix_own_id("bundle", part, 6, draft->id);
-	stix_own_id("identity", part, 1, draft->organisation);
-	stix_own_id("identity", part, 2, draft->self);
+	stix_self(&desk->conf, draft->organisation, draft->self);
 	buf_clear(&desk->value);
 	*json = json_into(&desk->value);
 	json_object(json, NULL);
@@ -287,15 +286,7 @@ draft_begin(struct desk *desk, struct draft *draft, bool frame)
 void
 draft_object(struct draft *draft, const char *type, const char *id, const char *created)
 {
-	struct json *json = &draft->json;
-
-	json_object(json, NULL);
-	json_text(json, "type", type);
-	json_text(json, "spec_version", "2.1");
-	json_text(json, "id", id);
-	json_text(json, "created_by_ref", draft->organisation);
-	json_text(json, "created", created != NULL ? created : draft->when);
-	json_text(json, "modified", draft->when);
+	stix_begin(&draft->json, type, id, draft->organisation, created != NULL ? created : draft->when, draft->when);
 }
 
 void
@@ -582,16 +573,13 @@ desk_sync(struct desk *desk, char **ret_why)
 {
 	static const char *const first[] = {"contacts"}, *const others[] = {"notices", "requests"};
 	const char *to = desk->conf.exchange_to;
-	char *from = NULL;
+	char *from;
 	enum cc_status st;
 
 	*ret_why = NULL;
 	if (strcmp(to, "none") == 0)
 		return desk_fail(desk, CC_BAD, ret_why, "exchange.to is none: nothing comes");
-	if (strncmp(to, "file:", 5) != 0 || to[5] == '/')
-		from = strdup(to);
-	else if (asprintf(&from, "file:%s/%s", desk->outdir, to[5] != '\0' ? to + 5 : "exchange") < 0)
-		from = NULL;
+	from = exchange_place(desk->outdir, to);
 	if (from == NULL)
 		return CC_NOMEM;
 	if (!is_there(from)) {

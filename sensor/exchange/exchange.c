@@ -398,16 +398,6 @@ exchange_drain(struct exchange *exchange, uint64_t until)
 
 /* ---- opening ---- */
 
-static char *
-under(const char *outdir, const char *path)
-{
-	char *whole;
-
-	if (path[0] == '/')
-		return strdup(path);
-	return asprintf(&whole, "%s/%s", outdir, path) < 0 ? NULL : whole;
-}
-
 static enum cc_status
 open_output(struct exchange *exchange, const char *outdir, char **ret_why)
 {
@@ -423,7 +413,7 @@ open_output(struct exchange *exchange, const char *outdir, char **ret_why)
 		return CC_BAD;
 	}
 	if (slice_is(name, "file"))
-		target = under(outdir, colon[1] != '\0' ? colon + 1 : "exchange");
+		target = dirs_under(outdir, colon[1] != '\0' ? colon + 1 : "exchange");
 	else
 		target = strdup(colon + 1);
 	if (target == NULL)
@@ -437,7 +427,7 @@ static enum cc_status
 open_spool(struct exchange *exchange, const char *outdir, char **ret_why)
 {
 	const struct conf *conf = exchange->conf;
-	char *dir = under(outdir, conf->spool_dir[0] != '\0' ? conf->spool_dir : "spool");
+	char *dir = dirs_under(outdir, conf->spool_dir[0] != '\0' ? conf->spool_dir : "spool");
 	enum cc_status st = dir != NULL ? spool_open(conf, dir, &exchange->spool, ret_why) : CC_NOMEM;
 
 	free(dir);

@@ -188,6 +188,8 @@ uint64_t exchange_waiting(const struct exchange *exchange);
 
 struct reader;
 
+/* name as it is, but "file:" with its folder below outdir, alone OUTDIR/exchange.  malloc; NULL: no memory. */
+char *exchange_place(const char *outdir, const char *name);
 /* from: "file:DIR" or "kafka:HOST:PORT"; topics without prefix ("indicators"), count 0: all.  from_start: else what comes new. */
 enum cc_status reader_open(const struct conf *conf, const char *from, const char *const *topics, size_t count,
     bool from_start, struct reader **ret_reader, char **ret_why);

@@ -79,8 +79,7 @@ stix_health(const struct exchange_source *source, const struct exchange_health *
 	struct json json = json_into(out);
 
 	time_rfc3339_text(health->time, time);
-	stix_own_id("identity", &org, 1, organisation);
-	stix_own_id("identity", (const struct slice[]){org, sensor}, 2, self);
+	stix_self(conf, organisation, self);
 	stix_own_id("note", (const struct slice[]){org, sensor, slice_str("health"), slice_str(time)}, 4, note);
 	stix_own_id("bundle", (const struct slice[]){org, sensor, slice_str("health"), slice_str(time)}, 4, bundle);
 	json_object(&json, NULL);
@@ -88,13 +87,7 @@ stix_health(const struct exchange_source *source, const struct exchange_health *
 	json_text(&json, "id", bundle);
 	json_array(&json, "objects");
 	stix_frame(&json, conf, CC_TLP_GREEN);
-	json_object(&json, NULL);
-	json_text(&json, "type", "note");
-	json_text(&json, "spec_version", "2.1");
-	json_text(&json, "id", note);
-	json_text(&json, "created_by_ref", organisation);
-	json_text(&json, "created", time);
-	json_text(&json, "modified", time);
+	stix_begin(&json, "note", note, organisation, time, time);
 	json_text(&json, "abstract", "health of a sensor");
 	json_printf(&json, "content", "%s/%s is %s", conf->sensor_organisation, conf->sensor_name,
 	    health->ending ? "ending its run" : "running");

@@ -41,15 +41,6 @@ list_path(const struct conf *conf, const char *outdir, char ret_path[KEY_PATH])
 
 /* ---- writing ---- */
 
-static void
-put_time(struct json *json, const char *name, uint64_t time)
-{
-	char text[40];
-
-	if (time != 0)
-		json_text(json, name, time_rfc3339_text(time, text));
-}
-
 void
 keys_json(struct json *json, const struct key_list *list)
 {
@@ -62,9 +53,9 @@ keys_json(struct json *json, const struct key_list *list)
 		json_text(json, "kty", "OKP");
 		json_text(json, "crv", "Ed25519");
 		json_text(json, "x", e->x);
-		put_time(json, "from", e->from);
-		put_time(json, "until", e->until);
-		put_time(json, "revoked_at", e->revoked);
+		json_time_if(json, "from", e->from);
+		json_time_if(json, "until", e->until);
+		json_time_if(json, "revoked_at", e->revoked);
 		json_end_object(json);
 	}
 	json_end_array(json);

@@ -670,27 +670,16 @@ partners_step(struct partners *p, int ms)
 
 /* ---- life ---- */
 
-/* "file:" alone is OUTDIR/exchange, as for exchange.to. */
-static char *
-from_name(const struct partners *p, const char *name)
-{
-	char *whole;
-
-	if (strncmp(name, "file:", 5) != 0 || name[5] == '/')
-		return strdup(name);
-	return asprintf(&whole, "file:%s/%s", p->setup.outdir, name[5] != '\0' ? name + 5 : "exchange") < 0 ? NULL : whole;
-}
-
 static enum cc_status
 take_names(struct partners *p)
 {
 	const struct conf_list *list = &p->conf->exchange_from;
 
 	if (list->count == 0 && strcmp(p->conf->exchange_to, "none") != 0)
-		p->from[p->froms++].name = from_name(p, p->conf->exchange_to);
+		p->from[p->froms++].name = exchange_place(p->setup.outdir, p->conf->exchange_to);
 	for (size_t i = 0; i < list->count && p->froms < FROM_MAX; i++) {
 		if (strcmp(list->item[i], "none") != 0)
-			p->from[p->froms++].name = from_name(p, list->item[i]);
+			p->from[p->froms++].name = exchange_place(p->setup.outdir, list->item[i]);
 	}
 	for (size_t i = 0; i < p->froms; i++) {
 		if (p->from[i].name == NULL)

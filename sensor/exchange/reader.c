@@ -12,6 +12,20 @@ struct reader {
 	struct reader_kafka *kafka;
 };
 
+char *
+exchange_place(const char *outdir, const char *name)
+{
+	char *dir, *place;
+
+	if (strncmp(name, "file:", 5) != 0)
+		return strdup(name);
+	dir = dirs_under(outdir, name[5] != '\0' ? name + 5 : "exchange");
+	if (dir == NULL || asprintf(&place, "file:%s", dir) < 0)
+		place = NULL;
+	free(dir);
+	return place;
+}
+
 enum cc_status
 reader_open(const struct conf *conf, const char *from, const char *const *topics, size_t count, bool from_start,
     struct reader **ret_reader, char **ret_why)

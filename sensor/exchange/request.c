@@ -165,22 +165,6 @@ request_parse(const json_t *from, struct request *r, const char **ret_why)
 
 /* ---- out ---- */
 
-static void
-put(struct json *json, const char *name, const char *text)
-{
-	if (text != NULL && text[0] != '\0')
-		json_text(json, name, text);
-}
-
-static void
-put_time(struct json *json, const char *name, uint64_t time)
-{
-	char text[40];
-
-	if (time != 0)
-		json_text(json, name, time_rfc3339_text(time, text));
-}
-
 /* What is asked, in the first message alone. */
 static void
 put_question(struct json *json, const struct request *r, const char *nonce)
@@ -188,18 +172,18 @@ put_question(struct json *json, const struct request *r, const char *nonce)
 	json_text(json, "nonce", nonce);
 	json_text(json, "kind", request_kind_word[r->kind]);
 	json_text(json, "priority", request_priority_word[r->priority]);
-	put_time(json, "deadline", r->deadline);
-	put(json, "contact", r->contact);
+	json_time_if(json, "deadline", r->deadline);
+	json_text_if(json, "contact", r->contact);
 	if (r->indicators > 0) {
 		json_array(json, "indicators");
 		for (size_t i = 0; i < r->indicators; i++)
 			json_text(json, NULL, r->indicator[i]);
 		json_end_array(json);
 	}
-	put_time(json, "from_time", r->from);
-	put_time(json, "until_time", r->to);
-	put(json, "evidence", r->evidence);
-	put(json, "pseudonym", r->pseudonym);
+	json_time_if(json, "from_time", r->from);
+	json_time_if(json, "until_time", r->to);
+	json_text_if(json, "evidence", r->evidence);
+	json_text_if(json, "pseudonym", r->pseudonym);
 }
 
 enum cc_status
@@ -218,8 +202,8 @@ step_send(struct desk *desk, const struct request *r, const struct step_out *out
 	json_text(&json, "requester", r->requester);
 	json_text(&json, "responder", r->responder);
 	json_text(&json, "state", out->state);
-	put(&json, "after", out->after);
-	put(&json, "text", out->words);
+	json_text_if(&json, "after", out->after);
+	json_text_if(&json, "text", out->words);
 	if (out->nonce != NULL)
 		put_question(&json, r, out->nonce);
 	if (out->answer != NULL)

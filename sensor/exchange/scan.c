@@ -241,21 +241,9 @@ hex4(struct cur *c)
 static void
 put_char(struct buf *out, uint32_t n)
 {
-	if (n < 0x80) {
-		buf_add_u8(out, (uint8_t)n);
-	} else if (n < 0x800) {
-		buf_add_u8(out, (uint8_t)(0xc0 | n >> 6));
-		buf_add_u8(out, (uint8_t)(0x80 | (n & 0x3f)));
-	} else if (n < 0x10000) {
-		buf_add_u8(out, (uint8_t)(0xe0 | n >> 12));
-		buf_add_u8(out, (uint8_t)(0x80 | (n >> 6 & 0x3f)));
-		buf_add_u8(out, (uint8_t)(0x80 | (n & 0x3f)));
-	} else {
-		buf_add_u8(out, (uint8_t)(0xf0 | n >> 18));
-		buf_add_u8(out, (uint8_t)(0x80 | (n >> 12 & 0x3f)));
-		buf_add_u8(out, (uint8_t)(0x80 | (n >> 6 & 0x3f)));
-		buf_add_u8(out, (uint8_t)(0x80 | (n & 0x3f)));
-	}
+	uint8_t b[4];
+
+	buf_add(out, b, utf8_put(n, b));
 }
 
 bool

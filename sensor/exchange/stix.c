@@ -45,7 +45,7 @@ make_ids(const struct exchange_source *source, const struct cc_record *rec, bool
 {
 	uint8_t key[32];
 	struct slice org = slice_str(source->conf->sensor_organisation), sensor = slice_str(source->conf->sensor_name);
-	struct slice when = slice_of(ids->first, 0), who[2] = {org, sensor};
+	struct slice when;
 
 	record_key(rec, key);
 	time_rfc3339_text(rec->first, ids->first);
@@ -53,8 +53,7 @@ make_ids(const struct exchange_source *source, const struct cc_record *rec, bool
 	/* A version is told from the first sight's even when all was seen in the same microsecond. */
 	time_rfc3339_text(update ? rec->last + NS_PER_US : rec->first, ids->modified);
 	when = slice_str(ids->first);
-	stix_own_id("identity", who, 1, ids->organisation);
-	stix_own_id("identity", who, 2, ids->sensor);
+	stix_self(source->conf, ids->organisation, ids->sensor);
 	stix_own_id("indicator", (const struct slice[]){org, slice_of(key, 32)}, 2, ids->indicator);
 	stix_own_id("observed-data", (const struct slice[]){org, sensor, slice_of(key, 32), when}, 4, ids->observed);
 	stix_own_id("sighting", (const struct slice[]){org, sensor, slice_of(key, 32), when}, 4, ids->sighting);
@@ -62,8 +61,17 @@ make_ids(const struct exchange_source *source, const struct cc_record *rec, bool
 	    ids->bundle);
 }
 
-static void
-begin(
+void
+stix_self(const struct conf *conf, char ret_organisation[STIX_ID], char ret_sensor[STIX_ID])
+{
+	struct slice who[2] = {slice_str(conf->sensor_organisation), slice_str(conf->sensor_name)};
+
+	stix_own_id("identity", who, 1, ret_organisation);
+	stix_own_id("identity", who, 2, ret_sensor);
+}
+
+void
+stix_begin(
     struct json *json, const char *type, const char *id, const char *author, const char *created, const char *modified)
 {
 	json_object(json, NULL);
@@ -92,7 +100,7 @@ stix_frame(struct json *json, const struct conf *conf, enum cc_tlp level)
 	char organisation[STIX_ID];
 
 	identity_of(conf->sensor_organisation, organisation);
-	begin(json, "identity", organisation, organisation, STIX_CREATED, STIX_CREATED);
+	stix_begin(json, "identity", organisation, organisation, STIX_CREATED, STIX_CREATED);
 	json_text(json, "name", conf->sensor_organisation);
 	json_text(json, "identity_class", "organization");
 	json_end_object(json);
@@ -102,17 +110,15 @@ stix_frame(struct json *json, const struct conf *conf, enum cc_tlp level)
 void
 stix_frame_rest(struct json *json, const struct conf *conf, enum cc_tlp level)
 {
-	struct slice org = slice_str(conf->sensor_organisation), name = slice_str(conf->sensor_name);
 	char organisation[STIX_ID], sensor[STIX_ID];
 
-	stix_own_id("identity", &org, 1, organisation);
-	stix_own_id("identity", (const struct slice[]){org, name}, 2, sensor);
-	begin(json, "identity", sensor, organisation, STIX_CREATED, STIX_CREATED);
+	stix_self(conf, organisation, sensor);
+	stix_begin(json, "identity", sensor, organisation, STIX_CREATED, STIX_CREATED);
 	json_printf(json, "name", "%s/%s", conf->sensor_organisation, conf->sensor_name);
 	json_text(json, "identity_class", "system");
 	json_end_object(json);
 
-	begin(json, "marking-definition", tlp[level].id, NULL, "2022-10-01T00:00:00.000Z", NULL);
+	stix_begin(json, "marking-definition", tlp[level].id, NULL, "2022-10-01T00:00:00.000Z", NULL);
 	json_text(json, "name", tlp[level].name);
 	json_object(json, "extensions");
 	json_object(json, TLP_EXTENSION);
@@ -122,12 +128,12 @@ stix_frame_rest(struct json *json, const struct conf *conf, enum cc_tlp level)
 	json_end_object(json);
 	json_end_object(json);
 
-	begin(json, "identity", STIX_PROJECT, NULL, STIX_CREATED, STIX_CREATED);
+	stix_begin(json, "identity", STIX_PROJECT, NULL, STIX_CREATED, STIX_CREATED);
 	json_text(json, "name", "concert");
 	json_text(json, "identity_class", "group");
 	json_end_object(json);
 
-	begin(json, "extension-definition", STIX_EXTENSION, STIX_PROJECT, STIX_CREATED, STIX_CREATED);
+	stix_begin(json, "extension-definition", STIX_EXTENSION, STIX_PROJECT, STIX_CREATED, STIX_CREATED);
 	json_text(json, "name", "concert basic information");
 	json_text(json, "description",
 	    "On observed-data: what partners agreed a sighting must carry to be of use in determining a source. On "
@@ -183,7 +189,7 @@ put_indicator(
 	struct buf text;
 
 	buf_open(&text, 65536);
-	begin(json, "indicator", ids->indicator, ids->organisation, STIX_CREATED, ids->first);
+	stix_begin(json, "indicator", ids->indicator, ids->organisation, STIX_CREATED, ids->first);
 	buf_printf(&text, "%s ", record_kind_text(rec->kind));
 	buf_add_slice(&text, rec->value);
 	json_string(json, "name", buf_slice(&text));
@@ -222,7 +228,7 @@ static void
 put_observed(struct json *json, struct exchange_source *source, const struct cc_record *rec, unsigned left_out,
     const struct ids *ids, const struct stix_refs *refs)
 {
-	begin(json, "observed-data", ids->observed, ids->organisation, ids->first, ids->modified);
+	stix_begin(json, "observed-data", ids->observed, ids->organisation, ids->first, ids->modified);
 	json_text(json, "first_observed", ids->first);
 	json_text(json, "last_observed", ids->last);
 	json_uint(json, "number_observed", capped(rec->count));
@@ -242,7 +248,7 @@ static void
 put_sighting(struct json *json, struct exchange_source *source, const struct cc_record *rec, unsigned left_out, const struct ids *ids,
     bool observed)
 {
-	begin(json, "sighting", ids->sighting, ids->organisation, ids->first, ids->modified);
+	stix_begin(json, "sighting", ids->sighting, ids->organisation, ids->first, ids->modified);
 	json_text(json, "first_seen", ids->first);
 	json_text(json, "last_seen", ids->last);
 	json_uint(json, "count", capped(rec->count));

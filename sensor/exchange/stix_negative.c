@@ -8,18 +8,6 @@
 #include <stdio.h>
 
 static void
-begin(struct json *json, const char *type, const char *id, const char *author, const char *created, const char *modified)
-{
-	json_object(json, NULL);
-	json_text(json, "type", type);
-	json_text(json, "spec_version", "2.1");
-	json_text(json, "id", id);
-	json_text(json, "created_by_ref", author);
-	json_text(json, "created", created);
-	json_text(json, "modified", modified);
-}
-
-static void
 put_extension(struct json *json, const struct conf *conf, bool live, const struct negative *what)
 {
 	static const char *const vantage[] = {"span", "tap", "file"};
@@ -51,7 +39,7 @@ put_extension(struct json *json, const struct conf *conf, bool live, const struc
 enum cc_status
 stix_negative(const struct conf *conf, bool live, const struct negative *what, struct buf *out)
 {
-	struct slice org = slice_str(conf->sensor_organisation), sensor = slice_str(conf->sensor_name);
+	struct slice org = slice_str(conf->sensor_organisation);
 	char organisation[STIX_ID], self[STIX_ID], indicator[STIX_ID], sighting[STIX_ID], bundle[STIX_ID], from[40], until[40];
 	struct slice part[5] = {org, slice_str(record_kind_text(what->kind)), what->value, slice_str(what->of)};
 	struct json json = json_into(out);
@@ -60,8 +48,7 @@ stix_negative(const struct conf *conf, bool live, const struct negative *what, s
 	time_rfc3339_text(what->from, from);
 	time_rfc3339_text(what->until, until);
 	part[4] = slice_str(until);
-	stix_own_id("identity", &org, 1, organisation);
-	stix_own_id("identity", (const struct slice[]){org, sensor}, 2, self);
+	stix_self(conf, organisation, self);
 	stix_own_id("indicator", part, 3, indicator);
 	stix_own_id("sighting", part, 5, sighting);
 	stix_own_id("bundle", part, 5, bundle);
@@ -72,7 +59,7 @@ stix_negative(const struct conf *conf, bool live, const struct negative *what, s
 	json_array(&json, "objects");
 	stix_frame(&json, conf, CC_TLP_AMBER);
 
-	begin(&json, "indicator", indicator, organisation, STIX_CREATED, from);
+	stix_begin(&json, "indicator", indicator, organisation, STIX_CREATED, from);
 	buf_printf(&text, "%s ", record_kind_text(what->kind));
 	buf_add_slice(&text, what->value);
 	json_string(&json, "name", buf_slice(&text));
@@ -87,7 +74,7 @@ stix_negative(const struct conf *conf, bool live, const struct negative *what, s
 	stix_marking(&json, CC_TLP_AMBER);
 	json_end_object(&json);
 
-	begin(&json, "sighting", sighting, organisation, until, until);
+	stix_begin(&json, "sighting", sighting, organisation, until, until);
 	json_text(&json, "first_seen", from);
 	json_text(&json, "last_seen", until);
 	json_uint(&json, "count", 0);

@@ -29,6 +29,11 @@ bool stix_attacker_is_ours(const struct exchange_source *source, const struct cc
 void stix_frame(struct json *json, const struct conf *conf, enum cc_tlp level);
 void stix_frame_rest(struct json *json, const struct conf *conf, enum cc_tlp level); /* without the organisation's identity */
 void stix_marking(struct json *json, enum cc_tlp level);
+/* Opens an object with the members that all have; author and modified may be NULL. */
+void stix_begin(struct json *json, const char *type, const char *id, const char *author, const char *created,
+    const char *modified);
+/* The ids of our organisation and of this sensor. */
+void stix_self(const struct conf *conf, char ret_organisation[STIX_ID], char ret_sensor[STIX_ID]);
 void stix_pattern(struct buf *out, enum cc_kind kind, struct slice value);
 
 /* stix_id.c: deterministic ids */

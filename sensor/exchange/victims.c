@@ -319,16 +319,6 @@ victims_refresh(struct victims *victims)
 
 /* ---- opening ---- */
 
-static char *
-under(const char *outdir, const char *path)
-{
-	char *whole;
-
-	if (path[0] == '/')
-		return strdup(path);
-	return asprintf(&whole, "%s/%s", outdir, path) < 0 ? NULL : whole;
-}
-
 static bool
 group_fits(const char *group)
 {
@@ -341,7 +331,7 @@ enum cc_status
 victims_open(const struct conf *conf, const char *outdir, struct victims **ret_victims, char **ret_why)
 {
 	struct victims *victims = calloc(1, sizeof(*victims));
-	char *key = under(outdir, conf->victims_key[0] != '\0' ? conf->victims_key : "keys/victims.key");
+	char *key = dirs_under(outdir, conf->victims_key[0] != '\0' ? conf->victims_key : "keys/victims.key");
 	enum cc_status st = victims != NULL && key != NULL ? CC_OK : CC_NOMEM;
 
 	if (st == CC_OK && !group_fits(conf->victims_group))
@@ -354,7 +344,7 @@ victims_open(const struct conf *conf, const char *outdir, struct victims **ret_v
 	if (st == CC_OK)
 		st = read_secret(key, victims->secret, ret_why);
 	if (st == CC_OK && conf->victims_networks[0] != '\0') {
-		victims->list_path = under(outdir, conf->victims_networks);
+		victims->list_path = dirs_under(outdir, conf->victims_networks);
 		st = victims->list_path != NULL ? CC_OK : CC_NOMEM;
 		if (st == CC_OK) {
 			(void)list_changed(victims);

@@ -96,15 +96,6 @@ probe_client(const struct cc_ctx *ctx, struct slice in)
 	return verdict > 0 ? CC_OK : CC_BAD;
 }
 
-static bool
-says(struct slice line, const char *word)
-{
-	for (; line.size > 0; line = mime_drop(line, 1))
-		if (mime_begins(line, word))
-			return true;
-	return false;
-}
-
 /* "12 EXISTS", "3 FETCH (...", "LIST (...", "FLAGS (...": */
 static bool
 is_data(struct slice rest)
@@ -151,7 +142,7 @@ probe_server(const struct cc_ctx *ctx, struct slice in)
 		return in.size < 1024 ? CC_MORE : CC_BAD;
 	rest = mime_drop(line, 2);
 	if (mime_begins(rest, "ok ") || mime_begins(rest, "preauth ") || mime_begins(rest, "bye ")) {
-		if (says(line, "imap") || says(line, "[capability ") || cc_other_known(ctx) || cc_server_port(ctx) == 143)
+		if (mime_says(line, "imap") || mime_says(line, "[capability ") || cc_other_known(ctx) || cc_server_port(ctx) == 143)
 			return CC_OK;
 		return in.size < 1024 ? CC_MORE : CC_BAD; /* the client will tell */
 	}

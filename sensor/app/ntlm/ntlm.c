@@ -116,57 +116,16 @@ ntlm_read(struct slice message, struct ntlm *ret_ntlm)
 	}
 }
 
-static size_t
-put_utf8(char *to, uint32_t c)
-{
-	if (c < 0x80) {
-		to[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		to[0] = (char)(0xc0 | c >> 6);
-		to[1] = (char)(0x80 | (c & 63));
-		return 2;
-	}
-	if (c < 0x10000) {
-		to[0] = (char)(0xe0 | c >> 12);
-		to[1] = (char)(0x80 | (c >> 6 & 63));
-		to[2] = (char)(0x80 | (c & 63));
-		return 3;
-	}
-	to[0] = (char)(0xf0 | c >> 18);
-	to[1] = (char)(0x80 | (c >> 12 & 63));
-	to[2] = (char)(0x80 | (c >> 6 & 63));
-	to[3] = (char)(0x80 | (c & 63));
-	return 4;
-}
-
 struct slice
 ntlm_text(struct slice raw, bool unicode, char ret_text[NTLM_TEXT_MAX])
 {
-	struct cur c = cur_slice(raw);
 	size_t size = 0;
 
-	while (!unicode && size < raw.size && size < NTLM_TEXT_MAX && raw.p[size] != 0) {
+	if (unicode)
+		return utf16le_text(raw, ret_text, NTLM_TEXT_MAX);
+	while (size < raw.size && size < NTLM_TEXT_MAX && raw.p[size] != 0) {
 		ret_text[size] = (char)raw.p[size];
 		size++;
-	}
-	while (unicode && cur_left(&c) >= 2 && size + 4 <= NTLM_TEXT_MAX) {
-		uint32_t unit = cur_u16le(&c), low;
-		struct cur ahead = c;
-
-		if (unit == 0)
-			break;
-		if (unit >= 0xd800 && unit < 0xe000) { /* half of a pair: with its other half, or a mark for it */
-			low = cur_u16le(&ahead);
-			if (unit < 0xdc00 && low >= 0xdc00 && low < 0xe000) {
-				unit = 0x10000 + ((unit & 0x3ff) << 10 | (low & 0x3ff));
-				c = ahead;
-			} else {
-				unit = 0xfffd;
-			}
-		}
-		size += put_utf8(ret_text + size, unit);
 	}
 	return slice_of(ret_text, size);
 }

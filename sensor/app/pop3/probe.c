@@ -77,15 +77,6 @@ probe_client(const struct cc_ctx *ctx, struct slice in)
 	return CC_MORE;
 }
 
-static bool
-says(struct slice line, const char *word)
-{
-	for (; line.size > 0; line = mime_drop(line, 1))
-		if (mime_begins(line, word))
-			return true;
-	return false;
-}
-
 /* "<1896.697170952@dbc.mtview.ca.us>" */
 static bool
 has_stamp(struct slice line)
@@ -118,7 +109,7 @@ probe_server(const struct cc_ctx *ctx, struct slice in)
 	if (lf == NULL)
 		return in.size < 512 ? CC_MORE : CC_BAD;
 	line = slice_of(in.p, (size_t)(lf - in.p));
-	if (says(line, "pop") || has_stamp(line))
+	if (mime_says(line, "pop") || has_stamp(line))
 		return CC_OK;
 	next = mime_drop(in, line.size + 1);
 	if (next.size < 5)

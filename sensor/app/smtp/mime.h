@@ -77,6 +77,7 @@ struct slice mime_trim(struct slice text);
 struct slice mime_drop(struct slice text, size_t size);
 bool mime_is(struct slice text, const char *lower);     /* case-insensitive */
 bool mime_begins(struct slice text, const char *lower); /* case-insensitive */
+bool mime_says(struct slice text, const char *lower);   /* the same, anywhere in it */
 /* Encoded words (RFC 2047) of UTF-8, ASCII and Latin 1 become UTF-8, others stay.  Returns the size; at most room. */
 size_t mime_words(struct slice text, uint8_t *out, size_t room);
 /*

@@ -50,6 +50,15 @@ mime_begins(struct slice text, const char *word)
 }
 
 bool
+mime_says(struct slice text, const char *word)
+{
+	for (; text.size > 0; text = mime_drop(text, 1))
+		if (mime_begins(text, word))
+			return true;
+	return false;
+}
+
+bool
 mime_is(struct slice text, const char *word)
 {
 	return text.size == strlen(word) && mime_begins(text, word);

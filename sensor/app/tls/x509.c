@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "app/tls/own.h"
+#include "base/utf8.h"
 
 enum {
 	DER_BOOLEAN = 0x01, DER_INTEGER = 0x02, DER_BIT_STRING = 0x03, DER_OCTET_STRING = 0x04, DER_OID = 0x06,
@@ -269,30 +270,10 @@ static void
 put_utf8(struct buf *text, uint32_t rune)
 {
 	uint8_t b[4];
-	size_t size;
 
 	if (rune >= 0x110000 || (rune >= 0xd800 && rune < 0xe000))
 		rune = 0xfffd;
-	if (rune < 0x80) {
-		b[0] = (uint8_t)rune;
-		size = 1;
-	} else if (rune < 0x800) {
-		b[0] = (uint8_t)(0xc0 | rune >> 6);
-		b[1] = (uint8_t)(0x80 | (rune & 0x3f));
-		size = 2;
-	} else if (rune < 0x10000) {
-		b[0] = (uint8_t)(0xe0 | rune >> 12);
-		b[1] = (uint8_t)(0x80 | (rune >> 6 & 0x3f));
-		b[2] = (uint8_t)(0x80 | (rune & 0x3f));
-		size = 3;
-	} else {
-		b[0] = (uint8_t)(0xf0 | rune >> 18);
-		b[1] = (uint8_t)(0x80 | (rune >> 12 & 0x3f));
-		b[2] = (uint8_t)(0x80 | (rune >> 6 & 0x3f));
-		b[3] = (uint8_t)(0x80 | (rune & 0x3f));
-		size = 4;
-	}
-	buf_add(text, b, size);
+	buf_add(text, b, utf8_put(rune, b));
 }
 
 /* An object identifier in dots. */

@@ -182,5 +182,20 @@ TEST(for_people)
 	CHECK_TEXT(bytes_text(UINT64_MAX, text), "16.0 EiB");
 }
 
-TESTS(T(hex), T(base64), T(utf8_code_points), T(utf8_strings), T(sizes), T(durations), T(numbers), T(case_of_ascii),
+TEST(utf16le)
+{
+	char text[32];
+	static const uint8_t pair[] = {0x3d, 0xd8, 0x00, 0xde, 'a', 0}, half[] = {0x3d, 0xd8, 'b', 0}, low[] = {0x00, 0xde, 'c', 0};
+	static const uint8_t ends[] = {'a', 0, 0, 0, 'b', 0}, odd[] = {0xe9, 0, 'x'}, wide[] = {0xac, 0x20};
+
+	CHECK(slice_is(utf16le_text(slice_of(pair, sizeof(pair)), text, sizeof(text)), "\xf0\x9f\x98\x80" "a"));
+	CHECK(slice_is(utf16le_text(slice_of(half, sizeof(half)), text, sizeof(text)), "\xef\xbf\xbd" "b"));
+	CHECK(slice_is(utf16le_text(slice_of(low, sizeof(low)), text, sizeof(text)), "\xef\xbf\xbd" "c"));
+	CHECK(slice_is(utf16le_text(slice_of(ends, sizeof(ends)), text, sizeof(text)), "a"));
+	CHECK(slice_is(utf16le_text(slice_of(odd, sizeof(odd)), text, sizeof(text)), "\xc3\xa9"));
+	CHECK(slice_is(utf16le_text(slice_of(wide, sizeof(wide)), text, sizeof(text)), "\xe2\x82\xac"));
+	CHECK_UINT(utf16le_text(slice_of(odd, sizeof(odd)), text, 3).size, 0);
+}
+
+TESTS(T(utf16le), T(hex), T(base64), T(utf8_code_points), T(utf8_strings), T(sizes), T(durations), T(numbers), T(case_of_ascii),
     T(for_people))
