@@ -446,12 +446,10 @@ static void
 write_stats(struct courier *c, uint64_t now)
 {
 	const char *names[COUNTS_ALL];
-	uint64_t values[COUNTS_ALL], time = c->live ? now : 0;
+	uint64_t values[COUNTS_ALL], time = c->live ? now : shared_time(c->shared);
 	char *line = malloc(65536);
 	struct buf out;
 
-	for (unsigned i = 0; !c->live && i < c->shared->workers; i++)
-		time = c->shared->worker[i].time > time ? c->shared->worker[i].time : time;
 	counts_names(names);
 	shared_counts(c->shared, values);
 	if (line == NULL)
@@ -507,10 +505,8 @@ beat(struct courier *c, uint64_t now)
 static void
 listen_last(struct courier *c)
 {
-	uint64_t counts[COUNTS_ALL], last = 0, first = c->shared->first_time;
+	uint64_t counts[COUNTS_ALL], last = shared_time(c->shared), first = c->shared->first_time;
 
-	for (unsigned i = 0; i < c->shared->workers; i++)
-		last = c->shared->worker[i].time > last ? c->shared->worker[i].time : last;
 	shared_counts(c->shared, counts);
 	if (c->live)
 		remember_coverage(c, time_now(), counts[AT_CAPTURE + CAPTURE_PACKETS], lost_of(counts));
@@ -524,10 +520,8 @@ listen_last(struct courier *c)
 static void
 beat_last(struct courier *c)
 {
-	uint64_t counts[COUNTS_ALL], time = 0;
+	uint64_t counts[COUNTS_ALL], time = shared_time(c->shared);
 
-	for (unsigned i = 0; i < c->shared->workers; i++)
-		time = c->shared->worker[i].time > time ? c->shared->worker[i].time : time;
 	shared_counts(c->shared, counts);
 	if (c->live || time == 0)
 		time = time_now();

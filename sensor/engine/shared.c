@@ -103,6 +103,16 @@ shared_list_take(const struct shared *shared, uint64_t *version, struct buf *out
 	return true;
 }
 
+uint64_t
+shared_time(const struct shared *shared)
+{
+	uint64_t time = 0;
+
+	for (unsigned i = 0; i < shared->workers; i++)
+		time = shared->worker[i].time > time ? shared->worker[i].time : time;
+	return time;
+}
+
 void
 shared_counts(const struct shared *shared, uint64_t *ret_counts)
 {

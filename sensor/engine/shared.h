@@ -85,6 +85,8 @@ void shared_list_put(struct shared *shared, struct slice list);
 bool shared_list_take(const struct shared *shared, uint64_t *version, struct buf *out);
 /* The costliest rules of all workers, a line each. */
 void shared_profile(const struct shared *shared, unsigned max, struct buf *out);
+/* The latest time that a worker has come to. */
+uint64_t shared_time(const struct shared *shared);
 /* The sum over all workers, and the courier's, into ret_counts[COUNTS_ALL]. */
 void shared_counts(const struct shared *shared, uint64_t *ret_counts);
 
