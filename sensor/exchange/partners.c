@@ -16,6 +16,7 @@
 #define FROM_MAX 16
 #define MESSAGES_AT_ONCE 4096
 #define PUBLISH_NS (250 * NS_PER_MS)
+#define CATCH_UP_MS 100             /* of waiting at a time, until all that lies on a broker is read */
 #define CATCH_UP_NS (10 * NS_PER_S) /* what lies on a broker comes in before partners.rate holds */
 #define LINES_A_SECOND 100          /* of the list of what was refused */
 #define HITS_MAX 65536
@@ -321,7 +322,7 @@ from_ready(struct partners *p, struct from *from)
 	return st == CC_OK;
 }
 
-/* CC_END: nothing is left for now. */
+/* CC_END: nothing is left for now; CC_MORE: nothing came in time, and nobody said that this was all. */
 static enum cc_status
 read_from(struct partners *p, struct from *from, int ms)
 {
@@ -337,9 +338,21 @@ read_from(struct partners *p, struct from *from, int ms)
 		else if (st == CC_BAD)
 			add(p, EXCHANGE_PARTNERS_REFUSED, 1);
 		else
-			return CC_END;
+			return st == CC_MORE ? CC_MORE : CC_END;
 	}
 	return CC_OK;
+}
+
+/* Over files: what lies there is read to its end, or until a broker has been silent for partners.first. */
+static enum cc_status
+catch_up(struct partners *p, struct from *from)
+{
+	uint64_t heard = time_monotonic();
+	enum cc_status st;
+
+	while ((st = read_from(p, from, CATCH_UP_MS)) == CC_MORE && time_monotonic() - heard < p->setup.conf->partners_first)
+		;
+	return st;
 }
 
 /* ---- hits ---- */
@@ -652,14 +665,13 @@ enum cc_status
 partners_step(struct partners *p, int ms)
 {
 	enum cc_status st = CC_END;
-	int first = (int)(p->setup.conf->partners_first / NS_PER_MS);
 
 	if (__atomic_exchange_n(&p->reload, false, __ATOMIC_RELAXED))
 		reload(p);
 	for (size_t i = 0; i < p->froms; i++) {
-		int wait = ms >= 0 ? ms / (int)p->froms : strncmp(p->from[i].name, "kafka:", 6) == 0 ? first : 0;
+		struct from *from = &p->from[i];
 
-		if (from_ready(p, &p->from[i]) && read_from(p, &p->from[i], wait) == CC_OK)
+		if (from_ready(p, from) && (ms >= 0 ? read_from(p, from, ms / (int)p->froms) : catch_up(p, from)) == CC_OK)
 			st = CC_OK;
 	}
 	each_second(p);

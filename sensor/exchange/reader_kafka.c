@@ -22,7 +22,8 @@ struct reader_kafka {
 	bool from_start, assigned;
 	rd_kafka_t *rk;
 	rd_kafka_message_t *msg; /* lent to the caller */
-	int partitions, at_end;  /* of those assigned, how many were read to their end */
+	rd_kafka_topic_partition_list_t *list; /* what is assigned; opaque: read to its end, for now */
+	int at_end;              /* how many of them are */
 	int cause; /* of the trouble that was told last; 0: none */
 	char why[600];
 };
@@ -121,14 +122,25 @@ assign(struct reader_kafka *r, int ms)
 			    r->from_start ? RD_KAFKA_OFFSET_BEGINNING : RD_KAFKA_OFFSET_END;
 	}
 	rd_kafka_metadata_destroy(data);
-	r->partitions = list->cnt;
-	if (list->cnt > 0)
-		error = rd_kafka_assign(r->rk, list);
-	rd_kafka_topic_partition_list_destroy(list);
-	if (r->partitions == 0 || error != RD_KAFKA_RESP_ERR_NO_ERROR)
+	if (list->cnt == 0 || rd_kafka_assign(r->rk, list) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+		rd_kafka_topic_partition_list_destroy(list);
 		return CC_MORE;
+	}
+	r->list = list;
 	r->assigned = true;
 	return CC_OK;
+}
+
+/* A message after a partition's end, or its end again: each partition is counted once. */
+static void
+note_end(struct reader_kafka *r, const rd_kafka_message_t *msg, bool ended)
+{
+	rd_kafka_topic_partition_t *one = rd_kafka_topic_partition_list_find(r->list, rd_kafka_topic_name(msg->rkt), msg->partition);
+
+	if (one == NULL || (one->opaque != NULL) == ended)
+		return;
+	one->opaque = ended ? r : NULL;
+	r->at_end += ended ? 1 : -1;
 }
 
 static void
@@ -178,13 +190,13 @@ reader_kafka_next(struct reader_kafka *r, int ms, struct cc_message *ret_msg, co
 	for (;;) {
 		msg = rd_kafka_consumer_poll(r->rk, ms);
 		if (msg == NULL)
-			return r->at_end >= r->partitions ? CC_END : CC_MORE;
+			return r->at_end == r->list->cnt ? CC_END : CC_MORE;
 		if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 			break;
 		if (msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-			r->at_end++;
+			note_end(r, msg, true);
 			rd_kafka_message_destroy(msg);
-			if (r->at_end >= r->partitions)
+			if (r->at_end == r->list->cnt)
 				return CC_END;
 			ms = 0;
 			continue;
@@ -200,9 +212,8 @@ reader_kafka_next(struct reader_kafka *r, int ms, struct cc_message *ret_msg, co
 		return CC_BAD;
 	}
 	r->cause = 0;
-	/* One more message after its end was told: the partition's end is told again. */
-	if (r->at_end > 0 && r->at_end >= r->partitions)
-		r->at_end = r->partitions - 1;
+	if (r->at_end > 0)
+		note_end(r, msg, false);
 	r->msg = msg;
 	take_message(msg, r->lanes, ret_msg);
 	return CC_OK;
@@ -219,6 +230,8 @@ reader_kafka_close(struct reader_kafka *r)
 		rd_kafka_consumer_close(r->rk);
 		rd_kafka_destroy(r->rk);
 	}
+	if (r->list != NULL)
+		rd_kafka_topic_partition_list_destroy(r->list);
 	for (size_t i = 0; i < r->topic_count; i++)
 		free(r->topic[i]);
 	free(r->bootstrap);
