@@ -12,6 +12,7 @@
 #include "concert/output.h"
 #include "concert/record.h"
 #include "conf/conf.h"
+#include "joint/state.h"
 
 /* ---- joint_read.c: a verified message as a sighting ---- */
 

@@ -1,0 +1,412 @@
+/*
+ * The correlator's database: cases with their documents, opinions, the trace; see state.h.
+ *
+ * Everything is put through bound parameters, so that no partner's text is ever SQL.  One thread a handle; two processes may
+ * have it open, and wait for each other.
+ */
+#include "joint/state_own.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define BUSY_MS 10000
+#define VERSION 1
+
+static const char setup[] =
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-32768;"
+    "PRAGMA temp_store=MEMORY;";
+
+static const char tables[] =
+    "CREATE TABLE IF NOT EXISTS cases (id TEXT PRIMARY KEY, activity TEXT, state TEXT, exercise INTEGER, first INTEGER,"
+    " last INTEGER, verdict TEXT, kind TEXT, value TEXT, confidence REAL, organisations INTEGER, sightings INTEGER,"
+    " updated INTEGER, published INTEGER DEFAULT 0, closed INTEGER DEFAULT 0, closed_by TEXT, closed_why TEXT, merged TEXT,"
+    " document TEXT);"
+    "CREATE INDEX IF NOT EXISTS cases_last ON cases (last);"
+    "CREATE INDEX IF NOT EXISTS cases_changed ON cases (updated) WHERE updated > published;"
+    "CREATE TABLE IF NOT EXISTS opinions (message TEXT PRIMARY KEY, case_id TEXT, organisation TEXT, opinion TEXT, text TEXT,"
+    " time INTEGER, signed BLOB) WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS opinions_case ON opinions (case_id, time);"
+    "CREATE TABLE IF NOT EXISTS trace (n INTEGER PRIMARY KEY, case_id TEXT, time INTEGER, event TEXT, other TEXT);"
+    "CREATE INDEX IF NOT EXISTS trace_case ON trace (case_id, n);"
+    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;";
+
+enum cc_status
+state_fail(struct joint_state *state)
+{
+	snprintf(state->error, sizeof(state->error), "%s: %s", state->path, sqlite3_errmsg(state->db));
+	return CC_IO;
+}
+
+enum cc_status
+state_run(struct joint_state *state, const char *sql)
+{
+	return sqlite3_exec(state->db, sql, NULL, NULL, NULL) == SQLITE_OK ? CC_OK : state_fail(state);
+}
+
+static sqlite3_stmt *
+ask_list(struct joint_state *state, const char *sql, const char *format, va_list args)
+{
+	sqlite3_stmt *stmt = NULL;
+
+	if (sqlite3_prepare_v2(state->db, sql, -1, &stmt, NULL) != SQLITE_OK) {
+		(void)state_fail(state);
+		return NULL;
+	}
+	for (int at = 1; *format != '\0'; format++, at++) {
+		struct slice bytes;
+
+		switch (*format) {
+		case 's':
+			sqlite3_bind_text(stmt, at, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
+			break;
+		case 'i':
+			sqlite3_bind_int64(stmt, at, (sqlite3_int64)va_arg(args, uint64_t));
+			break;
+		case 'd':
+			sqlite3_bind_double(stmt, at, va_arg(args, double));
+			break;
+		default:
+			bytes = va_arg(args, struct slice);
+			sqlite3_bind_blob64(stmt, at, bytes.p != NULL ? (const void *)bytes.p : "", bytes.size, SQLITE_STATIC);
+			break;
+		}
+	}
+	return stmt;
+}
+
+sqlite3_stmt *
+state_ask(struct joint_state *state, const char *sql, const char *format, ...)
+{
+	sqlite3_stmt *stmt;
+	va_list args;
+
+	va_start(args, format);
+	stmt = ask_list(state, sql, format, args);
+	va_end(args);
+	return stmt;
+}
+
+enum cc_status
+state_do(struct joint_state *state, const char *sql, const char *format, ...)
+{
+	sqlite3_stmt *stmt;
+	va_list args;
+	int done;
+
+	va_start(args, format);
+	stmt = ask_list(state, sql, format, args);
+	va_end(args);
+	if (stmt == NULL)
+		return CC_IO;
+	while ((done = sqlite3_step(stmt)) == SQLITE_ROW)
+		;
+	if (done != SQLITE_DONE)
+		(void)state_fail(state);
+	sqlite3_finalize(stmt);
+	return done == SQLITE_DONE ? CC_OK : CC_IO;
+}
+
+uint64_t
+state_u64(sqlite3_stmt *stmt, int column)
+{
+	return (uint64_t)sqlite3_column_int64(stmt, column);
+}
+
+struct slice
+state_blob(sqlite3_stmt *stmt, int column)
+{
+	const void *p = sqlite3_column_blob(stmt, column);
+
+	return slice_of(p, p != NULL ? (size_t)sqlite3_column_bytes(stmt, column) : 0);
+}
+
+/* ---- opening ---- */
+
+static enum cc_status
+check_version(struct joint_state *state)
+{
+	sqlite3_stmt *stmt = state_ask(state, "SELECT value FROM meta WHERE name = 'version'", "");
+	uint64_t is = VERSION;
+
+	if (stmt == NULL)
+		return CC_IO;
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		is = state_u64(stmt, 0);
+	sqlite3_finalize(stmt);
+	if (is == VERSION)
+		return CC_OK;
+	snprintf(state->error, sizeof(state->error), "%s: version %llu of the state, this program reads %d", state->path,
+	    (unsigned long long)is, VERSION);
+	return CC_BAD;
+}
+
+static enum cc_status
+open_database(struct joint_state *state)
+{
+	int flags = SQLITE_OPEN_READWRITE | (state->write ? SQLITE_OPEN_CREATE : 0);
+	enum cc_status st;
+
+	if (sqlite3_open_v2(state->path, &state->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+		return state_fail(state);
+	sqlite3_busy_timeout(state->db, BUSY_MS);
+	if ((st = state_run(state, setup)) != CC_OK || (st = state_run(state, tables)) != CC_OK || (st = check_version(state)) != CC_OK)
+		return st;
+	return state_do(state, "INSERT OR IGNORE INTO meta VALUES ('version', ?1)", "i", (uint64_t)VERSION);
+}
+
+enum cc_status
+joint_state_open(const struct conf *conf, const char *outdir, bool write, struct joint_state **ret_state, char **ret_why)
+{
+	struct joint_state *state = calloc(1, sizeof(*state));
+	struct stat about;
+	enum cc_status st = CC_NOMEM;
+
+	(void)conf;
+	*ret_why = NULL;
+	if (state == NULL)
+		return CC_NOMEM;
+	state->write = write;
+	if (asprintf(&state->path, "%s/joint.sqlite", outdir) < 0)
+		state->path = NULL;
+	if (state->path != NULL)
+		st = !write && stat(state->path, &about) != 0 ? CC_ABSENT : open_database(state);
+	if (st == CC_OK) {
+		(void)chmod(state->path, 0600);
+		*ret_state = state;
+		return CC_OK;
+	}
+	*ret_why = state->error[0] != '\0' ? strdup(state->error) : NULL;
+	joint_state_close(state);
+	return st;
+}
+
+void
+joint_state_close(struct joint_state *state)
+{
+	if (state == NULL)
+		return;
+	sqlite3_close(state->db);
+	free(state->path);
+	free(state);
+}
+
+const char *
+joint_state_error(const struct joint_state *state)
+{
+	return state->error;
+}
+
+enum cc_status
+joint_state_begin(struct joint_state *state)
+{
+	enum cc_status st = state_run(state, "BEGIN IMMEDIATE");
+
+	state->within = st == CC_OK;
+	return st;
+}
+
+enum cc_status
+joint_state_commit(struct joint_state *state)
+{
+	enum cc_status st = state_run(state, "COMMIT");
+
+	if (st != CC_OK)
+		joint_state_rollback(state);
+	state->within = false;
+	return st;
+}
+
+void
+joint_state_rollback(struct joint_state *state)
+{
+	(void)sqlite3_exec(state->db, "ROLLBACK", NULL, NULL, NULL);
+	state->within = false;
+}
+
+/* ---- cases ---- */
+
+#define COLUMNS                                                                                                             \
+	"id, activity, CASE WHEN merged IS NOT NULL THEN 'merged' WHEN closed > 0 THEN 'closed' ELSE state END AS is_state, "  \
+	"exercise, first, last, verdict, kind, value, confidence, organisations, sightings, updated, published, closed, closed_by, " \
+	"closed_why, merged"
+
+static const char *
+text_at(sqlite3_stmt *stmt, int column)
+{
+	return (const char *)sqlite3_column_text(stmt, column);
+}
+
+static struct joint_case
+case_at(sqlite3_stmt *stmt, bool whole)
+{
+	struct joint_case one = {.id = text_at(stmt, 0), .activity = text_at(stmt, 1), .state = text_at(stmt, 2),
+	    .exercise = sqlite3_column_int(stmt, 3) != 0, .first = state_u64(stmt, 4), .last = state_u64(stmt, 5),
+	    .verdict = text_at(stmt, 6), .kind = text_at(stmt, 7), .value = text_at(stmt, 8), .confidence = sqlite3_column_double(stmt, 9),
+	    .organisations = state_u64(stmt, 10), .sightings = state_u64(stmt, 11), .updated = state_u64(stmt, 12),
+	    .published = state_u64(stmt, 13), .closed = state_u64(stmt, 14), .closed_by = text_at(stmt, 15),
+	    .closed_why = text_at(stmt, 16), .merged = text_at(stmt, 17)};
+
+	if (whole)
+		one.document = state_blob(stmt, 18);
+	return one;
+}
+
+static enum cc_status
+tell_cases(struct joint_state *state, sqlite3_stmt *stmt, bool whole, joint_case_fn *fn, void *ctx)
+{
+	int step = SQLITE_ERROR;
+
+	while (stmt != NULL && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct joint_case one = case_at(stmt, whole);
+
+		fn(ctx, &one);
+	}
+	if (stmt != NULL && step != SQLITE_DONE)
+		(void)state_fail(state);
+	sqlite3_finalize(stmt);
+	return step == SQLITE_DONE ? CC_OK : CC_IO;
+}
+
+enum cc_status
+joint_state_list(struct joint_state *state, const char *which, joint_case_fn *fn, void *ctx)
+{
+	return tell_cases(state,
+	    state_ask(state, "SELECT " COLUMNS " FROM cases WHERE CASE WHEN ?1 IS NULL THEN is_state <> 'merged' ELSE is_state = ?1 END"
+			     " ORDER BY last DESC, id", "s", which),
+	    false, fn, ctx);
+}
+
+enum cc_status
+joint_state_get(struct joint_state *state, const char *id, joint_case_fn *fn, void *ctx)
+{
+	char from[64], until[66];
+	sqlite3_stmt *stmt;
+	uint64_t count = 0;
+
+	if (strlen(id) > 50)
+		return CC_ABSENT;
+	snprintf(from, sizeof(from), "%s%s", strncmp(id, "case--", 6) == 0 ? "" : "case--", id);
+	snprintf(until, sizeof(until), "%s\x7f", from);
+	stmt = state_ask(state, "SELECT count(*) FROM cases WHERE id >= ?1 AND id < ?2", "ss", from, until);
+	if (stmt == NULL)
+		return CC_IO;
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		count = state_u64(stmt, 0);
+	sqlite3_finalize(stmt);
+	if (count != 1)
+		return count == 0 ? CC_ABSENT : CC_DENIED;
+	return tell_cases(state, state_ask(state, "SELECT " COLUMNS ", document FROM cases WHERE id >= ?1 AND id < ?2", "ss", from, until),
+	    true, fn, ctx);
+}
+
+enum cc_status
+joint_state_unpublished(struct joint_state *state, joint_case_fn *fn, void *ctx)
+{
+	return tell_cases(state, state_ask(state, "SELECT " COLUMNS ", document FROM cases WHERE updated > published ORDER BY updated, id", ""),
+	    true, fn, ctx);
+}
+
+enum cc_status
+joint_state_published(struct joint_state *state, const char *id, uint64_t updated)
+{
+	return state_do(state, "UPDATE cases SET published = max(published, ?2) WHERE id = ?1", "si", id, updated);
+}
+
+enum cc_status
+joint_state_put(struct joint_state *state, const struct joint_case *one)
+{
+	sqlite3_stmt *stmt = state_ask(state,
+	    "INSERT INTO cases (id, activity, state, exercise, first, last, verdict, kind, value, confidence, organisations, sightings,"
+	    " updated, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+	    " ON CONFLICT DO UPDATE SET activity = ?2, state = ?3, exercise = ?4, first = ?5, last = ?6, verdict = ?7, kind = ?8,"
+	    " value = ?9, confidence = ?10, organisations = ?11, sightings = ?12, merged = NULL, updated = max(?13, published + 1),"
+	    " document = ?14 WHERE document IS NOT ?14 OR merged IS NOT NULL", "sssiiisssdiii", one->id, one->activity, one->state,
+	    (uint64_t)one->exercise, one->first, one->last, one->verdict, one->kind, one->value, one->confidence, one->organisations,
+	    one->sightings, one->updated);
+	int done;
+
+	if (stmt == NULL)
+		return CC_IO;
+	sqlite3_bind_text64(stmt, 14, (const char *)one->document.p, one->document.size, SQLITE_STATIC, SQLITE_UTF8);
+	done = sqlite3_step(stmt);
+	if (done != SQLITE_DONE)
+		(void)state_fail(state);
+	sqlite3_finalize(stmt);
+	return done == SQLITE_DONE ? CC_OK : CC_IO;
+}
+
+enum cc_status
+joint_state_merged(struct joint_state *state, const char *id, const char *into, uint64_t time)
+{
+	return state_do(state, "UPDATE cases SET merged = ?2, updated = max(?3, published + 1) WHERE id = ?1", "ssi", id, into, time);
+}
+
+enum cc_status
+joint_state_dropped(struct joint_state *state, const char *id, uint64_t time)
+{
+	return state_do(state, "UPDATE cases SET merged = '', updated = max(?2, published + 1) WHERE id = ?1", "si", id, time);
+}
+
+enum cc_status
+joint_state_finish(struct joint_state *state, const char *id, uint64_t time, const char *by, const char *why)
+{
+	enum cc_status st = state_do(state,
+	    "UPDATE cases SET closed = ?2, closed_by = ?3, closed_why = ?4, updated = max(?2, published + 1) WHERE id = ?1", "siss", id,
+	    time, by, why);
+
+	if (st == CC_OK && sqlite3_changes(state->db) == 0)
+		return CC_ABSENT;
+	return st == CC_OK ? joint_state_note(state, id, &(struct joint_trace){time, "closed", why}) : st;
+}
+
+/* ---- opinions and the trace ---- */
+
+enum cc_status
+joint_state_opinion(struct joint_state *state, const struct joint_opinion *o)
+{
+	enum cc_status st = state_do(state, "INSERT OR IGNORE INTO opinions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", "sssssib", o->message,
+	    o->case_id, o->organisation, o->opinion, o->text, o->time, o->signed_as);
+
+	if (st == CC_OK && sqlite3_changes(state->db) > 0)
+		st = state_do(state, "UPDATE cases SET updated = max(updated, ?2, published + 1) WHERE id = ?1", "si", o->case_id, o->time);
+	return st;
+}
+
+enum cc_status
+joint_state_opinions(struct joint_state *state, const char *case_id, joint_opinion_fn *fn, void *ctx)
+{
+	sqlite3_stmt *stmt = state_ask(state, "SELECT message, case_id, organisation, opinion, text, time, signed FROM opinions"
+	    " WHERE case_id = ?1 ORDER BY time, message", "s", case_id);
+	int step = SQLITE_ERROR;
+
+	while (stmt != NULL && (step = sqlite3_step(stmt)) == SQLITE_ROW)
+		fn(ctx, &(struct joint_opinion){text_at(stmt, 0), text_at(stmt, 1), text_at(stmt, 2), text_at(stmt, 3), text_at(stmt, 4),
+		    state_u64(stmt, 5), state_blob(stmt, 6)});
+	if (stmt != NULL && step != SQLITE_DONE)
+		(void)state_fail(state);
+	sqlite3_finalize(stmt);
+	return step == SQLITE_DONE ? CC_OK : CC_IO;
+}
+
+enum cc_status
+joint_state_note(struct joint_state *state, const char *case_id, const struct joint_trace *trace)
+{
+	return state_do(state, "INSERT INTO trace (case_id, time, event, other) VALUES (?1, ?2, ?3, ?4)", "siss", case_id, trace->time,
+	    trace->event, trace->with);
+}
+
+enum cc_status
+joint_state_trace(struct joint_state *state, const char *case_id, joint_trace_fn *fn, void *ctx)
+{
+	sqlite3_stmt *stmt = state_ask(state, "SELECT time, event, other FROM trace WHERE case_id = ?1 ORDER BY n", "s", case_id);
+	int step = SQLITE_ERROR;
+
+	while (stmt != NULL && (step = sqlite3_step(stmt)) == SQLITE_ROW)
+		fn(ctx, &(struct joint_trace){state_u64(stmt, 0), text_at(stmt, 1), text_at(stmt, 2)});
+	if (stmt != NULL && step != SQLITE_DONE)
+		(void)state_fail(state);
+	sqlite3_finalize(stmt);
+	return step == SQLITE_DONE ? CC_OK : CC_IO;
+}

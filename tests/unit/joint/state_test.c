@@ -1,0 +1,156 @@
+/* The correlator's database: what `concert cases` reads and writes in it. */
+#include <unistd.h>
+
+#include "joint/joint.h"
+#include "unit/test.h"
+
+struct seen {
+	unsigned count;
+	char id[64], state[32], document[64], text[64];
+	uint64_t updated, published;
+};
+
+static void
+on_case(void *ctx, const struct joint_case *one)
+{
+	struct seen *seen = ctx;
+
+	seen->count++;
+	snprintf(seen->id, sizeof(seen->id), "%s", one->id);
+	snprintf(seen->state, sizeof(seen->state), "%s", one->state);
+	snprintf(seen->document, sizeof(seen->document), "%.*s", (int)one->document.size, (const char *)one->document.p);
+	seen->updated = one->updated;
+	seen->published = one->published;
+}
+
+static void
+on_opinion(void *ctx, const struct joint_opinion *o)
+{
+	struct seen *seen = ctx;
+
+	seen->count++;
+	snprintf(seen->text, sizeof(seen->text), "%s %s", o->organisation, o->opinion);
+}
+
+static void
+on_trace(void *ctx, const struct joint_trace *trace)
+{
+	struct seen *seen = ctx;
+
+	seen->count++;
+	snprintf(seen->text, sizeof(seen->text), "%s", trace->event);
+}
+
+static struct joint_state *
+opened(char dir[64])
+{
+	struct joint_state *state = NULL;
+	char *why = NULL;
+
+	snprintf(dir, 64, "/tmp/state.XXXXXX");
+	CHECK(mkdtemp(dir) != NULL);
+	CHECK(joint_state_open(NULL, dir, false, &state, &why) == CC_ABSENT);
+	CHECK(joint_state_open(NULL, dir, true, &state, &why) == CC_OK);
+	return state;
+}
+
+static void
+gone(struct joint_state *state, const char *dir)
+{
+	static const char *const file[] = {"joint.sqlite", "joint.sqlite-wal", "joint.sqlite-shm"};
+	char path[128];
+
+	joint_state_close(state);
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, file[i]);
+		(void)unlink(path);
+	}
+	(void)rmdir(dir);
+}
+
+static struct joint_case
+a_case(const char *id, const char *document, uint64_t updated)
+{
+	return (struct joint_case){.id = id, .activity = "activity--1", .state = "determined", .verdict = "source", .kind = "addr",
+	    .value = "192.0.2.7", .confidence = 0.9, .first = 1, .last = 2, .updated = updated, .document = slice_str(document)};
+}
+
+TEST(cases_are_kept_and_found)
+{
+	char dir[64];
+	struct joint_state *state = opened(dir);
+	struct joint_case one = a_case("case--11111111-a", "{\"a\":1}", 100), two = a_case("case--11112222-b", "{}", 101);
+	struct seen seen = {0};
+
+	CHECK(joint_state_put(state, &one) == CC_OK && joint_state_put(state, &two) == CC_OK);
+	CHECK(joint_state_list(state, NULL, on_case, &seen) == CC_OK && seen.count == 2 && seen.document[0] == '\0');
+	CHECK(joint_state_get(state, "1111", on_case, &seen) == CC_DENIED);
+	CHECK(joint_state_get(state, "9", on_case, &seen) == CC_ABSENT);
+	CHECK(joint_state_get(state, "11111", on_case, &seen) == CC_OK);
+	CHECK_TEXT(seen.document, "{\"a\":1}");
+	/* The same document again is no change. */
+	one.updated = 200;
+	CHECK(joint_state_put(state, &one) == CC_OK && joint_state_get(state, "case--11111111-a", on_case, &seen) == CC_OK);
+	CHECK_UINT(seen.updated, 100);
+	CHECK(joint_state_published(state, one.id, 100) == CC_OK);
+	seen.count = 0;
+	CHECK(joint_state_unpublished(state, on_case, &seen) == CC_OK && seen.count == 1);
+	one.document = slice_str("{\"a\":2}");
+	CHECK(joint_state_put(state, &one) == CC_OK);
+	seen.count = 0;
+	CHECK(joint_state_unpublished(state, on_case, &seen) == CC_OK && seen.count == 2);
+	gone(state, dir);
+}
+
+TEST(closed_and_merged)
+{
+	char dir[64];
+	struct joint_state *state = opened(dir);
+	struct joint_case one = a_case("case--1", "{}", 100);
+	struct seen seen = {0};
+
+	CHECK(joint_state_put(state, &one) == CC_OK);
+	CHECK(joint_state_finish(state, "case--none", 5, "us", "why") == CC_ABSENT);
+	CHECK(joint_state_finish(state, "case--1", 105, "us", "done with") == CC_OK);
+	one.document = slice_str("{\"b\":1}");
+	CHECK(joint_state_put(state, &one) == CC_OK);
+	CHECK(joint_state_get(state, "case--1", on_case, &seen) == CC_OK);
+	CHECK_TEXT(seen.state, "closed");
+	CHECK(joint_state_trace(state, "case--1", on_trace, &seen) == CC_OK);
+	CHECK_TEXT(seen.text, "closed");
+	CHECK(joint_state_merged(state, "case--1", "case--2", 110) == CC_OK);
+	seen.count = 0;
+	CHECK(joint_state_list(state, NULL, on_case, &seen) == CC_OK && seen.count == 0);
+	CHECK(joint_state_list(state, "merged", on_case, &seen) == CC_OK && seen.count == 1);
+	gone(state, dir);
+}
+
+TEST(opinions_stay)
+{
+	char dir[64];
+	struct joint_state *state = opened(dir);
+	struct joint_case one = a_case("case--1", "{}", 100);
+	struct joint_opinion o = {"m1", "case--1", "cert.b", "disagree", "'); DROP TABLE cases; --", 120, slice_str("x")};
+	struct seen seen = {0};
+
+	CHECK(joint_state_put(state, &one) == CC_OK && joint_state_published(state, "case--1", 100) == CC_OK);
+	CHECK(joint_state_opinion(state, &o) == CC_OK && joint_state_opinion(state, &o) == CC_OK);
+	o.message = "m2";
+	o.opinion = "agree";
+	o.time = 130;
+	CHECK(joint_state_opinion(state, &o) == CC_OK);
+	CHECK(joint_state_opinions(state, "case--1", on_opinion, &seen) == CC_OK && seen.count == 2);
+	CHECK_TEXT(seen.text, "cert.b agree");
+	seen.count = 0;
+	CHECK(joint_state_unpublished(state, on_case, &seen) == CC_OK && seen.count == 1);
+	/* What was rolled back is not there. */
+	CHECK(joint_state_begin(state) == CC_OK);
+	o.message = "m3";
+	CHECK(joint_state_opinion(state, &o) == CC_OK);
+	joint_state_rollback(state);
+	seen.count = 0;
+	CHECK(joint_state_opinions(state, "case--1", on_opinion, &seen) == CC_OK && seen.count == 2);
+	gone(state, dir);
+}
+
+TESTS(T(cases_are_kept_and_found), T(closed_and_merged), T(opinions_stay))
