@@ -15,7 +15,8 @@
 #define APP_TYPES 4096         /* file types that are remembered */
 #define APP_UNIT_MAX 65536     /* for parsers that don't say */
 #define APP_DROP_FACTOR 64     /* times app.probe_limit: bytes that pass on a side while only the other can tell */
-#define APP_UDP_TRIES 4        /* datagrams of a side that identification looks at */
+#define APP_UDP_TRIES 64       /* points that a side of datagrams has for identification: one that may be somebody's costs 1, */
+#define APP_UDP_NOBODY 16      /* one that is nobody's this */
 #define APP_EXPECT_MAX 1024    /* connections that are awaited at a time; the oldest makes room */
 #define APP_EXPECT_NOTE 1024   /* bytes of a note */
 #define APP_EXPECT_BUCKETS 256
@@ -78,7 +79,7 @@ enum side_state { SIDE_PROBING, SIDE_KNOWN, SIDE_MISSED };
 struct app_side {
 	uint8_t state;             /* enum side_state */
 	bool enough, finished;
-	uint8_t tries;             /* datagrams looked at */
+	uint8_t tries;             /* points that datagrams have cost */
 	uint64_t out;              /* bits by parser index: can't be these */
 	uint64_t dropped;          /* bytes gone before the flow's protocol was known */
 };

@@ -118,8 +118,10 @@ probe_side(struct cc_ctx *ctx, enum cc_dir dir, struct slice in, bool last, cons
 	unsigned index;
 
 	ask_all(ctx, dir, in, &may, &sure);
-	if (ctx->datagram)
-		last = ++ctx->own->side[dir].tries >= APP_UDP_TRIES; /* each datagram is another chance */
+	if (ctx->datagram) { /* each is another chance */
+		ctx->own->side[dir].tries = (uint8_t)(ctx->own->side[dir].tries + (may != 0 ? 1 : APP_UDP_NOBODY));
+		last = ctx->own->side[dir].tries >= APP_UDP_TRIES;
+	}
 	else if (in.size >= ctx->app->conf->app_probe_limit)
 		last = true;
 	if (ctx->own->parser != NULL) { /* the other side's choice needs only consent */

@@ -29,7 +29,7 @@ places_open(struct places *places, const struct cc_parser *parser)
 	    .parser = parser,
 	    .dns = strcmp(parser->name, "dns") == 0,
 	    .http = strcmp(cc_event_name(parser), "http") == 0,
-	    .tls = strcmp(parser->name, "tls") == 0,
+	    .tls = strcmp(parser->name, "tls") == 0 || strcmp(parser->name, "dtls") == 0,
 	    .host = place(parser, "hostname"),
 	    .port = place(parser, "http_port"),
 	    .url = place(parser, "url"),

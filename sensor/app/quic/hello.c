@@ -23,7 +23,7 @@ client_hello(struct cc_ctx *ctx, struct quic_state *state, struct slice body)
 	struct slice name;
 	struct cur list;
 
-	if (tls_client_hello(body, &hello) != CC_OK)
+	if (tls_client_hello(body, false, &hello) != CC_OK)
 		return CC_BAD;
 	if (hello.broken || hello.wrong_sni > 0)
 		quic_report(ctx, state, QUIC_BAD_HELLO);

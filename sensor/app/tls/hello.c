@@ -3,6 +3,7 @@
  * and writes nothing but *ret_hello.
  *
  *     version 2 | random 32 | session id 1+n | ciphers 2+n | compressions 1+n | extensions 2+n     client
+ *                                              (DTLS: cookie 1+n)
  *     version 2 | random 32 | session id 1+n | cipher 2    | compression 1    | extensions 2+n     server
  *
  * A hello whose extensions are broken is still a hello: `broken` says so, and what came before is kept.
@@ -92,7 +93,9 @@ read_versions(struct tls_hello *hello, struct cur c, bool of_client)
 	while (cur_left(&list) >= 2) {
 		uint16_t version = cur_u16(&list);
 
-		if (!tls_is_grease(version) && version > hello->chosen)
+		bool higher = hello->datagram && hello->chosen != 0 ? version < hello->chosen : version > hello->chosen;
+
+		if (!tls_is_grease(version) && higher)
 			hello->chosen = version;
 	}
 }
@@ -130,6 +133,14 @@ read_extension(struct tls_hello *hello, uint16_t type, struct slice data, bool o
 	case TLS_EXT_PSK:
 		hello->has_psk = true;
 		break;
+	case TLS_EXT_ECH:
+		/* type 1 (0: outer) | KDF 2 | AEAD 2 | id of the key's configuration 1 | ... */
+		if (of_client && cur_u8(&c) == 0) {
+			cur_skip(&c, 4);
+			hello->ech_config = cur_u8(&c);
+			hello->has_ech = !c.bad;
+		}
+		break;
 	case TLS_EXT_VERSIONS:
 		read_versions(hello, c, of_client);
 		break;
@@ -165,14 +176,17 @@ read_extensions(struct tls_hello *hello, struct cur *c, bool of_client)
 }
 
 enum cc_status
-tls_client_hello(struct slice body, struct tls_hello *ret_hello)
+tls_client_hello(struct slice body, bool datagram, struct tls_hello *ret_hello)
 {
 	struct cur c = cur_slice(body), ciphers;
 
 	hello_open(ret_hello);
+	ret_hello->datagram = datagram;
 	ret_hello->version = cur_u16(&c);
 	ret_hello->random = cur_take(&c, 32);
 	ret_hello->session = cur_take(&c, cur_u8(&c));
+	if (datagram)
+		ret_hello->cookie = cur_take(&c, cur_u8(&c));
 	ciphers = cur_sub(&c, cur_u16(&c));
 	cur_skip(&c, cur_u8(&c));
 	if (c.bad)

@@ -65,7 +65,7 @@ client_hello(struct cc_ctx *ctx, struct tls_state *state, struct slice body)
 
 	if (state->client_hello)
 		return CC_OK;
-	if (tls_client_hello(body, &hello) != CC_OK)
+	if (tls_client_hello(body, state->datagram, &hello) != CC_OK)
 		return CC_BAD;
 	state->client_hello = true;
 	tx = tls_tx(ctx, state);
@@ -74,13 +74,17 @@ client_hello(struct cc_ctx *ctx, struct tls_state *state, struct slice body)
 		cc_put(ctx, tx, TLS_F_SNI, hello.sni);
 	if (!hello.overflow) {
 		put_ja(ctx, tx, TLS_F_JA3_HASH, ja3, tls_ja3_text(&hello, ja3));
-		tls_ja4_text(&hello, 't', ja4);
+		tls_ja4_text(&hello, state->datagram ? 'd' : 't', ja4);
 		cc_put(ctx, tx, TLS_F_JA4, slice_of(ja4, sizeof(ja4)));
 	}
 	put_protocols(ctx, tx, TLS_F_CLIENT_ALPN, hello.alpn);
 	put_version_detail(ctx, tx, TLS_F_CLIENT_VERSION, hello.has_versions ? hello.chosen : hello.version);
 	cc_put_uint(ctx, tx, TLS_F_CLIENT_VERSION_NUMBER, hello.has_versions ? hello.chosen : hello.version);
 	put_randoms(ctx, tx, hello.random);
+	if (hello.has_ech) {
+		cc_put_uint(ctx, tx, TLS_F_ECH, 1);
+		cc_put_uint(ctx, tx, TLS_F_ECH_CONFIG, hello.ech_config);
+	}
 	state->client_ticket = hello.ticket.size > 0;
 	if (hello.session.size <= sizeof(state->session)) {
 		state->session_size = (uint8_t)hello.session.size;
@@ -114,7 +118,7 @@ tls_check_cipher(struct cc_ctx *ctx, struct tls_state *state, uint16_t cipher)
 static bool
 is_tls13(uint16_t version)
 {
-	return version == TLS_VERSION_13 || version >> 8 == 0x7f || version >> 8 == 0xfb;
+	return version == TLS_VERSION_13 || version == DTLS_VERSION_13 || version >> 8 == 0x7f || version >> 8 == 0xfb;
 }
 
 static enum cc_status

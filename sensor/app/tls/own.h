@@ -11,7 +11,6 @@
 enum {
 	TLS_RECORD_HEADER = 5,
 	TLS_RECORD_MAX = 16384 + 2048,   /* RFC 5246, 6.2.3; a little more than TLS 1.3 allows */
-	TLS_MESSAGE_MAX = 128 * 1024,    /* a handshake message that is read; longer ones are passed by */
 	TLS_CERTS_MAX = 16,              /* certificates of a chain that are read */
 	TLS_CERTS_BYTES = 64 * 1024,     /* and their bytes */
 	TLS_NAMES_MAX = 128,             /* subject alternative names that are recorded */
@@ -23,17 +22,19 @@ enum {
 
 enum { TLS_CCS = 20, TLS_ALERT, TLS_HANDSHAKE, TLS_APPLICATION_DATA, TLS_HEARTBEAT };
 
-enum { TLS_CLIENT_HELLO = 1, TLS_SERVER_HELLO = 2, TLS_HELLO_RETRY_DRAFT = 6, TLS_CERTIFICATE = 11 };
+enum { TLS_CLIENT_HELLO = 1, TLS_SERVER_HELLO = 2, TLS_HELLO_VERIFY = 3, TLS_HELLO_RETRY_DRAFT = 6, TLS_CERTIFICATE = 11 };
 
 enum {
 	TLS_VERSION_SSL2 = 0x0002, TLS_VERSION_SSL3 = 0x0300, TLS_VERSION_10 = 0x0301, TLS_VERSION_11 = 0x0302,
 	TLS_VERSION_12 = 0x0303, TLS_VERSION_13 = 0x0304,
+	/* DTLS counts downwards; the first is that of OpenSSL before there was a standard. */
+	DTLS_VERSION_BAD = 0x0100, DTLS_VERSION_10 = 0xfeff, DTLS_VERSION_12 = 0xfefd, DTLS_VERSION_13 = 0xfefc,
 };
 
 enum {
 	TLS_EXT_SERVER_NAME = 0, TLS_EXT_GROUPS = 10, TLS_EXT_POINT_FORMATS = 11, TLS_EXT_SIGNATURES = 13,
 	TLS_EXT_ALPN = 16,
-	TLS_EXT_TICKET = 35, TLS_EXT_PSK = 41, TLS_EXT_VERSIONS = 43,
+	TLS_EXT_TICKET = 35, TLS_EXT_PSK = 41, TLS_EXT_VERSIONS = 43, TLS_EXT_ECH = 0xfe0d,
 };
 
 /* Indices into tls_fields.  Server's and client's certificate have their values in the same order. */
@@ -48,6 +49,7 @@ enum tls_field {
 	TLS_F_CLIENT_ALPN, TLS_F_SERVER_ALPN, TLS_F_CLIENT_VERSION, TLS_F_SERVER_VERSION, TLS_F_SERVER_CIPHER,
 	TLS_F_CERTS, TLS_F_CERT_SHA256, TLS_F_CHAIN_SHA256, TLS_F_CLIENT_CERT_SHA256,
 	TLS_F_ALPN_BUFFER, TLS_F_RANDOM, TLS_F_RANDOM_TIME, TLS_F_RANDOM_BYTES, TLS_F_CHAIN_LENGTH, TLS_F_CLIENT_CERTS,
+	TLS_F_ECH, TLS_F_ECH_CONFIG,
 	TLS_F_COUNT,
 };
 
@@ -87,6 +89,7 @@ struct tls_state {
 	struct tls_side side[2];
 	uint64_t reported;        /* bits by enum tls_anomaly: each once a flow */
 	uint16_t version;         /* negotiated; 0: not known */
+	bool datagram;            /* this is DTLS */
 	bool client_hello, server_hello, retry, done;
 	bool turned;              /* the flow stands the wrong way round: its client is at the server's end */
 	bool certificate, client_certificate; /* seen */
@@ -105,10 +108,13 @@ struct tls_hello {
 	uint16_t version;         /* legacy_version */
 	uint16_t chosen;          /* server: of supported_versions, 0: none; client: its highest */
 	bool has_versions, has_sni, has_psk, has_extensions;
+	bool datagram;            /* of DTLS */
+	bool has_ech;             /* the outer hello of an encrypted one, or pretends to be */
+	uint8_t ech_config;       /* id of the key that it is encrypted for */
 	bool overflow;            /* a list is longer than what is kept */
 	bool broken;              /* something inside is not as it must be */
 	unsigned wrong_sni;       /* anomaly + 1, or 0 */
-	struct slice random, session, sni, ticket, alpn;
+	struct slice random, session, cookie, sni, ticket, alpn;
 	uint16_t cipher_count, ext_count, group_count, sig_count, format_count;
 	uint16_t cipher[TLS_CIPHERS_MAX], ext[TLS_LIST_MAX], group[TLS_LIST_MAX], sig[TLS_LIST_MAX];
 	uint8_t format[TLS_LIST_MAX];
@@ -117,8 +123,8 @@ struct tls_hello {
 #define TLS_JA3_MAX (6 * (TLS_CIPHERS_MAX + 3 * TLS_LIST_MAX) + 16)
 #define TLS_JA4_SIZE 36
 
-/* hello.c: body of the handshake message.  CC_BAD: not a hello at all. */
-enum cc_status tls_client_hello(struct slice body, struct tls_hello *ret_hello);
+/* hello.c: body of the handshake message, over datagrams or a stream.  CC_BAD: not a hello at all. */
+enum cc_status tls_client_hello(struct slice body, bool datagram, struct tls_hello *ret_hello);
 enum cc_status tls_server_hello(struct slice body, struct tls_hello *ret_hello);
 bool tls_is_retry(const struct tls_hello *hello);
 /* The next name of an ALPN list; false at its end. */
@@ -174,6 +180,9 @@ void tls_report(struct cc_ctx *ctx, struct tls_state *state, unsigned anomaly);
 struct cc_tx *tls_tx(struct cc_ctx *ctx, struct tls_state *state);
 void tls_side_over(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir);
 void tls_set_version(struct cc_ctx *ctx, struct tls_state *state, uint16_t version);
+void tls_done(struct cc_ctx *ctx, struct tls_state *state);
+void tls_note_state(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, uint8_t type);
+bool tls_type_known(unsigned type);
 
 /* message.c: one whole handshake message.  CC_BAD: not TLS. */
 enum cc_status tls_message(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, uint8_t type,

@@ -13,120 +13,11 @@
 #define BOTH (CC_REQUEST | CC_RESPONSE)
 
 static const struct cc_field tls_fields[TLS_F_COUNT] = {
-	[TLS_F_SNI] = {"tls.sni", "sni", CC_BYTES, CC_REQUEST, "Server name that the client asks for."},
-	[TLS_F_VERSION] = {"tls.version", "version", CC_BYTES, CC_RESPONSE, "Negotiated version, \"TLS 1.2\"."},
-	[TLS_F_VERSION_NUMBER] = {"ssl_version", NULL, CC_UINT, CC_RESPONSE, "Negotiated version as a number, 0x0303."},
-	[TLS_F_CLIENT_VERSION_NUMBER] = {"ssl_version", NULL, CC_UINT, CC_REQUEST,
-	    "Highest version that the client offers, as a number."},
-	[TLS_F_STATE] = {"ssl_state", NULL, CC_UINT, BOTH | CC_MULTI, "Messages of the handshake that were seen."},
-	[TLS_F_NOT_BEFORE_TIME] = {"tls_cert_notbefore", NULL, CC_UINT, CC_RESPONSE,
-	    "The server's certificate is valid from then on, seconds since 1970."},
-	[TLS_F_NOT_AFTER_TIME] = {"tls_cert_notafter", NULL, CC_UINT, CC_RESPONSE,
-	    "The server's certificate is valid until then, seconds since 1970."},
-	[TLS_F_SUBJECT] = {"tls.cert_subject", "subject", CC_BYTES, CC_RESPONSE,
-	    "Subject of the server's certificate."},
-	[TLS_F_ISSUER] = {"tls.cert_issuer", "issuerdn", CC_BYTES, CC_RESPONSE, "Issuer of the server's certificate."},
-	[TLS_F_SERIAL] = {"tls.cert_serial", "serial", CC_BYTES, CC_RESPONSE,
-	    "Serial number of the server's certificate."},
-	[TLS_F_FINGERPRINT] = {"tls.cert_fingerprint", "fingerprint", CC_BYTES, CC_RESPONSE,
-	    "SHA-1 of the server's certificate."},
-	[TLS_F_NOT_BEFORE] = {NULL, "notbefore", CC_BYTES, CC_RESPONSE,
-	    "The server's certificate is valid from then on."},
-	[TLS_F_NOT_AFTER] = {NULL, "notafter", CC_BYTES, CC_RESPONSE, "The server's certificate is valid until then."},
-	[TLS_F_ALT_NAME] = {"tls.subjectaltname", "subjectaltname", CC_BYTES, CC_RESPONSE | CC_MULTI,
-	    "Names that the server's certificate is for."},
-	[TLS_F_CLIENT_SUBJECT] = {NULL, "client.subject", CC_BYTES, CC_REQUEST, "Subject of the client's certificate."},
-	[TLS_F_CLIENT_ISSUER] = {NULL, "client.issuerdn", CC_BYTES, CC_REQUEST, "Issuer of the client's certificate."},
-	[TLS_F_CLIENT_SERIAL] = {NULL, "client.serial", CC_BYTES, CC_REQUEST,
-	    "Serial number of the client's certificate."},
-	[TLS_F_CLIENT_FINGERPRINT] = {NULL, "client.fingerprint", CC_BYTES, CC_REQUEST,
-	    "SHA-1 of the client's certificate."},
-	[TLS_F_CLIENT_NOT_BEFORE] = {NULL, "client.notbefore", CC_BYTES, CC_REQUEST,
-	    "The client's certificate is valid from then on."},
-	[TLS_F_CLIENT_NOT_AFTER] = {NULL, "client.notafter", CC_BYTES, CC_REQUEST,
-	    "The client's certificate is valid until then."},
-	[TLS_F_CLIENT_ALT_NAME] = {NULL, "client.subjectaltname", CC_BYTES, CC_REQUEST | CC_MULTI,
-	    "Names that the client's certificate is for."},
-	[TLS_F_SESSION_RESUMED] = {NULL, "session_resumed", CC_FLAG, CC_RESPONSE, "An earlier session goes on."},
-	[TLS_F_JA3_HASH] = {"ja3.hash", "ja3.hash", CC_BYTES, CC_REQUEST, "JA3 fingerprint of the client hello."},
-	[TLS_F_JA3_STRING] = {"ja3.string", "ja3.string", CC_BYTES, CC_REQUEST, "What JA3 is the hash of."},
-	[TLS_F_JA3S_HASH] = {"ja3s.hash", "ja3s.hash", CC_BYTES, CC_RESPONSE, "JA3S fingerprint of the server hello."},
-	[TLS_F_JA3S_STRING] = {"ja3s.string", "ja3s.string", CC_BYTES, CC_RESPONSE, "What JA3S is the hash of."},
-	[TLS_F_JA4] = {"ja4.hash", "ja4", CC_BYTES, CC_REQUEST, "JA4 fingerprint of the client hello."},
-	[TLS_F_CLIENT_ALPN] = {NULL, "client_alpns", CC_BYTES, CC_REQUEST | CC_MULTI,
-	    "Protocols that the client offers."},
-	[TLS_F_SERVER_ALPN] = {NULL, "server_alpns", CC_BYTES, CC_RESPONSE | CC_MULTI,
-	    "Protocol that the server chose."},
-	[TLS_F_CLIENT_VERSION] = {NULL, "client_handshake.version", CC_BYTES, CC_REQUEST | CC_DETAIL,
-	    "Highest version that the client offers."},
-	[TLS_F_SERVER_VERSION] = {NULL, "server_handshake.version", CC_BYTES, CC_RESPONSE | CC_DETAIL,
-	    "Version that the server chose."},
-	[TLS_F_SERVER_CIPHER] = {"tls.server.cipher", "server_handshake.cipher", CC_UINT, CC_RESPONSE | CC_DETAIL,
-	    "Cipher suite that the server chose."},
-	[TLS_F_CERTS] = {"tls.certs", "chain", CC_BYTES, CC_RESPONSE | CC_MULTI | CC_DETAIL | CC_BASE64,
-	    "The server's certificates, DER."},
-	[TLS_F_CERT_SHA256] = {NULL, "concert.fingerprint_sha256", CC_BYTES, CC_RESPONSE | CC_DETAIL,
-	    "SHA-256 of the server's certificate."},
-	[TLS_F_CHAIN_SHA256] = {NULL, "concert.chain_sha256", CC_BYTES, CC_RESPONSE | CC_MULTI | CC_DETAIL,
-	    "SHA-256 of each certificate of the server's chain."},
-	[TLS_F_CLIENT_CERT_SHA256] = {NULL, "concert.client_fingerprint_sha256", CC_BYTES, CC_REQUEST | CC_DETAIL,
-	    "SHA-256 of the client's certificate."},
-	[TLS_F_ALPN_BUFFER] = {"tls.alpn", NULL, CC_BYTES, BOTH | CC_MULTI,
-	    "Protocols offered by the client, chosen by the server."},
-	[TLS_F_RANDOM] = {"tls.random", NULL, CC_BYTES, BOTH | CC_MULTI, "The 32 random bytes of a hello."},
-	[TLS_F_RANDOM_TIME] = {"tls.random_time", NULL, CC_BYTES, BOTH | CC_MULTI, "The first 4 of them."},
-	[TLS_F_RANDOM_BYTES] = {"tls.random_bytes", NULL, CC_BYTES, BOTH | CC_MULTI, "The last 28 of them."},
-	[TLS_F_CHAIN_LENGTH] = {"tls.cert_chain_len", NULL, CC_UINT, CC_RESPONSE,
-	    "How many certificates the server sent."},
-	[TLS_F_CLIENT_CERTS] = {NULL, "client.chain", CC_BYTES, CC_REQUEST | CC_MULTI | CC_DETAIL | CC_BASE64,
-	    "The client's certificates, DER."},
+#include "app/tls/fields.def"
 };
 
 static const struct cc_anomaly tls_anomalies[TLS_ANOMALY_COUNT] = {
-	[TLS_INVALID_HEADER] = {"invalid_tls_header", "A record's header can't be one."},
-	[TLS_INVALID_RECORD_TYPE] = {"invalid_record_type", "A record is of no known type."},
-	[TLS_INVALID_RECORD_VERSION] = {"invalid_record_version", "A record's version is none of TLS."},
-	[TLS_INVALID_RECORD_LENGTH] = {"invalid_record_length", "A record is longer than TLS allows."},
-	[TLS_INVALID_HANDSHAKE] = {"invalid_handshake_message", "A handshake message is not what its type demands."},
-	[TLS_HANDSHAKE_TOO_LONG] = {"handshake_invalid_length",
-	    "A handshake message is longer than is read; it was passed by."},
-	[TLS_TOO_MANY_RECORDS] = {"too_many_records_in_packet", "Very many records at once."},
-	[TLS_TOO_MANY_VALUES] = {"too_many_values", "A hello has lists too long for a fingerprint."},
-	[TLS_MULTIPLE_SNI] = {"multiple_sni_extensions", "The client names several servers."},
-	[TLS_INVALID_SNI_TYPE] = {"invalid_sni_type", "The server's name is not a host name."},
-	[TLS_INVALID_SNI_LENGTH] = {"invalid_sni_length", "The server's name has no right length."},
-	[TLS_HEARTBEAT_MESSAGE] = {"heartbeat_message", "A heartbeat came before encryption."},
-	[TLS_INVALID_HEARTBEAT] = {"invalid_heartbeat_message", "A heartbeat is not what it must be."},
-	[TLS_OVERFLOW_HEARTBEAT] = {"overflow_heartbeat_message",
-	    "A heartbeat announces more than it holds (CVE-2014-0160)."},
-	[TLS_DATALEAK_HEARTBEAT] = {"dataleak_heartbeat_mismatch",
-	    "The answer to a heartbeat is longer than its request (CVE-2014-0160)."},
-	[TLS_INVALID_RECORD] = {"invalid_ssl_record", "A record can't be read: the connection is given up."},
-	[TLS_ERROR_MESSAGE] = {"error_message_encountered", "SSL 2.0 ended with an error message."},
-	[TLS_INVALID_SSL2_HEADER] = {"invalid_sslv2_header", "An SSL 2.0 record is not what it must be."},
-	[TLS_INVALID_CERTIFICATE] = {"invalid_certificate", "The list of certificates is broken."},
-	[TLS_CERT_MISSING_ELEMENT] = {"certificate_missing_element", "A certificate lacks a part."},
-	[TLS_CERT_INVALID_LENGTH] = {"certificate_invalid_length", "Bytes follow a certificate."},
-	[TLS_CERT_INVALID_VERSION] = {"certificate_invalid_version", "A certificate's version is not 1, 2 or 3."},
-	[TLS_CERT_INVALID_SERIAL] = {"certificate_invalid_serial", "A certificate's serial number is none."},
-	[TLS_CERT_INVALID_ALGORITHM] = {"certificate_invalid_algorithmidentifier",
-	    "A certificate's algorithm is missing, or differs from the signature's."},
-	[TLS_CERT_INVALID_NAME] = {"certificate_invalid_x509name", "A name in a certificate is broken."},
-	[TLS_CERT_INVALID_DATE] = {"certificate_invalid_date", "A date in a certificate is none."},
-	[TLS_CERT_INVALID_EXTENSIONS] = {"certificate_invalid_extensions", "A certificate's extensions are broken."},
-	[TLS_CERT_INVALID_DER] = {"certificate_invalid_der", "A certificate is not DER."},
-	[TLS_CERT_INVALID_VALIDITY] = {"certificate_invalid_validity",
-	    "The times between which a certificate is valid are missing, or the wrong way round."},
-	[TLS_CERT_INVALID_SUBJECT] = {"certificate_invalid_subject", "The name of a certificate's owner is broken."},
-	[TLS_CERT_INVALID_ISSUER] = {"certificate_invalid_issuer", "The name of a certificate's issuer is broken."},
-	[TLS_CERT_EXPIRED] = {"certificate_expired", "The certificate was no longer valid when it was shown."},
-	[TLS_CERT_NOT_YET_VALID] = {"certificate_not_yet_valid",
-	    "The certificate was not yet valid when it was shown."},
-	[TLS_CERT_SELF_SIGNED] = {"certificate_self_signed", "The server's certificate names itself as its issuer."},
-	[TLS_OBSOLETE_VERSION] = {"obsolete_version", "A version before TLS 1.2 was negotiated (RFC 8996)."},
-	[TLS_EXPORT_CIPHER] = {"export_cipher", "A cipher suite of export strength was chosen."},
-	[TLS_NULL_CIPHER] = {"null_cipher", "A cipher suite without encryption was chosen."},
-	[TLS_ANONYMOUS_CIPHER] = {"anonymous_cipher", "A cipher suite without authentication was chosen."},
+#include "app/tls/anomalies.def"
 };
 
 static const struct cc_frame_kind tls_frames[TLS_FRAME_COUNT] = {
@@ -183,12 +74,12 @@ tls_set_version(struct cc_ctx *ctx, struct tls_state *state, uint16_t version)
 	state->version = version;
 	cc_put_text(ctx, tx, TLS_F_VERSION, tls_version_text(version, room));
 	cc_put_uint(ctx, tx, TLS_F_VERSION_NUMBER, version);
-	if (version <= TLS_VERSION_11)
+	if (version <= TLS_VERSION_11 || version == DTLS_VERSION_10)
 		tls_report(ctx, state, TLS_OBSOLETE_VERSION);
 }
 
-static void
-handshake_done(struct cc_ctx *ctx, struct tls_state *state)
+void
+tls_done(struct cc_ctx *ctx, struct tls_state *state)
 {
 	struct cc_tx *tx = state->tx;
 	char room[24];
@@ -226,11 +117,11 @@ tls_side_over(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir)
 	if (!cc_frames_wanted(ctx))
 		cc_enough(ctx, dir);
 	if (state->side[cc_dir_other(dir)].over)
-		handshake_done(ctx, state);
+		tls_done(ctx, state);
 }
 
-static bool
-type_known(unsigned type)
+bool
+tls_type_known(unsigned type)
 {
 	return type <= 8 || (type >= 11 && type <= 16) || (type >= 20 && type <= 25) || type == 67 || type == 254;
 }
@@ -297,8 +188,8 @@ continue_message(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, s
 }
 
 /* The rules' ssl_state: which messages have begun. */
-static void
-note_state(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, uint8_t type)
+void
+tls_note_state(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, uint8_t type)
 {
 	static const uint8_t bit[32] = {[TLS_CLIENT_HELLO] = STATE_CLIENT_HELLO, [TLS_SERVER_HELLO] = STATE_SERVER_HELLO,
 	    [12] = STATE_SERVER_KEYX, [16] = STATE_CLIENT_KEYX};
@@ -316,18 +207,19 @@ begin_message(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, cons
 {
 	struct tls_side *side = &state->side[dir];
 	uint8_t type = head[0];
-	uint32_t size = (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 | head[3];
+	uint32_t size = (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 | head[3], limit;
 
-	if (!type_known(type)) {
+	if (!tls_type_known(type)) {
 		tls_report(ctx, state, TLS_INVALID_HANDSHAKE);
 		return CC_BAD;
 	}
-	note_state(ctx, state, dir, type);
+	tls_note_state(ctx, state, dir, type);
 	if (size <= cur_left(c))
 		return message(ctx, state, dir, type, cur_take(c, size));
-	if (size > TLS_MESSAGE_MAX)
+	limit = (uint32_t)cc_limit(ctx, "tls.handshake_limit");
+	if (size > limit)
 		tls_report(ctx, state, TLS_HANDSHAKE_TOO_LONG);
-	if (size > TLS_MESSAGE_MAX || !type_wanted(type)) {
+	if (size > limit || !type_wanted(type)) {
 		side->skip = size - (uint32_t)cur_left(c);
 		cur_skip(c, cur_left(c));
 		return CC_OK;
@@ -546,7 +438,7 @@ tls_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 		cur_skip(in, cur_left(in));
 	/* Not TLS any more: what was right is told now, for nobody will ask again. */
 	if (st == CC_BAD)
-		handshake_done(ctx, state);
+		tls_done(ctx, state);
 	return st;
 }
 
@@ -575,7 +467,7 @@ tls_finish(struct cc_ctx *ctx, void *own, enum cc_dir dir)
 
 	state->side[dir].finished = true;
 	if (other->finished || other->over)
-		handshake_done(ctx, state);
+		tls_done(ctx, state);
 }
 
 static void

@@ -22,6 +22,14 @@ tls_version_text(uint16_t version, char room[24])
 		return "TLS 1.2";
 	case TLS_VERSION_13:
 		return "TLS 1.3";
+	case DTLS_VERSION_BAD:
+		return "DTLS 0.9";
+	case DTLS_VERSION_10:
+		return "DTLS 1.0";
+	case DTLS_VERSION_12:
+		return "DTLS 1.2";
+	case DTLS_VERSION_13:
+		return "DTLS 1.3";
 	default:
 		break;
 	}

@@ -95,7 +95,7 @@ ja4_of(const struct made *m)
 	static char text[TLS_JA4_SIZE + 1];
 	struct tls_hello hello;
 
-	if (tls_client_hello(slice_of(m->b, m->size), &hello) != CC_OK)
+	if (tls_client_hello(slice_of(m->b, m->size), false, &hello) != CC_OK)
 		return "(not a hello)";
 	if (hello.broken || hello.overflow)
 		return "(broken)";

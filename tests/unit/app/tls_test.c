@@ -641,9 +641,36 @@ TEST(flipped_bytes)
 	}
 }
 
+TEST(encrypted_hello_is_marked)
+{
+	static struct made body, exts;
+	struct cc_ctx rig;
+
+	for (unsigned inner = 0; inner < 2; inner++) {
+		a.size = plain.size = body.size = exts.size = 0;
+		hello_head(&body, 0x0303, "", 0);
+		add(&body, "\0\2\x13\1\1\0", 6);
+		add_ext(&exts, 0, "\0\x0b\0\0\x08""a.public", 13);
+		add_ext(&exts, 0xfe0d, inner ? "\1" : "\0\0\1\0\1\x2a\0\2kk\0\4load", inner ? 1 : 16);
+		add16(&body, (unsigned)exts.size);
+		add(&body, exts.b, exts.size);
+		add_message(&plain, 1, &body);
+		add_records(&a, 22, plain.b, plain.size, 1000);
+		rig_open(&rig, &tls_parser, false, 443);
+		rig_feed(&rig, CC_TO_SERVER, made_slice(&a));
+		CHECK_TEXT(rig_value(&rig, 0, "sni", 0), "a.public");
+		CHECK((rig_value(&rig, 0, "tls.ech", 0) != NULL) == !inner);
+		if (!inner)
+			CHECK_TEXT(rig_value(&rig, 0, "concert.ech_config", 0), "42");
+		rig_end(&rig);
+		rig_free(&rig);
+	}
+}
+
 TESTS(T(table_is_whole), T(full_handshake_of_1_2), T(records_and_segments_of_any_size), T(cut_anywhere),
     T(ends_anywhere),
     T(handshake_of_1_3), T(hello_retry_is_not_the_end), T(resumption_of_1_2), T(one_side_alone_is_told_at_the_end),
     T(client_certificates_stand_apart), T(huge_messages_are_passed_by), T(announced_memory_is_not_taken),
     T(without_memory_nothing_breaks), T(gap_ends_a_side), T(what_is_not_tls_is_left), T(heartbleed_is_seen), T(what_ends_a_connection_is_told),
-    T(weaknesses_are_told), T(ssl2_hellos), T(probe_knows_hellos), T(flipped_bytes))
+    T(weaknesses_are_told), T(ssl2_hellos), T(probe_knows_hellos), T(encrypted_hello_is_marked),
+    T(flipped_bytes))
