@@ -20,6 +20,17 @@ struct single {
 #define FEW_LARGE_MAX 3 /* where values are large */
 #define FEW_BYTES 32    /* of each at most */
 
+/*
+ * For values of up to 70 bytes Hyperscan puts a DFA of its own beside the rest, made of a trie of all literals.  On sets such
+ * as ours it takes most of the compiler's time and a hundred times its memory, makes databases several times as large, and
+ * scans no faster.  A pattern that asks for its start, and is not written as a literal, makes it do without.  This one is
+ * of bytes that hardly occur; what it finds is ignored.  Small tries, and such as are too large for the DFA, need none.
+ */
+#define GUARD "(?:\\xf7|\\xf7)\\xe3\\x9b\\xc1\\xf5\\xd7\\xfe\\xd7"
+#define GUARD_ID UINT32_MAX
+#define TRIE_SMALL 200
+#define TRIE_LARGE 16384
+
 struct few {
 	uint8_t size;
 	bool nocase;
@@ -102,6 +113,41 @@ expression_add(struct expressions *list, const struct mpm_entry *entry, uint32_t
 	return CC_OK;
 }
 
+/* Nodes that the expressions (sorted) add to a trie, those of one case or the other. */
+static size_t
+trie_nodes(const struct expressions *list, unsigned nocase)
+{
+	const char *before = "";
+	size_t nodes = 0;
+
+	for (unsigned i = 0; i < list->count; i++) {
+		size_t same = 0;
+
+		if ((list->flags[i] & HS_FLAG_CASELESS) != nocase)
+			continue;
+		while (before[same] != '\0' && before[same] == list->text[i][same])
+			same++;
+		nodes += strlen(list->text[i]) / 4 - same / 4;
+		before = list->text[i];
+	}
+	return nodes;
+}
+
+static enum cc_status
+guard_add(struct expressions *list)
+{
+	size_t exact = trie_nodes(list, 0), nocase = trie_nodes(list, HS_FLAG_CASELESS);
+
+	if ((exact < TRIE_SMALL || exact > TRIE_LARGE) && (nocase < TRIE_SMALL || nocase > TRIE_LARGE))
+		return CC_OK;
+	list->text[list->count] = strdup(GUARD);
+	if (list->text[list->count] == NULL)
+		return CC_NOMEM;
+	list->flags[list->count] = HS_FLAG_SOM_LEFTMOST;
+	list->id[list->count++] = GUARD_ID;
+	return CC_OK;
+}
+
 static bool
 same_pattern(const struct mpm_entry *a, const struct mpm_entry *b)
 {
@@ -163,7 +209,7 @@ mpm_make(struct dbs *dbs, struct mpm_builder *builder, struct mpm **ret_mpm)
 {
 	struct expressions list, brief;
 	size_t singles = 0;
-	bool room = expressions_open(&list, builder->count), room_brief = expressions_open(&brief, builder->count);
+	bool room = expressions_open(&list, builder->count + 1), room_brief = expressions_open(&brief, builder->count);
 	enum cc_status st = CC_NOMEM;
 	struct mpm *mpm;
 
@@ -181,6 +227,8 @@ mpm_make(struct dbs *dbs, struct mpm_builder *builder, struct mpm **ret_mpm)
 	if (mpm->single == NULL || mpm->first == NULL || mpm->rule == NULL || !room || !room_brief)
 		goto out;
 	st = patterns_make(mpm, builder, &list, &brief);
+	if (st == CC_OK)
+		st = guard_add(&list);
 	if (st == CC_OK && list.count > 0)
 		st = dbs_add(dbs, &list, &mpm->db);
 	if (st == CC_OK && brief.count > 0)
@@ -251,6 +299,8 @@ scan_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned f
 	const struct scan *scan = ctx;
 
 	(void)from, (void)to, (void)flags;
+	if (id == GUARD_ID)
+		return 0;
 	for (uint32_t i = scan->mpm->first[id]; i < scan->mpm->first[id + 1]; i++)
 		scan->hit(scan->ctx, scan->mpm->rule[i]);
 	return 0;

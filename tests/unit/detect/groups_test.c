@@ -238,4 +238,32 @@ TEST(many_addresses)
 	free(text);
 }
 
-TESTS(T(many_addresses), T(ways_and_ports), T(long_contents), T(single_bytes))
+/* Many patterns in one database, and among the bytes the one that only keeps the compiler from its DFA (mpm.c). */
+TEST(many_patterns)
+{
+	char payload[128];
+	struct rig rig;
+	struct buf text;
+
+	buf_open(&text, 1 << 20);
+	for (unsigned sid = 1; sid <= 400; sid++)
+		buf_printf(&text, "alert udp any any -> any any (content:\"p%u-%u\"; %ssid:%u;)\n", sid * 7919, sid,
+		    sid % 3 == 0 ? "nocase; " : "", sid);
+	buf_add_u8(&text, 0);
+	rig_open(&rig, (const char *)text.p);
+	buf_close(&text);
+	rig.flow.proto = 17;
+	rig.flow.tcp = TCP_NONE;
+	for (unsigned sid = 1; sid <= 400; sid++) {
+		int size = snprintf(payload, sizeof(payload), "\xf7\xe3\x9b\xc1\xf5\xd7\xfe\xd7 %c%u-%u \xf7\xe3\x9b\xc1\xf5\xd7\xfe\xd7",
+		    sid % 3 == 0 ? 'P' : 'p', sid * 7919, sid);
+
+		rig_clear(&rig);
+		rig_packet(&rig, CC_TO_SERVER, payload, (size_t)size);
+		CHECK_UINT(rig_alerts(&rig, sid), 1);
+		CHECK(rig_alerts(&rig, sid % 400 + 1) == 0);
+	}
+	rig_close(&rig);
+}
+
+TESTS(T(many_patterns), T(many_addresses), T(ways_and_ports), T(long_contents), T(single_bytes))
