@@ -42,7 +42,7 @@ TOOLS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/conformance/tools/*.c
 Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$1' '$2')
 
-.PHONY: all demo check unit e2e conformance scenarios scenarios-check bench bench-peers fuzz fuzzers fuzz-run fuzz-replay san tools install uninstall clean help deps check-deps format layers
+.PHONY: all demo check unit e2e conformance scenarios scenarios-check bench bench-parsers bench-peers fuzz fuzzers fuzz-seeds fuzz-run fuzz-parsers fuzz-replay san tools install uninstall clean help deps check-deps format layers
 .SECONDARY:
 all: $(BIN)
 
@@ -118,9 +118,18 @@ scenarios-check: $(BIN) $(TOOLS)
 bench: $(BIN) $(TOOLS)
 	@tests/bench/run $(BUILD)
 
+# Cycles by protocol; part of bench, too.
+bench-parsers: $(TOOLS)
+	@tests/bench/run $(BUILD) --size 128M --runs 1 --only parsers
+
 # Loading of rules beside Suricata's; skipped where it, or the rules, are not.
 bench-peers: $(BIN)
 	@tests/bench/peers $(BUILD)
+
+# Inputs to begin with, build/fuzz/seeds: from our captures, by hand, and all that the parsers' unit tests say.
+fuzz-seeds: $(filter $(BUILD)/tests/unit/app/%,$(UNITS))
+	@mkdir -p build/fuzz/seeds && tests/fuzz/seeds
+	@for test in $^; do SEEDS=$$PWD/build/fuzz/seeds $$test >/dev/null || exit 1; done
 
 # tests/fuzz/README.md says more.
 fuzz:
@@ -128,6 +137,8 @@ fuzz:
 fuzzers: $(FUZZ)
 fuzz-run: fuzz
 	@tests/fuzz/hunt $(or $(NAME),parser) $(or $(TIME),60)
+fuzz-parsers: fuzz
+	@tests/fuzz/hunt-parsers $(or $(TIME),600)
 fuzz-replay: $(FUZZ)
 	@tests/fuzz/replay $(BUILD)
 
@@ -158,6 +169,8 @@ help:
 	@echo 'make conformance  against captures and expectations that others made, where they are'
 	@echo 'make scenarios    two hundred worlds with known truth through concert correlate: a table; SEEDS=1-5'
 	@echo 'make fuzz-run     one fuzz target for a while: NAME=parser TIME=60 (clang)'
+	@echo 'make fuzz-parsers one target for every parser, TIME=600 each'
+	@echo 'make bench-parsers cycles a byte of every protocol'
 	@echo 'make bench-peers  time and memory of loading rules, beside Suricata'
 	@echo 'make bench        speed, as ratios to libpcap and Suricata in the same run'
 	@echo 'make install      prefix, DESTDIR and the other GNU directory variables are heard'

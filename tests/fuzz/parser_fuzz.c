@@ -2,6 +2,8 @@
  * A flow by hand through every parser and the core around them.  Input: which parser (0: all), UDP, midstream and
  * memory, the server's port, then parts: control byte (side, size of pieces, a gap before, the side's end behind) and
  * the bytes of that side.
+ *
+ * FUZZ_PARSER=NAME in the environment makes of it the target of that parser: a first byte that is not 0 means that one.
  */
 #include "fuzz/sensor.h"
 
@@ -70,6 +72,26 @@ feed_part(struct sensor *s, struct flow *flow, const struct packet *pkt, struct 
 	}
 }
 
+/* The one parser that is on; NULL: all are. */
+static const struct cc_parser *
+parser_of(uint8_t which)
+{
+	const char *name = getenv("FUZZ_PARSER");
+	unsigned index = 0;
+
+	if (which == 0)
+		return NULL;
+	if (name == NULL)
+		return which <= app_parser_count ? app_parsers[which - 1] : NULL;
+	while (index < app_parser_count && strcmp(app_parsers[index]->name, name) != 0)
+		index++;
+	if (index == app_parser_count) {
+		fprintf(stderr, "FUZZ_PARSER=%s: no such parser\n", name);
+		abort();
+	}
+	return app_parsers[index];
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -85,8 +107,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	flow.midstream = (control & 2) != 0;
 	flow.side[CC_TO_SERVER].port = 50000;
 	flow.side[CC_TO_CLIENT].port = cur_u16(&in);
-	sensor_open(&s, control >> 2, which > 0 && which <= app_parser_count ? app_parsers[which - 1] : NULL,
-	    sensor_own_rules());
+	sensor_open(&s, control >> 2, parser_of(which), sensor_own_rules());
 	buf_open(&side[0].kept, 1u << 20);
 	buf_open(&side[1].kept, 1u << 20);
 	while (fuzz_part(&in, &control, &bytes)) {

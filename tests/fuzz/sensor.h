@@ -63,19 +63,41 @@ sensor_conf(const struct cc_parser *only)
 	return conf;
 }
 
-/* The formatter takes longer to make than most inputs to run; of flows it needs the community id's seed alone. */
+/*
+ * The formatter and what makes records of events take longer to make than most inputs to run, and keep nothing of what they
+ * see; of flows they need the community id's seed alone.
+ */
+static inline struct flows *
+sensor_seed(void)
+{
+	static struct flows *flows;
+
+	if (flows == NULL)
+		flows = flows_new(fuzz_conf(), pool_new(1u << 20), 1);
+	FUZZ_CHECK(flows != NULL);
+	return flows;
+}
+
 static inline struct eve *
 sensor_eve(void)
 {
 	static struct eve *eve;
 	char *why = NULL;
 
-	if (eve == NULL) {
-		struct flows *flows = flows_new(fuzz_conf(), pool_new(1u << 20), 1);
-
-		FUZZ_CHECK(flows != NULL && eve_new(fuzz_conf(), flows, &eve, &why) == CC_OK);
-	}
+	if (eve == NULL)
+		FUZZ_CHECK(eve_new(fuzz_conf(), sensor_seed(), &eve, &why) == CC_OK);
 	return eve;
+}
+
+static inline struct indicate *
+sensor_indicate(void)
+{
+	static struct indicate *indicate;
+	char *why = NULL;
+
+	if (indicate == NULL)
+		FUZZ_CHECK(indicate_new(fuzz_conf(), sensor_seed(), &indicate, &why) == CC_OK);
+	return indicate;
 }
 
 /* The rules of this text.  The caller frees them. */
@@ -123,7 +145,6 @@ sensor_open(struct sensor *s, unsigned memory, const struct cc_parser *only, str
 	static const size_t budget[4] = {64u << 20, 256u << 10, 64u << 10, 16u << 10};
 	struct app_wants wants = {.content = true, .digests = DIGEST_SHA256};
 	struct detect_setup setup = {.set = set};
-	char *why = NULL;
 
 	memset(wants.frames, 0xff, sizeof(wants.frames));
 	memset(s, 0, sizeof(*s));
@@ -142,7 +163,7 @@ sensor_open(struct sensor *s, unsigned memory, const struct cc_parser *only, str
 	setup.thresholds = s->thresholds = threshold_table_new(s->conf);
 	s->detect = detect_new(&setup);
 	FUZZ_CHECK(s->thresholds != NULL && s->detect != NULL);
-	FUZZ_CHECK(indicate_new(s->conf, s->flows, &s->indicate, &why) == CC_OK);
+	s->indicate = sensor_indicate();
 	indicate_switch(s->indicate, set);
 	s->eve = sensor_eve();
 	s->now = 1700000000 * NS_PER_S;
@@ -349,7 +370,6 @@ sensor_close(struct sensor *s)
 		file_drop(s->app, s->held[--s->held_count]);
 	FUZZ_CHECK(flow_counts(s->flows)[FLOW_MEMORY] == 0);
 	batch_close(&s->batch);
-	indicate_free(s->indicate);
 	detect_free(s->detect);
 	threshold_table_free(s->thresholds);
 	app_free(s->app);

@@ -7,6 +7,7 @@
 
 #include "app/app.h"
 #include "../test.h"
+#include "seed.h"
 
 struct rig {
 	struct conf *conf;
@@ -19,6 +20,8 @@ struct rig {
 	struct buf kept[2];     /* not used yet */
 	uint64_t offset[2];
 	struct buf out;         /* what came out */
+	const char *is[2];      /* the first parser that had the flow, and the last */
+	bool seeded;            /* its seed has begun: with the first bytes, when the flow is as the test wants it */
 	bool quiet;
 	bool all_pieces;        /* of frames; else only the last of each */
 	size_t idle;            /* pool bytes in use before the flow */
@@ -91,9 +94,16 @@ rig_piece(struct rig *rig, const struct event *event)
 static void
 rig_drain(struct rig *rig)
 {
-	for (unsigned i = 0; i < rig->batch.event_count && !rig->quiet; i++) {
+	for (unsigned i = 0; i < rig->batch.event_count; i++) {
 		const struct event *event = &rig->batch.event[i];
 
+		if (event->kind == EVENT_IDENTIFIED) {
+			rig->is[1] = event->parser->name;
+			if (rig->is[0] == NULL)
+				rig->is[0] = rig->is[1];
+		}
+		if (rig->quiet)
+			continue;
 		switch (event->kind) {
 		case EVENT_IDENTIFIED:
 			buf_printf(&rig->out, "is %s\n", event->parser->name);
@@ -133,6 +143,8 @@ rig_begin(struct rig *rig)
 	}
 	buf_clear(&rig->out);
 	rig->idle = pool_used(rig->pool);
+	rig->is[0] = NULL;
+	rig->seeded = false;
 }
 
 static void
@@ -172,6 +184,16 @@ rig_close(struct rig *rig)
 	buf_close(&rig->out);
 }
 
+/* The bytes are written down as a seed for fuzzing, when that is asked for. */
+static void
+rig_seed(struct rig *rig, enum cc_dir dir, struct slice bytes, bool gap)
+{
+	if (!rig->seeded)
+		seed_begin(false, rig->flow.proto == 17, rig->flow.midstream, rig->flow.side[CC_TO_CLIENT].port);
+	rig->seeded = true;
+	seed_add((int)dir, bytes.p, bytes.size, gap);
+}
+
 /* One chunk; exact memory, so that a sanitizer sees a read past its end. */
 static void
 rig_chunk(struct rig *rig, enum cc_dir dir, struct slice bytes, uint64_t gap, bool eof)
@@ -180,6 +202,7 @@ rig_chunk(struct rig *rig, enum cc_dir dir, struct slice bytes, uint64_t gap, bo
 	struct chunk chunk = {.dir = dir, .gap = gap, .eof = eof, .fresh = bytes.size};
 	uint8_t *exact;
 
+	rig_seed(rig, dir, bytes, gap > 0);
 	if (gap > 0) {
 		rig->offset[dir] += kept->size + gap;
 		buf_clear(kept);
@@ -220,6 +243,7 @@ rig_end(struct rig *rig)
 	app_finish(rig->app, &rig->flow, &rig->batch);
 	rig_drain(rig);
 	app_flow_free(rig->app, &rig->flow);
+	seed_end(rig->is[0], rig->is[1]);
 	CHECK_UINT(pool_used(rig->pool), rig->idle);
 	buf_add_u8(&rig->out, 0);
 	return (const char *)rig->out.p;

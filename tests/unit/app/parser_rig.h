@@ -23,6 +23,8 @@
 
 #include "concert/parser.h"
 
+#include "seed.h"
+
 #ifndef RIG_TXS
 #define RIG_TXS 64         /* transactions; there is no memory for more */
 #define RIG_SAID (1 << 20) /* bytes of text */
@@ -86,6 +88,7 @@ rig_open(struct cc_ctx *rig, const struct cc_parser *parser, bool udp, uint16_t 
 	rig->now = 1700000000ull * 1000000000ull;
 	rig->state = calloc(1, parser->state_size > 0 ? parser->state_size : 1);
 	rig->said = calloc(1, RIG_SAID);
+	seed_begin(true, udp, false, port);
 }
 
 /* Shows bytes to the parser behind what it left. */
@@ -98,6 +101,7 @@ rig_feed(struct cc_ctx *rig, enum cc_dir dir, struct slice bytes)
 
 	if (rig->status == CC_BAD || rig->enough[dir])
 		return rig->status;
+	seed_add((int)dir, bytes.p, bytes.size, false);
 	shown = malloc(size > 0 ? size : 1);
 	if (rig->wait_size[dir] > 0)
 		memcpy(shown, rig->wait[dir], rig->wait_size[dir]);
@@ -123,6 +127,7 @@ rig_gap(struct cc_ctx *rig, enum cc_dir dir, uint64_t size)
 	rig->wait_size[dir] = 0;
 	if (rig->status == CC_BAD || rig->enough[dir])
 		return;
+	seed_add((int)dir, NULL, 0, true);
 	rig->status = rig->parser->gap != NULL ? rig->parser->gap(rig, rig->state, dir, size) : CC_BAD;
 }
 
@@ -141,6 +146,7 @@ rig_end(struct cc_ctx *rig)
 		rig->parser->close(rig, rig->state);
 	free(rig->state);
 	rig->state = NULL;
+	seed_end(rig->parser->name, rig->parser->name);
 }
 
 static inline void

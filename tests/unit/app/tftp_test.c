@@ -27,6 +27,7 @@ datagram(struct rig *rig, enum cc_dir dir, struct slice bytes)
 	if (bytes.size > 0)
 		memcpy(exact + 1, bytes.p, bytes.size);
 	chunk.p = exact + 1;
+	rig_seed(rig, dir, bytes, false);
 	app_feed(rig->app, &rig->flow, &rig->pkt, &chunk, &rig->batch);
 	rig_drain(rig);
 	free(exact);
@@ -52,6 +53,7 @@ end(struct rig *rig)
 	app_finish(rig->app, &rig->flow, &rig->batch);
 	rig_drain(rig);
 	app_flow_free(rig->app, &rig->flow);
+	seed_end(rig->is[0], rig->is[1]);
 	buf_add_u8(&rig->out, 0);
 	return (const char *)rig->out.p;
 }

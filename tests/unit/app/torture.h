@@ -52,6 +52,8 @@ torture(const struct cc_parser *parser, bool udp, uint16_t port, const struct sa
 	unsigned random = 1;
 
 	CHECK(rig_table_right(parser));
+	torture_run(parser, udp, port, said, count, 65536);
+	seeded.quiet = true;
 	for (size_t i = 0; i < count; i++) {
 		struct said cut[64];
 		char copy[4096];
@@ -77,6 +79,7 @@ torture(const struct cc_parser *parser, bool udp, uint16_t port, const struct sa
 	}
 	for (size_t i = 0; !udp && i < sizeof(pieces) / sizeof(pieces[0]); i++)
 		torture_run(parser, udp, port, said, count, pieces[i]);
+	seeded.quiet = false;
 }
 
 #endif
