@@ -148,6 +148,7 @@ struct cc_parser {
 	bool tcp, udp;
 	bool server_first;     /* the server may speak before the client has (a greeting) */
 	bool one_way;          /* a transaction is a message of one side: what is odd in it is not the other side's, too */
+	bool own_event;        /* Suricata's EVE has no such event: its object stands under `concert` */
 	bool by_message;       /* the same, and its event names the sender as source */
 
 	/*

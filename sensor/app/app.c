@@ -632,7 +632,7 @@ cc_side_addr(const struct cc_ctx *ctx, enum cc_dir side)
 uint16_t
 cc_side_port(const struct cc_ctx *ctx, enum cc_dir side)
 {
-	return ctx->flow->side[side].port;
+	return ctx->flow->side[ctx->turned ? cc_dir_other(side) : side].port;
 }
 
 void

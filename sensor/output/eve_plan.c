@@ -319,11 +319,16 @@ eve_put_tx(const struct eve_plan *plan, const struct cc_tx *tx, struct buf *out)
 		if (tx->value[i].field < CC_FIELDS_MAX)
 			set_bit(span.present, tx->value[i].field);
 	}
-	eve_put(out, ",\"");
+	if (plan->parser->own_event)
+		eve_put(out, ",\"concert\":{\"");
+	else
+		eve_put(out, ",\"");
 	buf_add_text(out, plan->type);
 	eve_put(out, "\":{");
 	buf_add_text(out, plan->constant);
 	put_members(plan, &plan->node[0], &span, out, plan->constant[0] != '\0');
 	eve_put(out, "}");
+	if (plan->parser->own_event)
+		eve_put(out, "}");
 	put_members(plan, &plan->node[EVE_BESIDE], &span, out, true);
 }

@@ -202,3 +202,47 @@ const struct cc_parser dns_parser = {
 	.feed = dns_feed,
 	.gap = dns_gap,
 };
+
+static enum cc_status
+mdns_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
+{
+	struct dns_state *state = own;
+
+	state->everybody = true;
+	return dns_feed(ctx, own, dir, in);
+}
+
+const struct cc_parser mdns_parser = {
+	.name = "mdns",
+	.ports = "udp/5353",
+	.fields = dns_fields,
+	.field_count = DNS_F_COUNT,
+	.anomalies = dns_anomalies,
+	.anomaly_count = DNS_ANOMALY_COUNT,
+	.frames = dns_frames,
+	.frame_count = FRAME_COUNT,
+	.state_size = sizeof(struct dns_state),
+	.udp = true,
+	.one_way = true,
+	.by_message = true,
+	.own_event = true,
+	.probe = dns_probe_mdns,
+	.feed = mdns_feed,
+};
+
+const struct cc_parser llmnr_parser = {
+	.name = "llmnr",
+	.ports = "udp/5355",
+	.fields = dns_fields,
+	.field_count = DNS_F_COUNT,
+	.anomalies = dns_anomalies,
+	.anomaly_count = DNS_ANOMALY_COUNT,
+	.frames = dns_frames,
+	.frame_count = FRAME_COUNT,
+	.state_size = sizeof(struct dns_state),
+	.udp = true,
+	.one_way = true,
+	.own_event = true,
+	.probe = dns_probe_llmnr,
+	.feed = dns_feed,
+};

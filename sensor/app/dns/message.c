@@ -397,7 +397,7 @@ dns_message(struct cc_ctx *ctx, struct dns_state *state, enum cc_dir dir, struct
 		return;
 	}
 	response = (msg.flags & DNS_FLAG_QR) != 0;
-	if (against_stream(ctx, state, response != (dir == CC_TO_CLIENT)))
+	if (!state->everybody && against_stream(ctx, state, response != (dir == CC_TO_CLIENT)))
 		wrong(&msg, response ? DNS_NOT_REQUEST : DNS_NOT_RESPONSE);
 	if ((msg.flags & DNS_FLAG_Z) != 0)
 		wrong(&msg, DNS_Z_FLAG_SET);
@@ -409,6 +409,6 @@ dns_message(struct cc_ctx *ctx, struct dns_state *state, enum cc_dir dir, struct
 	for (unsigned i = 0; i < DNS_ANOMALY_COUNT; i++)
 		if ((msg.wrong >> i & 1) != 0)
 			cc_anomaly(ctx, out.tx, i);
-	cc_tx_side_done(ctx, out.tx, response ? CC_TO_CLIENT : CC_TO_SERVER);
+	cc_tx_side_done(ctx, out.tx, state->everybody ? dir : response ? CC_TO_CLIENT : CC_TO_SERVER);
 	cc_tx_done(ctx, out.tx);
 }

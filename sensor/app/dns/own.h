@@ -76,6 +76,7 @@ enum dns_anomaly {
 /* A flow's. */
 struct dns_state {
 	bool began;   /* a message was seen */
+	bool everybody; /* multicast DNS: no message goes the wrong way */
 	bool turned;  /* the flow stands the wrong way round: its requests go to the client */
 	bool lost[2]; /* by enum cc_dir: after a gap, no message's beginning found yet */
 };
@@ -126,6 +127,11 @@ bool dns_class_known(uint16_t class);
 /* probe.c */
 enum cc_status dns_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in);
 bool dns_looks_right(struct slice all);
+bool dns_records_lead_to_end(struct dns_message *msg, struct cur *c);
+
+/* multicast.c */
+enum cc_status dns_probe_mdns(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in);
+enum cc_status dns_probe_llmnr(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in);
 
 /* message.c: reads one message and makes a transaction of it. */
 void dns_message(struct cc_ctx *ctx, struct dns_state *state, enum cc_dir dir, struct slice all);

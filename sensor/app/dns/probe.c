@@ -63,8 +63,8 @@ question(struct dns_message *msg, struct cur *c, bool strict)
 }
 
 /* Walks over all records: do names and sizes lead exactly to the end? */
-static bool
-records_lead_to_end(struct dns_message *msg, struct cur *c)
+bool
+dns_records_lead_to_end(struct dns_message *msg, struct cur *c)
 {
 	unsigned count = (unsigned)msg->counts[1] + msg->counts[2] + msg->counts[3];
 
@@ -100,13 +100,13 @@ probe_message(struct slice all, bool strict)
 	if (msg.counts[0] > 0 && question(&msg, &c, strict || !counts_fit(&msg)) != CC_OK)
 		return CC_BAD;
 	if (strict)
-		return records_lead_to_end(&msg, &c) ? CC_OK : CC_BAD;
+		return dns_records_lead_to_end(&msg, &c) ? CC_OK : CC_BAD;
 	/* Nothing asked and nothing answered is only credible as a refusal. */
 	if (msg.counts[0] == 0 && all.size > DNS_HEADER_SIZE && msg.counts[1] == 0 && msg.counts[2] == 0 &&
 	    msg.counts[3] == 0)
 		return CC_BAD;
 	/* An operation that nobody has assigned is an event, if all else is right to the last byte. */
-	return (msg.flags >> 11 & 15) <= 6 || records_lead_to_end(&msg, &c) ? CC_OK : CC_BAD;
+	return (msg.flags >> 11 & 15) <= 6 || dns_records_lead_to_end(&msg, &c) ? CC_OK : CC_BAD;
 }
 
 /* TCP: a size before each message (RFC 1035, 4.2.2), and perhaps only its beginning here. */

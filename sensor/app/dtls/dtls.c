@@ -173,6 +173,7 @@ const struct cc_parser dtls_parser = {
 	.anomaly_count = DTLS_ANOMALY_COUNT,
 	.state_size = sizeof(struct dtls_state),
 	.udp = true,
+	.own_event = true,
 	.probe = dtls_probe,
 	.feed = dtls_feed,
 	.finish = dtls_finish,

@@ -520,7 +520,58 @@ TEST(flipped_bytes)
 	}
 }
 
-TESTS(T(table_is_whole), T(query_says_what_it_asks), T(response_has_all_sections), T(rdata_is_readable),
+extern const struct cc_parser mdns_parser, llmnr_parser;
+
+/* What datagrams say by multicast: questions with the flag in their class, answers to everybody, from nobody's question. */
+TEST(multicast_is_told_apart)
+{
+	static struct made m;
+	struct cc_ctx rig;
+
+	m.size = 0;
+	add_header(&m, 0, 0, 2, 0, 0, 0);
+	add_name(&m, "_ipp._tcp.local");
+	add16(&m, 12);
+	add16(&m, 0x8001);
+	add_name(&m, "host.local");
+	add16(&m, 255);
+	add16(&m, 1);
+	rig_open(&rig, &mdns_parser, true, 5353);
+	CHECK(mdns_parser.probe(&rig, CC_TO_SERVER, slice_of(m.b, m.size)) == CC_OK);
+	CHECK(mdns_parser.probe(&rig, CC_TO_SERVER, slice_of(m.b, m.size - 1)) == CC_BAD);
+	CHECK(dns_parser.probe(&rig, CC_TO_SERVER, slice_of(m.b, m.size)) == CC_BAD);
+	rig_feed(&rig, CC_TO_SERVER, slice_of(m.b, m.size));
+	m.size = 0;
+	add_header(&m, 0, 0x8400, 0, 1, 0, 0);
+	add_name(&m, "host.local");
+	add16(&m, 1);
+	add16(&m, 0x8001);
+	add32(&m, 120);
+	add16(&m, 4);
+	add32(&m, 0x0a000001);
+	rig_feed(&rig, CC_TO_SERVER, slice_of(m.b, m.size));
+	CHECK_UINT(rig.done_count, 2);
+	CHECK_UINT(rig.anomaly_count, 0);
+	CHECK_TEXT(rig_value(&rig, 0, "queries[].rrname", 1), "host.local");
+	CHECK_TEXT(rig_value(&rig, 1, "answers[].rdata", 0), "10.0.0.1");
+	rig_end(&rig);
+	rig_free(&rig);
+
+	rig_open(&rig, &llmnr_parser, true, 5355);
+	m.size = 0;
+	add_header(&m, 7, 0, 1, 0, 0, 0);
+	add_name(&m, "wpad");
+	add16(&m, 1);
+	add16(&m, 1);
+	CHECK(llmnr_parser.probe(&rig, CC_TO_SERVER, slice_of(m.b, m.size)) == CC_OK);
+	CHECK(mdns_parser.probe(&rig, CC_TO_SERVER, slice_of(m.b, m.size)) == CC_BAD);
+	rig_feed(&rig, CC_TO_SERVER, slice_of(m.b, m.size));
+	CHECK_TEXT(rig_value(&rig, 0, "dns.query", 0), "wpad");
+	rig_end(&rig);
+	rig_free(&rig);
+}
+
+TESTS(T(table_is_whole), T(multicast_is_told_apart), T(query_says_what_it_asks), T(response_has_all_sections), T(rdata_is_readable),
     T(broken_rdata_is_an_anomaly_not_the_end), T(several_questions_are_rows), T(root_has_an_empty_name), T(loops_end),
     T(pointers_forward_are_followed), T(long_names_are_cut), T(expansion_is_bounded), T(counts_are_not_believed),
     T(directions_and_flags_are_judged), T(datagrams_cut_anywhere), T(streams_cut_anywhere_say_the_same),

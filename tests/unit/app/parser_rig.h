@@ -539,6 +539,12 @@ cc_is_midstream(const struct cc_ctx *ctx)
 	return ctx->midstream;
 }
 
+uint16_t
+cc_side_port(const struct cc_ctx *ctx, enum cc_dir side)
+{
+	return side == CC_TO_CLIENT ? ctx->port : 40000;
+}
+
 struct cc_addr
 cc_side_addr(const struct cc_ctx *ctx, enum cc_dir side)
 {
