@@ -29,22 +29,41 @@ class_line(struct ruleset *set, struct slice line)
 	return map_put(set->common->classes, slice_of(lower, name.size), class, NULL) == CC_OK;
 }
 
+/*
+ * Beside a set in use, a file in which not one line can be used is a mistake, half written perhaps, and what was read
+ * before is the better one.  At the start there is nothing better.
+ */
+enum cc_status
+lines_verdict(const struct ruleset *set, struct ruleset_report *report, const char *path, size_t good, size_t wrong)
+{
+	if (set->serial < 2 || good > 0 || wrong == 0)
+		return CC_OK;
+	report_line(report, path, 0, 0, NULL, "not one of its %zu lines can be used", wrong);
+	return CC_BAD;
+}
+
 enum cc_status
 config_load(struct ruleset *set, struct ruleset_report *report, const char *path, config_line_fn *fn, const char *form)
 {
 	struct slice text, line;
 	uint32_t number = 0;
+	size_t good = 0, wrong = 0;
 	enum cc_status st = text_load(set->common->users > 1 ? &set->store : &set->common->store, report, path, &text);
 
 	while (st == CC_OK && slice_split(&text, '\n', &line)) {
 		number++;
 		line = slice_trim(line);
-		if (line.size == 0 || line.p[0] == '#' || fn(set, line))
+		if (line.size == 0 || line.p[0] == '#')
 			continue;
+		if (fn(set, line)) {
+			good++;
+			continue;
+		}
+		wrong++;
 		report->warnings++;
 		report_line(report, path, number, 1, NULL, "warning: should be \"%s\"", form);
 	}
-	return st;
+	return st == CC_OK ? lines_verdict(set, report, path, good, wrong) : st;
 }
 
 enum cc_status

@@ -121,15 +121,22 @@ lines_load(struct iprep_loader *loader, const char *path, bool (*take)(struct ip
 {
 	struct slice text, line;
 	uint32_t number = 0;
+	size_t good = 0, wrong = 0;
 	enum cc_status st = text_load(&loader->set->store, loader->report, path, &text);
 
 	while (st == CC_OK && !loader->nomem && slice_split(&text, '\n', &line)) {
 		number++;
 		line = slice_trim(line);
-		if (line.size > 0 && line.p[0] != '#' && !take(loader, line))
+		if (line.size == 0 || line.p[0] == '#')
+			continue;
+		if (take(loader, line)) {
+			good++;
+		} else {
+			wrong++;
 			wrong_line(loader, path, number, should);
+		}
 	}
-	return st;
+	return st == CC_OK ? lines_verdict(loader->set, loader->report, path, good, wrong) : st;
 }
 
 static int

@@ -217,6 +217,7 @@ limits_load(struct ruleset *set, const struct conf *conf, struct ruleset_report 
 	const char *path = conf->detect_threshold_file;
 	struct build *build = path[0] != '\0' ? calloc(1, sizeof(*build)) : NULL;
 	struct slice text, line;
+	size_t good = 0, wrong = 0;
 	enum cc_status st;
 
 	if (path[0] == '\0')
@@ -235,11 +236,14 @@ limits_load(struct ruleset *set, const struct conf *conf, struct ruleset_report 
 		line = slice_trim(line);
 		if (line.size == 0 || line.p[0] == '#')
 			continue;
-		if (line_parse(build, line, &limit) == CC_OK)
+		if (line_parse(build, line, &limit) == CC_OK) {
+			good++;
 			st = line_apply(build, &limit);
-		else
+		} else {
+			wrong++;
 			build_warn(build, "not understood, and left out");
+		}
 	}
 	free(build);
-	return st;
+	return st == CC_OK ? lines_verdict(set, report, path, good, wrong) : st;
 }

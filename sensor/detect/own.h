@@ -1023,6 +1023,8 @@ enum cc_status yara_collect(struct detect *detect, bool wait, struct batch *batc
 typedef bool config_line_fn(struct ruleset *set, struct slice line);
 enum cc_status config_load(struct ruleset *set, struct ruleset_report *report, const char *path, config_line_fn *fn,
     const char *form);
+enum cc_status lines_verdict(
+    const struct ruleset *set, struct ruleset_report *report, const char *path, size_t good, size_t wrong);
 enum cc_status classes_load(struct ruleset *set, struct ruleset_report *report, const char *path);
 enum cc_status classes_standard(struct ruleset *set);
 

@@ -488,6 +488,8 @@ confine(struct inspect *in)
 {
 	const struct conf_list *lists[] = {&in->conf->detect_rules, &in->conf->detect_yara, &in->conf->detect_watch,
 	    &in->conf->detect_iprep_files};
+	const char *files[] = {in->conf->detect_reference, in->conf->detect_classification, in->conf->detect_threshold_file,
+	    in->conf->detect_iprep_categories, in->conf->detect_geoip};
 	const char *paths[256];
 	char *copies[256];
 	unsigned count = 0, copied = 0;
@@ -503,14 +505,14 @@ confine(struct inspect *in)
 	}
 	if (in->process->job->conf_path != NULL)
 		paths[count++] = in->process->job->conf_path;
-	if (in->conf->detect_reference[0] != '\0')
-		paths[count++] = in->conf->detect_reference;
-	if (in->conf->detect_classification[0] != '\0')
-		paths[count++] = in->conf->detect_classification;
-	if (in->conf->detect_threshold_file[0] != '\0')
-		paths[count++] = in->conf->detect_threshold_file;
-	if (in->conf->detect_iprep_categories[0] != '\0')
-		paths[count++] = in->conf->detect_iprep_categories;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (files[i][0] == '\0')
+			continue;
+		copies[copied] = strdup(files[i]);
+		if (copies[copied] == NULL)
+			return CC_NOMEM;
+		paths[count++] = dirname(copies[copied++]); /* who writes them anew makes another file of the old name */
+	}
 	for (size_t i = 0; i < in->conf->capture_interfaces.count; i++) { /* libpcap asks there for what the interface dropped */
 		if (asprintf(&copies[copied], "/sys/class/net/%s/statistics", in->conf->capture_interfaces.item[i]) < 0)
 			return CC_NOMEM;

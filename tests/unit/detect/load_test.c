@@ -190,6 +190,105 @@ TEST(reload_shares_what_is_the_same)
 	unlink(more);
 }
 
+static bool
+text_has(const struct buf *text, const char *what)
+{
+	struct slice s = buf_slice(text);
+
+	return memmem(s.p, s.size, what, strlen(what)) != NULL;
+}
+
+static void
+text_write(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	fputs(text, file);
+	fclose(file);
+}
+
+static int
+severity_at(struct ruleset *set, uint32_t sid)
+{
+	for (uint32_t i = 0; i < set->rule_count; i++) {
+		if (set->rule[i].info.sid == sid)
+			return (int)set->rule[i].info.priority;
+	}
+	return -1;
+}
+
+/* What stands beside the rules is read again; a file that is of no use keeps the set that is there. */
+TEST(reload_reads_what_stands_beside_the_rules)
+{
+	static const char *const key[] = {"detect.iprep_categories", "detect.iprep_files", "detect.threshold_file",
+	    "detect.classification", "detect.reference"};
+	static const char *const first[] = {"1,bad,Bad\n", "10.0.0.1,1,50\n", "suppress gen_id 1, sig_id 1\n",
+	    "config classification: misc,Misc,3\n", "config reference: x http://one/\n"};
+	static const char *const later[] = {"1,bad,Bad\n2,worse,Worse\n", "10.0.0.1,1,90\n", "suppress gen_id 1, sig_id 2\n",
+	    "config classification: misc,Misc,2\n", "config reference: x http://two/\n"};
+	struct ruleset_report report;
+	struct ruleset *set, *next;
+	char rules[64], path[5][64], setting[256], *why = NULL;
+	struct conf *conf;
+	struct cc_addr addr = {{0}};
+
+	rig_file(rules, "alert ip any any -> any any (iprep:src,bad,>,60; classtype:misc; reference:x,a; sid:1;)\n"
+			"alert ip any any -> any any (iprep:src,bad,>,60; classtype:misc; reference:x,a; sid:2;)\n");
+	conf = conf_make(rules, 1, "no");
+	for (unsigned i = 0; i < 5; i++) {
+		rig_file(path[i], first[i]);
+		snprintf(setting, sizeof(setting), i == 1 ? "%s=[%s]" : "%s=%s", key[i], path[i]);
+		CHECK(conf_set(conf, setting, &why) == CC_OK);
+	}
+	CHECK(cc_addr_parse("10.0.0.1", &addr) == CC_OK);
+	set = load(conf, NULL, &report);
+	report_close(&report);
+	CHECK_UINT(iprep_score(set->iprep, 1, &addr), 50);
+	CHECK_UINT(severity_at(set, 1), 3);
+	CHECK(set->rule[0].suppress != NULL && set->rule[1].suppress == NULL);
+
+	for (unsigned i = 0; i < 5; i++)
+		text_write(path[i], later[i]);
+	next = load(conf, set, &report);
+	report_close(&report);
+	CHECK_UINT(iprep_score(next->iprep, 1, &addr), 90);
+	CHECK_UINT(iprep_category(next->iprep, slice_str("worse")), 2);
+	CHECK_UINT(severity_at(next, 1), 2);
+	CHECK(next->rule[0].suppress == NULL && next->rule[1].suppress != NULL);
+	CHECK(slice_eq(next->rule[0].info.reference_url[0], slice_str("http://two/a")));
+	CHECK(slice_eq(set->rule[0].info.reference_url[0], slice_str("http://one/a")));
+	ruleset_free(set);
+	set = next;
+
+	for (unsigned i = 0; i < 5; i++) {
+		for (unsigned gone = 0; gone < 2; gone++) {
+			if (gone)
+				unlink(path[i]);
+			else
+				text_write(path[i], "# half written\n<html>\nnothing\n");
+			report = (struct ruleset_report){0};
+			buf_open(&report.text, 1 << 20);
+			buf_open(&report.reasons, 1 << 20);
+			next = NULL;
+			CHECK(ruleset_reload(conf, set, &report, &next) != CC_OK);
+			CHECK(next == NULL);
+			CHECK(text_has(&report.text, path[i]));
+			report_close(&report);
+		}
+		text_write(path[i], later[i]);
+		next = load(conf, set, &report);
+		report_close(&report);
+		ruleset_free(set);
+		set = next;
+	}
+	CHECK_UINT(iprep_score(set->iprep, 1, &addr), 90);
+	ruleset_free(set);
+	conf_free(conf);
+	unlink(rules);
+	for (unsigned i = 0; i < 5; i++)
+		unlink(path[i]);
+}
+
 /* The path of the one file in the cache. */
 static void
 cached(char path[512])
@@ -390,5 +489,5 @@ TEST(flows_remember_over_a_reload)
 	rig_close(&rig);
 }
 
-TESTS(T(any_number_of_threads), T(reload_shares_what_is_the_same), T(cache_holds_against_damage), T(cache_is_bounded),
+TESTS(T(reload_reads_what_stands_beside_the_rules), T(any_number_of_threads), T(reload_shares_what_is_the_same), T(cache_holds_against_damage), T(cache_is_bounded),
     T(databases_from_the_cache), T(flows_remember_over_a_reload))
