@@ -47,6 +47,7 @@ kind_of(const char *path, size_t size, enum cc_kind *ret_kind)
 	    {"network-traffic:extensions.'" STIX_EXTENSION "'.ja3", CC_KIND_JA3},
 	    {"network-traffic:extensions.'" STIX_EXTENSION "'.ja3s", CC_KIND_JA3S},
 	    {"network-traffic:extensions.'" STIX_EXTENSION "'.ja4", CC_KIND_JA4},
+	    {"network-traffic:extensions.'" STIX_HTTP_EXT "'.request_header.'User-Agent'[*]", CC_KIND_USER_AGENT},
 	    {"network-traffic:extensions.'" STIX_HTTP_EXT "'.request_header.'User-Agent'[0]", CC_KIND_USER_AGENT},
 	    {"network-traffic:extensions.'" STIX_HTTP_EXT "'.request_header.'User-Agent'", CC_KIND_USER_AGENT},
 	};

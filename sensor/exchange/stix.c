@@ -137,8 +137,8 @@ stix_frame_rest(struct json *json, const struct conf *conf, enum cc_tlp level)
 	json_text(json, "name", "concert basic information");
 	json_text(json, "description",
 	    "On observed-data: what partners agreed a sighting must carry to be of use in determining a source. On "
-	    "network-traffic: fingerprints of the TLS handshake.");
-	json_text(json, "schema", "sensor/exchange/README.md of concert " CC_VERSION);
+	    "network-traffic: fingerprints of the TLS handshake. On others: contacts, requests, notices, health.");
+	json_text(json, "schema", "sensor/exchange/schema.json of concert " CC_VERSION);
 	json_text(json, "version", "1.0.0");
 	json_array(json, "extension_types");
 	json_text(json, NULL, "property-extension");
@@ -173,7 +173,7 @@ stix_pattern(struct buf *out, enum cc_kind kind, struct slice value)
 	    [CC_KIND_JA3S] = "network-traffic:extensions.'" STIX_EXTENSION "'.ja3s",
 	    [CC_KIND_JA4] = "network-traffic:extensions.'" STIX_EXTENSION "'.ja4",
 	    [CC_KIND_CERT_SHA256] = "x509-certificate:hashes.'SHA-256'",
-	    [CC_KIND_USER_AGENT] = "network-traffic:extensions.'" STIX_HTTP_EXT "'.request_header.'User-Agent'[0]",
+	    [CC_KIND_USER_AGENT] = "network-traffic:extensions.'" STIX_HTTP_EXT "'.request_header.'User-Agent'[*]",
 	};
 	bool six = kind == CC_KIND_ADDR && value.size > 0 && memchr(value.p, ':', value.size) != NULL;
 

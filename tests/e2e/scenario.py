@@ -225,6 +225,18 @@ def _message(body):
 	return Message(topic, key, lane, headers, take("!I"))
 
 
+def encoded(message):
+	"""A message as a segment has it."""
+	def text(form, data):
+		return struct.pack(form, len(data)) + data
+	body = struct.pack("!BBH", 1, len(message.headers), message.lane) + text("!H", message.topic.encode()) + text("!H", message.key.encode())
+	for name, value in message.headers.items():
+		body += text("!B", name.encode()) + text("!H", value.encode())
+	body += text("!I", message.value)
+	size = struct.pack("!I", len(body))
+	return b"CCM1" + size + struct.pack("!I", _crc32c(size + body)) + body
+
+
 def spool(name):
 	return messages(outdir(name) / "spool")
 
@@ -466,11 +478,23 @@ def _hold_schema():
 		expect(False, "the EVE logs pass the schema")
 
 
+def _hold_contract():
+	"""What the program wrote to its spools is what sensor/exchange/schema.json says."""
+	spools = sorted({str(path.parent) for path in OUT.rglob("*.seg")})
+	if not spools:
+		return
+	out = subprocess.run([TOP / "tests/conformance/exchange-schema", *spools], capture_output=True, text=True)
+	if out.returncode not in (0, 77):
+		print(out.stdout[-6000:], out.stderr[-2000:])
+		expect(False, "the messages fit sensor/exchange/schema.json")
+
+
 def run(main):
 	ending.unwind_on_term()
 	try:
 		main()
 		_hold_schema()
+		_hold_contract()
 	except Skip as e:
 		print(e)
 		sys.exit(77)
