@@ -370,6 +370,7 @@ parts_set(struct watch *watch)
 	    {"dns.query.name", NULL, PART_DOMAIN},
 	    {"tls.sni", NULL, PART_DOMAIN},
 	    {"http.host", NULL, PART_HOST},
+	    {"socks.host", NULL, PART_HOST},
 	    {"http.uri", NULL, PART_URI},
 	    {"http.uri.raw", NULL, PART_URI},
 	    {"ja3.hash", NULL, PART_JA3},
