@@ -26,6 +26,7 @@ struct cc_message {
 	enum cc_class class;
 	uint32_t lane;            /* hash(key) mod exchange.lanes; partition = lane mod partitions */
 	uint64_t appended;        /* read from a broker that says so: when it took the message (ns), else 0 */
+	bool fallback;            /* read from exchange.fallback, not from exchange.to */
 };
 
 struct conf;
@@ -46,6 +47,8 @@ struct cc_output {
 	/* Calls fn for what has been settled; waits up to ms when nothing has. */
 	void (*poll)(void *self, int ms);
 	size_t (*pending)(const void *self);
+	/* Gives back what is in flight: fn with CC_IO for each, before it returns.  NULL: nothing waits for long here. */
+	void (*recall)(void *self);
 	/* One line on how it is: "connected to …", or what is wrong, named. */
 	const char *(*state)(const void *self);
 	void (*close)(void *self);

@@ -260,6 +260,8 @@ print_json(const struct cc_message *msg, const struct verified *verified, struct
 	json_string(&json, "topic", msg->topic);
 	json_string(&json, "key", msg->key);
 	json_uint(&json, "lane", msg->lane);
+	if (msg->fallback)
+		json_text(&json, "channel", "fallback");
 	json_object(&json, "headers");
 	for (unsigned i = 0; i < msg->header_count; i++)
 		json_string(&json, msg->header[i].name, msg->header[i].value);
@@ -290,6 +292,8 @@ print_refused_json(const struct cc_message *msg, const struct verified *verified
 	base_json_string(&json, "topic", msg->topic);
 	base_json_string(&json, "source", message_header(msg, "ce_source"));
 	base_json_string(&json, "id", message_header(msg, "ce_id"));
+	if (msg->fallback)
+		json_text(&json, "channel", "fallback");
 	json_uint(&json, "lane", verified->lane);
 	put_verified(&json, verified);
 	json_end_object(&json);
@@ -330,6 +334,16 @@ print_notes(const struct cc_message *msg, const struct verified *verified)
 			printf("number %llu, ", (unsigned long long)verified->sequence);
 		print_place(msg, verified);
 	}
+}
+
+/* In a table that has no column for it: a line where the channel changes. */
+static void
+print_channel(const struct cc_message *msg, bool *channel)
+{
+	if (msg->fallback == *channel)
+		return;
+	*channel = msg->fallback;
+	puts(msg->fallback ? "! channel: what follows came by exchange.fallback" : "! channel: what follows came by exchange.to");
 }
 
 static uint64_t
@@ -492,7 +506,7 @@ watch(const struct cmd_options *o, const char *from, const char *const *topics, 
 	char *why = NULL;
 	const char *trouble = NULL;
 	struct buf line;
-	bool follow = o->follow, heads = false;
+	bool follow = o->follow, heads = false, channel = false, two = o->conf->exchange_fallback[0] != '\0';
 	unsigned width = terminal_width();
 	int quiet = 0, code = EXIT_DONE;
 	uint64_t shown = 0, printed = time_monotonic();
@@ -515,13 +529,18 @@ watch(const struct cmd_options *o, const char *from, const char *const *topics, 
 		if (st == CC_OK && !o->json && !heads && health == NULL)
 			print_heads(width);
 		heads = heads || st == CC_OK;
+		if (st == CC_OK && !o->json && health == NULL)
+			print_channel(&msg, &channel);
 		shown += st == CC_OK;
 		if (st == CC_OK && verified.verdict != VERDICT_ACCEPTED) {
-			if (o->json)
+			bool again = verified.verdict == VERDICT_DUPLICATE;
+
+			/* Of two channels one has again what the other had: that is their use, and counted. */
+			if (o->json && !(again && two))
 				print_refused_json(&msg, &verified, &line);
-			else
+			else if (!(again && two))
 				print_refused(&msg, &verified);
-			if (verified.verdict != VERDICT_DUPLICATE)
+			if (!again)
 				code = EXIT_FAILED;
 		} else if (st == CC_OK && health != NULL) {
 			health_take(health, &msg, &verified);

@@ -15,7 +15,7 @@
 #define LATE 3 /* intervals without a heartbeat */
 
 struct sensor {
-	char *name, *clock, *state;
+	char *name, *clock, *state, *channel;
 	uint64_t time, interval, packets, lost, waiting, shed, missing;
 };
 
@@ -38,6 +38,7 @@ health_free(struct health_table *table)
 		free(table->sensor[i].name);
 		free(table->sensor[i].clock);
 		free(table->sensor[i].state);
+		free(table->sensor[i].channel);
 	}
 	free(table);
 }
@@ -111,12 +112,14 @@ health_take(struct health_table *table, const struct cc_message *msg, const stru
 	if (sensor != NULL && time >= sensor->time) {
 		free(sensor->clock);
 		free(sensor->state);
+		free(sensor->channel);
 		sensor->time = time;
 		sensor->interval = 0;
 		if (interval != NULL)
 			(void)duration_parse(interval, &sensor->interval);
 		sensor->clock = text(json_object_get(health, "clock"), "source");
 		sensor->state = text(health, "state");
+		sensor->channel = text(json_object_get(health, "channel"), "name");
 		sensor->packets = number(coverage, "packets");
 		sensor->lost = number(coverage, "lost_kernel") + number(coverage, "lost_interface") + number(coverage, "lost_ring");
 		sensor->waiting = number(exchange, "waiting");
@@ -159,8 +162,8 @@ health_print(struct health_table *table, uint64_t now, bool as_json)
 
 	qsort(table->sensor, table->count, sizeof(table->sensor[0]), by_name);
 	if (!as_json)
-		printf("%-32s%-9s%-21s%14s%12s%9s%7s%9s  %s\n", "SENSOR", "STATE", "LAST HEARD", "PACKETS", "LOST", "WAITING", "SHED",
-		    "MISSING", "CLOCK");
+		printf("%-32s%-9s%-21s%14s%12s%9s%7s%9s  %-9s%s\n", "SENSOR", "STATE", "LAST HEARD", "PACKETS", "LOST", "WAITING",
+		    "SHED", "MISSING", "CHANNEL", "CLOCK");
 	buf_open(&line, 65536);
 	for (size_t i = 0; i < table->count; i++) {
 		const struct sensor *sensor = &table->sensor[i];
@@ -168,13 +171,14 @@ health_print(struct health_table *table, uint64_t now, bool as_json)
 		char time[40];
 
 		time_rfc3339_text(sensor->time, time);
-		if (sensor->state == NULL || sensor->clock == NULL)
+		if (sensor->state == NULL || sensor->clock == NULL || sensor->channel == NULL)
 			continue;
 		if (!as_json) {
 			print_clean(sensor->name, 32);
 			printf("%-9s%.19sZ %14llu%12llu%9llu%7llu%9llu  ", word_of(sensor, now), time, (unsigned long long)sensor->packets,
 			    (unsigned long long)sensor->lost, (unsigned long long)sensor->waiting, (unsigned long long)sensor->shed,
 			    (unsigned long long)sensor->missing);
+			print_clean(sensor->channel, 9);
 			print_clean(sensor->clock, 0);
 			putchar('\n');
 			continue;
@@ -189,6 +193,7 @@ health_print(struct health_table *table, uint64_t now, bool as_json)
 		json_uint(&json, "waiting", sensor->waiting);
 		json_uint(&json, "shed", sensor->shed);
 		json_uint(&json, "missing", sensor->missing);
+		json_text(&json, "channel", sensor->channel);
 		json_text(&json, "clock", sensor->clock);
 		json_end_object(&json);
 		buf_add_u8(&line, '\n');

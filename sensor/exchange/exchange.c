@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/utf8.h"
+#include "exchange/channels_own.h"
 #include "exchange/signing_own.h"
 
 #define COVERAGE_MAX 8192
@@ -39,8 +40,8 @@ struct exchange {
 	struct key *signer;
 	struct signing *signing;
 	uint64_t large_told; /* of signing's count */
-	const struct cc_output *output;
-	void *output_self;
+	struct channels *channels;
+	uint64_t channel_told; /* when the way changed that partners were told of last */
 	struct buf value, topic, key;
 	struct cc_message held; /* read from the spool, refused by a full output */
 	uint64_t held_position;
@@ -282,11 +283,17 @@ exchange_beat(struct exchange *exchange, uint64_t now, bool ending)
 	    .held_back = counts[EXCHANGE_HELD_BACK], .disk_errors = counts[EXCHANGE_DISK_ERRORS]};
 	struct exchange_message what = {.topic = "health", .type = "org.concert.health.v1", .time = now, .tlp = CC_TLP_GREEN,
 	    .class = CC_CLASS_EVENT};
+	struct channels_figures figures;
 	char key[512];
 
 	if (exchange->spool == NULL || exchange->conf->exchange_heartbeat == 0)
 		return CC_OK;
 	health.waiting = spool_waiting(exchange->spool);
+	channels_figures(exchange->channels, &figures);
+	health.two_ways = figures.two;
+	health.fallback = figures.fallback;
+	health.since = figures.since;
+	health.by_fallback = figures.by_fallback;
 	snprintf(key, sizeof(key), "%s/%s", exchange->conf->sensor_organisation, exchange->conf->sensor_name);
 	buf_clear(&exchange->value);
 	if (stix_health(&exchange->source, &health, &exchange->value) != CC_OK)
@@ -312,7 +319,7 @@ delivered(void *ctx, uint64_t ticket, enum cc_status status)
 	case CC_BAD:
 		if (exchange->counts[EXCHANGE_REFUSED]++ == 0)
 			log_error("exchange: a message can never be delivered and is given up: %s",
-			    exchange->output_self != NULL ? exchange->output->state(exchange->output_self) : "");
+			    exchange->channels != NULL ? channels_state(exchange->channels) : "");
 		spool_delivered(exchange->spool, ticket);
 		break;
 	default:
@@ -340,7 +347,7 @@ offer(struct exchange *exchange, bool *ret_full)
 			exchange->holds = true;
 		}
 		spool_fault(exchange->spool, "send");
-		if (exchange->output->send(exchange->output_self, &exchange->held, exchange->held_position) != CC_OK) {
+		if (channels_send(exchange->channels, &exchange->held, exchange->held_position) != CC_OK) {
 			*ret_full = true;
 			break;
 		}
@@ -349,6 +356,25 @@ offer(struct exchange *exchange, bool *ret_full)
 		count++;
 	}
 	return count;
+}
+
+/* Partners are told of another way at once; the main one, back again, gets what it has missed. */
+static void
+note_channel(struct exchange *exchange)
+{
+	struct channels_figures figures;
+	uint64_t repeat = channels_repeat(exchange->channels);
+
+	if (repeat != 0 && exchange->conf->exchange_fallback_repeat) {
+		spool_replay(exchange->spool, repeat);
+		exchange->holds = false;
+	}
+	channels_figures(exchange->channels, &figures);
+	if (figures.since == exchange->channel_told)
+		return;
+	exchange->channel_told = figures.since;
+	if (exchange->source.live)
+		(void)exchange_beat(exchange, time_now(), false);
 }
 
 enum cc_status
@@ -361,7 +387,7 @@ exchange_pump(struct exchange *exchange, int ms)
 	if (exchange->spool == NULL)
 		return CC_OK;
 	flushed = exchange_flush(exchange);
-	if (exchange->lost && exchange->output->pending(exchange->output_self) == 0) {
+	if (exchange->lost && channels_pending(exchange->channels) == 0) {
 		spool_rewind(exchange->spool);
 		exchange->lost = exchange->holds = false;
 	}
@@ -370,7 +396,8 @@ exchange_pump(struct exchange *exchange, int ms)
 		ms = 0;
 	else if (full && ms > OUTPUT_FULL_MS)
 		ms = OUTPUT_FULL_MS;
-	exchange->output->poll(exchange->output_self, ms);
+	channels_poll(exchange->channels, ms);
+	note_channel(exchange);
 	if (time_monotonic() - exchange->looked >= NS_PER_S) {
 		exchange->looked = time_monotonic();
 		victims_refresh(exchange->source.victims);
@@ -397,31 +424,6 @@ exchange_drain(struct exchange *exchange, uint64_t until)
 }
 
 /* ---- opening ---- */
-
-static enum cc_status
-open_output(struct exchange *exchange, const char *outdir, char **ret_why)
-{
-	const char *to = exchange->conf->exchange_to, *colon = strchr(to, ':');
-	struct slice name = slice_of(to, colon != NULL ? (size_t)(colon - to) : strlen(to));
-	char *target;
-	enum cc_status st;
-
-	exchange->output = output_by_name(name);
-	if (exchange->output == NULL || colon == NULL) {
-		if (asprintf(ret_why, "exchange.to: '%s' is not file:DIR, kafka:HOST:PORT or none", to) < 0)
-			*ret_why = NULL;
-		return CC_BAD;
-	}
-	if (slice_is(name, "file"))
-		target = dirs_under(outdir, colon[1] != '\0' ? colon + 1 : "exchange");
-	else
-		target = strdup(colon + 1);
-	if (target == NULL)
-		return CC_NOMEM;
-	st = exchange->output->open(exchange->conf, target, delivered, exchange, &exchange->output_self, ret_why);
-	free(target);
-	return st;
-}
 
 static enum cc_status
 open_spool(struct exchange *exchange, const char *outdir, char **ret_why)
@@ -496,7 +498,7 @@ exchange_open(const struct conf *conf, const char *outdir, bool live, struct exc
 		    (st = key_open(conf, outdir, true, &exchange->signer, ret_why)) != CC_OK ||
 		    (st = signing_new(conf, exchange->spool, exchange->signer, spool_message, exchange, &exchange->signing)) !=
 			CC_OK ||
-		    (st = open_output(exchange, outdir, ret_why)) != CC_OK)
+		    (st = channels_open(conf, outdir, delivered, exchange, &exchange->channels, ret_why)) != CC_OK)
 			goto fail;
 	}
 	*ret_exchange = exchange;
@@ -515,9 +517,8 @@ exchange_close(struct exchange *exchange)
 	signing_free(exchange->signing);
 	exchange->signing = NULL;
 	/* The output first: its last reports still move the spool's cursor. */
-	if (exchange->output_self != NULL)
-		exchange->output->close(exchange->output_self);
-	exchange->output_self = NULL;
+	channels_close(exchange->channels);
+	exchange->channels = NULL;
 	spool_close(exchange->spool);
 	victims_close(exchange->source.victims);
 	held_free(exchange->stays);
@@ -541,6 +542,14 @@ exchange_counts(const struct exchange *exchange)
 	self->counts[EXCHANGE_TEXTS_WITHHELD] = exchange->source.texts_withheld;
 	self->counts[EXCHANGE_REPEATS] = aggregate_repeats(exchange->aggregate);
 	self->counts[EXCHANGE_EARLY] = aggregate_early(exchange->aggregate);
+	if (exchange->channels != NULL) {
+		struct channels_figures figures;
+
+		channels_figures(exchange->channels, &figures);
+		self->counts[EXCHANGE_FALLBACK] = figures.fallback;
+		self->counts[EXCHANGE_FALLBACK_CHANGES] = figures.changes;
+		self->counts[EXCHANGE_BY_FALLBACK] = figures.by_fallback;
+	}
 	if (exchange->spool != NULL) {
 		self->counts[EXCHANGE_WAITING] = spool_waiting(exchange->spool);
 		self->counts[EXCHANGE_SPOOL_BYTES] = spool_bytes(exchange->spool);
@@ -558,7 +567,7 @@ exchange_state(const struct exchange *exchange)
 	if (spool_error(exchange->spool)[0] != '\0')
 		snprintf(self->state, sizeof(self->state), "spool: %s", spool_error(exchange->spool));
 	else
-		snprintf(self->state, sizeof(self->state), "%s", exchange->output->state(exchange->output_self));
+		snprintf(self->state, sizeof(self->state), "%s", channels_state(exchange->channels));
 	return exchange->state;
 }
 

@@ -53,6 +53,8 @@ struct exchange_health {
 	uint64_t time; /* ns */
 	bool ending;
 	uint64_t waiting, shed, held_back, disk_errors;
+	bool two_ways, fallback;     /* exchange.fallback is configured; in use */
+	uint64_t since, by_fallback; /* of the last change, 0: none; messages that went by it */
 };
 enum cc_status stix_health(const struct exchange_source *source, const struct exchange_health *health, struct buf *out);
 
@@ -190,7 +192,10 @@ struct reader;
 
 /* name as it is, but "file:" with its folder below outdir, alone OUTDIR/exchange.  malloc; NULL: no memory. */
 char *exchange_place(const char *outdir, const char *name);
-/* from: "file:DIR" or "kafka:HOST:PORT"; topics without prefix ("indicators"), count 0: all.  from_start: else what comes new. */
+/*
+ * from: "file:DIR" or "kafka:HOST:PORT"; where it is exchange.to, exchange.fallback is read beside it.  topics without prefix
+ * ("indicators"), count 0: all.  from_start: else what comes new.
+ */
 enum cc_status reader_open(const struct conf *conf, const char *from, const char *const *topics, size_t count,
     bool from_start, struct reader **ret_reader, char **ret_why);
 /* The next message, borrowed until the next call.  CC_MORE: none within ms; CC_END: (file, not following) no more; CC_BAD: one that

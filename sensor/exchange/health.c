@@ -57,6 +57,16 @@ put_figures(struct json *json, const struct exchange_source *source, const struc
 			json_text(json, NULL, app_parsers[i]->name);
 	}
 	json_end_array(json);
+	if (health->two_ways) {
+		char time[40];
+
+		json_object(json, "channel");
+		json_text(json, "name", health->fallback ? "fallback" : "main");
+		if (health->since != 0)
+			json_text(json, "since", time_rfc3339_text(health->since, time));
+		json_uint(json, "by_fallback", health->by_fallback);
+		json_end_object(json);
+	}
 	/* Over files these depend on the moment, and the run waits for its messages anyway. */
 	if (source->live) {
 		json_object(json, "exchange");

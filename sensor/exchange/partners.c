@@ -284,6 +284,7 @@ take_message(struct partners *p, const struct cc_message *msg, const struct veri
 	struct slice topic = msg->topic.size > prefix ? slice_of(msg->topic.p + prefix, msg->topic.size - prefix) : msg->topic;
 
 	add(p, EXCHANGE_PARTNERS_MESSAGES, 1);
+	add(p, EXCHANGE_PARTNERS_FALLBACK, msg->fallback);
 	if (verified->verdict == VERDICT_DUPLICATE)
 		add(p, EXCHANGE_PARTNERS_DUPLICATES, 1);
 	else if (verified->verdict != VERDICT_ACCEPTED)

@@ -1,15 +1,26 @@
 /*
- * Messages of the shared topics, from a broker or a file exchange, behind one interface.  What is read here is the
- * bytes of strangers: form is judged here, trust elsewhere.  One thread.
+ * Messages of the shared topics, from a broker or a file exchange, behind one interface; from the fall-back of the place as
+ * well, where one is configured.  What is read here is the bytes of strangers: form is judged here, trust elsewhere.  One
+ * thread.
  */
 #include "exchange/reader_own.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-struct reader {
+#include "exchange/channels_own.h"
+
+#define SLICE_MS 10 /* of waiting at one of two places */
+
+struct place {
 	struct reader_file *file;
 	struct reader_kafka *kafka;
+};
+
+struct reader {
+	struct place place[2]; /* exchange.to, or what was asked for; exchange.fallback */
+	unsigned places, at;
+	struct conf conf;      /* of the fall-back */
 };
 
 char *
@@ -24,6 +35,50 @@ exchange_place(const char *outdir, const char *name)
 		place = NULL;
 	free(dir);
 	return place;
+}
+
+/* ---- one place ---- */
+
+static enum cc_status
+open_place(const struct conf *conf, const char *from, char *const *whole, size_t count, bool from_start, struct place *place, char **ret_why)
+{
+	if (strncmp(from, "file:", 5) == 0)
+		return reader_file_open(conf, from + 5, whole, count, from_start, &place->file, ret_why);
+	if (strncmp(from, "kafka:", 6) == 0)
+		return reader_kafka_open(conf, from + 6, whole, count, from_start, &place->kafka, ret_why);
+	if (asprintf(ret_why, "'%s' is not file:DIR or kafka:HOST:PORT", from) < 0)
+		*ret_why = NULL;
+	return CC_BAD;
+}
+
+static enum cc_status
+next_of(struct place *place, int ms, struct cc_message *ret_msg, const char **ret_why)
+{
+	return place->file != NULL ? reader_file_next(place->file, ms, ret_msg, ret_why) : reader_kafka_next(place->kafka, ms, ret_msg, ret_why);
+}
+
+/* ---- both ---- */
+
+/* The fall-back of what is read, unless it is not there. */
+static enum cc_status
+open_fallback(struct reader *reader, const struct conf *conf, char *const *whole, size_t count, bool from_start, char **ret_why)
+{
+	const char *name = conf->exchange_fallback;
+	enum cc_status st;
+
+	if (name[0] == '\0' || strcmp(name, "none") == 0)
+		return CC_OK;
+	if ((st = channels_fallback_conf(conf, &reader->conf)) != CC_OK)
+		return st;
+	st = open_place(&reader->conf, name, whole, count, from_start, &reader->place[1], ret_why);
+	if (st == CC_IO) {
+		log_warning("exchange.fallback: %s: is not read", *ret_why != NULL ? *ret_why : name);
+		free(*ret_why);
+		*ret_why = NULL;
+		return CC_OK;
+	}
+	reader->places = st == CC_OK ? 2 : 1;
+	return st;
 }
 
 enum cc_status
@@ -41,15 +96,12 @@ reader_open(const struct conf *conf, const char *from, const char *const *topics
 			st = CC_NOMEM;
 		}
 	}
-	if (st == CC_OK && strncmp(from, "file:", 5) == 0) {
-		st = reader_file_open(conf, from + 5, whole, count, from_start, &reader->file, ret_why);
-	} else if (st == CC_OK && strncmp(from, "kafka:", 6) == 0) {
-		st = reader_kafka_open(conf, from + 6, whole, count, from_start, &reader->kafka, ret_why);
-	} else if (st == CC_OK) {
-		if (asprintf(ret_why, "'%s' is not file:DIR or kafka:HOST:PORT", from) < 0)
-			*ret_why = NULL;
-		st = CC_BAD;
+	if (st == CC_OK) {
+		reader->places = 1;
+		st = open_place(conf, from, whole, count, from_start, &reader->place[0], ret_why);
 	}
+	if (st == CC_OK && strcmp(from, conf->exchange_to) == 0)
+		st = open_fallback(reader, conf, whole, count, from_start, ret_why);
 	for (size_t i = 0; i < count && i < READER_TOPICS_MAX; i++)
 		free(whole[i]);
 	if (st != CC_OK) {
@@ -60,11 +112,38 @@ reader_open(const struct conf *conf, const char *from, const char *const *topics
 	return CC_OK;
 }
 
+/* The one that gave something last is asked first, so that what lies there is not read in slices. */
+static enum cc_status
+next_of_both(struct reader *reader, int ms, struct cc_message *ret_msg, const char **ret_why)
+{
+	uint64_t until = time_monotonic() + (ms > 0 ? NS_PER_MS * (unsigned)ms : 0);
+	enum cc_status st, all = CC_END;
+	int wait = 0;
+
+	for (;;) {
+		for (unsigned i = 0; i < 2; i++) {
+			st = next_of(&reader->place[reader->at], wait, ret_msg, ret_why);
+			if (st == CC_OK)
+				ret_msg->fallback = reader->at == 1;
+			if (st != CC_END && st != CC_MORE)
+				return st;
+			if (st == CC_MORE)
+				all = CC_MORE;
+			reader->at ^= 1;
+		}
+		if (time_monotonic() >= until)
+			return all;
+		wait = SLICE_MS;
+		all = CC_END;
+	}
+}
+
 enum cc_status
 reader_next(struct reader *reader, int ms, struct cc_message *ret_msg, const char **ret_why)
 {
-	return reader->file != NULL ? reader_file_next(reader->file, ms, ret_msg, ret_why)
-				    : reader_kafka_next(reader->kafka, ms, ret_msg, ret_why);
+	if (reader->places == 2)
+		return next_of_both(reader, ms, ret_msg, ret_why);
+	return next_of(&reader->place[0], ms, ret_msg, ret_why);
 }
 
 void
@@ -72,7 +151,10 @@ reader_close(struct reader *reader)
 {
 	if (reader == NULL)
 		return;
-	reader_file_close(reader->file);
-	reader_kafka_close(reader->kafka);
+	for (unsigned i = 0; i < 2; i++) {
+		reader_file_close(reader->place[i].file);
+		reader_kafka_close(reader->place[i].kafka);
+	}
+	channels_fallback_conf_free(&reader->conf);
 	free(reader);
 }

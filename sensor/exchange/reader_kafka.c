@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ASK_MS 1000 /* the longest wait for metadata in one call */
+#define ASK_MS 1000      /* the longest wait for metadata in one call, */
+#define ASK_LEAST_MS 300 /* and the shortest: a busy broker's answer must have its time */
+#define ASK_NS NS_PER_S  /* between two such waits that were for longer than the caller wanted */
 
 struct reader_kafka {
 	struct output_kafka_peer peer; /* first: librdkafka hands us to what judges certificates */
@@ -20,6 +22,7 @@ struct reader_kafka {
 	size_t topic_count;
 	uint64_t lanes;
 	bool from_start, assigned;
+	uint64_t asked;          /* monotonic */
 	rd_kafka_t *rk;
 	rd_kafka_message_t *msg; /* lent to the caller */
 	rd_kafka_topic_partition_list_t *list; /* what is assigned; opaque: read to its end, for now */
@@ -110,7 +113,10 @@ assign(struct reader_kafka *r, int ms)
 	rd_kafka_topic_partition_list_t *list;
 	rd_kafka_resp_err_t error;
 
-	error = rd_kafka_metadata(r->rk, 1, NULL, &data, ms < ASK_MS ? (ms > 0 ? ms : 1) : ASK_MS);
+	if (ms < ASK_LEAST_MS && r->asked != 0 && time_monotonic() - r->asked < ASK_NS)
+		return CC_MORE;
+	error = rd_kafka_metadata(r->rk, 1, NULL, &data, ms < ASK_LEAST_MS ? ASK_LEAST_MS : ms < ASK_MS ? ms : ASK_MS);
+	r->asked = time_monotonic();
 	if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return CC_MORE;
 	list = rd_kafka_topic_partition_list_new(64);
@@ -182,7 +188,7 @@ reader_kafka_next(struct reader_kafka *r, int ms, struct cc_message *ret_msg, co
 		rd_kafka_message_destroy(r->msg);
 	r->msg = NULL;
 	if (!r->assigned && assign(r, ms) != CC_OK) {
-		msg = rd_kafka_consumer_poll(r->rk, 0); /* serves the callbacks */
+		msg = rd_kafka_consumer_poll(r->rk, ms); /* serves the callbacks */
 		if (msg != NULL)
 			rd_kafka_message_destroy(msg);
 		return CC_MORE;

@@ -394,6 +394,17 @@ kafka_poll(void *ptr, int ms)
 		remake(self);
 }
 
+/* By the producer's end; the next poll makes another. */
+static void
+kafka_recall(void *ptr)
+{
+	struct kafka_out *self = ptr;
+
+	end_producer(self);
+	self->fatal = true;
+	self->remake_at = 0;
+}
+
 static size_t
 kafka_pending(const void *ptr)
 {
@@ -413,6 +424,7 @@ const struct cc_output kafka_output = {
     .send = kafka_send,
     .poll = kafka_poll,
     .pending = kafka_pending,
+    .recall = kafka_recall,
     .state = kafka_state,
     .close = kafka_close,
 };
