@@ -27,11 +27,13 @@ case_bit(uint8_t lower)
 	return lower >= 'a' && lower <= 'z' ? 0x20 : 0;
 }
 
-static bool
-equal_nocase(const uint8_t *p, const uint8_t *lower, size_t size)
+bool
+bytes_equal(const uint8_t *p, struct slice what, bool nocase)
 {
-	for (size_t i = 0; i < size; i++) {
-		if ((p[i] | case_bit(lower[i])) != lower[i])
+	if (!nocase)
+		return memcmp(p, what.p, what.size) == 0;
+	for (size_t i = 0; i < what.size; i++) {
+		if ((p[i] | case_bit(what.p[i])) != what.p[i])
 			return false;
 	}
 	return true;
@@ -69,7 +71,7 @@ bytes_find(struct slice in, struct slice what, bool nocase)
 		}
 		for (; some > 0; some--, p++) {
 			if ((*p | fold_a) == a && (p[last] | fold_b) == b &&
-			    (nocase ? equal_nocase(p, what.p, what.size) : memcmp(p, what.p, what.size) == 0))
+			    bytes_equal(p, what, nocase))
 				return p;
 		}
 	}

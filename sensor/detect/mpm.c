@@ -1,9 +1,8 @@
 /*
  * The multi-pattern stage: one Hyperscan database for the patterns of four bytes and more of a buffer, another for
  * those of two and three, which would slow the first one down for all, and a table for single bytes.  Where few bytes
- * are scanned at a time, one call is worth more than that: then they are together.  A few patterns are looked for one
- * by one: a call of Hyperscan costs some 400 cycles before it sees a byte.  Built once, read by all workers; scratch is
- * a worker's.
+ * are scanned at a time, one call is worth more than that: then they are together.  A few patterns need no database
+ * (few.c).  Built once, read by all workers; scratch is a worker's.
  *
  * Patterns go in as hexadecimal escapes: hs_compile_lit_multi() of Vectorscan takes a leading NUL for an empty string.
  */
@@ -16,10 +15,6 @@ struct single {
 	uint32_t id;
 };
 
-#define FEW_MAX 8       /* patterns that are looked for one by one, */
-#define FEW_LARGE_MAX 3 /* where values are large */
-#define FEW_BYTES 32    /* of each at most */
-
 /*
  * For values of up to 70 bytes Hyperscan puts a DFA of its own beside the rest, made of a trie of all literals.  On sets such
  * as ours it takes most of the compiler's time and a hundred times its memory, makes databases several times as large, and
@@ -31,14 +26,8 @@ struct single {
 #define TRIE_SMALL 200
 #define TRIE_LARGE 16384
 
-struct few {
-	uint8_t size;
-	bool nocase;
-	uint8_t bytes[FEW_BYTES];
-};
-
 struct mpm {
-	struct few *few; /* by pattern id; NULL: too many for that */
+	struct few *few; /* NULL: too many for that */
 	struct db *db, *brief;
 	struct single *single; /* bytes that are a pattern by themselves */
 	uint32_t single_count;
@@ -158,21 +147,14 @@ same_pattern(const struct mpm_entry *a, const struct mpm_entry *b)
 static bool
 are_few(const struct mpm_builder *builder)
 {
-	size_t patterns = 0, max = builder->large ? FEW_LARGE_MAX : FEW_MAX;
+	size_t patterns = 0;
 
-	for (size_t i = 0; i < builder->count && patterns <= max; i++) {
+	for (size_t i = 0; i < builder->count && patterns <= FEW_MAX; i++) {
 		if (builder->entry[i].pattern.size > FEW_BYTES)
 			return false;
 		patterns += i == 0 || !same_pattern(&builder->entry[i], &builder->entry[i - 1]);
 	}
-	return patterns <= max;
-}
-
-static void
-few_add(struct mpm *mpm, const struct mpm_entry *entry, uint32_t id)
-{
-	mpm->few[id] = (struct few){.size = (uint8_t)entry->pattern.size, .nocase = entry->nocase};
-	memcpy(mpm->few[id].bytes, entry->pattern.p, entry->pattern.size);
+	return patterns <= FEW_MAX;
 }
 
 static enum cc_status
@@ -190,7 +172,7 @@ patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct express
 			if (entry->pattern.size < mpm->shortest || mpm->pattern_count == 0)
 				mpm->shortest = entry->pattern.size;
 			if (mpm->few != NULL)
-				few_add(mpm, entry, mpm->pattern_count);
+				few_add(mpm->few, entry->pattern, entry->nocase);
 			else if (entry->pattern.size == 1 && !builder->together)
 				single_add(mpm, entry, mpm->pattern_count);
 			else
@@ -201,6 +183,8 @@ patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct express
 		mpm->rule[i] = entry->rule;
 	}
 	mpm->first[mpm->pattern_count] = (uint32_t)builder->count;
+	if (mpm->few != NULL)
+		few_finish(mpm->few);
 	return st;
 }
 
@@ -219,7 +203,7 @@ mpm_make(struct dbs *dbs, struct mpm_builder *builder, struct mpm **ret_mpm)
 		goto out;
 	for (size_t i = 0; i < builder->count; i++)
 		singles += builder->entry[i].pattern.size == 1;
-	if (are_few(builder) && (mpm->few = calloc(FEW_MAX, sizeof(struct few))) == NULL)
+	if (are_few(builder) && (mpm->few = few_new()) == NULL)
 		goto out;
 	mpm->single = calloc(2 * singles + 1, sizeof(struct single)); /* in both cases */
 	mpm->first = calloc(builder->count + 1, sizeof(uint32_t));
@@ -315,12 +299,8 @@ mpm_scan(
 	if (bytes.size == 0 || bytes.size < mpm->shortest)
 		return;
 	if (mpm->few != NULL) {
-		for (uint32_t i = 0; i < mpm->pattern_count; i++) {
-			const struct few *few = &mpm->few[i];
-
-			if (bytes_find(bytes, slice_of(few->bytes, few->size), few->nocase) != NULL)
-				scan_hit(i, 0, 0, 0, &scan);
-		}
+		for (uint32_t found = few_find(mpm->few, bytes); found != 0; found &= found - 1)
+			scan_hit((unsigned)__builtin_ctz(found), 0, 0, 0, &scan);
 		return;
 	}
 	if (mpm->db != NULL)

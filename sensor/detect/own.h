@@ -394,7 +394,6 @@ struct mpm_builder {
 	struct mpm_entry *entry;
 	size_t count, room;
 	bool together; /* short patterns, too, in one database */
-	bool large;    /* much is scanned at a time */
 };
 enum cc_status mpm_add(struct mpm_builder *builder, struct slice pattern, bool nocase, uint32_t rule);
 /* Sorts and empties the builder; *ret_mpm NULL when there was nothing in it.  It can be used after dbs_make(). */
@@ -891,6 +890,16 @@ void *grow(struct detect *detect, void *old, uint32_t *room, size_t size, uint32
 
 /* find.c: the first place of what (lower case with nocase) in the bytes, NULL: none. */
 const uint8_t *bytes_find(struct slice in, struct slice what, bool nocase);
+bool bytes_equal(const uint8_t *p, struct slice what, bool nocase);
+
+/* few.c: up to FEW_MAX patterns of up to FEW_BYTES; bit i of what few_find() gives: the pattern added as number i is there. */
+#define FEW_MAX 16
+#define FEW_BYTES 32
+struct few;
+struct few *few_new(void);
+void few_add(struct few *few, struct slice pattern, bool nocase);
+void few_finish(struct few *few);
+uint32_t few_find(const struct few *few, struct slice bytes);
 
 /* program.c */
 enum verdict { NO, YES, NOT_YET };
