@@ -28,6 +28,12 @@ member(const struct joint *joint, const struct activity *a, size_t index)
 	return &joint->node[a->node[index]];
 }
 
+static const struct value *
+value_at(const struct joint *joint, uint32_t feature)
+{
+	return &joint->value[joint->feature[feature].value];
+}
+
 /* The least ce_id of a node's messages: one that does not depend on the order of arrival. */
 static uint32_t
 message_of(const struct joint *joint, const struct node *node)
@@ -44,8 +50,8 @@ message_of(const struct joint *joint, const struct node *node)
 }
 
 /* From the oldest sight, so that what comes later does not rename a case. */
-static void
-put_id(const struct joint *joint, const struct activity *a, struct json *json, const char *key, const char *type)
+void
+case_id(uint64_t fold, const char *type, char ret_id[64])
 {
 	char hex[65];
 	uint8_t digest[32];
@@ -53,11 +59,19 @@ put_id(const struct joint *joint, const struct activity *a, struct json *json, c
 
 	digest_open(&d, DIGEST_SHA256);
 	digest_add(&d, slice_str("activity"));
-	digest_add(&d, slice_of(&member(joint, a, 0)->first, 8));
-	digest_add(&d, slice_of(&member(joint, a, 0)->fold, 8));
+	digest_add(&d, slice_of(&fold, 8));
 	digest_close(&d, NULL, NULL, digest);
 	hex_text(slice_of(digest, 16), hex);
-	json_printf(json, key, "%s--%.8s-%.4s-8%.3s-b%.3s-%.12s", type, hex, hex + 8, hex + 13, hex + 17, hex + 20);
+	snprintf(ret_id, 64, "%s--%.8s-%.4s-8%.3s-b%.3s-%.12s", type, hex, hex + 8, hex + 13, hex + 17, hex + 20);
+}
+
+static void
+put_id(const struct activity *a, struct json *json, const char *type, const char *key)
+{
+	char id[64];
+
+	case_id(a->fold, type, id);
+	json_text(json, key, id);
 }
 
 static void
@@ -66,18 +80,18 @@ put_organisations(const struct joint *joint, const struct activity *a, struct js
 	uint32_t seen[256];
 	unsigned count = 0;
 
-	json_array(json, "organisations");
 	for (size_t i = 0; i < a->count; i++) {
 		uint32_t who = member(joint, a, i)->organisation;
 		unsigned k = 0;
 
 		while (k < count && seen[k] != who)
 			k++;
-		if (k == count && count < 256) {
+		if (k == count && count < 256)
 			seen[count++] = who;
-			put_name(joint, json, NULL, who);
-		}
 	}
+	json_array(json, "organisations");
+	for (unsigned k = 0; k < count; k++)
+		put_name(joint, json, NULL, seen[k]);
 	json_end_array(json);
 }
 
@@ -177,7 +191,7 @@ put_candidate(const struct joint *joint, const struct hypothesis *h, struct json
 {
 	json_object(json, key);
 	json_text(json, "kind", feature_about[h->type].word);
-	put_name(joint, json, "value", h->value);
+	put_name(joint, json, "value", joint->value[h->value].name);
 	json_end_object(json);
 }
 
@@ -210,7 +224,7 @@ put_answer(const struct joint *joint, const struct activity *a, struct json *jso
 	json_text(json, "verdict", a->source ? "source" : "cannot say");
 	if (a->source) {
 		json_text(json, "kind", feature_about[a->hypothesis[0].type].word);
-		put_name(joint, json, "value", a->hypothesis[0].value);
+		put_name(joint, json, "value", joint->value[a->hypothesis[0].value].name);
 	} else {
 		json_null(json, "kind");
 		json_null(json, "value");
@@ -277,13 +291,17 @@ want(struct wanted *list, unsigned *count, struct wanted one)
 }
 
 static int
-by_bits(const void *a, const void *b)
+by_bits(const void *a, const void *b, void *ctx)
 {
 	const struct wanted *x = a, *y = b;
+	int order = 0;
 
 	if (fabs(x->bits - y->bits) > 1e-12)
 		return x->bits > y->bits ? -1 : 1;
-	return (x->ask > y->ask) - (x->ask < y->ask);
+	order = by_text(&x->ask, &y->ask, ctx);
+	if (order == 0 && x->message != NONE && y->message != NONE)
+		order = by_text(&x->message, &y->message, ctx);
+	return order != 0 ? order : by_text(&x->value, &y->value, ctx);
 }
 
 static void
@@ -292,20 +310,18 @@ ask_others(const struct joint *joint, const struct activity *a, const struct hyp
 	uint32_t seen[64];
 	unsigned asked = 0;
 
-	/* Whoever has sent anything at all, or has networks here, can be asked. */
-	for (size_t i = 0; i < joint->home_count + joint->node_count && asked < 64; i++) {
-		uint32_t who = i < joint->home_count ? joint->home[i].organisation : joint->node[i - joint->home_count].organisation;
+	/* Whoever the operator's trust file gives networks can be asked. */
+	for (size_t i = 0; i < joint->home_count && asked < 64; i++) {
+		uint32_t who = joint->home[i].organisation;
 		unsigned k = 0;
 
-		if (i >= joint->home_count && joint->home_count > 0)
-			break;
 		while (k < asked && seen[k] != who)
 			k++;
 		if (k < asked)
 			continue;
 		seen[asked++] = who;
 		if (!took_part(joint, a, who))
-			want(list, count, (struct wanted){"another witness", "have-you-seen", who, top->value, NONE, feature_about[top->type].word,
+			want(list, count, (struct wanted){"another witness", "have-you-seen", who, joint->value[top->value].name, NONE, feature_about[top->type].word,
 			    value_bits(top->probability, 0.4, 2.0, -0.4)});
 	}
 }
@@ -325,15 +341,15 @@ ask_of_items(const struct joint *joint, const struct activity *a, struct wanted 
 			bool again = false;
 
 			for (unsigned k = 0; k < *count; k++)
-				again = again || (list[k].ask == node->home && list[k].value == one->value) ||
+				again = again || (list[k].ask == node->home && list[k].value == joint->value[one->value].name) ||
 					(list[k].message != NONE && list[k].ask == node->organisation);
 			if (again)
 				continue;
 			if (one->type == FEATURE_ADDR && node->home != NONE)
-				want(list, count, (struct wanted){"who controls this host", "have-you-seen", node->home, one->value, NONE, "addr",
+				want(list, count, (struct wanted){"who controls this host", "have-you-seen", node->home, joint->value[one->value].name, NONE, "addr",
 				    value_bits(0.5, 0.5, 3.0, -1.0)});
 			else if (one == top && node->proof == CC_PROOF_SPOOFABLE && !node->negative && !node->echo && node->attacker != NONE)
-				want(list, count, (struct wanted){"the packets, to see whether the address answered", "evidence", node->organisation, one->value,
+				want(list, count, (struct wanted){"the packets, to see whether the address answered", "evidence", node->organisation, joint->value[one->value].name,
 				    message_of(joint, node), "addr", value_bits(top->probability, 0.3, 1.5, -0.5)});
 		}
 	}
@@ -352,7 +368,7 @@ put_missing(const struct joint *joint, const struct activity *a, struct json *js
 		}
 	}
 	ask_of_items(joint, a, list, &count);
-	qsort(list, count, sizeof(*list), by_bits);
+	qsort_r(list, count, sizeof(*list), by_bits, (void *)(uintptr_t)joint);
 	json_array(json, "missing");
 	for (unsigned i = 0; i < count; i++) {
 		json_object(json, NULL);
@@ -424,7 +440,7 @@ is_vertex(uint8_t type)
 }
 
 static unsigned
-vertex_of(struct vertex *list, unsigned *count, const struct feature *f, uint8_t proof)
+vertex_of(struct vertex *list, unsigned *count, const struct value *f, uint8_t proof)
 {
 	for (unsigned i = 0; i < *count; i++) {
 		if (list[i].type == f->type && list[i].name == f->name) {
@@ -452,7 +468,7 @@ put_seen_by(const struct joint *joint, const struct activity *a, const struct ve
 		bool has = false;
 
 		for (uint32_t f = node->features; f < node->features + node->feature_count && !node->negative && !node->echo; f++)
-			has = has || (joint->feature[f].type == v->type && joint->feature[f].name == v->name);
+			has = has || (value_at(joint, f)->type == v->type && value_at(joint, f)->name == v->name);
 		while (k < count && seen[k] != node->organisation)
 			k++;
 		if (has && k == count && count < 64) {
@@ -491,8 +507,8 @@ put_infrastructure(const struct joint *joint, const struct activity *a, struct j
 
 		memset(at, 0xff, sizeof(at));
 		for (uint32_t f = node->features; f < node->features + node->feature_count && !node->negative; f++) {
-			if (is_vertex(joint->feature[f].type))
-				at[joint->feature[f].type] = vertex_of(list, &count, &joint->feature[f], node->proof);
+			if (is_vertex(value_at(joint, f)->type))
+				at[value_at(joint, f)->type] = vertex_of(list, &count, value_at(joint, f), node->proof);
 		}
 		for (unsigned o = 0; o < 2; o++) {
 			for (unsigned t = 0; t < FEATURE_TYPES; t++) {
@@ -563,16 +579,19 @@ put_timeline(const struct joint *joint, const struct activity *a, struct json *j
 }
 
 void
-joint_case_json(struct joint *joint, size_t index, struct json *json, const char *key)
+case_json(struct joint *joint, uint32_t activity, struct json *json, const char *key)
 {
-	const struct activity *a = &joint->activity[index];
+	struct activity *a = &joint->activity[activity];
 	uint64_t last = 0;
+
+	if (joint_weigh(joint, a) != CC_OK)
+		log_error("joint: no memory to weigh a case of %zu sightings", a->count);
 
 	for (size_t i = 0; i < a->count; i++)
 		last = member(joint, a, i)->last > last ? member(joint, a, i)->last : last;
 	json_object(json, key);
-	put_id(joint, a, json, "id", "case");
-	put_id(joint, a, json, "activity", "activity");
+	put_id(a, json, "case", "id");
+	put_id(a, json, "activity", "activity");
 	json_text(json, "state", a->source ? "determined" : "undetermined");
 	json_bool(json, "exercise", member(joint, a, 0)->exercise);
 	put_time(json, "first_seen", member(joint, a, 0)->first);
@@ -598,4 +617,5 @@ joint_case_json(struct joint *joint, size_t index, struct json *json, const char
 	json_array(json, "opinions");
 	json_end_array(json);
 	json_end_object(json);
+	hypotheses_free(a);
 }

@@ -1,99 +1,22 @@
 /*
- * The set of sightings: names once, nodes that repeats fold into, and the activities of the last settling.
+ * The set of sightings and the activities that it falls into.
  *
- * Folding takes least, most and union only, so that the order of messages does not matter.
+ * A settling looks only at what is dirty: a node that came or changed, or whose shared values weigh otherwise now.  From there it
+ * walks over everything that shared values of any weight lead to (a cell), links it anew, and notes which activities changed.  Since
+ * nothing outside of a cell has a say in it, the outcome is that of linking everything at once, and a function of the set.
+ *
+ * A cell that has become large (a flood, or one long campaign) is linked anew only after it has grown by a part, so that a node
+ * costs the same however many there are; joint_settle() leaves nothing undone.  One thread.
  */
 #include "joint/joint_own.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DAY (86400 * NS_PER_S)
-
-const struct feature_about feature_about[FEATURE_TYPES] = {
-#define FEATURE(symbol, word, cap, spread, group) [FEATURE_##symbol] = {word, cap, spread, group},
-#include "joint/features.def"
-#undef FEATURE
-};
+#define CELL_LARGE 2048   /* nodes: a larger cell waits until it has grown */
+#define CELL_GROWN 8      /* by this part */
 
 const char *const rival_word[RIVALS] = {"forged", "relayed", "shared", "cannot say"};
-
-/* ---- memory ---- */
-
-/* Room for one more. */
-static bool
-grow(void **array, size_t count, size_t *room, size_t size)
-{
-	size_t more = *room > 0 ? *room * 2 : 1024;
-	void *p;
-
-	if (count < *room)
-		return true;
-	if ((p = realloc(*array, more * size)) == NULL)
-		return false;
-	*array = p;
-	*room = more;
-	return true;
-}
-
-#define GROW(array, count, room) grow((void **)&(array), count, &(room), sizeof(*(array)))
-
-struct slice
-name_slice(const struct joint *joint, uint32_t name)
-{
-	if (name == NONE)
-		return slice_of(NULL, 0);
-	return slice_of(joint->text.p + (joint->name_at[name] >> 24), joint->name_at[name] & 0xffffff);
-}
-
-static bool
-wider_names(struct joint *joint)
-{
-	size_t slots = joint->name_slots > 0 ? joint->name_slots * 2 : 4096;
-	uint32_t *table = malloc(slots * sizeof(*table));
-
-	if (table == NULL)
-		return false;
-	memset(table, 0xff, slots * sizeof(*table));
-	for (uint32_t i = 0; i < joint->name_count; i++) {
-		size_t at = hash64(name_slice(joint, i), 7) & (slots - 1);
-
-		while (table[at] != NONE)
-			at = (at + 1) & (slots - 1);
-		table[at] = i;
-	}
-	free(joint->name_table);
-	joint->name_table = table;
-	joint->name_slots = slots;
-	return true;
-}
-
-uint32_t
-name_of(struct joint *joint, struct slice text)
-{
-	size_t room = joint->name_room, at;
-
-	if (text.size == 0)
-		return NONE;
-	if (text.size > 65535)
-		text.size = 65535;
-	if (joint->name_count * 2 >= joint->name_slots && !wider_names(joint))
-		return NONE;
-	at = hash64(text, 7) & (joint->name_slots - 1);
-	for (; joint->name_table[at] != NONE; at = (at + 1) & (joint->name_slots - 1)) {
-		if (slice_eq(name_slice(joint, joint->name_table[at]), text))
-			return joint->name_table[at];
-	}
-	if (!GROW(joint->name_at, joint->name_count, room))
-		return NONE;
-	joint->name_room = (uint32_t)room;
-	joint->name_at[joint->name_count] = (uint64_t)joint->text.size << 24 | text.size;
-	buf_add_slice(&joint->text, text);
-	if (joint->text.full)
-		return NONE;
-	joint->name_table[at] = joint->name_count;
-	return joint->name_count++;
-}
 
 /* ---- opening ---- */
 
@@ -106,26 +29,11 @@ joint_new(const struct conf *conf)
 		return NULL;
 	joint->conf = conf;
 	joint->node_max = conf->joint_nodes_max;
+	joint->node_free = joint->node_newest = joint->node_oldest = NONE;
+	joint->message_free = joint->value_free = joint->activity_free = NONE;
+	memset(joint->feature_free, 0xff, sizeof(joint->feature_free));
 	buf_open(&joint->text, (size_t)1 << 36);
 	return joint;
-}
-
-static void
-forget_activities(struct joint *joint)
-{
-	for (size_t i = 0; i < joint->activity_count; i++)
-		activity_free(&joint->activity[i]);
-	free(joint->activity);
-	free(joint->order);
-	free(joint->parent);
-	free(joint->rare_hash);
-	free(joint->rare_diversity);
-	free(joint->rare_weight);
-	joint->activity = NULL;
-	joint->order = joint->parent = NULL;
-	joint->rare_hash = NULL;
-	joint->rare_diversity = joint->rare_weight = NULL;
-	joint->activity_count = joint->rare_count = joint->rare_room = 0;
 }
 
 void
@@ -133,8 +41,15 @@ joint_free(struct joint *joint)
 {
 	if (joint == NULL)
 		return;
-	forget_activities(joint);
+	for (size_t i = 0; i < joint->activity_count; i++) {
+		if (joint->activity[i].node != NULL)
+			hypotheses_free(&joint->activity[i]);
+		free(joint->activity[i].node);
+	}
+	for (size_t i = 0; i < joint->value_count; i++)
+		free(joint->value[i].used ? joint->value[i].sample : NULL);
 	buf_close(&joint->text);
+	free(joint->activity);
 	free(joint->name_at);
 	free(joint->name_table);
 	free(joint->node);
@@ -142,19 +57,36 @@ joint_free(struct joint *joint)
 	free(joint->feature);
 	free(joint->message);
 	free(joint->home);
+	free(joint->value);
+	free(joint->value_table);
+	free(joint->dirty_values.at);
+	free(joint->seen_value);
+	free(joint->seen_place);
+	free(joint->seen_stamp);
+	free(joint->dirty.at);
+	free(joint->deferred.at);
+	free(joint->changed.at);
+	free(joint->change);
+	free(joint->listed);
 	free(joint);
 }
 
 size_t
 joint_nodes(const struct joint *joint)
 {
-	return joint->node_count;
+	return joint->node_live;
 }
 
 uint64_t
 joint_dropped(const struct joint *joint)
 {
 	return joint->dropped;
+}
+
+uint64_t
+joint_linked(const struct joint *joint)
+{
+	return joint->relinked;
 }
 
 enum cc_status
@@ -174,351 +106,578 @@ joint_home(struct joint *joint, const char *organisation, const char *prefix)
 	return CC_OK;
 }
 
-static uint32_t
-home_of(const struct joint *joint, struct slice addr)
-{
-	char text[CC_ADDR_TEXT];
-	struct cc_addr at;
+/* ---- the walk over a cell ---- */
 
-	if (addr.size == 0 || addr.size >= sizeof(text))
-		return NONE;
-	memcpy(text, addr.p, addr.size);
-	text[addr.size] = '\0';
-	if (cc_addr_parse(text, &at) != CC_OK)
-		return NONE;
-	for (size_t i = 0; i < joint->home_count; i++) {
-		if (cc_prefix_has(&joint->home[i].prefix, &at))
-			return joint->home[i].organisation;
+struct cell {
+	struct vector node;     /* all that was reached */
+	struct vector activity; /* that were there before */
+	uint32_t mark;
+	size_t limit;
+	bool given_up;
+};
+
+static bool
+reach(struct joint *joint, struct cell *c, uint32_t index)
+{
+	struct node *node = &joint->node[index];
+
+	if (node->mark == c->mark)
+		return true;
+	if (node->put_off && c->limit != SIZE_MAX) {
+		c->given_up = true;
+		return true;
+	}
+	node->mark = c->mark;
+	return vector_add(&c->node, index);
+}
+
+/* "Not seen" belongs to the activity whose indicator it names: the first of its values that anybody has seen. */
+static uint32_t
+home_value(const struct joint *joint, const struct node *node)
+{
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		const struct value *v = &joint->value[joint->feature[f].value];
+
+		if (v->count > 0 && v->type != FEATURE_NET && v->type != FEATURE_SITE)
+			return joint->feature[f].value;
 	}
 	return NONE;
 }
 
-/* ---- features of a sighting ---- */
-
-struct draft {
-	struct feature feature[NODE_FEATURES];
-	unsigned count;
-};
-
-static void
-add_feature(struct joint *joint, struct draft *draft, enum feature_type type, struct slice value, double cap)
-{
-	struct feature *f = &draft->feature[draft->count];
-
-	if (value.size == 0 || draft->count == NODE_FEATURES)
-		return;
-	for (unsigned i = 0; i < draft->count; i++) {
-		if (draft->feature[i].type == type && draft->feature[i].hash == hash64(value, type + 100u))
-			return;
-	}
-	*f = (struct feature){.hash = hash64(value, type + 100u), .name = name_of(joint, value), .cap = (float)cap, .type = (uint8_t)type};
-	draft->count++;
-}
-
-/* The part that somebody registers: two labels, three where the second last is a short word of a registry (co.uk). */
-static struct slice
-site_of(struct slice domain)
-{
-	const uint8_t *p = domain.p + domain.size, *dot[3] = {NULL, NULL, NULL};
-	unsigned dots = 0;
-
-	while (p > domain.p && dots < 3) {
-		if (*--p == '.')
-			dot[dots++] = p;
-	}
-	if (dots < 2)
-		return domain;
-	if (dot[0] - dot[1] <= 4 && domain.p + domain.size - dot[0] == 3)
-		p = dots == 3 ? dot[2] + 1 : domain.p;
-	else
-		p = dot[1] + 1;
-	return slice_of(p, (size_t)(domain.p + domain.size - p));
-}
-
-/* Path without query, when it is long enough to mean something. */
-static struct slice
-path_of(struct slice url)
-{
-	const uint8_t *p = url.p, *end = url.p != NULL ? url.p + url.size : NULL, *start = NULL;
-	unsigned slashes = 0;
-
-	for (; p != NULL && p < end && *p != '?' && *p != '#'; p++) {
-		if (*p == '/' && ++slashes == 3)
-			start = p;
-	}
-	return start != NULL && p - start >= 5 ? slice_of(start, (size_t)(p - start)) : slice_of(NULL, 0);
-}
-
-static struct slice
-net_of(struct slice addr)
-{
-	for (size_t i = addr.size; i > 0; i--) {
-		if (addr.p[i - 1] == '.')
-			return slice_of(addr.p, i);
-	}
-	return slice_of(NULL, 0);
-}
-
-static void
-draft_features(struct joint *joint, const struct joint_sighting *s, struct draft *d)
-{
-	bool keyed = s->proof == CC_PROOF_KEYED, forged = s->proof == CC_PROOF_SPOOFABLE;
-	struct slice addr = s->attacker.size > 0 ? s->attacker : s->kind == CC_KIND_ADDR ? s->value : slice_of(NULL, 0);
-	char port[16];
-
-#define CAP(type) feature_about[FEATURE_##type].cap
-	d->count = 0;
-	add_feature(joint, d, FEATURE_KEY, s->key_sha256, keyed ? CAP(KEY) : 4);
-	/* A certificate that was shown without its key in use is a copy that anybody can show; named by an indicator it is meant. */
-	add_feature(joint, d, FEATURE_CERT, s->cert, keyed || s->kind == CC_KIND_CERT_SHA256 ? CAP(CERT) : 3);
-	add_feature(joint, d, FEATURE_DOMAIN, s->domain, CAP(DOMAIN));
-	if (s->domain.size > 0)
-		add_feature(joint, d, FEATURE_SITE, site_of(s->domain), CAP(SITE));
-	add_feature(joint, d, FEATURE_URL, s->url, CAP(URL));
-	add_feature(joint, d, FEATURE_FILE, s->file, CAP(FILE));
-	add_feature(joint, d, FEATURE_ADDR, addr, forged && s->attacker.size > 0 ? 3.5 : CAP(ADDR));
-	if (!forged)
-		add_feature(joint, d, FEATURE_NET, net_of(addr), CAP(NET));
-	add_feature(joint, d, FEATURE_VICTIM, s->victim, CAP(VICTIM));
-	add_feature(joint, d, FEATURE_VICTIM, s->attacker_pseudonym, CAP(VICTIM) + 1.5);
-	/* A host of theirs attacks, others say; a host of ours attacks, or is steered from
-	 * outside, they say: perhaps the same. */
-	if (s->attacker_pseudonym.size > 0 || (s->victim.size > 0 && s->client && s->proof >= CC_PROOF_DIALOGUE && home_of(joint, s->attacker) == NONE))
-		add_feature(joint, d, FEATURE_HOME, s->organisation, CAP(HOME));
-	else if (!forged && home_of(joint, s->attacker) != NONE)
-		add_feature(joint, d, FEATURE_HOME, name_slice(joint, home_of(joint, s->attacker)), CAP(HOME));
-	add_feature(joint, d, FEATURE_JA4, s->ja4, CAP(JA4));
-	add_feature(joint, d, FEATURE_JA3, s->ja3, CAP(JA3));
-	add_feature(joint, d, FEATURE_JA3S, s->ja3s, CAP(JA3S));
-	add_feature(joint, d, FEATURE_AGENT, s->agent, CAP(AGENT));
-	add_feature(joint, d, FEATURE_RULE, s->rule.size > 0 ? s->rule : s->rule_name, CAP(RULE));
-	add_feature(joint, d, FEATURE_PATH, path_of(s->url), CAP(PATH));
-	add_feature(joint, d, FEATURE_STACK, s->stack, CAP(STACK));
-	if (!s->client && s->port != 0) {
-		snprintf(port, sizeof(port), "%u", s->port);
-		add_feature(joint, d, FEATURE_PORT, slice_str(port), CAP(PORT));
-	}
-#undef CAP
-}
-
-/* ---- nodes ---- */
-
-static uint64_t
-mix(uint64_t hash, struct slice text)
-{
-	return hash64(text, hash * 0x9e3779b97f4a7c15ull + 1);
-}
-
-/* A copy of another's list has the value, and nothing that its own wire would have told. */
 static bool
-is_echo(const struct joint_sighting *s)
+reach_by(struct joint *joint, struct cell *c, uint32_t value)
 {
-	if (s->origin == JOINT_RELAY)
+	const struct value *v = &joint->value[value];
+	bool good = true;
+
+	for (uint32_t f = v->head; v->weight >= (float)WEIGHT_LEAST && f != NONE && good && !c->given_up; f = joint->feature[f].next)
+		good = reach(joint, c, joint->feature[f].node);
+	for (uint32_t f = v->negative; f != NONE && good && !c->given_up; f = joint->feature[f].next) {
+		if (home_value(joint, &joint->node[joint->feature[f].node]) == value)
+			good = reach(joint, c, joint->feature[f].node);
+	}
+	return good;
+}
+
+/* The first of its nodes that is met brings all: it may fall apart. */
+static bool
+reach_activity(struct joint *joint, struct cell *c, uint32_t activity)
+{
+	struct activity *a = &joint->activity[activity];
+	bool good = true;
+
+	if (a->mark == c->mark)
 		return true;
-	return s->origin == JOINT_OWN && s->count > 0 && s->victim.size == 0 && s->attacker_pseudonym.size == 0 && s->attacker.size == 0 &&
-	       s->kind != CC_KIND_FILE_SHA256;
-}
-
-static uint64_t
-fold_of(const struct joint_sighting *s, const struct draft *d)
-{
-	uint64_t small[4] = {(uint64_t)s->kind, s->first / DAY, (uint64_t)s->origin << 2 | (uint64_t)(s->count == 0) << 1 | s->exercise, s->client};
-	uint64_t hash = hash64(slice_of(small, sizeof(small)), 11);
-
-	hash = mix(hash, s->organisation);
-	hash = mix(hash, s->value);
-	hash = mix(hash, s->attacker);
-	hash = mix(hash, s->origin_of);
-	for (unsigned i = 0; i < d->count; i++)
-		hash = hash64(slice_of(&d->feature[i].hash, 8), hash);
-	return hash;
-}
-
-static bool
-wider_nodes(struct joint *joint)
-{
-	size_t slots = joint->node_slots > 0 ? joint->node_slots * 2 : 4096;
-	uint32_t *table = malloc(slots * sizeof(*table));
-
-	if (table == NULL)
+	a->mark = c->mark;
+	if (!vector_add(&c->activity, activity))
 		return false;
-	memset(table, 0xff, slots * sizeof(*table));
-	for (uint32_t i = 0; i < joint->node_count; i++) {
-		size_t at = joint->node[i].fold & (slots - 1);
-
-		while (table[at] != NONE)
-			at = (at + 1) & (slots - 1);
-		table[at] = i;
-	}
-	free(joint->node_table);
-	joint->node_table = table;
-	joint->node_slots = slots;
-	return true;
-}
-
-static float
-larger(float a, double b)
-{
-	return b > (double)a ? (float)b : a;
-}
-
-/* A repeat: everything by least and most. */
-static void
-fold_in(struct joint *joint, struct node *node, const struct joint_sighting *s)
-{
-	if (s->first < node->first)
-		node->first = s->first;
-	if (s->last > node->last)
-		node->last = s->last;
-	if (s->count > node->count)
-		node->count = s->count;
-	if (s->proof > node->proof)
-		node->proof = (uint8_t)s->proof;
-	if (s->from != 0 && (node->from == 0 || s->from < node->from))
-		node->from = s->from;
-	if (s->until > node->until)
-		node->until = s->until;
-	node->loss = larger(node->loss, s->loss);
-	/* One clock that is not known makes it unknown. */
-	node->clock_error = node->clock_error < 0 || s->clock_error < 0 ? -1 : larger(node->clock_error, s->clock_error);
-	if (s->completeness > node->completeness)
-		node->completeness = (uint8_t)s->completeness;
-	(void)joint;
+	for (size_t i = 0; i < a->count && good && !c->given_up; i++)
+		good = reach(joint, c, a->node[i]);
+	return good;
 }
 
 static enum cc_status
-make_node(struct joint *joint, const struct joint_sighting *s, const struct draft *d, uint64_t fold, struct node *node)
+walk(struct joint *joint, struct cell *c, uint32_t start)
 {
-	*node = (struct node){.fold = fold, .first = s->first, .last = s->last, .count = s->count, .organisation = name_of(joint, s->organisation),
-	    .sensor = name_of(joint, s->sensor), .value = name_of(joint, s->value), .key = name_of(joint, s->key),
-	    .attacker = name_of(joint, s->attacker), .pseudonym = name_of(joint, s->attacker_pseudonym), .victim = name_of(joint, s->victim),
-	    .sector = name_of(joint, s->sector), .rule_name = name_of(joint, s->rule_name), .domain = name_of(joint, s->domain),
-	    .cert = name_of(joint, s->cert), .key_sha256 = name_of(joint, s->key_sha256), .of = name_of(joint, s->origin_of), .messages = NONE,
-	    .features = (uint32_t)joint->feature_count, .home = home_of(joint, s->attacker), .loss = (float)s->loss,
-	    .clock_error = (float)s->clock_error, .port = s->port, .feature_count = (uint8_t)d->count, .kind = (uint8_t)s->kind,
-	    .proof = (uint8_t)s->proof, .origin = (uint8_t)s->origin, .completeness = (uint8_t)s->completeness, .hops = (uint8_t)s->hops,
-	    .client = s->client, .exercise = s->exercise, .negative = s->count == 0, .echo = is_echo(s), .from = s->from, .until = s->until};
-	for (unsigned i = 0; i < d->count; i++) {
-		if (!GROW(joint->feature, joint->feature_count, joint->feature_room))
-			return CC_NOMEM;
-		joint->feature[joint->feature_count++] = d->feature[i];
+	bool good;
+
+	c->node.count = c->activity.count = 0;
+	c->given_up = false;
+	c->mark = ++joint->mark;
+	good = reach(joint, c, start);
+	for (size_t i = 0; i < c->node.count && good && !c->given_up; i++) {
+		const struct node *node = &joint->node[c->node.at[i]];
+
+		if (node->activity != NONE)
+			good = reach_activity(joint, c, node->activity);
+		if (node->negative) {
+			uint32_t home = home_value(joint, node);
+
+			good = good && (home == NONE || reach(joint, c, joint->value[home].oldest));
+		}
+		for (uint32_t f = node->features; f < node->features + node->feature_count && good && !node->negative; f++) {
+			struct value *v = &joint->value[joint->feature[f].value];
+
+			if (v->mark == c->mark || (v->count < 2 && v->negative == NONE))
+				continue;
+			v->mark = c->mark;
+			good = reach_by(joint, c, joint->feature[f].value);
+		}
+		c->given_up = c->given_up || c->node.count > c->limit;
 	}
-	return joint->text.full ? CC_NOMEM : CC_OK;
+	return good ? CC_OK : CC_NOMEM;
 }
 
-enum cc_status
-joint_add(struct joint *joint, const struct joint_sighting *s)
+/* ---- activities ---- */
+
+static struct activity *
+activity_new(struct joint *joint, uint32_t *ret_index)
 {
-	struct draft d;
-	struct node *node = NULL;
-	uint64_t fold;
-	size_t at;
+	uint32_t index = joint->activity_free;
 
-	draft_features(joint, s, &d);
-	fold = fold_of(s, &d);
-	if (joint->node_count * 2 >= joint->node_slots && !wider_nodes(joint))
-		return CC_NOMEM;
-	for (at = fold & (joint->node_slots - 1); joint->node_table[at] != NONE; at = (at + 1) & (joint->node_slots - 1)) {
-		if (joint->node[joint->node_table[at]].fold == fold) {
-			node = &joint->node[joint->node_table[at]];
-			fold_in(joint, node, s);
-			break;
+	if (index != NONE) {
+		joint->activity_free = (uint32_t)joint->activity[index].count;
+	} else {
+		if (!GROW(joint->activity, joint->activity_count, joint->activity_room))
+			return NULL;
+		index = (uint32_t)joint->activity_count++;
+	}
+	memset(&joint->activity[index], 0, sizeof(joint->activity[index]));
+	*ret_index = index;
+	return &joint->activity[index];
+}
+
+static void
+activity_free(struct joint *joint, uint32_t index)
+{
+	struct activity *a = &joint->activity[index];
+	bool changed = a->changed;
+
+	hypotheses_free(a);
+	free(a->node);
+	memset(a, 0, sizeof(*a));
+	a->changed = changed;
+	a->count = joint->activity_free;
+	/* One that stands in the list of what changed is free for others after that was told. */
+	if (changed)
+		return;
+	joint->activity_free = index;
+}
+
+static bool
+note_change(struct joint *joint, uint64_t fold, uint64_t other, const char *event)
+{
+	if (!GROW(joint->change, joint->change_count, joint->change_room))
+		return false;
+	joint->change[joint->change_count++] = (struct change){fold, other, event};
+	return true;
+}
+
+static bool
+mark_changed(struct joint *joint, uint32_t index)
+{
+	struct activity *a = &joint->activity[index];
+
+	hypotheses_free(a);
+	if (a->changed)
+		return true;
+	a->changed = true;
+	return vector_add(&joint->changed, index);
+}
+
+/* A group of a cell, on its way to be an activity. */
+struct group {
+	uint32_t *node;
+	size_t count, room;
+	uint64_t messages;
+};
+
+static bool
+group_add(struct joint *joint, struct group *g, uint32_t node)
+{
+	if (g->count == g->room) {
+		size_t room = g->room > 0 ? g->room * 2 : 4;
+		uint32_t *more = realloc(g->node, room * sizeof(*more));
+
+		if (more == NULL)
+			return false;
+		g->node = more;
+		g->room = room;
+	}
+	g->node[g->count++] = node;
+	g->messages += joint->node[node].message_count;
+	return true;
+}
+
+/* The group becomes an activity, in the slot of the one before that had the same oldest node. */
+static bool
+make_activity(struct joint *joint, struct group *g)
+{
+	const struct node *oldest = &joint->node[g->node[0]];
+	uint32_t index = oldest->activity;
+	struct activity *a = index != NONE ? &joint->activity[index] : NULL;
+	bool good = true;
+
+	if (a == NULL || a->fold != oldest->fold) {
+		uint64_t from = a != NULL ? a->fold : 0;
+
+		if ((a = activity_new(joint, &index)) == NULL)
+			return false;
+		good = note_change(joint, oldest->fold, from, from != 0 ? "split" : "opened");
+	}
+	free(a->node);
+	a->node = g->node;
+	a->count = g->count;
+	a->first = oldest->first;
+	a->fold = oldest->fold;
+	a->kept = true;
+	g->node = NULL;
+	return vector_add(&joint->made, index) && mark_changed(joint, index) && good;
+}
+
+/* Where the nodes of what was an activity are now: with the oldest that is left. */
+static uint32_t
+moved_to(const struct joint *joint, const struct activity *a)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		if (joint->node[a->node[i]].used)
+			return joint->node[a->node[i]].activity;
+	}
+	return NONE;
+}
+
+static bool
+end_activities(struct joint *joint, const struct vector *before)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < before->count; i++) {
+		struct activity *a = &joint->activity[before->at[i]];
+		uint32_t now;
+
+		if (a->kept)
+			continue;
+		now = moved_to(joint, a);
+		good = note_change(joint, a->fold, now != NONE ? joint->activity[now].fold : 0, now != NONE ? "merged" : "gone") && good;
+		activity_free(joint, before->at[i]);
+	}
+	for (size_t i = 0; i < joint->made.count; i++)
+		joint->activity[joint->made.at[i]].kept = false;
+	joint->made.count = 0;
+	return good;
+}
+
+/* ---- one cell ---- */
+
+static int
+by_time(const void *a, const void *b, void *ctx)
+{
+	const struct joint *joint = ctx;
+
+	return node_by_time(&joint->node[*(const uint32_t *)a], &joint->node[*(const uint32_t *)b]);
+}
+
+struct parting {
+	struct group *group;
+	size_t count;
+	uint32_t *root, *slot; /* by place: the oldest of its group; of the oldest, the group */
+};
+
+/* Positive nodes in order of time into groups, then "not seen" to the group of the oldest node that has its value. */
+static bool
+part_cell(struct joint *joint, const struct cell *c, size_t positive, struct parting *p)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < positive && good; i++) {
+		struct node *node = &joint->node[c->node.at[i]];
+
+		if (p->root[i] == i)
+			p->slot[i] = (uint32_t)p->count++;
+		node->place = p->slot[p->root[i]];
+		good = group_add(joint, &p->group[node->place], c->node.at[i]);
+	}
+	for (size_t i = positive; i < c->node.count && good; i++) {
+		uint32_t home = home_value(joint, &joint->node[c->node.at[i]]);
+
+		if (home != NONE && joint->node[joint->value[home].oldest].mark == c->mark)
+			good = group_add(joint, &p->group[joint->node[joint->value[home].oldest].place], c->node.at[i]);
+	}
+	return good;
+}
+
+/* The old numbers of activities stand in the nodes until all new ones are made. */
+static bool
+place_groups(struct joint *joint, const struct cell *c, struct parting *p)
+{
+	bool good = true;
+
+	for (size_t g = 0; g < p->count && good; g++) {
+		if (p->group[g].count >= 2 || p->group[g].messages >= 2)
+			good = make_activity(joint, &p->group[g]);
+	}
+	for (size_t i = 0; i < c->node.count; i++)
+		joint->node[c->node.at[i]].activity = NONE;
+	for (size_t i = 0; i < joint->made.count; i++) {
+		const struct activity *a = &joint->activity[joint->made.at[i]];
+
+		for (size_t k = 0; k < a->count; k++)
+			joint->node[a->node[k]].activity = joint->made.at[i];
+	}
+	return end_activities(joint, &c->activity) && good;
+}
+
+static enum cc_status
+settle_cell(struct joint *joint, struct cell *c)
+{
+	size_t positive = 0, count = c->node.count;
+	struct parting p = {.count = 0};
+	enum cc_status st = CC_NOMEM;
+
+	joint->relinked += count;
+	if (count == 1 && c->activity.count == 0 && joint->node[c->node.at[0]].message_count < 2)
+		return CC_OK;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t one = c->node.at[i];
+
+		if (!joint->node[one].negative) {
+			c->node.at[i] = c->node.at[positive];
+			c->node.at[positive++] = one;
 		}
 	}
-	if (node == NULL) {
-		enum cc_status st;
-
-		if (joint->node_count >= joint->node_max) {
-			joint->dropped++;
-			return CC_FULL;
-		}
-		if (!GROW(joint->node, joint->node_count, joint->node_room))
-			return CC_NOMEM;
-		node = &joint->node[joint->node_count];
-		if ((st = make_node(joint, s, &d, fold, node)) != CC_OK)
-			return st;
-		joint->node_table[at] = (uint32_t)joint->node_count++;
-	}
-	if (!GROW(joint->message, joint->message_count, joint->message_room))
-		return CC_NOMEM;
-	joint->message[joint->message_count] = (struct message_ref){name_of(joint, s->message), node->messages};
-	node->messages = (uint32_t)joint->message_count++;
-	return CC_OK;
+	qsort_r(c->node.at + positive, count - positive, sizeof(*c->node.at), by_time, joint);
+	p.group = calloc(positive + 1, sizeof(*p.group));
+	p.root = malloc((positive + 1) * sizeof(*p.root));
+	p.slot = malloc((positive + 1) * sizeof(*p.slot));
+	if (p.group != NULL && p.root != NULL && p.slot != NULL)
+		st = link_cell(joint, c->node.at, positive, p.root);
+	if (st == CC_OK && (!part_cell(joint, c, positive, &p) || !place_groups(joint, c, &p)))
+		st = CC_NOMEM;
+	for (size_t g = 0; g < p.count; g++)
+		free(p.group[g].node);
+	free(p.group);
+	free(p.root);
+	free(p.slot);
+	return st;
 }
 
 /* ---- settling ---- */
 
-static size_t
-messages_of(const struct joint *joint, const struct activity *a)
+static void
+clean(struct joint *joint, uint32_t index)
 {
-	size_t count = 0;
+	struct node *node = &joint->node[index];
 
-	for (size_t i = 0; i < a->count; i++) {
-		for (uint32_t m = joint->node[a->node[i]].messages; m != NONE; m = joint->message[m].next)
-			count++;
+	node->dirty = false;
+	if (!node->used) {
+		node->newer = joint->node_free;
+		joint->node_free = index;
 	}
-	return count;
 }
 
-/* Places in order, gathered by root; activities come in the order of their oldest node. */
-static enum cc_status
-gather(struct joint *joint)
+/* Once in four thousand million cells marks begin anew. */
+static void
+renew_marks(struct joint *joint, size_t more)
 {
-	uint32_t *slot = malloc((joint->node_count + 1) * sizeof(*slot));
-	size_t room = 0, kept = 0;
-	enum cc_status st = slot != NULL ? CC_OK : CC_NOMEM;
+	if (joint->mark < UINT32_MAX - 1 - more)
+		return;
+	for (size_t i = 0; i < joint->node_count; i++)
+		joint->node[i].mark = 0;
+	for (size_t i = 0; i < joint->value_count; i++)
+		joint->value[i].mark = 0;
+	for (size_t i = 0; i < joint->activity_count; i++)
+		joint->activity[i].mark = 0;
+	joint->mark = 0;
+}
 
-	for (uint32_t i = 0; i < joint->node_count && st == CC_OK; i++) {
-		uint32_t root = joint_root(joint, i);
-		struct activity *a;
+static enum cc_status
+settle_one(struct joint *joint, struct cell *c, uint32_t index)
+{
+	struct node *node = &joint->node[index];
+	enum cc_status st = CC_OK;
 
-		if (root == i) {
-			if (!GROW(joint->activity, joint->activity_count, room)) {
-				st = CC_NOMEM;
-				break;
-			}
-			slot[i] = (uint32_t)joint->activity_count;
-			joint->activity[joint->activity_count++] = (struct activity){.count = 0};
-		}
-		a = &joint->activity[slot[root]];
-		if ((a->count & (a->count - 1)) == 0) {
-			uint32_t *more = realloc(a->node, (a->count > 0 ? a->count * 2 : 1) * sizeof(*more));
+	if (node->put_off && c->limit != SIZE_MAX)
+		return vector_add(&joint->deferred, index) ? CC_OK : CC_NOMEM;
+	if ((st = walk(joint, c, index)) != CC_OK)
+		return st;
+	for (size_t k = 0; k < c->node.count; k++)
+		joint->node[c->node.at[k]].put_off = c->given_up;
+	if (c->given_up)
+		return vector_add(&joint->deferred, index) ? CC_OK : CC_NOMEM;
+	joint->largest = c->node.count > joint->largest ? c->node.count : joint->largest;
+	clean(joint, index);
+	return settle_cell(joint, c);
+}
 
-			if (more == NULL) {
-				st = CC_NOMEM;
-				break;
-			}
-			a->node = more;
-		}
-		a->node[a->count++] = joint->order[i];
-	}
-	free(slot);
-	/* One message alone is no case. */
-	for (size_t i = 0; i < joint->activity_count; i++) {
-		if (st == CC_OK && messages_of(joint, &joint->activity[i]) >= 2)
-			joint->activity[kept++] = joint->activity[i];
+static enum cc_status
+settle_dirty(struct joint *joint, bool patient)
+{
+	struct cell c = {.limit = patient ? SIZE_MAX : CELL_LARGE};
+	struct vector list = joint->dirty;
+	enum cc_status st = CC_OK;
+	uint32_t since;
+
+	renew_marks(joint, list.count);
+	since = joint->mark + 1;
+	joint->dirty = (struct vector){NULL, 0, 0};
+	for (size_t i = 0; i < list.count && st == CC_OK; i++) {
+		const struct node *node = &joint->node[list.at[i]];
+
+		/* Settled with another of its cell, or gone. */
+		if (!node->used || (node->mark >= since && !node->put_off))
+			clean(joint, list.at[i]);
 		else
-			activity_free(&joint->activity[i]);
+			st = settle_one(joint, &c, list.at[i]);
 	}
-	joint->activity_count = kept;
+	free(list.at);
+	free(c.node.at);
+	free(c.activity.at);
 	return st;
+}
+
+static enum cc_status
+settle(struct joint *joint, bool all)
+{
+	bool patient = all || joint->deferred.count >= joint->deferred_least;
+	enum cc_status st = values_settle(joint);
+
+	if (patient) {
+		for (size_t i = 0; i < joint->deferred.count && st == CC_OK; i++)
+			st = vector_add(&joint->dirty, joint->deferred.at[i]) ? CC_OK : CC_NOMEM;
+		joint->deferred.count = 0;
+		joint->largest = 0;
+	}
+	if (st == CC_OK)
+		st = settle_dirty(joint, patient);
+	joint->deferred_least = (joint->largest > CELL_LARGE ? joint->largest : CELL_LARGE) / CELL_GROWN;
+	if (st == CC_OK && joint->stale > joint->node_live + 4096)
+		st = names_gather(joint);
+	return st;
+}
+
+static int
+by_oldest(const void *a, const void *b, void *ctx)
+{
+	const struct joint *joint = ctx;
+	const struct activity *x = &joint->activity[*(const uint32_t *)a], *y = &joint->activity[*(const uint32_t *)b];
+
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	return (x->fold > y->fold) - (x->fold < y->fold);
+}
+
+enum cc_status
+joint_settle_some(struct joint *joint)
+{
+	return settle(joint, false);
 }
 
 enum cc_status
 joint_settle(struct joint *joint)
 {
-	enum cc_status st;
+	enum cc_status st = settle(joint, true);
+	uint32_t *more = st == CC_OK ? realloc(joint->listed, (joint->activity_count + 1) * sizeof(*more)) : NULL;
 
-	forget_activities(joint);
-	if ((st = joint_link(joint)) == CC_OK)
-		st = gather(joint);
-	for (size_t i = 0; i < joint->activity_count && st == CC_OK; i++)
-		st = joint_weigh(joint, &joint->activity[i]);
-	return st;
+	joint->listed_count = 0;
+	if (more == NULL)
+		return st == CC_OK ? CC_NOMEM : st;
+	joint->listed = more;
+	for (uint32_t i = 0; i < joint->activity_count; i++) {
+		if (joint->activity[i].node != NULL)
+			joint->listed[joint->listed_count++] = i;
+	}
+	qsort_r(joint->listed, joint->listed_count, sizeof(*joint->listed), by_oldest, joint);
+	return CC_OK;
 }
 
 size_t
 joint_cases(const struct joint *joint)
 {
-	return joint->activity_count;
+	return joint->listed_count;
+}
+
+void
+joint_case_json(struct joint *joint, size_t index, struct json *json, const char *key)
+{
+	case_json(joint, joint->listed[index], json, key);
+}
+
+/* ---- what changed ---- */
+
+bool
+joint_next_change(struct joint *joint, struct joint_change *ret_change)
+{
+	if (joint->change_at < joint->change_count) {
+		const struct change *c = &joint->change[joint->change_at++];
+
+		*ret_change = (struct joint_change){.event = c->event, .activity = NONE};
+		case_id(c->fold, "case", ret_change->id);
+		if (c->other != 0)
+			case_id(c->other, "case", ret_change->with);
+		return true;
+	}
+	joint->change_at = joint->change_count = 0;
+	while (joint->changed.count > 0) {
+		uint32_t index = joint->changed.at[--joint->changed.count];
+		struct activity *a = &joint->activity[index];
+
+		a->changed = false;
+		if (a->node == NULL) {
+			a->count = joint->activity_free;
+			joint->activity_free = index;
+			continue;
+		}
+		*ret_change = (struct joint_change){.event = NULL, .activity = index};
+		case_id(a->fold, "case", ret_change->id);
+		return true;
+	}
+	return false;
+}
+
+/* ---- leaving ---- */
+
+/* Out of its activity, of which the rest is looked at anew. */
+static void
+leave_activity(struct joint *joint, uint32_t index)
+{
+	struct activity *a = &joint->activity[joint->node[index].activity];
+	size_t kept = 0;
+
+	for (size_t i = 0; i < a->count; i++) {
+		if (a->node[i] != index)
+			a->node[kept++] = a->node[i];
+	}
+	a->count = kept;
+	if (kept > 0) {
+		node_touch(joint, a->node[0]);
+		return;
+	}
+	(void)note_change(joint, a->fold, 0, "gone");
+	activity_free(joint, joint->node[index].activity);
+}
+
+void
+joint_remove(struct joint *joint, uint32_t index)
+{
+	if (joint->node[index].activity != NONE)
+		leave_activity(joint, index);
+	node_drop(joint, index);
+}
+
+/* Is the activity of the node that was not used for longest in use all the same? */
+static bool
+is_busy(struct joint *joint, const struct activity *a)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = &joint->node[a->node[i]];
+
+		if (node->dirty || joint->uses - node->used_at < joint->node_live / 2)
+			return true;
+	}
+	return false;
+}
+
+enum cc_status
+joint_evict(struct joint *joint, size_t keep, joint_evict_fn *fn, void *ctx)
+{
+	enum cc_status st = CC_OK;
+	size_t rounds = joint->node_live * 2;
+
+	while (joint->node_live > keep && st == CC_OK && rounds-- > 0) {
+		uint32_t index = joint->node_oldest, activity = joint->node[index].activity;
+		struct activity *a = activity != NONE ? &joint->activity[activity] : NULL;
+
+		if (joint->node[index].dirty || (a != NULL && (a->changed || is_busy(joint, a)))) {
+			node_use(joint, index);
+			continue;
+		}
+		st = fn(ctx, joint, a != NULL ? a->node : &index, a != NULL ? a->count : 1);
+		for (size_t i = 0; a != NULL && i < a->count && st == CC_OK; i++)
+			node_drop(joint, a->node[i]);
+		if (st == CC_OK && a != NULL)
+			activity_free(joint, activity);
+		else if (st == CC_OK)
+			node_drop(joint, index);
+	}
+	return st;
 }

@@ -55,15 +55,25 @@ void joint_free(struct joint *joint);
 enum cc_status joint_home(struct joint *joint, const char *organisation, const char *prefix);
 /* CC_FULL: joint.nodes_max is reached; counted. */
 enum cc_status joint_add(struct joint *joint, const struct joint_sighting *sighting);
-/* A signed opinion on a case. */
 size_t joint_nodes(const struct joint *joint);
 uint64_t joint_dropped(const struct joint *joint);
+uint64_t joint_linked(const struct joint *joint); /* nodes that were linked anew, over all settlings */
 
-/* Links all that was added to activities and weighs each.  The cases stay until the next call. */
+/* Links all that was added to activities.  The cases stay until the next call. */
 enum cc_status joint_settle(struct joint *joint);
 size_t joint_cases(const struct joint *joint);
-/* Appends one case, or the array of all, as JSON: README.md has its members. */
+/* Weighs one case and appends it as JSON: README.md has its members. */
 void joint_case_json(struct joint *joint, size_t index, struct json *json, const char *key);
+
+/* The same at a cost by what was added since, and not by all: the largest activities wait until they have grown by a part. */
+enum cc_status joint_settle_some(struct joint *joint);
+struct joint_change {
+	char id[64], with[64]; /* of cases; with: into which it merged, from which it split; "": none */
+	const char *event;     /* opened, merged, split, gone; NULL: what the case says may be another */
+	uint32_t activity;     /* for joint_change_json(); of an event, nothing */
+};
+/* What changed since the last settling; false: no more. */
+bool joint_next_change(struct joint *joint, struct joint_change *ret_change);
 
 /* ---- evidence.c: the algebra; pure ---- */
 

@@ -18,34 +18,62 @@ struct feature_about {
 };
 extern const struct feature_about feature_about[FEATURE_TYPES];
 
-/* One thing that a node has; features of one value have one hash. */
+#define NODE_FEATURES 24
+#define SAMPLE 48 /* nodes that a diversity is estimated from: those with the least hashes */
+#define NONE UINT32_MAX
+#define WEIGHT_LEAST 0.5 /* a shared feature of less links nothing, and counts as 0 */
+
+/* One thing that a node has: a place in the list of all nodes that have the same. */
 struct feature {
-	uint64_t hash;
-	uint32_t name; /* of the value */
-	float cap;     /* of this sight: what is shown without proof links less */
-	uint8_t type;
+	uint32_t value, node, next, prev; /* next: of a free block, the next free one */
+	float cap;                        /* of this sight: what is shown without proof links less */
 };
 
-#define NODE_FEATURES 20
-#define NONE UINT32_MAX
+/* The nodes with the least hashes of those that have a value. */
+struct sample {
+	uint32_t node[SAMPLE];
+	uint64_t limit; /* the largest hash in it */
+};
+
+/* What nodes can have in common, once. */
+struct value {
+	uint64_t hash; /* of type, text and exercise */
+	uint32_t name;
+	uint32_t head, negative; /* features of nodes, and of "not seen"; head: of a free one, the next free one */
+	uint32_t count;          /* in the list head */
+	uint32_t oldest;         /* node of that list */
+	struct sample *sample;   /* beyond SAMPLE nodes; NULL: to be made */
+	float diversity, part, weight; /* groups that its nodes fall into without it; these by the nodes that could tell; as it links */
+	uint32_t mark;           /* of the cell whose walk has seen it */
+	uint8_t type;
+	bool dirty, used;
+	bool holds; /* nodes together, while another value's diversity is judged */
+};
 
 /* What one organisation saw of one thing in one day: repeats fold into it. */
 struct node {
 	uint64_t fold;  /* hash of all that must be equal */
 	uint64_t first, last, count;
+	uint64_t from, until;
 	uint32_t organisation, sensor, value, key, attacker, pseudonym, victim, sector, rule_name, domain, cert, key_sha256, of;
-	uint32_t messages; /* the newest of a list in joint->message */
+	uint32_t messages, message_count; /* the newest of a list in joint->message; all that came */
 	uint32_t features; /* the first in joint->feature */
 	uint32_t home;     /* organisation in whose networks the attacker is; NONE */
+	uint32_t activity; /* NONE: alone */
+	uint32_t mark;     /* of the cell whose walk has seen it */
+	uint32_t place;    /* group of that cell */
+	uint32_t newer, older; /* by use; newer: of a free one, the next free one */
 	float loss, clock_error;
 	uint16_t port;
 	uint8_t feature_count, kind, proof, origin, completeness, hops;
 	bool client, exercise, negative, echo;
-	uint64_t from, until;
+	bool used, dirty, unsaved;
+	bool put_off;      /* its cell is large, and waits until it has grown */
+	uint64_t used_at;  /* rising number of its last use */
 };
 
 struct message_ref {
-	uint32_t name, next;
+	uint32_t name, next, hash;
 };
 
 struct home {
@@ -69,7 +97,7 @@ struct item {
 struct hypothesis {
 	int rival; /* RIVAL_, or -1: a candidate */
 	uint8_t type; /* FEATURE_ */
-	uint32_t value;
+	uint32_t value; /* in joint->value */
 	uint64_t hash;
 	double log_odds, probability, bonus, witness; /* witness: sum over organisations, each capped */
 	unsigned witnesses;
@@ -78,11 +106,26 @@ struct hypothesis {
 	size_t against;
 };
 
+#define ORGANISATIONS_MAX 64 /* in one activity, that weighing tells apart */
+
+struct party {
+	uint32_t organisation;
+	double nodes; /* positive, its own */
+};
+
+/* Nodes that belong together: positive ones by time, then negative ones. */
 struct activity {
-	uint32_t *node;
+	uint32_t *node; /* NULL: the slot is free, `count` the next free one */
 	size_t count;
+	uint64_t first, fold; /* of the oldest: its name */
+	uint32_t mark;
+	bool kept;            /* in the cell that is settled at the moment */
+	bool changed;         /* since it was told */
+	/* after joint_weigh() */
 	struct hypothesis *hypothesis; /* best first */
 	size_t hypothesis_count;
+	struct party party[ORGANISATIONS_MAX];
+	unsigned parties;
 	bool source;
 	double confidence, relay_odds;
 	int leaning; /* RIVAL_ */
@@ -90,46 +133,115 @@ struct activity {
 	unsigned organisations;
 };
 
+/* A case that is no more, or came out of another. */
+struct change {
+	uint64_t fold, other;
+	const char *event;
+};
+
+struct vector {
+	uint32_t *at;
+	size_t count, room;
+};
+
 struct joint {
 	const struct conf *conf;
-	/* texts */
+	/* names.c: texts, once */
 	struct buf text;
 	uint64_t *name_at; /* offset << 24 | size: of name i */
 	uint32_t name_count, name_room;
 	uint32_t *name_table;
 	size_t name_slots;
+	size_t stale; /* nodes that went since texts were gathered anew */
+	/* node.c */
 	struct node *node;
-	size_t node_count, node_room, node_max;
+	size_t node_count, node_room, node_live, node_max; /* count: slots */
+	uint32_t node_free, node_newest, node_oldest;
 	uint32_t *node_table;
 	size_t node_slots;
 	struct feature *feature;
 	size_t feature_count, feature_room;
+	uint32_t feature_free[NODE_FEATURES + 1]; /* blocks, by size */
 	struct message_ref *message;
 	size_t message_count, message_room;
+	uint32_t message_free;
 	struct home *home;
 	size_t home_count;
-	uint64_t dropped;
-	/* after joint_settle() */
-	uint32_t *order;  /* nodes by time, then content */
-	uint32_t *parent; /* union-find over places in order */
+	uint64_t dropped, messages_left_out;
+	/* value.c */
+	struct value *value;
+	size_t value_count, value_room, value_live;
+	uint32_t value_free;
+	uint32_t *value_table;
+	size_t value_slots;
+	struct vector dirty_values;
+	uint32_t *seen_value; /* scratch of a diversity */
+	uint8_t *seen_place;
+	uint32_t *seen_stamp, stamp;
+	/* joint.c: activities */
+	struct vector dirty, deferred; /* nodes */
+	size_t deferred_least; /* of deferred nodes, before they are looked at again */
+	size_t largest;        /* cell, in nodes */
+	uint32_t mark;
+	uint64_t uses;
+	struct vector made;    /* activities of the cell that is settled at the moment */
 	struct activity *activity;
-	size_t activity_count;
-	uint64_t *rare_hash; /* sorted: hashes of features whose diversity was more than their spread, with it */
-	float *rare_diversity, *rare_weight; /* weight: part of the type's cap */
-	size_t rare_count, rare_room;
+	size_t activity_count, activity_room;
+	uint32_t activity_free;
+	struct vector changed; /* activities */
+	size_t change_at;
+	struct change *change;
+	size_t change_count, change_room;
+	uint32_t *listed; /* after joint_settle(): cases in order */
+	size_t listed_count;
+	uint64_t relinked; /* nodes, over all settlings: what linking costs */
 };
 
+bool joint_grow(void **array, size_t count, size_t *room, size_t size); /* room for one more */
+#define GROW(array, count, room) joint_grow((void **)&(array), count, &(room), sizeof(*(array)))
+bool vector_add(struct vector *vector, uint32_t one);
+
+/* names.c */
 struct slice name_slice(const struct joint *joint, uint32_t name);
 uint32_t name_of(struct joint *joint, struct slice text); /* NONE: empty, or no memory */
+enum cc_status names_gather(struct joint *joint); /* only those in use: other numbers for all */
 
-/* link.c: joint->order and joint->parent; CC_NOMEM. */
-enum cc_status joint_link(struct joint *joint);
-uint32_t joint_root(struct joint *joint, uint32_t at);
-double joint_diversity(const struct joint *joint, uint64_t hash); /* 1: nothing unusual */
-double joint_rarity(const struct joint *joint, uint64_t hash);    /* part of its type's weight that it keeps */
+/* node.c */
+int node_by_time(const struct node *a, const struct node *b);
+void node_touch(struct joint *joint, uint32_t node); /* dirty: is linked anew with the next settling */
+void node_use(struct joint *joint, uint32_t node);   /* it is the newest by use */
+void node_drop(struct joint *joint, uint32_t node);  /* gone; its activity is the caller's care */
+uint32_t node_find(const struct joint *joint, uint64_t fold); /* NONE */
+/* All of a node and its messages as bytes, and back: merged into what is there.  CC_BAD; CC_NOMEM. */
+void node_encode(const struct joint *joint, const struct node *node, struct buf *out);
+enum cc_status node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node);
+
+/* value.c */
+uint32_t value_of(struct joint *joint, enum feature_type type, struct slice text, bool exercise); /* made; NONE: no memory */
+uint32_t value_find(const struct joint *joint, uint64_t hash);
+uint64_t value_hash(enum feature_type type, struct slice text, bool exercise);
+void value_link(struct joint *joint, uint32_t feature, bool negative);
+void value_unlink(struct joint *joint, uint32_t feature, bool negative);
+void value_older(struct joint *joint, uint32_t node); /* its first sight moved to earlier */
+void values_beside(struct joint *joint, uint32_t node); /* that are judged by it: it shows more than before */
+enum cc_status values_settle(struct joint *joint); /* weights; nodes that they concern are dirty then */
+double value_rarity(const struct joint *joint, uint32_t value); /* part of its type's weight that it keeps */
+
+/* link.c: which of these nodes belong together; ret_root: for each the index of the oldest of its group. */
+enum cc_status link_cell(struct joint *joint, uint32_t *node, size_t count, uint32_t *ret_root);
 
 /* weigh.c: the hypotheses of one activity */
 enum cc_status joint_weigh(struct joint *joint, struct activity *activity);
-void activity_free(struct activity *activity);
+void hypotheses_free(struct activity *activity);
+
+/* joint.c */
+void joint_remove(struct joint *joint, uint32_t node);
+/* Whole activities, those that were not used for longest first, until so many nodes are left. */
+typedef enum cc_status joint_evict_fn(void *ctx, struct joint *joint, const uint32_t *node, size_t count);
+enum cc_status joint_evict(struct joint *joint, size_t keep, joint_evict_fn *fn, void *ctx);
+
+/* cases.c */
+void case_json(struct joint *joint, uint32_t activity, struct json *json, const char *key);
+void case_id(uint64_t fold, const char *type, char ret_id[64]);
 
 #endif

@@ -20,9 +20,8 @@
 
 /* A candidate at a node. */
 struct claim {
-	uint64_t hash;
+	uint64_t hash; /* of the value: its order does not depend on who came first */
 	uint32_t value, node;
-	uint8_t type;
 };
 
 struct claims {
@@ -31,13 +30,13 @@ struct claims {
 };
 
 void
-activity_free(struct activity *activity)
+hypotheses_free(struct activity *activity)
 {
 	for (size_t i = 0; i < activity->hypothesis_count; i++)
 		free(activity->hypothesis[i].item);
 	free(activity->hypothesis);
-	free(activity->node);
-	*activity = (struct activity){.count = 0};
+	activity->hypothesis = NULL;
+	activity->hypothesis_count = 0;
 }
 
 static bool
@@ -51,9 +50,7 @@ by_claim(const void *a, const void *b)
 {
 	const struct claim *x = a, *y = b;
 
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	return (x->node > y->node) - (x->node < y->node);
+	return (x->hash > y->hash) - (x->hash < y->hash);
 }
 
 static bool
@@ -79,10 +76,9 @@ collect(const struct joint *joint, const struct activity *a, struct claims *c)
 		const struct node *node = &joint->node[a->node[i]];
 
 		for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
-			const struct feature *feature = &joint->feature[f];
+			const struct value *v = &joint->value[joint->feature[f].value];
 
-			if (is_candidate(feature->type) &&
-			    !add_claim(c, (struct claim){feature->hash, feature->name, a->node[i], feature->type}))
+			if (is_candidate(v->type) && !add_claim(c, (struct claim){v->hash, joint->feature[f].value, a->node[i]}))
 				return CC_NOMEM;
 		}
 	}
@@ -97,21 +93,22 @@ static struct item
 make_item(const struct joint *joint, const struct claim *claim)
 {
 	const struct node *node = &joint->node[claim->node];
+	uint8_t type = joint->value[claim->value].type;
 	struct item item = {.node = claim->node, .independence = 1, .clock = node->clock_error < 0 ? 0.95 : 1};
 
 	item.base = joint_proof_llr((enum cc_proof)node->proof, node->client);
 	item.text = "the address took part";
-	if (claim->type == FEATURE_DOMAIN) {
+	if (type == FEATURE_DOMAIN) {
 		item.base = node->proof == CC_PROOF_SPOOFABLE ? 0.5 : node->proof == CC_PROOF_KEYED ? item.base : item.base * 0.85;
 		item.text = "the name was used";
-	} else if (claim->type == FEATURE_CERT || claim->type == FEATURE_KEY) {
+	} else if (type == FEATURE_CERT || type == FEATURE_KEY) {
 		item.base = node->proof == CC_PROOF_KEYED ? 2.6 : 0.1;
 		item.text = node->proof == CC_PROOF_KEYED ? "the key was used" : "the certificate was shown, its key not used";
 	} else if (node->attacker == NONE && !node->echo) {
 		item.base = 0.3;
 		item.text = "the address was named";
 	}
-	item.rarity = joint_rarity(joint, claim->hash ^ node->exercise);
+	item.rarity = value_rarity(joint, claim->value);
 	item.coverage = 1 - (double)node->loss / 2;
 	if (node->negative) {
 		item.base = joint_negative_llr((double)node->loss, (double)(node->last - node->first) / 3.6e12);
@@ -199,36 +196,46 @@ sum_witnesses(const struct joint *joint, struct hypothesis *h)
 
 /* ---- candidates ---- */
 
+/* Who took part, with how many nodes of his own. */
+static void
+count_parties(const struct joint *joint, struct activity *a)
+{
+	a->parties = 0;
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = &joint->node[a->node[i]];
+		unsigned k = 0;
+
+		if (node->negative || node->echo)
+			continue;
+		while (k < a->parties && a->party[k].organisation != node->organisation)
+			k++;
+		if (k == ORGANISATIONS_MAX)
+			continue;
+		if (k == a->parties)
+			a->party[a->parties++] = (struct party){node->organisation, 0};
+		a->party[k].nodes++;
+	}
+}
+
 /* How much of what each organisation saw has the candidate: the mean over organisations, so that none outshouts. */
 static double
 share_of(const struct joint *joint, const struct activity *a, const struct hypothesis *h)
 {
-	double sum = 0;
-	unsigned organisations = 0;
-	uint32_t done[64];
+	double with[ORGANISATIONS_MAX] = {0}, sum = 0;
 
-	for (size_t i = 0; i < a->count && organisations < 64; i++) {
-		uint32_t who = joint->node[a->node[i]].organisation;
-		double all = 0, with = 0;
+	for (size_t n = 0; n < h->item_count; n++) {
+		const struct node *node = &joint->node[h->item[n].node];
 		unsigned k = 0;
 
-		while (k < organisations && done[k] != who)
+		while (k < a->parties && a->party[k].organisation != node->organisation)
 			k++;
-		if (k < organisations)
-			continue;
-		for (size_t n = 0; n < a->count; n++) {
-			const struct node *node = &joint->node[a->node[n]];
-
-			all += node->organisation == who && !node->negative && !node->echo;
-		}
-		for (size_t n = 0; n < h->item_count; n++)
-			with += joint->node[h->item[n].node].organisation == who && h->item[n].base > 0 && !joint->node[h->item[n].node].echo;
-		if (all > 0) {
-			done[organisations++] = who;
-			sum += with / all;
-		}
+		if (k < a->parties && h->item[n].base > 0 && !node->echo)
+			with[k]++;
 	}
-	return organisations > 0 ? sum / organisations : 0;
+	/* In an order that is not that of arrival: the sum of what is equal is the same. */
+	for (unsigned k = 0; k < a->parties; k++)
+		sum += with[k] / a->party[k].nodes;
+	return a->parties > 0 ? sum / a->parties : 0;
 }
 
 static bool
@@ -258,11 +265,21 @@ by_odds(const void *a, const void *b)
 /* Only the strongest by a cheap first look are weighed wholly. */
 #define WEIGHED_MAX 64
 
+/* The strongest, by what speaks for them. */
+static void
+keep_strongest(struct activity *a)
+{
+	if (a->hypothesis_count > 0)
+		qsort(a->hypothesis, a->hypothesis_count, sizeof(*a->hypothesis), by_odds);
+	while (a->hypothesis_count > WEIGHED_MAX)
+		free(a->hypothesis[--a->hypothesis_count].item);
+}
+
 static enum cc_status
 make_candidates(const struct joint *joint, struct activity *a, const struct claims *c)
 {
 	for (size_t i = 0, k; i < c->count; i = k) {
-		struct hypothesis h = {.rival = -1, .type = c->claim[i].type, .value = c->claim[i].value, .hash = c->claim[i].hash};
+		struct hypothesis h = {.rival = -1, .type = joint->value[c->claim[i].value].type, .value = c->claim[i].value, .hash = c->claim[i].hash};
 
 		for (k = i; k < c->count && c->claim[k].hash == h.hash; k++) {
 			if (!add_item(&h, make_item(joint, &c->claim[k]))) {
@@ -276,11 +293,10 @@ make_candidates(const struct joint *joint, struct activity *a, const struct clai
 			free(h.item);
 			return CC_NOMEM;
 		}
+		if (a->hypothesis_count >= 8 * WEIGHED_MAX)
+			keep_strongest(a);
 	}
-	if (a->hypothesis_count > 0)
-		qsort(a->hypothesis, a->hypothesis_count, sizeof(*a->hypothesis), by_odds);
-	while (a->hypothesis_count > WEIGHED_MAX)
-		free(a->hypothesis[--a->hypothesis_count].item);
+	keep_strongest(a);
 	return CC_OK;
 }
 
@@ -428,11 +444,10 @@ widest(const struct joint *joint, const struct claims *c)
 	double most = 1;
 
 	for (size_t i = 0; i < c->count; i++) {
-		double is = c->claim[i].type == FEATURE_ADDR ?
-				    joint_diversity(joint, c->claim[i].hash ^ joint->node[c->claim[i].node].exercise) : 1;
+		const struct value *v = &joint->value[c->claim[i].value];
+		double is = v->type == FEATURE_ADDR && (double)v->diversity > feature_about[FEATURE_ADDR].spread ? (double)v->diversity : 1;
 
-		if (is > most)
-			most = is;
+		most = is > most ? is : most;
 	}
 	return most;
 }
@@ -499,8 +514,12 @@ enum cc_status
 joint_weigh(struct joint *joint, struct activity *a)
 {
 	struct claims c = {NULL, 0, 0};
-	enum cc_status st = collect(joint, a, &c);
+	enum cc_status st;
 
+	hypotheses_free(a);
+	a->relay_odds = 0;
+	count_parties(joint, a);
+	st = collect(joint, a, &c);
 	if (st == CC_OK)
 		st = make_candidates(joint, a, &c);
 	if (st == CC_OK) {

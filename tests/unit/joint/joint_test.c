@@ -8,7 +8,7 @@
 #define HOUR (3600 * NS_PER_S)
 #define DAY0 1772409600 /* 2026-03-02 */
 
-static char text_room[1 << 16];
+static char text_room[1 << 20];
 static size_t text_used;
 
 static struct slice
@@ -341,6 +341,162 @@ TEST(order_does_not_matter)
 	free(first);
 }
 
+/* ---- settled bit by bit ---- */
+
+static uint32_t
+rolled(uint32_t *seed, uint32_t below)
+{
+	*seed = *seed * 1664525u + 1013904223u;
+	return (uint32_t)((uint64_t)*seed * below >> 32);
+}
+
+/* A small world by numbers: campaigns that share tools, a content network, repeats, "not seen", exercises, forged sources. */
+static struct joint_sighting
+random_sighting(uint32_t *seed, unsigned n, unsigned span)
+{
+	static const char *const who[] = {"cert.a", "cert.b", "cert.c", "cert.d", "cert.e"};
+	unsigned campaign = rolled(seed, span), day = rolled(seed, 20);
+	struct joint_sighting s = contact(who[rolled(seed, 5)], "192.0.2.1", n);
+	bool shared = rolled(seed, 4) == 0;
+
+	s.first = (DAY0 + day * 86400 + rolled(seed, 80000)) * NS_PER_S;
+	s.last = s.first + rolled(seed, 7200) * NS_PER_S;
+	s.attacker = s.value = s.key = shared ? numbered("198.51.100.", rolled(seed, 3)) : numbered("192.0.2.", campaign * 3 + rolled(seed, 3));
+	s.rule = numbered("1:", rolled(seed, 6) < 2 ? campaign : 1000 + rolled(seed, 4));
+	s.ja4 = numbered("ja4.", rolled(seed, 3) == 0 ? campaign : 900 + rolled(seed, 3));
+	if (rolled(seed, 3) == 0)
+		s.domain = numbered("name.", shared ? 5000 + rolled(seed, 400) : campaign * 2 + rolled(seed, 2));
+	if (rolled(seed, 5) == 0)
+		s.cert = numbered("cert.", rolled(seed, 3) == 0 ? 7 : campaign);
+	if (rolled(seed, 6) == 0)
+		s.agent = numbered("agent.", rolled(seed, span / 2 + 1));
+	s.proof = (enum cc_proof)rolled(seed, 5);
+	s.client = rolled(seed, 4) == 0;
+	if (rolled(seed, 12) == 0) {
+		s.count = 0;
+		s.victim = slice_of(NULL, 0);
+		s.origin = JOINT_ANSWER;
+	}
+	s.exercise = rolled(seed, 20) == 0;
+	s.loss = rolled(seed, 10) / 20.0;
+	s.clock_error = rolled(seed, 5) == 0 ? -1 : 0.5;
+	return s;
+}
+
+static char *
+as_text(struct joint *joint)
+{
+	json_t *cases = settled(joint);
+	char *text = json_dumps(cases, JSON_SORT_KEYS);
+
+	json_decref(cases);
+	return text;
+}
+
+/* Whatever was settled in between, and in whichever order it came: as if everything had been there at once. */
+TEST(bit_by_bit_as_at_once)
+{
+	for (unsigned round = 0; round < 12; round++) {
+		struct conf *conf, *other;
+		struct joint *joint = fresh(&conf), *whole;
+		unsigned count = 200 + round * 60, span = 4 + round * 3;
+		uint32_t seed = round * 77 + 5, shuffle = round + 1;
+		struct joint_sighting *all = calloc(count, sizeof(*all));
+		char *bits, *once;
+
+		for (unsigned i = 0; i < count; i++)
+			all[i] = random_sighting(&seed, i, span);
+		whole = joint_new(other = conf_new());
+		CHECK(joint_home(joint, "cert.c", "192.0.2.8/30") == CC_OK && joint_home(whole, "cert.c", "192.0.2.8/30") == CC_OK);
+		for (unsigned i = 0; i < count; i++)
+			CHECK(joint_add(whole, &all[i]) == CC_OK);
+		for (unsigned i = count - 1; i > 0; i--) {
+			unsigned k = rolled(&shuffle, i + 1);
+			struct joint_sighting one = all[i];
+
+			all[i] = all[k];
+			all[k] = one;
+		}
+		for (unsigned i = 0; i < count; i++) {
+			CHECK(joint_add(joint, &all[i]) == CC_OK);
+			if (rolled(&shuffle, 9) == 0)
+				CHECK(joint_settle_some(joint) == CC_OK);
+		}
+		bits = as_text(joint);
+		once = as_text(whole);
+		CHECK_TEXT(bits, once);
+		free(bits);
+		free(once);
+		free(all);
+		joint_free(joint);
+		joint_free(whole);
+		conf_free(conf);
+		conf_free(other);
+	}
+}
+
+/* What is told of changes, put together, is what is there; a case that is gone was told as gone or merged. */
+TEST(changes_tell_all)
+{
+	struct conf *conf;
+	struct joint *joint = fresh(&conf);
+	struct joint_change change;
+	json_t *there = json_pack("{}");
+	uint32_t seed = 99;
+	unsigned merged = 0;
+
+	for (unsigned i = 0; i < 600; i++) {
+		struct joint_sighting s = random_sighting(&seed, i, 12);
+
+		CHECK(joint_add(joint, &s) == CC_OK);
+		if (i % 7 != 0 && i != 599)
+			continue;
+		CHECK(joint_settle(joint) == CC_OK);
+		while (joint_next_change(joint, &change)) {
+			if (change.event == NULL) {
+				CHECK(json_object_get(there, change.id) != NULL);
+			} else if (strcmp(change.event, "opened") == 0 || strcmp(change.event, "split") == 0) {
+				json_object_set_new(there, change.id, json_true());
+			} else {
+				merged += strcmp(change.event, "merged") == 0;
+				CHECK(json_object_del(there, change.id) == 0);
+			}
+		}
+		CHECK_UINT(json_object_size(there), joint_cases(joint));
+	}
+	CHECK(merged > 0);
+	json_decref(there);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+/* One partner's flood of one tool is one large cell: it is not linked anew for each that comes. */
+TEST(a_flood_costs_by_what_it_adds)
+{
+	struct conf *conf;
+	struct joint *joint = fresh(&conf);
+	uint64_t linked;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		struct joint_sighting s;
+
+		text_used = 0;
+		s = contact("cert.a", "192.0.2.1", i);
+		s.attacker = s.value = s.key = numbered("10.", i);
+		s.cert = keep("one");
+		s.proof = CC_PROOF_KEYED;
+		CHECK(joint_add(joint, &s) == CC_OK);
+		if (i % 50 == 0)
+			CHECK(joint_settle_some(joint) == CC_OK);
+	}
+	linked = joint_linked(joint);
+	CHECK(linked < 20000 * 16);
+	CHECK(joint_settle(joint) == CC_OK);
+	CHECK_UINT(joint_cases(joint), 1);
+	joint_free(joint);
+	conf_free(conf);
+}
+
 TEST(bounded)
 {
 	struct conf *conf = conf_new();
@@ -429,4 +585,4 @@ TEST(hostile_bundles)
 
 TESTS(T(algebra_by_hand), T(order_in_time_only_beyond_the_bounds), T(three_witnesses), T(one_organisation_never_decides),
     T(five_echoes_and_two_witnesses), T(forged_sources_name_nobody), T(relay_through_a_victim), T(shared_hosting_does_not_link),
-    T(order_does_not_matter), T(bounded), T(reads_a_bundle), T(hostile_bundles))
+    T(order_does_not_matter), T(bit_by_bit_as_at_once), T(changes_tell_all), T(a_flood_costs_by_what_it_adds), T(bounded), T(reads_a_bundle), T(hostile_bundles))

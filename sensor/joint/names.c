@@ -1,0 +1,132 @@
+/*
+ * Texts, each kept once and known by a number.  Those that nothing has any more are let go by gathering the others anew, which
+ * is done when as many nodes have gone as are left: so memory follows the nodes.
+ */
+#include "joint/joint_own.h"
+
+#include <stdlib.h>
+
+#define TEXT_MAX 65535
+
+struct slice
+name_slice(const struct joint *joint, uint32_t name)
+{
+	if (name == NONE)
+		return slice_of(NULL, 0);
+	return slice_of(joint->text.p + (joint->name_at[name] >> 24), joint->name_at[name] & 0xffffff);
+}
+
+static bool
+wider(struct joint *joint)
+{
+	size_t slots = joint->name_slots > 0 ? joint->name_slots * 2 : 4096;
+	uint32_t *table = malloc(slots * sizeof(*table));
+
+	if (table == NULL)
+		return false;
+	memset(table, 0xff, slots * sizeof(*table));
+	for (uint32_t i = 0; i < joint->name_count; i++) {
+		size_t at = hash64(name_slice(joint, i), hash_seed()) & (slots - 1);
+
+		while (table[at] != NONE)
+			at = (at + 1) & (slots - 1);
+		table[at] = i;
+	}
+	free(joint->name_table);
+	joint->name_table = table;
+	joint->name_slots = slots;
+	return true;
+}
+
+uint32_t
+name_of(struct joint *joint, struct slice text)
+{
+	size_t room = joint->name_room, at;
+
+	if (text.size == 0)
+		return NONE;
+	if (text.size > TEXT_MAX)
+		text.size = TEXT_MAX;
+	if ((size_t)joint->name_count * 2 >= joint->name_slots && !wider(joint))
+		return NONE;
+	at = hash64(text, hash_seed()) & (joint->name_slots - 1);
+	for (; joint->name_table[at] != NONE; at = (at + 1) & (joint->name_slots - 1)) {
+		if (slice_eq(name_slice(joint, joint->name_table[at]), text))
+			return joint->name_table[at];
+	}
+	if (!GROW(joint->name_at, joint->name_count, room))
+		return NONE;
+	joint->name_room = (uint32_t)room;
+	joint->name_at[joint->name_count] = (uint64_t)joint->text.size << 24 | text.size;
+	buf_add_slice(&joint->text, text);
+	if (joint->text.full)
+		return NONE;
+	joint->name_table[at] = joint->name_count;
+	return joint->name_count++;
+}
+
+/* ---- gathering ---- */
+
+struct gathering {
+	struct joint *joint;
+	struct buf text;  /* as they were */
+	uint64_t *at;
+	uint32_t *fresh;  /* by old number */
+	bool failed;
+};
+
+static void
+keep(struct gathering *g, uint32_t *name)
+{
+	if (*name == NONE)
+		return;
+	if (g->fresh[*name] == NONE)
+		g->fresh[*name] = name_of(g->joint, slice_of(g->text.p + (g->at[*name] >> 24), g->at[*name] & 0xffffff));
+	g->failed = g->failed || g->fresh[*name] == NONE;
+	*name = g->fresh[*name];
+}
+
+static void
+keep_node(struct gathering *g, struct node *n)
+{
+	uint32_t *const name[] = {&n->organisation, &n->sensor, &n->value, &n->key, &n->attacker, &n->pseudonym, &n->victim, &n->sector,
+	    &n->rule_name, &n->domain, &n->cert, &n->key_sha256, &n->of, &n->home};
+
+	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++)
+		keep(g, name[i]);
+	for (uint32_t m = n->messages; m != NONE; m = g->joint->message[m].next)
+		keep(g, &g->joint->message[m].name);
+}
+
+enum cc_status
+names_gather(struct joint *joint)
+{
+	struct gathering g = {.joint = joint, .text = joint->text, .at = joint->name_at};
+	uint32_t *table = joint->name_table, count = joint->name_count;
+
+	joint->stale = 0;
+	g.fresh = malloc(((size_t)count + 1) * sizeof(*g.fresh));
+	if (g.fresh == NULL)
+		return CC_NOMEM;
+	memset(g.fresh, 0xff, ((size_t)count + 1) * sizeof(*g.fresh));
+	buf_open(&joint->text, (size_t)1 << 36);
+	joint->name_at = NULL;
+	joint->name_table = NULL;
+	joint->name_count = joint->name_room = 0;
+	joint->name_slots = 0;
+	for (size_t i = 0; i < joint->node_count; i++) {
+		if (joint->node[i].used)
+			keep_node(&g, &joint->node[i]);
+	}
+	for (size_t i = 0; i < joint->value_count; i++) {
+		if (joint->value[i].used)
+			keep(&g, &joint->value[i].name);
+	}
+	for (size_t i = 0; i < joint->home_count; i++)
+		keep(&g, &joint->home[i].organisation);
+	buf_close(&g.text);
+	free(g.at);
+	free(g.fresh);
+	free(table);
+	return g.failed ? CC_NOMEM : CC_OK;
+}

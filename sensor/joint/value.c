@@ -1,0 +1,484 @@
+/*
+ * What nodes have in common, and what it is worth as a link: a value's weight falls with its diversity, the number of groups that
+ * its nodes fall into when it, and its kind, is taken away.  README.md, Linking.
+ *
+ * Kept with each new node at a cost that does not depend on how many there are: a diversity is estimated from the SAMPLE nodes
+ * with the least hashes, a set that changes ever more rarely as nodes come; only what changed is judged again.  Three steps, each
+ * standing on the one before alone, so that the outcome is a function of the set of nodes: strong values by names and contents,
+ * weak ones by strong ones, strong ones by both.  One thread.
+ */
+#include "joint/joint_own.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* A fingerprint is one tool's own: few groups have it, or some that have it often. */
+#define OWN_SURELY 3.0
+#define OWN_MAX 12.0
+#define OWN_PART 0.6
+#define SEEN_SLOTS 4096 /* over SAMPLE * NODE_FEATURES */
+
+enum pass { BY_CONTENT, BY_STRONG, BY_ALL };
+
+static bool
+is_strong(uint8_t type)
+{
+	return feature_about[type].cap >= 6;
+}
+
+/* ---- the table ---- */
+
+uint64_t
+value_hash(enum feature_type type, struct slice text, bool exercise)
+{
+	return hash64(text, type + 100u) ^ exercise;
+}
+
+static size_t
+slot_of(const struct joint *joint, uint64_t hash)
+{
+	size_t at = hash & (joint->value_slots - 1);
+
+	while (joint->value_table[at] != NONE && joint->value[joint->value_table[at]].hash != hash)
+		at = (at + 1) & (joint->value_slots - 1);
+	return at;
+}
+
+static bool
+wider(struct joint *joint)
+{
+	size_t slots = joint->value_slots > 0 ? joint->value_slots * 2 : 4096;
+	uint32_t *table = malloc(slots * sizeof(*table));
+
+	if (table == NULL)
+		return false;
+	memset(table, 0xff, slots * sizeof(*table));
+	free(joint->value_table);
+	joint->value_table = table;
+	joint->value_slots = slots;
+	for (uint32_t i = 0; i < joint->value_count; i++) {
+		if (joint->value[i].used)
+			table[slot_of(joint, joint->value[i].hash)] = i;
+	}
+	return true;
+}
+
+uint32_t
+value_find(const struct joint *joint, uint64_t hash)
+{
+	return joint->value_slots > 0 ? joint->value_table[slot_of(joint, hash)] : NONE;
+}
+
+uint32_t
+value_of(struct joint *joint, enum feature_type type, struct slice text, bool exercise)
+{
+	uint64_t hash = value_hash(type, text, exercise);
+	uint32_t name, index;
+	size_t at;
+
+	if (joint->value_live * 2 >= joint->value_slots && !wider(joint))
+		return NONE;
+	at = slot_of(joint, hash);
+	if (joint->value_table[at] != NONE)
+		return joint->value_table[at];
+	if ((name = name_of(joint, text)) == NONE)
+		return NONE;
+	if ((index = joint->value_free) != NONE) {
+		joint->value_free = joint->value[index].head;
+	} else {
+		if (!GROW(joint->value, joint->value_count, joint->value_room))
+			return NONE;
+		index = (uint32_t)joint->value_count++;
+	}
+	joint->value[index] = (struct value){.hash = hash, .name = name, .head = NONE, .negative = NONE, .oldest = NONE, .diversity = 1,
+	    .weight = (float)feature_about[type].cap, .type = (uint8_t)type, .used = true, .holds = true};
+	joint->value_table[at] = index;
+	joint->value_live++;
+	return index;
+}
+
+/* Open addressing without tombstones: what follows in the run is put in its place again. */
+static void
+forget(struct joint *joint, uint32_t index)
+{
+	struct value *v = &joint->value[index];
+	size_t at = slot_of(joint, v->hash), mask = joint->value_slots - 1;
+
+	joint->value_table[at] = NONE;
+	for (size_t next = (at + 1) & mask; joint->value_table[next] != NONE; next = (next + 1) & mask) {
+		uint32_t moved = joint->value_table[next];
+
+		joint->value_table[next] = NONE;
+		joint->value_table[slot_of(joint, joint->value[moved].hash)] = moved;
+	}
+	free(v->sample);
+	/* A dirty one is freed by the settling, which has its number in its list. */
+	v->sample = NULL;
+	v->used = false;
+	v->head = joint->value_free;
+	joint->value_live--;
+	if (!v->dirty)
+		joint->value_free = index;
+}
+
+static void
+make_dirty(struct joint *joint, uint32_t index)
+{
+	if (!joint->value[index].dirty && vector_add(&joint->dirty_values, index))
+		joint->value[index].dirty = true;
+}
+
+/* ---- lists and samples ---- */
+
+static void
+sample_limit(const struct joint *joint, struct sample *s)
+{
+	s->limit = 0;
+	for (unsigned i = 0; i < SAMPLE; i++) {
+		uint64_t fold = joint->node[s->node[i]].fold;
+
+		s->limit = fold > s->limit ? fold : s->limit;
+	}
+}
+
+static void
+sample_put(const struct joint *joint, struct sample *s, uint32_t node)
+{
+	for (unsigned i = 0; i < SAMPLE; i++) {
+		if (joint->node[s->node[i]].fold == s->limit) {
+			s->node[i] = node;
+			break;
+		}
+	}
+	sample_limit(joint, s);
+}
+
+static struct sample *
+sample_of(struct joint *joint, struct value *v)
+{
+	unsigned count = 0;
+
+	if (v->sample != NULL || (v->sample = malloc(sizeof(*v->sample))) == NULL)
+		return v->sample;
+	for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next) {
+		uint32_t node = joint->feature[f].node;
+
+		if (count < SAMPLE) {
+			v->sample->node[count++] = node;
+			if (count == SAMPLE)
+				sample_limit(joint, v->sample);
+		} else if (joint->node[node].fold < v->sample->limit) {
+			sample_put(joint, v->sample, node);
+		}
+	}
+	return v->sample;
+}
+
+/* Where they belong may have changed. */
+static void
+touch_negatives(struct joint *joint, const struct value *v)
+{
+	for (uint32_t f = v->negative; f != NONE; f = joint->feature[f].next)
+		node_touch(joint, joint->feature[f].node);
+}
+
+void
+value_link(struct joint *joint, uint32_t feature, bool negative)
+{
+	struct feature *f = &joint->feature[feature];
+	struct value *v = &joint->value[f->value];
+	uint32_t *head = negative ? &v->negative : &v->head;
+
+	f->prev = NONE;
+	f->next = *head;
+	if (*head != NONE)
+		joint->feature[*head].prev = feature;
+	*head = feature;
+	if (negative)
+		return;
+	if (v->count++ == 0)
+		touch_negatives(joint, v);
+	if (v->oldest == NONE || node_by_time(&joint->node[f->node], &joint->node[v->oldest]) < 0)
+		v->oldest = f->node;
+	if (v->count <= SAMPLE) {
+		make_dirty(joint, f->value);
+	} else if (v->count == SAMPLE + 1 || v->sample == NULL) {
+		free(v->sample);
+		v->sample = NULL;
+		make_dirty(joint, f->value);
+	} else if (joint->node[f->node].fold < v->sample->limit) {
+		sample_put(joint, v->sample, f->node);
+		make_dirty(joint, f->value);
+	}
+}
+
+void
+value_unlink(struct joint *joint, uint32_t feature, bool negative)
+{
+	struct feature *f = &joint->feature[feature];
+	struct value *v = &joint->value[f->value];
+	uint32_t *head = negative ? &v->negative : &v->head;
+
+	if (f->next != NONE)
+		joint->feature[f->next].prev = f->prev;
+	*(f->prev != NONE ? &joint->feature[f->prev].next : head) = f->next;
+	if (!negative) {
+		v->count--;
+		if (v->sample != NULL && joint->node[f->node].fold <= v->sample->limit) {
+			free(v->sample);
+			v->sample = NULL;
+			make_dirty(joint, f->value);
+		} else if (v->count <= SAMPLE) {
+			free(v->sample);
+			v->sample = NULL;
+			make_dirty(joint, f->value);
+		}
+		if (v->oldest == f->node) {
+			touch_negatives(joint, v);
+			v->oldest = NONE;
+			for (uint32_t k = v->head; k != NONE; k = joint->feature[k].next) {
+				if (v->oldest == NONE || node_by_time(&joint->node[joint->feature[k].node], &joint->node[v->oldest]) < 0)
+					v->oldest = joint->feature[k].node;
+			}
+		}
+	}
+	if (v->head == NONE && v->negative == NONE)
+		forget(joint, f->value);
+}
+
+void
+value_older(struct joint *joint, uint32_t node)
+{
+	const struct node *n = &joint->node[node];
+
+	for (uint32_t f = n->features; f < n->features + n->feature_count && !n->negative; f++) {
+		struct value *v = &joint->value[joint->feature[f].value];
+
+		if (node_by_time(n, &joint->node[v->oldest]) < 0)
+			v->oldest = node;
+	}
+}
+
+/* ---- diversity ---- */
+
+/* May this feature hold two nodes together while a value of another group is judged? */
+static bool
+connects(const struct joint *joint, const struct feature *f, char group, enum pass pass)
+{
+	const struct value *v = &joint->value[f->value];
+	const struct feature_about *about = &feature_about[v->type];
+
+	if (about->group == group)
+		return false;
+	if (pass == BY_CONTENT)
+		return v->type == FEATURE_DOMAIN || v->type == FEATURE_FILE;
+	if (is_strong(v->type))
+		return (double)f->cap >= 6 && v->holds;
+	return pass == BY_ALL && about->cap >= 2 && strchr("vah", about->group) == NULL && v->holds;
+}
+
+/* The place that has shown this value before in this judgement, or at from now on. */
+static unsigned
+seen_before(struct joint *joint, uint32_t value, unsigned at)
+{
+	size_t slot = (value * 2654435761u) >> 20 & (SEEN_SLOTS - 1);
+
+	while (joint->seen_stamp[slot] == joint->stamp && joint->seen_value[slot] != value)
+		slot = (slot + 1) & (SEEN_SLOTS - 1);
+	if (joint->seen_stamp[slot] == joint->stamp)
+		return joint->seen_place[slot];
+	joint->seen_stamp[slot] = joint->stamp;
+	joint->seen_value[slot] = value;
+	joint->seen_place[slot] = (uint8_t)at;
+	return at;
+}
+
+static unsigned
+top_of(const uint8_t *parent, unsigned at)
+{
+	while (parent[at] != at)
+		at = parent[at];
+	return at;
+}
+
+static void
+judge_node(struct joint *joint, uint32_t index, unsigned at, char group, enum pass pass, uint8_t *parent, bool *ret_informed)
+{
+	const struct node *node = &joint->node[index];
+
+	parent[at] = (uint8_t)at;
+	*ret_informed = false;
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		const struct feature *feature = &joint->feature[f];
+		uint8_t type = joint->value[feature->value].type;
+
+		/* Any value of a kind that could connect informs; only rare ones connect. */
+		if (connects(joint, feature, group, pass)) {
+			unsigned a = top_of(parent, seen_before(joint, feature->value, at)), b = top_of(parent, at);
+
+			parent[a > b ? a : b] = (uint8_t)(a > b ? b : a);
+			*ret_informed = true;
+		} else if (pass != BY_CONTENT && is_strong(type) && (double)feature->cap >= 6 && feature_about[type].group != group) {
+			*ret_informed = true;
+		}
+	}
+}
+
+static float
+diversity(struct joint *joint, struct value *v, enum pass pass, float *ret_part)
+{
+	uint8_t parent[SAMPLE];
+	bool informed[SAMPLE];
+	char group = feature_about[v->type].group;
+	unsigned nodes = 0, groups = 0, told = 0;
+
+	*ret_part = 0;
+	if (v->count < 2)
+		return 1;
+	joint->stamp++;
+	if (v->count > SAMPLE) {
+		const struct sample *s = sample_of(joint, v);
+
+		for (; s != NULL && nodes < SAMPLE; nodes++)
+			judge_node(joint, s->node[nodes], nodes, group, pass, parent, &informed[nodes]);
+	} else {
+		for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next, nodes++)
+			judge_node(joint, joint->feature[f].node, nodes, group, pass, parent, &informed[nodes]);
+	}
+	for (unsigned i = 0; i < nodes; i++) {
+		groups += informed[i] && parent[i] == i;
+		told += informed[i];
+	}
+	*ret_part = told > 0 ? (float)groups / (float)told : 0;
+	return groups > 0 ? (float)groups : 1;
+}
+
+/* ---- what follows from a change ---- */
+
+static bool
+in_sample(const struct value *v, const struct node *node)
+{
+	return v->count <= SAMPLE || v->sample == NULL || node->fold <= v->sample->limit;
+}
+
+void
+values_beside(struct joint *joint, uint32_t index)
+{
+	const struct node *node = &joint->node[index];
+
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		if (in_sample(&joint->value[joint->feature[f].value], node))
+			make_dirty(joint, joint->feature[f].value);
+	}
+}
+
+/* It holds nodes together that it didn't, or no longer: values beside it are to be judged again. */
+static void
+flipped(struct joint *joint, uint32_t index, bool strong_only)
+{
+	for (uint32_t f = joint->value[index].head; f != NONE; f = joint->feature[f].next) {
+		const struct node *node = &joint->node[joint->feature[f].node];
+
+		for (uint32_t k = node->features; k < node->features + node->feature_count; k++) {
+			const struct value *w = &joint->value[joint->feature[k].value];
+
+			if (!w->dirty && (!strong_only || is_strong(w->type)) && in_sample(w, node))
+				make_dirty(joint, joint->feature[k].value);
+		}
+	}
+}
+
+/* What else is about its weight: nodes that it links, and cases that list it as evidence. */
+static void
+weigh(struct joint *joint, struct value *v, float diversity_is)
+{
+	const struct feature_about *about = &feature_about[v->type];
+	bool rented = about->group == 'a' || about->group == 'k';
+	float was = v->weight, was_diversity = v->diversity;
+	bool candidate = v->type == FEATURE_ADDR || v->type == FEATURE_DOMAIN || v->type == FEATURE_CERT || v->type == FEATURE_KEY;
+
+	v->diversity = diversity_is;
+	v->weight = (float)joint_feature_weight(about->cap, about->spread, (double)v->diversity, (double)v->part, rented);
+	if (fabsf(v->weight - was) <= 0 && fabsf(v->diversity - was_diversity) <= 0)
+		return;
+	if (was < (float)WEIGHT_LEAST && v->weight < (float)WEIGHT_LEAST && !candidate)
+		return;
+	for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next) {
+		uint32_t node = joint->feature[f].node;
+
+		if (was >= (float)WEIGHT_LEAST || v->weight >= (float)WEIGHT_LEAST || joint->node[node].activity != NONE)
+			node_touch(joint, node);
+	}
+}
+
+double
+value_rarity(const struct joint *joint, uint32_t value)
+{
+	const struct value *v = &joint->value[value];
+
+	return (double)v->diversity > feature_about[v->type].spread ? (double)v->weight / feature_about[v->type].cap : 1;
+}
+
+static bool
+scratch(struct joint *joint)
+{
+	if (joint->seen_value == NULL) {
+		joint->seen_value = malloc(SEEN_SLOTS * sizeof(*joint->seen_value));
+		joint->seen_place = malloc(SEEN_SLOTS);
+		joint->seen_stamp = calloc(SEEN_SLOTS, sizeof(*joint->seen_stamp));
+	}
+	return joint->seen_value != NULL && joint->seen_place != NULL && joint->seen_stamp != NULL;
+}
+
+enum cc_status
+values_settle(struct joint *joint)
+{
+	struct vector *list = &joint->dirty_values;
+	float part, is;
+
+	if (!scratch(joint))
+		return CC_NOMEM;
+	/* What goes on at the end while one walks is walked, too. */
+	for (size_t i = 0; i < list->count; i++) {
+		struct value *v = &joint->value[list->at[i]];
+		bool holds;
+
+		if (!v->used || !is_strong(v->type))
+			continue;
+		holds = (double)diversity(joint, v, BY_CONTENT, &part) <= 2 * feature_about[v->type].spread;
+		if (holds != v->holds) {
+			v->holds = holds;
+			flipped(joint, list->at[i], false);
+		}
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		struct value *v = &joint->value[list->at[i]];
+		bool holds;
+
+		if (!v->used || is_strong(v->type))
+			continue;
+		is = diversity(joint, v, BY_STRONG, &v->part);
+		holds = (double)is <= OWN_SURELY || ((double)is <= OWN_MAX && (double)v->part <= OWN_PART);
+		if (holds != v->holds) {
+			v->holds = holds;
+			flipped(joint, list->at[i], true);
+		}
+		weigh(joint, v, is);
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		uint32_t index = list->at[i];
+		struct value *v = &joint->value[index];
+
+		v->dirty = false;
+		if (!v->used) {
+			v->head = joint->value_free;
+			joint->value_free = index;
+		} else if (is_strong(v->type)) {
+			is = diversity(joint, v, BY_ALL, &part);
+			v->part = part;
+			weigh(joint, v, is);
+		}
+	}
+	list->count = 0;
+	return CC_OK;
+}
