@@ -132,6 +132,25 @@ def merge(*lists):
 	return sorted((packet for packets in lists for packet in packets), key=lambda packet: packet[0])
 
 
+# ---- segments made anew ----
+
+def _checksum(data):
+	total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+	while total >> 16:
+		total = (total & 0xffff) + (total >> 16)
+	return ~total & 0xffff
+
+
+def tcp_frame(src, dst, sport, dport, seq, ack, flags, payload=b""):
+	"""An Ethernet frame; src and dst are the four bytes of an IPv4 address."""
+	tcp = struct.pack("!HHIIBBHHH", sport, dport, seq & 0xffffffff, ack & 0xffffffff, 5 << 4, flags, 65535, 0, 0) + payload
+	pseudo = src + dst + struct.pack("!BBH", 0, 6, len(tcp)) + tcp + bytes(len(tcp) % 2)
+	tcp = tcp[:16] + struct.pack("!H", _checksum(pseudo)) + tcp[18:]
+	ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0x4000, 64, 6, 0) + src + dst
+	ip = ip[:10] + struct.pack("!H", _checksum(ip)) + ip[12:]
+	return bytes(12) + b"\x08\x00" + ip + tcp
+
+
 # ---- what is in them ----
 
 Segment = collections.namedtuple("Segment", "way seq flags payload")  # way: src, sport, dst, dport
