@@ -415,6 +415,14 @@ export(struct cmd_desk *d)
 
 /* ---- serve, audit ---- */
 
+static void
+say_overdue(void *ctx, const struct request *r, unsigned rung, const char *call)
+{
+	(void)ctx;
+	fprintf(stderr, "concert ask: %s (%s, %s %s) is overdue: call %u., %s\n", r->id, request_kind_word[r->kind], r->ours ? "to" : "from",
+	    r->ours ? r->responder : r->requester, rung, call[0] != '\0' ? call : "no contacts entry");
+}
+
 static int
 serve(struct cmd_desk *d)
 {
@@ -428,6 +436,8 @@ serve(struct cmd_desk *d)
 	while (st == CC_OK) {
 		st = requests_serve(d->desk, policy, &done, &d->why);
 		sum += done;
+		if (st == CC_OK)
+			st = requests_escalate(d->desk, time_now(), say_overdue, NULL);
 		/* Sent at once, and the spool is free for others in between. */
 		(void)desk_flush(d->desk);
 		if (st != CC_OK || said(d, "once") != NULL || stop)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/seen.h"
+#include "engine/serve.h"
 
 #define QUEUE_MAX 1024
 #define WAIT_MS 100                /* for a message; also the longest until it is asked to end */
@@ -30,6 +31,7 @@ struct listen {
 	pthread_t thread;
 	struct store *store;       /* NULL: nothing is remembered */
 	struct partners *partners; /* NULL: nobody is heard */
+	struct serve *serve;       /* NULL: nobody is answered */
 	pthread_mutex_t lock;      /* of the queue */
 	struct waiting queue[QUEUE_MAX];
 	unsigned first, count;
@@ -129,6 +131,17 @@ run(void *ctx)
 	return NULL;
 }
 
+/* On the thread: what concerns the desk wakes it; it reads for itself, from the topics' start. */
+static void
+heard(void *ctx, const struct cc_message *msg, const struct verified *verified)
+{
+	struct listen *l = ctx;
+
+	(void)msg;
+	if (!verified->key->organisation->own)
+		serve_wake(l->serve);
+}
+
 /* ---- what the courier's loop says ---- */
 
 void
@@ -170,6 +183,7 @@ listen_reload(struct listen *l)
 {
 	if (l->partners != NULL)
 		partners_reload(l->partners);
+	serve_reload(l->serve);
 }
 
 void
@@ -177,6 +191,7 @@ listen_counts(const struct listen *l, uint64_t *counts)
 {
 	if (l->partners != NULL)
 		partners_counts(l->partners, counts);
+	serve_counts(l->serve, counts);
 	if (l->store != NULL)
 		counts[EXCHANGE_STORE_LOST] += store_lost(l->store);
 }
@@ -213,6 +228,10 @@ listen_open(const struct conf *conf, const char *outdir, struct shared *shared, 
 	}
 	if (st == CC_OK && !live)
 		catch_up(l);
+	if (live && (st == CC_OK || st == CC_ABSENT))
+		st = serve_open(conf, outdir, &l->serve, ret_why);
+	if (l->serve != NULL && l->partners != NULL)
+		partners_handle(l->partners, heard, l);
 	if (st == CC_OK || st == CC_ABSENT) {
 		l->running = (l->store != NULL || l->partners != NULL) && pthread_create(&l->thread, NULL, run, l) == 0;
 		*ret_listen = l;
@@ -235,6 +254,8 @@ void
 listen_end(struct listen *l, uint64_t first, uint64_t last, uint64_t packets, uint64_t lost)
 {
 	stop(l);
+	serve_close(l->serve);
+	l->serve = NULL;
 	if (l->partners != NULL && !l->live)
 		partners_capture(l->partners, first, last, packets, lost);
 }
@@ -247,6 +268,7 @@ listen_close(struct listen *l)
 	if (l == NULL)
 		return;
 	stop(l);
+	serve_close(l->serve);
 	partners_close(l->partners);
 	store_end(l->store);
 	while (dequeue(l, &w))

@@ -130,7 +130,7 @@ open_db(struct desk *desk, char **ret_why)
 	    sqlite3_busy_timeout(desk->db, BUSY_MS) != SQLITE_OK ||
 	    sqlite3_exec(desk->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK)
 		return desk_fail(desk, CC_IO, ret_why, "%s: %s", path, sqlite3_errmsg(desk->db));
-	if (contacts_table(desk) != CC_OK || requests_table(desk) != CC_OK || notices_table(desk) != CC_OK)
+	if (contacts_table(desk) != CC_OK || requests_table(desk) != CC_OK || overdue_table(desk) != CC_OK || notices_table(desk) != CC_OK)
 		return desk_fail(desk, CC_IO, ret_why, "%s: %s", path, sqlite3_errmsg(desk->db));
 	return CC_OK;
 }
@@ -190,6 +190,25 @@ desk_flush(struct desk *desk)
 	exchange_close(desk->exchange);
 	desk->exchange = NULL;
 	return st;
+}
+
+static enum cc_status open_exchange(struct desk *desk, char **ret_why);
+
+enum cc_status
+desk_resend(struct desk *desk)
+{
+	char *why = NULL;
+	enum cc_status st = open_exchange(desk, &why);
+
+	free(why);
+	return st;
+}
+
+enum cc_status
+desk_reload(struct desk *desk, char **ret_why)
+{
+	*ret_why = NULL;
+	return trust_reload(desk->trust, ret_why);
 }
 
 void

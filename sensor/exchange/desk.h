@@ -35,6 +35,10 @@ void desk_close(struct desk *desk);
 enum cc_status desk_sync(struct desk *desk, char **ret_why);
 /* CC_MORE: some of what was given is still in the spool. */
 enum cc_status desk_flush(struct desk *desk);
+/* What an earlier flush left there is offered again by the next. */
+enum cc_status desk_resend(struct desk *desk);
+/* Reads the trust file again; on failure all stays as it was. */
+enum cc_status desk_reload(struct desk *desk, char **ret_why);
 const struct trust *desk_trust(const struct desk *desk);
 uint64_t desk_refused(const struct desk *desk); /* messages that were not believed, since it was opened */
 
@@ -154,6 +158,9 @@ typedef void request_event_fn(void *ctx, const struct request_event *event);
 enum cc_status request_events(struct desk *desk, const char *id, request_event_fn *fn, void *ctx);
 /* Which rung of the responder's order of escalation has to be called: 0 none yet, 1 the first point of contact, … */
 unsigned request_overdue(const struct request *request, const struct conf *conf, uint64_t now);
+/* Once for each rung of each overdue request: called, and noted in the audit log.  call: whom, "": nobody is known. */
+typedef void request_overdue_fn(void *ctx, const struct request *request, unsigned rung, const char *call);
+enum cc_status requests_escalate(struct desk *desk, uint64_t now, request_overdue_fn *fn, void *ctx);
 /* The capture that came in answer: its path, or CC_ABSENT. */
 enum cc_status request_capture(struct desk *desk, const struct request *request, char *ret_path, size_t room);
 /* What was asked of us and the policy lets a machine do; *ret_done: how many steps were made. */

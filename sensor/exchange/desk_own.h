@@ -89,6 +89,7 @@ void contact_learn(struct desk *desk, struct slice value);
 enum cc_status contacts_table(struct desk *desk);
 void request_came(struct desk *desk, const struct came *came);
 enum cc_status requests_table(struct desk *desk);
+enum cc_status overdue_table(struct desk *desk); /* overdue.c */
 void notice_came(struct desk *desk, const struct came *came);
 enum cc_status notices_table(struct desk *desk);
 

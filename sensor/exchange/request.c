@@ -51,18 +51,6 @@ request_step(enum request_state from, enum request_state to, bool by_requester)
 	return "it has not come that far";
 }
 
-unsigned
-request_overdue(const struct request *request, const struct conf *conf, uint64_t now)
-{
-	uint64_t rung = conf->exchange_escalate, late;
-
-	if (request->state >= REQUEST_ANSWERED || request->deadline == 0 || now <= request->deadline)
-		return 0;
-	rung = request->priority == REQUEST_ROUTINE ? rung * 24 : request->priority == REQUEST_FLASH ? rung / 4 : rung;
-	late = (now - request->deadline) / rung;
-	return late < CONTACT_POINTS ? (unsigned)late + 1 : CONTACT_POINTS;
-}
-
 /* ---- in ---- */
 
 static int

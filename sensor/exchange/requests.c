@@ -211,6 +211,7 @@ find_room(struct desk *desk, const char *requester)
 	if (desk_number(desk, "SELECT count(*) FROM request", "") < desk->conf.exchange_requests_max)
 		return NULL;
 	(void)desk_do(desk, "DELETE FROM step WHERE request = (SELECT id FROM request WHERE state = 5 ORDER BY changed LIMIT 1)", "");
+	(void)desk_do(desk, "DELETE FROM overdue WHERE request = (SELECT id FROM request WHERE state = 5 ORDER BY changed LIMIT 1)", "");
 	(void)desk_do(desk, "DELETE FROM request WHERE id = (SELECT id FROM request WHERE state = 5 ORDER BY changed LIMIT 1)", "");
 	if (desk_number(desk, "SELECT count(*) FROM request", "") >= desk->conf.exchange_requests_max)
 		return "there are too many requests that are not closed (exchange.requests_max)";
