@@ -223,6 +223,28 @@ void cc_file_gap(struct cc_ctx *ctx, struct cc_file *file, uint64_t size);
 void cc_file_close(struct cc_ctx *ctx, struct cc_file *file, bool whole); /* the parser forgets it */
 
 /*
+ * Files that come in ranges, in any order and over several flows between the same two hosts: a download that is resumed,
+ * or fetched in pieces.  Bytes that continue go on at once, others wait, within limits; when the last hole is filled the whole is a
+ * file of the transaction at hand.  The first copy of a byte counts.
+ */
+struct cc_range {
+	uint64_t at, end;     /* of the range that is coming in: its next byte, and that behind its last */
+	uint64_t id;          /* the sensor's; 0: none */
+	uint32_t slot;
+	bool odd;             /* a contradiction was told */
+};
+/* words: what the whole is called by, such as host, path and version; total: its size. */
+void cc_range_open(struct cc_ctx *ctx, struct cc_range *ret_range, const struct slice *words, unsigned count, uint64_t at,
+    uint64_t end, uint64_t total, struct slice name);
+/* The next bytes of the range.  CC_BAD: they were here before, and others; told once a range. */
+enum cc_status cc_range_data(struct cc_ctx *ctx, struct cc_range *range, struct cc_tx *tx, enum cc_dir dir, struct slice bytes);
+void cc_range_gap(struct cc_range *range, uint64_t size);
+/* The same of a file that ends too early: what it has is the whole's beginning. */
+void cc_range_begin(struct cc_ctx *ctx, const struct cc_range *range, const struct cc_file *file);
+/* For the log: this file is but a range of a whole. */
+void cc_file_range(struct cc_file *file, uint64_t start, uint64_t end);
+
+/*
  * Frames: call these wherever the parser knows that one begins; they do nothing while no rule asks for frames of that kind.
  * `from` lies within the bytes that this feed() was given; size may go beyond them, the rest is taken as it comes,
  * whether or not the parser still wants to see it.  CC_FRAME_OPEN: the size isn't known; cc_frame_end() tells it, or

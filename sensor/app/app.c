@@ -93,6 +93,7 @@ app_new(const struct conf *conf, struct pool *pool, const struct app_wants *want
 	app->file_next = 1;
 	probe_setup(app);
 	app_want(app, wants);
+	app->joins = joins_new(conf);
 	return app;
 }
 
@@ -102,6 +103,7 @@ app_free(struct app *app)
 	if (app == NULL)
 		return;
 	expect_free_all(app);
+	joins_free(app);
 	if (app->magic != NULL)
 		magic_close(app->magic);
 	free(app->types);
@@ -454,6 +456,7 @@ app_finish(struct app *app, struct flow *flow, struct batch *batch)
 	finish(&ctx, CC_TO_CLIENT);
 	if (!own->failed && own->parser == NULL)
 		fail(&ctx);
+	joins_flow_end(&ctx);
 	end_parser(&ctx);
 }
 

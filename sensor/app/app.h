@@ -93,6 +93,9 @@ struct cc_file {
 	bool part;                 /* or one of these */
 	bool late;                 /* it was taken for an envelope, but held none */
 	uint64_t size;             /* bytes seen */
+	bool ranged;               /* it is a range of a whole: */
+	uint64_t range_start, range_end; /* the first and the last byte of it */
+	uint32_t ranges;           /* it is a whole that so many ranges were put together to */
 	struct slice name;         /* owned by the file */
 	const uint8_t *content;    /* its first content_size bytes, contiguous; NULL when nobody wants them */
 	size_t content_size;

@@ -16,27 +16,32 @@
 #define HEAD_SIZE 8192         /* libmagic sees no more than this, whether content is kept or not */
 #define NAME_MAX_SIZE 1024
 
-struct cc_file *
-cc_file_open(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, struct slice name)
+struct file *
+file_new(struct app *app, struct slice name, uint64_t now)
 {
-	struct app *app = ctx->app;
 	size_t name_size = name.size < NAME_MAX_SIZE ? name.size : NAME_MAX_SIZE;
 	struct file *file = app_take(app, sizeof(*file) + name_size);
 
 	if (file == NULL)
 		return NULL;
-	app_count_add(app, APP_FILES, 1);
 	file->name_room = (uint32_t)name_size;
 	if (name_size > 0)
 		memcpy(file + 1, name.p, name_size);
 	file->pub.name = slice_of(file + 1, name_size);
-	file->pub.parser = ctx->own->parser;
-	file->pub.dir = dir;
-	file->pub.id = app->file_next++;
-	file->pub.first = file->pub.last = ctx->now;
+	file->pub.first = file->pub.last = now;
 	file->pub.digest.which = app->wants.digests;
 	if (app->wants.digests != 0)
 		digest_open(&file->pub.digest, app->wants.digests);
+	return file;
+}
+
+void
+file_attach(struct cc_ctx *ctx, struct file *file, struct cc_tx *tx, enum cc_dir dir)
+{
+	app_count_add(ctx->app, APP_FILES, 1);
+	file->pub.parser = ctx->own->parser;
+	file->pub.dir = dir;
+	file->pub.id = ctx->app->file_next++;
 	if (tx != NULL) {
 		file->pub.tx = tx;
 		file->pub.tx_id = tx->id;
@@ -46,7 +51,27 @@ cc_file_open(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, struct slice
 	file->flow = ctx->own;
 	file->next = ctx->own->files;
 	ctx->own->files = file;
+}
+
+struct cc_file *
+cc_file_open(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, struct slice name)
+{
+	struct file *file = file_new(ctx->app, name, ctx->now);
+
+	if (file == NULL)
+		return NULL;
+	file_attach(ctx, file, tx, dir);
 	return &file->pub;
+}
+
+void
+cc_file_range(struct cc_file *file, uint64_t start, uint64_t end)
+{
+	if (file != NULL) {
+		file->ranged = true;
+		file->range_start = start;
+		file->range_end = end;
+	}
 }
 
 void
@@ -142,15 +167,11 @@ head_add(struct app *app, struct file *file, struct slice bytes)
 }
 
 void
-cc_file_data(struct cc_ctx *ctx, struct cc_file *pub, struct slice bytes)
+file_bytes(struct app *app, struct file *file, struct slice bytes)
 {
-	struct file *file = (struct file *)pub;
-	struct app *app = ctx->app;
+	struct cc_file *pub = &file->pub;
 
-	if (file == NULL || bytes.size == 0)
-		return;
 	pub->size += bytes.size;
-	pub->last = ctx->now;
 	app_count_add(app, APP_FILE_BYTES, bytes.size);
 	if (pub->digest.which != 0 && !pub->gap)
 		digest_add(&pub->digest, bytes);
@@ -158,6 +179,32 @@ cc_file_data(struct cc_ctx *ctx, struct cc_file *pub, struct slice bytes)
 		content_add(app, file, bytes);
 	else if (app->wants.magic)
 		head_add(app, file, bytes);
+}
+
+void
+file_copy(struct app *app, struct file *file, const struct cc_file *from)
+{
+	const struct file *other = (const struct file *)from;
+
+	if (from->content_size > 0)
+		content_add(app, file, slice_of(from->content, from->content_size));
+	if (other->head_size > 0)
+		head_add(app, file, slice_of(other->head, other->head_size));
+	file->pub.size = from->size;
+	file->pub.first = from->first;
+	file->pub.digest = from->digest;
+	file->pub.content_cut = file->pub.content_cut || from->content_cut;
+}
+
+void
+cc_file_data(struct cc_ctx *ctx, struct cc_file *pub, struct slice bytes)
+{
+	struct file *file = (struct file *)pub;
+
+	if (file == NULL || bytes.size == 0)
+		return;
+	pub->last = ctx->now;
+	file_bytes(ctx->app, file, bytes);
 	if (pub->content_size - file->told >= CONTENT_STEP) {
 		file->told = pub->content_size;
 		tell(ctx, EVENT_FILE_DATA, file);

@@ -124,6 +124,8 @@ struct app_port {
 	uint16_t port;
 };
 
+struct joins;
+
 struct app {
 	const struct conf *conf;
 	struct pool *pool;
@@ -143,6 +145,7 @@ struct app {
 	} limit[APP_LIMITS];
 	unsigned limit_count;
 	struct expect_table expect;
+	struct joins *joins;       /* NULL: ranges are not put together */
 	uint64_t counts[APP_COUNT];
 };
 
@@ -201,9 +204,22 @@ void tx_free_evicted(struct cc_ctx *ctx);
 void tx_free(struct app *app, struct tx *tx);
 
 /* files.c */
+struct file *file_new(struct app *app, struct slice name, uint64_t now); /* nobody's yet; NULL: no memory */
+void file_bytes(struct app *app, struct file *file, struct slice bytes);
+/* A new file begins as that one, which goes on to be what it is. */
+void file_copy(struct app *app, struct file *file, const struct cc_file *from);
+/* From now on it is this flow's, as if it had been opened there. */
+void file_attach(struct cc_ctx *ctx, struct file *file, struct cc_tx *tx, enum cc_dir dir);
 void file_close_all(struct cc_ctx *ctx);
 void file_batch_end(struct app *app, struct file *file);
 void file_free(struct app *app, struct file *file);
+
+/* joins.c */
+struct joins *joins_new(const struct conf *conf); /* NULL: none are wanted, or no memory */
+void joins_free(struct app *app);
+void joins_clear(struct app *app);             /* forgets all of them */
+/* The flow is over: what it was the last to add to, and what has holes, is told as far as it was seen. */
+void joins_flow_end(struct cc_ctx *ctx);
 
 /* frames.c */
 /* Before the parser sees it, what is new of a chunk goes to the frames that reach into it; a gap ends a piece. */

@@ -353,7 +353,8 @@ fill_tls(struct indicate *indicate, const struct places *at, const struct scene 
 bool
 facts_file_whole(const struct cc_file *file)
 {
-	return file != NULL && file->state == FILE_WHOLE && !file->gap && file->has_sha256 && file->size > 0;
+	return file != NULL && file->state == FILE_WHOLE && !file->gap && file->has_sha256 && file->size > 0 &&
+	    !file->ranged;
 }
 
 static void

@@ -227,8 +227,13 @@ put_file_members(const struct eve *eve, const struct cc_file *file, struct buf *
 	buf_printf(out, ",\"stored\":%s,\"size\":",
 	    eve->conf->files_store && whole && file->content != NULL && !file->content_cut ? "true" : "false");
 	eve_put_uint(file->size, out);
+	if (file->ranged)
+		buf_printf(out, ",\"start\":%llu,\"end\":%llu", (unsigned long long)file->range_start,
+		    (unsigned long long)file->range_end);
 	eve_put(out, ",\"tx_id\":");
 	eve_put_uint(file->tx_id, out);
+	if (file->ranges > 0)
+		buf_printf(out, ",\"concert\":{\"ranges\":%u}", file->ranges);
 	eve_put(out, "}");
 }
 

@@ -14,6 +14,9 @@ http_body_open(struct cc_ctx *ctx, struct http_body *body, const struct http_cod
 		body->coding = http_coding_open(ctx, codings);
 	if (content_type != NULL)
 		body->multipart = http_multipart_open(ctx, slice_of(content_type->bytes, content_type->size));
+	else if (body->whole.partial && body->coding == NULL)
+		body->multipart = http_multipart_open(ctx, body->whole.type);
+	http_ranges_open(ctx, body);
 }
 
 void
@@ -29,6 +32,8 @@ http_body_decoded(struct cc_ctx *ctx, struct http_body *body, struct slice bytes
 	cc_file_data(ctx, body->file, bytes);
 	if (body->multipart != NULL)
 		http_multipart_add(ctx, body->multipart, body, bytes);
+	else
+		http_ranges_add(ctx, body, bytes);
 	if (over)
 		body->cut = true;
 }
@@ -43,8 +48,10 @@ http_body_add(struct cc_ctx *ctx, struct http_body *body, struct slice bytes)
 		return;
 	if (body->file == NULL) {
 		body->file = cc_file_open(ctx, body->tx, body->dir, body->name);
-		if (body->multipart != NULL)
+		if (body->multipart != NULL && !body->whole.partial)
 			cc_file_envelope(body->file, true);
+		if (body->whole.partial && body->multipart == NULL)
+			cc_file_range(body->file, body->whole.start, body->whole.end);
 	}
 	if (body->coding != NULL)
 		http_coding_add(ctx, body, body->coding, bytes);
@@ -63,6 +70,8 @@ http_body_gap(struct cc_ctx *ctx, struct http_body *body, uint64_t size)
 		return;
 	}
 	body->out += size;
+	if (body->ranged)
+		cc_range_gap(&body->range, size);
 	cc_file_gap(ctx, body->file, size);
 }
 
@@ -73,8 +82,12 @@ http_body_close(struct cc_ctx *ctx, struct http_body *body, bool whole)
 		http_coding_end(ctx, body, body->coding);
 		http_coding_free(ctx, body->coding);
 		body->coding = NULL;
+		body->whole.total = 0; /* of the coded bytes, which nobody has kept */
 	}
 	whole = whole && !body->cut && !body->broken;
+	if (!whole)
+		http_ranges_cut(ctx, body);
+	body->ranged = false;
 	if (body->multipart != NULL) {
 		if (!http_multipart_close(ctx, body->multipart, body, whole))
 			cc_file_envelope(body->file, false);

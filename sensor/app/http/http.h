@@ -30,10 +30,20 @@ struct http_body_odd {
 	unsigned no_data;         /* a part names a file and holds none */
 	unsigned long_name;       /* a file's name that was cut */
 	unsigned memory;          /* decoding wants more memory than is given */
+	unsigned ranges;          /* two ranges say different bytes of one place */
 };
 
 struct http_coding;
 struct http_multipart;
+
+/* What a response is, or a range of; texts in the transaction's memory. */
+struct http_whole {
+	struct slice host, uri;
+	struct slice version;   /* ETag, or Last-Modified */
+	struct slice type;      /* Content-Type: ranges may stand in parts of their own */
+	uint64_t start, end, total; /* of the range, its last byte included; total 0: not known */
+	bool partial;           /* 206 */
+};
 
 /* The body of one message. */
 struct http_body {
@@ -44,6 +54,9 @@ struct http_body {
 	struct cc_file *file;
 	struct http_coding *coding; /* the outermost */
 	struct http_multipart *multipart;
+	struct http_whole whole;
+	struct cc_range range;  /* what comes in of the whole */
+	bool ranged;
 	uint64_t in;            /* bytes without framing, still coded */
 	uint64_t out;           /* decoded */
 	bool cut;               /* beyond http.body_limit, or a bomb: no more of it goes to the file */
@@ -117,6 +130,14 @@ void http_body_gap(struct cc_ctx *ctx, struct http_body *body, uint64_t size);
 void http_body_close(struct cc_ctx *ctx, struct http_body *body, bool whole);
 /* The flow is over, and its files are closed already. */
 void http_body_forget(struct cc_ctx *ctx, struct http_body *body);
+/* ranges.c: responses that are a range of a whole, put together. */
+/* The body begins; body->whole says of what. */
+void http_ranges_open(struct cc_ctx *ctx, struct http_body *body);
+/* Where the range at hand is of the whole: a part of multipart/byteranges says so in its head. */
+void http_ranges_part(struct cc_ctx *ctx, struct http_body *body, struct slice content_range);
+void http_ranges_add(struct cc_ctx *ctx, struct http_body *body, struct slice bytes);
+/* A whole response ends too early: what is resumed goes on from there. */
+void http_ranges_cut(struct cc_ctx *ctx, struct http_body *body);
 /* Decoded bytes, from coding.c. */
 void http_body_decoded(struct cc_ctx *ctx, struct http_body *body, struct slice bytes);
 
@@ -129,7 +150,7 @@ void http_coding_add(struct cc_ctx *ctx, struct http_body *body, struct http_cod
 void http_coding_end(struct cc_ctx *ctx, struct http_body *body, struct http_coding *coding);
 void http_coding_free(struct cc_ctx *ctx, struct http_coding *coding);
 
-/* multipart.c: the files in a multipart/form-data body. */
+/* multipart.c: the files in a multipart/form-data body, the ranges in one of multipart/byteranges. */
 struct http_multipart *http_multipart_open(struct cc_ctx *ctx, struct slice content_type);
 void http_multipart_add(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body *body,
     struct slice bytes);

@@ -1,6 +1,7 @@
 /*
- * The files in a multipart/form-data body (RFC 7578): each part that names a file becomes one.  The delimiter is
- * looked for across calls by keeping back what may be its beginning.
+ * The files in a multipart/form-data body (RFC 7578): each part that names a file becomes one; and the ranges in a body of
+ * multipart/byteranges (RFC 9110, 14.6).  The delimiter is looked for across calls by keeping back what may be its
+ * beginning.
  */
 #include "app/http/http.h"
 
@@ -17,6 +18,7 @@ struct http_multipart {
 	uint16_t held_size;              /* bytes that may begin a delimiter, or belong to the head */
 	uint8_t held[PART_HEAD_MAX];
 	struct cc_file *file;
+	bool ranges;                     /* multipart/byteranges */
 	bool found;                      /* a part that names a file */
 	bool filled;                     /* the file at hand has bytes */
 };
@@ -49,13 +51,16 @@ http_multipart_open(struct cc_ctx *ctx, struct slice content_type)
 	struct slice boundary = slice_of(NULL, 0);
 	struct http_multipart *multipart;
 
-	if (http_prefix(content_type, "multipart/form-data"))
+	bool ranges = http_prefix(content_type, "multipart/byteranges");
+
+	if (ranges || http_prefix(content_type, "multipart/form-data"))
 		boundary = boundary_of(content_type);
 	if (boundary.size == 0 || boundary.size > BOUNDARY_MAX)
 		return NULL;
 	multipart = cc_take(ctx, sizeof(*multipart));
 	if (multipart == NULL)
 		return NULL;
+	multipart->ranges = ranges;
 	memcpy(multipart->mark, "\r\n--", 4);
 	memcpy(multipart->mark + 4, boundary.p, boundary.size);
 	multipart->mark_size = (uint16_t)(boundary.size + 4);
@@ -87,6 +92,21 @@ file_name_of(struct slice head)
 	return slice_of(NULL, 0);
 }
 
+/* The value of Content-Range among the lines of a part's head. */
+static struct slice
+range_of(struct slice head)
+{
+	while (head.size > 0) {
+		const uint8_t *lf = memchr(head.p, '\n', head.size);
+		size_t size = lf != NULL ? (size_t)(lf - head.p) + 1 : head.size;
+
+		if (http_prefix(slice_of(head.p, size), "content-range:"))
+			return http_trim(slice_of(head.p + 14, size - 14));
+		head = http_drop(head, size);
+	}
+	return head;
+}
+
 /* The part's head, up to its empty line; CC_MORE until then. */
 static enum cc_status
 part_head(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body *body, uint8_t byte)
@@ -104,6 +124,10 @@ part_head(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body
 	if (byte != '\n' || !((head.size >= 4 && memcmp(head.p + head.size - 4, "\r\n\r\n", 4) == 0) ||
 	    (head.size >= 2 && head.p[head.size - 2] == '\n')))
 		return CC_MORE;
+	if (multipart->ranges) {
+		http_ranges_part(ctx, body, range_of(head));
+		return CC_OK;
+	}
 	name = file_name_of(head);
 	if (name.size > 0) {
 		if (name.size > FILE_NAME_MAX)
@@ -116,20 +140,29 @@ part_head(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body
 	return CC_OK;
 }
 
+static void
+put_data(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body *body, struct slice bytes)
+{
+	multipart->filled = multipart->filled || bytes.size > 0;
+	if (multipart->ranges)
+		http_ranges_add(ctx, body, bytes);
+	else
+		cc_file_data(ctx, multipart->file, bytes);
+}
+
 /*
  * Data up to the next delimiter.  What is held is always the beginning of one, so when it doesn't go on as one, all
  * that can still begin one is found by looking for its first byte, CR, which a boundary doesn't contain again.
  */
 static size_t
-part_data(struct cc_ctx *ctx, struct http_multipart *multipart, struct slice in, bool *ret_found)
+part_data(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body *body, struct slice in, bool *ret_found)
 {
 	size_t n = 0;
 
 	*ret_found = false;
 	while (multipart->held_size > 0 && n < in.size) {
 		if (in.p[n] != multipart->mark[multipart->held_size]) {
-			multipart->filled = true;
-			cc_file_data(ctx, multipart->file, slice_of(multipart->mark, multipart->held_size));
+			put_data(ctx, multipart, body, slice_of(multipart->mark, multipart->held_size));
 			multipart->held_size = 0;
 			break;
 		}
@@ -144,8 +177,7 @@ part_data(struct cc_ctx *ctx, struct http_multipart *multipart, struct slice in,
 		const uint8_t *cr = memchr(in.p + n, '\r', in.size - n);
 		size_t size = cr != NULL ? (size_t)(cr - in.p) - n : in.size - n;
 
-		cc_file_data(ctx, multipart->file, slice_of(in.p + n, size));
-		multipart->filled = multipart->filled || size > 0;
+		put_data(ctx, multipart, body, slice_of(in.p + n, size));
 		n += size;
 		if (cr != NULL) {
 			multipart->held_size = 1;
@@ -172,13 +204,15 @@ http_multipart_add(struct cc_ctx *ctx, struct http_multipart *multipart, struct 
 			if (st != CC_MORE)
 				multipart->held_size = 0;
 		} else {
-			n = part_data(ctx, multipart, bytes, &found);
+			n = part_data(ctx, multipart, body, bytes, &found);
 			if (found) {
 				if (multipart->file != NULL && !multipart->filled)
 					cc_anomaly(ctx, body->tx, body->odd->no_data);
 				cc_file_close(ctx, multipart->file, true);
 				multipart->file = NULL;
 				multipart->state = P_HEAD;
+				if (multipart->ranges)
+					body->ranged = false;
 			}
 		}
 		bytes = http_drop(bytes, n);

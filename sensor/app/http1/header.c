@@ -34,6 +34,7 @@ static const struct {
 	uint8_t size, id;
 	int16_t field[2];         /* by side; -1: none */
 } names[] = {
+	{"etag", 4, N_ETAG, {-1, -1}},
 	{"host", 4, N_HOST, {F_HOST_RAW, -1}},
 	{"cookie", 6, N_COOKIE, {F_REQ_COOKIE, -1}},
 	{"accept", 6, N_ACCEPT, {F_ACCEPT, -1}},
@@ -47,6 +48,7 @@ static const struct {
 	{"set-cookie", 10, N_SET_COOKIE, {-1, F_RES_COOKIE}},
 	{"content-type", 12, N_CONTENT_TYPE, {F_REQ_CONTENT_TYPE, F_RES_CONTENT_TYPE}},
 	{"authorization", 13, N_AUTHORIZATION, {-1, -1}},
+	{"last-modified", 13, N_LAST_MODIFIED, {-1, -1}},
 	{"content-range", 13, N_CONTENT_RANGE, {-1, F_RANGE_RAW}},
 	{"content-length", 14, N_CONTENT_LEN, {F_REQ_CONTENT_LEN, F_RES_CONTENT_LEN}},
 	{"accept-encoding", 15, N_ACCEPT_ENC, {F_ACCEPT_ENC, -1}},
@@ -458,6 +460,13 @@ meaning(struct parse *parse, const struct header *header)
 		text = http_disposition_name(header->value);
 		if (text.size > 0)
 			side->body.name = text;
+		break;
+	case N_ETAG:
+		side->body.whole.version = header->value;
+		break;
+	case N_LAST_MODIFIED:
+		if (side->body.whole.version.size == 0)
+			side->body.whole.version = header->value;
 		break;
 	case N_CONTENT_ENC:
 		if (clean_value(parse, header->value, &text) || (text.size > 0 && text.p[0] == ':'))

@@ -172,11 +172,41 @@ body_state(struct http1_side *side, enum cc_dir dir)
 	return S_START; /* none */
 }
 
+static struct slice
+value_of(const struct cc_tx *tx, unsigned field)
+{
+	const struct cc_value *value = cc_get(tx, field);
+
+	return value != NULL ? slice_of(value->bytes, value->size) : slice_of(NULL, 0);
+}
+
+/* Of what a response is all, or a range. */
+static void
+learn_whole(const struct http1_side *side, struct http_whole *whole)
+{
+	uint64_t number[3] = {0, 0, 0};
+	unsigned count = 0;
+
+	whole->host = value_of(side->tx, F_HOST);
+	whole->uri = value_of(side->tx, F_URI_RAW);
+	whole->type = value_of(side->tx, F_RES_CONTENT_TYPE);
+	whole->partial = side->status == 206;
+	if (!whole->partial) {
+		whole->total = side->status == 200 && side->framing.has_length && !side->framing.chunked ? side->framing.length : 0;
+		return;
+	}
+	if (http_range(value_of(side->tx, F_RANGE_RAW), number, &count) != CC_OK || count != 3)
+		return;
+	whole->start = number[0];
+	whole->end = number[1];
+	whole->total = number[2];
+}
+
 static void
 body_open(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir)
 {
 	static const struct http_body_odd body_odd = {A_DECOMPRESSION_FAILED, A_BOMB, A_MULTIPART_ERROR,
-	    A_MULTIPART_HEADER, A_NO_FILEDATA, A_FILE_NAME, A_MEMLIMIT};
+	    A_MULTIPART_HEADER, A_NO_FILEDATA, A_FILE_NAME, A_MEMLIMIT, A_RANGE_CONFLICT};
 	struct http_body *body = &side->body;
 
 	body->tx = side->tx;
@@ -184,6 +214,8 @@ body_open(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir)
 	body->dir = dir;
 	if (body->name.size == 0)
 		body->name = http1_tx(side->tx)->name;
+	if (dir == CC_TO_CLIENT)
+		learn_whole(side, &body->whole);
 	http_body_open(ctx, body, &side->framing.codings,
 	    dir == CC_TO_SERVER ? cc_get(side->tx, F_REQ_CONTENT_TYPE) : NULL);
 }

@@ -358,6 +358,34 @@ put_range(struct head *head)
 		cc_put_uint(head->ctx, head->tx, fields[i], number[i]);
 }
 
+/* Of what a response is all, or a range. */
+static void
+learn_whole(struct head *head, unsigned status)
+{
+	struct http2_stream *stream = head->stream;
+	struct http_whole *whole = &stream->body[CC_TO_CLIENT].whole;
+	const struct cc_value *host = cc_get(head->tx, F_HOST), *uri = cc_get(head->tx, F_URI_RAW);
+	uint64_t number[3] = {0, 0, 0};
+	unsigned count = 0;
+
+	if (host != NULL)
+		whole->host = slice_of(host->bytes, host->size);
+	if (uri != NULL)
+		whole->uri = slice_of(uri->bytes, uri->size);
+	whole->type = find(head, "content-type");
+	whole->version = find(head, "etag");
+	if (whole->version.size == 0)
+		whole->version = find(head, "last-modified");
+	whole->partial = status == 206;
+	if (!whole->partial) {
+		whole->total = status == 200 && stream->has_length[CC_TO_CLIENT] ? stream->length[CC_TO_CLIENT] : 0;
+	} else if (http_range(find(head, "content-range"), number, &count) == CC_OK && count == 3) {
+		whole->start = number[0];
+		whole->end = number[1];
+		whole->total = number[2];
+	}
+}
+
 static void
 put_response(struct head *head)
 {
@@ -388,6 +416,7 @@ put_response(struct head *head)
 	if (digits && status >= 300 && status < 400 && location.size > 0)
 		cc_put_ref(head->ctx, head->tx, F_REDIRECT, location);
 	head->stream->no_body = head->stream->no_body || status == 204 || status == 304;
+	learn_whole(head, digits ? status : 0);
 	put_range(head);
 }
 

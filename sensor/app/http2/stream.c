@@ -5,7 +5,7 @@
 #include "app/http2/own.h"
 
 static const struct http_body_odd body_odd = {A_DECOMPRESSION, A_BOMB, A_MULTIPART, A_MULTIPART_HEADER, A_NO_FILEDATA,
-    A_FILE_NAME, A_MEMLIMIT};
+    A_FILE_NAME, A_MEMLIMIT, A_RANGE_CONFLICT};
 
 static void
 order_push(struct http2 *http2, struct http2_stream *stream)

@@ -5,7 +5,7 @@
 #ifndef APP_RIG_H
 #define APP_RIG_H
 
-#include "app/app.h"
+#include "app/own.h"
 #include "../test.h"
 #include "seed.h"
 
@@ -24,6 +24,7 @@ struct rig {
 	bool seeded;            /* its seed has begun: with the first bytes, when the flow is as the test wants it */
 	bool quiet;
 	bool all_pieces;        /* of frames; else only the last of each */
+	bool keep_ranges;       /* from flow to flow */
 	size_t idle;            /* pool bytes in use before the flow */
 };
 
@@ -244,7 +245,10 @@ rig_end(struct rig *rig)
 	rig_drain(rig);
 	app_flow_free(rig->app, &rig->flow);
 	seed_end(rig->is[0], rig->is[1]);
-	CHECK_UINT(pool_used(rig->pool), rig->idle);
+	if (!rig->keep_ranges) {
+		joins_clear(rig->app);
+		CHECK_UINT(pool_used(rig->pool), rig->idle);
+	}
 	buf_add_u8(&rig->out, 0);
 	return (const char *)rig->out.p;
 }

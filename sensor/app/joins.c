@@ -1,0 +1,591 @@
+/*
+ * Files that come in ranges (RFC 9110, 14), put together: a download that was resumed, or fetched in pieces over several
+ * connections at once.
+ *
+ * A whole is known by the words that its parser gives (host, path, version), its size and the two hosts, so it is a matter
+ * of one worker.  Bytes that continue it are hashed and kept as those of any file; bytes ahead of them wait in pieces, sorted,
+ * without overlap, since the first copy of a byte counts.  What an attacker could try here is number (tiny ranges, many files),
+ * size, and saying two things of one byte: number and size are bounded for a file and for all, and a file of which something was
+ * said twice is never told as whole.  One thread, a worker's; memory is the pool's.
+ */
+#include <stdlib.h>
+
+#include "app/own.h"
+
+#define PIECE_SIZE 65536 /* of pool memory, with its head */
+
+struct piece {
+	uint64_t at;
+	uint32_t size, room;
+	uint8_t bytes[];
+};
+
+enum join_state { JOIN_FREE, JOIN_OPEN, JOIN_GIVEN_UP };
+
+struct join {
+	uint8_t state;
+	bool odd;                  /* something was said twice, and differently */
+	bool whole;                /* given away */
+	uint64_t id;               /* of this use of the slot */
+	uint64_t name[2];          /* keyed hashes of what it is called by */
+	uint64_t total, next;      /* next: bytes of the file, all of them from 0 on */
+	uint64_t have;             /* bytes of pieces */
+	uint64_t used;             /* when it was last touched, ns */
+	uint32_t ranges;
+	uint32_t older, newer;     /* of all, by use; COUNT: none */
+	struct app_flow *flow;     /* the last that added to it; NULL: it is over */
+	struct file *file;
+	struct piece **piece;      /* sorted; the ones from first on wait */
+	uint32_t first, count, room;
+	size_t memory;             /* pieces and the file's content */
+};
+
+struct joins {
+	uint64_t seed[2], next_id;
+	uint32_t count, open;
+	uint32_t oldest, newest;   /* count: none */
+	size_t memory;
+	struct join join[];
+};
+
+struct joins *
+joins_new(const struct conf *conf)
+{
+	uint32_t count = (uint32_t)conf->http_ranges;
+	struct joins *joins = count > 0 ? calloc(1, sizeof(*joins) + count * sizeof(struct join)) : NULL;
+
+	if (joins == NULL)
+		return NULL;
+	joins->count = joins->oldest = joins->newest = count;
+	joins->seed[0] = hash_seed();
+	joins->seed[1] = ~joins->seed[0];
+	joins->next_id = 1;
+	return joins;
+}
+
+/* ---- the order of use ---- */
+
+static void
+order_remove(struct joins *joins, struct join *join)
+{
+	if (join->older < joins->count)
+		joins->join[join->older].newer = join->newer;
+	else
+		joins->oldest = join->newer;
+	if (join->newer < joins->count)
+		joins->join[join->newer].older = join->older;
+	else
+		joins->newest = join->older;
+}
+
+static void
+order_push(struct joins *joins, struct join *join)
+{
+	uint32_t at = (uint32_t)(join - joins->join);
+
+	join->newer = joins->count;
+	join->older = joins->newest;
+	if (joins->newest < joins->count)
+		joins->join[joins->newest].newer = at;
+	else
+		joins->oldest = at;
+	joins->newest = at;
+}
+
+/* ---- memory ---- */
+
+static size_t
+piece_memory(const struct piece *piece)
+{
+	return sizeof(*piece) + piece->room;
+}
+
+static void
+memory_add(struct joins *joins, struct join *join, size_t size)
+{
+	join->memory += size;
+	joins->memory += size;
+}
+
+static void
+memory_drop(struct joins *joins, struct join *join, size_t size)
+{
+	join->memory -= size;
+	joins->memory -= size;
+}
+
+static void
+piece_free(struct app *app, struct join *join, struct piece *piece)
+{
+	join->have -= piece->size;
+	memory_drop(app->joins, join, piece_memory(piece));
+	pool_give(app->pool, piece, piece_memory(piece));
+}
+
+/* All that waits goes, and the file. */
+static void
+join_empty(struct app *app, struct join *join)
+{
+	for (uint32_t i = join->first; i < join->count; i++)
+		piece_free(app, join, join->piece[i]);
+	pool_give(app->pool, join->piece, join->room * sizeof(struct piece *));
+	memory_drop(app->joins, join, join->room * sizeof(struct piece *));
+	join->piece = NULL;
+	join->first = join->count = join->room = 0;
+	if (join->file != NULL) {
+		memory_drop(app->joins, join, join->file->pub.content_room);
+		file_free(app, join->file);
+	}
+	join->file = NULL;
+}
+
+static void
+join_free(struct app *app, struct join *join)
+{
+	join_empty(app, join);
+	order_remove(app->joins, join);
+	join->state = JOIN_FREE;
+	app->joins->open--;
+}
+
+/* It stays to be told of, and so that it does not begin anew. */
+static void
+give_up(struct app *app, struct join *join)
+{
+	join_empty(app, join);
+	join->state = JOIN_GIVEN_UP;
+	app_count_add(app, APP_JOINS_GIVEN_UP, 1);
+}
+
+static void
+evict(struct app *app, struct join *join)
+{
+	app_count_add(app, APP_JOINS_EVICTED, 1);
+	join_free(app, join);
+}
+
+/* Makes room for size bytes more of this one; false: it can't be had. */
+static bool
+memory_make(struct app *app, struct join *join, size_t size)
+{
+	struct joins *joins = app->joins;
+	uint64_t limit = app->conf->http_range_memory;
+
+	while (joins->memory + size > limit && joins->oldest < joins->count) {
+		struct join *oldest = &joins->join[joins->oldest];
+
+		if (oldest == join)
+			break;
+		evict(app, oldest);
+	}
+	return joins->memory + size <= limit;
+}
+
+void
+joins_clear(struct app *app)
+{
+	while (app->joins != NULL && app->joins->oldest < app->joins->count)
+		join_free(app, &app->joins->join[app->joins->oldest]);
+}
+
+void
+joins_free(struct app *app)
+{
+	joins_clear(app);
+	free(app->joins);
+	app->joins = NULL;
+}
+
+/* ---- which whole ---- */
+
+static void
+name_of(const struct cc_ctx *ctx, const struct slice *words, unsigned count, uint64_t total, uint64_t ret_name[2])
+{
+	const struct flow *flow = ctx->flow;
+
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t hash = ctx->app->joins->seed[i] ^ total;
+
+		for (unsigned j = 0; j < 2; j++)
+			hash = hash64(slice_of(&flow->side[j].addr, sizeof(flow->side[j].addr)), hash);
+		hash = hash64(slice_of(&flow->tunnel, sizeof(flow->tunnel)), hash);
+		for (unsigned j = 0; j < count; j++)
+			hash = hash64(words[j], hash + j);
+		ret_name[i] = hash;
+	}
+}
+
+static struct join *
+join_find(struct joins *joins, const uint64_t name[2])
+{
+	for (uint32_t i = joins->newest; i < joins->count; i = joins->join[i].older)
+		if (joins->join[i].name[0] == name[0] && joins->join[i].name[1] == name[1])
+			return &joins->join[i];
+	return NULL;
+}
+
+static struct join *
+join_new(struct app *app, const uint64_t name[2], uint64_t total, uint64_t now, struct slice file_name)
+{
+	struct joins *joins = app->joins;
+	struct join *join;
+	uint32_t i = 0;
+
+	if (joins->open == joins->count)
+		evict(app, &joins->join[joins->oldest]);
+	while (joins->join[i].state != JOIN_FREE)
+		i++;
+	join = &joins->join[i];
+	*join = (struct join){.name = {name[0], name[1]}, .total = total, .id = joins->next_id++};
+	join->file = file_new(app, file_name, now);
+	if (join->file == NULL)
+		return NULL;
+	join->state = JOIN_OPEN;
+	joins->open++;
+	order_push(joins, join);
+	app_count_add(app, APP_JOINS, 1);
+	return join;
+}
+
+static void
+touch(struct cc_ctx *ctx, struct join *join)
+{
+	struct joins *joins = ctx->app->joins;
+
+	join->used = ctx->now;
+	join->flow = ctx->own;
+	if (join->newer < joins->count) {
+		order_remove(joins, join);
+		order_push(joins, join);
+	}
+}
+
+/* Those that nobody came back to. */
+static void
+expire(struct cc_ctx *ctx)
+{
+	struct joins *joins = ctx->app->joins;
+
+	while (joins->oldest < joins->count) {
+		struct join *oldest = &joins->join[joins->oldest];
+
+		if (ctx->now < oldest->used || ctx->now - oldest->used < ctx->app->conf->http_range_timeout)
+			break;
+		evict(ctx->app, oldest);
+	}
+}
+
+void
+cc_range_open(struct cc_ctx *ctx, struct cc_range *ret_range, const struct slice *words, unsigned count, uint64_t at,
+    uint64_t end, uint64_t total, struct slice name)
+{
+	struct app *app = ctx->app;
+	uint64_t hash[2];
+	struct join *join;
+
+	*ret_range = (struct cc_range){.at = at, .end = end};
+	if (app->joins == NULL || at >= end || end > total)
+		return;
+	expire(ctx);
+	name_of(ctx, words, count, total, hash);
+	join = join_find(app->joins, hash);
+	if (join == NULL)
+		join = join_new(app, hash, total, ctx->now, name);
+	if (join == NULL)
+		return;
+	touch(ctx, join);
+	if (join->ranges < UINT32_MAX)
+		join->ranges++;
+	app_count_add(app, APP_RANGES, 1);
+	ret_range->slot = (uint32_t)(join - app->joins->join);
+	ret_range->id = join->id;
+}
+
+/* NULL: forgotten, or given up. */
+static struct join *
+join_of(const struct cc_ctx *ctx, const struct cc_range *range)
+{
+	struct joins *joins = ctx->app->joins;
+
+	if (range->id == 0 || joins == NULL || joins->join[range->slot].id != range->id ||
+	    joins->join[range->slot].state != JOIN_OPEN)
+		return NULL;
+	return &joins->join[range->slot];
+}
+
+/* ---- bytes ---- */
+
+/* Index of the first piece that ends behind that place. */
+static uint32_t
+piece_after(const struct join *join, uint64_t at)
+{
+	uint32_t low = join->first, high = join->count;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (join->piece[mid]->at + join->piece[mid]->size > at)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low;
+}
+
+static bool
+index_grow(struct app *app, struct join *join)
+{
+	uint32_t room = join->room == 0 ? 64 : join->room * 2;
+	size_t size = room * sizeof(struct piece *), old = join->room * sizeof(struct piece *);
+	struct piece **grown;
+
+	if (join->first > 0) { /* those in front have gone */
+		memmove(join->piece, join->piece + join->first, (join->count - join->first) * sizeof(struct piece *));
+		join->count -= join->first;
+		join->first = 0;
+		return true;
+	}
+	grown = memory_make(app, join, size) ? app_take(app, size) : NULL;
+	if (grown == NULL)
+		return false;
+	if (join->count > 0)
+		memcpy(grown, join->piece, join->count * sizeof(struct piece *));
+	pool_give(app->pool, join->piece, old);
+	memory_drop(app->joins, join, old);
+	memory_add(app->joins, join, size);
+	join->piece = grown;
+	join->room = room;
+	return true;
+}
+
+/* A piece of its own in front of index, for up to `left` bytes; false: a bound is reached. */
+static bool
+piece_new(struct app *app, struct join *join, uint32_t index, uint64_t at, uint64_t left)
+{
+	size_t size = left < PIECE_SIZE - sizeof(struct piece) ? pool_room(sizeof(struct piece) + (size_t)left) : PIECE_SIZE;
+	struct piece *piece;
+
+	if (join->count - join->first >= app->conf->http_range_pieces || !memory_make(app, join, size))
+		return false;
+	if (join->count == join->room) {
+		uint32_t gone = join->first;
+
+		if (!index_grow(app, join))
+			return false;
+		index -= gone;
+	}
+	piece = pool_take(app->pool, size);
+	if (piece == NULL) {
+		app_count_add(app, APP_NOMEM, 1);
+		return false;
+	}
+	*piece = (struct piece){.at = at, .room = (uint32_t)(size - sizeof(*piece))};
+	memmove(join->piece + index + 1, join->piece + index, (join->count - index) * sizeof(struct piece *));
+	join->piece[index] = piece;
+	join->count++;
+	memory_add(app->joins, join, size);
+	return true;
+}
+
+/* Bytes ahead of what is here, where no piece has any; index is that of the piece behind them.  false: given up. */
+static bool
+keep(struct app *app, struct join *join, uint32_t index, uint64_t at, struct slice bytes, uint64_t left)
+{
+	while (bytes.size > 0) {
+		struct piece *before = index > join->first ? join->piece[index - 1] : NULL;
+		size_t size;
+
+		if (before == NULL || before->at + before->size != at || before->size == before->room) {
+			uint32_t gone = join->first;
+
+			if (!piece_new(app, join, index, at, left))
+				return false;
+			index = index - (gone - join->first) + 1;
+			before = join->piece[index - 1];
+		}
+		size = before->room - before->size;
+		if (size > bytes.size)
+			size = bytes.size;
+		memcpy(before->bytes + before->size, bytes.p, size);
+		before->size += (uint32_t)size;
+		join->have += size;
+		at += size;
+		left -= size < left ? size : left;
+		bytes = slice_of(bytes.p + size, bytes.size - size);
+		app_count_add(app, APP_RANGES_BYTES, size);
+	}
+	return true;
+}
+
+static void
+append(struct app *app, struct join *join, struct slice bytes)
+{
+	size_t room = join->file->pub.content_room;
+
+	file_bytes(app, join->file, bytes);
+	join->next += bytes.size;
+	memory_add(app->joins, join, join->file->pub.content_room - room);
+}
+
+/* The pieces that continue now. */
+static void
+drain(struct app *app, struct join *join)
+{
+	while (join->first < join->count && join->piece[join->first]->at == join->next) {
+		struct piece *piece = join->piece[join->first++];
+
+		append(app, join, slice_of(piece->bytes, piece->size));
+		piece_free(app, join, piece);
+	}
+	if (join->first == join->count)
+		join->first = join->count = 0;
+}
+
+/* Were they here before, and others?  Only as far as they are still kept. */
+static bool
+contradicts(const struct join *join, const struct piece *piece, uint64_t at, struct slice bytes)
+{
+	const struct cc_file *file = &join->file->pub;
+
+	if (piece != NULL)
+		return memcmp(piece->bytes + (at - piece->at), bytes.p, bytes.size) != 0;
+	if (at >= file->content_size || file->content == NULL)
+		return false;
+	if (bytes.size > file->content_size - at)
+		bytes.size = file->content_size - (size_t)at;
+	return memcmp(file->content + at, bytes.p, bytes.size) != 0;
+}
+
+static void
+join_done(struct cc_ctx *ctx, struct join *join, struct cc_tx *tx, enum cc_dir dir)
+{
+	struct app *app = ctx->app;
+	struct file *file = join->file;
+
+	join->file = NULL;
+	memory_drop(app->joins, join, file->pub.content_room);
+	file_attach(ctx, file, tx, dir);
+	file->pub.last = ctx->now;
+	file->pub.ranges = join->ranges;
+	if (!join->odd)
+		app_count_add(app, APP_JOINS_WHOLE, 1);
+	cc_file_close(ctx, &file->pub, !join->odd);
+	join_free(app, join);
+}
+
+/* The bytes at that place, from there on as far as they are alike: old, new and next, or new and ahead.  false: given up. */
+static bool
+add_some(struct app *app, struct join *join, uint64_t at, struct slice *bytes, uint64_t left)
+{
+	uint32_t index = piece_after(join, at);
+	struct piece *piece = index < join->count ? join->piece[index] : NULL;
+	bool old = at < join->next, kept = !old && piece != NULL && piece->at <= at;
+	uint64_t to = old ? join->next : kept ? piece->at + piece->size : piece != NULL ? piece->at : UINT64_MAX;
+	struct slice some = slice_of(bytes->p, to - at < bytes->size ? (size_t)(to - at) : bytes->size);
+
+	*bytes = slice_of(bytes->p + some.size, bytes->size - some.size);
+	if (old || kept) {
+		if (contradicts(join, kept ? piece : NULL, at, some))
+			join->odd = true;
+		return true;
+	}
+	if (at == join->next) {
+		append(app, join, some);
+		drain(app, join);
+		return true;
+	}
+	return keep(app, join, index, at, some, left);
+}
+
+enum cc_status
+cc_range_data(struct cc_ctx *ctx, struct cc_range *range, struct cc_tx *tx, enum cc_dir dir, struct slice bytes)
+{
+	struct join *join = join_of(ctx, range);
+	uint64_t at = range->at;
+
+	if (bytes.size > range->end - range->at)
+		bytes.size = (size_t)(range->end - range->at);
+	range->at += bytes.size;
+	if (join == NULL || bytes.size == 0)
+		return CC_OK;
+	touch(ctx, join);
+	while (bytes.size > 0) {
+		size_t size = bytes.size;
+
+		if (!add_some(ctx->app, join, at, &bytes, range->end - at)) {
+			give_up(ctx->app, join);
+			return CC_OK;
+		}
+		at += size - bytes.size;
+	}
+	if (join->odd && !range->odd) {
+		range->odd = true;
+		app_count_add(ctx->app, APP_RANGES_ODD, 1);
+		if (join->next == join->total)
+			join_done(ctx, join, tx, dir);
+		return CC_BAD;
+	}
+	if (join->next == join->total)
+		join_done(ctx, join, tx, dir);
+	return CC_OK;
+}
+
+void
+cc_range_gap(struct cc_range *range, uint64_t size)
+{
+	range->at = size < range->end - range->at ? range->at + size : range->end;
+}
+
+void
+cc_range_begin(struct cc_ctx *ctx, const struct cc_range *range, const struct cc_file *from)
+{
+	struct join *join = join_of(ctx, range);
+	struct app *app = ctx->app;
+
+	if (join == NULL || from == NULL || from->gap || from->size == 0 || join->next > 0 || join->have > 0 ||
+	    from->size >= join->total || from->digest.which != join->file->pub.digest.which)
+		return;
+	if (!memory_make(app, join, from->content_room)) {
+		give_up(app, join);
+		return;
+	}
+	file_copy(app, join->file, from);
+	join->next = from->size;
+	memory_add(app->joins, join, join->file->pub.content_room);
+}
+
+/* What came of it so far is told as that, once for each flow that leaves it with holes. */
+static void
+tell_part(struct cc_ctx *ctx, struct join *join)
+{
+	struct slice name = join->file != NULL ? join->file->pub.name : slice_of(NULL, 0);
+	struct file *file = file_new(ctx->app, name, ctx->now);
+
+	if (file == NULL)
+		return;
+	file_attach(ctx, file, NULL, CC_TO_CLIENT);
+	file->pub.gap = join->have > 0 || join->state == JOIN_GIVEN_UP;
+	file->pub.size = join->next + join->have;
+	file->pub.ranges = join->ranges;
+	file->pub.content_cut = true;
+	file->pub.digest.which = 0;
+	cc_file_close(ctx, &file->pub, false);
+}
+
+void
+joins_flow_end(struct cc_ctx *ctx)
+{
+	struct joins *joins = ctx->app->joins;
+
+	if (joins == NULL || joins->open == 0)
+		return;
+	for (uint32_t i = joins->newest; i < joins->count; i = joins->join[i].older) {
+		struct join *join = &joins->join[i];
+
+		if (join->flow != ctx->own)
+			continue;
+		join->flow = NULL;
+		if (join->ranges > 1)
+			tell_part(ctx, join);
+	}
+}
