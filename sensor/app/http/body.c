@@ -50,7 +50,7 @@ http_body_add(struct cc_ctx *ctx, struct http_body *body, struct slice bytes)
 		body->file = cc_file_open(ctx, body->tx, body->dir, body->name);
 		if (body->multipart != NULL && !body->whole.partial)
 			cc_file_envelope(body->file, true);
-		if (body->whole.partial && body->multipart == NULL)
+		if (http_ranges_part_of(&body->whole) && body->multipart == NULL)
 			cc_file_range(body->file, body->whole.start, body->whole.end);
 	}
 	if (body->coding != NULL)

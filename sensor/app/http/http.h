@@ -131,6 +131,8 @@ void http_body_close(struct cc_ctx *ctx, struct http_body *body, bool whole);
 /* The flow is over, and its files are closed already. */
 void http_body_forget(struct cc_ctx *ctx, struct http_body *body);
 /* ranges.c: responses that are a range of a whole, put together. */
+/* Is it less than the whole?  Some servers answer with a range of everything. */
+bool http_ranges_part_of(const struct http_whole *whole);
 /* The body begins; body->whole says of what. */
 void http_ranges_open(struct cc_ctx *ctx, struct http_body *body);
 /* Where the range at hand is of the whole: a part of multipart/byteranges says so in its head. */

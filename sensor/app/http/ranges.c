@@ -20,13 +20,19 @@ open_at(struct cc_ctx *ctx, struct http_body *body, uint64_t start, uint64_t end
 	body->ranged = true;
 }
 
+bool
+http_ranges_part_of(const struct http_whole *whole)
+{
+	return whole->partial && !(whole->start == 0 && whole->end + 1 == whole->total);
+}
+
 void
 http_ranges_open(struct cc_ctx *ctx, struct http_body *body)
 {
 	const struct http_whole *whole = &body->whole;
 
 	body->ranged = false;
-	if (whole->partial && body->coding == NULL && body->multipart == NULL)
+	if (http_ranges_part_of(whole) && body->coding == NULL && body->multipart == NULL)
 		open_at(ctx, body, whole->start, whole->end, whole->total);
 }
 

@@ -195,8 +195,10 @@ learn_whole(const struct http1_side *side, struct http_whole *whole)
 		whole->total = side->status == 200 && side->framing.has_length && !side->framing.chunked ? side->framing.length : 0;
 		return;
 	}
-	if (http_range(value_of(side->tx, F_RANGE_RAW), number, &count) != CC_OK || count != 3)
+	if (http_range(value_of(side->tx, F_RANGE_RAW), number, &count) != CC_OK || count != 3) {
+		whole->partial = http_prefix(whole->type, "multipart/byteranges");
 		return;
+	}
 	whole->start = number[0];
 	whole->end = number[1];
 	whole->total = number[2];

@@ -383,6 +383,8 @@ learn_whole(struct head *head, unsigned status)
 		whole->start = number[0];
 		whole->end = number[1];
 		whole->total = number[2];
+	} else {
+		whole->partial = http_prefix(whole->type, "multipart/byteranges");
 	}
 }
 

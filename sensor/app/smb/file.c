@@ -154,8 +154,8 @@ way_close(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file, en
 		way_drain(ctx, state, way);
 	}
 	all = way->short_read || (file->has_size && way->next >= file->size);
-	if (file->pipe) /* has no size: what went through it until its end */
-		whole = !way->gap && file->closing;
+	if (file->pipe) /* has no size: a message of it, or what went through it until its end */
+		whole = !way->gap && (file->closing || way->message);
 	else
 		whole = !way->gap && (dir == CC_TO_SERVER ? file->closing && (all || !file->has_size) : all);
 	cc_file_close(ctx, way->file, whole);
@@ -316,6 +316,11 @@ smb_data_end(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir)
 		chunk_queue(&side->file->way[dir], side->chunk);
 	if (side->file != NULL && side->target != SMB_TO_NOBODY)
 		way_drain(ctx, state, &side->file->way[dir]);
+	if (side->file != NULL && side->file->pipe && side->file->rpc == NULL && side->target == SMB_TO_FILE &&
+	    side->file->way[dir].next > 0) {
+		side->file->way[dir].message = true;
+		way_close(ctx, state, side->file, dir);
+	}
 	side->chunk = NULL;
 	side->file = NULL;
 	side->target = SMB_TO_NOBODY;

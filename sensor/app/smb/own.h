@@ -130,6 +130,7 @@ struct smb_way {
 	uint64_t next;                    /* offset that continues what was told */
 	bool began, gap;
 	bool short_read;                  /* the server had no more than that */
+	bool message;                     /* all of one message of a pipe */
 };
 
 struct smb_file {
