@@ -128,6 +128,7 @@ end(struct cc_ctx *ctx, void *state)
 
 const struct cc_parser imap_parser = {
 	.name = "imap",
+	.own_event = true,
 	.ports = "tcp/143",
 	.fields = fields,
 	.field_count = F_COUNT,
