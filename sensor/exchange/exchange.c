@@ -122,7 +122,7 @@ wait_for_room(struct exchange *exchange)
 
 /* A message that is signed. */
 static enum cc_status
-spool_message(void *ctx, const struct cc_message *msg)
+spool_message(void *ctx, const struct cc_message *msg, const uint8_t digest[32])
 {
 	struct exchange *exchange = ctx;
 	static const unsigned shed[CC_CLASS_COUNT] = {
@@ -131,10 +131,10 @@ spool_message(void *ctx, const struct cc_message *msg)
 	    [CC_CLASS_EVENT] = EXCHANGE_SHED_EVENT,
 	};
 	uint64_t position;
-	enum cc_status st = spool_append(exchange->spool, msg, &position);
+	enum cc_status st = spool_append(exchange->spool, msg, digest, &position);
 
 	while (st == CC_FULL && wait_for_room(exchange))
-		st = spool_append(exchange->spool, msg, &position);
+		st = spool_append(exchange->spool, msg, digest, &position);
 	note_disk(exchange, st);
 	if (st == CC_OK)
 		exchange->counts[EXCHANGE_MESSAGES]++;

@@ -34,13 +34,23 @@ struct exchange_origin {
 	struct slice of, to;        /* ce_id of the message that it repeats; the organisation that it answers; may be empty */
 };
 
-/* What is the same in every message of a sensor. */
+/* Written once: ids of ours, and the objects that every bundle of a marking begins with. */
+struct exchange_same {
+	char organisation[80], sensor[80]; /* "": not yet */
+	struct {
+		size_t size;
+		uint8_t text[4096];
+	} frame[CC_TLP_RED + 1];
+};
+
+/* What is the same in every message of a sensor.  All zero but for what is known. */
 struct exchange_source {
 	const struct conf *conf;
 	struct slice coverage;      /* JSON object for the "coverage" group, or empty: listed under missing */
 	bool live;
 	struct victims *victims;    /* whose addresses are ours, and what stands for them */
 	const struct exchange_origin *origin; /* of the record at hand; NULL: own */
+	struct exchange_same same;
 	uint64_t pseudonyms, texts_withheld; /* counted here: addresses told by pseudonym, texts that named one of ours */
 };
 /* Appends the STIX 2.1 bundle for rec; count 0: looked for from first to last and not seen.  CC_FULL: out is too small; CC_DENIED: the indicator itself names an address of ours. */
@@ -78,8 +88,8 @@ struct spool;
  */
 enum cc_status spool_open(const struct conf *conf, const char *dir, struct spool **ret_spool, char **ret_why);
 void spool_close(struct spool *spool);
-/* Appends; *ret_position rises by message.  CC_FULL: shed by priority already, this class has to go (counted); CC_IO: disk. */
-enum cc_status spool_append(struct spool *spool, const struct cc_message *msg, uint64_t *ret_position);
+/* Appends; *ret_position rises by message.  digest: jws_digest() of it, NULL: not known yet.  CC_FULL: shed by priority already, this class has to go (counted); CC_IO: disk. */
+enum cc_status spool_append(struct spool *spool, const struct cc_message *msg, const uint8_t *digest, uint64_t *ret_position);
 /* The message at or behind the read position, which moves on; borrowed until the next call.  CC_END: none yet. */
 enum cc_status spool_next(struct spool *spool, struct cc_message *ret_msg, uint64_t *ret_position);
 /* Delivered: the cursor moves to the lowest position that is not; old segments go.  Kept in the cursor file. */

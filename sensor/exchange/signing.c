@@ -26,7 +26,6 @@ struct slot {
 	int before;          /* the slot before it in its lane, or -1: prev is what the spool knows */
 	bool first;          /* of its lane: no prev */
 	uint8_t prev[32], digest[32];
-	bool wanted;         /* the digest, by one that follows */
 	enum cc_status status;
 };
 
@@ -71,8 +70,7 @@ sign_slot(const struct signing *signing, struct sign_batch *batch, struct slot *
 	if (slot->status != CC_OK)
 		return;
 	slot->msg.header[slot->msg.header_count++] = (struct cc_header){"jws", buf_slice(&slot->jws)};
-	if (slot->wanted)
-		jws_digest(&slot->msg, slot->digest);
+	jws_digest(&slot->msg, slot->digest);
 }
 
 static void
@@ -144,14 +142,12 @@ number_batch(const struct signing *signing, struct sign_batch *batch)
 
 		while (before >= 0 && !same_lane(slot, &batch->slot[before]))
 			before--;
-		slot->wanted = false;
 		if (before < 0) {
 			number_from_spool(signing, slot);
 			continue;
 		}
 		slot->before = before;
 		slot->first = false;
-		batch->slot[before].wanted = true;
 		number(slot, strtoull(batch->slot[before].sequence, NULL, 10) + 1);
 	}
 }
@@ -198,7 +194,7 @@ retire(struct signing *signing)
 			signing->too_large++;
 		else if (slot->status != CC_OK)
 			signing->errors++;
-		st = slot->status == CC_OK ? signing->fn(signing->ctx, &slot->msg) : slot->status == CC_FULL ? CC_OK : CC_IO;
+		st = slot->status == CC_OK ? signing->fn(signing->ctx, &slot->msg, slot->digest) : slot->status == CC_FULL ? CC_OK : CC_IO;
 		if (st != CC_OK)
 			result = st;
 		if (st != CC_OK || slot->status != CC_OK)

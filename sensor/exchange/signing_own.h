@@ -9,8 +9,8 @@
 
 struct signing;
 
-/* Spools one that is signed.  CC_OK: it has its number now. */
-typedef enum cc_status signing_spool_fn(void *ctx, const struct cc_message *msg);
+/* Spools one that is signed; digest: jws_digest() of it.  CC_OK: it has its number now. */
+typedef enum cc_status signing_spool_fn(void *ctx, const struct cc_message *msg, const uint8_t digest[32]);
 
 /* spool, key: borrowed. */
 enum cc_status signing_new(const struct conf *conf, struct spool *spool, const struct key *key, signing_spool_fn *fn, void *ctx,

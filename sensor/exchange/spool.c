@@ -102,7 +102,7 @@ scan(struct spool *spool, const struct spool_segment *segment, uint64_t *ret_cou
 		trouble(spool, name);
 	while (st == CC_OK && (st = spool_reader_next(&spool->reader, &msg)) == CC_OK) {
 		++*ret_count;
-		st = spool_sequence_note(spool, &msg);
+		st = spool_sequence_note(spool, &msg, NULL);
 	}
 	*ret_end = spool->reader.offset;
 	spool->damaged += spool->reader.damaged;
@@ -434,7 +434,7 @@ write_somewhere(struct spool *spool)
 }
 
 enum cc_status
-spool_append(struct spool *spool, const struct cc_message *msg, uint64_t *ret_position)
+spool_append(struct spool *spool, const struct cc_message *msg, const uint8_t *digest, uint64_t *ret_position)
 {
 	enum cc_status st;
 
@@ -455,7 +455,7 @@ spool_append(struct spool *spool, const struct cc_message *msg, uint64_t *ret_po
 	spool_fault(spool, "appended");
 	spool->error[0] = '\0';
 	*ret_position = spool->next++;
-	return spool_sequence_note(spool, msg);
+	return spool_sequence_note(spool, msg, digest);
 }
 
 enum cc_status

@@ -123,10 +123,10 @@ set_sequence(struct spool *spool, struct slice key, uint64_t sequence, const uin
 }
 
 enum cc_status
-spool_sequence_note(struct spool *spool, const struct cc_message *msg)
+spool_sequence_note(struct spool *spool, const struct cc_message *msg, const uint8_t *digest)
 {
 	struct slice text = message_header(msg, "ce_sequence");
-	uint8_t digest[32];
+	uint8_t made[32];
 	char key[KEY_ROOM];
 	uint64_t n = 0;
 
@@ -137,8 +137,9 @@ spool_sequence_note(struct spool *spool, const struct cc_message *msg)
 			return CC_OK;
 		n = n * 10 + (uint64_t)(text.p[i] - '0');
 	}
-	jws_digest(msg, digest);
-	return set_sequence(spool, lane_key(msg->topic, msg->lane, key), n, digest);
+	if (digest == NULL)
+		jws_digest(msg, made);
+	return set_sequence(spool, lane_key(msg->topic, msg->lane, key), n, digest != NULL ? digest : made);
 }
 
 uint64_t

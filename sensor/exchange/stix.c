@@ -41,7 +41,7 @@ struct ids {
 };
 
 static void
-make_ids(const struct exchange_source *source, const struct cc_record *rec, bool update, struct ids *ids)
+make_ids(struct exchange_source *source, const struct cc_record *rec, bool update, struct ids *ids)
 {
 	uint8_t key[32];
 	struct slice org = slice_str(source->conf->sensor_organisation), sensor = slice_str(source->conf->sensor_name);
@@ -53,7 +53,10 @@ make_ids(const struct exchange_source *source, const struct cc_record *rec, bool
 	/* A version is told from the first sight's even when all was seen in the same microsecond. */
 	time_rfc3339_text(update ? rec->last + NS_PER_US : rec->first, ids->modified);
 	when = slice_str(ids->first);
-	stix_self(source->conf, ids->organisation, ids->sensor);
+	if (source->same.organisation[0] == '\0')
+		stix_self(source->conf, source->same.organisation, source->same.sensor);
+	memcpy(ids->organisation, source->same.organisation, STIX_ID);
+	memcpy(ids->sensor, source->same.sensor, STIX_ID);
 	stix_own_id("indicator", (const struct slice[]){org, slice_of(key, 32)}, 2, ids->indicator);
 	stix_own_id("observed-data", (const struct slice[]){org, sensor, slice_of(key, 32), when}, 4, ids->observed);
 	stix_own_id("sighting", (const struct slice[]){org, sensor, slice_of(key, 32), when}, 4, ids->sighting);
@@ -144,6 +147,24 @@ stix_frame_rest(struct json *json, const struct conf *conf, enum cc_tlp level)
 	json_text(json, NULL, "property-extension");
 	json_end_array(json);
 	json_end_object(json);
+}
+
+/* As stix_frame(), kept from the first time on; one that does not fit is written each time. */
+static void
+put_frame(struct json *json, struct exchange_source *source, enum cc_tlp level)
+{
+	size_t start = json->out->size, size;
+
+	if (source->same.frame[level].size > 0) {
+		json_raw(json, NULL, slice_of(source->same.frame[level].text, source->same.frame[level].size));
+		return;
+	}
+	stix_frame(json, source->conf, level);
+	size = json->out->size - start;
+	if (json->out->full || size > sizeof(source->same.frame[level].text))
+		return;
+	memcpy(source->same.frame[level].text, json->out->p + start, size);
+	source->same.frame[level].size = size;
 }
 
 /* ---- indicator ---- */
@@ -315,7 +336,7 @@ stix_sighting(struct exchange_source *source, const struct cc_record *whole, boo
 	json_text(&json, "type", "bundle");
 	json_text(&json, "id", ids.bundle);
 	json_array(&json, "objects");
-	stix_frame(&json, source->conf, rec->tlp);
+	put_frame(&json, source, rec->tlp);
 	refs.count = 0;
 	if (rec->count > 0)
 		stix_observables(&json, source, rec, tlp[rec->tlp].id, &refs);

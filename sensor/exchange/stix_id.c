@@ -5,8 +5,6 @@
  */
 #include "exchange/stix_own.h"
 
-#include <stdio.h>
-
 #include "base/utf8.h"
 
 /* 00abedb4-aa42-466c-9c01-fed23315a9b7, STIX 2.1, 2.9 */
@@ -15,6 +13,36 @@ static const uint8_t sco_space[16] = {
 /* 4be42930-4835-423a-9cbd-6970c9d17900, ours */
 static const uint8_t own_space[16] = {
     0x4b, 0xe4, 0x29, 0x30, 0x48, 0x35, 0x42, 0x3a, 0x9c, 0xbd, 0x69, 0x70, 0xc9, 0xd1, 0x79, 0x00};
+
+static void
+uuid5_of(const uint8_t sha1[20], char ret_uuid[37])
+{
+	uint8_t d[16];
+	char hex[33];
+
+	memcpy(d, sha1, 16);
+	d[6] = (uint8_t)((d[6] & 0x0f) | 0x50);
+	d[8] = (uint8_t)((d[8] & 0x3f) | 0x80);
+	hex_text(slice_of(d, 16), hex);
+	for (unsigned from = 0, to = 0; from < 32; from++) {
+		if (from == 8 || from == 12 || from == 16 || from == 20)
+			ret_uuid[to++] = '-';
+		ret_uuid[to++] = hex[from];
+	}
+	ret_uuid[36] = '\0';
+}
+
+/* "type--uuid" */
+static void
+put_id(const char *type, const char uuid[37], char ret_id[STIX_ID])
+{
+	size_t size = strlen(type);
+
+	size = size < STIX_ID - 40 ? size : STIX_ID - 40;
+	memcpy(ret_id, type, size);
+	memcpy(ret_id + size, "--", 2);
+	memcpy(ret_id + size + 2, uuid, 37);
+}
 
 void
 stix_uuid5(const uint8_t space[16], struct slice name, char ret_uuid[37])
@@ -26,10 +54,7 @@ stix_uuid5(const uint8_t space[16], struct slice name, char ret_uuid[37])
 	digest_add(&digest, slice_of(space, 16));
 	digest_add(&digest, name);
 	digest_close(&digest, NULL, d, NULL);
-	d[6] = (uint8_t)((d[6] & 0x0f) | 0x50);
-	d[8] = (uint8_t)((d[8] & 0x3f) | 0x80);
-	snprintf(ret_uuid, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", d[0], d[1], d[2],
-	    d[3], d[4], d[5], d[6], d[7], d[8], d[9], d[10], d[11], d[12], d[13], d[14], d[15]);
+	uuid5_of(d, ret_uuid);
 }
 
 void
@@ -38,25 +63,35 @@ stix_sco_id(const char *type, struct slice canonical, char ret_id[STIX_ID])
 	char uuid[37];
 
 	stix_uuid5(sco_space, canonical, uuid);
-	snprintf(ret_id, STIX_ID, "%s--%s", type, uuid);
+	put_id(type, uuid, ret_id);
 }
 
 /* Each part behind its size: no two lists of parts give the same bytes. */
 void
 stix_own_id(const char *type, const struct slice *part, size_t count, char ret_id[STIX_ID])
 {
-	struct buf name;
+	struct digest digest;
+	uint8_t d[20];
 	char uuid[37];
 
-	buf_open(&name, 1u << 20);
-	buf_add_text(&name, type);
+	digest_open(&digest, DIGEST_SHA1);
+	digest_add(&digest, slice_of(own_space, 16));
+	digest_add(&digest, slice_str(type));
 	for (size_t i = 0; i < count; i++) {
-		buf_printf(&name, "\n%zu:", part[i].size);
-		buf_add_slice(&name, part[i]);
+		char size[24], *p = size + sizeof(size);
+		size_t n = part[i].size;
+
+		*--p = ':';
+		do
+			*--p = (char)('0' + n % 10);
+		while ((n /= 10) > 0);
+		*--p = '\n';
+		digest_add(&digest, slice_of(p, (size_t)(size + sizeof(size) - p)));
+		digest_add(&digest, part[i]);
 	}
-	stix_uuid5(own_space, buf_slice(&name), uuid);
-	buf_close(&name);
-	snprintf(ret_id, STIX_ID, "%s--%s", type, uuid);
+	digest_close(&digest, NULL, d, NULL);
+	uuid5_of(d, uuid);
+	put_id(type, uuid, ret_id);
 }
 
 /* The text that json_string() writes, read back and written canonically: a byte that is no UTF-8 is the character of
@@ -76,7 +111,7 @@ stix_jcs_string(struct buf *out, struct slice text)
 		else if (size > 1)
 			buf_add(out, p, size);
 		else if (*p == '"' || *p == '\\')
-			buf_printf(out, "\\%c", *p);
+			buf_add(out, (const uint8_t[]){'\\', *p}, 2);
 		else if (*p >= 0x20)
 			buf_add_u8(out, *p);
 		else if (*p == '\b' || *p == '\t' || *p == '\n' || *p == '\f' || *p == '\r')

@@ -37,9 +37,12 @@ static bool
 withheld(struct info *info, const char *name)
 {
 	char word[128];
-	size_t size = (size_t)snprintf(word, sizeof(word), "%s.%s", info->group, name);
+	size_t size;
 
-	for (const char *p = info->withheld; p != NULL && *p != '\0'; p += strcspn(p, " ,")) {
+	if (info->withheld == NULL)
+		return false;
+	size = (size_t)snprintf(word, sizeof(word), "%s.%s", info->group, name);
+	for (const char *p = info->withheld; *p != '\0'; p += strcspn(p, " ,")) {
 		p += strspn(p, " ,");
 		if (strncmp(p, word, size) == 0 && (p[size] == '\0' || strchr(" ,", p[size]) != NULL)) {
 			miss(info, name, "withheld at this marking");
@@ -357,6 +360,23 @@ put_left_out(struct info *info, unsigned left_out)
 	}
 }
 
+/* "item": "group.item"; words of ours, nothing to escape. */
+static void
+put_place(struct json *json, const char *group, const char *name)
+{
+	char word[128];
+	size_t a = strlen(group), b = strlen(name);
+
+	if (a + b + 3 > sizeof(word))
+		return;
+	word[0] = '"';
+	memcpy(word + 1, group, a);
+	word[1 + a] = '.';
+	memcpy(word + 2 + a, name, b);
+	word[2 + a + b] = '"';
+	json_raw(json, "item", slice_of(word, a + b + 3));
+}
+
 void
 stix_basic_information(
     struct json *json, struct exchange_source *source, const struct cc_record *rec, unsigned left_out)
@@ -380,7 +400,7 @@ stix_basic_information(
 	json_array(&info.json, "missing");
 	for (unsigned i = 0; i < info.missing; i++) {
 		json_object(&info.json, NULL);
-		json_printf(&info.json, "item", "%s.%s", info.gap[i].group, info.gap[i].item);
+		put_place(&info.json, info.gap[i].group, info.gap[i].item);
 		json_text(&info.json, "reason", info.gap[i].reason);
 		json_end_object(&info.json);
 	}

@@ -78,7 +78,7 @@ append(struct spool *spool, unsigned n, enum cc_class class, uint64_t *ret_posit
 	msg.header[0] = (struct cc_header){"ce_id", slice_str(id)};
 	msg.header[1] = (struct cc_header){"ce_sequence", slice_str(sequence)};
 	msg.header_count = 2;
-	return spool_append(spool, &msg, ret_position);
+	return spool_append(spool, &msg, NULL, ret_position);
 }
 
 static unsigned
