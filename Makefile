@@ -42,7 +42,7 @@ TOOLS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/conformance/tools/*.c
 Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$1' '$2')
 
-.PHONY: all demo check unit e2e conformance scenarios scenarios-check bench bench-parsers bench-peers fuzz fuzzers fuzz-seeds fuzz-run fuzz-parsers fuzz-replay san tools install uninstall clean help deps check-deps format layers
+.PHONY: bench-exchange all demo check unit e2e conformance scenarios scenarios-check bench bench-parsers bench-peers fuzz fuzzers fuzz-seeds fuzz-run fuzz-parsers fuzz-replay san tools install uninstall clean help deps check-deps format layers
 .SECONDARY:
 all: $(BIN)
 
@@ -118,6 +118,10 @@ scenarios-check: $(BIN) $(TOOLS)
 bench: $(BIN) $(TOOLS)
 	@tests/bench/run $(BUILD)
 
+# What the exchange costs, by stage and to a real broker.
+bench-exchange: $(TOOLS)
+	@tests/bench/run-exchange $(BUILD)
+
 # Cycles by protocol; part of bench, too.
 bench-parsers: $(TOOLS)
 	@tests/bench/run $(BUILD) --size 128M --runs 1 --only parsers
@@ -171,6 +175,7 @@ help:
 	@echo 'make fuzz-run     one fuzz target for a while: NAME=parser TIME=60 (clang)'
 	@echo 'make fuzz-parsers one target for every parser, TIME=600 each'
 	@echo 'make bench-parsers cycles a byte of every protocol'
+	@echo 'make bench-exchange  what the exchange costs, by stage and to a real broker'
 	@echo 'make bench-peers  time and memory of loading rules, beside Suricata'
 	@echo 'make bench        speed, as ratios to libpcap and Suricata in the same run'
 	@echo 'make install      prefix, DESTDIR and the other GNU directory variables are heard'

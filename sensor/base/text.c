@@ -114,25 +114,36 @@ static const uint8_t base64url_value[256] = {
 enum cc_status
 base64url_parse(struct slice text, uint8_t *ret_bytes, size_t *ret_size)
 {
-	uint32_t bits = 0, count = 0;
-	size_t size = 0;
+	const uint8_t *p = text.p;
+	size_t left = text.size, size = 0;
+	uint32_t bits = 0, last;
 
-	if (text.size % 4 == 1)
+	if (left % 4 == 1)
 		return CC_BAD;
-	for (size_t i = 0; i < text.size; i++) {
-		uint32_t value = base64url_value[text.p[i]];
+	for (; left >= 4; left -= 4, p += 4) {
+		uint32_t a = base64url_value[p[0]], b = base64url_value[p[1]], c = base64url_value[p[2]], d = base64url_value[p[3]];
 
-		if (value == 0)
+		if (a == 0 || b == 0 || c == 0 || d == 0)
 			return CC_BAD;
-		bits = bits << 6 | (value - 1);
-		count += 6;
-		if (count >= 8) {
-			count -= 8;
-			ret_bytes[size++] = (uint8_t)(bits >> count);
-			bits &= (1u << count) - 1;
-		}
+		bits = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
+		ret_bytes[size] = (uint8_t)(bits >> 16);
+		ret_bytes[size + 1] = (uint8_t)(bits >> 8);
+		ret_bytes[size + 2] = (uint8_t)bits;
+		size += 3;
 	}
-	if (bits != 0)
+	if (left == 0) {
+		*ret_size = size;
+		return CC_OK;
+	}
+	/* Two or three characters; the bits beyond their bytes are zero, so that each bytes have one text. */
+	if (base64url_value[p[0]] == 0 || base64url_value[p[1]] == 0 || (left == 3 && base64url_value[p[2]] == 0))
+		return CC_BAD;
+	last = left == 3 ? base64url_value[p[2]] - 1u : 0;
+	bits = (base64url_value[p[0]] - 1u) << 18 | (base64url_value[p[1]] - 1u) << 12 | last << 6;
+	ret_bytes[size++] = (uint8_t)(bits >> 16);
+	if (left == 3)
+		ret_bytes[size++] = (uint8_t)(bits >> 8);
+	if ((bits & (left == 3 ? 0xffu : 0xffffu)) != 0)
 		return CC_BAD;
 	*ret_size = size;
 	return CC_OK;

@@ -9,8 +9,8 @@
 
 #include "exchange/jws_own.h"
 
-#define BATCH 2048
-#define ROOM (16u << 20) /* of a batch's bytes; a larger message comes alone */
+#define BATCH 4096
+#define ROOM (32u << 20) /* of a batch's bytes; a larger message comes alone */
 
 struct inbox {
 	struct reader *reader;

@@ -19,6 +19,7 @@
 
 #define JWS_MAX 65535   /* what a header of a segment can hold */
 #define SIGNATURE_TEXT 86
+#define NEAR 2048     /* of most protected headers; longer ones are put together elsewhere */
 #define TEXT_MAX (1u << 20) /* of the characters of one member */
 
 /* ---- writing ---- */
@@ -56,39 +57,49 @@ can_be_signed(const struct cc_message *msg)
 	return good;
 }
 
+/* What is signed is put together in ret_jws, whose front is the header's: nothing is allocated for one that has its room. */
+static enum cc_status
+sign_protected(const struct key *key, struct slice protected, struct slice value, struct buf *ret_jws)
+{
+	size_t start = ret_jws->size, size = (protected.size * 4 + 2) / 3;
+	uint8_t signature[KEY_SIGNATURE];
+	enum cc_status st;
+
+	if (size + 2 + SIGNATURE_TEXT > JWS_MAX || !buf_reserve(ret_jws, size + 4 + SIGNATURE_TEXT + value.size))
+		return CC_FULL;
+	base64url_text(protected, (char *)ret_jws->p + start);
+	ret_jws->size += size;
+	buf_add_u8(ret_jws, '.');
+	buf_add_slice(ret_jws, value);
+	st = key_sign(key, slice_of(ret_jws->p + start, ret_jws->size - start), signature);
+	if (st != CC_OK)
+		return st;
+	ret_jws->size = start + size;
+	buf_add_text(ret_jws, "..");
+	base64url_text(slice_of(signature, sizeof(signature)), (char *)ret_jws->p + ret_jws->size);
+	ret_jws->size += SIGNATURE_TEXT;
+	return CC_OK;
+}
+
 enum cc_status
 jws_sign(const struct key *key, const struct cc_message *msg, const uint8_t *prev, struct buf *ret_jws)
 {
-	size_t start = ret_jws->size, size;
-	uint8_t signature[KEY_SIGNATURE];
-	struct buf input, protected;
-	enum cc_status st = CC_OK;
+	uint8_t near[NEAR];
+	size_t start = ret_jws->size;
+	struct buf protected;
+	enum cc_status st;
 
 	if (!can_be_signed(msg))
 		return CC_BAD;
-	buf_open(&protected, JWS_MAX);
-	buf_open(&input, JWS_MAX + 1 + msg->value.size);
+	buf_over(&protected, near, sizeof(near));
 	put_protected(&protected, key, msg, prev);
-	size = protected.size * 4 / 3 + 4;
-	if (protected.full || size + 2 + SIGNATURE_TEXT > JWS_MAX || !buf_reserve(&input, size + 1 + msg->value.size) ||
-	    !buf_reserve(ret_jws, size + 2 + SIGNATURE_TEXT + 4)) {
-		st = CC_FULL;
-	} else {
-		base64url_text(buf_slice(&protected), (char *)input.p);
-		input.size = strlen((const char *)input.p);
-		buf_add_slice(ret_jws, buf_slice(&input));
-		buf_add_u8(&input, '.');
-		buf_add_slice(&input, msg->value);
-		st = key_sign(key, buf_slice(&input), signature);
+	if (protected.full) {
+		buf_open(&protected, JWS_MAX);
+		put_protected(&protected, key, msg, prev);
 	}
-	if (st == CC_OK) {
-		buf_add_text(ret_jws, "..");
-		base64url_text(slice_of(signature, sizeof(signature)), (char *)ret_jws->p + ret_jws->size);
-		ret_jws->size += SIGNATURE_TEXT;
-	} else {
+	st = protected.full ? CC_FULL : sign_protected(key, buf_slice(&protected), msg->value, ret_jws);
+	if (st != CC_OK)
 		ret_jws->size = start;
-	}
-	buf_close(&input);
 	buf_close(&protected);
 	return st;
 }

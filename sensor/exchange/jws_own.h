@@ -24,7 +24,12 @@ bool jws_fits(const struct jws *jws, struct slice value, void *pkey, struct buf 
 /* A string behind its opening quote, up to and with the closing one; ret_plain: it holds no backslash. */
 bool scan_string(struct cur *c, struct slice *ret_raw, bool *ret_plain);
 bool scan_value(struct cur *c, unsigned depth);
-void scan_space(struct cur *c);
+static inline void
+scan_space(struct cur *c)
+{
+	while (c->p < c->end && (*c->p == ' ' || *c->p == '\n' || *c->p == '\r' || *c->p == '\t'))
+		c->p++;
+}
 /* The characters of a raw string; false: it does not fit, or is half a surrogate pair. */
 bool scan_unescape(struct slice raw, struct buf *out);
 

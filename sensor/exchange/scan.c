@@ -3,6 +3,10 @@
  * thousand times a second.  Refused: a member that is there twice, names with escapes (no name of STIX needs any), text
  * that is no UTF-8, nesting beyond SCAN_DEPTH, objects of more than SCAN_MEMBERS members.  Any thread, no state.
  */
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "base/utf8.h"
 #include "exchange/jws_own.h"
 
@@ -12,24 +16,28 @@ peek(const struct cur *c)
 	return c->p < c->end ? *c->p : -1;
 }
 
-void
-scan_space(struct cur *c)
+/* How many bytes p begins with that are neither quote, backslash, control character nor beyond ASCII. */
+static inline size_t
+plain_run(const uint8_t *p, size_t size)
 {
-	for (int b = peek(c); b == ' ' || b == '\n' || b == '\r' || b == '\t'; b = peek(c))
-		cur_skip(c, 1);
-}
+	size_t n = 0;
 
-/* Eight bytes that are neither quote, backslash, control character nor beyond ASCII. */
-static inline bool
-plain_word(const uint8_t *p)
-{
-	const uint64_t ones = 0x0101010101010101ull, high = 0x80 * ones;
-	uint64_t word, quote, backslash;
+#if defined(__SSE2__)
+	for (; size - n >= 16; n += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + n));
+		__m128i odd = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)); /* signed: bytes above 0x7f too */
+		unsigned mask;
 
-	memcpy(&word, p, 8);
-	quote = word ^ '"' * ones;
-	backslash = word ^ '\\' * ones;
-	return ((word | (word - 0x20 * ones) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & high) == 0;
+		odd = _mm_or_si128(odd, _mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
+		odd = _mm_or_si128(odd, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+		mask = (unsigned)_mm_movemask_epi8(odd);
+		if (mask != 0)
+			return n + (size_t)__builtin_ctz(mask);
+	}
+#endif
+	while (n < size && p[n] >= 0x20 && p[n] < 0x80 && p[n] != '"' && p[n] != '\\')
+		n++;
+	return n;
 }
 
 static bool
@@ -56,8 +64,7 @@ scan_string(struct cur *c, struct slice *ret_raw, bool *ret_plain)
 	for (;;) {
 		size_t size;
 
-		while (cur_left(c) >= 8 && plain_word(c->p))
-			cur_skip(c, 8);
+		cur_skip(c, plain_run(c->p, cur_left(c)));
 		if (cur_left(c) == 0)
 			return false;
 		if (*c->p == '"') {
@@ -124,7 +131,7 @@ static bool
 is_new(const struct slice *name, size_t count, struct slice fresh)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (name[i].size == fresh.size && memcmp(name[i].p, fresh.p, fresh.size) == 0)
+		if (name[i].size == fresh.size && (fresh.size == 0 || (*name[i].p == *fresh.p && memcmp(name[i].p, fresh.p, fresh.size) == 0)))
 			return false;
 	}
 	return true;

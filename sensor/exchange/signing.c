@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BATCH 128
+#define BATCH 256
 #define HARDLY_ANY 2 /* not worth waking anybody */
 #define THREADS_MAX 16
 
@@ -317,7 +317,7 @@ signing_new(const struct conf *conf, struct spool *spool, const struct key *key,
 	for (unsigned b = 0; b < 2; b++) {
 		for (unsigned i = 0; i < BATCH; i++) {
 			buf_open(&signing->batch[b].slot[i].bytes, 64u << 20);
-			buf_open(&signing->batch[b].slot[i].jws, 1u << 17);
+			buf_open(&signing->batch[b].slot[i].jws, 64u << 20); /* what is signed is put together there */
 		}
 	}
 	pthread_mutex_init(&signing->mutex, NULL);

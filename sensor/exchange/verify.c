@@ -16,7 +16,7 @@
 
 #include "exchange/chain_own.h"
 
-#define BATCH 2048                  /* judged together */
+#define BATCH 4096                  /* judged together */
 #define CLOCKS (2 * 3600 * NS_PER_S) /* how far clocks of partners may be apart, for keys' times */
 #define MEMORY_MAX (72u << 20)
 
