@@ -21,6 +21,8 @@ candidates_add(void *ctx, uint32_t rule)
 	if ((detect->set->ways[rule] & detect->ways) != 0 && detect->seen[rule] != detect->epoch) {
 		detect->seen[rule] = detect->epoch;
 		detect->candidate[detect->candidate_count++] = rule; /* room for all rules */
+		__builtin_prefetch(&detect->set->rule[rule]); /* in no near cache: one of many thousands */
+		__builtin_prefetch((const char *)&detect->set->rule[rule] + 64);
 	}
 }
 
@@ -58,10 +60,10 @@ buffer_mpm(const struct detect *detect, const struct buffer *buffer)
 	return sieve != NULL ? sieve->all : NULL;
 }
 
-static void
-part_scan(struct detect *detect, const struct mpm *mpm, struct slice bytes, size_t fresh)
+static inline void
+part_scan(struct detect *detect, const struct mpm *mpm, size_t longest, struct slice bytes, size_t fresh)
 {
-	size_t back = mpm_longest(mpm), at = fresh >= back ? fresh - back + 1 : 0;
+	size_t at = fresh >= longest ? fresh - longest + 1 : 0;
 
 	if (mpm != NULL && at < bytes.size)
 		candidates_scan(detect, mpm, slice_of(bytes.p + at, bytes.size - at));
@@ -72,26 +74,45 @@ sieve_scan(struct detect *detect, const struct sieve *sieve, struct slice bytes,
 {
 	struct slice head = bytes;
 
-	part_scan(detect, sieve->all, bytes, fresh);
+	part_scan(detect, sieve->all, sieve->all_longest, bytes, fresh);
 	if (sieve->head == NULL)
 		return;
 	if (bytes.size > sieve->small_size && base + bytes.size > sieve->head_size)
 		head.size = base < sieve->head_size ? sieve->head_size - (size_t)base : 0;
-	part_scan(detect, sieve->head, head, fresh);
+	part_scan(detect, sieve->head, sieve->head_longest, head, fresh);
 }
 
-void
-candidates_sieve(struct detect *detect, const struct sieve *sieve, struct slice bytes, uint64_t base, size_t fresh)
+static void
+sieve_ask(struct detect *detect, const struct sieve *sieve, struct slice bytes, uint64_t base, size_t fresh)
 {
-	if (sieve == NULL)
-		return;
 	candidates_add_list(detect, sieve->always, sieve->always_count);
+	if (bytes.size == 0)
+		return;
 	sieve_scan(detect, sieve, bytes, base, fresh);
 	if ((sieve->bound_apps & detect->apps) == 0)
 		return;
 	for (const struct sieve *bound = sieve->bound; bound != NULL; bound = bound->more) {
 		if ((bound->apps & detect->apps) != 0)
 			sieve_scan(detect, bound, bytes, base, fresh);
+	}
+}
+
+void
+candidates_sieves(struct detect *detect, const struct sieves *sieves, const struct ports *ports, struct slice bytes,
+    uint64_t base, size_t fresh)
+{
+	const struct sieve *sieve[] = {way_sieve(sieves, detect->ways), port_sieve(&sieves->by_dport, ports->to),
+	    port_sieve(&sieves->by_sport, ports->from)};
+
+	for (unsigned i = 0; i < 3 && bytes.size > 0; i++) {
+		if (sieve[i] == NULL)
+			continue;
+		mpm_fetch(sieve[i]->all);
+		mpm_fetch(sieve[i]->head);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		if (sieve[i] != NULL)
+			sieve_ask(detect, sieve[i], bytes, base, fresh);
 	}
 }
 
@@ -127,6 +148,8 @@ candidates_sort(struct detect *detect)
 {
 	uint32_t *v = detect->candidate;
 
+	for (uint32_t i = 0; i < detect->candidate_count && i < 32; i++)
+		__builtin_prefetch(detect->set->rule[v[i]].segment);
 	if (detect->candidate_count > 32) {
 		qsort(v, detect->candidate_count, sizeof(v[0]), order_compare);
 		return;

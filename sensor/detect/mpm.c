@@ -26,16 +26,17 @@ struct single {
 #define TRIE_SMALL 200
 #define TRIE_LARGE 16384
 
-struct mpm {
+struct mpm { /* a cache line, and the few behind it: see mpm_fetch() */
 	struct few *few; /* NULL: too many for that */
+	uint32_t shortest, longest;
 	struct db *db, *brief;
 	struct single *single; /* bytes that are a pattern by themselves */
 	uint32_t single_count;
-	uint32_t *first;      /* pattern id: rule[first[id]] … rule[first[id + 1]] */
-	uint32_t *rule;
 	uint32_t pattern_count;
-	size_t shortest, longest;
+	uint32_t *first; /* pattern id: rule[first[id]] … rule[first[id + 1]] */
+	uint32_t *rule;
 };
+_Static_assert(sizeof(struct mpm) == MPM_LINE, "a cache line");
 
 enum cc_status
 mpm_add(struct mpm_builder *builder, struct slice pattern, bool nocase, uint32_t rule)
@@ -168,9 +169,9 @@ patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct express
 		if (i == 0 || !same_pattern(entry, entry - 1)) {
 			mpm->first[mpm->pattern_count] = (uint32_t)i;
 			if (entry->pattern.size > mpm->longest)
-				mpm->longest = entry->pattern.size;
+				mpm->longest = (uint32_t)entry->pattern.size;
 			if (entry->pattern.size < mpm->shortest || mpm->pattern_count == 0)
-				mpm->shortest = entry->pattern.size;
+				mpm->shortest = (uint32_t)entry->pattern.size;
 			if (mpm->few != NULL)
 				few_add(mpm->few, entry->pattern, entry->nocase);
 			else if (entry->pattern.size == 1 && !builder->together)
@@ -188,6 +189,19 @@ patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct express
 	return st;
 }
 
+static struct mpm *
+mpm_take(bool few)
+{
+	size_t size = sizeof(struct mpm) + (few ? few_size() : 0);
+	struct mpm *mpm = aligned_alloc(MPM_LINE, (size + MPM_LINE - 1) / MPM_LINE * MPM_LINE);
+
+	if (mpm == NULL)
+		return NULL;
+	memset(mpm, 0, size);
+	mpm->few = few ? (struct few *)(mpm + 1) : NULL;
+	return mpm;
+}
+
 static enum cc_status
 mpm_make(struct dbs *dbs, struct mpm_builder *builder, struct mpm **ret_mpm)
 {
@@ -198,13 +212,11 @@ mpm_make(struct dbs *dbs, struct mpm_builder *builder, struct mpm **ret_mpm)
 	struct mpm *mpm;
 
 	qsort(builder->entry, builder->count, sizeof(builder->entry[0]), entry_compare);
-	mpm = calloc(1, sizeof(*mpm));
+	mpm = mpm_take(are_few(builder));
 	if (mpm == NULL)
 		goto out;
 	for (size_t i = 0; i < builder->count; i++)
 		singles += builder->entry[i].pattern.size == 1;
-	if (are_few(builder) && (mpm->few = few_new()) == NULL)
-		goto out;
 	mpm->single = calloc(2 * singles + 1, sizeof(struct single)); /* in both cases */
 	mpm->first = calloc(builder->count + 1, sizeof(uint32_t));
 	mpm->rule = calloc(builder->count, sizeof(uint32_t));
@@ -248,7 +260,6 @@ mpm_free(struct mpm *mpm)
 		return;
 	db_free(mpm->db);
 	db_free(mpm->brief);
-	free(mpm->few);
 	free(mpm->single);
 	free(mpm->first);
 	free(mpm->rule);

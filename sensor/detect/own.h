@@ -401,6 +401,16 @@ enum cc_status mpm_build(struct dbs *dbs, struct mpm_builder *builder, struct mp
 void mpm_free(struct mpm *mpm);
 enum cc_status mpm_scratch(const struct mpm *mpm, hs_scratch_t **scratch);
 size_t mpm_longest(const struct mpm *mpm);
+
+/* Soon to be scanned with.  Of the many there are, those of the packet at hand are in no near cache. */
+#define MPM_LINE 64
+static inline void
+mpm_fetch(const struct mpm *mpm)
+{
+	__builtin_prefetch(mpm);
+	__builtin_prefetch((const char *)mpm + MPM_LINE);
+	__builtin_prefetch((const char *)mpm + 2 * MPM_LINE);
+}
 /* Each rule of which a pattern is in bytes is told, perhaps several times. */
 void mpm_scan(
     const struct mpm *mpm, hs_scratch_t *scratch, struct slice bytes, void (*hit)(void *ctx, uint32_t rule), void *ctx);
@@ -412,6 +422,7 @@ enum { GROUP_TCP, GROUP_UDP, GROUP_OTHER, GROUP_PROTOS };
 struct sieve { /* patterns and rules that one class of packets, or of streams, asks for */
 	struct mpm *all;  /* patterns that may lie anywhere */
 	struct mpm *head; /* those that end within head_size, and those of rules for payloads of up to small_size */
+	uint32_t all_longest, head_longest; /* patterns */
 	uint32_t head_size, small_size;
 	uint32_t *always; /* rules without a pattern */
 	uint32_t always_count;
@@ -896,7 +907,7 @@ bool bytes_equal(const uint8_t *p, struct slice what, bool nocase);
 #define FEW_MAX 16
 #define FEW_BYTES 32
 struct few;
-struct few *few_new(void);
+size_t few_size(void); /* of zeroed memory, to begin with */
 void few_add(struct few *few, struct slice pattern, bool nocase);
 void few_finish(struct few *few);
 uint32_t few_find(const struct few *few, struct slice bytes);
@@ -930,9 +941,12 @@ void candidates_add(void *detect, uint32_t rule);
 bool candidates_have(const struct detect *detect, uint32_t rule);
 void candidates_add_list(struct detect *detect, const uint32_t *rule, uint32_t count);
 void candidates_scan(struct detect *detect, const struct mpm *mpm, struct slice bytes);
-/* What bytes ask for of a sieve (NULL: nothing): bytes.p is at base in its stream, from fresh on they are new. */
-void candidates_sieve(
-    struct detect *detect, const struct sieve *sieve, struct slice bytes, uint64_t base, size_t fresh);
+struct ports {
+	uint16_t from, to;
+};
+/* What bytes ask for of their way's sieve and their ports': bytes.p is at base in its stream, from fresh on they are new. */
+void candidates_sieves(struct detect *detect, const struct sieves *sieves, const struct ports *ports, struct slice bytes,
+    uint64_t base, size_t fresh);
 void candidates_sort(struct detect *detect);
 
 /* captures.c */

@@ -217,6 +217,8 @@ sieve_fill(
 		st = mpm_build(set->dbs, &sorter.all, &ret->all);
 	if (st == CC_OK)
 		st = mpm_build(set->dbs, &sorter.head, &ret->head);
+	ret->all_longest = (uint32_t)mpm_longest(ret->all);
+	ret->head_longest = (uint32_t)mpm_longest(ret->head);
 	free(sorter.all.entry);
 	free(sorter.head.entry);
 	return st;

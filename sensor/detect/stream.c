@@ -151,16 +151,13 @@ piece_inspect(struct run *run, const struct piece *piece)
 	struct detect *detect = run->detect;
 	const struct sieves *sieves = &detect->set->group[GROUP_TCP][run->dir].stream;
 	const struct flow_side *side = run->flow->side;
+	struct ports ports = {.from = side[run->dir].port, .to = side[cc_dir_other(run->dir)].port};
 	size_t fresh = (size_t)(piece->fresh - piece->base);
 
 	candidates_clear(detect);
 	detect->ways = detect->way[run->dir];
 	candidates_apps(detect, run->flow, !is_known(run->flow));
-	candidates_sieve(detect, way_sieve(sieves, detect->ways), piece->bytes, piece->base, fresh);
-	candidates_sieve(detect, port_sieve(&sieves->by_dport, side[cc_dir_other(run->dir)].port), piece->bytes,
-	    piece->base, fresh);
-	candidates_sieve(
-	    detect, port_sieve(&sieves->by_sport, side[run->dir].port), piece->bytes, piece->base, fresh);
+	candidates_sieves(detect, sieves, &ports, piece->bytes, piece->base, fresh);
 	waiting_add(run, piece);
 	candidates_sort(detect);
 	for (uint32_t i = 0; i < detect->candidate_count && !flow_passed(run); i++)

@@ -203,6 +203,9 @@ flow_track(struct flows *flows, const struct packet *pkt, enum cc_dir *ret_dir)
 	count_packet(flow, pkt, *ret_dir);
 	if (flow->proto == PROTO_TCP && !pkt->cut) /* no receiver takes a packet that is cut: it moves no state */
 		tcp_track(flows, flow, pkt, *ret_dir, last);
+	__builtin_prefetch(flow->app); /* whose they are looks at them next */
+	__builtin_prefetch((const char *)flow->app + 64);
+	__builtin_prefetch(flow->detect);
 	slot_of(flow)->touched = flows->now - pkt->frame->time > TIME_BACK ? flows->now : pkt->frame->time;
 	table_touch(flows, flow, flows->now);
 	table_arm(flows, flow);
