@@ -71,7 +71,7 @@ TEST(together_is_each_alone)
 	for (unsigned round = 0; round < 3000; round++) {
 		unsigned count = 1 + pick(FEW_MAX), kinds = all_kinds[pick(3)];
 		struct want want[FEW_MAX];
-		struct few *few = few_new();
+		struct few *few = calloc(1, few_size());
 
 		wants_make(want, count, kinds, few);
 		for (unsigned i = 0; i < 12; i++) {
