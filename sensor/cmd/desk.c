@@ -47,11 +47,9 @@ cmd_value(const struct cmd_word *words, size_t count, const char *name)
 }
 
 bool
-cmd_desk_open(struct cmd_desk *d, const struct command *command, int argc, char **argv, const char *const *verbs, size_t verb_count,
+cmd_desk_begin(struct cmd_desk *d, const struct command *command, int argc, char **argv, const char *const *verbs, size_t verb_count,
     struct cmd_word *words, size_t word_count, int *ret_code)
 {
-	enum cc_status st;
-
 	*d = (struct cmd_desk){.command = command->name, .verb = "", .words = words, .word_count = word_count};
 	*ret_code = EXIT_USAGE;
 	buf_open(&d->line, 64u << 20);
@@ -74,12 +72,24 @@ cmd_desk_open(struct cmd_desk *d, const struct command *command, int argc, char 
 	}
 	d->rest = argv + optind;
 	d->count = argc - optind;
-	st = desk_open(d->o.conf, d->o.outdir, &d->desk, &d->why);
-	if (st != CC_OK) {
-		*ret_code = cmd_desk_close(d, cmd_desk_fail(d, st));
-		return false;
-	}
 	return true;
+}
+
+bool
+cmd_desk_start(struct cmd_desk *d, int *ret_code)
+{
+	enum cc_status st = desk_open(d->o.conf, d->o.outdir, &d->desk, &d->why);
+
+	if (st != CC_OK)
+		*ret_code = cmd_desk_close(d, cmd_desk_fail(d, st));
+	return st == CC_OK;
+}
+
+bool
+cmd_desk_open(struct cmd_desk *d, const struct command *command, int argc, char **argv, const char *const *verbs, size_t verb_count,
+    struct cmd_word *words, size_t word_count, int *ret_code)
+{
+	return cmd_desk_begin(d, command, argc, argv, verbs, verb_count, words, word_count, ret_code) && cmd_desk_start(d, ret_code);
 }
 
 int

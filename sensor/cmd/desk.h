@@ -35,6 +35,10 @@ struct cmd_desk {
 };
 bool cmd_desk_open(struct cmd_desk *d, const struct command *command, int argc, char **argv, const char *const *verbs, size_t verb_count,
     struct cmd_word *words, size_t word_count, int *ret_code);
+/* The same in two steps: without the desk, then the desk. */
+bool cmd_desk_begin(struct cmd_desk *d, const struct command *command, int argc, char **argv, const char *const *verbs, size_t verb_count,
+    struct cmd_word *words, size_t word_count, int *ret_code);
+bool cmd_desk_start(struct cmd_desk *d, int *ret_code);
 /* Says what went wrong, closes; the exit code. */
 int cmd_desk_close(struct cmd_desk *d, int code);
 /* With d->why, or the status' own word. */

@@ -130,7 +130,8 @@ open_db(struct desk *desk, char **ret_why)
 	    sqlite3_busy_timeout(desk->db, BUSY_MS) != SQLITE_OK ||
 	    sqlite3_exec(desk->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK)
 		return desk_fail(desk, CC_IO, ret_why, "%s: %s", path, sqlite3_errmsg(desk->db));
-	if (contacts_table(desk) != CC_OK || requests_table(desk) != CC_OK || overdue_table(desk) != CC_OK || notices_table(desk) != CC_OK)
+	if (contacts_table(desk) != CC_OK || requests_table(desk) != CC_OK || overdue_table(desk) != CC_OK || notices_table(desk) != CC_OK ||
+	    board_table(desk) != CC_OK)
 		return desk_fail(desk, CC_IO, ret_why, "%s: %s", path, sqlite3_errmsg(desk->db));
 	return CC_OK;
 }
@@ -491,6 +492,8 @@ static const struct {
     {"org.concert.contact.v1", "contacts", contact_came},
     {"org.concert.request.v1", "requests", request_came},
     {"org.concert.notice.v1", "notices", notice_came},
+    {"org.concert.case.v1", "cases", board_came},
+    {"org.concert.opinion.v1", "cases", board_came},
 };
 #define KINDS (sizeof(kind) / sizeof(kind[0]))
 
@@ -590,7 +593,7 @@ sync_one(struct desk *desk, const char *from, const char *const *topic, size_t c
 enum cc_status
 desk_sync(struct desk *desk, char **ret_why)
 {
-	static const char *const first[] = {"contacts"}, *const others[] = {"notices", "requests"};
+	static const char *const first[] = {"contacts"}, *const others[] = {"notices", "requests", "cases"};
 	const char *to = desk->conf.exchange_to;
 	char *from;
 	enum cc_status st;
@@ -616,7 +619,7 @@ desk_sync(struct desk *desk, char **ret_why)
 		st = sync_one(desk, from, first, 1, &desk->contacts, ret_why);
 	}
 	if (st == CC_OK)
-		st = sync_one(desk, from, others, 2, &desk->others, ret_why);
+		st = sync_one(desk, from, others, 3, &desk->others, ret_why);
 	desk->synced = desk->synced || st == CC_OK;
 	free(from);
 	return st;

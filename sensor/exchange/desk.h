@@ -200,4 +200,72 @@ typedef void notice_fn(void *ctx, const struct notice *notice);
 enum cc_status notices_visit(struct desk *desk, const char *id, notice_fn *fn, void *ctx);
 enum cc_status notice_installed(struct desk *desk, const char *id, const char *folder); /* "": not any more */
 
+/* ---- board.c, board_stix.c: cases of the joint determination, and opinions on them ---- */
+
+/* What a case names, as observables; kinds that STIX has no observable for stay in the document alone. */
+struct board_item {
+	const char *kind, *value;
+};
+
+struct board_witness { /* an organisation and what it saw of the case */
+	const char *organisation;
+	uint64_t first, last, count;
+	const size_t *item; /* of items */
+	size_t items;
+	const char *const *message; /* its messages, as far as the case lists them */
+	size_t messages;
+};
+
+enum board_view { BOARD_AGREE, BOARD_DISAGREE, BOARD_ABSTAIN, BOARD_VIEWS };
+extern const char *const board_view_word[BOARD_VIEWS]; /* "agree", "disagree", "abstain" */
+
+struct board_opinion {
+	char id[48], of[128];   /* the case, and whose determination of it */
+	char organisation[128]; /* who says it */
+	enum board_view view;
+	char text[2048], about[256]; /* about: the answer that it speaks of, in words */
+	char message[80];       /* id of the bundle */
+	enum cc_tlp tlp;
+	bool exercise;
+	uint64_t time;
+};
+
+struct board_post {
+	const char *id, *name, *summary;          /* "case--…"; words for people */
+	struct slice document;                    /* JSON object */
+	enum cc_tlp tlp;
+	bool exercise;
+	uint64_t time, first, last;
+	const struct board_item *item;
+	size_t items;
+	const struct board_witness *witness;
+	size_t witnesses;
+	const char *source_kind, *source_value;   /* what is named as the source; "": nothing */
+	unsigned confidence;                      /* per cent */
+	const struct board_opinion *opinion;      /* all that are known; in a message only our own */
+	size_t opinions;
+};
+
+/* A published case as it came. */
+struct board_case {
+	const char *id, *organisation, *message;
+	enum cc_tlp tlp;
+	bool exercise, ours;
+	uint64_t time;
+	struct slice document; /* JSON; ends with the visit */
+};
+
+/* Signed and sent.  CC_DENIED: marked above the topic's ceiling; CC_FULL: larger than exchange.message_max. */
+enum cc_status board_publish(struct desk *desk, const struct board_post *post, char **ret_why);
+/* Ours on a case that was published; message, organisation and time are filled in.  CC_ABSENT: nobody has published it. */
+enum cc_status board_say(struct desk *desk, struct board_opinion *opinion, char **ret_why);
+typedef void board_case_fn(void *ctx, const struct board_case *one);
+enum cc_status board_cases(struct desk *desk, board_case_fn *fn, void *ctx);
+typedef void board_opinion_fn(void *ctx, const struct board_opinion *one);
+/* By time; id NULL: of all cases. */
+enum cc_status board_opinions(struct desk *desk, const char *id, board_opinion_fn *fn, void *ctx);
+/* The bundle alone, for who carries it elsewhere: with the opinions of all. */
+enum cc_status board_stix(const struct conf *conf, const struct board_post *post, struct buf *out);
+bool board_id_is_good(const char *id);
+
 #endif

@@ -92,6 +92,11 @@ enum cc_status requests_table(struct desk *desk);
 enum cc_status overdue_table(struct desk *desk); /* overdue.c */
 void notice_came(struct desk *desk, const struct came *came);
 enum cc_status notices_table(struct desk *desk);
+void board_came(struct desk *desk, const struct came *came);
+enum cc_status board_table(struct desk *desk);
+/* board_stix.c: the objects of a case, of an opinion; author: our identity's id. */
+void board_objects(struct json *json, const struct board_post *post, const char *author, const char *own, bool all_opinions);
+void board_opinion_object(struct json *json, const struct board_opinion *opinion, bool document);
 
 /* ---- request.c: the messages ---- */
 

@@ -96,6 +96,12 @@ stix_marking(struct json *json, enum cc_tlp level)
 	json_end_array(json);
 }
 
+const char *
+stix_tlp_id(enum cc_tlp level)
+{
+	return tlp[level].id;
+}
+
 /* Objects that are the same in every message. */
 void
 stix_frame(struct json *json, const struct conf *conf, enum cc_tlp level)

@@ -326,3 +326,41 @@ stix_observables(struct json *json, const struct exchange_source *source, const 
 	if (cert.size > 0)
 		put_certificate(json, cert, marking, ret_refs);
 }
+
+enum cc_status
+stix_observable(struct json *json, enum cc_kind kind, struct slice value, enum cc_tlp level, char ret_id[STIX_ID])
+{
+	const char *marking = stix_tlp_id(level);
+	char text[CC_ADDR_TEXT];
+	struct stix_refs refs;
+	struct cc_addr addr;
+
+	refs.count = 0;
+	switch (kind) {
+	case CC_KIND_ADDR:
+		snprintf(text, sizeof(text), "%.*s", (int)(value.size < sizeof(text) ? value.size : 0), (const char *)value.p);
+		if (cc_addr_parse(text, &addr) == CC_OK)
+			(void)put_addr(json, &addr, marking, &refs);
+		break;
+	case CC_KIND_DOMAIN:
+		if (is_hostname(value))
+			(void)put_value(json, "domain-name", value, marking, &refs);
+		break;
+	case CC_KIND_URL:
+		(void)put_value(json, "url", value, marking, &refs);
+		break;
+	case CC_KIND_FILE_SHA256:
+	case CC_KIND_CERT_SHA256:
+		if (value.size != 64)
+			break;
+		put_sha256(json, kind == CC_KIND_FILE_SHA256 ? "file" : "x509-certificate", value, slice_of(NULL, 0), marking, &refs);
+		json_end_object(json);
+		break;
+	default:
+		break;
+	}
+	if (refs.count == 0)
+		return CC_ABSENT;
+	memcpy(ret_id, refs.id[0], STIX_ID);
+	return CC_OK;
+}

@@ -1,0 +1,221 @@
+/*
+ * A case as one HTML page: no script, nothing from elsewhere (its own policy forbids both), readable at 1280 pixels and on A4.  The first
+ * page is for whoever decides; pictures and tables for whoever checks follow.
+ *
+ * All that is not ours goes through page_text(): cleaned, cut, and & < > " ' escaped, in text and attributes alike.
+ */
+#include "cases/html_own.h"
+
+#include <stdio.h>
+
+#include "record/record.h"
+
+static const char style[] =
+    ":root{color-scheme:light}*{box-sizing:border-box}"
+    "body{margin:0;background:#fff;color:" INK ";font:15px/1.5 system-ui,'Segoe UI','DejaVu Sans',Helvetica,Arial,sans-serif}"
+    "main{max-width:1120px;margin:0 auto;padding:28px 20px 60px}"
+    "h1{font-size:28px;line-height:1.2;margin:.2em 0}h2{font-size:20px;margin:2.2em 0 .5em;border-bottom:1px solid #d0d7de;padding-bottom:.25em}"
+    "h3{font-size:16px;margin:1.6em 0 .4em}p,ul{margin:.4em 0 .8em}li{margin:.25em 0}"
+    ".top{display:flex;gap:10px;flex-wrap:wrap;align-items:center;font-size:13px;color:" SOFT "}"
+    ".mark{border:1.5px solid " INK ";color:" INK ";font-weight:700;padding:0 .55em;border-radius:3px;letter-spacing:.03em}"
+    ".drill{border:2px dashed " ORANGE ";padding:.5em .9em;font-weight:700;margin:.8em 0}"
+    ".answer{border-left:6px solid " BLUE ";background:#f2f6fa;padding:14px 20px;margin:1em 0;font-size:18px;line-height:1.45}"
+    ".answer.open{border-color:#8c959f;background:#f5f6f7}"
+    ".meter{width:100%;max-width:640px;display:block;margin-top:10px}"
+    ".cols{display:grid;grid-template-columns:1fr 1fr;gap:4px 36px}.cols h2{margin-top:1em}"
+    ".v{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:.9em;overflow-wrap:anywhere}"
+    ".note{color:" SOFT ";font-size:13px}"
+    ".picture{width:100%;height:auto;display:block;margin:.6em 0}"
+    "svg text{font:13px system-ui,'Segoe UI','DejaVu Sans',Helvetica,Arial,sans-serif;fill:" INK "}"
+    "svg .tick{font-size:12px;fill:" SOFT "}svg .day,svg .head{font-size:13px;font-weight:700}svg .who{font-weight:700}"
+    "svg .tick text{font-size:12px;fill:" SOFT "}"
+    "svg .kind{font-size:11.5px;fill:" SOFT "}svg .value{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:12px}"
+    "svg .hyp{font-size:14px}"
+    ".grid{stroke:#d8dee4;stroke-width:1}.lane{fill:none;stroke:#8c959f;stroke-width:1}"
+    ".dot{fill:" BLUE "}.span{stroke:" BLUE ";stroke-width:3.5;fill:none}.w{stroke:" INK ";stroke-width:1.1;fill:none}"
+    ".wq{stroke:" INK ";stroke-width:1.4;stroke-dasharray:1.5 3;fill:none}.echo{fill:#fff;stroke:" ORANGE ";stroke-width:2}"
+    ".neg{fill:#fff;stroke:" INK ";stroke-width:1.1;stroke-dasharray:3 2}.x{stroke:" INK ";stroke-width:1.4;fill:none}"
+    ".e{fill:none;stroke:#6e7781}.e2{stroke-dasharray:8 4;stroke:" INK "}.e3{stroke-dasharray:2 3;stroke:" INK "}.e4{stroke-dasharray:9 3 2 3}"
+    ".box{fill:#fff;stroke:#57606a;stroke-width:1.2}.box.answer{stroke:" ORANGE ";stroke-width:3.5;fill:#fff4ea}"
+    ".box.best{stroke:" ORANGE ";stroke-width:2.5;stroke-dasharray:6 3}"
+    ".rail{fill:#eef1f4;stroke:#8c959f;stroke-width:.8}.bar{stroke:" INK ";stroke-width:.8}"
+    "table{border-collapse:collapse;width:100%;font-size:13px;margin:.6em 0 1em}"
+    "th{text-align:left;border-bottom:2px solid " INK ";padding:4px 8px 4px 0;vertical-align:bottom}"
+    "td{border-bottom:1px solid #d0d7de;padding:4px 8px 4px 0;vertical-align:top}td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}"
+    "td.f{white-space:nowrap;font-variant-numeric:tabular-nums}tr.sum td{font-weight:700;background:#f5f6f7}"
+    "code{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:.92em}.ids{font-size:11px;line-height:1.35;columns:2}"
+    "@page{size:A4;margin:14mm 13mm}"
+    "@media print{body{font-size:10pt}main{max-width:none;padding:0}.first{break-after:page}h2,h3{break-after:avoid}tr,svg,li{break-inside:avoid}"
+    "thead{display:table-header-group}.answer{font-size:12.5pt}h1{font-size:20pt}h2{font-size:14pt}table{font-size:8pt}td.f{white-space:normal}"
+    "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}"
+    "@media (max-width:760px){.cols{grid-template-columns:1fr}}";
+
+/* ---- text ---- */
+
+void
+page_text(struct buf *out, const char *text, size_t most)
+{
+	struct buf clean;
+
+	buf_open(&clean, 1u << 20);
+	cases_clean(&clean, text, most);
+	for (size_t i = 0; i < clean.size; i++) {
+		switch (clean.p[i]) {
+		case '&':
+			buf_add_text(out, "&amp;");
+			break;
+		case '<':
+			buf_add_text(out, "&lt;");
+			break;
+		case '>':
+			buf_add_text(out, "&gt;");
+			break;
+		case '"':
+			buf_add_text(out, "&quot;");
+			break;
+		case '\'':
+			buf_add_text(out, "&#39;");
+			break;
+		default:
+			buf_add_u8(out, clean.p[i]);
+			break;
+		}
+	}
+	buf_close(&clean);
+}
+
+static void
+plain(struct buf *out, const char *text)
+{
+	page_text(out, text, SIZE_MAX);
+}
+
+static void
+theirs(struct buf *out, const char *text, size_t most)
+{
+	buf_add_text(out, "<span class=\"v\">");
+	page_text(out, text, most);
+	buf_add_text(out, "</span>");
+}
+
+/* In SVG's text no span can stand. */
+static void
+theirs_bare(struct buf *out, const char *text, size_t most)
+{
+	page_text(out, text, most);
+}
+
+struct cases_words
+page_words(struct buf *out)
+{
+	return (struct cases_words){out, plain, theirs_bare};
+}
+
+/* ---- the first page ---- */
+
+static void
+put_head(struct buf *out, const struct casefile *one)
+{
+	buf_add_text(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+		"<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>");
+	buf_printf(out, "Case %.8s", one->id + 6);
+	buf_add_text(out, "</title>\n<style>");
+	buf_add_text(out, style);
+	buf_add_text(out, "</style>\n</head>\n<body>\n<main>\n");
+}
+
+static void
+put_top(struct buf *out, const struct casefile *one)
+{
+	char time[40];
+	const char *tlp = record_tlp_text(one->tlp);
+
+	buf_add_text(out, "<div class=\"top\"><span class=\"mark\">TLP:");
+	for (; *tlp != '\0'; tlp++)
+		buf_add_u8(out, *tlp >= 'a' && *tlp <= 'z' ? (uint8_t)(*tlp - 32) : (uint8_t)*tlp);
+	buf_add_text(out, "</span><span>");
+	page_text(out, one->state[0] != '\0' ? one->state : "open", 20);
+	buf_printf(out, "</span><span>%s", one->publisher[0] != '\0' ? "as published by " : "not published");
+	page_text(out, one->publisher, 80);
+	cases_time(one->made, time);
+	if (one->made != 0)
+		buf_printf(out, ", %s", time);
+	buf_printf(out, "</span><span class=\"v\">%s</span></div>\n", one->id);
+	buf_printf(out, "<h1>Case %.8s: where an activity comes from</h1>\n", one->id + 6);
+	if (one->exercise)
+		buf_add_text(out, "<div class=\"drill\">EXERCISE: this is a drill, not an incident.</div>\n");
+}
+
+static void
+put_list(const struct cases_words *w, const struct casefile *one, bool (*sentence)(const struct cases_words *, const struct casefile *, size_t),
+    size_t most, const char *none)
+{
+	size_t i, more = 0;
+
+	buf_add_text(w->out, "<ul>");
+	for (i = 0; i < CASES_MISSING + CASES_SPANS; i++) {
+		size_t start = w->out->size;
+
+		buf_add_text(w->out, "<li>");
+		if (!sentence(w, one, i)) {
+			w->out->size = start;
+			break;
+		}
+		buf_add_text(w->out, "</li>\n");
+		if (i >= most) {
+			w->out->size = start;
+			more++;
+		}
+	}
+	if (i == 0)
+		buf_printf(w->out, "<li>%s</li>", none);
+	if (more > 0)
+		buf_printf(w->out, "<li class=\"note\">%zu more: see the annex.</li>", more);
+	buf_add_text(w->out, "</ul>\n");
+}
+
+static void
+put_first(struct buf *out, const struct casefile *one)
+{
+	struct cases_words w = {out, plain, theirs};
+	struct cases_tally t = cases_tally(one);
+
+	buf_add_text(out, "<section class=\"first\">\n");
+	put_top(out, one);
+	buf_printf(out, "<div class=\"answer%s\">", strcmp(one->verdict, "source") == 0 ? "" : " open");
+	cases_say_answer(&w, one);
+	page_meter(out, one);
+	buf_add_text(out, "</div>\n<h2>What was seen</h2>\n<p>");
+	cases_say_seen(&w, one);
+	buf_add_text(out, "</p>\n<div class=\"cols\"><div><h2>What speaks against it</h2>\n");
+	put_list(&w, one, cases_say_against, 6, "Nothing that is known.");
+	buf_add_text(out, "</div><div><h2>What would change it</h2>\n");
+	put_list(&w, one, cases_say_change, 5, "Nothing that could be asked for now would change the answer much.");
+	buf_add_text(out, "</div></div>\n");
+	if (t.agree + t.disagree + t.abstain > 0)
+		buf_printf(out, "<p><strong>Opinions of the organisations:</strong> %zu agree, %zu disagree, %zu abstain.</p>\n", t.agree, t.disagree, t.abstain);
+	buf_add_text(out, "<p class=\"note\">This page names technical infrastructure alone: addresses, names, certificates, keys. Who used it is not asked "
+		"here, and cannot be concluded from it. Probabilities follow from the evidence listed below by a published method; the annex shows how to "
+		"recompute each of them.</p>\n</section>\n");
+}
+
+void
+cases_html(struct buf *out, const struct casefile *one)
+{
+	put_head(out, one);
+	put_first(out, one);
+	buf_add_text(out, "<section>\n<h2>Who saw it when</h2>\n");
+	page_timeline(out, one);
+	buf_add_text(out, "</section>\n<section>\n<h2>Infrastructure</h2>\n");
+	page_graph(out, one);
+	buf_add_text(out, "</section>\n<section>\n<h2>The explanations that were weighed</h2>\n");
+	page_bars(out, one);
+	buf_add_text(out, "</section>\n<section>\n<h2>The evidence</h2>\n");
+	page_evidence(out, one);
+	buf_add_text(out, "</section>\n<section>\n<h2>Opinions</h2>\n");
+	page_opinions(out, one);
+	buf_add_text(out, "</section>\n<section>\n<h2>Technical annex</h2>\n");
+	page_annex(out, one);
+	buf_add_text(out, "</section>\n</main>\n</body>\n</html>\n");
+}

@@ -1,0 +1,30 @@
+/* What the files of the HTML page share. */
+#ifndef CASES_HTML_OWN_H
+#define CASES_HTML_OWN_H
+
+#include "cases/cases.h"
+
+#define PAGE_WIDTH 1080 /* of the pictures, in their own units */
+
+/* Colours that differ in lightness, too, and for those who see few of them (Okabe and Ito). */
+#define INK "#1b1f24"
+#define SOFT "#57606a"
+#define BLUE "#00568f"
+#define ORANGE "#c75300"
+
+/* html.c: text, escaped and cleaned, at most so many characters */
+void page_text(struct buf *out, const char *text, size_t most);
+struct cases_words page_words(struct buf *out);
+
+/* html_time.c, html_graph.c: pictures, as SVG in the page */
+void page_timeline(struct buf *out, const struct casefile *one);
+void page_graph(struct buf *out, const struct casefile *one);
+void page_bars(struct buf *out, const struct casefile *one);
+void page_meter(struct buf *out, const struct casefile *one); /* how sure the answer is */
+
+/* html_tables.c */
+void page_evidence(struct buf *out, const struct casefile *one);
+void page_opinions(struct buf *out, const struct casefile *one);
+void page_annex(struct buf *out, const struct casefile *one);
+
+#endif

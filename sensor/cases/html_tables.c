@@ -1,0 +1,336 @@
+/*
+ * The tables of the page: evidence with its factors, so that each number can be recomputed by hand, opinions, and the annex.
+ */
+#include "cases/html_own.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define VALUE 512 /* characters of a value in a table */
+
+static void
+cell(struct buf *out, const char *text, size_t most, bool value)
+{
+	buf_add_text(out, value ? "<td class=\"v\">" : "<td>");
+	page_text(out, text, most);
+	buf_add_text(out, "</td>");
+}
+
+/* ---- evidence ---- */
+
+static void
+put_line(struct buf *out, const struct case_evidence *e, size_t number)
+{
+	buf_printf(out, "<tr><td class=\"n\">%zu</td>", number);
+	cell(out, e->organisation, 60, false);
+	buf_add_text(out, "<td>");
+	page_text(out, e->item, 120);
+	buf_add_text(out, "<br><span class=\"v\">");
+	page_text(out, e->indicator, 90);
+	buf_add_text(out, "</span></td>");
+	cell(out, e->proof, 20, false);
+	buf_printf(out, "<td class=\"f\">%.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g</td><td class=\"n\">%.4f</td></tr>\n", e->base, e->rarity,
+	    e->independence, e->coverage, e->clock, e->llr);
+}
+
+/* By organisation, in the order of their first line, each with its sum. */
+static double
+put_lines(struct buf *out, const struct case_evidence *list, size_t count, size_t *number)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		double part = 0;
+		size_t before = 0, lines = 0;
+
+		while (before < i && strcmp(list[before].organisation, list[i].organisation) != 0)
+			before++;
+		if (before < i)
+			continue;
+		for (size_t k = i; k < count; k++) {
+			if (strcmp(list[k].organisation, list[i].organisation) != 0)
+				continue;
+			put_line(out, &list[k], ++*number);
+			part += list[k].llr;
+			lines++;
+		}
+		buf_add_text(out, "<tr class=\"sum\"><td></td><td colspan=\"4\">");
+		page_text(out, list[i].organisation, 60);
+		buf_printf(out, ": sum of %zu</td><td class=\"n\">%.4f</td></tr>\n", lines, part);
+		sum += part;
+	}
+	return sum;
+}
+
+static void
+put_sums(struct buf *out, const struct casefile *one, const struct case_hypothesis *h, double sum)
+{
+	double highest, all = cases_odds_sum(one, &highest);
+	size_t listed = h->supports + h->againsts;
+
+	if (h->summed) {
+		buf_printf(out, "<p>Sum of all lines %.4f, plus the bonus for agreement between organisations %.4f, gives the log-odds %.4f. ", h->witness, h->bonus,
+		    h->log_odds);
+		if (h->listed > listed)
+			buf_printf(out, "The document lists %zu of %zu lines; those that are left out weigh %.4f together. ", listed, h->listed, h->witness - sum);
+	} else {
+		buf_printf(out, "<p>Log-odds %.4f. ", h->log_odds);
+	}
+	buf_printf(out, "Its probability is e<sup>%.4f</sup> by the sum of e<sup>log-odds</sup> over all explanations: %.6f.</p>\n", h->log_odds,
+	    exp(h->log_odds - highest) / all);
+}
+
+static void
+put_hypothesis(struct buf *out, const struct casefile *one, const struct case_hypothesis *h)
+{
+	size_t number = 0;
+	double sum;
+
+	if (h->supports + h->againsts == 0) {
+		buf_add_text(out, "<p>No lines of evidence are listed.</p>\n");
+		return;
+	}
+	buf_add_text(out, "<table class=\"evidence\"><thead><tr><th class=\"n\">#</th><th>Organisation</th><th>What was seen</th><th>Proof</th>"
+		"<th>proof \u00d7 rarity \u00d7 independence \u00d7 coverage \u00d7 clock</th><th class=\"n\">weight</th></tr></thead><tbody>\n");
+	sum = put_lines(out, h->support, h->supports, &number);
+	if (h->againsts > 0) {
+		buf_add_text(out, "<tr class=\"sum\"><td></td><td colspan=\"5\">Against it</td></tr>\n");
+		sum += put_lines(out, h->against, h->againsts, &number);
+	}
+	buf_add_text(out, "</tbody></table>\n");
+	put_sums(out, one, h, sum);
+}
+
+static const struct case_hypothesis *
+leading(const struct casefile *one)
+{
+	const struct case_hypothesis *found = NULL;
+
+	for (size_t i = 0; i < one->hypotheses; i++) {
+		if (strcmp(one->hypothesis[i].kind, "source") == 0 && (found == NULL || one->hypothesis[i].probability > found->probability))
+			found = &one->hypothesis[i];
+	}
+	return found;
+}
+
+void
+page_evidence(struct buf *out, const struct casefile *one)
+{
+	const struct case_hypothesis *h = leading(one);
+
+	if (h == NULL) {
+		buf_add_text(out, "<p>No candidate has any evidence.</p>\n");
+		return;
+	}
+	buf_add_text(out, "<p>For ");
+	{
+		struct cases_words w = page_words(out);
+
+		cases_say_kind(&w, h->what);
+	}
+	buf_add_text(out, " <span class=\"v\">");
+	page_text(out, h->value, VALUE);
+	buf_add_text(out, "</span>. The weight of a line is the product of its factors; <em>proof</em> says what it would cost to make it look so: "
+		"<em>spoofable</em> one datagram, <em>handshake</em> the address replied, <em>dialogue</em> data both ways, <em>keyed</em> a private key was used, "
+		"<em>content</em> the file itself.</p>\n");
+	put_hypothesis(out, one, h);
+}
+
+/* ---- opinions ---- */
+
+void
+page_opinions(struct buf *out, const struct casefile *one)
+{
+	char when[40];
+
+	if (one->opinions == 0) {
+		buf_add_text(out, "<p>No organisation has given its opinion yet.</p>\n");
+		return;
+	}
+	buf_add_text(out, "<table><thead><tr><th>Time</th><th>Organisation</th><th>Opinion</th><th>Words</th><th>On the answer</th></tr></thead><tbody>\n");
+	for (size_t i = 0; i < one->opinions; i++) {
+		const struct case_opinion *o = &one->opinion[i];
+
+		cases_time(o->time, when);
+		buf_printf(out, "<tr><td>%s</td>", when);
+		cell(out, o->organisation, 80, false);
+		buf_add_text(out, "<td>");
+		page_text(out, o->opinion, 20);
+		buf_add_text(out, cases_opinion_newest(one, i) ? "</td>" : " (earlier)</td>");
+		cell(out, o->text, 2000, false);
+		cell(out, o->about, 120, false);
+		buf_add_text(out, "</tr>\n");
+	}
+	buf_add_text(out, "</tbody></table>\n<p class=\"note\">Each was signed by its organisation and stays. Of one organisation the latest counts.</p>\n");
+}
+
+/* ---- annex ---- */
+
+static void
+put_all(struct buf *out, const struct casefile *one)
+{
+	double highest, sum = cases_odds_sum(one, &highest), check = 0;
+
+	buf_add_text(out, "<h3>All explanations</h3>\n<table><thead><tr><th>Explanation</th><th class=\"n\">witness</th><th class=\"n\">bonus</th>"
+		"<th class=\"n\">log-odds</th><th class=\"n\">e<sup>log-odds</sup></th><th class=\"n\">probability</th></tr></thead><tbody>\n");
+	for (size_t i = 0; i < one->hypotheses; i++) {
+		const struct case_hypothesis *h = &one->hypothesis[i];
+
+		buf_add_text(out, "<tr><td>");
+		page_text(out, h->kind, 20);
+		if (h->value[0] != '\0') {
+			buf_add_text(out, ": ");
+			page_text(out, h->what, 20);
+			buf_add_text(out, " <span class=\"v\">");
+			page_text(out, h->value, VALUE);
+			buf_add_text(out, "</span>");
+		}
+		if (h->summed)
+			buf_printf(out, "</td><td class=\"n\">%.4f</td><td class=\"n\">%.4f</td>", h->witness, h->bonus);
+		else
+			buf_add_text(out, "</td><td class=\"n\">\u2013</td><td class=\"n\">\u2013</td>");
+		buf_printf(out, "<td class=\"n\">%.4f</td><td class=\"n\">%.6g</td><td class=\"n\">%.6f</td></tr>\n", h->log_odds, exp(h->log_odds), h->probability);
+		check += h->probability;
+	}
+	buf_printf(out, "<tr class=\"sum\"><td colspan=\"4\">Sum</td><td class=\"n\">%.6g</td><td class=\"n\">%.6f</td></tr></tbody></table>\n", sum * exp(highest),
+	    check);
+}
+
+static void
+put_others(struct buf *out, const struct casefile *one)
+{
+	const struct case_hypothesis *lead = leading(one);
+
+	for (size_t i = 0; i < one->hypotheses; i++) {
+		const struct case_hypothesis *h = &one->hypothesis[i];
+
+		if (h == lead || h->supports + h->againsts == 0)
+			continue;
+		buf_add_text(out, "<h3>Evidence for ");
+		page_text(out, h->value[0] != '\0' ? h->value : h->kind, 80);
+		buf_add_text(out, "</h3>\n");
+		put_hypothesis(out, one, h);
+	}
+}
+
+static void
+put_method(struct buf *out)
+{
+	buf_add_text(out, "<h3>How the numbers are made</h3>\n<ul>"
+		"<li>Weights are log-likelihood ratios in nats: 0 says nothing, 1 makes it 2.7 times as likely, 3 twenty times.</li>"
+		"<li><em>Rarity</em> falls when unrelated activities show the same thing; <em>independence</em> is below 1 for a further sight by the same "
+		"organisation and for one that looked because it was told, and 0 for an echo; <em>coverage</em> falls with what the sensor lost; <em>clock</em> "
+		"is below 1 where its bound is not known.</li>"
+		"<li>All lines of one organisation together move an explanation by 3 at most, so that none decides alone.</li>"
+		"<li>The rival explanations (forged, relayed through a victim, shared infrastructure, cannot say) are always weighed.</li></ul>\n");
+}
+
+static void
+put_coverage(struct buf *out, const struct casefile *one)
+{
+	char from[40], until[40];
+
+	buf_add_text(out, "<h3>Coverage</h3>\n<table><thead><tr><th>Organisation</th><th>Looked from</th><th>until</th><th class=\"n\">lost</th>"
+		"<th class=\"n\">clock bound</th></tr></thead><tbody>\n");
+	for (size_t i = 0; i < one->spans; i++) {
+		const struct case_span *s = &one->span[i];
+
+		cases_time(s->from, from);
+		cases_time(s->until, until);
+		buf_add_text(out, "<tr>");
+		cell(out, s->organisation, 80, false);
+		buf_printf(out, "<td>%s</td><td>%s</td><td class=\"n\">%.2f %%</td>", from, until, s->lost * 100);
+		if (s->clock_error < 0)
+			buf_add_text(out, "<td class=\"n\">unknown</td></tr>\n");
+		else
+			buf_printf(out, "<td class=\"n\">\u00b1%g s</td></tr>\n", s->clock_error);
+	}
+	buf_printf(out, "</tbody></table>\n<p>Of the information that a report should hold, these hold %.0f %% on average.</p>\n", one->completeness * 100);
+}
+
+static void
+put_infrastructure(struct buf *out, const struct casefile *one)
+{
+	buf_add_text(out, "<h3>Infrastructure in full</h3>\n<table><thead><tr><th>Kind</th><th>Value</th><th>Best proof</th><th>Seen by</th></tr></thead><tbody>\n");
+	for (size_t i = 0; i < one->nodes; i++) {
+		const struct case_node *n = &one->node[i];
+
+		buf_add_text(out, "<tr>");
+		cell(out, n->kind, 30, false);
+		cell(out, n->value, VALUE, true);
+		cell(out, n->proof, 20, false);
+		buf_add_text(out, "<td>");
+		for (size_t k = 0; k < n->seers; k++) {
+			buf_add_text(out, k > 0 ? ", " : "");
+			page_text(out, n->seen_by[k], 60);
+		}
+		buf_add_text(out, "</td></tr>\n");
+	}
+	buf_add_text(out, "</tbody></table>\n");
+}
+
+static void
+put_missing(struct buf *out, const struct casefile *one)
+{
+	if (one->missings == 0)
+		return;
+	buf_add_text(out, "<h3>Requests that would change the answer</h3>\n<table><thead><tr><th class=\"n\">#</th><th>To whom</th><th>Request</th><th>About</th>"
+		"<th class=\"n\">worth, bits</th></tr></thead><tbody>\n");
+	for (size_t i = 0; i < one->missings; i++) {
+		const struct case_missing *m = &one->missing[i];
+
+		buf_printf(out, "<tr><td class=\"n\">%zu</td>", i + 1);
+		cell(out, m->ask, 80, false);
+		buf_add_text(out, "<td>");
+		page_text(out, m->kind, 20);
+		buf_add_text(out, ": ");
+		page_text(out, m->item, 120);
+		buf_add_text(out, "</td><td class=\"v\">");
+		page_text(out, m->message, 120);
+		for (size_t k = 0; k < m->indicators; k++) {
+			buf_add_text(out, k > 0 ? ", " : "");
+			page_text(out, m->what[k], 20);
+			buf_add_text(out, ":");
+			page_text(out, m->value[k], VALUE);
+		}
+		buf_printf(out, "</td><td class=\"n\">%.3f</td></tr>\n", m->bits);
+	}
+	buf_printf(out, "</tbody></table>\n<p class=\"note\"><code>concert cases ask %.8s N</code> sends one of them.</p>\n", one->id + 6);
+}
+
+static void
+put_trace(struct buf *out, const struct casefile *one)
+{
+	char when[40];
+
+	buf_add_text(out, "<h3>What became of the case</h3>\n<table><thead><tr><th>Time</th><th>Event</th><th>Detail</th></tr></thead><tbody>\n");
+	for (size_t i = 0; i < one->traces; i++) {
+		cases_time(one->trace[i].time, when);
+		buf_printf(out, "<tr><td>%s</td>", when);
+		cell(out, one->trace[i].event, 80, false);
+		cell(out, one->trace[i].with, 300, false);
+		buf_add_text(out, "</tr>\n");
+	}
+	buf_add_text(out, "</tbody></table>\n");
+}
+
+#define IDS 400
+
+void
+page_annex(struct buf *out, const struct casefile *one)
+{
+	put_method(out);
+	put_all(out, one);
+	put_others(out, one);
+	put_coverage(out, one);
+	put_infrastructure(out, one);
+	put_missing(out, one);
+	put_trace(out, one);
+	buf_printf(out, "<h3>Messages</h3>\n<p>%zu signed messages belong to the activity%s.</p>\n<p class=\"ids v\">", one->messages,
+	    one->messages > IDS ? "; the first are" : "");
+	for (size_t i = 0; i < one->messages && i < IDS; i++) {
+		page_text(out, one->message[i], 80);
+		buf_add_text(out, "<br>");
+	}
+	buf_add_text(out, "</p>\n");
+}

@@ -1,0 +1,519 @@
+/*
+ * What a case says, in sentences that need no training: used alike by the Markdown and the HTML page, on their first page.
+ *
+ * They name technical infrastructure and organisations that reported, nothing and nobody else.  Every number in them is the
+ * document's own.  No state.
+ */
+#include "cases/cases.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/utf8.h"
+
+#define SHORT 48 /* characters of a value in a sentence */
+
+/* ---- text of others ---- */
+
+/* Characters that change what others look like: controls, direction, joiners, tags, line separators. */
+static bool
+is_sly(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c || c == 0x180e || (c >= 0x200b && c <= 0x200f) ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) ||
+	       (c >= 0xe0000 && c <= 0xe0fff);
+}
+
+static uint32_t
+take_char(const uint8_t **p, const uint8_t *end)
+{
+	size_t size = **p >= 0x80 ? utf8_char_size(*p, end) : 1;
+	uint32_t c = size <= 1 ? **p : **p & (0x7fu >> size);
+
+	for (size_t i = 1; i < size; i++)
+		c = c << 6 | ((*p)[i] & 0x3fu);
+	*p += size > 0 ? size : 1;
+	return size == 0 ? 0xfffd : c;
+}
+
+static void
+add_char(struct buf *out, uint32_t c, const uint8_t *from, const uint8_t *to)
+{
+	if (is_sly(c))
+		buf_printf(out, "<U+%04X>", (unsigned)c);
+	else if (c == 0xfffd)
+		buf_add_text(out, "\xef\xbf\xbd");
+	else
+		buf_add(out, from, (size_t)(to - from));
+}
+
+/* What is too long loses its middle: hashes and names are told apart by both ends. */
+void
+cases_clean(struct buf *out, const char *text, size_t most)
+{
+	const uint8_t *p = (const uint8_t *)text, *end = p + strlen(text);
+	size_t count = 0, head, tail, at = 0;
+
+	while (p < end) {
+		(void)take_char(&p, end);
+		count++;
+	}
+	head = count > most ? most * 3 / 5 : count;
+	tail = count > most ? most - head - 1 : 0;
+	for (p = (const uint8_t *)text; p < end; at++) {
+		const uint8_t *from = p;
+		uint32_t c = take_char(&p, end);
+
+		if (at < head || at >= count - tail)
+			add_char(out, c, from, p);
+		else if (at == head)
+			buf_add_text(out, "\u2026");
+	}
+}
+
+void
+cases_time(uint64_t ns, char ret_text[40])
+{
+	if (ns == 0) {
+		snprintf(ret_text, 40, "(time not said)");
+		return;
+	}
+	time_rfc3339_text(ns, ret_text);
+	ret_text[10] = ' ';
+	memcpy(ret_text + 16, " UTC", 5);
+}
+
+/* ---- small words ---- */
+
+static void
+say(const struct cases_words *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+say(const struct cases_words *w, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	w->plain(w->out, text);
+}
+
+/* "0.3 %", and never 0 or 100 of what is not certain. */
+static const char *
+per_cent(double p, char ret_text[24])
+{
+	if (p > 0.999 && p < 1)
+		snprintf(ret_text, 24, "more than 99.9 %%");
+	else if (p < 0.001)
+		snprintf(ret_text, 24, "less than 0.1 %%");
+	else
+		snprintf(ret_text, 24, "%.1f %%", p * 100);
+	return ret_text;
+}
+
+const char *
+cases_likely(double p)
+{
+	return p >= 0.9 ? "very likely" : p >= 0.66 ? "likely" : p >= 0.5 ? "more likely than not" : p >= 0.33 ? "about as likely as not" :
+		p >= 0.1 ? "unlikely" : "very unlikely";
+}
+
+double
+cases_odds_sum(const struct casefile *one, double *ret_highest)
+{
+	double sum = 0, highest = one->hypotheses > 0 ? one->hypothesis[0].log_odds : 0;
+
+	for (size_t i = 0; i < one->hypotheses; i++)
+		highest = fmax(highest, one->hypothesis[i].log_odds);
+	for (size_t i = 0; i < one->hypotheses; i++)
+		sum += exp(one->hypothesis[i].log_odds - highest);
+	*ret_highest = highest;
+	return sum;
+}
+
+static const struct {
+	const char *kind, *with_the, *singular, *plural;
+} noun[] = {
+    {"addr", "the address", "address", "addresses"},
+    {"prefix", "the network", "network", "networks"},
+    {"as", "the network operator (AS)", "network operator", "network operators"},
+    {"domain", "the domain name", "domain name", "domain names"},
+    {"registrable-domain", "the domain", "domain", "domains"},
+    {"url", "the web address", "web address", "web addresses"},
+    {"file-sha256", "the file", "file", "files"},
+    {"cert-sha256", "the TLS certificate", "TLS certificate", "TLS certificates"},
+    {"key-sha256", "the key", "key", "keys"},
+    {"ja3", "the client's TLS fingerprint (JA3)", "TLS fingerprint", "TLS fingerprints"},
+    {"ja3s", "the server's TLS fingerprint (JA3S)", "TLS fingerprint", "TLS fingerprints"},
+    {"ja4", "the client's TLS fingerprint (JA4)", "TLS fingerprint", "TLS fingerprints"},
+    {"user-agent", "the program name (user agent)", "program name", "program names"},
+};
+#define NOUNS (sizeof(noun) / sizeof(noun[0]))
+
+void
+cases_say_kind(const struct cases_words *w, const char *kind)
+{
+	for (size_t i = 0; i < NOUNS; i++) {
+		if (strcmp(noun[i].kind, kind) == 0) {
+			w->plain(w->out, noun[i].with_the);
+			return;
+		}
+	}
+	w->plain(w->out, "the item");
+}
+
+static const char *
+rival_words(const char *kind)
+{
+	static const char *const words[][2] = {
+	    {"forged", "the traces were forged or planted to point elsewhere"},
+	    {"relayed", "somebody else steers it through a host that is a victim itself"},
+	    {"shared", "the infrastructure is shared by users who have nothing to do with each other"},
+	    {"cannot say", "none of these: what is known is not enough"},
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i][0], kind) == 0)
+			return words[i][1];
+	}
+	return NULL;
+}
+
+void
+cases_say_hypothesis(const struct cases_words *w, const struct case_hypothesis *h)
+{
+	const char *words = rival_words(h->kind);
+
+	if (strcmp(h->kind, "source") == 0) {
+		w->plain(w->out, "it comes from ");
+		cases_say_kind(w, h->what);
+		w->plain(w->out, " ");
+		w->theirs(w->out, h->value, SHORT);
+	} else if (words != NULL) {
+		w->plain(w->out, words);
+	} else {
+		w->theirs(w->out, h->kind, SHORT);
+	}
+}
+
+/* "a, b and c", at most eight. */
+static void
+say_list(const struct cases_words *w, const char *const *name, size_t count)
+{
+	size_t shown = count > 8 ? 7 : count;
+
+	for (size_t i = 0; i < shown; i++) {
+		if (i > 0)
+			w->plain(w->out, i + 1 == count ? " and " : ", ");
+		w->theirs(w->out, name[i], SHORT);
+	}
+	if (shown < count)
+		say(w, " and %zu more", count - shown);
+}
+
+/* ---- the first page ---- */
+
+void
+cases_say_title(const struct cases_words *w, const struct casefile *one)
+{
+	say(w, "Case %.8s", one->id + 6);
+}
+
+static void
+say_shapes(const struct cases_words *w, const struct casefile *one)
+{
+	size_t count[NOUNS] = {0}, kinds = 0, said = 0;
+
+	for (size_t i = 0; i < one->nodes; i++) {
+		for (size_t k = 0; k < NOUNS; k++)
+			count[k] += strcmp(noun[k].kind, one->node[i].kind) == 0;
+	}
+	for (size_t k = 0; k < NOUNS; k++)
+		kinds += count[k] > 0;
+	if (kinds == 0)
+		return;
+	w->plain(w->out, " Involved are ");
+	for (size_t k = 0; k < NOUNS; k++) {
+		if (count[k] == 0)
+			continue;
+		if (said > 0)
+			w->plain(w->out, said + 1 == kinds ? " and " : ", ");
+		say(w, "%zu %s", count[k], count[k] == 1 ? noun[k].singular : noun[k].plural);
+		said++;
+	}
+	w->plain(w->out, ".");
+}
+
+void
+cases_say_seen(const struct cases_words *w, const struct casefile *one)
+{
+	char first[40], last[40];
+	size_t echoes = 0, negative = 0;
+
+	for (size_t i = 0; i < one->sights; i++) {
+		echoes += one->sight[i].echo;
+		negative += !one->sight[i].positive;
+	}
+	cases_time(one->first, first);
+	cases_time(one->last, last);
+	say(w, "Between %s and %s, %zu organisation%s (", first, last, one->organisations, one->organisations == 1 ? "" : "s");
+	say_list(w, one->organisation, one->organisations);
+	say(w, ") sent %zu report%s that belong to one activity.", one->messages, one->messages == 1 ? "" : "s");
+	say_shapes(w, one);
+	if (echoes > 0)
+		say(w, " %zu of the entries only repeat what somebody else had reported; they add no weight.", echoes);
+	if (negative > 0)
+		say(w, " In %zu, an organisation looked for it and did not see it, which counts, too.", negative);
+}
+
+static const struct case_hypothesis *
+best(const struct casefile *one, bool source)
+{
+	const struct case_hypothesis *found = NULL;
+
+	for (size_t i = 0; i < one->hypotheses; i++) {
+		const struct case_hypothesis *h = &one->hypothesis[i];
+
+		if ((strcmp(h->kind, "source") == 0) == source && (found == NULL || h->probability > found->probability))
+			found = h;
+	}
+	return found;
+}
+
+void
+cases_say_answer(const struct cases_words *w, const struct casefile *one)
+{
+	const struct case_hypothesis *source = best(one, true), *rival = best(one, false);
+	char text[24];
+
+	if (strcmp(one->verdict, "source") == 0) {
+		w->plain(w->out, "What the organisations saw points to ");
+		cases_say_kind(w, one->what);
+		w->plain(w->out, " ");
+		w->theirs(w->out, one->value, SHORT * 2);
+		say(w, " as where the activity comes from. That is %s: the probability that this answer is right is %s.",
+		    cases_likely(one->confidence), per_cent(one->confidence, text));
+		return;
+	}
+	w->plain(w->out, "On what is known today, nobody can say where the activity comes from.");
+	if (source != NULL) {
+		w->plain(w->out, " The best candidate, ");
+		cases_say_kind(w, source->what);
+		w->plain(w->out, " ");
+		w->theirs(w->out, source->value, SHORT * 2);
+		say(w, ", reaches a probability of %s, which is not enough to name it.", per_cent(source->probability, text));
+	}
+	if (rival != NULL) {
+		w->plain(w->out, strcmp(rival->kind, "cannot say") == 0 ? " The weightiest reason: " : " The strongest other explanation: ");
+		cases_say_hypothesis(w, rival);
+		say(w, " (%s).", per_cent(rival->probability, text));
+	}
+}
+
+/* ---- what speaks against it ---- */
+
+/* Whether this sentence is the one that was asked for. */
+static bool
+is_next(size_t *index)
+{
+	return (*index)-- == 0;
+}
+
+static bool
+against_rivals(const struct cases_words *w, const struct casefile *one, size_t *index)
+{
+	bool source = strcmp(one->verdict, "source") == 0;
+	double rest = 0;
+	char text[24];
+
+	for (size_t i = 0; i < one->hypotheses; i++) {
+		const struct case_hypothesis *h = &one->hypothesis[i];
+		bool answer = source && strcmp(h->kind, "source") == 0 && strcmp(h->value, one->value) == 0 && strcmp(h->what, one->what) == 0;
+
+		if (answer || (!source && strcmp(h->kind, "source") == 0) || h->probability < 0.01) {
+			rest += answer ? 0 : h->probability;
+			continue;
+		}
+		if (is_next(index)) {
+			w->plain(w->out, "It could also be that ");
+			cases_say_hypothesis(w, h);
+			say(w, ": %s.", per_cent(h->probability, text));
+			return true;
+		}
+	}
+	if (source && rest > 0 && is_next(index)) {
+		say(w, "All other explanations that were weighed have a probability of %s together.", per_cent(rest, text));
+		return true;
+	}
+	return false;
+}
+
+static bool
+against_evidence(const struct cases_words *w, const struct casefile *one, size_t *index)
+{
+	const struct case_hypothesis *top = best(one, true);
+	size_t cheap = 0;
+
+	for (size_t i = 0; top != NULL && i < top->againsts; i++) {
+		if (is_next(index)) {
+			w->theirs(w->out, top->against[i].organisation, SHORT);
+			say(w, " looked and did not see it (weight %.2f).", top->against[i].llr);
+			return true;
+		}
+	}
+	for (size_t i = 0; top != NULL && i < top->supports; i++)
+		cheap += strcmp(top->support[i].proof, "spoofable") == 0;
+	if (cheap > 0 && is_next(index)) {
+		say(w, "%zu of the %zu lines of evidence rest on single datagrams, whose sender can be forged; they weigh little.", cheap, top->supports);
+		return true;
+	}
+	if (one->organisations < 3 && is_next(index)) {
+		say(w, "Only %zu organisation%s saw it.", one->organisations, one->organisations == 1 ? "" : "s");
+		return true;
+	}
+	return false;
+}
+
+/* Once for an organisation, by its first span that is so. */
+static bool
+first_of(const struct casefile *one, size_t at, bool (*is_so)(const struct case_span *))
+{
+	if (!is_so(&one->span[at]))
+		return false;
+	for (size_t i = 0; i < at; i++) {
+		if (is_so(&one->span[i]) && strcmp(one->span[i].organisation, one->span[at].organisation) == 0)
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_lossy(const struct case_span *s)
+{
+	return s->lost >= 0.05;
+}
+
+static bool
+is_timeless(const struct case_span *s)
+{
+	return s->clock_error < 0;
+}
+
+static bool
+against_coverage(const struct cases_words *w, const struct casefile *one, size_t *index)
+{
+	for (size_t i = 0; i < one->spans; i++) {
+		if (first_of(one, i, is_lossy) && is_next(index)) {
+			w->theirs(w->out, one->span[i].organisation, SHORT);
+			say(w, " lost %.0f %% of the traffic that it should have seen.", one->span[i].lost * 100);
+			return true;
+		}
+		if (first_of(one, i, is_timeless) && is_next(index)) {
+			w->plain(w->out, "How exact the clock of ");
+			w->theirs(w->out, one->span[i].organisation, SHORT);
+			w->plain(w->out, " is, is not known: what it saw is put into no order with others' sightings.");
+			return true;
+		}
+	}
+	if (one->completeness < 0.5 && is_next(index)) {
+		say(w, "The reports hold %.0f %% of the information that a report should hold.", one->completeness * 100);
+		return true;
+	}
+	return false;
+}
+
+static bool
+against_opinions(const struct cases_words *w, const struct casefile *one, size_t *index)
+{
+	for (size_t i = 0; i < one->opinions; i++) {
+		const struct case_opinion *o = &one->opinion[i];
+
+		if (strcmp(o->opinion, "disagree") != 0 || !cases_opinion_newest(one, i) || !is_next(index))
+			continue;
+		w->theirs(w->out, o->organisation, SHORT);
+		w->plain(w->out, " disagrees");
+		if (o->text[0] != '\0') {
+			w->plain(w->out, ": \u201c");
+			w->theirs(w->out, o->text, 300);
+			w->plain(w->out, "\u201d");
+		}
+		w->plain(w->out, ".");
+		return true;
+	}
+	return false;
+}
+
+bool
+cases_say_against(const struct cases_words *w, const struct casefile *one, size_t index)
+{
+	return against_opinions(w, one, &index) || against_rivals(w, one, &index) || against_evidence(w, one, &index) ||
+	       against_coverage(w, one, &index);
+}
+
+/* ---- what would change it ---- */
+
+bool
+cases_say_change(const struct cases_words *w, const struct casefile *one, size_t index)
+{
+	const struct case_missing *m = index < one->missings ? &one->missing[index] : NULL;
+	char when[40];
+
+	if (m == NULL)
+		return false;
+	w->theirs(w->out, m->ask, SHORT);
+	if (strcmp(m->kind, "evidence") == 0) {
+		w->plain(w->out, " can be asked for the packets that it kept behind a report, to see whether the address really answered");
+	} else if (strcmp(m->kind, "reveal") == 0) {
+		w->plain(w->out, " can be asked which of its hosts stands behind a pseudonym");
+	} else {
+		w->plain(w->out, strcmp(m->item, "who controls this host") == 0 ? " can be asked who reaches " : " can be asked whether it has seen ");
+		for (size_t i = 0; i < m->indicators; i++) {
+			w->plain(w->out, i == 0 ? "" : ", ");
+			cases_say_kind(w, m->what[i]);
+			w->plain(w->out, " ");
+			w->theirs(w->out, m->value[i], SHORT);
+		}
+		if (m->from != 0) {
+			cases_time(m->from, when);
+			say(w, " since %.10s", when);
+		}
+	}
+	say(w, ". The reply could move the answer %s.", m->bits >= 0.3 ? "strongly" : m->bits >= 0.1 ? "noticeably" : "a little");
+	return true;
+}
+
+/* ---- opinions ---- */
+
+bool
+cases_opinion_newest(const struct casefile *one, size_t index)
+{
+	const struct case_opinion *o = &one->opinion[index];
+
+	for (size_t i = 0; i < one->opinions; i++) {
+		const struct case_opinion *other = &one->opinion[i];
+
+		if (i != index && strcmp(o->organisation, other->organisation) == 0 &&
+		    (other->time > o->time || (other->time == o->time && i > index)))
+			return false;
+	}
+	return true;
+}
+
+struct cases_tally
+cases_tally(const struct casefile *one)
+{
+	struct cases_tally t = {0, 0, 0};
+
+	for (size_t i = 0; i < one->opinions; i++) {
+		if (!cases_opinion_newest(one, i))
+			continue;
+		t.agree += strcmp(one->opinion[i].opinion, "agree") == 0;
+		t.disagree += strcmp(one->opinion[i].opinion, "disagree") == 0;
+		t.abstain += strcmp(one->opinion[i].opinion, "abstain") == 0;
+	}
+	return t;
+}

@@ -1,0 +1,340 @@
+/*
+ * concert cases: what was determined, ours and what partners published; opinions, closing, publishing, and the requests that would change
+ * an answer.
+ *
+ * Ours come from the correlator (its state, or a file of `concert correlate --out`), others' and all opinions from the topic `cases`,
+ * verified, by the desk.  What is refused is refused by a name: unknown_case, foreign_case, closed_case.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cases.h"
+#include "record/record.h"
+
+int cmd_cases(int argc, char **argv);
+
+const char *
+cases_said(const struct cases_room *r, const char *name)
+{
+	return cmd_value(r->d.words, r->d.word_count, name);
+}
+
+int
+cases_fail(int code, const char *what, const char *detail)
+{
+	fprintf(stderr, "concert cases: %s%s%s\n", what, detail[0] != '\0' ? ": " : "", detail);
+	return code;
+}
+
+/* ---- what there is ---- */
+
+struct casefile *
+cases_version(const struct cases_room *r, const char *id, const char *publisher)
+{
+	for (size_t i = 0; i < r->list.count; i++) {
+		if (strcmp(r->list.one[i]->id, id) == 0 && strcmp(r->list.one[i]->publisher, publisher) == 0)
+			return r->list.one[i];
+	}
+	return NULL;
+}
+
+const char *
+cases_ours(const struct cases_room *r)
+{
+	return r->d.o.conf->sensor_organisation;
+}
+
+static void
+take_published(void *ctx, const struct board_case *from)
+{
+	struct cases_room *r = ctx;
+	struct casefile *one = NULL, *local;
+	char *why = NULL;
+
+	if (cases_read(from->document, &one, &why) != CC_OK) {
+		fprintf(stderr, "concert cases: %s of %s is left out: %s\n", from->id, from->organisation, why != NULL ? why : "no memory");
+		free(why);
+		return;
+	}
+	/* The name lives as long as the trust file that it comes from would: kept in the document's own place. */
+	one->publisher = trust_organisation(desk_trust(r->d.desk), slice_str(from->organisation)) != NULL ?
+		trust_organisation(desk_trust(r->d.desk), slice_str(from->organisation))->id : from->ours ? cases_ours(r) : "(not trusted any more)";
+	one->made = from->time;
+	one->tlp = from->tlp;
+	one->exercise = one->exercise || from->exercise;
+	(void)cases_drop_opinions(one);
+	local = from->ours ? cases_version(r, from->id, "") : NULL;
+	if (local != NULL) {
+		local->tlp = from->tlp;
+		(void)cases_join_trace(local, one);
+		if (strcmp(one->state, "closed") == 0)
+			(void)cases_set_state(local, "closed");
+	}
+	if (cases_list_add(&r->list, one) != CC_OK)
+		cases_free(one);
+}
+
+static void
+take_opinion(void *ctx, const struct board_opinion *o)
+{
+	struct cases_room *r = ctx;
+	struct case_opinion opinion = {o->organisation, board_view_word[o->view], o->text, o->message, o->about, o->time};
+
+	for (size_t i = 0; i < r->list.count; i++) {
+		if (strcmp(r->list.one[i]->id, o->id) == 0)
+			(void)cases_add_opinion(r->list.one[i], &opinion);
+	}
+}
+
+/* EXIT_DONE, or what was printed. */
+static int
+load(struct cases_room *r)
+{
+	const char *from = cases_said(r, "from");
+
+	if (from != NULL && cases_load(from, &r->list, &r->d.why) != CC_OK)
+		return cases_fail(EXIT_FAILED, r->d.why != NULL ? r->d.why : from, "");
+	if (r->list.left_out > 0)
+		fprintf(stderr, "concert cases: %s: %zu cases can't be read\n", from, r->list.left_out);
+	for (size_t i = 0; i < r->list.count; i++)
+		(void)cases_drop_opinions(r->list.one[i]);
+	if (r->d.desk == NULL)
+		return EXIT_DONE;
+	if (!cmd_desk_sync(&r->d))
+		return EXIT_FAILED;
+	(void)board_cases(r->d.desk, take_published, r);
+	(void)board_opinions(r->d.desk, NULL, take_opinion, r);
+	if (desk_refused(r->d.desk) > 0)
+		fprintf(stderr, "concert cases: %llu messages were refused: concert watch -l %s --quarantine, concert ask audit\n",
+		    (unsigned long long)desk_refused(r->d.desk), r->d.o.outdir);
+	return EXIT_DONE;
+}
+
+struct casefile *
+cases_pick(struct cases_room *r, const char *id, int *ret_code)
+{
+	bool many = false;
+	struct casefile *one = cases_find(&r->list, id, &many);
+
+	if (one == NULL)
+		*ret_code = cases_fail(EXIT_FAILED, many ? "several cases begin so" : "unknown_case", id);
+	return one;
+}
+
+/* ---- list, show, export ---- */
+
+static int
+newest_first(const void *a, const void *b)
+{
+	const struct casefile *x = *(struct casefile *const *)a, *y = *(struct casefile *const *)b;
+	int order = (x->last < y->last) - (x->last > y->last);
+
+	if (order == 0)
+		order = strcmp(x->id, y->id);
+	return order != 0 ? order : strcmp(x->publisher, y->publisher);
+}
+
+void
+cases_row_json(struct cases_room *r, const struct casefile *one)
+{
+	struct json json = json_into(&r->d.line);
+	struct cases_tally t = cases_tally(one);
+
+	json_object(&json, NULL);
+	json_text(&json, "id", one->id);
+	json_text(&json, "publisher", one->publisher);
+	json_text(&json, "state", one->state);
+	json_bool(&json, "exercise", one->exercise);
+	json_text(&json, "tlp", record_tlp_text(one->tlp));
+	json_time_if(&json, "first_seen", one->first);
+	json_time_if(&json, "last_seen", one->last);
+	json_uint(&json, "organisations", one->organisations);
+	json_uint(&json, "messages", one->messages);
+	json_text(&json, "verdict", one->verdict);
+	json_text_if(&json, "kind", one->what);
+	json_text_if(&json, "value", one->value);
+	json_double(&json, "confidence", one->confidence);
+	json_uint(&json, "agree", t.agree);
+	json_uint(&json, "disagree", t.disagree);
+	json_uint(&json, "abstain", t.abstain);
+	json_end_object(&json);
+	cmd_put_line(&r->d.line);
+}
+
+static int
+list(struct cases_room *r)
+{
+	const char *state = cases_said(r, "state");
+	bool all = cases_said(r, "all") != NULL;
+	size_t shown = 0;
+
+	if (r->list.count > 0)
+		qsort(r->list.one, r->list.count, sizeof(*r->list.one), newest_first);
+	for (size_t i = 0; i < r->list.count; i++) {
+		const struct casefile *one = r->list.one[i];
+
+		/* What we published is ours already. */
+		if (one->publisher[0] != '\0' && strcmp(one->publisher, cases_ours(r)) == 0 && cases_version(r, one->id, "") != NULL)
+			continue;
+		if (state != NULL ? strcmp(one->state, state) != 0 : !all && strcmp(one->state, "closed") == 0)
+			continue;
+		if (r->d.o.json) {
+			cases_row_json(r, one);
+			continue;
+		}
+		if (shown++ == 0)
+			printf("%-8s %-12s %-16s %4s %5s %-11s %-40s %7s %s\n", "CASE", "STATE", "LAST SEEN", "ORGS", "MSGS", "ANSWER", "", "PROB.", "PUBLISHED BY");
+		cases_row(&r->d.line, one);
+		fwrite(r->d.line.p, 1, r->d.line.size, stdout);
+		buf_clear(&r->d.line);
+	}
+	return EXIT_DONE;
+}
+
+static int
+show(struct cases_room *r)
+{
+	int code = EXIT_DONE;
+	struct casefile *one = cases_pick(r, r->d.rest[0], &code);
+
+	if (one == NULL)
+		return code;
+	if (r->d.o.json) {
+		if (cases_document(one, SIZE_MAX, &r->d.line) == CC_OK)
+			cmd_put_line(&r->d.line);
+		return EXIT_DONE;
+	}
+	cases_text(&r->d.line, one);
+	fwrite(r->d.line.p, 1, r->d.line.size, stdout);
+	for (size_t i = 0; i < r->list.count; i++) {
+		const struct casefile *other = r->list.one[i];
+		char answer[256];
+
+		if (other == one || strcmp(other->id, one->id) != 0 || (strcmp(other->publisher, cases_ours(r)) == 0 && one->publisher[0] == '\0'))
+			continue;
+		cases_answer_text(other, answer);
+		printf("\nby ");
+		cmd_column(other->publisher, 24);
+		printf("%s\n", answer);
+	}
+	return EXIT_DONE;
+}
+
+static int
+write_file(const char *path, const struct buf *text)
+{
+	char *beside = NULL;
+	FILE *out;
+	bool good;
+
+	if (path == NULL || strcmp(path, "-") == 0)
+		return fwrite(text->p, 1, text->size, stdout) == text->size && fflush(stdout) == 0 ? EXIT_DONE : cases_fail(EXIT_FAILED, "standard output", strerror(errno));
+	if (asprintf(&beside, "%s.new", path) < 0)
+		return EXIT_FAILED;
+	out = fopen(beside, "we");
+	good = out != NULL && fwrite(text->p, 1, text->size, out) == text->size;
+	good = out != NULL && fclose(out) == 0 && good && rename(beside, path) == 0;
+	free(beside);
+	return good ? EXIT_DONE : cases_fail(EXIT_FAILED, path, strerror(errno));
+}
+
+static const char *
+form_of(const struct cases_room *r)
+{
+	const char *as = cases_said(r, "as"), *out = cases_said(r, "out"), *end = out != NULL ? strrchr(out, '.') : NULL;
+
+	if (as != NULL)
+		return as;
+	return end == NULL ? "markdown" : strcmp(end, ".html") == 0 ? "html" : strcmp(end, ".json") == 0 ? "stix" : "markdown";
+}
+
+static int
+export(struct cases_room *r)
+{
+	const char *as = form_of(r);
+	int code = EXIT_DONE;
+	struct casefile *one = cases_pick(r, r->d.rest[0], &code);
+	struct buf out;
+	enum cc_status st = CC_OK;
+
+	if (one == NULL)
+		return code;
+	buf_open(&out, 256u << 20);
+	if (strcmp(as, "html") == 0) {
+		cases_html(&out, one);
+	} else if (strcmp(as, "markdown") == 0 || strcmp(as, "md") == 0) {
+		cases_markdown(&out, one);
+	} else if (strcmp(as, "stix") == 0) {
+		struct posting p;
+
+		st = cases_posting(one, one->publisher[0] != '\0' ? one->publisher : cases_ours(r), one->made != 0 ? one->made : one->last, SIZE_MAX, CASES_NODES, &p);
+		if (st == CC_OK)
+			st = board_stix(r->d.o.conf, &p.post, &out);
+		buf_add_u8(&out, '\n');
+		cases_posting_close(&p);
+	} else {
+		buf_close(&out);
+		return cases_fail(EXIT_USAGE, "--as is html, markdown or stix, not", as);
+	}
+	code = st != CC_OK || out.full ? cases_fail(EXIT_FAILED, "it can't be written", cc_status_text(st)) : write_file(cases_said(r, "out"), &out);
+	buf_close(&out);
+	return code;
+}
+
+/* ---- the command ---- */
+
+static int
+act(struct cases_room *r, const struct command *command)
+{
+	static const struct {
+		const char *verb;
+		int (*run)(struct cases_room *r);
+		int least, most;
+	} verb[] = {{"list", list, 0, 0}, {"show", show, 1, 1}, {"export", export, 1, 1}, {"publish", cases_publish, 1, 1},
+	    {"close", cases_close, 1, 1}, {"opinion", cases_opinion, 2, 2}, {"ask", cases_ask, 1, 2}};
+	int code;
+
+	for (size_t i = 0; i < sizeof(verb) / sizeof(verb[0]); i++) {
+		if (strcmp(verb[i].verb, r->d.verb) != 0)
+			continue;
+		if (r->d.count < verb[i].least || r->d.count > verb[i].most)
+			break;
+		code = load(r);
+		return code == EXIT_DONE ? verb[i].run(r) : code;
+	}
+	cmd_usage(command);
+	return EXIT_USAGE;
+}
+
+/* A file alone can be looked at without a place of ours: nothing is made, nothing is read from the topic. */
+static bool
+is_file_alone(const struct cases_room *r, bool placed)
+{
+	return cases_said(r, "from") != NULL && !placed &&
+	       (strcmp(r->d.verb, "list") == 0 || strcmp(r->d.verb, "show") == 0 || strcmp(r->d.verb, "export") == 0);
+}
+
+int
+cmd_cases(int argc, char **argv)
+{
+	static const char *const verbs[] = {"list", "show", "export", "publish", "close", "opinion", "ask"};
+	struct cmd_word words[] = {{.name = "from"}, {.name = "as"}, {.name = "out"}, {.name = "state"}, {.name = "tlp"}, {.name = "text"}, {.name = "why"},
+	    {.name = "of"}, {.name = "priority"}, {.name = "deadline"}, {.name = "all", .flag = true}, {.name = "reopen", .flag = true}};
+	const struct command *command = &cmd_table[0];
+	struct cases_room r = {.list = {NULL, 0, 0}};
+	bool placed = false;
+	int code;
+
+	while (command->run != cmd_cases)
+		command++;
+	for (int i = 1; i < argc; i++)
+		placed = placed || strcmp(argv[i], "-l") == 0 || strcmp(argv[i], "-c") == 0 || strncmp(argv[i], "--exchange", 10) == 0;
+	if (!cmd_desk_begin(&r.d, command, argc, argv, verbs, sizeof(verbs) / sizeof(verbs[0]), words, sizeof(words) / sizeof(words[0]), &code))
+		return code;
+	if (!is_file_alone(&r, placed) && !cmd_desk_start(&r.d, &code))
+		return code;
+	code = act(&r, command);
+	cases_list_free(&r.list);
+	return cmd_desk_close(&r.d, code);
+}

@@ -1,0 +1,387 @@
+/*
+ * What concert cases sends: a case of ours to the topic `cases`, its end, our opinion on one, and a request for what would change it.
+ * What is refused is refused by a name: unknown_case, foreign_case, closed_case.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cases.h"
+#include "record/record.h"
+
+#define EVIDENCE_QUIET_MS 3000 /* a broker that says nothing for so long has said all */
+
+/* ---- a case as a post ---- */
+
+static void
+clean(struct buf *out, const char *text, size_t most)
+{
+	cases_clean(out, text, most);
+}
+
+static bool
+has_seen(const struct case_node *node, const char *organisation)
+{
+	for (size_t i = 0; i < node->seers; i++) {
+		if (strcmp(node->seen_by[i], organisation) == 0)
+			return true;
+	}
+	return false;
+}
+
+#define MESSAGES_NAMED 64 /* of one witness */
+
+static void
+fill_witness(const struct casefile *one, struct posting *p, size_t at, size_t items)
+{
+	struct board_witness *w = &p->witness[at];
+
+	*w = (struct board_witness){.organisation = one->organisation[at], .item = p->index + at * CASES_NODES, .message = p->message + at * MESSAGES_NAMED};
+	for (size_t i = 0; i < items; i++) {
+		if (has_seen(&one->node[i], w->organisation))
+			p->index[at * CASES_NODES + w->items++] = i;
+	}
+	for (size_t i = 0; i < one->sights; i++) {
+		const struct case_sight *s = &one->sight[i];
+
+		if (!s->positive || s->echo || s->from == 0 || strcmp(s->organisation, w->organisation) != 0)
+			continue;
+		w->count++;
+		w->first = w->first == 0 || s->from < w->first ? s->from : w->first;
+		w->last = s->until > w->last ? s->until : w->last;
+		if (w->messages < MESSAGES_NAMED && s->message[0] != '\0')
+			p->message[at * MESSAGES_NAMED + w->messages++] = s->message;
+	}
+	if (w->first == 0) {
+		w->first = one->first;
+		w->last = one->last;
+	}
+}
+
+static void
+fill_opinions(const struct casefile *one, struct posting *p, const char *of)
+{
+	for (size_t i = 0; i < one->opinions; i++) {
+		const struct case_opinion *from = &one->opinion[i];
+		struct board_opinion *o = &p->opinion[p->post.opinions++];
+
+		*o = (struct board_opinion){.tlp = one->tlp, .exercise = one->exercise, .time = from->time};
+		snprintf(o->id, sizeof(o->id), "%s", one->id);
+		snprintf(o->of, sizeof(o->of), "%s", of);
+		snprintf(o->organisation, sizeof(o->organisation), "%s", from->organisation);
+		snprintf(o->text, sizeof(o->text), "%s", from->text);
+		snprintf(o->about, sizeof(o->about), "%s", from->about);
+		while (o->view < BOARD_ABSTAIN && strcmp(board_view_word[o->view], from->opinion) != 0)
+			o->view++;
+	}
+}
+
+void
+cases_posting_close(struct posting *p)
+{
+	free(p->item);
+	free(p->witness);
+	free(p->index);
+	free(p->message);
+	free(p->opinion);
+	buf_close(&p->name);
+	buf_close(&p->summary);
+	buf_close(&p->document);
+}
+
+/* most: bytes of the document; items: of the infrastructure. */
+enum cc_status
+cases_posting(struct casefile *one, const char *of, uint64_t time, size_t most, size_t items, struct posting *p)
+{
+	struct cases_words w;
+	enum cc_status st;
+
+	*p = (struct posting){.item = calloc(CASES_NODES, sizeof(*p->item)), .witness = calloc(CASES_ORGANISATIONS, sizeof(*p->witness)),
+	    .index = calloc(CASES_ORGANISATIONS * CASES_NODES, sizeof(*p->index)), .message = calloc(CASES_ORGANISATIONS * MESSAGES_NAMED, sizeof(char *)),
+	    .opinion = calloc(one->opinions + 1, sizeof(*p->opinion))};
+	buf_open(&p->name, 4096);
+	buf_open(&p->summary, 16384);
+	buf_open(&p->document, 64u << 20);
+	if (p->item == NULL || p->witness == NULL || p->index == NULL || p->message == NULL || p->opinion == NULL)
+		return CC_NOMEM;
+	items = one->nodes < items ? one->nodes : items;
+	for (size_t i = 0; i < items; i++)
+		p->item[i] = (struct board_item){one->node[i].kind, one->node[i].value};
+	for (size_t i = 0; i < one->organisations; i++)
+		fill_witness(one, p, i, items);
+	w = (struct cases_words){&p->name, buf_add_text, clean};
+	cases_say_title(&w, one);
+	w.out = &p->summary;
+	cases_say_answer(&w, one);
+	buf_add_u8(w.out, ' ');
+	cases_say_seen(&w, one);
+	buf_add_u8(&p->name, '\0');
+	buf_add_u8(&p->summary, '\0');
+	fill_opinions(one, p, of);
+	st = cases_document(one, most, &p->document);
+	p->post = (struct board_post){.id = one->id, .name = (const char *)p->name.p, .summary = (const char *)p->summary.p,
+	    .document = buf_slice(&p->document), .tlp = one->tlp, .exercise = one->exercise, .time = time, .first = one->first, .last = one->last,
+	    .item = p->item, .items = items, .witness = p->witness, .witnesses = one->organisations, .source_kind = one->what,
+	    .source_value = strcmp(one->verdict, "source") == 0 ? one->value : "", .confidence = (unsigned)(one->confidence * 100),
+	    .opinion = p->opinion, .opinions = p->post.opinions};
+	return st;
+}
+
+/* ---- publish, close, opinion ---- */
+
+/* With less of the lists when a message can't hold all. */
+static int
+send_case(struct cases_room *r, struct casefile *one, uint64_t time)
+{
+	size_t most = r->d.o.conf->exchange_message_max / 2, items = CASES_NODES;
+	enum cc_status st = CC_FULL;
+
+	(void)cases_drop_opinions(one);
+	for (unsigned i = 0; i < 6 && st == CC_FULL; i++, most = most * 2 / 3, items /= 2) {
+		struct posting p;
+
+		st = cases_posting(one, cases_ours(r), time, most, items, &p);
+		if (st == CC_OK)
+			st = board_publish(r->d.desk, &p.post, &r->d.why);
+		cases_posting_close(&p);
+	}
+	if (st != CC_OK)
+		return cmd_desk_fail(&r->d, st);
+	if (!r->d.o.quiet && !r->d.o.json)
+		printf("%s: %s, published TLP:%s\n", one->id, one->state, record_tlp_text(one->tlp));
+	else if (r->d.o.json)
+		cases_row_json(r, one);
+	return EXIT_DONE;
+}
+
+static bool
+take_tlp(struct cases_room *r, enum cc_tlp *ret_tlp, int *ret_code)
+{
+	const char *tlp = cases_said(r, "tlp");
+
+	if (tlp == NULL || record_tlp_parse(slice_str(tlp), ret_tlp) == CC_OK)
+		return true;
+	*ret_code = cases_fail(EXIT_USAGE, "--tlp is clear, green, amber or amber+strict, not", tlp);
+	return false;
+}
+
+int
+cases_publish(struct cases_room *r)
+{
+	int code = EXIT_DONE;
+	uint64_t now = time_now();
+	struct casefile *one = cases_pick(r, r->d.rest[0], &code), *earlier;
+	bool changed;
+
+	if (one == NULL || !take_tlp(r, &one->tlp, &code))
+		return code;
+	if (one->publisher[0] != '\0')
+		return cases_fail(EXIT_FAILED, strcmp(one->publisher, cases_ours(r)) == 0 ? "it is published already, and nothing newer is here: name --from" :
+			"foreign_case: it is not ours to publish; an opinion can be given on it", one->publisher);
+	if (strcmp(one->state, "closed") == 0) {
+		if (cases_said(r, "reopen") == NULL)
+			return cases_fail(EXIT_FAILED, "closed_case: --reopen publishes it again", one->id);
+		(void)cases_set_state(one, strcmp(one->verdict, "source") == 0 ? "determined" : "undetermined");
+		(void)cases_add_trace(one, &(struct case_trace){"reopened", cases_said(r, "why") != NULL ? cases_said(r, "why") : "", now});
+	}
+	earlier = cases_version(r, one->id, cases_ours(r));
+	if (earlier != NULL)
+		(void)cases_note_change(one, earlier, now, &changed);
+	return send_case(r, one, now);
+}
+
+int
+cases_close(struct cases_room *r)
+{
+	const char *why = cases_said(r, "why") != NULL ? cases_said(r, "why") : "";
+	int code = EXIT_DONE;
+	uint64_t now = time_now();
+	struct casefile *one = cases_pick(r, r->d.rest[0], &code), *published;
+
+	if (one == NULL)
+		return code;
+	published = cases_version(r, one->id, cases_ours(r));
+	if (published == NULL)
+		return cases_fail(EXIT_FAILED, one->publisher[0] != '\0' ? "foreign_case: only who published it closes it; an opinion can be given on it" :
+			"unknown_case: it was not published yet", one->publisher[0] != '\0' ? one->publisher : one->id);
+	if (strcmp(published->state, "closed") == 0)
+		return cases_fail(EXIT_FAILED, "closed_case: it is closed already", one->id);
+	/* What was published is closed, not what has changed since. */
+	(void)cases_set_state(published, "closed");
+	(void)cases_add_trace(published, &(struct case_trace){"closed", why, now});
+	return send_case(r, published, now);
+}
+
+/* Whose determination an opinion is on: the named one's, ours, the only other's. */
+static const char *
+whose(struct cases_room *r, const struct casefile *one, int *ret_code)
+{
+	const char *named = cases_said(r, "of"), *found = NULL;
+	size_t count = 0;
+
+	if (named != NULL)
+		return named;
+	for (size_t i = 0; i < r->list.count; i++) {
+		const struct casefile *other = r->list.one[i];
+
+		if (strcmp(other->id, one->id) != 0 || other->publisher[0] == '\0')
+			continue;
+		if (strcmp(other->publisher, cases_ours(r)) == 0)
+			return other->publisher;
+		found = other->publisher;
+		count++;
+	}
+	if (count == 0)
+		*ret_code = cases_fail(EXIT_FAILED, "unknown_case: nobody has published it", one->id);
+	else if (count > 1)
+		*ret_code = cases_fail(EXIT_FAILED, "several organisations have published it: --of names whose determination is meant", one->id);
+	return count == 1 ? found : NULL;
+}
+
+int
+cases_opinion(struct cases_room *r)
+{
+	int code = EXIT_DONE;
+	struct casefile *one = cases_pick(r, r->d.rest[0], &code);
+	const char *of, *text = cases_said(r, "text") != NULL ? cases_said(r, "text") : "";
+	struct board_opinion *o;
+	enum cc_status st;
+
+	if (one == NULL || (of = whose(r, one, &code)) == NULL)
+		return code;
+	o = calloc(1, sizeof(*o));
+	if (o == NULL)
+		return EXIT_FAILED;
+	while (o->view < BOARD_VIEWS && strcmp(board_view_word[o->view], r->d.rest[1]) != 0)
+		o->view++;
+	if (o->view == BOARD_VIEWS)
+		code = cases_fail(EXIT_USAGE, "an opinion is agree, disagree or abstain, not", r->d.rest[1]);
+	else if (strlen(text) >= sizeof(o->text))
+		code = cases_fail(EXIT_USAGE, "--text is too long", "2,047 bytes at most");
+	o->tlp = one->tlp;
+	o->exercise = one->exercise;
+	if (code == EXIT_DONE && take_tlp(r, &o->tlp, &code)) {
+		const struct casefile *meant = cases_version(r, one->id, of);
+
+		snprintf(o->id, sizeof(o->id), "%s", one->id);
+		snprintf(o->of, sizeof(o->of), "%s", of);
+		snprintf(o->text, sizeof(o->text), "%s", text);
+		if (meant != NULL)
+			cases_answer_text(meant, o->about);
+		st = board_say(r->d.desk, o, &r->d.why);
+		code = st == CC_OK ? EXIT_DONE : cmd_desk_fail(&r->d, st);
+		if (code == EXIT_DONE && !r->d.o.quiet)
+			printf("%s: we %s\n", one->id, board_view_word[o->view]);
+	}
+	free(o);
+	return code;
+}
+
+/* ---- ask ---- */
+
+/* The commitment that a sighting named: its message is looked for on the topic of indicators. */
+static bool
+evidence_of(struct cases_room *r, const char *message, char ret_sha256[65])
+{
+	static const char *const topic[] = {"indicators"}, mark[] = "\"evidence\":{\"sha256\":\"";
+	char *from = exchange_place(r->d.o.outdir, r->d.o.conf->exchange_to);
+	struct inbox *inbox = NULL;
+	struct verified verified;
+	struct cc_message msg;
+	const char *why;
+	bool found = false;
+	int quiet = 0;
+
+	if (from == NULL || inbox_open(r->d.o.conf, from, topic, 1, true, desk_trust(r->d.desk), NULL, &inbox, &r->d.why) != CC_OK)
+		quiet = EVIDENCE_QUIET_MS;
+	while (!found && quiet < EVIDENCE_QUIET_MS) {
+		enum cc_status st = inbox_next(inbox, 100, &msg, &verified, &why);
+		const uint8_t *at;
+
+		if (st == CC_MORE)
+			quiet += 100;
+		if (st != CC_OK && st != CC_MORE && st != CC_BAD)
+			break;
+		if (st != CC_OK || verified.verdict != VERDICT_ACCEPTED || !slice_is(message_header(&msg, "ce_id"), message))
+			continue;
+		at = memmem(msg.value.p, msg.value.size, mark, sizeof(mark) - 1);
+		found = at != NULL && (size_t)(msg.value.p + msg.value.size - at) > sizeof(mark) + 64;
+		if (found)
+			snprintf(ret_sha256, 65, "%.64s", (const char *)at + sizeof(mark) - 1);
+		break;
+	}
+	inbox_close(inbox);
+	free(from);
+	return found && strspn(ret_sha256, "0123456789abcdef") == 64;
+}
+
+static int
+fill_request(struct cases_room *r, const struct casefile *one, const struct case_missing *m, struct request *q)
+{
+	static const uint64_t hours[] = {[REQUEST_ROUTINE] = 72, [REQUEST_URGENT] = 8, [REQUEST_FLASH] = 1};
+	const char *priority = cases_said(r, "priority") != NULL ? cases_said(r, "priority") : "routine", *deadline = cases_said(r, "deadline");
+	uint64_t now = time_now(), span;
+
+	q->state = REQUEST_SENT;
+	q->exercise = one->exercise;
+	while (q->kind < REQUEST_PING && strcmp(m->kind, request_kind_word[q->kind]) != 0)
+		q->kind++;
+	while (q->priority < REQUEST_PRIORITIES && strcmp(priority, request_priority_word[q->priority]) != 0)
+		q->priority++;
+	if (q->kind == REQUEST_PING)
+		return cases_fail(EXIT_FAILED, "the case asks for what is no request", m->kind);
+	if (q->priority == REQUEST_PRIORITIES)
+		return cases_fail(EXIT_USAGE, "--priority is routine, urgent or flash, not", priority);
+	q->deadline = now + hours[q->priority] * 3600 * NS_PER_S;
+	if (deadline != NULL && time_rfc3339_parse(deadline, &q->deadline) != CC_OK) {
+		if (duration_parse(deadline, &span) != CC_OK)
+			return cases_fail(EXIT_USAGE, "--deadline is a time, or how long from now, not", deadline);
+		q->deadline = now + span;
+	}
+	if (strlen(m->ask) >= sizeof(q->responder))
+		return cases_fail(EXIT_FAILED, "no organisation has such a name", m->ask);
+	snprintf(q->responder, sizeof(q->responder), "%s", m->ask);
+	snprintf(q->text, sizeof(q->text), "%s: %.300s", one->id, cases_said(r, "text") != NULL ? cases_said(r, "text") : m->item);
+	q->from = m->from;
+	for (size_t i = 0; i < m->indicators; i++) {
+		enum cc_kind kind;
+
+		if (record_kind_parse(slice_str(m->what[i]), &kind) == CC_OK && strlen(m->value[i]) + strlen(m->what[i]) + 2 < sizeof(q->indicator[0]))
+			snprintf(q->indicator[q->indicators++], sizeof(q->indicator[0]), "%s:%s", m->what[i], m->value[i]);
+	}
+	if (q->kind == REQUEST_HAVE_YOU_SEEN && q->indicators == 0)
+		return cases_fail(EXIT_FAILED, "no sensor keeps what is asked for by that name", m->indicators > 0 ? m->what[0] : "");
+	if (q->kind == REQUEST_EVIDENCE && !evidence_of(r, m->message, q->evidence))
+		return cases_fail(EXIT_FAILED, "the sighting commits to no packets, or is not here", m->message);
+	return EXIT_DONE;
+}
+
+int
+cases_ask(struct cases_room *r)
+{
+	size_t n = r->d.count > 1 ? strtoul(r->d.rest[1], NULL, 10) : 1;
+	int code = EXIT_DONE;
+	struct casefile *one = cases_pick(r, r->d.rest[0], &code);
+	struct request *q;
+	enum cc_status st;
+
+	if (one == NULL)
+		return code;
+	if (n == 0 || n > one->missings)
+		return cases_fail(EXIT_FAILED, one->missings == 0 ? "nothing that could be asked for would change this case" : "the case has no such question",
+		    one->missings == 0 ? one->id : r->d.rest[1]);
+	q = calloc(1, sizeof(*q));
+	if (q == NULL)
+		return EXIT_FAILED;
+	q->tlp = one->tlp;
+	if (take_tlp(r, &q->tlp, &code) && (code = fill_request(r, one, &one->missing[n - 1], q)) == EXIT_DONE) {
+		st = request_send(r->d.desk, q, &r->d.why);
+		if (st != CC_OK)
+			code = cmd_desk_fail(&r->d, st);
+		else if (r->d.o.json)
+			printf("{\"id\":\"%s\",\"kind\":\"%s\",\"state\":\"sent\"}\n", q->id, request_kind_word[q->kind]);
+		else
+			printf("%s is asked (%s): concert ask show %.8s\n", q->responder, request_kind_word[q->kind], q->id);
+	}
+	free(q);
+	return code;
+}
