@@ -155,6 +155,7 @@ void cases_say_answer(const struct cases_words *w, const struct casefile *one);
 /* Sentences of a list; each returns whether there was an index-th. */
 bool cases_say_against(const struct cases_words *w, const struct casefile *one, size_t index);
 bool cases_say_change(const struct cases_words *w, const struct casefile *one, size_t index);
+bool cases_say_question(const struct cases_words *w, const struct casefile *one, size_t index); /* of `missing`, one by one */
 void cases_say_kind(const struct cases_words *w, const char *kind);             /* "addr": "the address" */
 void cases_say_hypothesis(const struct cases_words *w, const struct case_hypothesis *h);
 /* The newest opinion of each organisation: how many agree, disagree, abstain. */

@@ -63,13 +63,34 @@ line_class(const char *why)
 	return strcmp(why, "resolved to") == 0 ? "e1" : strcmp(why, "presented") == 0 ? "e2" : strcmp(why, "hosted") == 0 ? "e3" : "e4";
 }
 
+/* A line over a column that follows from two others is left out. */
+static bool
+follows(const struct drawing *d, const struct case_edge *edge)
+{
+	unsigned a = d->place[edge->from].column, b = d->place[edge->to].column;
+
+	if (a + 1 >= b && b + 1 >= a)
+		return false;
+	for (size_t i = 0; i < d->one->edges; i++) {
+		const struct case_edge *first = &d->one->edge[i];
+
+		if (first->from != edge->from || !d->place[first->to].drawn)
+			continue;
+		for (size_t k = 0; k < d->one->edges; k++) {
+			if (d->one->edge[k].from == first->to && d->one->edge[k].to == edge->to)
+				return true;
+		}
+	}
+	return false;
+}
+
 static void
 put_edge(struct buf *out, const struct drawing *d, const struct case_edge *edge)
 {
 	const struct cases_place *from = &d->place[edge->from], *to = &d->place[edge->to], *swap;
 	double x1, y1, x2, y2, bend = d->gap * 0.55, width = edge->weight < 2 ? 1.3 : edge->weight < 6 ? 2 : 2.8;
 
-	if (!from->drawn || !to->drawn)
+	if (!from->drawn || !to->drawn || follows(d, edge))
 		return;
 	if (from->column > to->column) {
 		swap = from;
@@ -137,7 +158,7 @@ put_key(struct buf *out, unsigned y)
 
 	buf_printf(out, "<g transform=\"translate(0 %u)\" class=\"tick\">", y);
 	for (int i = 0; i < 4; i++)
-		buf_printf(out, "<path d=\"M%d -4h40\" class=\"e e%d\" stroke-width=\"2\"/><text x=\"%d\" y=\"0\">%s</text>", i * 240, i + 1, i * 240 + 48, why[i]);
+		buf_printf(out, "<path d=\"M%d -4h40\" class=\"e e%d\" stroke-width=\"2\"/><text x=\"%d\" y=\"0\">%s</text>", i * 232, i + 1, i * 232 + 48, why[i]);
 	buf_add_text(out, "</g>");
 }
 
@@ -157,10 +178,10 @@ page_graph(struct buf *out, const struct casefile *one)
 		columns += d.rows[c] > 0;
 		d.most = d.rows[c] > d.most ? d.rows[c] : d.most;
 	}
-	d.gap = columns > 3 ? 56 : columns > 2 ? 90 : 150;
+	d.gap = columns > 3 ? 48 : columns > 2 ? 80 : 140;
 	d.width = (PAGE_WIDTH - 6 - d.gap * (columns - 1)) / columns;
-	if (d.width > 470)
-		d.width = 470;
+	if (d.width > 400)
+		d.width = 400;
 	for (unsigned c = 0; c < CASES_COLUMNS; c++) {
 		d.x[c] = 3 + at * (d.width + d.gap);
 		at += d.rows[c] > 0;
@@ -233,7 +254,7 @@ page_bars(struct buf *out, const struct casefile *one)
 			page_text(out, h->value, 70);
 			buf_add_text(out, "</tspan>");
 		} else {
-			buf_add_text(out, strcmp(h->kind, "cannot say") == 0 ? "Cannot say: " : "Not so: ");
+			buf_add_text(out, strcmp(h->kind, "cannot say") == 0 ? "Nobody can say: " : "Rival: ");
 			cases_say_hypothesis(&w, h);
 		}
 		buf_printf(out, "</text><rect x=\"2\" y=\"%d\" width=\"%d\" height=\"15\" class=\"rail\"/>", y + 23, full);

@@ -4,7 +4,7 @@
 
 #include "cases/cases.h"
 
-#define PAGE_WIDTH 1080 /* of the pictures, in their own units */
+#define PAGE_WIDTH 920 /* of the pictures, in their own units */
 
 /* Colours that differ in lightness, too, and for those who see few of them (Okabe and Ito). */
 #define INK "#1b1f24"

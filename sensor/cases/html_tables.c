@@ -26,7 +26,7 @@ put_line(struct buf *out, const struct case_evidence *e, size_t number)
 	buf_add_text(out, "<td>");
 	page_text(out, e->item, 120);
 	buf_add_text(out, "<br><span class=\"v\">");
-	page_text(out, e->indicator, 90);
+	page_text(out, e->indicator, 44);
 	buf_add_text(out, "</span></td>");
 	cell(out, e->proof, 20, false);
 	buf_printf(out, "<td class=\"f\">%.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g</td><td class=\"n\">%.4f</td></tr>\n", e->base, e->rarity,
@@ -41,7 +41,7 @@ put_lines(struct buf *out, const struct case_evidence *list, size_t count, size_
 
 	for (size_t i = 0; i < count; i++) {
 		double part = 0;
-		size_t before = 0, lines = 0;
+		size_t before = 0, lines = 0, empty = 0;
 
 		while (before < i && strcmp(list[before].organisation, list[i].organisation) != 0)
 			before++;
@@ -50,10 +50,16 @@ put_lines(struct buf *out, const struct case_evidence *list, size_t count, size_
 		for (size_t k = i; k < count; k++) {
 			if (strcmp(list[k].organisation, list[i].organisation) != 0)
 				continue;
-			put_line(out, &list[k], ++*number);
-			part += list[k].llr;
 			lines++;
+			part += list[k].llr;
+			if (fabs(list[k].llr) < 5e-5)
+				empty += list[k].independence <= 0 ? 1 : 0;
+			if (fabs(list[k].llr) >= 5e-5 || list[k].independence > 0)
+				put_line(out, &list[k], ++*number);
 		}
+		if (empty > 0)
+			buf_printf(out, "<tr><td></td><td></td><td colspan=\"3\">%zu further line%s with independence 0: above what one organisation may weigh, "
+				"or an echo</td><td class=\"n\">0.0000</td></tr>\n", empty, empty == 1 ? "" : "s");
 		buf_add_text(out, "<tr class=\"sum\"><td></td><td colspan=\"4\">");
 		page_text(out, list[i].organisation, 60);
 		buf_printf(out, ": sum of %zu</td><td class=\"n\">%.4f</td></tr>\n", lines, part);

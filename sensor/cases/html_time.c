@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LEFT 200
+#define LEFT 176
 #define RIGHT (PAGE_WIDTH - 16)
 #define ROW 17
 #define ROWS 8
@@ -250,7 +250,7 @@ static void
 put_legend(struct buf *out, unsigned y)
 {
 	buf_printf(out, "<g transform=\"translate(%d %u)\" class=\"tick\"><circle cx=\"6\" cy=\"-4\" r=\"4.5\" class=\"dot\"/><path d=\"M6 -4h20\" class=\"span\"/>"
-		"<text x=\"32\" y=\"0\">seen, from first to last</text>", LEFT, y);
+		"<text x=\"32\" y=\"0\">seen, from first to last</text>", 8, y);
 	buf_add_text(out, "<path d=\"M196 -4h28m-28 -4v8m28 -8v8\" class=\"w\"/><text x=\"232\" y=\"0\">what the clock may be off</text>");
 	buf_add_text(out, "<path d=\"M396 -4h28\" class=\"wq\"/><text x=\"432\" y=\"0\">unknown clock</text>");
 	buf_add_text(out, "<path d=\"M536 -9.5l5.5 5.5l-5.5 5.5l-5.5 -5.5z\" class=\"echo\"/><text x=\"548\" y=\"0\">repeats another</text>");

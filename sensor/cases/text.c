@@ -92,7 +92,7 @@ cases_text(struct buf *out, const struct casefile *one)
 	put_list(&w, one, cases_say_against);
 	if (one->missings > 0)
 		buf_add_text(out, "\nwhat would change it (concert cases ask)\n");
-	put_list(&w, one, cases_say_change);
+	put_list(&w, one, cases_say_question);
 	if (one->opinions > 0)
 		buf_add_text(out, "\nopinions\n");
 	for (size_t i = 0; i < one->opinions; i++) {

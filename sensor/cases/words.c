@@ -173,7 +173,7 @@ rival_words(const char *kind)
 	    {"forged", "the traces were forged or planted to point elsewhere"},
 	    {"relayed", "somebody else steers it through a host that is a victim itself"},
 	    {"shared", "the infrastructure is shared by users who have nothing to do with each other"},
-	    {"cannot say", "none of these: what is known is not enough"},
+	    {"cannot say", "what is known is not enough to tell"},
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -378,17 +378,21 @@ against_evidence(const struct cases_words *w, const struct casefile *one, size_t
 	return false;
 }
 
-/* Once for an organisation, by its first span that is so. */
-static bool
-first_of(const struct casefile *one, size_t at, bool (*is_so)(const struct case_span *))
+/* Organisations with a span that is so, each once; how many. */
+static size_t
+those_who(const struct casefile *one, bool (*is_so)(const struct case_span *), const char **ret_name)
 {
-	if (!is_so(&one->span[at]))
-		return false;
-	for (size_t i = 0; i < at; i++) {
-		if (is_so(&one->span[i]) && strcmp(one->span[i].organisation, one->span[at].organisation) == 0)
-			return false;
+	size_t count = 0;
+
+	for (size_t i = 0; i < one->spans && count < CASES_ORGANISATIONS; i++) {
+		size_t k = 0;
+
+		while (k < count && strcmp(ret_name[k], one->span[i].organisation) != 0)
+			k++;
+		if (k == count && is_so(&one->span[i]))
+			ret_name[count++] = one->span[i].organisation;
 	}
-	return true;
+	return count;
 }
 
 static bool
@@ -406,18 +410,23 @@ is_timeless(const struct case_span *s)
 static bool
 against_coverage(const struct cases_words *w, const struct casefile *one, size_t *index)
 {
-	for (size_t i = 0; i < one->spans; i++) {
-		if (first_of(one, i, is_lossy) && is_next(index)) {
-			w->theirs(w->out, one->span[i].organisation, SHORT);
-			say(w, " lost %.0f %% of the traffic that it should have seen.", one->span[i].lost * 100);
-			return true;
-		}
-		if (first_of(one, i, is_timeless) && is_next(index)) {
-			w->plain(w->out, "How exact the clock of ");
-			w->theirs(w->out, one->span[i].organisation, SHORT);
-			w->plain(w->out, " is, is not known: what it saw is put into no order with others' sightings.");
-			return true;
-		}
+	const char *name[CASES_ORGANISATIONS];
+	size_t count = those_who(one, is_lossy, name);
+	double most = 0;
+
+	if (count > 0 && is_next(index)) {
+		for (size_t i = 0; i < one->spans; i++)
+			most = fmax(most, one->span[i].lost);
+		say_list(w, name, count);
+		say(w, " lost %s%.0f %% of the traffic that %s should have seen.", count > 1 ? "up to " : "", most * 100, count > 1 ? "they" : "it");
+		return true;
+	}
+	count = those_who(one, is_timeless, name);
+	if (count > 0 && is_next(index)) {
+		say(w, "How exact the clock%s of ", count > 1 ? "s" : "");
+		say_list(w, name, count);
+		say(w, " %s is not known: what %s saw is put into no order with others' sightings.", count > 1 ? "are," : "is,", count > 1 ? "they" : "it");
+		return true;
 	}
 	if (one->completeness < 0.5 && is_next(index)) {
 		say(w, "The reports hold %.0f %% of the information that a report should hold.", one->completeness * 100);
@@ -456,21 +465,28 @@ cases_say_against(const struct cases_words *w, const struct casefile *one, size_
 
 /* ---- what would change it ---- */
 
-bool
-cases_say_change(const struct cases_words *w, const struct casefile *one, size_t index)
+static bool
+same_question(const struct case_missing *a, const struct case_missing *b)
 {
-	const struct case_missing *m = index < one->missings ? &one->missing[index] : NULL;
+	bool same = strcmp(a->kind, b->kind) == 0 && strcmp(a->item, b->item) == 0 && strcmp(a->message, b->message) == 0 &&
+		    a->indicators == b->indicators && a->from == b->from;
+
+	for (size_t i = 0; same && i < a->indicators; i++)
+		same = strcmp(a->what[i], b->what[i]) == 0 && strcmp(a->value[i], b->value[i]) == 0;
+	return same;
+}
+
+static void
+say_question(const struct cases_words *w, const struct case_missing *m)
+{
 	char when[40];
 
-	if (m == NULL)
-		return false;
-	w->theirs(w->out, m->ask, SHORT);
 	if (strcmp(m->kind, "evidence") == 0) {
-		w->plain(w->out, " can be asked for the packets that it kept behind a report, to see whether the address really answered");
+		w->plain(w->out, " can be asked for the packets kept behind a report, to see whether the address really answered");
 	} else if (strcmp(m->kind, "reveal") == 0) {
-		w->plain(w->out, " can be asked which of its hosts stands behind a pseudonym");
+		w->plain(w->out, " can be asked which host stands behind a pseudonym");
 	} else {
-		w->plain(w->out, strcmp(m->item, "who controls this host") == 0 ? " can be asked who reaches " : " can be asked whether it has seen ");
+		w->plain(w->out, strcmp(m->item, "who controls this host") == 0 ? " can be asked who reaches " : " can be asked about sights of ");
 		for (size_t i = 0; i < m->indicators; i++) {
 			w->plain(w->out, i == 0 ? "" : ", ");
 			cases_say_kind(w, m->what[i]);
@@ -482,8 +498,42 @@ cases_say_change(const struct cases_words *w, const struct casefile *one, size_t
 			say(w, " since %.10s", when);
 		}
 	}
-	say(w, ". The reply could move the answer %s.", m->bits >= 0.3 ? "strongly" : m->bits >= 0.1 ? "noticeably" : "a little");
+	say(w, ". A reply could move the answer %s.", m->bits >= 0.3 ? "strongly" : m->bits >= 0.1 ? "noticeably" : "a little");
+}
+
+bool
+cases_say_question(const struct cases_words *w, const struct casefile *one, size_t index)
+{
+	if (index >= one->missings)
+		return false;
+	w->theirs(w->out, one->missing[index].ask, SHORT);
+	say_question(w, &one->missing[index]);
 	return true;
+}
+
+/* One sentence for all who are asked the same. */
+bool
+cases_say_change(const struct cases_words *w, const struct casefile *one, size_t index)
+{
+	const char *name[CASES_MISSING];
+	size_t count = 0;
+
+	for (size_t i = 0; i < one->missings; i++) {
+		size_t k = 0;
+
+		while (k < i && !same_question(&one->missing[k], &one->missing[i]))
+			k++;
+		if (k < i || !is_next(&index))
+			continue;
+		for (k = i; k < one->missings; k++) {
+			if (same_question(&one->missing[k], &one->missing[i]))
+				name[count++] = one->missing[k].ask;
+		}
+		say_list(w, name, count);
+		say_question(w, &one->missing[i]);
+		return true;
+	}
+	return false;
 }
 
 /* ---- opinions ---- */

@@ -396,34 +396,71 @@ put_missing(const struct joint *joint, const struct activity *a, struct json *js
 
 /* ---- coverage, infrastructure, time line ---- */
 
+struct looked {
+	uint32_t organisation;
+	uint64_t from, until;
+	double lost, clock_error;
+};
+
+static int
+by_span(const void *a, const void *b)
+{
+	const struct looked *x = a, *y = b;
+
+	if (x->organisation != y->organisation)
+		return x->organisation < y->organisation ? -1 : 1;
+	if (x->from != y->from)
+		return x->from < y->from ? -1 : 1;
+	return (x->until > y->until) - (x->until < y->until);
+}
+
+static void
+put_looked(const struct joint *joint, struct json *json, const struct looked *one)
+{
+	json_object(json, NULL);
+	put_name(joint, json, "organisation", one->organisation);
+	put_time(json, "from", one->from);
+	put_time(json, "until", one->until);
+	json_double(json, "lost", one->lost);
+	if (one->clock_error < 0)
+		json_null(json, "clock_error_s");
+	else
+		json_double(json, "clock_error_s", one->clock_error);
+	json_end_object(json);
+}
+
+#define SPANS_MAX 256
+
+/* What each organisation's messages say of when it looked; spans that touch are one, with the worst of both. */
 static void
 put_coverage(const struct joint *joint, const struct activity *a, struct json *json)
 {
-	uint32_t seen[64];
-	unsigned count = 0;
+	struct looked *list = calloc(a->count, sizeof(*list));
+	size_t spans = 0;
 
 	json_array(json, "coverage");
-	for (size_t i = 0; i < a->count; i++) {
+	for (size_t i = 0; list != NULL && i < a->count; i++) {
 		const struct node *node = member(joint, a, i);
-		unsigned k = 0;
 
-		while (k < count && seen[k] != node->organisation)
-			k++;
-		if (k < count || count == 64)
-			continue;
-		seen[count++] = node->organisation;
-		json_object(json, NULL);
-		put_name(joint, json, "organisation", node->organisation);
-		put_time(json, "from", node->from != 0 ? node->from : node->first);
-		put_time(json, "until", node->until != 0 ? node->until : node->last);
-		json_double(json, "lost", (double)node->loss);
-		if (node->clock_error < 0)
-			json_null(json, "clock_error_s");
-		else
-			json_double(json, "clock_error_s", (double)node->clock_error);
-		json_end_object(json);
+		list[i] = (struct looked){node->organisation, node->from != 0 ? node->from : node->first, node->until != 0 ? node->until : node->last,
+		    (double)node->loss, (double)node->clock_error};
+	}
+	if (list != NULL)
+		qsort(list, a->count, sizeof(*list), by_span);
+	for (size_t i = 0; list != NULL && i < a->count && spans < SPANS_MAX;) {
+		struct looked one = list[i];
+
+		for (i++; i < a->count && list[i].organisation == one.organisation && list[i].from <= one.until; i++) {
+			one.until = list[i].until > one.until ? list[i].until : one.until;
+			one.lost = list[i].lost > one.lost ? list[i].lost : one.lost;
+			if (one.clock_error >= 0)
+				one.clock_error = list[i].clock_error < 0 || list[i].clock_error > one.clock_error ? list[i].clock_error : one.clock_error;
+		}
+		put_looked(joint, json, &one);
+		spans++;
 	}
 	json_end_array(json);
+	free(list);
 }
 
 struct vertex {
