@@ -129,6 +129,7 @@ struct casefile *cases_find(const struct cases_list *list, const char *id, bool 
 /* Adds an opinion or a line to the trace, in the document, too; all is copied.  CC_FULL: at the bound. */
 enum cc_status cases_add_opinion(struct casefile *one, const struct case_opinion *opinion);
 enum cc_status cases_add_trace(struct casefile *one, const struct case_trace *trace);
+bool cases_has_trace(const struct casefile *one, const struct case_trace *trace);
 enum cc_status cases_set_state(struct casefile *one, const char *state);
 enum cc_status cases_drop_opinions(struct casefile *one); /* they are messages of their own */
 /* Lines of another version's trace that this one has not, in order of time. */

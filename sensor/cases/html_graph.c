@@ -9,6 +9,7 @@
 
 #define BOX_HEIGHT 40
 #define PITCH 52
+#define SMALL_LETTER 6.4
 #define LETTER 7.3 /* width of a monospaced character of 12 units, with some reserve */
 
 static bool
@@ -132,9 +133,16 @@ put_node(struct buf *out, const struct drawing *d, size_t at)
 	}
 	buf_printf(out, "</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"%d\" class=\"%s\"/>", x, y, d->width, BOX_HEIGHT,
 	    p->column == 1 ? 2 : p->column == 0 ? 14 : 7, answer ? "box answer" : best ? "box best" : "box");
-	buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"kind\">%s%s \u00b7 %zu org.%s", x + 11, y + 15, answer ? "ANSWER \u00b7 " : best ? "LEADING \u00b7 " : "",
-	    kind_word(node->kind), node->seers, node->proof[0] != '\0' ? " \u00b7 " : "");
-	page_text(out, node->proof, 12);
+	buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"kind\">%s%s", x + 11, y + 15, answer ? "ANSWER \u00b7 " : best ? "LEADING \u00b7 " : "",
+	    kind_word(node->kind));
+	/* What still fits beside the kind. */
+	if (!answer && !best) {
+		buf_printf(out, " \u00b7 %zu org.", node->seers);
+		if ((double)(strlen(kind_word(node->kind)) + strlen(node->proof) + 14) * SMALL_LETTER < d->width - 22 && node->proof[0] != '\0') {
+			buf_add_text(out, " \u00b7 ");
+			page_text(out, node->proof, 12);
+		}
+	}
 	buf_printf(out, "</text><text x=\"%.1f\" y=\"%.1f\" class=\"value\">", x + 11, y + 31);
 	page_text(out, node->value, (size_t)((d->width - 22) / LETTER));
 	buf_add_text(out, "</text></g>\n");

@@ -507,8 +507,8 @@ cases_drop_opinions(struct casefile *one)
 	return CC_OK;
 }
 
-static bool
-has_trace(const struct casefile *one, const struct case_trace *t)
+bool
+cases_has_trace(const struct casefile *one, const struct case_trace *t)
 {
 	for (size_t i = 0; i < one->traces; i++) {
 		if (one->trace[i].time == t->time && strcmp(one->trace[i].event, t->event) == 0 && strcmp(one->trace[i].with, t->with) == 0)
@@ -539,7 +539,7 @@ cases_join_trace(struct casefile *one, const struct casefile *other)
 	for (size_t i = 0; st == CC_OK && i < one->traces; i++)
 		all[count++] = one->trace[i];
 	for (size_t i = 0; st == CC_OK && i < other->traces; i++) {
-		if (!has_trace(one, &other->trace[i]))
+		if (!cases_has_trace(one, &other->trace[i]))
 			all[count++] = other->trace[i];
 	}
 	if (st == CC_OK && count > 0)

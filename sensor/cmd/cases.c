@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cmd/cases.h"
+#include "joint/joint.h"
 #include "record/record.h"
 
 int cmd_cases(int argc, char **argv);
@@ -87,6 +88,88 @@ take_opinion(void *ctx, const struct board_opinion *o)
 	}
 }
 
+/* ---- the correlator's state ---- */
+
+struct found {
+	struct cases_room *r;
+	struct joint_state *state;
+	char (*id)[48];
+	size_t count, room;
+	struct casefile *one;
+};
+
+static void
+take_id(void *ctx, const struct joint_case *from)
+{
+	struct found *f = ctx;
+
+	if (f->count == f->room) {
+		size_t room = f->room > 0 ? f->room * 2 : 64;
+		char (*more)[48] = realloc(f->id, room * sizeof(*more));
+
+		if (more == NULL)
+			return;
+		f->id = more;
+		f->room = room;
+	}
+	snprintf(f->id[f->count++], sizeof(*f->id), "%s", from->id);
+}
+
+static void
+take_own(void *ctx, const struct joint_case *from)
+{
+	struct found *f = ctx;
+	char *why = NULL;
+
+	if (cases_read(from->document, &f->one, &why) != CC_OK)
+		fprintf(stderr, "concert cases: %s: %s\n", from->id, why != NULL ? why : "no memory");
+	free(why);
+	if (f->one == NULL)
+		return;
+	f->one->made = from->updated;
+	if (from->state != NULL && strcmp(from->state, f->one->state) != 0)
+		(void)cases_set_state(f->one, from->state);
+}
+
+static void
+take_trace(void *ctx, const struct joint_trace *from)
+{
+	struct found *f = ctx;
+	struct case_trace trace = {from->event != NULL ? from->event : "", from->with != NULL ? from->with : "", from->time};
+
+	if (f->one != NULL && !cases_has_trace(f->one, &trace))
+		(void)cases_add_trace(f->one, &trace);
+}
+
+static int
+load_state(struct cases_room *r)
+{
+	struct found f = {.r = r};
+	enum cc_status st = joint_state_open(r->d.o.conf, r->d.o.outdir, false, &f.state, &r->d.why);
+
+	if (st == CC_ABSENT) {
+		free(r->d.why);
+		r->d.why = NULL;
+		return EXIT_DONE;
+	}
+	if (st != CC_OK)
+		return cases_fail(EXIT_FAILED, r->d.why != NULL ? r->d.why : cc_status_text(st), "");
+	st = joint_state_list(f.state, NULL, take_id, &f);
+	for (size_t i = 0; st == CC_OK && i < f.count; i++) {
+		f.one = NULL;
+		st = joint_state_get(f.state, f.id[i], take_own, &f);
+		if (st == CC_OK)
+			st = joint_state_trace(f.state, f.id[i], take_trace, &f);
+		if (f.one != NULL && cases_list_add(&r->list, f.one) != CC_OK)
+			cases_free(f.one);
+	}
+	if (st == CC_IO)
+		(void)cases_fail(EXIT_FAILED, joint_state_error(f.state), "");
+	joint_state_close(f.state);
+	free(f.id);
+	return st == CC_OK || st == CC_ABSENT ? EXIT_DONE : EXIT_FAILED;
+}
+
 /* EXIT_DONE, or what was printed. */
 static int
 load(struct cases_room *r)
@@ -97,6 +180,8 @@ load(struct cases_room *r)
 		return cases_fail(EXIT_FAILED, r->d.why != NULL ? r->d.why : from, "");
 	if (r->list.left_out > 0)
 		fprintf(stderr, "concert cases: %s: %zu cases can't be read\n", from, r->list.left_out);
+	if (from == NULL && load_state(r) != EXIT_DONE)
+		return EXIT_FAILED;
 	for (size_t i = 0; i < r->list.count; i++)
 		(void)cases_drop_opinions(r->list.one[i]);
 	if (r->d.desk == NULL)

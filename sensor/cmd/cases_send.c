@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/cases.h"
+#include "joint/joint.h"
 #include "record/record.h"
 
 #define EVIDENCE_QUIET_MS 3000 /* a broker that says nothing for so long has said all */
@@ -128,6 +129,27 @@ cases_posting(struct casefile *one, const char *of, uint64_t time, size_t most, 
 
 /* ---- publish, close, opinion ---- */
 
+/* The correlator's state is told, where there is one. */
+static void
+tell_state(struct cases_room *r, const struct casefile *one, const char *why)
+{
+	struct joint_state *state = NULL;
+	char *trouble = NULL;
+
+	if (joint_state_open(r->d.o.conf, r->d.o.outdir, false, &state, &trouble) == CC_OK) {
+		joint_state_close(state);
+		state = NULL;
+		if (joint_state_open(r->d.o.conf, r->d.o.outdir, true, &state, &trouble) == CC_OK) {
+			if (why != NULL)
+				(void)joint_state_finish(state, one->id, time_now(), cases_ours(r), why);
+			else
+				(void)joint_state_published(state, one->id, one->made);
+		}
+		joint_state_close(state);
+	}
+	free(trouble);
+}
+
 /* With less of the lists when a message can't hold all. */
 static int
 send_case(struct cases_room *r, struct casefile *one, uint64_t time)
@@ -186,7 +208,10 @@ cases_publish(struct cases_room *r)
 	earlier = cases_version(r, one->id, cases_ours(r));
 	if (earlier != NULL)
 		(void)cases_note_change(one, earlier, now, &changed);
-	return send_case(r, one, now);
+	code = send_case(r, one, now);
+	if (code == EXIT_DONE)
+		tell_state(r, one, NULL);
+	return code;
 }
 
 int
@@ -208,7 +233,10 @@ cases_close(struct cases_room *r)
 	/* What was published is closed, not what has changed since. */
 	(void)cases_set_state(published, "closed");
 	(void)cases_add_trace(published, &(struct case_trace){"closed", why, now});
-	return send_case(r, published, now);
+	code = send_case(r, published, now);
+	if (code == EXIT_DONE)
+		tell_state(r, published, why);
+	return code;
 }
 
 /* Whose determination an opinion is on: the named one's, ours, the only other's. */

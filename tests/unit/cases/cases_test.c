@@ -1,0 +1,305 @@
+/* A case's document, hostile ones among them, and what is made of it for people. */
+#include <jansson.h>
+
+#include "unit/test.h"
+
+#include "cases/cases.h"
+
+#define ID "case--9e1586b8-7ebe-8851-badf-c67e72e32484"
+#define EVIL "<script>alert(1)</script>\\u202egnp.exe`|[x](http://evil.example)\\\" onload='x' &amp;\\u0007"
+
+static const char whole[] =
+    "{\"id\":\"" ID "\",\"activity\":\"activity--1\",\"state\":\"determined\",\"exercise\":false,\"first_seen\":\"2026-03-01T12:00:00Z\","
+    "\"last_seen\":\"2026-03-02T12:00:00Z\",\"organisations\":[\"cert.a\",\"cert.b\",\"" EVIL "\"],"
+    "\"trace\":[{\"time\":\"2026-03-01T12:00:00Z\",\"event\":\"opened\",\"with\":\"" EVIL "\"}],\"sightings\":[\"m1\",\"m2\",\"" EVIL "\"],"
+    "\"answer\":{\"verdict\":\"source\",\"kind\":\"domain\",\"value\":\"" EVIL "\",\"confidence\":0.931},"
+    "\"hypotheses\":[{\"kind\":\"source\",\"candidate\":{\"kind\":\"domain\",\"value\":\"" EVIL "\"},\"probability\":0.9310096,\"log_odds\":6.5,\"witness\":6.4,"
+    "\"bonus\":0.1,\"evidence\":2,\"for\":[{\"organisation\":\"cert.a\",\"message\":\"m1\",\"item\":\"" EVIL "\",\"indicator\":\"domain:" EVIL "\",\"proof\":\"keyed\","
+    "\"llr\":2.47,\"factors\":{\"proof\":2.6,\"rarity\":1,\"independence\":1,\"coverage\":1,\"clock\":0.95}}],\"against\":[{\"organisation\":\"" EVIL "\",\"item\":\"x\","
+    "\"llr\":-0.1}]},{\"kind\":\"forged\",\"candidate\":null,\"probability\":0.0023077,\"log_odds\":0.5,\"for\":[],\"against\":[]},"
+    "{\"kind\":\"cannot say\",\"candidate\":null,\"probability\":0.0463516,\"log_odds\":3.5,\"for\":[],\"against\":[]},"
+    "{\"kind\":\"relayed\",\"candidate\":null,\"probability\":0.0023077,\"log_odds\":0.5},{\"kind\":\"shared\",\"candidate\":null,\"probability\":0.0170,\"log_odds\":2.5}],"
+    "\"completeness\":0.55,\"coverage\":[{\"organisation\":\"cert.a\",\"from\":\"2026-03-01T00:00:00Z\",\"until\":\"2026-03-01T18:00:00Z\",\"lost\":0.1,"
+    "\"clock_error_s\":5},{\"organisation\":\"cert.b\",\"from\":\"2026-03-01T00:00:00Z\",\"until\":\"2026-03-03T00:00:00Z\",\"lost\":0,\"clock_error_s\":null}],"
+    "\"missing\":[{\"item\":\"another witness\",\"ask\":\"" EVIL "\",\"request\":{\"kind\":\"have-you-seen\",\"indicators\":[{\"kind\":\"domain\",\"value\":\"" EVIL "\"}],"
+    "\"from\":\"2026-03-01T12:00:00Z\"},\"value_bits\":0.31}],"
+    "\"infrastructure\":{\"nodes\":[{\"id\":\"n1\",\"kind\":\"domain\",\"value\":\"" EVIL "\",\"seen_by\":[\"cert.a\"],\"proof\":\"keyed\"},"
+    "{\"id\":\"n2\",\"kind\":\"addr\",\"value\":\"192.0.2.7\",\"seen_by\":[\"cert.a\",\"cert.b\"],\"proof\":\"dialogue\"}],"
+    "\"edges\":[{\"from\":\"n1\",\"to\":\"n2\",\"why\":\"" EVIL "\",\"weight\":3},{\"from\":\"n1\",\"to\":\"n9\",\"why\":\"nowhere\",\"weight\":1}]},"
+    "\"timeline\":[{\"organisation\":\"cert.a\",\"from\":\"2026-03-01T12:00:00Z\",\"until\":\"2026-03-01T13:00:00Z\",\"error_s\":5,\"positive\":true,\"echo\":false,"
+    "\"item\":\"" EVIL "\",\"message\":\"m1\"},{\"organisation\":\"cert.b\",\"from\":\"2026-03-02T12:00:00Z\",\"until\":\"2026-03-02T12:00:00Z\",\"error_s\":null,"
+    "\"positive\":false,\"item\":\"x\",\"message\":\"m2\"},{\"organisation\":\"" EVIL "\",\"from\":\"2026-03-02T12:00:00Z\",\"until\":\"2026-03-02T12:00:00Z\","
+    "\"error_s\":1e300,\"positive\":true,\"echo\":true,\"item\":\"x\",\"message\":\"m3\"}],"
+    "\"opinions\":[{\"organisation\":\"cert.b\",\"opinion\":\"agree\",\"text\":\"\",\"time\":\"2026-03-03T00:00:00Z\",\"message\":\"o1\"},"
+    "{\"organisation\":\"cert.b\",\"opinion\":\"disagree\",\"text\":\"" EVIL "\",\"time\":\"2026-03-04T00:00:00Z\",\"message\":\"o2\"}]}";
+
+static struct casefile *
+read_case(const char *text)
+{
+	struct casefile *one = NULL;
+	char *why = NULL;
+
+	if (cases_read(slice_str(text), &one, &why) != CC_OK)
+		printf("%s\n", why != NULL ? why : "?");
+	free(why);
+	return one;
+}
+
+static size_t
+count_of(const struct buf *text, const char *what)
+{
+	size_t count = 0, size = strlen(what);
+	const uint8_t *p = text->p, *end = text->p + text->size, *at;
+
+	while (p < end && (at = memmem(p, (size_t)(end - p), what, size)) != NULL) {
+		count++;
+		p = at + size;
+	}
+	return count;
+}
+
+TEST(members)
+{
+	struct casefile *one = read_case(whole);
+
+	CHECK(one != NULL);
+	if (one == NULL)
+		return;
+	CHECK_TEXT(one->id, ID);
+	CHECK_UINT(one->organisations, 3);
+	CHECK_UINT(one->messages, 3);
+	CHECK_UINT(one->hypotheses, 5);
+	CHECK_UINT(one->edges, 1); /* one leads nowhere */
+	CHECK_UINT(one->sights, 3);
+	CHECK(one->sight[1].error < 0 && !one->sight[1].positive);
+	CHECK(one->sight[2].error <= 1e9);
+	CHECK_UINT(cases_tally(one).disagree, 1);
+	CHECK_UINT(cases_tally(one).agree, 0); /* of one organisation the latest counts */
+	cases_free(one);
+}
+
+TEST(refused)
+{
+	static const char *const bad[] = {"", "[]", "{}", "{\"id\":\"case--x\",\"answer\":{\"verdict\":\"source\"}}", "{\"id\":\"" ID "\"}",
+	    "{\"id\":\"" ID "\",\"answer\":{}}", "{\"id\":\"" ID "\",\"id\":\"" ID "\",\"answer\":{\"verdict\":\"source\"}}",
+	    "{\"id\":\"CASE--9e1586b8-7ebe-8851-badf-c67e72e32484\",\"answer\":{\"verdict\":\"source\"}}"};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct casefile *one = NULL;
+		char *why = NULL;
+
+		CHECK(cases_read(slice_str(bad[i]), &one, &why) == CC_BAD);
+		CHECK(one == NULL && why != NULL);
+		free(why);
+	}
+}
+
+static void
+all_forms(const struct casefile *one, struct buf *out)
+{
+	cases_html(out, one);
+	cases_markdown(out, one);
+	cases_text(out, one);
+	cases_row(out, one);
+}
+
+/* Cut at each byte it is no case; with a byte changed it is none, or one that can be told without harm. */
+TEST(damaged)
+{
+	size_t size = strlen(whole);
+	char *text = strdup(whole);
+	struct buf out;
+
+	buf_open(&out, 16u << 20);
+	for (size_t i = 0; i < size; i++) {
+		struct casefile *one = NULL;
+		char *why = NULL;
+
+		CHECK(cases_read(slice_of(whole, i), &one, &why) == CC_BAD);
+		free(why);
+	}
+	for (size_t i = 0; i < size; i += 3) {
+		static const char to[] = "0-}]\"e\x80,";
+		struct casefile *one = NULL;
+		char *why = NULL;
+
+		text[i] = to[i % (sizeof(to) - 1)];
+		if (cases_read(slice_of(text, size), &one, &why) == CC_OK) {
+			buf_clear(&out);
+			all_forms(one, &out);
+			cases_free(one);
+		}
+		free(why);
+		text[i] = whole[i];
+	}
+	buf_close(&out);
+	free(text);
+}
+
+TEST(wrong_types)
+{
+	static const char odd[] = "{\"id\":\"" ID "\",\"answer\":{\"verdict\":\"source\",\"kind\":7,\"value\":[],\"confidence\":\"1\"},\"hypotheses\":[7,{},{\"kind\":"
+		"\"source\",\"probability\":1e308,\"log_odds\":-1e308,\"for\":[{}],\"against\":7}],\"coverage\":{},\"missing\":[{}],\"infrastructure\":[],"
+		"\"timeline\":[{}, {\"from\":\"2026-03-02T12:00:00Z\",\"until\":\"1999-03-02T12:00:00Z\"}],\"organisations\":[1,2],\"opinions\":[{}],\"trace\":[1]}";
+	struct casefile *one = read_case(odd);
+	struct buf out;
+
+	CHECK(one != NULL);
+	buf_open(&out, 16u << 20);
+	if (one != NULL)
+		all_forms(one, &out);
+	CHECK(out.size > 0 && count_of(&out, "nan") == 0 && count_of(&out, "inf %") == 0);
+	cases_free(one);
+	buf_close(&out);
+}
+
+TEST(page_is_safe)
+{
+	struct casefile *one = read_case(whole);
+	struct buf out;
+
+	buf_open(&out, 16u << 20);
+	if (one != NULL)
+		cases_html(&out, one);
+	CHECK_UINT(count_of(&out, "<script"), 0);
+	CHECK_UINT(count_of(&out, "\xe2\x80\xae"), 0); /* right-to-left override */
+	CHECK(count_of(&out, "&lt;U+202E&gt;") > 0);
+	CHECK(count_of(&out, "&lt;script&gt;") > 0);
+	CHECK_UINT(count_of(&out, "onload='x'"), 0);
+	CHECK_UINT(count_of(&out, "href"), 0);
+	CHECK_UINT(count_of(&out, "src="), 0);
+	CHECK_UINT(count_of(&out, "url(h"), 0);
+	CHECK_UINT(count_of(&out, "default-src 'none'"), 1);
+	buf_clear(&out);
+	if (one != NULL)
+		cases_markdown(&out, one);
+	CHECK_UINT(count_of(&out, "<"), 0);
+	CHECK_UINT(count_of(&out, "`|["), 0);
+	buf_clear(&out);
+	if (one != NULL)
+		cases_text(&out, one);
+	CHECK_UINT(count_of(&out, "\a"), 0);
+	CHECK_UINT(count_of(&out, "\xe2\x80\xae"), 0);
+	cases_free(one);
+	buf_close(&out);
+}
+
+/* What is told is infrastructure; nobody is named as behind it. */
+TEST(no_word_of_who)
+{
+	static const char *const never[] = {"attribut", " actor", "nation-", "country", "government", "culprit", "perpetrator", "hacker", "criminal", "guilty",
+	    "person", "suspect", "blame", "adversary", "enemy"};
+	struct casefile *one = read_case(whole);
+	struct buf out;
+
+	buf_open(&out, 16u << 20);
+	if (one != NULL)
+		all_forms(one, &out);
+	for (size_t i = 0; i < out.size; i++)
+		out.p[i] = out.p[i] >= 'A' && out.p[i] <= 'Z' ? (uint8_t)(out.p[i] + 32) : out.p[i];
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+		CHECK_UINT(count_of(&out, never[i]), 0);
+		if (count_of(&out, never[i]) > 0)
+			printf("%s\n", never[i]);
+	}
+	cases_free(one);
+	buf_close(&out);
+}
+
+TEST(cleaned)
+{
+	struct buf out;
+
+	buf_open(&out, 4096);
+	cases_clean(&out, "abcdefghijklmnopqrstuvwxyz", 11);
+	buf_add_u8(&out, '\0');
+	CHECK_TEXT((const char *)out.p, "abcdef\xe2\x80\xa6wxyz");
+	buf_clear(&out);
+	cases_clean(&out, "a\tb\xe2\x80\x8f\xff" "c", 100);
+	buf_add_u8(&out, '\0');
+	CHECK_TEXT((const char *)out.p, "a<U+0009>b<U+200F>\xef\xbf\xbd" "c");
+	buf_close(&out);
+}
+
+/* No two nodes in one place, whatever the graph; the same twice. */
+TEST(layout)
+{
+	static const char *const kind[] = {"domain", "addr", "cert-sha256", "file-sha256", "url", "key-sha256", "odd"};
+	struct case_node node[CASES_NODES];
+	struct case_edge edge[CASES_EDGES];
+	struct casefile one = {.node = node, .edge = edge, .what = "addr", .value = "v1", .nodes = CASES_NODES, .edges = CASES_EDGES};
+	struct cases_place a[CASES_NODES], b[CASES_NODES];
+	unsigned rows[CASES_COLUMNS], again[CASES_COLUMNS];
+	char value[CASES_NODES][16];
+	size_t left_out, drawn = 0;
+	uint32_t seed = 1;
+
+	memset(node, 0, sizeof(node));
+	for (size_t i = 0; i < CASES_NODES; i++) {
+		snprintf(value[i], sizeof(value[i]), "v%zu", i);
+		node[i] = (struct case_node){.id = value[i], .kind = kind[i % 7], .value = value[i], .proof = "", .seers = i % 5};
+	}
+	for (size_t i = 0; i < CASES_EDGES; i++) {
+		seed = seed * 1664525 + 1013904223;
+		edge[i] = (struct case_edge){.from = (seed >> 8) % CASES_NODES, .to = (seed >> 20) % CASES_NODES, .why = "", .weight = 1};
+	}
+	cases_layout(&one, a, rows, &left_out);
+	for (size_t i = 0; i < CASES_NODES; i++) {
+		drawn += a[i].drawn;
+		for (size_t k = 0; k < i; k++)
+			CHECK(!a[i].drawn || !a[k].drawn || a[i].column != a[k].column || a[i].row != a[k].row);
+	}
+	CHECK_UINT(drawn + left_out, CASES_NODES);
+	CHECK(a[1].drawn); /* the answer always is */
+	cases_layout(&one, b, again, &left_out);
+	for (size_t i = 0; i < CASES_NODES; i++)
+		CHECK(a[i].drawn == b[i].drawn && a[i].column == b[i].column && a[i].row == b[i].row);
+}
+
+TEST(changes)
+{
+	struct casefile *one = read_case(whole), *other = read_case(whole);
+	bool changed;
+	struct buf out;
+
+	CHECK(one != NULL && other != NULL);
+	CHECK(cases_note_change(one, other, 1000, &changed) == CC_OK && !changed);
+	other->confidence = 0.5;
+	other->verdict = "cannot say";
+	other->value = other->what = "";
+	CHECK(cases_note_change(one, other, 1000, &changed) == CC_OK && changed);
+	CHECK_UINT(one->traces, 2);
+	CHECK_TEXT(one->trace[1].event, "answer changed");
+	CHECK(strstr(one->trace[1].with, "cannot say") == one->trace[1].with);
+	CHECK(cases_add_trace(other, &(struct case_trace){"closed", "over", 5}) == CC_OK);
+	CHECK(cases_join_trace(one, other) == CC_OK);
+	CHECK_UINT(one->traces, 3);
+	CHECK(cases_set_state(one, "closed") == CC_OK && strcmp(one->state, "closed") == 0);
+	CHECK(cases_drop_opinions(one) == CC_OK && one->opinions == 0);
+	/* A document that must fit loses lists, never its answer. */
+	buf_open(&out, 1u << 20);
+	CHECK(cases_document(one, 3000, &out) == CC_OK && out.size <= 3000);
+	CHECK_UINT(count_of(&out, "\"verdict\""), 1);
+	CHECK(cases_document(one, 100, &out) == CC_FULL);
+	buf_close(&out);
+	cases_free(one);
+	cases_free(other);
+}
+
+TEST(found)
+{
+	struct cases_list list = {NULL, 0, 0};
+	bool many;
+
+	CHECK(cases_list_add(&list, read_case(whole)) == CC_OK);
+	CHECK(cases_list_add(&list, read_case("{\"id\":\"case--9e1586b8-0000-8851-badf-c67e72e32484\",\"answer\":{\"verdict\":\"cannot say\"}}")) == CC_OK);
+	CHECK(cases_find(&list, "9e1586b8-7", &many) == list.one[0]);
+	CHECK(cases_find(&list, ID, &many) == list.one[0]);
+	CHECK(cases_find(&list, "9e15", &many) == NULL && many);
+	CHECK(cases_find(&list, "", &many) == NULL && !many);
+	CHECK(cases_find(&list, "case--", &many) == NULL && !many);
+	CHECK(cases_find(&list, "8", &many) == NULL && !many);
+	cases_list_free(&list);
+}
+
+TESTS(T(members), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(cleaned), T(layout), T(changes), T(found))
