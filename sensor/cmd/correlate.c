@@ -1,10 +1,14 @@
 /*
  * concert correlate: what partners and we have sent, verified, put together to cases.
  *
- * Every message comes by the inbox: what is refused counts by its verdict and nothing else is done with it.  With --once all
- * that is there is read and the cases are written whole, to a file beside and then in its place.
+ * Every message comes by the inbox: what is refused counts by its verdict and nothing else is done with it.  It runs until it is
+ * told to end, as a member of a consumer group where there is a broker; nodes, cases and how far was read are in OUTDIR/joint.sqlite
+ * by one transaction each, so that whatever ends it, no message counts twice or never.  With --once all that is there is read;
+ * without -l nothing is kept then.  Cases are written whole, to a file beside and then in its place.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +23,9 @@ int cmd_correlate(int argc, char **argv);
 
 #define WAIT_MS 200
 #define QUIET_KAFKA_MS 3000
+#define COMMIT_MESSAGES 8192 /* at the least, while they come fast */
+
+static volatile sig_atomic_t stop, reload;
 
 struct correlating {
 	const struct cmd_options *options;
@@ -28,7 +35,30 @@ struct correlating {
 	struct joint *joint;
 	struct buf scratch;
 	uint64_t sightings, unreadable;
+	/* where something is kept */
+	struct joint_state *state;
+	struct joint_keep *keep;
+	struct reader_resume resume;
+	uint64_t before[VERDICT_COUNT]; /* of earlier runs */
+	uint64_t committed, since;      /* monotonic; messages that came after */
+	bool waits;                     /* for quiet: cells may wait to be linked */
+	const char *fault;
+	uint64_t countdown;
 };
+
+static void
+on_stop(int signal)
+{
+	(void)signal;
+	stop = 1;
+}
+
+static void
+on_reload(int signal)
+{
+	(void)signal;
+	reload = 1;
+}
 
 static int
 trouble(const char *what, char *why)
@@ -107,14 +137,16 @@ put_counts(const struct correlating *c, struct json *json)
 	const struct verifier *verifier = inbox_verifier(c->inbox);
 
 	json_object(json, "messages");
-	json_uint(json, "accepted", verifier_count(verifier, VERDICT_ACCEPTED));
+	json_uint(json, "accepted", c->before[VERDICT_ACCEPTED] + verifier_count(verifier, VERDICT_ACCEPTED));
 	json_uint(json, "sightings", c->sightings);
 	json_uint(json, "unreadable", c->unreadable);
 	json_uint(json, "left_out", joint_dropped(c->joint));
 	json_object(json, "refused");
 	for (unsigned v = 0; v < VERDICT_COUNT; v++) {
-		if (v != VERDICT_ACCEPTED && verifier_count(verifier, (enum verdict)v) > 0)
-			json_uint(json, verdict_word[v], verifier_count(verifier, (enum verdict)v));
+		uint64_t count = c->before[v] + verifier_count(verifier, (enum verdict)v);
+
+		if (v != VERDICT_ACCEPTED && count > 0)
+			json_uint(json, verdict_word[v], count);
 	}
 	json_end_object(json);
 	json_end_object(json);
@@ -129,32 +161,48 @@ flush_to(FILE *out, struct buf *text)
 	return good;
 }
 
+struct writing {
+	struct buf text;
+	struct json json;
+	FILE *out;
+	bool good;
+};
+
+static void
+write_kept(void *ctx, const struct joint_case *one)
+{
+	struct writing *w = ctx;
+
+	json_raw(&w->json, NULL, one->document);
+	w->good = w->good && flush_to(w->out, &w->text);
+}
+
 /* Case by case, so that memory does not grow with their number. */
 static bool
 write_cases(const struct correlating *c, FILE *out)
 {
-	struct buf text;
-	struct json json;
+	struct writing w = {.out = out, .good = true};
 	char when[40];
-	bool good = true;
 
-	buf_open(&text, 1u << 30);
-	json = json_into(&text);
-	json_object(&json, NULL);
-	json_uint(&json, "version", 1);
-	json_text(&json, "made", time_rfc3339_text(time_now(), when));
-	put_counts(c, &json);
-	json_array(&json, "cases");
-	for (size_t i = 0; i < joint_cases(c->joint) && good; i++) {
-		joint_case_json(c->joint, i, &json, NULL);
-		good = flush_to(out, &text);
+	buf_open(&w.text, 1u << 30);
+	w.json = json_into(&w.text);
+	json_object(&w.json, NULL);
+	json_uint(&w.json, "version", 1);
+	json_text(&w.json, "made", time_rfc3339_text(time_now(), when));
+	put_counts(c, &w.json);
+	json_array(&w.json, "cases");
+	for (size_t i = 0; c->state == NULL && i < joint_cases(c->joint) && w.good; i++) {
+		joint_case_json(c->joint, i, &w.json, NULL);
+		w.good = flush_to(out, &w.text);
 	}
-	json_end_array(&json);
-	json_end_object(&json);
-	buf_add_u8(&text, '\n');
-	good = flush_to(out, &text) && good;
-	buf_close(&text);
-	return good;
+	if (c->state != NULL && joint_state_all(c->state, write_kept, &w) != CC_OK)
+		w.good = false;
+	json_end_array(&w.json);
+	json_end_object(&w.json);
+	buf_add_u8(&w.text, '\n');
+	w.good = flush_to(out, &w.text) && w.good;
+	buf_close(&w.text);
+	return w.good;
 }
 
 static int
@@ -178,33 +226,232 @@ write_out(const struct correlating *c, const char *path)
 	return good ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* ---- kept ---- */
+
+/* Once: a file says that it has been. */
+static void
+pass_fault(void *ctx, const char *point)
+{
+	struct correlating *c = ctx;
+	char *path = NULL;
+	int fd;
+
+	if (c->fault == NULL || strcmp(c->fault, point) != 0 || --c->countdown > 0)
+		return;
+	c->fault = NULL;
+	if (asprintf(&path, "%s/joint.fault", c->options->outdir) < 0)
+		return;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	free(path);
+	if (fd < 0)
+		return;
+	close(fd);
+	raise(SIGKILL);
+}
+
+static bool
+set_fault(struct correlating *c)
+{
+	static const char *const points[] = {
+#define FAULT(name, help) name,
+#include "joint/fault.def"
+#undef FAULT
+	};
+	const char *text = c->options->conf->joint_fault, *colon = strchr(text, ':');
+	size_t size = colon != NULL ? (size_t)(colon - text) : strlen(text);
+
+	c->countdown = 1;
+	for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+		if (slice_is(slice_of(text, size), points[i]))
+			c->fault = points[i];
+	}
+	return text[0] == '\0' || (c->fault != NULL && (colon == NULL || uint_parse(colon + 1, &c->countdown) == CC_OK));
+}
+
+static bool
+place_next(void *ctx, const char *place, uint64_t *ret_next)
+{
+	const struct correlating *c = ctx;
+
+	return joint_keep_next(c->keep, place, ret_next);
+}
+
+static enum cc_status
+open_kept(struct correlating *c, char **ret_why)
+{
+	enum cc_status st;
+	char name[80];
+
+	if (!set_fault(c)) {
+		*ret_why = strdup("joint.fault is no point of sensor/joint/fault.def with a count");
+		return CC_BAD;
+	}
+	if ((st = joint_state_open(c->options->conf, c->options->outdir, true, &c->state, ret_why)) != CC_OK ||
+	    (st = joint_keep_open(c->state, c->joint, &c->keep, ret_why)) != CC_OK)
+		return st;
+	for (unsigned v = 0; v < VERDICT_COUNT; v++) {
+		snprintf(name, sizeof(name), "verify.%s", verdict_word[v]);
+		c->before[v] = joint_keep_count(c->keep, name);
+	}
+	c->sightings = joint_keep_count(c->keep, "sightings");
+	c->unreadable = joint_keep_count(c->keep, "unreadable");
+	c->resume = (struct reader_resume){place_next, c, c->options->once ? NULL : c->options->conf->joint_group};
+	return CC_OK;
+}
+
+static enum cc_status
+commit(struct correlating *c, bool all)
+{
+	struct joint_count count[VERDICT_COUNT + 2];
+	char name[VERDICT_COUNT][48];
+	struct joint_progress p = {.verifier = inbox_verifier(c->inbox), .count = count, .all = all, .now = time_now(), .fault = pass_fault, .ctx = c};
+	struct reader_position *position = inbox_positions(c->inbox, &p.positions);
+	enum cc_status st;
+
+	p.position = position;
+	for (unsigned v = 0; v < VERDICT_COUNT; v++) {
+		snprintf(name[v], sizeof(name[v]), "verify.%s", verdict_word[v]);
+		count[p.counts++] = (struct joint_count){name[v], c->before[v] + verifier_count(p.verifier, (enum verdict)v)};
+	}
+	count[p.counts++] = (struct joint_count){"sightings", c->sightings};
+	count[p.counts++] = (struct joint_count){"unreadable", c->unreadable};
+	pass_fault(c, "read");
+	if ((st = joint_keep_commit(c->keep, &p)) != CC_OK)
+		return st;
+	reader_commit(inbox_reader(c->inbox), position, p.positions);
+	pass_fault(c, "told");
+	for (size_t i = 0; i < p.positions; i++)
+		position[i].changed = false;
+	c->committed = time_monotonic();
+	c->since = 0;
+	c->waits = !all;
+	return CC_OK;
+}
+
+/* Where nothing is between what was verified and what was taken in. */
+static enum cc_status
+commit_if_due(struct correlating *c, bool quiet)
+{
+	uint64_t gone = time_monotonic() - c->committed, every = c->options->conf->joint_commit;
+
+	if (!inbox_drained(c->inbox) || (c->since == 0 && !(quiet && c->waits)))
+		return CC_OK;
+	if (c->since >= COMMIT_MESSAGES || gone >= every)
+		return commit(c, quiet);
+	return CC_OK;
+}
+
+static void
+reload_trust(struct correlating *c)
+{
+	char *why = NULL;
+
+	reload = 0;
+	if (trust_reload(c->trust, &why) != CC_OK)
+		fprintf(stderr, "concert correlate: %s: as before\n", why != NULL ? why : "exchange.trust");
+	free(why);
+}
+
+/* Until it is told to end; with --once until all is read. */
+static int
+follow(struct correlating *c)
+{
+	struct cc_message msg;
+	struct verified verified;
+	const char *why = NULL;
+	enum cc_status st = CC_OK;
+	int quiet = 0;
+
+	c->committed = time_monotonic();
+	c->waits = true;
+	while (!stop && st == CC_OK) {
+		enum cc_status got;
+
+		if (reload)
+			reload_trust(c);
+		got = inbox_next(c->inbox, WAIT_MS, &msg, &verified, &why);
+		if (got == CC_OK) {
+			quiet = 0;
+			c->since++;
+			take(c, &msg, &verified);
+		} else if (got == CC_BAD) {
+			fprintf(stderr, "concert correlate: %s\n", why != NULL ? why : "a message that can't be read");
+			c->unreadable++;
+		} else if (got != CC_END && got != CC_MORE) {
+			fprintf(stderr, "concert correlate: %s\n", why != NULL ? why : cc_status_text(got));
+			return EXIT_FAILED;
+		} else {
+			quiet += WAIT_MS;
+			if (c->options->once && (got == CC_END || quiet >= QUIET_KAFKA_MS))
+				break;
+			if (got == CC_END)
+				usleep(WAIT_MS * 1000 / 4);
+		}
+		st = commit_if_due(c, got != CC_OK);
+	}
+	/* What was read and not taken in yet is read again with the next start. */
+	if (st == CC_OK && inbox_drained(c->inbox))
+		st = commit(c, true);
+	if (st != CC_OK)
+		fprintf(stderr, "concert correlate: %s\n", st == CC_IO ? joint_state_error(c->state) : cc_status_text(st));
+	return st == CC_OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* ---- the command ---- */
+
+static enum cc_status
+open_all(struct correlating *c, const char *from, char **ret_why)
+{
+	static const char *const topics[] = {"indicators", "health", "contacts", "notices"};
+	const struct cmd_options *o = c->options;
+	bool kept = o->outdir_given || !o->once;
+	enum cc_status st;
+
+	if ((st = trust_open(o->conf, o->outdir, &c->trust, ret_why)) != CC_OK ||
+	    (o->outdir_given && (st = quarantine_open(o->conf, o->outdir, &c->quarantine, ret_why)) != CC_OK))
+		return st;
+	if ((c->joint = joint_new(o->conf)) == NULL)
+		return CC_NOMEM;
+	tell_homes(c);
+	if (!kept)
+		return inbox_open(o->conf, from, topics, 4, true, c->trust, c->quarantine, &c->inbox, ret_why);
+	if ((st = open_kept(c, ret_why)) != CC_OK ||
+	    (st = inbox_open_at(o->conf, from, topics, 4, &c->resume, c->trust, c->quarantine, &c->inbox, ret_why)) != CC_OK)
+		return st;
+	return joint_keep_restore(c->keep, inbox_verifier(c->inbox));
+}
+
+static void
+say_counts(const struct correlating *c)
+{
+	char count[4][32];
+
+	fprintf(stderr, "%s sightings, %s distinct, %s cases; %s left out\n", thousands_text(c->sightings, count[0]),
+	    thousands_text(joint_nodes(c->joint), count[1]), thousands_text(joint_cases(c->joint), count[2]),
+	    thousands_text(joint_dropped(c->joint), count[3]));
+}
+
 static int
 correlate(const struct cmd_options *o, const char *from)
 {
-	static const char *const topics[] = {"indicators"};
 	struct correlating c = {.options = o};
-	char *why = NULL, count[4][32];
+	char *why = NULL;
 	int code;
 
 	buf_open(&c.scratch, 64u << 20);
-	if (trust_open(o->conf, o->outdir, &c.trust, &why) != CC_OK ||
-	    (o->outdir_given && quarantine_open(o->conf, o->outdir, &c.quarantine, &why) != CC_OK) ||
-	    inbox_open(o->conf, from, topics, 1, true, c.trust, c.quarantine, &c.inbox, &why) != CC_OK) {
+	if (open_all(&c, from, &why) != CC_OK) {
 		code = trouble(from, why);
-	} else if ((c.joint = joint_new(o->conf)) == NULL) {
-		code = trouble("no memory", NULL);
 	} else {
-		tell_homes(&c);
-		code = read_all(&c);
-		if (code == EXIT_DONE && joint_settle(c.joint) != CC_OK)
+		code = c.keep != NULL ? follow(&c) : read_all(&c);
+		if (code == EXIT_DONE && c.keep == NULL && joint_settle(c.joint) != CC_OK)
 			code = trouble("no memory", NULL);
-		if (code == EXIT_DONE)
+		if (code == EXIT_DONE && (c.keep == NULL || o->out != NULL))
 			code = write_out(&c, o->out);
 		if (code == EXIT_DONE && !o->quiet)
-			fprintf(stderr, "%s sightings, %s distinct, %s cases; %s left out\n", thousands_text(c.sightings, count[0]),
-			    thousands_text(joint_nodes(c.joint), count[1]), thousands_text(joint_cases(c.joint), count[2]),
-			    thousands_text(joint_dropped(c.joint), count[3]));
+			say_counts(&c);
 	}
+	joint_keep_close(c.keep);
+	joint_state_close(c.state);
 	joint_free(c.joint);
 	inbox_close(c.inbox);
 	quarantine_close(c.quarantine);
@@ -217,20 +464,28 @@ int
 cmd_correlate(int argc, char **argv)
 {
 	const struct command *command = &cmd_table[0];
+	struct sigaction act = {.sa_handler = on_stop}, again = {.sa_handler = on_reload};
 	struct cmd_options o;
+	char *from;
 	int code = EXIT_USAGE;
 
 	while (command->run != cmd_correlate)
 		command++;
 	if (cmd_options(command, argc, argv, "c:l:vq", &o)) {
-		const char *from = o.conf->exchange_to;
-
-		if (!o.once || optind != argc)
+		from = exchange_place(o.outdir, o.conf->exchange_to);
+		if (optind != argc)
 			cmd_usage(command);
-		else if (strcmp(from, "none") == 0 || strcmp(from, "file:") == 0)
+		else if (from == NULL || strcmp(from, "none") == 0 || (strcmp(o.conf->exchange_to, "file:") == 0 && !o.outdir_given))
 			fprintf(stderr, "concert correlate: where from?  --exchange file:DIR or kafka:HOST:PORT\n");
-		else
+		else {
+			if (!o.once) {
+				sigaction(SIGINT, &act, NULL);
+				sigaction(SIGTERM, &act, NULL);
+			}
+			sigaction(SIGHUP, &again, NULL);
 			code = correlate(&o, from);
+		}
+		free(from);
 	}
 	cmd_options_close(&o);
 	return code;

@@ -208,6 +208,28 @@ char *exchange_place(const char *outdir, const char *name);
  */
 enum cc_status reader_open(const struct conf *conf, const char *from, const char *const *topics, size_t count,
     bool from_start, struct reader **ret_reader, char **ret_why);
+/*
+ * For who keeps by himself how far he has read.  A place is a segment or a partition; next: what comes behind what was read of it.
+ * fn tells where to go on; false: from the place's start.  group: of Kafka; partitions are those that its coordinator gives us, then
+ * topics must be named; NULL: all of them.
+ */
+struct reader_resume {
+	bool (*fn)(void *ctx, const char *place, uint64_t *ret_next);
+	void *ctx;
+	const char *group;
+};
+enum cc_status reader_open_at(const struct conf *conf, const char *from, const char *const *topics, size_t count,
+    const struct reader_resume *resume, struct reader **ret_reader, char **ret_why);
+#define READER_PLACE 512
+/* Of the message that reader_next() gave last. */
+void reader_where(const struct reader *reader, char ret_place[READER_PLACE], uint64_t *ret_next);
+/* Tells the group, for members that take a place over; without one, nothing. */
+struct reader_position {
+	char *place;
+	uint64_t next;
+	bool changed; /* since whoever asks looked last: his to clear */
+};
+void reader_commit(struct reader *reader, const struct reader_position *position, size_t count);
 /* The next message, borrowed until the next call.  CC_MORE: none within ms; CC_END: (file, not following) no more; CC_BAD: one that
  * can't be read, *ret_why says what. */
 enum cc_status reader_next(struct reader *reader, int ms, struct cc_message *ret_msg, const char **ret_why);

@@ -22,14 +22,20 @@ struct inbox {
 	uint8_t *memory;
 	size_t used, room;
 	struct cc_message held; /* read, without room in the batch: the reader's until its next call */
-	bool holds;
+	bool holds, resumes;
+	unsigned held_place;
+	uint64_t held_next;
+	unsigned place[BATCH]; /* of the message, in position */
+	uint64_t next[BATCH];
+	struct reader_position *position; /* of what was given out */
+	size_t positions, position_last;
 	enum cc_status status; /* the reader's answer behind the batch; CC_OK: none */
 	char why[600];
 };
 
-enum cc_status
-inbox_open(const struct conf *conf, const char *from, const char *const *topics, size_t count, bool from_start,
-    const struct trust *trust, struct quarantine *quarantine, struct inbox **ret_inbox, char **ret_why)
+static enum cc_status
+open_inbox(const struct conf *conf, const char *from, const char *const *topics, size_t count, bool from_start,
+    const struct reader_resume *resume, const struct trust *trust, struct quarantine *quarantine, struct inbox **ret_inbox, char **ret_why)
 {
 	struct inbox *inbox = calloc(1, sizeof(*inbox));
 	enum cc_status st;
@@ -39,8 +45,11 @@ inbox_open(const struct conf *conf, const char *from, const char *const *topics,
 		return CC_NOMEM;
 	inbox->quarantine = quarantine;
 	st = verifier_new(conf, trust, &inbox->verifier);
-	if (st == CC_OK)
+	if (st == CC_OK && resume != NULL)
+		st = reader_open_at(conf, from, topics, count, resume, &inbox->reader, ret_why);
+	else if (st == CC_OK)
 		st = reader_open(conf, from, topics, count, from_start, &inbox->reader, ret_why);
+	inbox->resumes = resume != NULL;
 	if (st == CC_OK && (inbox->memory = malloc(ROOM)) == NULL)
 		st = CC_NOMEM;
 	inbox->room = ROOM;
@@ -52,6 +61,67 @@ inbox_open(const struct conf *conf, const char *from, const char *const *topics,
 	return CC_OK;
 }
 
+enum cc_status
+inbox_open(const struct conf *conf, const char *from, const char *const *topics, size_t count, bool from_start,
+    const struct trust *trust, struct quarantine *quarantine, struct inbox **ret_inbox, char **ret_why)
+{
+	return open_inbox(conf, from, topics, count, from_start, NULL, trust, quarantine, ret_inbox, ret_why);
+}
+
+enum cc_status
+inbox_open_at(const struct conf *conf, const char *from, const char *const *topics, size_t count, const struct reader_resume *resume,
+    const struct trust *trust, struct quarantine *quarantine, struct inbox **ret_inbox, char **ret_why)
+{
+	return open_inbox(conf, from, topics, count, true, resume, trust, quarantine, ret_inbox, ret_why);
+}
+
+struct reader_position *
+inbox_positions(struct inbox *inbox, size_t *ret_count)
+{
+	*ret_count = inbox->positions;
+	return inbox->position;
+}
+
+bool
+inbox_drained(const struct inbox *inbox)
+{
+	return inbox->at == inbox->count;
+}
+
+struct reader *
+inbox_reader(struct inbox *inbox)
+{
+	return inbox->reader;
+}
+
+/* The number of the place that the reader is at; they are asked for one behind the other. */
+static enum cc_status
+note_where(struct inbox *inbox)
+{
+	char place[READER_PLACE];
+	size_t at = inbox->position_last;
+
+	reader_where(inbox->reader, place, &inbox->held_next);
+	if (at >= inbox->positions || strcmp(inbox->position[at].place, place) != 0) {
+		for (at = 0; at < inbox->positions && strcmp(inbox->position[at].place, place) != 0; at++)
+			;
+	}
+	if (at == inbox->positions) {
+		struct reader_position *more = realloc(inbox->position, (at + 1) * sizeof(*more));
+
+		if (more == NULL)
+			return CC_NOMEM;
+		inbox->position = more;
+		if ((more[at].place = strdup(place)) == NULL)
+			return CC_NOMEM;
+		more[at].changed = false;
+		inbox->positions++;
+	}
+	inbox->position_last = at;
+	inbox->held_place = (unsigned)at;
+	return CC_OK;
+}
+
 void
 inbox_close(struct inbox *inbox)
 {
@@ -59,6 +129,9 @@ inbox_close(struct inbox *inbox)
 		return;
 	reader_close(inbox->reader);
 	verifier_free(inbox->verifier);
+	for (size_t i = 0; i < inbox->positions; i++)
+		free(inbox->position[i].place);
+	free(inbox->position);
 	free(inbox->memory);
 	free(inbox);
 }
@@ -128,6 +201,10 @@ fill(struct inbox *inbox, int ms)
 			snprintf(inbox->why, sizeof(inbox->why), "%s", why != NULL ? why : "");
 			break;
 		}
+		if (!inbox->holds && inbox->resumes && note_where(inbox) != CC_OK)
+			return CC_NOMEM;
+		inbox->place[inbox->count] = inbox->held_place;
+		inbox->next[inbox->count] = inbox->held_next;
 		inbox->holds = !take(inbox, &inbox->held);
 		if (inbox->holds) {
 			if (inbox->count > 0)
@@ -158,6 +235,12 @@ inbox_next(struct inbox *inbox, int ms, struct cc_message *ret_msg, struct verif
 			return st;
 		if ((st = fill(inbox, ms)) != CC_OK)
 			return st;
+	}
+	if (inbox->resumes) {
+		struct reader_position *position = &inbox->position[inbox->place[inbox->at]];
+
+		position->next = inbox->next[inbox->at];
+		position->changed = true;
 	}
 	*ret_msg = inbox->msg[inbox->at];
 	*ret_verified = inbox->verified[inbox->at++];

@@ -10,6 +10,7 @@
 
 #include "exchange/channels_own.h"
 
+#define FALLBACK "fallback:" /* before a place's name */
 #define SLICE_MS 10 /* of waiting at one of two places */
 
 struct place {
@@ -19,6 +20,7 @@ struct place {
 
 struct reader {
 	struct place place[2]; /* exchange.to, or what was asked for; exchange.fallback */
+	struct reader_resume resume, fallback_resume;
 	unsigned places, at;
 	struct conf conf;      /* of the fall-back */
 };
@@ -40,12 +42,13 @@ exchange_place(const char *outdir, const char *name)
 /* ---- one place ---- */
 
 static enum cc_status
-open_place(const struct conf *conf, const char *from, char *const *whole, size_t count, bool from_start, struct place *place, char **ret_why)
+open_place(const struct conf *conf, const char *from, char *const *whole, size_t count, bool from_start, const struct reader_resume *resume,
+    struct place *place, char **ret_why)
 {
 	if (strncmp(from, "file:", 5) == 0)
-		return reader_file_open(conf, from + 5, whole, count, from_start, &place->file, ret_why);
+		return reader_file_open(conf, from + 5, whole, count, from_start, resume, &place->file, ret_why);
 	if (strncmp(from, "kafka:", 6) == 0)
-		return reader_kafka_open(conf, from + 6, whole, count, from_start, &place->kafka, ret_why);
+		return reader_kafka_open(conf, from + 6, whole, count, from_start, resume, &place->kafka, ret_why);
 	if (asprintf(ret_why, "'%s' is not file:DIR or kafka:HOST:PORT", from) < 0)
 		*ret_why = NULL;
 	return CC_BAD;
@@ -59,6 +62,17 @@ next_of(struct place *place, int ms, struct cc_message *ret_msg, const char **re
 
 /* ---- both ---- */
 
+/* Its segments and partitions may have the names of those of the first place. */
+static bool
+fallback_place(void *ctx, const char *place, uint64_t *ret_next)
+{
+	struct reader *reader = ctx;
+	char name[READER_PLACE + 16];
+
+	snprintf(name, sizeof(name), FALLBACK "%s", place);
+	return reader->resume.fn(reader->resume.ctx, name, ret_next);
+}
+
 /* The fall-back of what is read, unless it is not there. */
 static enum cc_status
 open_fallback(struct reader *reader, const struct conf *conf, char *const *whole, size_t count, bool from_start, char **ret_why)
@@ -70,7 +84,8 @@ open_fallback(struct reader *reader, const struct conf *conf, char *const *whole
 		return CC_OK;
 	if ((st = channels_fallback_conf(conf, &reader->conf)) != CC_OK)
 		return st;
-	st = open_place(&reader->conf, name, whole, count, from_start, &reader->place[1], ret_why);
+	reader->fallback_resume = (struct reader_resume){fallback_place, reader, reader->resume.group};
+	st = open_place(&reader->conf, name, whole, count, from_start, reader->resume.fn != NULL ? &reader->fallback_resume : NULL, &reader->place[1], ret_why);
 	if (st == CC_IO) {
 		log_warning("exchange.fallback: %s: is not read", *ret_why != NULL ? *ret_why : name);
 		free(*ret_why);
@@ -81,9 +96,9 @@ open_fallback(struct reader *reader, const struct conf *conf, char *const *whole
 	return st;
 }
 
-enum cc_status
-reader_open(const struct conf *conf, const char *from, const char *const *topics, size_t count, bool from_start,
-    struct reader **ret_reader, char **ret_why)
+static enum cc_status
+open_reader(const struct conf *conf, const char *from, const char *const *topics, size_t count, bool from_start,
+    const struct reader_resume *resume, struct reader **ret_reader, char **ret_why)
 {
 	char *whole[READER_TOPICS_MAX] = {NULL};
 	struct reader *reader = calloc(1, sizeof(*reader));
@@ -98,7 +113,9 @@ reader_open(const struct conf *conf, const char *from, const char *const *topics
 	}
 	if (st == CC_OK) {
 		reader->places = 1;
-		st = open_place(conf, from, whole, count, from_start, &reader->place[0], ret_why);
+		if (resume != NULL)
+			reader->resume = *resume;
+		st = open_place(conf, from, whole, count, from_start, resume != NULL ? &reader->resume : NULL, &reader->place[0], ret_why);
 	}
 	if (st == CC_OK && strcmp(from, conf->exchange_to) == 0)
 		st = open_fallback(reader, conf, whole, count, from_start, ret_why);
@@ -110,6 +127,40 @@ reader_open(const struct conf *conf, const char *from, const char *const *topics
 	}
 	*ret_reader = reader;
 	return CC_OK;
+}
+
+enum cc_status
+reader_open(const struct conf *conf, const char *from, const char *const *topics, size_t count, bool from_start,
+    struct reader **ret_reader, char **ret_why)
+{
+	return open_reader(conf, from, topics, count, from_start, NULL, ret_reader, ret_why);
+}
+
+enum cc_status
+reader_open_at(const struct conf *conf, const char *from, const char *const *topics, size_t count, const struct reader_resume *resume,
+    struct reader **ret_reader, char **ret_why)
+{
+	return open_reader(conf, from, topics, count, true, resume, ret_reader, ret_why);
+}
+
+void
+reader_where(const struct reader *reader, char ret_place[READER_PLACE], uint64_t *ret_next)
+{
+	const struct place *place = &reader->place[reader->at];
+	char name[READER_PLACE];
+
+	if (place->file != NULL)
+		reader_file_where(place->file, name, ret_next);
+	else
+		reader_kafka_where(place->kafka, name, ret_next);
+	snprintf(ret_place, READER_PLACE, "%s%.*s", reader->at == 1 ? FALLBACK : "", READER_PLACE - 16, name);
+}
+
+void
+reader_commit(struct reader *reader, const struct reader_position *position, size_t count)
+{
+	if (reader->place[0].kafka != NULL)
+		reader_kafka_commit(reader->place[0].kafka, position, count);
 }
 
 /* The one that gave something last is asked first, so that what lies there is not read in slices. */

@@ -32,6 +32,7 @@ struct reader_file {
 	struct file_segment *segment; /* sorted by path */
 	size_t count, room;
 	size_t at; /* the one that is open; count: none */
+	const struct reader_resume *resume;
 	struct spool_reader reader;
 	uint64_t damaged;       /* of the open one, already told */
 	struct cc_message held; /* read, but the damage before it is told first */
@@ -74,6 +75,8 @@ add_segment(struct reader_file *r, const char *topic, const char *name, bool fro
 	}
 	if (!from_start && fstatat(r->dir_fd, fresh.path, &st, 0) == 0)
 		fresh.offset = (uint64_t)st.st_size;
+	if (r->resume != NULL && !r->resume->fn(r->resume->ctx, fresh.path, &fresh.offset))
+		fresh.offset = 0;
 	if (r->count == r->room) {
 		size_t room = r->room * 2 + 16;
 		struct file_segment *more = realloc(r->segment, room * sizeof(*more));
@@ -141,13 +144,14 @@ look(struct reader_file *r, bool from_start)
 
 enum cc_status
 reader_file_open(const struct conf *conf, const char *dir, char *const *topic, size_t count, bool from_start,
-    struct reader_file **ret_reader, char **ret_why)
+    const struct reader_resume *resume, struct reader_file **ret_reader, char **ret_why)
 {
 	struct reader_file *r = calloc(1, sizeof(*r));
 	enum cc_status st = CC_OK;
 
 	if (r == NULL)
 		return CC_NOMEM;
+	r->resume = resume;
 	r->reader.fd = r->dir_fd = -1;
 	r->dir = strdup(dir);
 	r->prefix = strdup(conf->exchange_prefix);
@@ -206,6 +210,13 @@ next_message(struct reader_file *r, struct cc_message *ret_msg)
 		leave_segment(r);
 	}
 	return CC_END;
+}
+
+void
+reader_file_where(const struct reader_file *r, char ret_place[READER_PLACE], uint64_t *ret_next)
+{
+	snprintf(ret_place, READER_PLACE, "%s", r->segment[r->at].path);
+	*ret_next = r->reader.offset;
 }
 
 static enum cc_status

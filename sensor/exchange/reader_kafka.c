@@ -1,5 +1,6 @@
 /*
- * Reads topics of a Kafka cluster: all partitions, from their start or their end, without a group and without commits.
+ * Reads topics of a Kafka cluster: all partitions, from their start or their end, without a group and without commits; or, for who
+ * keeps by himself how far he is, those that the coordinator of a group gives us, from where that keeper says.
  *
  * Partitions are asked for until the broker answers, so that one that is away at start is no error; librdkafka mends
  * connections by itself.  One thread.
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define COMMITTED_MS 10000 /* to ask the coordinator how far the group is */
 #define ASK_MS 1000      /* the longest wait for metadata in one call, */
 #define ASK_LEAST_MS 300 /* and the shortest: a busy broker's answer must have its time */
 #define ASK_NS NS_PER_S  /* between two such waits that were for longer than the caller wanted */
@@ -21,6 +23,7 @@ struct reader_kafka {
 	char *topic[READER_TOPICS_MAX];
 	size_t topic_count;
 	uint64_t lanes;
+	const struct reader_resume *resume; /* NULL: none */
 	bool from_start, assigned;
 	uint64_t asked;          /* monotonic */
 	rd_kafka_t *rk;
@@ -47,9 +50,122 @@ on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque)
 	r->cause = cause;
 }
 
+/* ---- members of a group ---- */
+
+static bool
+place_of(const char *topic, int partition, char ret_place[READER_PLACE])
+{
+	return snprintf(ret_place, READER_PLACE, "%s/%d", topic, partition) < READER_PLACE;
+}
+
+/* Ours if we know how far we are; else where the member before us said that all is safe; else the start. */
+static void
+seek(struct reader_kafka *r, rd_kafka_topic_partition_list_t *list)
+{
+	char place[READER_PLACE];
+	uint64_t next;
+
+	(void)rd_kafka_committed(r->rk, list, COMMITTED_MS);
+	for (int i = 0; i < list->cnt; i++) {
+		rd_kafka_topic_partition_t *one = &list->elems[i];
+
+		one->opaque = NULL;
+		one->err = RD_KAFKA_RESP_ERR_NO_ERROR;
+		if (place_of(one->topic, one->partition, place) && r->resume->fn(r->resume->ctx, place, &next))
+			one->offset = (int64_t)next;
+		else if (one->offset < 0)
+			one->offset = RD_KAFKA_OFFSET_BEGINNING;
+	}
+}
+
+static void
+on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+	struct reader_kafka *r = opaque;
+
+	if (r->list != NULL)
+		rd_kafka_topic_partition_list_destroy(r->list);
+	r->list = NULL;
+	r->at_end = 0;
+	if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+		seek(r, list);
+		r->list = rd_kafka_topic_partition_list_copy(list);
+		(void)rd_kafka_assign(rk, list);
+		log_notice("kafka: %d partitions are ours", list->cnt);
+	} else {
+		(void)rd_kafka_assign(rk, NULL);
+	}
+}
+
+static enum cc_status
+join(struct reader_kafka *r)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)r->topic_count);
+	rd_kafka_resp_err_t error;
+
+	for (size_t i = 0; i < r->topic_count; i++)
+		rd_kafka_topic_partition_list_add(list, r->topic[i], RD_KAFKA_PARTITION_UA);
+	error = rd_kafka_subscribe(r->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	return error == RD_KAFKA_RESP_ERR_NO_ERROR ? CC_OK : CC_BAD;
+}
+
+void
+reader_kafka_where(const struct reader_kafka *r, char ret_place[READER_PLACE], uint64_t *ret_next)
+{
+	(void)place_of(rd_kafka_topic_name(r->msg->rkt), r->msg->partition, ret_place);
+	*ret_next = (uint64_t)r->msg->offset + 1;
+}
+
+void
+reader_kafka_commit(struct reader_kafka *r, const struct reader_position *position, size_t count)
+{
+	rd_kafka_topic_partition_list_t *list;
+	char place[READER_PLACE];
+
+	if (r->resume == NULL || r->resume->group == NULL || r->list == NULL)
+		return;
+	list = rd_kafka_topic_partition_list_new(r->list->cnt);
+	for (int i = 0; i < r->list->cnt; i++) {
+		const rd_kafka_topic_partition_t *one = &r->list->elems[i];
+
+		(void)place_of(one->topic, one->partition, place);
+		for (size_t k = 0; k < count; k++) {
+			if (position[k].changed && strcmp(position[k].place, place) == 0)
+				rd_kafka_topic_partition_list_add(list, one->topic, one->partition)->offset = (int64_t)position[k].next;
+		}
+	}
+	if (list->cnt > 0)
+		(void)rd_kafka_commit(r->rk, list, 1);
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+static bool
+is_member(const struct reader_kafka *r)
+{
+	return r->resume != NULL && r->resume->group != NULL;
+}
+
+static void
+set_group(struct reader_kafka *r, rd_kafka_conf_t *rconf)
+{
+	char text[512], group[300];
+
+	if (is_member(r)) {
+		(void)rd_kafka_conf_set(rconf, "group.id", r->resume->group, text, sizeof(text));
+		/* Topics that come later are wanted soon. */
+		(void)rd_kafka_conf_set(rconf, "topic.metadata.refresh.interval.ms", "5000", text, sizeof(text));
+		rd_kafka_conf_set_rebalance_cb(rconf, on_rebalance);
+	} else if (conf_map_get(&r->conf->kafka, "group.id") == NULL) {
+		/* Never joined nor committed to; some versions want the word all the same, and ask for its coordinator. */
+		snprintf(group, sizeof(group), "%.280s.reader", r->conf->sensor_organisation);
+		(void)rd_kafka_conf_set(rconf, "group.id", group, text, sizeof(text));
+	}
+}
+
 enum cc_status
 reader_kafka_open(const struct conf *conf, const char *bootstrap, char *const *topic, size_t count, bool from_start,
-    struct reader_kafka **ret_reader, char **ret_why)
+    const struct reader_resume *resume, struct reader_kafka **ret_reader, char **ret_why)
 {
 	struct reader_kafka *r = calloc(1, sizeof(*r));
 	rd_kafka_conf_t *rconf = output_kafka_conf(conf, bootstrap, true, ret_why);
@@ -64,6 +180,7 @@ reader_kafka_open(const struct conf *conf, const char *bootstrap, char *const *t
 	r->conf = conf;
 	atomic_flag_clear(&r->peer.busy);
 	r->from_start = from_start;
+	r->resume = resume;
 	r->lanes = conf->exchange_lanes;
 	r->bootstrap = strdup(bootstrap);
 	r->prefix = strdup(conf->exchange_prefix);
@@ -71,13 +188,7 @@ reader_kafka_open(const struct conf *conf, const char *bootstrap, char *const *t
 		r->topic[r->topic_count++] = strdup(topic[i]);
 	rd_kafka_conf_set_opaque(rconf, r);
 	rd_kafka_conf_set_error_cb(rconf, on_error);
-	/* Never joined nor committed to; some versions want the word all the same, and ask for its coordinator. */
-	if (conf_map_get(&conf->kafka, "group.id") == NULL) {
-		char group[300];
-
-		snprintf(group, sizeof(group), "%.280s.reader", conf->sensor_organisation);
-		(void)rd_kafka_conf_set(rconf, "group.id", group, text, sizeof(text));
-	}
+	set_group(r, rconf);
 	r->rk = rd_kafka_new(RD_KAFKA_CONSUMER, rconf, text, sizeof(text));
 	if (r->rk == NULL) {
 		rd_kafka_conf_destroy(rconf);
@@ -87,6 +198,10 @@ reader_kafka_open(const struct conf *conf, const char *bootstrap, char *const *t
 		return CC_BAD;
 	}
 	rd_kafka_poll_set_consumer(r->rk);
+	if (is_member(r) && join(r) != CC_OK) {
+		reader_kafka_close(r);
+		return CC_BAD;
+	}
 	*ret_reader = r;
 	return CC_OK;
 }
@@ -128,6 +243,8 @@ assign(struct reader_kafka *r, int ms)
 			    r->from_start ? RD_KAFKA_OFFSET_BEGINNING : RD_KAFKA_OFFSET_END;
 	}
 	rd_kafka_metadata_destroy(data);
+	if (r->resume != NULL && list->cnt > 0)
+		seek(r, list);
 	if (list->cnt == 0 || rd_kafka_assign(r->rk, list) != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		rd_kafka_topic_partition_list_destroy(list);
 		return CC_MORE;
@@ -141,7 +258,7 @@ assign(struct reader_kafka *r, int ms)
 static void
 note_end(struct reader_kafka *r, const rd_kafka_message_t *msg, bool ended)
 {
-	rd_kafka_topic_partition_t *one = rd_kafka_topic_partition_list_find(r->list, rd_kafka_topic_name(msg->rkt), msg->partition);
+	rd_kafka_topic_partition_t *one = r->list == NULL ? NULL : rd_kafka_topic_partition_list_find(r->list, rd_kafka_topic_name(msg->rkt), msg->partition);
 
 	if (one == NULL || (one->opaque != NULL) == ended)
 		return;
@@ -179,6 +296,12 @@ take_message(const rd_kafka_message_t *from, uint64_t lanes, struct cc_message *
 	}
 }
 
+static bool
+all_read(const struct reader_kafka *r)
+{
+	return r->list != NULL && r->list->cnt > 0 && r->at_end == r->list->cnt;
+}
+
 enum cc_status
 reader_kafka_next(struct reader_kafka *r, int ms, struct cc_message *ret_msg, const char **ret_why)
 {
@@ -187,7 +310,7 @@ reader_kafka_next(struct reader_kafka *r, int ms, struct cc_message *ret_msg, co
 	if (r->msg != NULL)
 		rd_kafka_message_destroy(r->msg);
 	r->msg = NULL;
-	if (!r->assigned && assign(r, ms) != CC_OK) {
+	if (!is_member(r) && !r->assigned && assign(r, ms) != CC_OK) {
 		msg = rd_kafka_consumer_poll(r->rk, ms); /* serves the callbacks */
 		if (msg != NULL)
 			rd_kafka_message_destroy(msg);
@@ -196,19 +319,20 @@ reader_kafka_next(struct reader_kafka *r, int ms, struct cc_message *ret_msg, co
 	for (;;) {
 		msg = rd_kafka_consumer_poll(r->rk, ms);
 		if (msg == NULL)
-			return r->at_end == r->list->cnt ? CC_END : CC_MORE;
+			return all_read(r) ? CC_END : CC_MORE;
 		if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 			break;
 		if (msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
 			note_end(r, msg, true);
 			rd_kafka_message_destroy(msg);
-			if (r->at_end == r->list->cnt)
+			if (all_read(r))
 				return CC_END;
 			ms = 0;
 			continue;
 		}
-		/* Of a group that is only a name to us. */
-		if (msg->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
+		/* Of a group that is only a name to us; a topic that nobody has made yet. */
+		if ((!is_member(r) && msg->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) ||
+		    (is_member(r) && msg->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)) {
 			rd_kafka_message_destroy(msg);
 			continue;
 		}

@@ -169,6 +169,15 @@ struct inbox;
 /* As reader_open().  quarantine NULL: what is refused is kept nowhere.  trust and quarantine are borrowed. */
 enum cc_status inbox_open(const struct conf *conf, const char *from, const char *const *topics, size_t count, bool from_start,
     const struct trust *trust, struct quarantine *quarantine, struct inbox **ret_inbox, char **ret_why);
+struct reader_resume;
+struct reader_position;
+/* As reader_open_at(). */
+enum cc_status inbox_open_at(const struct conf *conf, const char *from, const char *const *topics, size_t count,
+    const struct reader_resume *resume, const struct trust *trust, struct quarantine *quarantine, struct inbox **ret_inbox, char **ret_why);
+/* How far inbox_next() has come, by place.  Only while inbox_drained() does the verifier know of no message beyond. */
+struct reader_position *inbox_positions(struct inbox *inbox, size_t *ret_count);
+bool inbox_drained(const struct inbox *inbox);
+struct reader *inbox_reader(struct inbox *inbox);
 /* As reader_next(), with what was found out; refused ones come, too: look at the verdict. */
 enum cc_status inbox_next(struct inbox *inbox, int ms, struct cc_message *ret_msg, struct verified *ret_verified,
     const char **ret_why);

@@ -656,3 +656,40 @@ case_json(struct joint *joint, uint32_t activity, struct json *json, const char 
 	json_end_object(json);
 	hypotheses_free(a);
 }
+
+void
+case_json_row(struct joint *joint, uint32_t activity, struct json *json, struct joint_case *row, char ret_activity[64], char *ret_value, size_t room)
+{
+	struct activity *a = &joint->activity[activity];
+	uint32_t who[256];
+	size_t size;
+
+	case_json(joint, activity, json, NULL);
+	case_id(a->fold, "activity", ret_activity);
+	row->activity = ret_activity;
+	row->state = a->source ? "determined" : "undetermined";
+	row->verdict = a->source ? "source" : "cannot say";
+	row->confidence = a->confidence;
+	row->exercise = member(joint, a, 0)->exercise;
+	row->first = member(joint, a, 0)->first;
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = member(joint, a, i);
+		uint64_t k = 0;
+
+		row->last = node->last > row->last ? node->last : row->last;
+		row->sightings += node->message_count;
+		while (k < row->organisations && who[k] != node->organisation)
+			k++;
+		if (k == row->organisations && k < 256)
+			who[row->organisations++] = node->organisation;
+	}
+	if (a->source) {
+		struct slice value = name_slice(joint, joint->value[a->named].name);
+
+		size = value.size < room ? value.size : room - 1;
+		memcpy(ret_value, value.p, size);
+		ret_value[size] = '\0';
+		row->value = ret_value;
+		row->kind = feature_about[joint->value[a->named].type].word;
+	}
+}

@@ -33,6 +33,7 @@ joint_new(const struct conf *conf)
 	joint->message_free = joint->value_free = joint->activity_free = NONE;
 	memset(joint->feature_free, 0xff, sizeof(joint->feature_free));
 	buf_open(&joint->text, (size_t)1 << 36);
+	buf_open(&joint->gone, (size_t)1 << 32);
 	return joint;
 }
 
@@ -63,6 +64,10 @@ joint_free(struct joint *joint)
 	free(joint->seen_value);
 	free(joint->seen_place);
 	free(joint->seen_stamp);
+	buf_close(&joint->gone);
+	free(joint->made.at);
+	free(joint->fresh.at);
+	free(joint->unsaved.at);
 	free(joint->dirty.at);
 	free(joint->deferred.at);
 	free(joint->changed.at);

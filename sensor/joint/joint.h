@@ -12,6 +12,7 @@
 #include "concert/output.h"
 #include "concert/record.h"
 #include "conf/conf.h"
+#include "exchange/exchange.h"
 #include "joint/state.h"
 
 /* ---- joint_read.c: a verified message as a sighting ---- */
@@ -74,6 +75,35 @@ struct joint_change {
 };
 /* What changed since the last settling; false: no more. */
 bool joint_next_change(struct joint *joint, struct joint_change *ret_change);
+
+/* ---- keep.c: the running correlator's memory, in the database of state.h ---- */
+
+struct joint_keep;
+
+/* What was kept is read into joint, which is new; state and joint are borrowed. */
+enum cc_status joint_keep_open(struct joint_state *state, struct joint *joint, struct joint_keep **ret_keep, char **ret_why);
+void joint_keep_close(struct joint_keep *keep);
+bool joint_keep_next(struct joint_keep *keep, const char *place, uint64_t *ret_next); /* how far a place was read */
+enum cc_status joint_keep_restore(struct joint_keep *keep, struct verifier *verifier); /* the state of chains */
+uint64_t joint_keep_count(struct joint_keep *keep, const char *name);
+uint64_t joint_keep_cold(const struct joint_keep *keep); /* activities that went to disk, ever */
+
+struct joint_progress {
+	const struct reader_position *position; /* those that changed are kept */
+	size_t positions;
+	struct verifier *verifier; /* knows of no message beyond the positions; NULL: none */
+	struct joint_count {
+		const char *name;
+		uint64_t value;
+	} *count;
+	size_t counts;
+	bool all;      /* nothing more is there for now: leave no cell waiting */
+	uint64_t now;
+	void (*fault)(void *ctx, const char *point); /* of fault.def; NULL */
+	void *ctx;
+};
+/* Settles, writes what changed, and all of progress, in one transaction. */
+enum cc_status joint_keep_commit(struct joint_keep *keep, const struct joint_progress *progress);
 
 /* ---- evidence.c: the algebra; pure ---- */
 

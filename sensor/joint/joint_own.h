@@ -18,6 +18,8 @@ struct feature_about {
 };
 extern const struct feature_about feature_about[FEATURE_TYPES];
 
+enum { TAG_NODE = 1, TAG_GONE }; /* of what keep.c writes of a node */
+
 #define NODE_FEATURES 24
 #define SAMPLE 48 /* nodes that a diversity is estimated from: those with the least hashes */
 #define NONE UINT32_MAX
@@ -127,6 +129,7 @@ struct activity {
 	struct party party[ORGANISATIONS_MAX];
 	unsigned parties;
 	bool source;
+	uint32_t named; /* value; of a source */
 	double confidence, relay_odds;
 	int leaning; /* RIVAL_ */
 	unsigned completeness;
@@ -180,6 +183,9 @@ struct joint {
 	uint32_t *seen_stamp, stamp;
 	/* joint.c: activities */
 	struct vector dirty, deferred; /* nodes */
+	bool keeps;                    /* the next three are wanted */
+	struct vector fresh, unsaved;  /* nodes: new by a message; changed since they were written */
+	struct buf gone;               /* of nodes that went, as keep.c writes it */
 	size_t deferred_least; /* of deferred nodes, before they are looked at again */
 	size_t largest;        /* cell, in nodes */
 	uint32_t mark;
@@ -208,6 +214,7 @@ enum cc_status names_gather(struct joint *joint); /* only those in use: other nu
 
 /* node.c */
 int node_by_time(const struct node *a, const struct node *b);
+void node_changed(struct joint *joint, uint32_t node); /* touched, and to be written */
 void node_touch(struct joint *joint, uint32_t node); /* dirty: is linked anew with the next settling */
 void node_use(struct joint *joint, uint32_t node);   /* it is the newest by use */
 void node_drop(struct joint *joint, uint32_t node);  /* gone; its activity is the caller's care */
@@ -241,6 +248,9 @@ typedef enum cc_status joint_evict_fn(void *ctx, struct joint *joint, const uint
 enum cc_status joint_evict(struct joint *joint, size_t keep, joint_evict_fn *fn, void *ctx);
 
 /* cases.c */
+struct joint_case;
+/* And what a row has beside the document; texts in the rooms given. */
+void case_json_row(struct joint *joint, uint32_t activity, struct json *json, struct joint_case *row, char ret_activity[64], char *ret_value, size_t room);
 void case_json(struct joint *joint, uint32_t activity, struct json *json, const char *key);
 void case_id(uint64_t fold, const char *type, char ret_id[64]);
 

@@ -297,6 +297,16 @@ node_touch(struct joint *joint, uint32_t index)
 }
 
 void
+node_changed(struct joint *joint, uint32_t index)
+{
+	struct node *node = &joint->node[index];
+
+	if (joint->keeps && !node->unsaved && vector_add(&joint->unsaved, index))
+		node->unsaved = true;
+	node_touch(joint, index);
+}
+
+void
 node_use(struct joint *joint, uint32_t index)
 {
 	if (joint->node_newest == index)
@@ -306,6 +316,16 @@ node_use(struct joint *joint, uint32_t index)
 }
 
 /* ---- making and ending ---- */
+
+static void
+put_u64(struct buf *out, uint64_t n)
+{
+	uint8_t b[8];
+
+	for (unsigned i = 0; i < 8; i++)
+		b[i] = (uint8_t)(n >> 8 * (7 - i));
+	buf_add(out, b, 8);
+}
 
 static uint32_t
 feature_block(struct joint *joint, unsigned count)
@@ -376,6 +396,10 @@ node_drop(struct joint *joint, uint32_t index)
 	size_t at = slot_of(joint, node->fold), mask = joint->node_slots - 1;
 	unsigned count = node->feature_count;
 
+	if (joint->keeps) {
+		buf_add_u8(&joint->gone, TAG_GONE);
+		put_u64(&joint->gone, node->fold);
+	}
 	joint->node_table[at] = NONE;
 	for (size_t next = (at + 1) & mask; joint->node_table[next] != NONE; next = (next + 1) & mask) {
 		uint32_t moved = joint->node_table[next];
@@ -566,26 +590,16 @@ joint_add(struct joint *joint, const struct joint_sighting *s)
 			if (!link_feature(joint, index, d.feature[i].type, d.feature[i].text, d.feature[i].cap, i))
 				return CC_NOMEM;
 		}
+		if (joint->keeps && !vector_add(&joint->fresh, index))
+			return CC_NOMEM;
 	}
 	st = add_message(joint, &joint->node[index], s->message);
-	if (changed || st == CC_OK) {
-		joint->node[index].unsaved = true;
-		node_touch(joint, index);
-	}
+	if (changed || st == CC_OK)
+		node_changed(joint, index);
 	return st == CC_ABSENT ? CC_OK : joint->text.full ? CC_NOMEM : st;
 }
 
 /* ---- as bytes ---- */
-
-static void
-put_u64(struct buf *out, uint64_t n)
-{
-	uint8_t b[8];
-
-	for (unsigned i = 0; i < 8; i++)
-		b[i] = (uint8_t)(n >> 8 * (7 - i));
-	buf_add(out, b, 8);
-}
 
 static void
 put_u16(struct buf *out, size_t n)
@@ -760,10 +774,8 @@ node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node)
 			return st;
 		changed = changed || st == CC_OK;
 	}
-	if (changed) {
-		joint->node[index].unsaved = true;
-		node_touch(joint, index);
-	}
+	if (changed)
+		node_changed(joint, index);
 	*in = c;
 	*ret_node = index;
 	return c.bad ? CC_BAD : CC_OK;

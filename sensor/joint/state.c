@@ -170,6 +170,8 @@ joint_state_open(const struct conf *conf, const char *outdir, bool write, struct
 	state->write = write;
 	if (asprintf(&state->path, "%s/joint.sqlite", outdir) < 0)
 		state->path = NULL;
+	if (write)
+		(void)dirs_make(outdir, 0755);
 	if (state->path != NULL)
 		st = !write && stat(state->path, &about) != 0 ? CC_ABSENT : open_database(state);
 	if (st == CC_OK) {
@@ -299,6 +301,12 @@ joint_state_get(struct joint_state *state, const char *id, joint_case_fn *fn, vo
 		return count == 0 ? CC_ABSENT : CC_DENIED;
 	return tell_cases(state, state_ask(state, "SELECT " COLUMNS ", document FROM cases WHERE id >= ?1 AND id < ?2", "ss", from, until),
 	    true, fn, ctx);
+}
+
+enum cc_status
+joint_state_all(struct joint_state *state, joint_case_fn *fn, void *ctx)
+{
+	return tell_cases(state, state_ask(state, "SELECT " COLUMNS ", document FROM cases WHERE merged IS NULL ORDER BY first, id", ""), true, fn, ctx);
 }
 
 enum cc_status

@@ -41,6 +41,8 @@ struct joint_case {
 typedef void joint_case_fn(void *ctx, const struct joint_case *one);
 /* Newest last_seen first.  which: a state, or NULL: all but merged ones.  document is empty: ask for it by joint_state_get(). */
 enum cc_status joint_state_list(struct joint_state *state, const char *which, joint_case_fn *fn, void *ctx);
+/* Whole, oldest first, without those that merged. */
+enum cc_status joint_state_all(struct joint_state *state, joint_case_fn *fn, void *ctx);
 /* id: whole, or the beginning of one, with or without "case--".  CC_ABSENT: none; CC_DENIED: several begin so. */
 enum cc_status joint_state_get(struct joint_state *state, const char *id, joint_case_fn *fn, void *ctx);
 /* Those that changed since they were published, whole, oldest change first. */

@@ -501,6 +501,7 @@ answer(struct activity *a)
 	double best = -1e9, named = top != NULL ? top->probability : 0;
 
 	a->source = named >= 0.5;
+	a->named = top != NULL ? top->value : NONE;
 	a->confidence = a->source ? named : 1 - named;
 	for (size_t i = 0; i < a->hypothesis_count; i++) {
 		if (a->hypothesis[i].rival >= 0 && a->hypothesis[i].log_odds > best) {

@@ -1,0 +1,171 @@
+/* The running correlator's memory on disk: what went there comes back, and a restart changes nothing. */
+#include <jansson.h>
+#include <unistd.h>
+
+#include "joint/joint.h"
+#include "unit/test.h"
+
+#define DAY0 1772409600 /* 2026-03-02 */
+
+struct running {
+	char dir[64];
+	struct conf *conf;
+	struct joint *joint;
+	struct joint_state *state;
+	struct joint_keep *keep;
+};
+
+static void
+start(struct running *r)
+{
+	char *why = NULL;
+
+	r->joint = joint_new(r->conf);
+	CHECK(joint_state_open(r->conf, r->dir, true, &r->state, &why) == CC_OK);
+	CHECK(joint_keep_open(r->state, r->joint, &r->keep, &why) == CC_OK);
+}
+
+static void
+end(struct running *r)
+{
+	joint_keep_close(r->keep);
+	joint_state_close(r->state);
+	joint_free(r->joint);
+}
+
+static void
+begin(struct running *r, const char *nodes_max)
+{
+	char *why = NULL;
+
+	snprintf(r->dir, sizeof(r->dir), "/tmp/keep.XXXXXX");
+	CHECK(mkdtemp(r->dir) != NULL);
+	r->conf = conf_new();
+	CHECK(conf_set(r->conf, nodes_max, &why) == CC_OK);
+	start(r);
+}
+
+static void
+finish(struct running *r)
+{
+	static const char *const file[] = {"joint.sqlite", "joint.sqlite-wal", "joint.sqlite-shm"};
+	char path[128];
+
+	end(r);
+	conf_free(r->conf);
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", r->dir, file[i]);
+		(void)unlink(path);
+	}
+	(void)rmdir(r->dir);
+}
+
+static void
+commit(struct running *r, bool all)
+{
+	CHECK(joint_keep_commit(r->keep, &(struct joint_progress){.all = all, .now = 1}) == CC_OK);
+}
+
+static void
+add(struct running *r, unsigned n, const char *who, const char *addr, unsigned day)
+{
+	char message[32], victim[32];
+	struct joint_sighting s = {.organisation = slice_str(who), .sensor = slice_str("s1"), .kind = CC_KIND_ADDR, .value = slice_str(addr),
+	    .key = slice_str(addr), .attacker = slice_str(addr), .count = 1, .proof = CC_PROOF_DIALOGUE, .clock_error = 0.1,
+	    .completeness = 80, .hops = 255, .port = 443, .rule = slice_str("1:3000001:1")};
+
+	snprintf(message, sizeof(message), "m%u", n);
+	snprintf(victim, sizeof(victim), "v%s%u", who, n);
+	s.message = slice_str(message);
+	s.victim = slice_str(victim);
+	s.first = s.last = (DAY0 + day * 86400ull + n % 3600) * NS_PER_S;
+	CHECK(joint_add(r->joint, &s) == CC_OK);
+}
+
+struct found {
+	unsigned count;
+	size_t sightings;
+	char state[32], document[65536];
+};
+
+static void
+on_case(void *ctx, const struct joint_case *one)
+{
+	struct found *found = ctx;
+
+	found->count++;
+	found->sightings = one->sightings;
+	snprintf(found->state, sizeof(found->state), "%s", one->state);
+	if (one->document.size < sizeof(found->document)) {
+		memcpy(found->document, one->document.p, one->document.size);
+		found->document[one->document.size] = '\0';
+	}
+}
+
+/* Noise pushes a case to disk; what comes later of the same address brings it back whole. */
+TEST(what_went_to_disk_comes_back)
+{
+	struct running r;
+	static struct found found;
+	char addr[32];
+
+	begin(&r, "joint.nodes_max=1000");
+	add(&r, 1, "cert.a", "192.0.2.7", 0);
+	add(&r, 2, "cert.b", "192.0.2.7", 0);
+	commit(&r, true);
+	for (unsigned i = 0; i < 6000; i++) {
+		snprintf(addr, sizeof(addr), "10.%u.%u.1", i / 250, i % 250);
+		add(&r, 10 + i, i % 2 == 0 ? "cert.a" : "cert.b", addr, 1);
+		if (i % 500 == 0)
+			commit(&r, false);
+	}
+	commit(&r, true);
+	CHECK(joint_nodes(r.joint) <= 1000);
+	CHECK(joint_keep_cold(r.keep) > 4000);
+	add(&r, 9000, "cert.c", "192.0.2.7", 2);
+	commit(&r, true);
+	memset(&found, 0, sizeof(found));
+	CHECK(joint_state_all(r.state, on_case, &found) == CC_OK);
+	CHECK_UINT(found.count, 1);
+	CHECK_UINT(found.sightings, 3);
+	CHECK_TEXT(found.state, "determined");
+	CHECK_UINT(joint_dropped(r.joint), 0);
+	/* A repeat of what is on disk is known there, too: no second node of it. */
+	add(&r, 10, "cert.a", "10.0.0.1", 1);
+	add(&r, 9001, "cert.a", "10.0.0.1", 1);
+	commit(&r, true);
+	memset(&found, 0, sizeof(found));
+	CHECK(joint_state_all(r.state, on_case, &found) == CC_OK);
+	CHECK_UINT(found.count, 2);
+	finish(&r);
+}
+
+/* Ended and begun again between any two commits: the same documents as in one go. */
+TEST(restarts_change_nothing)
+{
+	static struct found one, many;
+	struct running r;
+
+	for (int restarts = 0; restarts < 2; restarts++) {
+		begin(&r, "joint.nodes_max=1000000");
+		for (unsigned i = 0; i < 60; i++) {
+			add(&r, i, i % 3 == 0 ? "cert.a" : i % 3 == 1 ? "cert.b" : "cert.c", "192.0.2.7", i % 4);
+			if (i % 7 != 0)
+				continue;
+			commit(&r, i % 2 == 0);
+			if (restarts) {
+				end(&r);
+				start(&r);
+			}
+		}
+		commit(&r, true);
+		memset(restarts ? &many : &one, 0, sizeof(one));
+		CHECK(joint_state_all(r.state, on_case, restarts ? &many : &one) == CC_OK);
+		finish(&r);
+	}
+	CHECK_UINT(one.count, 1);
+	CHECK_UINT(many.count, 1);
+	CHECK_TEXT(many.document, one.document);
+}
+
+TESTS(T(what_went_to_disk_comes_back), T(restarts_change_nothing))
