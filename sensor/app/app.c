@@ -160,9 +160,14 @@ end_parser(struct cc_ctx *ctx)
 static void
 fail(struct cc_ctx *ctx)
 {
-	app_count_add(ctx->app, ctx->own->parser != NULL ? APP_FAILED : APP_UNIDENTIFIED, 1);
+	struct event unknown = {.kind = EVENT_UNKNOWN, .dir = ctx->dir};
+	bool identified = ctx->own->parser != NULL;
+
+	app_count_add(ctx->app, identified ? APP_FAILED : APP_UNIDENTIFIED, 1);
 	end_parser(ctx);
 	ctx->own->failed = true;
+	if (!identified && ctx->own->began)
+		event_push(ctx, &unknown);
 }
 
 static bool

@@ -26,6 +26,7 @@ extern const char *const app_count_name[APP_COUNT];
 
 enum event_kind {
 	EVENT_IDENTIFIED, /* the flow's protocol is known now: app_protocol() */
+	EVENT_UNKNOWN,    /* nobody knows the flow's protocol, and nobody will be asked any more: app_failed() */
 	EVENT_UPDATE,     /* tx has new values on side dir */
 	EVENT_SIDE_DONE,  /* side dir of tx is complete */
 	EVENT_DONE,       /* tx is complete: log it; freed after the batch */

@@ -76,7 +76,7 @@ packet_reset(struct packet *pkt, const struct frame *frame)
 	pkt->ip_count = 0;
 	pkt->sport = pkt->dport = 0;
 	pkt->proto = 0;
-	pkt->is_fragment = pkt->reassembled = pkt->cut = pkt->has_transport = false;
+	pkt->is_fragment = pkt->reassembled = pkt->has_last = pkt->cut = pkt->has_transport = false;
 	pkt->l4 = pkt->payload = pkt->link = (struct slice){NULL, 0};
 	pkt->vlan_count = pkt->layer_count = 0;
 	pkt->tunnel = pkt->tunnel_flow = 0;
@@ -159,6 +159,25 @@ decode_outer(const struct packet *pkt, unsigned level, struct packet *ret_packet
 		ret_packet->has_transport = !c.bad;
 	}
 	ret_packet->payload = cur_rest(&c);
+}
+
+bool
+decode_last_fragment(const struct packet *pkt, struct packet *ret_packet)
+{
+	if (!pkt->has_last)
+		return false;
+	memset(ret_packet, 0, sizeof(*ret_packet));
+	ret_packet->frame = pkt->frame;
+	memcpy(ret_packet->ip, pkt->ip, pkt->last_level * sizeof(pkt->ip[0]));
+	ret_packet->ip[pkt->last_level] = pkt->last_fragment;
+	ret_packet->ip_count = (uint8_t)(pkt->last_level + 1);
+	ret_packet->is_fragment = true;
+	ret_packet->layer_count = pkt->layer_count;
+	memcpy(ret_packet->layer, pkt->layer, sizeof(pkt->layer));
+	ret_packet->ethertype = pkt->ethertype;
+	ret_packet->link = pkt->link;
+	decode_settle(ret_packet, pkt->last_fragment.payload);
+	return true;
 }
 
 void

@@ -54,7 +54,7 @@ struct ip_info {
 	struct slice header; /* with options or extension headers; empty slice tail is not included */
 	struct slice payload;
 	uint16_t id;         /* IPv4 */
-	uint16_t frag_off;   /* IPv4: raw flags and offset field */
+	uint16_t frag_off;   /* IPv4: raw flags and offset field; of an IPv6 fragment: its offset in bytes */
 	uint8_t version;     /* 4 or 6 */
 	uint8_t proto;       /* the transport protocol, behind IPv6 extension headers */
 	uint8_t ttl, tos;
@@ -82,6 +82,9 @@ struct packet {
 	uint8_t proto;       /* 6, 17, 1, 58, 132, … */
 	bool is_fragment;    /* a fragment that did not complete its datagram: no transport header */
 	bool reassembled;
+	bool has_last;       /* reassembled: last_fragment is the one that completed the datagram, of IP level last_level */
+	uint8_t last_level;
+	struct ip_info last_fragment;
 	bool cut;            /* shorter than its headers say, and not by the capture's doing: counts for its flow, bytes are no one's */
 	bool has_transport;  /* l4 was there and whole */
 	struct slice l4;     /* transport header and payload */
@@ -119,6 +122,9 @@ enum cc_status decode_frame(struct decode *d, const struct frame *frame, struct 
  * carries as its payload.  It borrows what pkt does; events are the whole frame's and not repeated.
  */
 void decode_outer(const struct packet *pkt, unsigned level, struct packet *ret_packet);
+
+/* The fragment that completed a datagram, as it was on the wire; false: there was none. */
+bool decode_last_fragment(const struct packet *pkt, struct packet *ret_packet);
 
 /* The engine moves time on when no frame comes: fragments time out. */
 void decode_tick(struct decode *d, uint64_t now);

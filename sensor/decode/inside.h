@@ -135,6 +135,14 @@ enum cc_status decode_ip4(struct decode *d, struct packet *pkt, struct slice in)
 enum cc_status decode_ip6(struct decode *d, struct packet *pkt, struct slice in);
 enum cc_status decode_ip(struct decode *d, struct packet *pkt, struct slice in); /* by the version field */
 enum cc_status decode_ah(struct decode *d, struct packet *pkt, struct cur *c, uint8_t *proto);
+/* Keeps how the fragment looked that completes the datagram: rules are to see it, too. */
+static inline void
+decode_keep_last(struct packet *pkt, const struct ip_info *ip)
+{
+	pkt->last_fragment = *ip;
+	pkt->last_level = (uint8_t)(ip - pkt->ip);
+	pkt->has_last = true;
+}
 /* transport.c: what an IP packet carries */
 enum cc_status decode_transport(struct decode *d, struct packet *pkt, struct slice in);
 /* The innermost packet's addresses and protocol to where users look for them. */

@@ -135,6 +135,7 @@ fragment(struct decode *d, struct packet *pkt, struct ip_info *ip, bool cut)
 		frag.data.size -= frag.data.size % 8; /* as receivers do */
 	if (decode_defrag_put(d, pkt, &frag, d->whole[d->whole_used], &whole, &header, &proto) != CC_OK)
 		return CC_OK; /* a fragment is still a packet of its flow */
+	decode_keep_last(pkt, ip);
 	d->whole_used++;
 	d->missing = 0;
 	pkt->is_fragment = false;

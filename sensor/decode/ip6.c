@@ -203,6 +203,7 @@ fragment(struct decode *d, struct packet *pkt, struct ip_info *ip, const struct 
 	pkt->is_fragment = true;
 	ip->header.size = chain->frag_header; /* the part that every fragment repeats */
 	ip->proto = frag.proto;
+	ip->frag_off = (uint16_t)frag.off;
 	decode_settle(pkt, ip->payload);
 	if (cut || d->whole_used >= DECODE_IP_MAX) {
 		decode_event(d, pkt, DECODE_EVENT_IPV6_FRAG_IGNORED);
@@ -217,6 +218,8 @@ fragment(struct decode *d, struct packet *pkt, struct ip_info *ip, const struct 
 		ip->header = header;
 		return CC_OK; /* a fragment is still a packet of its flow */
 	}
+	decode_keep_last(pkt, ip);
+	pkt->last_fragment.header = header;
 	d->whole_used++;
 	d->missing = 0;
 	pkt->is_fragment = false;

@@ -211,6 +211,7 @@ event_inspect(struct run *run, const struct event *event)
 {
 	switch (event->kind) {
 	case EVENT_IDENTIFIED:
+	case EVENT_UNKNOWN:
 		identified(run);
 		break;
 	case EVENT_UPDATE:

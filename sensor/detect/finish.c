@@ -349,6 +349,17 @@ classify_frame(struct build *build)
 	return CC_OK;
 }
 
+/* Asked of more than the protocol: then each packet is, not only the one with which the protocol becomes known. */
+static bool
+asks_state(const struct build *build)
+{
+	for (unsigned i = 0; i < build->check_count; i++) {
+		if (build->check[i].phase == PHASE_STATE)
+			return true;
+	}
+	return false;
+}
+
 static enum cc_status
 classify(struct build *build)
 {
@@ -370,7 +381,8 @@ classify(struct build *build)
 			return build_refuse(build,
 			    "%s asks for a packet, and another option for a transaction: they can't be one",
 			    build->packet_keyword_name);
-	} else if (rule->kind == KIND_PROTOCOL && build->op_count == 0 && !build->packet_keyword) {
+	} else if (rule->kind == KIND_PROTOCOL && build->op_count == 0 && !build->packet_keyword && rule->flow == 0 &&
+		   !asks_state(build)) {
 		return CC_OK;
 	} else if (build->op_count == 0 && build->ip_keyword_only && rule->apps == 0 && rule->sport->any &&
 		   rule->dport->any && rule->flow == 0 && rule->dirs == DIR_BOTH && (rule->protos & PROTO_NONIP) == 0) {

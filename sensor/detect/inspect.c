@@ -76,13 +76,17 @@ flow_holds(const struct run *run)
 	/* What was picked up in its midst has been established by somebody. */
 	bool established = flow != NULL && (flow->established || (flow->midstream && flow->tcp != TCP_NONE));
 
+	/* The bare ACK of the handshake is still part of it. */
+	if (established && flow->proto == 6 && flow->established_seq == run->seq && !flow->midstream && !run->stream &&
+	    run->tx == NULL && run->frame == NULL && run->pkt != NULL && run->pkt->payload.size == 0)
+		established = false;
 	if ((want & FLOW_IS_ESTABLISHED) != 0 && !established)
 		return false;
 	if ((want & FLOW_NOT_ESTABLISHED) != 0 && established)
 		return false;
 	if ((want & FLOW_NO_FRAG) != 0 && run->pkt != NULL && (run->pkt->is_fragment || run->pkt->reassembled))
 		return false;
-	if ((want & FLOW_ONLY_FRAG) != 0 && (run->pkt == NULL || (!run->pkt->is_fragment && !run->pkt->reassembled)))
+	if ((want & FLOW_ONLY_FRAG) != 0 && (run->pkt == NULL || !run->pkt->reassembled))
 		return false;
 	return true;
 }
@@ -100,7 +104,7 @@ header_holds(struct run *run)
 	if (!packet && (flow == NULL || flow->stray))
 		return (rule->protos & PROTO_NONIP) != 0;
 	version = packet ? pkt->ip[pkt->ip_count - 1].version : flow->ip_version;
-	proto = packet ? pkt->proto : flow->proto;
+	proto = packet ? packet_proto(pkt) : flow->proto;
 	if ((rule->dirs & dir_bit(run->dir)) == 0 || (rule->protos & proto_bit(proto)) == 0 ||
 	    (rule->versions & (version == 4 ? 1 : 2)) == 0)
 		return false;

@@ -751,6 +751,13 @@ struct view {
 	uint64_t number; /* DO_NUMBER */
 };
 
+/* What rules see of it: a fragment of IPv6 is one (44), its transport stands in the first alone. */
+static inline uint8_t
+packet_proto(const struct packet *pkt)
+{
+	return pkt->is_fragment && pkt->ip[pkt->ip_count - 1].version == 6 ? 44 : pkt->proto;
+}
+
 struct u32_list {
 	uint32_t *item;
 	uint32_t count, room;

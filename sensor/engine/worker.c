@@ -455,6 +455,10 @@ worker_frame(void *worker, const struct frame *frame)
 	evidence_keep(w->evidence, flow, frame);
 	if (pkt->ip_count > 1)
 		inspect_outer(w, pkt, flow, dir);
+	if (decode_last_fragment(pkt, &w->outer)) {
+		detect_outer(w->detect, &w->outer, true, &w->batch);
+		emit_batch(w, NULL, &w->outer, 0);
+	}
 	if (feed_chunks(w, flow, pkt))
 		dir = cc_dir_other(dir);
 	if (pkt->cut)

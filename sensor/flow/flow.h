@@ -67,6 +67,7 @@ struct flow {
 	uint64_t id;                  /* for EVE flow_id: 53 bits, which JSON readers keep; same for the same tuple and start in every run */
 	uint64_t first, last;         /* ns */
 	uint64_t first_seq, last_seq; /* frame.seq of the first and the last packet */
+	uint64_t established_seq;     /* frame.seq of the packet that made it established; 0: it isn't */
 	uint8_t proto, ip_version;
 	uint8_t vlan_count;
 	bool reversed;                /* what came first was an answer (SYN-ACK first): client and server were swapped */

@@ -206,6 +206,10 @@ flow_track(struct flows *flows, const struct packet *pkt, enum cc_dir *ret_dir)
 	__builtin_prefetch(flow->app); /* whose they are looks at them next */
 	__builtin_prefetch((const char *)flow->app + 64);
 	__builtin_prefetch(flow->detect);
+	if (!flow->established)
+		flow->established_seq = 0;
+	else if (flow->established_seq == 0)
+		flow->established_seq = pkt->frame->seq;
 	slot_of(flow)->touched = flows->now - pkt->frame->time > TIME_BACK ? flows->now : pkt->frame->time;
 	table_touch(flows, flow, flows->now);
 	table_arm(flows, flow);

@@ -92,6 +92,8 @@ tls_done(struct cc_ctx *ctx, struct tls_state *state)
 		return;
 	if (state->version == 0)
 		cc_put_text(ctx, tx, TLS_F_VERSION, tls_version_text(0, room));
+	if (state->server_hello && !state->certificate) /* none, or not in clear */
+		cc_put_uint(ctx, tx, TLS_F_CHAIN_LENGTH, 0);
 	if (state->resumed && !state->certificate)
 		cc_put_uint(ctx, tx, TLS_F_SESSION_RESUMED, 1);
 	cc_tx_side_done(ctx, tx, CC_TO_SERVER);

@@ -36,11 +36,12 @@ static bool
 isset_test(struct run *run, const struct check *check)
 {
 	const struct bit_list *list = check->data;
-	bool any = false;
 
-	for (uint32_t i = 0; i < list->count && !any; i++)
-		any = bit_get(run, list->id[i]);
-	return any != check->negated;
+	for (uint32_t i = 0; i < list->count; i++) {
+		if (bit_get(run, list->id[i]) != check->negated)
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -226,6 +227,6 @@ flowint_parse(struct build *build, const struct keyword *keyword, struct slice v
 }
 
 const struct keyword kw_flowbits = {"flowbits", NULL, KW_VALUE, flowbits_parse, NULL,
-    "Marks on the flow: set, unset, toggle, isset, isnotset with a name (a|b: either), or noalert"};
+    "Marks on the flow: set, unset, toggle, isset, isnotset with a name (a|b: one of them is so), or noalert"};
 const struct keyword kw_flowint = {"flowint", NULL, KW_VALUE, flowint_parse, NULL,
     "Counters on the flow: name,operator,value with = + - < > <= >= == != isset notset"};

@@ -45,7 +45,7 @@ mask_shift(uint64_t mask)
 
 /* A word that all of these keywords know. */
 static bool
-word_common(const struct build *build, struct op *op, struct slice word, bool *ret_based)
+word_common(struct build *build, struct op *op, struct slice word, bool *ret_based)
 {
 	struct byte_op *byte = op->byte;
 
@@ -63,6 +63,10 @@ word_common(const struct build *build, struct op *op, struct slice word, bool *r
 	} else if (slice_is_nocase(word, "dce")) {
 		int order = buffer_find(build->set, slice_str("dcerpc.big_endian"));
 
+		if (build->rule.apps == 0) { /* only there is there a byte order to be told */
+			build->rule.apps = protocol_apps(slice_str("dcerpc"));
+			build->ip_keyword_only = false;
+		}
 		byte->dce = order >= 0; /* its headers say the byte order: number_take() */
 		byte->order = (uint16_t)(order >= 0 ? order : 0);
 		op->flags |= OF_LITTLE;

@@ -55,6 +55,26 @@ content_bytes(struct build *build, struct slice text, uint8_t *out, uint16_t *re
 	return CC_OK;
 }
 
+/* Numbers and hashes in hexadecimal are written in both cases, and shown in one. */
+static void
+to_its_case(const struct build *build, uint8_t *bytes, size_t size)
+{
+	static const struct {
+		const char *buffer;
+		bool upper;
+	} table[] = {{"tls.cert_serial", true}, {"tls.cert_fingerprint", false}, {"ja3.hash", false}, {"ja3s.hash", false}};
+	const char *name = build->set->buffer[build->buffer].name;
+
+	for (size_t t = 0; t < sizeof(table) / sizeof(table[0]); t++) {
+		for (size_t i = 0; i < size && strcmp(name, table[t].buffer) == 0; i++) {
+			if (table[t].upper && bytes[i] >= 'a' && bytes[i] <= 'z')
+				bytes[i] = (uint8_t)(bytes[i] - 32);
+			else if (!table[t].upper && bytes[i] >= 'A' && bytes[i] <= 'Z')
+				bytes[i] = (uint8_t)(bytes[i] + 32);
+		}
+	}
+}
+
 enum cc_status
 content_add(struct build *build, struct slice value, bool negated)
 {
@@ -69,6 +89,7 @@ content_add(struct build *build, struct slice value, bool negated)
 		return CC_BAD;
 	if (op->size > CONTENT_MAX)
 		return build_refuse(build, "longer than %d bytes", CONTENT_MAX);
+	to_its_case(build, bytes, op->size);
 	op->bytes = bytes;
 	op->flags = negated ? OF_NEGATED : 0;
 	return CC_OK;

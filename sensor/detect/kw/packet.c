@@ -33,9 +33,11 @@ is_icmp(const struct run *run)
 	}
 
 NUMBER_TEST(ttl, inner_ip(run) != NULL, inner_ip(run)->ttl)
-NUMBER_TEST(tos, inner_ip(run) != NULL, inner_ip(run)->tos)
+NUMBER_TEST(tos, inner_ip(run) != NULL && inner_ip(run)->version == 4, inner_ip(run)->tos)
 NUMBER_TEST(id, inner_ip(run) != NULL && inner_ip(run)->version == 4, inner_ip(run)->id)
-NUMBER_TEST(fragoffset, inner_ip(run) != NULL && inner_ip(run)->version == 4, inner_ip(run)->frag_off & 0x1fffu)
+/* IPv4 counts in units of 8 bytes, IPv6 in bytes, and of its fragments alone. */
+NUMBER_TEST(fragoffset, inner_ip(run) != NULL && (inner_ip(run)->version == 4 || run->pkt->is_fragment),
+    inner_ip(run)->version == 4 ? inner_ip(run)->frag_off & 0x1fffu : inner_ip(run)->frag_off)
 NUMBER_TEST(seq, is_tcp(run), run->pkt->tcp.seq)
 NUMBER_TEST(ack, is_tcp(run), run->pkt->tcp.ack)
 NUMBER_TEST(window, is_tcp(run), run->pkt->tcp.window)
@@ -73,7 +75,7 @@ l3_proto_parse(struct build *build, const struct keyword *keyword, struct slice 
 static bool
 ip_proto_test(struct run *run, const struct check *check)
 {
-	return run->pkt != NULL ? run->pkt->ip_count > 0 && number_holds(check->data, run->pkt->proto)
+	return run->pkt != NULL ? run->pkt->ip_count > 0 && number_holds(check->data, packet_proto(run->pkt))
 				: run->flow != NULL && number_holds(check->data, run->flow->proto);
 }
 
@@ -379,9 +381,9 @@ address_parse(struct build *build, const struct keyword *keyword, struct slice v
 #define NUMBER(symbol, word, other, function, text)                                                                    \
 	const struct keyword kw_##symbol = {word, other, KW_VALUE, function##_parse, NULL, text}
 NUMBER(ttl, "ttl", NULL, ttl, "Time to live, or hop limit");
-NUMBER(tos, "tos", NULL, tos, "Type of service, or traffic class");
+NUMBER(tos, "tos", NULL, tos, "Type of service of an IPv4 packet");
 NUMBER(id, "id", NULL, id, "Identification of the IPv4 header");
-NUMBER(fragoffset, "fragoffset", NULL, fragoffset, "Offset of an IPv4 fragment, in units of 8 bytes");
+NUMBER(fragoffset, "fragoffset", NULL, fragoffset, "Offset of a fragment, in units of 8 bytes for IPv4, in bytes for IPv6");
 NUMBER(seq, "seq", "tcp.seq", seq, "TCP sequence number");
 NUMBER(ack, "ack", "tcp.ack", ack, "TCP acknowledgement number");
 NUMBER(window, "window", "tcp.window", window, "TCP window, as in the header");
