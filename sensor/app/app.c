@@ -37,7 +37,9 @@ enum {
 	CORE_NO_TLS,
 	CORE_UNIT_TOO_LONG,
 	CORE_GAP,
-	CORE_FAILED
+	CORE_FAILED,
+	CORE_ARCHIVE,
+	CORE_ARCHIVE_LAST = CORE_ARCHIVE + ARCHIVE_ODD_COUNT - 1,
 };
 
 static const struct cc_anomaly core_anomalies[] = {
@@ -53,6 +55,11 @@ static const struct cc_anomaly core_anomalies[] = {
 	[CORE_UNIT_TOO_LONG] = {"applayer_unit_too_long", "A unit is longer than the limit of its protocol"},
 	[CORE_GAP] = {"applayer_gap", "Bytes are missing where the parser can't go on without them"},
 	[CORE_FAILED] = {"applayer_parser_failed", "What was identified as a protocol stopped to be it"},
+	[CORE_ARCHIVE + ARCHIVE_MALFORMED] = {"archive_malformed", "An archive that can't be read to its end"},
+	[CORE_ARCHIVE + ARCHIVE_CONTRADICTS] = {"archive_contradictory", "An entry of an archive has another size or checksum than it says"},
+	[CORE_ARCHIVE + ARCHIVE_BOMB] = {"archive_bomb", "An archive unpacks to more than is reasonable"},
+	[CORE_ARCHIVE + ARCHIVE_TOO_MANY] = {"archive_too_many_members", "An archive has more entries than are looked at"},
+	[CORE_ARCHIVE + ARCHIVE_ENCRYPTED] = {"archive_encrypted", "An archive has encrypted entries"},
 };
 
 const struct cc_parser app_core = {
@@ -75,6 +82,16 @@ static void
 core_anomaly(struct cc_ctx *ctx, enum cc_dir dir, unsigned anomaly)
 {
 	struct event event = {.kind = EVENT_ANOMALY, .dir = dir, .parser = &app_core, .anomaly = (uint16_t)anomaly};
+
+	app_count_add(ctx->app, APP_ANOMALIES, 1);
+	event_push(ctx, &event);
+}
+
+void
+file_anomaly(struct cc_ctx *ctx, const struct file *file, unsigned odd)
+{
+	struct event event = {.kind = EVENT_ANOMALY, .dir = file->pub.dir, .parser = &app_core, .tx = file->pub.tx,
+	    .anomaly = (uint16_t)(CORE_ARCHIVE + odd)};
 
 	app_count_add(ctx->app, APP_ANOMALIES, 1);
 	event_push(ctx, &event);

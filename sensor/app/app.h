@@ -80,6 +80,8 @@ struct event {
 
 enum file_state { FILE_OPEN, FILE_WHOLE, FILE_TRUNCATED };
 
+enum file_archive { ARCHIVE_NONE, ARCHIVE_ZIP, ARCHIVE_GZIP };
+
 /* A file on its way.  Read-only outside app/, but for the slots below. */
 struct cc_file {
 	const struct cc_parser *parser;
@@ -96,6 +98,10 @@ struct cc_file {
 	uint64_t size;             /* bytes seen */
 	bool ranged;               /* it is a range of a whole: */
 	uint64_t range_start, range_end; /* the first and the last byte of it */
+	enum file_archive archive; /* it is an entry of an archive that was opened: rules look at the archive alone */
+	bool encrypted, unread;    /* an entry that can't be unpacked: it has a name, and a size as announced */
+	bool archive_hashed;       /* the archive came whole: */
+	uint8_t archive_sha256[32];
 	uint32_t ranges;           /* it is a whole that so many ranges were put together to */
 	struct slice name;         /* owned by the file */
 	const uint8_t *content;    /* its first content_size bytes, contiguous; NULL when nobody wants them */

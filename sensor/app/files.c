@@ -145,6 +145,20 @@ content_add(struct app *app, struct file *file, struct slice bytes)
 	file->pub.content_size += size;
 }
 
+size_t
+file_kept(const struct file *file)
+{
+	return file->pub.content_room + (file->head != NULL ? HEAD_SIZE : 0);
+}
+
+void
+file_keep_no_more(struct file *file)
+{
+	file->pub.content_cut = true;
+	if (file->head == NULL)
+		file->head_size = HEAD_SIZE;
+}
+
 /* The first bytes for libmagic, where the content isn't kept. */
 static void
 head_add(struct app *app, struct file *file, struct slice bytes)
@@ -205,6 +219,10 @@ cc_file_data(struct cc_ctx *ctx, struct cc_file *pub, struct slice bytes)
 		return;
 	pub->last = ctx->now;
 	file_bytes(ctx->app, file, bytes);
+	if (file->archive != NULL)
+		archive_bytes(ctx->app, file, bytes);
+	else if (!file->no_archive && !pub->ranged && ctx->app->conf->files_archives > 0)
+		archive_sniff(ctx->app, file, bytes);
 	if (pub->content_size - file->told >= CONTENT_STEP) {
 		file->told = pub->content_size;
 		tell(ctx, EVENT_FILE_DATA, file);
@@ -218,6 +236,7 @@ cc_file_gap(struct cc_ctx *ctx, struct cc_file *pub, uint64_t size)
 	(void)ctx;
 	if (pub == NULL || size == 0)
 		return;
+	archive_gap((struct file *)pub);
 	pub->gap = true;
 	pub->size += size;
 	pub->content_cut = true;
@@ -280,7 +299,7 @@ cc_file_close(struct cc_ctx *ctx, struct cc_file *pub, bool whole)
 	app_count_add(app, whole ? APP_FILES_WHOLE : APP_FILES_TRUNCATED, 1);
 	if (pub->content_cut)
 		app_count_add(app, APP_FILES_CUT, 1);
-	if (!pub->gap && which != 0) { /* of a truncated file: as far as it was seen, as its state says */
+	if (!pub->gap && which != 0 && !pub->unread) { /* of a truncated file: as far as it was seen, as its state says */
 		digest_close(&pub->digest, pub->md5, pub->sha1, pub->sha256);
 		pub->has_md5 = (which & DIGEST_MD5) != 0;
 		pub->has_sha1 = (which & DIGEST_SHA1) != 0;
@@ -292,6 +311,7 @@ cc_file_close(struct cc_ctx *ctx, struct cc_file *pub, bool whole)
 	file->flow = NULL;
 	file->closed = true;
 	tell(ctx, EVENT_FILE_DONE, file);
+	archive_close(ctx, file);
 	file->next = (struct file *)ctx->batch->dead_file;
 	ctx->batch->dead_file = pub;
 }
@@ -317,6 +337,7 @@ file_free(struct app *app, struct file *file)
 		if (tx->kept && tx->files == NULL)
 			tx_free(app, tx);
 	}
+	archive_free(app, file);
 	head_free(app, file);
 	pool_give(app->pool, file->content, file->pub.content_room);
 	pool_give(app->pool, file, sizeof(*file) + file->name_room);

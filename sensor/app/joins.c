@@ -423,6 +423,10 @@ append(struct app *app, struct join *join, struct slice bytes)
 	size_t room = join->file->pub.content_room;
 
 	file_bytes(app, join->file, bytes);
+	if (join->file->archive != NULL)
+		archive_bytes(app, join->file, bytes);
+	else if (!join->file->no_archive && app->conf->files_archives > 0)
+		archive_sniff(app, join->file, bytes);
 	join->next += bytes.size;
 	memory_add(app->joins, join, join->file->pub.content_room - room);
 }
@@ -550,6 +554,7 @@ cc_range_begin(struct cc_ctx *ctx, const struct cc_range *range, const struct cc
 		return;
 	}
 	file_copy(app, join->file, from);
+	archive_gap(join->file); /* it was begun elsewhere */
 	join->next = from->size;
 	memory_add(app->joins, join, join->file->pub.content_room);
 }

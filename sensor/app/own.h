@@ -40,6 +40,9 @@ struct file {
 	uint32_t head_size;
 	uint32_t name_room;
 	size_t told;               /* content_size at the last EVENT_FILE_DATA */
+	struct archive *archive;   /* NULL: it is none, or not known to be one */
+	uint8_t sniff[4], sniffed; /* its first bytes */
+	bool no_archive;           /* nothing more to look for */
 	bool closed, freed;        /* freed: the batch is through, the last file_drop() frees it */
 };
 
@@ -145,6 +148,7 @@ struct app {
 	} limit[APP_LIMITS];
 	unsigned limit_count;
 	struct expect_table expect;
+	uint32_t archives;         /* that are being read */
 	struct joins *joins;       /* NULL: ranges are not put together */
 	uint64_t counts[APP_COUNT];
 };
@@ -208,11 +212,26 @@ struct file *file_new(struct app *app, struct slice name, uint64_t now); /* nobo
 void file_bytes(struct app *app, struct file *file, struct slice bytes);
 /* A new file begins as that one, which goes on to be what it is. */
 void file_copy(struct app *app, struct file *file, const struct cc_file *from);
+size_t file_kept(const struct file *file);      /* memory of its content */
+void file_keep_no_more(struct file *file);      /* hashes alone, from here on */
 /* From now on it is this flow's, as if it had been opened there. */
 void file_attach(struct cc_ctx *ctx, struct file *file, struct cc_tx *tx, enum cc_dir dir);
 void file_close_all(struct cc_ctx *ctx);
 void file_batch_end(struct app *app, struct file *file);
 void file_free(struct app *app, struct file *file);
+
+/* archive.c */
+enum archive_odd {
+	ARCHIVE_MALFORMED, ARCHIVE_CONTRADICTS, ARCHIVE_BOMB, ARCHIVE_TOO_MANY, ARCHIVE_ENCRYPTED, ARCHIVE_ODD_COUNT
+};
+void archive_sniff(struct app *app, struct file *file, struct slice bytes); /* the first bytes of a file, up to no_archive */
+void archive_bytes(struct app *app, struct file *file, struct slice in);
+void archive_gap(struct file *file);
+/* The file is over: its entries are files of the flow now, and over too. */
+void archive_close(struct cc_ctx *ctx, struct file *file);
+void archive_free(struct app *app, struct file *file);
+/* app.c: what is odd in an archive, as the core's anomaly. */
+void file_anomaly(struct cc_ctx *ctx, const struct file *file, unsigned odd);
 
 /* joins.c */
 struct joins *joins_new(const struct conf *conf); /* NULL: none are wanted, or no memory */

@@ -364,7 +364,7 @@ file_inspect(struct run *run, struct cc_file *file, bool done)
 	run->dir = file->dir;
 	if (done)
 		watch_file(run, file);
-	if (state != NULL && !flow_passed(run)) {
+	if (state != NULL && !flow_passed(run) && file->archive == ARCHIVE_NONE) {
 		candidates_clear(detect);
 		detect->ways = detect->way[run->dir];
 		content_scan(run, file, done);

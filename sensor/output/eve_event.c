@@ -203,6 +203,21 @@ put_flow_so_far(struct eve *eve, const struct flow *flow, struct buf *out)
 	eve_put(out, "}");
 }
 
+/* Of an entry: which archive it was in. */
+static void
+put_archive(const struct cc_file *file, struct buf *out)
+{
+	static const char *const kind[] = {"", "zip", "gzip"};
+	char hex[65];
+
+	buf_printf(out, ",\"concert\":{\"archive\":{\"type\":\"%s\"", kind[file->archive]);
+	if (file->archive_hashed)
+		buf_printf(out, ",\"sha256\":\"%s\"", hex_text(slice_of(file->archive_sha256, 32), hex));
+	if (file->encrypted)
+		eve_put(out, ",\"encrypted\":true");
+	eve_put(out, "}}");
+}
+
 static void
 put_file_members(const struct eve *eve, const struct cc_file *file, struct buf *out)
 {
@@ -234,6 +249,8 @@ put_file_members(const struct eve *eve, const struct cc_file *file, struct buf *
 	eve_put_uint(file->tx_id, out);
 	if (file->ranges > 0)
 		buf_printf(out, ",\"concert\":{\"ranges\":%u}", file->ranges);
+	else if (file->archive != ARCHIVE_NONE)
+		put_archive(file, out);
 	eve_put(out, "}");
 }
 
