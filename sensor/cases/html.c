@@ -42,7 +42,7 @@ static const char style[] =
     "table{border-collapse:collapse;width:100%;font-size:13px;margin:.6em 0 1em}"
     "th{text-align:left;border-bottom:2px solid " INK ";padding:4px 8px 4px 0;vertical-align:bottom}"
     "td{border-bottom:1px solid #d0d7de;padding:4px 8px 4px 0;vertical-align:top}td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}"
-    "td.f{white-space:nowrap;font-variant-numeric:tabular-nums}tr.sum td{font-weight:700;background:#f5f6f7}"
+    "td.f{white-space:nowrap;font-variant-numeric:tabular-nums}.op td:first-child{white-space:nowrap}tr.sum td{font-weight:700;background:#f5f6f7}"
     "code{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:.92em}.ids{font-size:11px;line-height:1.35;columns:2}"
     "@page{size:A4;margin:14mm 13mm}"
     "@media print{body{font-size:10pt}main{max-width:none;padding:0}.first{break-after:page}h2,h3{break-after:avoid}tr,svg,li{break-inside:avoid}"

@@ -153,7 +153,7 @@ page_opinions(struct buf *out, const struct casefile *one)
 		buf_add_text(out, "<p>No organisation has given its opinion yet.</p>\n");
 		return;
 	}
-	buf_add_text(out, "<table><thead><tr><th>Time</th><th>Organisation</th><th>Opinion</th><th>Words</th><th>On the answer</th></tr></thead><tbody>\n");
+	buf_add_text(out, "<table class=\"op\"><thead><tr><th>Time</th><th>Organisation</th><th>Opinion</th><th>Words</th><th>On the answer</th></tr></thead><tbody>\n");
 	for (size_t i = 0; i < one->opinions; i++) {
 		const struct case_opinion *o = &one->opinion[i];
 

@@ -191,8 +191,8 @@ load(struct cases_room *r)
 	(void)board_cases(r->d.desk, take_published, r);
 	(void)board_opinions(r->d.desk, NULL, take_opinion, r);
 	if (desk_refused(r->d.desk) > 0)
-		fprintf(stderr, "concert cases: %llu messages were refused: concert watch -l %s --quarantine, concert ask audit\n",
-		    (unsigned long long)desk_refused(r->d.desk), r->d.o.outdir);
+		fprintf(stderr, "concert cases: %llu messages were refused: concert watch --from-start cases and concert ask audit say why\n",
+		    (unsigned long long)desk_refused(r->d.desk));
 	return EXIT_DONE;
 }
 

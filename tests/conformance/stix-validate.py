@@ -64,7 +64,7 @@ def kind(bundle):
 			words.append(one["pattern"].split(" = ")[0])
 		if one["type"] == "observed-data":
 			for extension in one.get("extensions", {}).values():
-				words += [extension["detection"]["by"], extension["proof"]["level"]]
+				words += [extension["detection"]["by"], extension["proof"]["level"]] if "detection" in extension else sorted(extension)
 		if one["type"] == "network-traffic":
 			words += sorted(one.get("extensions", {})) + ["src" if "src_ref" in one else "dst"]
 	return tuple(sorted(objects.items())) + tuple(words)

@@ -1,0 +1,69 @@
+"""A page looked at by a real browser without a window: Chromium, where it is installed.
+
+    look(path, "270-cases")
+
+holds a page of `concert cases export` to what it promises: labels of its pictures touch neither each other nor the edge, nothing is wider than
+the window, nothing is fetched, and on paper it has a first page of its own. The picture and the print stay in build/pages/."""
+
+import re
+import shutil
+import subprocess
+
+from scenario import OUT, SLOW, TOP, expect
+
+# What a reader's eye would complain of, measured by the browser itself; the answer stands in the page's title.
+PROBE = r"""<script>
+addEventListener('load', () => {
+  const wrong = [], over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+  for (const svg of document.querySelectorAll('svg')) {
+    const frame = svg.getBoundingClientRect(), texts = [...svg.querySelectorAll('text')].map(t => [t.textContent, t.getBoundingClientRect()]);
+    texts.forEach(([a, r], i) => {
+      if (r.left < frame.left - 1 || r.right > frame.right + 1 || r.top < frame.top - 1 || r.bottom > frame.bottom + 3) wrong.push('cut: ' + a);
+      texts.slice(0, i).forEach(([b, s]) => { if (over(r, s)) wrong.push('over each other: ' + a + ' / ' + b) });
+    });
+    for (const g of svg.querySelectorAll('#graph g')) {
+      const box = g.querySelector('rect'), r = box && box.getBoundingClientRect();
+      for (const t of box ? g.querySelectorAll('text') : []) { const s = t.getBoundingClientRect(); if (s.right > r.right + 1) wrong.push('leaves its box: ' + t.textContent) }
+    }
+  }
+  if (document.documentElement.scrollWidth > innerWidth) wrong.push('wider than the window: ' + document.documentElement.scrollWidth);
+  if (performance.getEntriesByType('resource').length) wrong.push('fetched something');
+  if (!document.querySelector('#timeline') || !document.querySelector('#bars')) wrong.push('a picture is missing');
+  document.documentElement.setAttribute('data-found', wrong.length ? wrong.join(' ;; ') : 'nothing');
+});
+</script>"""
+
+
+def _chromium():
+	return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def _run(*words):
+	line = [_chromium(), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking",
+		f"--user-data-dir={OUT}/chromium", *words]
+	return subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, timeout=120 * SLOW)
+
+
+def look(path, name, height=2600):
+	if _chromium() is None:
+		print(f"without a browser: {path} is not looked at (install chromium)")
+		return False
+	keep = TOP / "build/pages"
+	keep.mkdir(parents=True, exist_ok=True)
+	picture, print_ = keep / f"{name}.png", keep / f"{name}.pdf"
+	page = path.read_text()
+	# The page's own policy forbids the probe: a copy without it is measured.
+	probe = OUT / "probe.html"
+	probe.write_text(re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', PROBE, page))
+	dom = _run("--window-size=1280,1200", "--dump-dom", f"file://{probe}").stdout.decode(errors="replace")
+	found = re.search(r'data-found="([^"]*)"', dom)
+	expect(found and found.group(1) == "nothing", f"what the browser finds wrong: {found.group(1)[:2000] if found else dom[:300]}")
+	for old in (picture, print_):
+		old.unlink(missing_ok=True)
+	_run(f"--window-size=1280,{height}", f"--screenshot={picture}", f"file://{path}")
+	expect(picture.exists() and picture.stat().st_size > 20000, "a screenshot was made")
+	_run("--no-pdf-header-footer", f"--print-to-pdf={print_}", f"file://{path}")
+	sheets = len(re.findall(rb"/Type\s*/Page\b", print_.read_bytes())) if print_.exists() else 0
+	expect(sheets >= 2, f"on paper it has a first page and more: {sheets}")
+	print(f"looked at by a browser: {picture}, {sheets} sheets")
+	return True
