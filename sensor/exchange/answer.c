@@ -64,7 +64,7 @@ put_seen(struct json *json, struct store *store, const struct request *r, const 
 		json_uint(json, "flows", seen->flows);
 		json_time_if(json, "first", seen->first);
 		json_time_if(json, "last", seen->last);
-		if (seen->count > 0)
+		if (seen->count + seen->flows > 0)
 			json_text(json, "proof", record_proof_text(seen->proof));
 		if (seen->cut)
 			json_bool(json, "lower_bound", true);

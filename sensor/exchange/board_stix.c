@@ -201,6 +201,28 @@ board_opinion_object(struct json *json, const struct board_opinion *o, bool docu
 	json_end_object(json);
 }
 
+/* In an export: who they are that said something; the same object as they send. */
+static void
+put_speakers(const struct writing *w, const char *own)
+{
+	char id[IDENTITY_ID];
+
+	for (size_t i = 0; i < w->post->opinions; i++) {
+		const char *who = w->post->opinion[i].organisation;
+		size_t k = 0;
+
+		while (k < i && strcmp(w->post->opinion[k].organisation, who) != 0)
+			k++;
+		if (k < i || strcmp(who, own) == 0)
+			continue;
+		identity_of(who, id);
+		stix_begin(w->json, "identity", id, id, STIX_CREATED, STIX_CREATED);
+		json_text(w->json, "name", who);
+		json_text(w->json, "identity_class", "organization");
+		json_end_object(w->json);
+	}
+}
+
 static void
 put_grouping(const struct writing *w, const char *id, const struct ids *ids)
 {
@@ -259,6 +281,8 @@ board_objects(struct json *json, const struct board_post *post, const char *auth
 	if (sco != NULL && observed != NULL)
 		put_infrastructure(&w, (const char (*)[STIX_ID])sco, (const char (*)[STIX_ID])observed, &ids);
 	put_note(&w, grouping);
+	if (all_opinions)
+		put_speakers(&w, own);
 	for (size_t i = 0; i < post->opinions; i++) {
 		if (all_opinions || strcmp(post->opinion[i].organisation, own) == 0)
 			board_opinion_object(json, &post->opinion[i], false);

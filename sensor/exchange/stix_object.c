@@ -327,6 +327,16 @@ stix_observables(struct json *json, const struct exchange_source *source, const 
 		put_certificate(json, cert, marking, ret_refs);
 }
 
+static bool
+is_plain(struct slice s)
+{
+	for (size_t i = 0; i < s.size; i++) {
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", s.p[i]) == NULL || s.p[i] == '\0')
+			return false;
+	}
+	return true;
+}
+
 enum cc_status
 stix_observable(struct json *json, enum cc_kind kind, struct slice value, enum cc_tlp level, char ret_id[STIX_ID])
 {
@@ -343,7 +353,8 @@ stix_observable(struct json *json, enum cc_kind kind, struct slice value, enum c
 			(void)put_addr(json, &addr, marking, &refs);
 		break;
 	case CC_KIND_DOMAIN:
-		if (is_hostname(value))
+		/* A partner's case may name anything. */
+		if (is_hostname(value) && is_plain(value))
 			(void)put_value(json, "domain-name", value, marking, &refs);
 		break;
 	case CC_KIND_URL:
