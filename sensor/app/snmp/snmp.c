@@ -48,13 +48,14 @@ static const struct cc_field snmp_fields[F_COUNT] = {
 	[F_USM_TC] = {"snmp.usm", NULL, CC_BYTES, CC_RESPONSE, "Version 3: the user."},
 };
 
-enum { A_MALFORMED, A_MODEL, A_MISMATCH, A_DEFAULT_COMMUNITY, A_TOO_MANY_VARS, A_COUNT };
+enum { A_MALFORMED, A_MODEL, A_MISMATCH, A_DEFAULT_COMMUNITY, A_CREDENTIALS, A_TOO_MANY_VARS, A_COUNT };
 
 static const struct cc_anomaly snmp_anomalies[A_COUNT] = {
 	[A_MALFORMED] = {"malformed_data", "The message breaks off, or is not what its type demands."},
 	[A_MODEL] = {"unknown_security_model", "Version 3 with a security model other than the user-based one."},
 	[A_MISMATCH] = {"version_mismatch", "The version is not the one that the flow began with."},
 	[A_DEFAULT_COMMUNITY] = {"default_community", "The community is one that devices are delivered with."},
+	[A_CREDENTIALS] = {"plaintext_credentials", "A community went by in clear: versions 1 and 2 know no other way."},
 	[A_TOO_MANY_VARS] = {"too_many_variables", "More objects than are recorded; the rest was left out."},
 };
 
@@ -305,6 +306,8 @@ check_community(struct cc_ctx *ctx, struct snmp_state *state, struct cc_tx *tx, 
 {
 	static const char *const known[] = {"public", "private", "cisco", "manager", "admin", "snmp", "write", "default"};
 
+	if (community.size > 0)
+		report_once(ctx, state, tx, A_CREDENTIALS);
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (slice_is(community, known[i]))
 			report_once(ctx, state, tx, A_DEFAULT_COMMUNITY);

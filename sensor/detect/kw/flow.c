@@ -118,6 +118,7 @@ event_parse(struct build *build, const struct keyword *keyword, struct slice val
 		if (slice_is_nocase(word, app_parsers[i]->name) ||
 		    ((slice_is_nocase(word, "ikev1") || slice_is_nocase(word, "ikev2")) &&
 		     strcmp(app_parsers[i]->name, "ike") == 0) ||
+		    (slice_is_nocase(word, "bittorrent_dht") && strcmp(app_parsers[i]->name, "bittorrent-dht") == 0) ||
 		    (slice_is_nocase(word, "http1") && strcmp(app_parsers[i]->name, "http") == 0)) {
 			parser = app_parsers[i];
 			build->rule.anomaly_parser = (uint8_t)i;

@@ -40,7 +40,8 @@ TEST(messages)
 	CHECK(rig_value(&rig, 3, "snmp.pdu_type", 0) == NULL);
 	CHECK(rig_has_anomaly(&rig, "default_community"));
 	CHECK(rig_has_anomaly(&rig, "version_mismatch"));
-	CHECK_UINT(rig.anomaly_count, 2);
+	CHECK_UINT(rig.anomaly_count, 3);
+	CHECK(rig_has_anomaly(&rig, "plaintext_credentials"));
 	rig_end(&rig);
 	rig_free(&rig);
 }
