@@ -89,6 +89,18 @@ tell_homes(struct correlating *c)
 }
 
 static void
+take_answer(void *ctx, const struct joint_sighting *sighting)
+{
+	struct correlating *c = ctx;
+	enum cc_status st = joint_add(c->joint, sighting);
+
+	if (st == CC_OK)
+		c->sightings++;
+	else if (st != CC_FULL)
+		c->unreadable++;
+}
+
+static void
 take(struct correlating *c, const struct cc_message *msg, const struct verified *verified)
 {
 	struct joint_sighting sighting;
@@ -96,7 +108,11 @@ take(struct correlating *c, const struct cc_message *msg, const struct verified 
 
 	if (verified->verdict != VERDICT_ACCEPTED || verified->key == NULL)
 		return;
-	st = joint_read(msg, slice_str(verified->key->organisation->id), &c->scratch, &sighting);
+	st = joint_answers(msg, slice_str(verified->key->organisation->id), &c->scratch, take_answer, c);
+	if (st == CC_OK)
+		return;
+	if (st == CC_ABSENT)
+		st = joint_read(msg, slice_str(verified->key->organisation->id), &c->scratch, &sighting);
 	if (st == CC_OK)
 		st = joint_add(c->joint, &sighting);
 	if (st == CC_OK)
@@ -402,7 +418,7 @@ follow(struct correlating *c)
 static enum cc_status
 open_all(struct correlating *c, const char *from, char **ret_why)
 {
-	static const char *const topics[] = {"indicators", "health", "contacts", "notices"};
+	static const char *const topics[] = {"indicators", "health", "contacts", "notices", "requests"};
 	const struct cmd_options *o = c->options;
 	bool kept = o->outdir_given || !o->once;
 	enum cc_status st;
@@ -414,9 +430,9 @@ open_all(struct correlating *c, const char *from, char **ret_why)
 		return CC_NOMEM;
 	tell_homes(c);
 	if (!kept)
-		return inbox_open(o->conf, from, topics, 4, true, c->trust, c->quarantine, &c->inbox, ret_why);
+		return inbox_open(o->conf, from, topics, 5, true, c->trust, c->quarantine, &c->inbox, ret_why);
 	if ((st = open_kept(c, ret_why)) != CC_OK ||
-	    (st = inbox_open_at(o->conf, from, topics, 4, &c->resume, c->trust, c->quarantine, &c->inbox, ret_why)) != CC_OK)
+	    (st = inbox_open_at(o->conf, from, topics, 5, &c->resume, c->trust, c->quarantine, &c->inbox, ret_why)) != CC_OK)
 		return st;
 	return joint_keep_restore(c->keep, inbox_verifier(c->inbox));
 }

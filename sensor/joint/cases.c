@@ -355,11 +355,57 @@ ask_of_items(const struct joint *joint, const struct activity *a, struct wanted 
 	}
 }
 
+static uint32_t
+address_of(const struct joint *joint, const struct node *node)
+{
+	for (uint32_t f = node->features; f < node->features + node->feature_count && !node->negative && !node->echo; f++) {
+		if (value_at(joint, f)->type == FEATURE_ADDR)
+			return value_at(joint, f)->name;
+	}
+	return NONE;
+}
+
+#define LOOKED_AT 512 /* nodes, from the oldest */
+
+/* Of the activity, seen in most nodes: who looks for a name can look for it, too, and a sensor's store has every address.  NONE: none. */
+static uint32_t
+commonest_address(const struct joint *joint, const struct activity *a)
+{
+	uint32_t best = NONE, most = 0;
+	size_t nodes = a->count < LOOKED_AT ? a->count : LOOKED_AT;
+
+	for (size_t i = 0; i < nodes; i++) {
+		uint32_t name = address_of(joint, member(joint, a, i)), count = 0;
+
+		if (name == NONE || name == best)
+			continue;
+		for (size_t k = 0; k < nodes; k++)
+			count += address_of(joint, member(joint, a, k)) == name;
+		if (count > most || (count == most && by_text(&name, &best, (void *)(uintptr_t)joint) < 0)) {
+			best = name;
+			most = count;
+		}
+	}
+	return best;
+}
+
+static void
+put_address(const struct joint *joint, struct json *json, uint32_t address, const char *what)
+{
+	if (address == NONE || strcmp(what, "addr") == 0)
+		return;
+	json_object(json, NULL);
+	json_text(json, "kind", "addr");
+	put_name(joint, json, "value", address);
+	json_end_object(json);
+}
+
 static void
 put_missing(const struct joint *joint, const struct activity *a, struct json *json)
 {
 	struct wanted list[WANTED_MAX];
 	unsigned count = 0;
+	uint32_t also = commonest_address(joint, a);
 
 	for (size_t i = 0; i < a->hypothesis_count; i++) {
 		if (a->hypothesis[i].rival < 0) {
@@ -384,6 +430,7 @@ put_missing(const struct joint *joint, const struct activity *a, struct json *js
 			json_text(json, "kind", list[i].what);
 			put_name(joint, json, "value", list[i].value);
 			json_end_object(json);
+			put_address(joint, json, also, list[i].what);
 			json_end_array(json);
 			put_time(json, "from", member(joint, a, 0)->first);
 		}
@@ -403,12 +450,12 @@ struct looked {
 };
 
 static int
-by_span(const void *a, const void *b)
+by_span(const void *a, const void *b, void *ctx)
 {
 	const struct looked *x = a, *y = b;
 
 	if (x->organisation != y->organisation)
-		return x->organisation < y->organisation ? -1 : 1;
+		return by_text(&x->organisation, &y->organisation, ctx);
 	if (x->from != y->from)
 		return x->from < y->from ? -1 : 1;
 	return (x->until > y->until) - (x->until < y->until);
@@ -446,7 +493,7 @@ put_coverage(const struct joint *joint, const struct activity *a, struct json *j
 		    (double)node->loss, (double)node->clock_error};
 	}
 	if (list != NULL)
-		qsort(list, a->count, sizeof(*list), by_span);
+		qsort_r(list, a->count, sizeof(*list), by_span, (void *)(uintptr_t)joint);
 	for (size_t i = 0; list != NULL && i < a->count && spans < SPANS_MAX;) {
 		struct looked one = list[i];
 

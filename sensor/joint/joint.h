@@ -46,6 +46,10 @@ struct joint_sighting {
 enum cc_status joint_read(const struct cc_message *msg, struct slice organisation, struct buf *scratch,
     struct joint_sighting *ret_sighting);
 
+/* What an answer to have-you-seen tells, a call for each result that means something.  CC_ABSENT: no such answer. */
+typedef void joint_sighting_fn(void *ctx, const struct joint_sighting *sighting);
+enum cc_status joint_answers(const struct cc_message *msg, struct slice organisation, struct buf *scratch, joint_sighting_fn *fn, void *ctx);
+
 /* ---- joint.c: the set of sightings ---- */
 
 struct joint;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define DEPTH 32
+#define ANSWERS_MAX 64 /* results of one answer */
 
 /* ---- JSON, in place ---- */
 
@@ -261,15 +262,21 @@ read_fingerprints(struct reading *r, struct slice group)
 }
 
 static void
-read_proof(struct reading *r, struct slice group)
+read_level(struct reading *r, struct slice value)
 {
 	static const char *const word[] = {"spoofable", "handshake", "dialogue", "keyed", "content"};
-	struct slice level = text(member(group, "level"), r->scratch);
+	struct slice level = text(value, r->scratch);
 
 	for (unsigned i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
 		if (slice_is(level, word[i]))
 			r->s->proof = (enum cc_proof)i;
 	}
+}
+
+static void
+read_proof(struct reading *r, struct slice group)
+{
+	read_level(r, member(group, "level"));
 }
 
 static void
@@ -414,4 +421,85 @@ joint_read(const struct cc_message *msg, struct slice organisation, struct buf *
 	fill_in(&s);
 	*ret_sighting = s;
 	return CC_OK;
+}
+
+/* ---- answers to requests ---- */
+
+/* The step of a request in our extension on the bundle's note; empty: none. */
+static struct slice
+step_of(struct slice value)
+{
+	struct cur c = inside(member(value, "objects"), '['), e;
+	struct slice object, name, extension, step;
+
+	while (next(&c, NULL, &object)) {
+		for (e = inside(member(object, "extensions"), '{'); next(&e, &name, &extension);) {
+			step = member(extension, "request");
+			if (step.size > 0)
+				return step;
+		}
+	}
+	return slice_of(NULL, 0);
+}
+
+/*
+ * What one result says.  A sensor's store has every address that it met, but of names and hashes only those that a rule or a list told
+ * it to look for: so only of addresses does 'not seen' mean something.
+ */
+static bool
+read_result(struct reading *r, struct slice result)
+{
+	struct joint_sighting *s = r->s;
+	bool seen = slice_is(member(result, "seen"), "true");
+
+	if (!read_key(s, text(member(result, "indicator"), r->scratch)) || (!seen && s->kind != CC_KIND_ADDR))
+		return false;
+	s->count = seen ? (uint64_t)(number(member(result, "count"), 0) + number(member(result, "flows"), 0)) : 0;
+	s->first = seen ? when(member(result, "first"), r->scratch) : s->from;
+	s->last = seen ? when(member(result, "last"), r->scratch) : s->until;
+	s->proof = CC_PROOF_SPOOFABLE;
+	read_level(r, member(result, "proof"));
+	if (s->kind == CC_KIND_ADDR)
+		s->attacker = s->value;
+	if (s->last < s->first)
+		s->last = s->first;
+	return s->first != 0 && (seen ? s->count > 0 : s->last > s->first);
+}
+
+enum cc_status
+joint_answers(const struct cc_message *msg, struct slice organisation, struct buf *scratch, joint_sighting_fn *fn, void *ctx)
+{
+	struct joint_sighting s = {.organisation = organisation, .clock_error = -1, .hops = 255, .origin = JOINT_ANSWER};
+	struct reading r = {&s, scratch};
+	struct slice step, answer, result;
+	enum cc_status st = CC_ABSENT;
+	struct cur c;
+	unsigned count = 0;
+
+	if (!slice_is(header(msg, "ce_type"), "org.concert.request.v1"))
+		return CC_ABSENT;
+	buf_clear(scratch);
+	if (!buf_reserve(scratch, 2 * msg->value.size + 64))
+		return CC_NOMEM;
+	step = step_of(msg->value);
+	answer = member(step, "answer");
+	/* Who answers is who was asked: a step that the requester writes tells nothing. */
+	if (answer.size == 0 || !slice_is(text(member(step, "state"), scratch), "answered") ||
+	    !slice_eq(text(member(step, "responder"), scratch), organisation))
+		return CC_ABSENT;
+	s.message = header(msg, "ce_id");
+	s.exercise = slice_is(header(msg, "exercise"), "true");
+	s.origin_of = text(member(step, "id"), scratch);
+	s.sensor = slice_str("desk");
+	read_coverage(&r, member(answer, "coverage"));
+	for (c = inside(member(answer, "results"), '['); next(&c, NULL, &result) && count < ANSWERS_MAX; count++) {
+		s.kind = CC_KIND_ADDR;
+		s.attacker = s.domain = s.url = s.file = s.cert = s.ja3 = s.ja3s = s.ja4 = s.agent = slice_of(NULL, 0);
+		if (!read_result(&r, result))
+			continue;
+		fill_in(&s);
+		fn(ctx, &s);
+		st = CC_OK;
+	}
+	return c.bad ? CC_BAD : st;
 }

@@ -1,0 +1,96 @@
+/* What answers to have-you-seen tell the correlator. */
+#include "unit/test.h"
+
+#include "joint/joint.h"
+
+#define HEAD "{\"type\":\"bundle\",\"id\":\"bundle--1\",\"objects\":[{\"type\":\"identity\",\"id\":\"identity--1\"},{\"type\":\"note\",\"extensions\":{\"extension-" \
+	"definition--e70757fa-d206-44a7-8d39-8276cee6795e\":{\"extension_type\":\"property-extension\",\"request\":{\"id\":\"r1\",\"requester\":\"cert.a\"," \
+	"\"responder\":\"cert.c\",\"state\":\"answered\",\"answer\":"
+#define TAIL "}}}}]}"
+#define SEEN "{\"indicator\":\"addr:192.0.2.7\",\"seen\":true,\"count\":0,\"flows\":3,\"first\":\"2026-03-01T12:00:00Z\",\"last\":\"2026-03-01T13:00:00Z\",\"proof\":\"dialogue\"}"
+#define NOT(what) "{\"indicator\":\"" what "\",\"seen\":false,\"count\":0,\"flows\":0}"
+#define COVERAGE ",\"coverage\":{\"looked\":\"3600s\",\"from\":\"2026-03-01T00:00:00Z\",\"until\":\"2026-03-02T00:00:00Z\",\"packets\":90,\"lost\":10}"
+
+struct heard {
+	struct joint_sighting one[8];
+	size_t count;
+};
+
+static void
+hear(void *ctx, const struct joint_sighting *s)
+{
+	struct heard *h = ctx;
+
+	if (h->count < 8)
+		h->one[h->count++] = *s;
+}
+
+static enum cc_status
+answers(const char *value, size_t size, const char *organisation, struct buf *scratch, struct heard *h)
+{
+	struct cc_message msg = {.topic = slice_str("concert.requests"), .key = slice_str("r1"), .value = slice_of(value, size), .header_count = 3,
+	    .header = {{"ce_id", slice_str("m1")}, {"ce_type", slice_str("org.concert.request.v1")}, {"exercise", slice_str("false")}}};
+
+	h->count = 0;
+	return joint_answers(&msg, slice_str(organisation), scratch, hear, h);
+}
+
+static const char whole[] = HEAD "{\"results\":[" SEEN "," NOT("addr:192.0.2.8") "," NOT("domain:x.example") "]" COVERAGE "}" TAIL;
+
+TEST(told)
+{
+	struct buf scratch;
+	struct heard h;
+
+	buf_open(&scratch, 1u << 20);
+	CHECK(answers(whole, sizeof(whole) - 1, "cert.c", &scratch, &h) == CC_OK);
+	/* Of names a store knows only what it was told to look for: their absence says nothing. */
+	CHECK_UINT(h.count, 2);
+	CHECK(slice_is(h.one[0].value, "192.0.2.7") && slice_is(h.one[0].attacker, "192.0.2.7") && slice_is(h.one[0].organisation, "cert.c"));
+	CHECK(h.one[0].count == 3 && h.one[0].proof == CC_PROOF_DIALOGUE && h.one[0].origin == JOINT_ANSWER);
+	CHECK(slice_is(h.one[0].origin_of, "r1") && slice_is(h.one[0].message, "m1"));
+	CHECK(h.one[1].count == 0 && h.one[1].last - h.one[1].first == 24 * 3600 * NS_PER_S);
+	CHECK(h.one[1].loss > 0.099 && h.one[1].loss < 0.101);
+	buf_close(&scratch);
+}
+
+TEST(nobody_answers_for_another)
+{
+	static const char without[] = HEAD "{\"results\":[" NOT("addr:192.0.2.8") "]}" TAIL;
+	struct buf scratch;
+	struct heard h;
+
+	buf_open(&scratch, 1u << 20);
+	CHECK(answers(whole, sizeof(whole) - 1, "cert.a", &scratch, &h) == CC_ABSENT && h.count == 0);
+	/* Without coverage 'not seen' is nothing. */
+	CHECK(answers(without, sizeof(without) - 1, "cert.c", &scratch, &h) == CC_ABSENT && h.count == 0);
+	buf_close(&scratch);
+}
+
+TEST(damaged)
+{
+	char *text = strdup(whole);
+	struct buf scratch;
+	struct heard h;
+
+	buf_open(&scratch, 1u << 20);
+	for (size_t i = 0; i < sizeof(whole); i++) {
+		char *part = malloc(i + 1);
+
+		memcpy(part, whole, i);
+		(void)answers(part, i, "cert.c", &scratch, &h);
+		free(part);
+	}
+	for (size_t i = 0; i < sizeof(whole) - 1; i++) {
+		for (unsigned bit = 0; bit < 8; bit++) {
+			text[i] = (char)(text[i] ^ (1 << bit));
+			(void)answers(text, sizeof(whole) - 1, "cert.c", &scratch, &h);
+			text[i] = whole[i];
+		}
+	}
+	CHECK(answers(text, sizeof(whole) - 1, "cert.c", &scratch, &h) == CC_OK);
+	buf_close(&scratch);
+	free(text);
+}
+
+TESTS(T(told), T(nobody_answers_for_another), T(damaged))
