@@ -59,16 +59,15 @@ bytes_find(struct slice in, struct slice what, bool nocase)
 	fold_bs = fill16(fold_b);
 	end -= last; /* behind the last place where it may begin */
 	while (p < end) {
-		size_t some = (size_t)(end - p) < 16 ? (size_t)(end - p) : 16;
+		size_t some;
 
-		if (some == 16) {
+		for (; end - p >= 16; p += 16) {
 			halves16 hits = (halves16)(((load16(p) | fold_as) == as) & ((load16(p + last) | fold_bs) == bs));
 
-			if ((hits[0] | hits[1]) == 0) {
-				p += 16;
-				continue;
-			}
+			if ((hits[0] | hits[1]) != 0)
+				break;
 		}
+		some = (size_t)(end - p) < 16 ? (size_t)(end - p) : 16;
 		for (; some > 0; some--, p++) {
 			if ((*p | fold_a) == a && (p[last] | fold_b) == b &&
 			    bytes_equal(p, what, nocase))

@@ -10,6 +10,8 @@
 
 #include "detect/own.h"
 
+#define FEW_LARGE_MAX 16 /* patterns that are looked for without a database where values are large */
+
 struct single {
 	uint8_t byte;
 	uint32_t id;
@@ -144,18 +146,18 @@ same_pattern(const struct mpm_entry *a, const struct mpm_entry *b)
 	return a->nocase == b->nocase && slice_eq(a->pattern, b->pattern);
 }
 
-/* Few enough, and short enough, to go without a database. */
-static bool
-are_few(const struct mpm_builder *builder)
+/* How many patterns there are, if few enough, and short enough, to go without a database; else 0. */
+static size_t
+few_count(const struct mpm_builder *builder)
 {
-	size_t patterns = 0;
+	size_t patterns = 0, max = builder->large ? FEW_LARGE_MAX : FEW_MAX;
 
-	for (size_t i = 0; i < builder->count && patterns <= FEW_MAX; i++) {
+	for (size_t i = 0; i < builder->count && patterns <= max; i++) {
 		if (builder->entry[i].pattern.size > FEW_BYTES)
-			return false;
+			return 0;
 		patterns += i == 0 || !same_pattern(&builder->entry[i], &builder->entry[i - 1]);
 	}
-	return patterns <= FEW_MAX;
+	return patterns <= max ? patterns : 0;
 }
 
 static enum cc_status
@@ -190,15 +192,15 @@ patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct express
 }
 
 static struct mpm *
-mpm_take(bool few)
+mpm_take(size_t few)
 {
-	size_t size = sizeof(struct mpm) + (few ? few_size() : 0);
+	size_t size = sizeof(struct mpm) + (few > 0 ? few_size(few) : 0);
 	struct mpm *mpm = aligned_alloc(MPM_LINE, (size + MPM_LINE - 1) / MPM_LINE * MPM_LINE);
 
 	if (mpm == NULL)
 		return NULL;
 	memset(mpm, 0, size);
-	mpm->few = few ? (struct few *)(mpm + 1) : NULL;
+	mpm->few = few > 0 ? (struct few *)(mpm + 1) : NULL;
 	return mpm;
 }
 
@@ -212,7 +214,7 @@ mpm_make(struct dbs *dbs, struct mpm_builder *builder, struct mpm **ret_mpm)
 	struct mpm *mpm;
 
 	qsort(builder->entry, builder->count, sizeof(builder->entry[0]), entry_compare);
-	mpm = mpm_take(are_few(builder));
+	mpm = mpm_take(few_count(builder));
 	if (mpm == NULL)
 		goto out;
 	for (size_t i = 0; i < builder->count; i++)
@@ -310,8 +312,8 @@ mpm_scan(
 	if (bytes.size == 0 || bytes.size < mpm->shortest)
 		return;
 	if (mpm->few != NULL) {
-		for (uint32_t found = few_find(mpm->few, bytes); found != 0; found &= found - 1)
-			scan_hit((unsigned)__builtin_ctz(found), 0, 0, 0, &scan);
+		for (uint64_t found = few_find(mpm->few, bytes); found != 0; found &= found - 1)
+			scan_hit((unsigned)__builtin_ctzll(found), 0, 0, 0, &scan);
 		return;
 	}
 	if (mpm->db != NULL)

@@ -394,6 +394,7 @@ struct mpm_builder {
 	struct mpm_entry *entry;
 	size_t count, room;
 	bool together; /* short patterns, too, in one database */
+	bool large;    /* much is scanned at a time */
 };
 enum cc_status mpm_add(struct mpm_builder *builder, struct slice pattern, bool nocase, uint32_t rule);
 /* Sorts and empties the builder; *ret_mpm NULL when there was nothing in it.  It can be used after dbs_make(). */
@@ -911,13 +912,13 @@ const uint8_t *bytes_find(struct slice in, struct slice what, bool nocase);
 bool bytes_equal(const uint8_t *p, struct slice what, bool nocase);
 
 /* few.c: up to FEW_MAX patterns of up to FEW_BYTES; bit i of what few_find() gives: the pattern added as number i is there. */
-#define FEW_MAX 16
+#define FEW_MAX 48
 #define FEW_BYTES 32
 struct few;
-size_t few_size(void); /* of zeroed memory, to begin with */
+size_t few_size(size_t count); /* of zeroed memory, to begin with */
 void few_add(struct few *few, struct slice pattern, bool nocase);
 void few_finish(struct few *few);
-uint32_t few_find(const struct few *few, struct slice bytes);
+uint64_t few_find(const struct few *few, struct slice bytes);
 
 /* program.c */
 enum verdict { NO, YES, NOT_YET };

@@ -195,7 +195,7 @@ static enum cc_status
 sieve_fill(
     struct ruleset *set, const struct group_builder *builder, const uint32_t *list, uint32_t count, struct sieve *ret)
 {
-	struct sorter sorter = {.all = {.together = builder->of == OF_PACKETS},
+	struct sorter sorter = {.all = {.together = builder->of == OF_PACKETS, .large = builder->of == OF_VALUES},
 	    .head = {.together = true}};
 	enum cc_status st = CC_OK;
 	uint32_t always = 0;

@@ -71,13 +71,13 @@ TEST(together_is_each_alone)
 	for (unsigned round = 0; round < 3000; round++) {
 		unsigned count = 1 + pick(FEW_MAX), kinds = all_kinds[pick(3)];
 		struct want want[FEW_MAX];
-		struct few *few = calloc(1, few_size());
+		struct few *few = calloc(1, few_size(count));
 
 		wants_make(want, count, kinds, few);
 		for (unsigned i = 0; i < 12; i++) {
 			size_t size = pick(150);
 			uint8_t *p = malloc(size > 0 ? size : 1); /* no longer: a sanitizer sees what is read behind */
-			uint32_t expected = 0, found;
+			uint64_t expected = 0, found;
 
 			for (size_t k = 0; k < size; k++)
 				p[k] = any_byte(kinds);
@@ -91,7 +91,7 @@ TEST(together_is_each_alone)
 				}
 			}
 			for (unsigned k = 0; k < count; k++)
-				expected |= (uint32_t)lies_in(&want[k], p, size) << k;
+				expected |= (uint64_t)lies_in(&want[k], p, size) << k;
 			found = few_find(few, slice_of(p, size));
 			CHECK_UINT(found, expected);
 			free(p);
