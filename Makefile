@@ -103,7 +103,7 @@ check: check-deps
 unit: $(UNITS)
 	@tests/unit/run $(BUILD) $(UNITS)
 
-e2e: $(BIN)
+e2e: $(BIN) $(TOOLS)
 	@tests/e2e/run $(BIN)
 
 conformance: $(BIN) $(TOOLS)

@@ -24,6 +24,7 @@ int cmd_correlate(int argc, char **argv);
 #define WAIT_MS 200
 #define QUIET_KAFKA_MS 3000
 #define COMMIT_MESSAGES 8192 /* at the least, while they come fast */
+#define DELIVERY (60 * NS_PER_S) /* of what goes to other members */
 
 static volatile sig_atomic_t stop, reload;
 
@@ -38,6 +39,7 @@ struct correlating {
 	/* where something is kept */
 	struct joint_state *state;
 	struct joint_keep *keep;
+	struct joint_members *members; /* NULL: there is one */
 	struct reader_resume resume;
 	uint64_t before[VERDICT_COUNT]; /* of earlier runs */
 	uint64_t committed, since;      /* monotonic; messages that came after */
@@ -70,7 +72,7 @@ trouble(const char *what, char *why)
 
 /* policy.networks of the trust file, and our own home. */
 static void
-tell_homes(struct correlating *c)
+tell_homes(const struct correlating *c, struct joint *joint)
 {
 	for (size_t i = 0; i < trust_count(c->trust); i++) {
 		const struct trust_organisation *o = trust_at(c->trust, i);
@@ -80,12 +82,12 @@ tell_homes(struct correlating *c)
 		for (; p != NULL && *p != '\0'; p += strcspn(p, " ,")) {
 			p += strspn(p, " ,");
 			snprintf(prefix, sizeof(prefix), "%.*s", (int)strcspn(p, " ,"), p);
-			if (prefix[0] != '\0' && joint_home(c->joint, o->id, prefix) != CC_OK)
+			if (prefix[0] != '\0' && joint_home(joint, o->id, prefix) != CC_OK)
 				fprintf(stderr, "concert correlate: exchange.trust: %s: '%s' is no network\n", o->id, prefix);
 		}
 	}
 	for (size_t i = 0; i < c->options->conf->indicate_home.count; i++)
-		(void)joint_home(c->joint, c->options->conf->sensor_organisation, c->options->conf->indicate_home.item[i]);
+		(void)joint_home(joint, c->options->conf->sensor_organisation, c->options->conf->indicate_home.item[i]);
 }
 
 static void
@@ -114,7 +116,7 @@ take(struct correlating *c, const struct cc_message *msg, const struct verified 
 	if (st == CC_ABSENT)
 		st = joint_read(msg, slice_str(verified->key->organisation->id), &c->scratch, &sighting);
 	if (st == CC_OK)
-		st = joint_add(c->joint, &sighting);
+		st = joint_add(c->members != NULL ? joint_members_first(c->members) : c->joint, &sighting);
 	if (st == CC_OK)
 		c->sightings++;
 	else if (st != CC_ABSENT && st != CC_FULL)
@@ -325,6 +327,8 @@ commit(struct correlating *c, bool all)
 	enum cc_status st;
 
 	p.position = position;
+	if (c->members != NULL && joint_members_position(c->members)->place != NULL)
+		p.second = joint_members_position(c->members);
 	for (unsigned v = 0; v < VERDICT_COUNT; v++) {
 		snprintf(name[v], sizeof(name[v]), "verify.%s", verdict_word[v]);
 		count[p.counts++] = (struct joint_count){name[v], c->before[v] + verifier_count(p.verifier, (enum verdict)v)};
@@ -332,9 +336,16 @@ commit(struct correlating *c, bool all)
 	count[p.counts++] = (struct joint_count){"sightings", c->sightings};
 	count[p.counts++] = (struct joint_count){"unreadable", c->unreadable};
 	pass_fault(c, "read");
+	if (c->members != NULL && (st = joint_members_send(c->members, time_monotonic() + DELIVERY)) != CC_OK) {
+		fprintf(stderr, "concert correlate: %s\n", joint_members_state(c->members));
+		return CC_DENIED;
+	}
+	pass_fault(c, "sent");
 	if ((st = joint_keep_commit(c->keep, &p)) != CC_OK)
 		return st;
 	reader_commit(inbox_reader(c->inbox), position, p.positions);
+	if (c->members != NULL)
+		joint_members_commit(c->members);
 	pass_fault(c, "told");
 	for (size_t i = 0; i < p.positions; i++)
 		position[i].changed = false;
@@ -355,6 +366,20 @@ commit_if_due(struct correlating *c, bool quiet)
 	if (c->since >= COMMIT_MESSAGES || gone >= every)
 		return commit(c, quiet);
 	return CC_OK;
+}
+
+/* What members have sent, where it falls to us to link it. */
+static enum cc_status
+take_nodes(struct correlating *c, bool quiet)
+{
+	size_t count = 0;
+	enum cc_status st = CC_OK;
+
+	/* While messages come fast, not behind each of them. */
+	if (quiet || (inbox_drained(c->inbox) && time_monotonic() - c->committed >= c->options->conf->joint_commit))
+		st = joint_members_take(c->members, c->joint, 0, &count);
+	c->since += count;
+	return st;
 }
 
 static void
@@ -403,7 +428,10 @@ follow(struct correlating *c)
 			if (got == CC_END)
 				usleep(WAIT_MS * 1000 / 4);
 		}
-		st = commit_if_due(c, got != CC_OK);
+		if (c->members != NULL)
+			st = take_nodes(c, got != CC_OK);
+		if (st == CC_OK)
+			st = commit_if_due(c, got != CC_OK);
 	}
 	/* What was read and not taken in yet is read again with the next start. */
 	if (st == CC_OK && inbox_drained(c->inbox))
@@ -428,12 +456,17 @@ open_all(struct correlating *c, const char *from, char **ret_why)
 		return st;
 	if ((c->joint = joint_new(o->conf)) == NULL)
 		return CC_NOMEM;
-	tell_homes(c);
+	tell_homes(c, c->joint);
 	if (!kept)
 		return inbox_open(o->conf, from, topics, 5, true, c->trust, c->quarantine, &c->inbox, ret_why);
 	if ((st = open_kept(c, ret_why)) != CC_OK ||
 	    (st = inbox_open_at(o->conf, from, topics, 5, &c->resume, c->trust, c->quarantine, &c->inbox, ret_why)) != CC_OK)
 		return st;
+	if (!o->once && o->conf->joint_nodes_topic[0] != '\0' && strncmp(from, "kafka:", 6) == 0 &&
+	    (st = joint_members_open(o->conf, o->outdir, from, c->trust, &c->resume, &c->members, ret_why)) != CC_OK)
+		return st;
+	if (c->members != NULL)
+		tell_homes(c, joint_members_first(c->members));
 	return joint_keep_restore(c->keep, inbox_verifier(c->inbox));
 }
 
@@ -466,6 +499,7 @@ correlate(const struct cmd_options *o, const char *from)
 		if (code == EXIT_DONE && !o->quiet)
 			say_counts(&c);
 	}
+	joint_members_close(c.members);
 	joint_keep_close(c.keep);
 	joint_state_close(c.state);
 	joint_free(c.joint);

@@ -35,11 +35,10 @@ joint_negative_llr(double loss, double hours)
 }
 
 double
-joint_feature_weight(double cap, double spread, double diversity, double part, bool rented)
+joint_feature_weight(double cap, double spread, double diversity, double part, double steep)
 {
-	/* A name or a file is somebody's; an address or a certificate is let to whoever pays, and shows it by its other tenants. */
-	double steep = rented ? 2 + 4 * part : 2;
-	double weight = diversity > spread ? cap - steep * log(diversity / spread) : cap;
+
+	double weight = diversity > spread ? cap - (2 + steep * part) * log(diversity / spread) : cap;
 
 	return weight > 0 ? weight : 0;
 }

@@ -686,3 +686,17 @@ joint_evict(struct joint *joint, size_t keep, joint_evict_fn *fn, void *ctx)
 	}
 	return st;
 }
+
+void
+joint_trim(struct joint *joint, size_t keep)
+{
+	for (size_t i = 0; i < joint->dirty.count; i++)
+		clean(joint, joint->dirty.at[i]);
+	joint->dirty.count = 0;
+	while (joint->node_live > keep)
+		node_drop(joint, joint->node_oldest);
+	values_clean(joint);
+	buf_clear(&joint->gone);
+	if (joint->stale > joint->node_live + 4096)
+		(void)names_gather(joint);
+}

@@ -95,6 +95,7 @@ uint64_t joint_keep_cold(const struct joint_keep *keep); /* activities that went
 struct joint_progress {
 	const struct reader_position *position; /* those that changed are kept */
 	size_t positions;
+	const struct reader_position *second; /* one more; NULL */
 	struct verifier *verifier; /* knows of no message beyond the positions; NULL: none */
 	struct joint_count {
 		const char *name;
@@ -109,6 +110,24 @@ struct joint_progress {
 /* Settles, writes what changed, and all of progress, in one transaction. */
 enum cc_status joint_keep_commit(struct joint_keep *keep, const struct joint_progress *progress);
 
+/* ---- members.c: several correlators as one ---- */
+
+struct joint_members;
+
+/* from: "kafka:HOST:PORT"; resume: where joint.nodes_topic was read to.  Borrows trust. */
+enum cc_status joint_members_open(const struct conf *conf, const char *outdir, const char *from, const struct trust *trust,
+    const struct reader_resume *resume, struct joint_members **ret_members, char **ret_why);
+void joint_members_close(struct joint_members *members);
+/* To it goes what this member reads of the shared topics; then to all, until it is delivered or the time (monotonic) is reached: CC_IO. */
+struct joint *joint_members_first(struct joint_members *members);
+enum cc_status joint_members_send(struct joint_members *members, uint64_t until);
+const char *joint_members_state(const struct joint_members *members);
+/* Into joint, what all have sent, where that topic is ours; at most a few hundred payloads. */
+enum cc_status joint_members_take(struct joint_members *members, struct joint *joint, int ms, size_t *ret_count);
+struct reader_position *joint_members_position(struct joint_members *members); /* to be kept with joint; place NULL: none yet */
+void joint_members_commit(struct joint_members *members); /* it is kept */
+void joint_members_counts(const struct joint_members *members, uint64_t *ret_sent, uint64_t *ret_taken, uint64_t *ret_refused);
+
 /* ---- evidence.c: the algebra; pure ---- */
 
 #define JOINT_STRONG 6.5       /* a link */
@@ -121,8 +140,9 @@ double joint_proof_llr(enum cc_proof proof, bool client);
 double joint_witness_sum(const double *llr, size_t count);
 /* Not seen by who looked with this loss: negative. */
 double joint_negative_llr(double loss, double hours);
-/* Weight of a shared feature whose nodes fall into diversity unrelated groups, which is this part of them; rented: it can be let. */
-double joint_feature_weight(double cap, double spread, double diversity, double part, bool rented);
+/* Weight of a shared feature whose nodes fall into diversity unrelated groups, which is this part of them; steep: how much that
+ * part says: 4 of what is let to whoever pays (addresses, certificates), 2 of names, which can be popular, else 0. */
+double joint_feature_weight(double cap, double spread, double diversity, double part, double steep);
 /* a before b, surely: false inside their error bounds (seconds; negative: not known, never sure). */
 bool joint_before(uint64_t a, double a_error, uint64_t b, double b_error);
 

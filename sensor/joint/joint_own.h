@@ -247,6 +247,10 @@ void joint_remove(struct joint *joint, uint32_t node);
 typedef enum cc_status joint_evict_fn(void *ctx, struct joint *joint, const uint32_t *node, size_t count);
 enum cc_status joint_evict(struct joint *joint, size_t keep, joint_evict_fn *fn, void *ctx);
 
+/* Of a set that is only folded: nothing is linked, those that were not used for longest are forgotten. */
+void joint_trim(struct joint *joint, size_t keep);
+void values_clean(struct joint *joint);
+
 /* cases.c */
 struct joint_case;
 /* And what a row has beside the document; texts in the rooms given. */

@@ -613,6 +613,8 @@ save_progress(struct joint_keep *keep, const struct joint_progress *p)
 		if (p->position[i].changed)
 			st = state_do(keep->state, "INSERT OR REPLACE INTO offsets VALUES (?1, ?2)", "si", p->position[i].place, p->position[i].next);
 	}
+	if (st == CC_OK && p->second != NULL && p->second->changed)
+		st = state_do(keep->state, "INSERT OR REPLACE INTO offsets VALUES (?1, ?2)", "si", p->second->place, p->second->next);
 	for (size_t i = 0; i < p->counts && st == CC_OK; i++)
 		st = state_do(keep->state, "INSERT OR REPLACE INTO counts VALUES (?1, ?2)", "si", p->count[i].name, p->count[i].value);
 	if (st == CC_OK)

@@ -393,12 +393,12 @@ static void
 weigh(struct joint *joint, struct value *v, float diversity_is)
 {
 	const struct feature_about *about = &feature_about[v->type];
-	bool rented = about->group == 'a' || about->group == 'k';
+	double steep = about->group == 'a' || about->group == 'k' ? 4 : about->group == 'd' ? 2 : 0;
 	float was = v->weight, was_diversity = v->diversity;
 	bool candidate = v->type == FEATURE_ADDR || v->type == FEATURE_DOMAIN || v->type == FEATURE_CERT || v->type == FEATURE_KEY;
 
 	v->diversity = diversity_is;
-	v->weight = (float)joint_feature_weight(about->cap, about->spread, (double)v->diversity, (double)v->part, rented);
+	v->weight = (float)joint_feature_weight(about->cap, about->spread, (double)v->diversity, (double)v->part, steep);
 	if (fabsf(v->weight - was) <= 0 && fabsf(v->diversity - was_diversity) <= 0)
 		return;
 	if (was < (float)WEIGHT_LEAST && v->weight < (float)WEIGHT_LEAST && !candidate)
@@ -428,6 +428,23 @@ scratch(struct joint *joint)
 		joint->seen_stamp = calloc(SEEN_SLOTS, sizeof(*joint->seen_stamp));
 	}
 	return joint->seen_value != NULL && joint->seen_place != NULL && joint->seen_stamp != NULL;
+}
+
+void
+values_clean(struct joint *joint)
+{
+	struct vector *list = &joint->dirty_values;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct value *v = &joint->value[list->at[i]];
+
+		v->dirty = false;
+		if (!v->used) {
+			v->head = joint->value_free;
+			joint->value_free = list->at[i];
+		}
+	}
+	list->count = 0;
 }
 
 enum cc_status

@@ -13,6 +13,7 @@
 #define RIVAL_PRIOR 0.5
 #define IN_HOME 4.5      /* nats that an address in a partner's networks is behind 'relayed' */
 #define WITNESS_LEAST 0.8
+#define SHARED_LESS 1.3  /* nats that 'shared' has less than what is shared by just as many as one would have */
 #define INHERIT 0.8      /* of a relay's weight that goes to who was seen to control it */
 #define INHERIT_MAX 8.0
 #define ANSWER 0.3       /* independence of what was looked for because a partner told of it */
@@ -371,6 +372,15 @@ drop(struct activity *a, size_t index)
 	a->hypothesis_count--;
 }
 
+/* How many times more groups have it than one would have by itself. */
+static double
+shared_by(const struct joint *joint, const struct hypothesis *h)
+{
+	const struct value *v = &joint->value[h->value];
+
+	return (double)v->diversity > feature_about[v->type].spread ? (double)v->diversity / feature_about[v->type].spread : 1;
+}
+
 static void
 rank(const struct joint *joint, struct activity *a)
 {
@@ -387,6 +397,7 @@ rank(const struct joint *joint, struct activity *a)
 				a->relay_odds = h->witness + h->bonus;
 			h->bonus -= IN_HOME;
 		}
+		h->bonus -= log(shared_by(joint, h));
 		h->log_odds = h->witness + h->bonus;
 	}
 	if (a->hypothesis_count > 0)
@@ -468,6 +479,9 @@ add_rivals(const struct joint *joint, struct activity *a, const struct claims *c
 	if (!followed && a->relay_odds > odds[RIVAL_RELAYED])
 		odds[RIVAL_RELAYED] = a->relay_odds;
 	odds[RIVAL_SHARED] += log(widest(joint, c));
+	/* All that speaks for what many unrelated have speaks for its being shared. */
+	if (top != NULL && shared_by(joint, top) > 1 && top->log_odds + 2 * log(shared_by(joint, top)) - SHARED_LESS > odds[RIVAL_SHARED])
+		odds[RIVAL_SHARED] = top->log_odds + 2 * log(shared_by(joint, top)) - SHARED_LESS;
 	if (top == NULL || top->witnesses < 2)
 		odds[RIVAL_UNKNOWN] += ALONE;
 	if (completeness < joint->conf->joint_completeness)

@@ -47,6 +47,8 @@ struct play {
 	FILE *table;
 	struct buf value, jws;
 	uint64_t ticket;
+	const struct cc_output *broker; /* NULL: none */
+	void *broker_self;
 };
 
 static void
@@ -181,6 +183,21 @@ open_sensor(struct play *play, json_t *organisation, json_t *said)
 		fail(dir, why);
 	s->next = play->sensors;
 	return play->sensors = s;
+}
+
+/* A broker without TLS, beside the folder. */
+static void
+open_broker(struct play *play, const char *to)
+{
+	struct conf *conf = conf_new();
+	char *why = NULL;
+
+	if (strncmp(to, "kafka:", 6) != 0)
+		fail(to, "is no kafka:HOST:PORT");
+	set(conf, "exchange.insecure=%s%s", "yes", "");
+	play->broker = output_by_name(slice_str("kafka"));
+	if (play->broker->open(conf, to + 6, delivered, play, &play->broker_self, &why) != CC_OK)
+		fail(to, why);
 }
 
 static void
@@ -368,6 +385,8 @@ send_message(struct play *play, struct sensor *s, const struct cc_record *rec, c
 	jws_digest(&msg, s->digest[msg.lane]);
 	while (play->file->send(s->output, &msg, ++play->ticket) == CC_FULL)
 		play->file->poll(s->output, 0);
+	while (play->broker != NULL && play->broker->send(play->broker_self, &msg, play->ticket) == CC_FULL)
+		play->broker->poll(play->broker_self, 100);
 	fprintf(play->table, "%s\t%s\n", observation, id);
 	json_object_set_new(play->ids, observation, json_stringn(id, strlen(id)));
 }
@@ -418,15 +437,15 @@ by_time(const void *a, const void *b)
 int
 main(int argc, char **argv)
 {
-	struct play play = {.dir = argc == 3 ? argv[2] : ""};
+	struct play play = {.dir = argc >= 3 ? argv[2] : ""};
 	json_error_t error;
 	json_t *organisation, *said, *observations;
 	struct placed *order;
 	char path[4400];
 	size_t i, j, count;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: play world.json DIR\n");
+	if (argc != 3 && argc != 4) {
+		fprintf(stderr, "usage: play world.json DIR [kafka:HOST:PORT]\n");
 		return 2;
 	}
 	if ((play.world = json_load_file(argv[1], 0, &error)) == NULL)
@@ -446,6 +465,8 @@ main(int argc, char **argv)
 			(void)open_sensor(&play, organisation, said);
 	}
 	write_trust(&play);
+	if (argc == 4)
+		open_broker(&play, argv[3]);
 	observations = json_object_get(play.world, "observations");
 	count = json_array_size(observations);
 	if ((order = calloc(count + 1, sizeof(*order))) == NULL)
@@ -455,6 +476,10 @@ main(int argc, char **argv)
 	qsort(order, count, sizeof(*order), by_time);
 	for (i = 0; i < count; i++)
 		play_observation(&play, order[i].observation);
+	while (play.broker != NULL && play.broker->pending(play.broker_self) > 0)
+		play.broker->poll(play.broker_self, 100);
+	if (play.broker != NULL)
+		play.broker->close(play.broker_self);
 	for (struct sensor *s = play.sensors; s != NULL; s = s->next) {
 		play.file->poll(s->output, 0);
 		play.file->close(s->output);

@@ -68,6 +68,13 @@ def judge_cases(world, cases, ids):
     return judge(world, clusters_of_cases(cases, ids), {c["id"]: c["answer"] for c in cases["cases"]}, set(ids.values()))
 
 
+def turned(with_, without):
+    """Another answer: named or not, and where both name a source, right or wrong, or another wrong one."""
+    if with_["named"] != without["named"] or with_["right"] != without["right"]:
+        return True
+    return with_["named"] and not with_["right"] and with_["value"] != without["value"]
+
+
 # ---- the baselines ----
 
 def grouped(pairs):

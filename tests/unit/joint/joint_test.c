@@ -113,9 +113,9 @@ TEST(algebra_by_hand)
 	CHECK(near(joint_negative_llr(0, 24), -0.11132675));
 	CHECK(near(joint_negative_llr(1, 24), 0));
 	/* A certificate (8.5, 2) with four tenants, each at a node of its own: 8.5 - 6 ln 2 = 4.341117. */
-	CHECK(near(joint_feature_weight(8.5, 2, 4, 1, true), 4.34111692));
-	CHECK(near(joint_feature_weight(8.5, 2, 2, 1, true), 8.5));
-	CHECK(near(joint_feature_weight(2.6, 1, 1000, 1, false), 0));
+	CHECK(near(joint_feature_weight(8.5, 2, 4, 1, 4), 4.34111692));
+	CHECK(near(joint_feature_weight(8.5, 2, 2, 1, 4), 8.5));
+	CHECK(near(joint_feature_weight(2.6, 1, 1000, 1, 0), 0));
 }
 
 TEST(order_in_time_only_beyond_the_bounds)

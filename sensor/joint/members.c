@@ -1,0 +1,276 @@
+/*
+ * Several correlators as one.  Each verifies and folds the messages of the partitions that are his; what he saw goes, as nodes, to
+ * one topic of one partition (joint.nodes_topic), and whoever has that partition links them.  Repeats fold before they go, so the
+ * second stage sees few.
+ *
+ * Nodes merge by least, most and union, so that it does not matter how often, in which order and by whom one is sent: a member that
+ * takes a partition over, and sends again what another has sent, changes nothing.  What goes is signed by our organisation's key; what
+ * anybody else writes to the topic is refused.  A payload: signature, fingerprint of the key, then what is signed: a word, nodes.
+ * One thread.
+ */
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "joint/joint_own.h"
+
+#define WORD "concert.nodes.1\n"
+#define PAYLOAD (256u << 10) /* about; a node is far smaller */
+#define WAIT_MS 50
+#define TAKE_MAX 256 /* payloads at once */
+
+struct joint_members {
+	const struct conf *conf;
+	const struct trust *trust;
+	struct joint *first;
+	struct key *key;
+	char *topic, *group, *from;
+	const struct cc_output *output;
+	void *self;
+	uint64_t ticket, lost;
+	struct reader_resume resume;
+	struct reader *reader;
+	struct reader_position position;
+	struct buf payload, body;
+	uint64_t sent, taken, refused;
+};
+
+static void
+delivered(void *ctx, uint64_t ticket, enum cc_status status)
+{
+	struct joint_members *m = ctx;
+
+	(void)ticket;
+	m->lost += status != CC_OK;
+}
+
+static enum cc_status
+open_topic(struct joint_members *m, char **ret_why)
+{
+	const char *colon = strchr(m->from, ':');
+	const char *topics[] = {m->conf->joint_nodes_topic};
+	enum cc_status st;
+
+	m->output = output_by_name(slice_str("kafka"));
+	if ((st = m->output->open(m->conf, colon + 1, delivered, m, &m->self, ret_why)) != CC_OK)
+		return st;
+	return reader_open_at(m->conf, m->from, topics, 1, &m->resume, &m->reader, ret_why);
+}
+
+enum cc_status
+joint_members_open(const struct conf *conf, const char *outdir, const char *from, const struct trust *trust, const struct reader_resume *resume,
+    struct joint_members **ret_members, char **ret_why)
+{
+	struct joint_members *m = calloc(1, sizeof(*m));
+	enum cc_status st = CC_NOMEM;
+
+	if (m == NULL)
+		return CC_NOMEM;
+	m->conf = conf;
+	m->trust = trust;
+	m->from = strdup(from);
+	m->first = joint_new(conf);
+	buf_open(&m->payload, 16u << 20);
+	buf_open(&m->body, 16u << 20);
+	if (asprintf(&m->topic, "%s.%s", conf->exchange_prefix, conf->joint_nodes_topic) < 0)
+		m->topic = NULL;
+	if (asprintf(&m->group, "%s.second", conf->joint_group) < 0)
+		m->group = NULL;
+	m->resume = (struct reader_resume){resume->fn, resume->ctx, m->group};
+	if (m->from != NULL && m->first != NULL && m->topic != NULL && m->group != NULL &&
+	    (st = key_open(conf, outdir, true, &m->key, ret_why)) == CC_OK)
+		st = open_topic(m, ret_why);
+	if (st != CC_OK) {
+		joint_members_close(m);
+		return st;
+	}
+	m->first->keeps = true;
+	m->first->node_max = conf->joint_nodes_max + 16384;
+	*ret_members = m;
+	return CC_OK;
+}
+
+void
+joint_members_close(struct joint_members *m)
+{
+	if (m == NULL)
+		return;
+	reader_close(m->reader);
+	if (m->self != NULL)
+		m->output->close(m->self);
+	key_close(m->key);
+	joint_free(m->first);
+	buf_close(&m->payload);
+	buf_close(&m->body);
+	free(m->position.place);
+	free(m->topic);
+	free(m->group);
+	free(m->from);
+	free(m);
+}
+
+struct joint *
+joint_members_first(struct joint_members *members)
+{
+	return members->first;
+}
+
+/* ---- out ---- */
+
+static enum cc_status
+send_body(struct joint_members *m)
+{
+	uint8_t signature[KEY_SIGNATURE];
+	struct cc_message msg = {.topic = slice_str(m->topic), .key = slice_str(key_kid(m->key)), .class = CC_CLASS_SIGHTING};
+	enum cc_status st;
+
+	if (m->body.size <= sizeof(WORD) - 1)
+		return CC_OK;
+	if (m->body.full || (st = key_sign(m->key, buf_slice(&m->body), signature)) != CC_OK)
+		return CC_NOMEM;
+	buf_clear(&m->payload);
+	buf_add(&m->payload, signature, sizeof(signature));
+	buf_add(&m->payload, key_kid(m->key), KEY_ID);
+	buf_add_slice(&m->payload, buf_slice(&m->body));
+	msg.value = buf_slice(&m->payload);
+	while ((st = m->output->send(m->self, &msg, ++m->ticket)) == CC_FULL)
+		m->output->poll(m->self, WAIT_MS);
+	m->sent++;
+	buf_clear(&m->body);
+	buf_add_text(&m->body, WORD);
+	return st;
+}
+
+enum cc_status
+joint_members_send(struct joint_members *m, uint64_t until)
+{
+	struct joint *joint = m->first;
+	enum cc_status st = CC_OK;
+
+	buf_clear(&m->body);
+	buf_add_text(&m->body, WORD);
+	for (size_t i = 0; i < joint->unsaved.count && st == CC_OK; i++) {
+		struct node *node = &joint->node[joint->unsaved.at[i]];
+
+		if (!node->used || !node->unsaved)
+			continue;
+		node_encode(joint, node, &m->body);
+		node->unsaved = false;
+		if (m->body.size >= PAYLOAD)
+			st = send_body(m);
+	}
+	joint->unsaved.count = joint->fresh.count = 0;
+	buf_clear(&joint->gone);
+	if (st == CC_OK)
+		st = send_body(m);
+	while (m->output->pending(m->self) > 0 && time_monotonic() < until)
+		m->output->poll(m->self, WAIT_MS);
+	if (m->output->pending(m->self) > 0 || m->lost > 0)
+		return CC_IO;
+	joint_trim(joint, m->conf->joint_nodes_max / 8 * 7);
+	return st;
+}
+
+const char *
+joint_members_state(const struct joint_members *members)
+{
+	return members->output->state(members->self);
+}
+
+/* ---- in ---- */
+
+static bool
+fits(void *pkey, const uint8_t *signature, struct slice bytes)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool good = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pkey) == 1 &&
+		    EVP_DigestVerify(ctx, signature, KEY_SIGNATURE, bytes.p, bytes.size) == 1;
+
+	EVP_MD_CTX_free(ctx);
+	if (!good)
+		ERR_clear_error();
+	return good;
+}
+
+/* Of our own organisation, and whole. */
+static bool
+check(const struct joint_members *m, struct slice value, struct cur *ret_nodes)
+{
+	struct cur c = cur_slice(value);
+	const uint8_t *signature = cur_bytes(&c, KEY_SIGNATURE), *kid = cur_bytes(&c, KEY_ID), *word;
+	struct slice body = slice_of(c.p, cur_left(&c));
+	const struct trust_key *key;
+
+	word = cur_bytes(&c, sizeof(WORD) - 1);
+	if (word == NULL || memcmp(word, WORD, sizeof(WORD) - 1) != 0 || kid[KEY_ID - 1] != '\0')
+		return false;
+	key = trust_find(m->trust, slice_str((const char *)kid));
+	if (key == NULL || key->pkey == NULL || key->entry.revoked != 0 || strcmp(key->organisation->id, m->conf->sensor_organisation) != 0)
+		return false;
+	*ret_nodes = c;
+	return fits(key->pkey, signature, body);
+}
+
+static enum cc_status
+take(struct joint_members *m, struct joint *joint, const struct cc_message *msg)
+{
+	struct cur c;
+	enum cc_status st = CC_OK;
+	uint32_t node;
+
+	if (!check(m, msg->value, &c)) {
+		if (m->refused++ == 0)
+			log_warning("%s: what is not signed by our organisation is refused", m->topic);
+		return CC_OK;
+	}
+	while (cur_left(&c) > 0 && (st = node_decode(joint, &c, &node)) == CC_OK)
+		;
+	m->taken++;
+	m->refused += st == CC_BAD;
+	return st == CC_BAD ? CC_OK : st;
+}
+
+enum cc_status
+joint_members_take(struct joint_members *m, struct joint *joint, int ms, size_t *ret_count)
+{
+	struct cc_message msg;
+	const char *why = NULL;
+	char place[READER_PLACE];
+	enum cc_status st = CC_OK;
+
+	for (*ret_count = 0; *ret_count < TAKE_MAX && st == CC_OK; ms = 0) {
+		if ((st = reader_next(m->reader, ms, &msg, &why)) != CC_OK)
+			break;
+		st = take(m, joint, &msg);
+		reader_where(m->reader, place, &m->position.next);
+		if (m->position.place == NULL || strcmp(m->position.place, place) != 0) {
+			free(m->position.place);
+			m->position.place = strdup(place);
+		}
+		m->position.changed = true;
+		++*ret_count;
+	}
+	return st == CC_END || st == CC_MORE || st == CC_BAD ? CC_OK : st;
+}
+
+struct reader_position *
+joint_members_position(struct joint_members *members)
+{
+	return &members->position;
+}
+
+void
+joint_members_commit(struct joint_members *m)
+{
+	/* The group is not told: who takes this over has to read all of it. */
+	m->position.changed = false;
+}
+
+void
+joint_members_counts(const struct joint_members *m, uint64_t *ret_sent, uint64_t *ret_taken, uint64_t *ret_refused)
+{
+	*ret_sent = m->sent;
+	*ret_taken = m->taken;
+	*ret_refused = m->refused;
+}

@@ -1,0 +1,178 @@
+/*
+ * What a sighting costs the correlator, by how many there were before: sightings made up here go in from the accepted one on (the
+ * exchange's reading and verifying is bench-exchange's), are linked, weighed, committed, and leave memory for disk.
+ *
+ *   joint DIR COUNT [KEY=VALUE…]     a line at each step: sightings so far, CPU microseconds a sighting since the line before, …
+ *
+ * Of ten: six of something that is never seen again, two repeats of something of the last days, two of activities that three
+ * organisations see, each for some days.  One thread.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "joint/joint.h"
+
+#define DAY0 1772409600ull
+#define ROOM 64
+#define BATCH 8192
+
+static uint64_t state_of_chance = 88172645463325252ull;
+
+static uint32_t
+chance(uint32_t below)
+{
+	state_of_chance ^= state_of_chance << 13;
+	state_of_chance ^= state_of_chance >> 7;
+	state_of_chance ^= state_of_chance << 17;
+	return (uint32_t)((state_of_chance >> 32) * below >> 32);
+}
+
+struct words {
+	char message[ROOM], who[ROOM], addr[ROOM], victim[ROOM], rule[ROOM], domain[ROOM], ja4[ROOM], key[ROOM + 8], cert[80];
+};
+
+static struct slice
+put(char *to, const char *format, unsigned long long a, unsigned long long b)
+{
+	int size = snprintf(to, ROOM, format, a, b);
+
+	return slice_of(to, (size_t)size);
+}
+
+static struct slice
+address(char *to, uint64_t n)
+{
+	int size = snprintf(to, ROOM, "%u.%u.%u.%u", 20 + (unsigned)(n / 16387064 % 200), 1 + (unsigned)(n / 64516 % 254), 1 + (unsigned)(n / 254 % 254), 1 + (unsigned)(n % 254));
+
+	return slice_of(to, (size_t)size);
+}
+
+/* n: which sighting; one of something that follows from what: the same number, the same thing. */
+static void
+make(struct words *w, uint64_t n, uint64_t per_day, struct joint_sighting *s)
+{
+	uint32_t kind = chance(10);
+	uint64_t what = kind < 6 ? n : kind < 8 ? n - chance((uint32_t)(n < per_day ? n + 1 : per_day)) : 0;
+	uint64_t activity = n / (per_day / 8 + 1);
+
+	memset(s, 0, sizeof(*s));
+	s->message = put(w->message, "%08llx-0000-8000-b000-%012llx", n, n);
+	s->first = s->last = (DAY0 + n * 86400 / per_day) * NS_PER_S;
+	s->count = 1;
+	s->clock_error = 0.1;
+	s->completeness = 70;
+	s->hops = 255;
+	s->sensor = slice_str("s1");
+	if (kind < 8) {
+		s->organisation = put(w->who, "cert.%llu", what % 7, 0);
+		s->attacker = address(w->addr, what);
+		s->victim = put(w->victim, "pan4-%llx", what * 7919 % 65537, 0);
+		s->rule = put(w->rule, "1:%llu:1", 2010000 + what % 40, 0);
+		s->proof = what % 3 == 0 ? CC_PROOF_HANDSHAKE : CC_PROOF_DIALOGUE;
+		s->client = what % 3 == 0;
+		s->port = 443;
+		s->ja4 = put(w->ja4, "t13d%llu_browser", what % 9, 0);
+		if (what % 4 == 0)
+			s->domain = put(w->domain, "name%llx.example%llu.net", what, what);
+	} else {
+		activity -= chance(activity < 20 ? (uint32_t)activity + 1 : 20);
+		s->organisation = put(w->who, "cert.%llu", (activity + chance(3)) % 7, 0);
+		s->attacker = address(w->addr, 1000000000ull + activity * 4 + chance(4));
+		s->victim = put(w->victim, "pan4-%llx%llx", activity, chance(6));
+		s->rule = put(w->rule, "1:%llu:1", 3000000 + activity, 0);
+		s->proof = CC_PROOF_KEYED;
+		s->port = 443;
+		s->ja4 = put(w->ja4, "t12d%llx_own", activity, 0);
+		s->domain = put(w->domain, "c%llx.example.org", activity, 0);
+		snprintf(w->cert, sizeof(w->cert), "%064llx", (unsigned long long)activity);
+		s->cert = slice_str(w->cert);
+	}
+	s->kind = CC_KIND_ADDR;
+	s->value = s->attacker;
+	snprintf(w->key, sizeof(w->key), "addr:%.*s", (int)s->value.size, (const char *)s->value.p);
+	s->key = slice_str(w->key);
+}
+
+static double
+cpu(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void
+line(struct joint *joint, const struct joint_keep *keep, const char *dir, uint64_t n, double spent, uint64_t since)
+{
+	struct rusage usage;
+	struct stat about = {.st_size = 0};
+	char path[4200];
+
+	getrusage(RUSAGE_SELF, &usage);
+	snprintf(path, sizeof(path), "%s/joint.sqlite", dir);
+	(void)stat(path, &about);
+	printf("%llu\t%.2f\t%zu\t%llu\t%ld\t%lld\n", (unsigned long long)n, spent * 1e6 / (double)since, joint_nodes(joint),
+	    (unsigned long long)joint_keep_cold(keep), usage.ru_maxrss / 1024, (long long)about.st_size >> 20);
+	fflush(stdout);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct conf *conf = conf_new();
+	struct joint_state *state = NULL;
+	struct joint_keep *keep = NULL;
+	struct joint *joint;
+	struct words words;
+	char *why = NULL;
+	uint64_t count, since = 0, next = 1000;
+	double before;
+
+	if (argc < 3 || uint_parse(argv[2], &count) != CC_OK) {
+		fprintf(stderr, "usage: joint DIR COUNT [KEY=VALUE]...\n");
+		return 2;
+	}
+	for (int i = 3; i < argc; i++) {
+		if (conf_set(conf, argv[i], &why) != CC_OK) {
+			fprintf(stderr, "joint: %s\n", why);
+			return 2;
+		}
+	}
+	joint = joint_new(conf);
+	if (joint == NULL || joint_state_open(conf, argv[1], true, &state, &why) != CC_OK || joint_keep_open(state, joint, &keep, &why) != CC_OK) {
+		fprintf(stderr, "joint: %s\n", why != NULL ? why : "no memory");
+		return 1;
+	}
+	puts("#sightings\tmicroseconds\tin memory\ton disk, ever\tMiB resident\tMiB of file");
+	before = cpu();
+	for (uint64_t n = 1; n <= count; n++) {
+		struct joint_sighting s;
+
+		make(&words, n, 50000, &s);
+		if (joint_add(joint, &s) != CC_OK)
+			fprintf(stderr, "joint: %llu is left out\n", (unsigned long long)n);
+		since++;
+		if (n % BATCH == 0 || n == next || n == count) {
+			if (joint_keep_commit(keep, &(struct joint_progress){.now = s.first, .all = false}) != CC_OK) {
+				fprintf(stderr, "joint: %s\n", joint_state_error(state));
+				return 1;
+			}
+		}
+		if (n == next || n == count) {
+			line(joint, keep, argv[1], n, cpu() - before, since);
+			before = cpu();
+			since = 0;
+			next = next < 1000000 ? next * 10 : next + 1000000;
+		}
+	}
+	joint_keep_close(keep);
+	joint_state_close(state);
+	joint_free(joint);
+	conf_free(conf);
+	return 0;
+}
