@@ -52,7 +52,7 @@ print_text(const struct key_list *list)
 }
 
 static void
-print_json(const struct conf *conf, const struct key_list *list)
+print_json(const struct conf *conf, const struct key_list *list, const struct agreement *agreement)
 {
 	struct buf out;
 	struct json json = json_into(&out);
@@ -64,6 +64,8 @@ print_json(const struct conf *conf, const struct key_list *list)
 	json_text(&json, "fingerprint", list->entry[list->count - 1].kid);
 	json_text(&json, "state", state_of(&list->entry[list->count - 1], true, time_now()));
 	keys_json(&json, list);
+	if (agreement != NULL)
+		agreement_json(&json, "agreement", agreement_x(agreement));
 	json_end_object(&json);
 	printf("%.*s\n", (int)out.size, (const char *)out.p);
 	buf_close(&out);
@@ -71,7 +73,7 @@ print_json(const struct conf *conf, const struct key_list *list)
 
 /* What a partner puts into his exchange.trust. */
 static void
-print_trust(const struct conf *conf, const struct key_list *list)
+print_trust(const struct conf *conf, const struct key_list *list, const struct agreement *agreement)
 {
 	uint64_t now = time_now();
 
@@ -86,22 +88,30 @@ print_trust(const struct conf *conf, const struct key_list *list)
 		print_time("        until: ", e->until);
 		print_time("        revoked_at: ", e->revoked);
 	}
+	if (agreement != NULL)
+		printf("    agreement:\n      fingerprint: %s\n      x: %s\n", agreement_kid(agreement), agreement_x(agreement));
 }
 
 static enum cc_status
 show(const struct cmd_options *o, char **ret_why)
 {
+	struct agreement *agreement = NULL;
 	struct key_list list;
 	enum cc_status st = keys_load(o->conf, o->outdir, &list, ret_why);
 
+	if (st == CC_OK && (st = agreement_open(o->outdir, false, &agreement, ret_why)) == CC_ABSENT)
+		st = CC_OK; /* made by the first of the desk's commands, or by `keys make` */
 	if (st != CC_OK)
 		return st;
 	if (o->trust)
-		print_trust(o->conf, &list);
+		print_trust(o->conf, &list, agreement);
 	else if (o->json)
-		print_json(o->conf, &list);
+		print_json(o->conf, &list, agreement);
 	else
 		print_text(&list);
+	if (agreement != NULL && !o->trust && !o->json)
+		printf("\nagreement    %s\njwk          {\"crv\":\"X25519\",\"kty\":\"OKP\",\"x\":\"%s\"}\n", agreement_kid(agreement), agreement_x(agreement));
+	agreement_close(agreement);
 	return CC_OK;
 }
 
@@ -156,16 +166,18 @@ reveal(const struct cmd_options *o, const char *pseudonym, const char *reason, c
 static enum cc_status
 act(const struct cmd_options *o, const char *word, char *const *rest, int count, char **ret_why)
 {
+	struct agreement *agreement = NULL;
 	struct key *key = NULL;
 	enum cc_status st = CC_OK;
 
-	if (strcmp(word, "make") == 0)
-		st = key_open(o->conf, o->outdir, true, &key, ret_why);
-	else if (strcmp(word, "rotate") == 0)
+	if (strcmp(word, "make") == 0 && (st = key_open(o->conf, o->outdir, true, &key, ret_why)) == CC_OK)
+		st = agreement_open(o->outdir, true, &agreement, ret_why);
+	if (strcmp(word, "rotate") == 0)
 		st = keys_rotate(o->conf, o->outdir, time_now(), &key, ret_why);
 	else if (strcmp(word, "revoke") == 0)
 		st = revoke_key(o, count > 0 ? rest[0] : NULL, count > 1 ? rest[1] : NULL, ret_why);
 	key_close(key);
+	agreement_close(agreement);
 	return st == CC_OK ? show(o, ret_why) : st;
 }
 

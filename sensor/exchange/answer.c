@@ -113,11 +113,11 @@ have_you_seen(struct desk *desk, const struct request *r, const char *words, cha
 
 /* ---- evidence ---- */
 
-/* In parts, each a message: base64 takes a third more, the frame a few kB. */
+/* In parts, each a message: base64 takes a third more, the seal's another third, the frame a few kB. */
 static enum cc_status
 send_parts(struct desk *desk, const struct request *r, struct slice bytes, enum cc_tlp tlp, unsigned *ret_parts, char **ret_why)
 {
-	size_t most = (desk->conf.exchange_message_max - 8192) / 4 * 3;
+	size_t most = (desk->conf.exchange_message_max - 8192) / 16 * 9 - 512;
 	struct evidence_part part = {.n = 1, .of = (unsigned)((bytes.size + most - 1) / most)};
 	struct step_out out = {.state = "part", .part = &part, .tlp = tlp};
 	enum cc_status st = CC_OK;

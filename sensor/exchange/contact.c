@@ -263,6 +263,7 @@ take_entry(const json_t *from, struct contact *c, char why[160])
 	static const char *const kinds[] = {"national", "sector", "military", "international", "other"};
 	const json_t *points = json_object_get(from, "contacts"), *sectors = json_object_get(from, "sectors"), *one;
 	char receive[32];
+	uint8_t x[32];
 	enum cc_status st;
 	size_t i;
 
@@ -292,6 +293,9 @@ take_entry(const json_t *from, struct contact *c, char why[160])
 		if ((st = take_sector(one, &c->sector[c->sectors++], i, why)) != CC_OK)
 			return st;
 	}
+	if (!desk_member(json_object_get(from, "agreement"), "x", c->agreement, sizeof(c->agreement)) ||
+	    (c->agreement[0] != '\0' && key_parse(slice_str(c->agreement), x) != CC_OK))
+		return bad(why, "%s: x is a public key of 43 characters", "agreement", 0);
 	return take_keys(json_object_get(from, "keys"), &c->keys, why);
 }
 
@@ -402,6 +406,8 @@ contact_json(struct json *json, const char *key, const struct contact *c)
 	}
 	json_end_array(json);
 	keys_json(json, &c->keys);
+	if (c->agreement[0] != '\0')
+		agreement_json(json, "agreement", c->agreement);
 	json_end_object(json);
 }
 
@@ -494,6 +500,7 @@ contacts_publish(struct desk *desk, const struct contact *contact, char **ret_wh
 
 	if (st != CC_OK)
 		return st;
+	snprintf(whole.agreement, sizeof(whole.agreement), "%s", agreement_x(desk->agreement));
 	draft_begin(desk, &draft, false);
 	draft_object(&draft, "identity", draft.organisation, STIX_CREATED);
 	json_text(json, "name", contact->organisation);

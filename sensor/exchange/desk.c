@@ -168,6 +168,8 @@ desk_open(const struct conf *conf, const char *outdir, struct desk **ret_desk, c
 	    (st = open_db(desk, ret_why)) != CC_OK)
 		goto fail;
 	snprintf(desk->kid, sizeof(desk->kid), "%s", key_kid(key));
+	if ((st = agreement_open(outdir, true, &desk->agreement, ret_why)) != CC_OK)
+		goto fail;
 	/* A key that was made just now is not in what trust has read. */
 	if (trust_find(desk->trust, slice_str(desk->kid)) == NULL && (st = trust_reload(desk->trust, ret_why)) != CC_OK)
 		goto fail;
@@ -222,6 +224,7 @@ desk_close(struct desk *desk)
 	inbox_close(desk->others);
 	victims_close(desk->victims);
 	trust_close(desk->trust);
+	agreement_close(desk->agreement);
 	sqlite3_close(desk->db);
 	buf_close(&desk->value);
 	free(desk->outdir);
@@ -361,6 +364,8 @@ draft_artifact(struct draft *draft, struct slice bytes, const char *mime)
 	json_text(json, "id", id);
 	json_text(json, "mime_type", mime);
 	json_text(json, "payload_bin", text);
+	if (strcmp(mime, SEALED_MIME) == 0)
+		json_text(json, "encryption_algorithm", "mime-type-indicated");
 	json_object(json, "hashes");
 	json_text(json, "SHA-256", hex);
 	json_end_object(json);

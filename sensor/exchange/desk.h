@@ -73,6 +73,7 @@ struct contact {
 	struct contact_sector sector[CONTACT_SECTORS];
 	size_t sectors;
 	struct key_list keys;
+	char agreement[KEY_ID]; /* x of its key agreement key (X25519); "": none */
 	/* What the directory knows beside the entry. */
 	char kid[KEY_ID];
 	uint64_t pinged, answered, took; /* the last ping of ours, the last that was answered, and how long that took: ns */

@@ -18,6 +18,7 @@ struct desk {
 	char dir[4096], kid[KEY_ID]; /* of our key */
 	struct exchange *exchange; /* NULL: nothing was sent yet */
 	struct trust *trust;
+	struct agreement *agreement; /* opens what is sealed for us */
 	struct inbox *contacts, *others;
 	struct victims *victims; /* opened when first asked */
 	sqlite3 *db;
@@ -63,7 +64,8 @@ void draft_begin(struct desk *desk, struct draft *draft, bool frame);
 void draft_object(struct draft *draft, const char *type, const char *id, const char *created);
 /* A note about ourselves, its extension's member as JSON. */
 void draft_note(struct draft *draft, const char *abstract, const char *content, const char *member, struct slice json);
-void draft_artifact(struct draft *draft, struct slice bytes, const char *mime);
+void draft_artifact(struct draft *draft, struct slice bytes, const char *mime); /* SEALED_MIME: what is in it is encrypted */
+#define SEALED_MIME "application/jose"
 /* Sent, and taken in as if it had come.  CC_DENIED: above the topic's ceiling; CC_FULL: too large. */
 enum cc_status draft_end(struct desk *desk, struct draft *draft, char **ret_why);
 
@@ -121,7 +123,10 @@ struct step_out {
 	const char *words, *answer; /* may be NULL; answer: JSON */
 	const struct evidence_part *part;
 	enum cc_tlp tlp;
+	const char *seal_for;       /* x of the key that words and answer, or the part, are sealed for; NULL: they go in clear */
 };
+/* What a sealed part belongs to: apv. */
+void part_name(const char *request, unsigned n, char ret_name[64]);
 enum cc_status step_send(struct desk *desk, const struct request *request, const struct step_out *out, char **ret_why);
 
 /* ---- requests.c ---- */

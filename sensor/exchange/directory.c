@@ -57,6 +57,8 @@ take_keys(struct desk *desk, const struct came *came, const struct contact *cont
 		if (e->revoked != 0)
 			(void)trust_revoke(desk->trust, e->kid, e->revoked);
 	}
+	if (contact->agreement[0] != '\0' && trust_learn_agreement(desk->trust, came->organisation, contact->agreement) == CC_DENIED)
+		log_warning("contacts: the key agreement key of %s is another than the trust file's: nothing is sealed with it", came->organisation);
 }
 
 void

@@ -30,7 +30,7 @@ struct key {
 /* ---- names ---- */
 
 void
-key_thumbprint(const uint8_t x[32], char ret_kid[KEY_ID])
+key_thumbprint_of(const char *curve, const uint8_t x[32], char ret_kid[KEY_ID])
 {
 	char text[KEY_ID], jwk[128];
 	uint8_t digest[32];
@@ -38,9 +38,15 @@ key_thumbprint(const uint8_t x[32], char ret_kid[KEY_ID])
 
 	base64url_text(slice_of(x, 32), text);
 	/* The members that RFC 8037 requires, in the order of RFC 7638. */
-	size = snprintf(jwk, sizeof(jwk), "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"%s\"}", text);
+	size = snprintf(jwk, sizeof(jwk), "{\"crv\":\"%s\",\"kty\":\"OKP\",\"x\":\"%s\"}", curve, text);
 	sha256_of(slice_of(jwk, (size_t)size), digest);
 	base64url_text(slice_of(digest, 32), ret_kid);
+}
+
+void
+key_thumbprint(const uint8_t x[32], char ret_kid[KEY_ID])
+{
+	key_thumbprint_of("Ed25519", x, ret_kid);
 }
 
 enum cc_status
@@ -155,8 +161,8 @@ check_rights(int fd, const char *path, char **ret_why)
 	return CC_OK;
 }
 
-static enum cc_status
-read_file(struct key *key, const char *path, char **ret_why)
+enum cc_status
+key_read_file(const char *path, EVP_PKEY **ret_pkey, char **ret_why)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	char text[256];
@@ -174,9 +180,9 @@ read_file(struct key *key, const char *path, char **ret_why)
 		return st == CC_OK ? CC_NOMEM : st;
 	}
 	/* An encrypted one would ask for its word on the terminal: we have none. */
-	key->pkey = PEM_read_PrivateKey(file, NULL, NULL, (void *)(uintptr_t)"");
+	*ret_pkey = PEM_read_PrivateKey(file, NULL, NULL, (void *)(uintptr_t)"");
 	fclose(file);
-	if (key->pkey == NULL)
+	if (*ret_pkey == NULL)
 		return key_say(ret_why, CC_BAD, path, openssl_text(text));
 	return CC_OK;
 }
@@ -219,9 +225,9 @@ read_store(struct key *key, const char *uri, const char *provider, char **ret_wh
 
 /* Written beside and linked, so that of two who make one at the same time one wins and both have the same. */
 enum cc_status
-key_make_file(const char *path, char **ret_why)
+key_make_file(const char *path, const char *type, char **ret_why)
 {
-	EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, type);
 	char fresh[KEY_PATH + 32], dir[KEY_PATH], *slash;
 	FILE *file = NULL;
 	int fd = -1, failed;
@@ -280,13 +286,13 @@ key_open(const struct conf *conf, const char *outdir, bool make, struct key **re
 	} else if (is_uri(path)) {
 		st = read_store(key, path, conf->exchange_key_provider, ret_why);
 	} else {
-		st = read_file(key, path, ret_why);
+		st = key_read_file(path, &key->pkey, ret_why);
 		if (st == CC_ABSENT && make) {
 			free(*ret_why);
 			*ret_why = NULL;
-			st = key_make_file(path, ret_why);
+			st = key_make_file(path, "ED25519", ret_why);
 			if (st == CC_OK)
-				st = read_file(key, path, ret_why);
+				st = key_read_file(path, &key->pkey, ret_why);
 		}
 	}
 	if (st == CC_OK && name_it(key) != CC_OK)

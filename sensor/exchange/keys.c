@@ -61,6 +61,22 @@ keys_json(struct json *json, const struct key_list *list)
 	json_end_array(json);
 }
 
+void
+agreement_json(struct json *json, const char *name, const char *x)
+{
+	uint8_t bytes[32];
+	char kid[KEY_ID] = "";
+
+	if (key_parse(slice_str(x), bytes) == CC_OK)
+		key_thumbprint_of("X25519", bytes, kid);
+	base_json_object(json, name);
+	json_text(json, "kid", kid);
+	json_text(json, "kty", "OKP");
+	json_text(json, "crv", "X25519");
+	json_text(json, "x", x);
+	json_end_object(json);
+}
+
 /* base64url of what is in from, behind what is in to. */
 static void
 add_base64(struct buf *to, struct slice from)
@@ -341,7 +357,7 @@ keys_rotate(const struct conf *conf, const char *outdir, uint64_t now, struct ke
 	snprintf(old, sizeof(old), "%s.old", path);
 	(void)unlink(next);
 	there.exchange_key = next;
-	if ((st = key_make_file(next, ret_why)) != CC_OK || (st = key_open(&there, outdir, false, &key, ret_why)) != CC_OK)
+	if ((st = key_make_file(next, "ED25519", ret_why)) != CC_OK || (st = key_open(&there, outdir, false, &key, ret_why)) != CC_OK)
 		return st;
 	st = load(list_file, &list, &ignored);
 	free(ignored);

@@ -174,6 +174,55 @@ put_question(struct json *json, const struct request *r, const char *nonce)
 	json_text_if(json, "pseudonym", r->pseudonym);
 }
 
+void
+part_name(const char *request, unsigned n, char ret_name[64])
+{
+	snprintf(ret_name, 64, "%.40s/%u", request, n);
+}
+
+/* Words and answer as one JSON object, for the requester's eyes: apu is who answers, apv the request. */
+static enum cc_status
+put_sealed(struct json *json, const struct request *r, const struct step_out *out)
+{
+	struct buf plain, sealed;
+	struct json inner = json_into(&plain);
+	enum cc_status st;
+
+	buf_open(&plain, 4u << 20);
+	buf_open(&sealed, 8u << 20);
+	json_object(&inner, NULL);
+	json_text_if(&inner, "text", out->words);
+	if (out->answer != NULL)
+		json_raw(&inner, "answer", slice_str(out->answer));
+	json_end_object(&inner);
+	st = plain.full ? CC_FULL : jwe_seal(out->seal_for, slice_str(r->responder), slice_str(r->id), buf_slice(&plain), &sealed);
+	if (st == CC_OK)
+		json_string(json, "encrypted", buf_slice(&sealed));
+	buf_close(&plain);
+	buf_close(&sealed);
+	return st;
+}
+
+static enum cc_status
+put_part(struct draft *draft, const struct request *r, const struct step_out *out)
+{
+	struct buf sealed;
+	char name[64];
+	enum cc_status st;
+
+	if (out->seal_for == NULL) {
+		draft_artifact(draft, out->part->bytes, "application/vnd.tcpdump.pcap");
+		return CC_OK;
+	}
+	buf_open(&sealed, 64u << 20);
+	part_name(r->id, out->part->n, name);
+	st = jwe_seal(out->seal_for, slice_str(r->responder), slice_str(name), out->part->bytes, &sealed);
+	if (st == CC_OK)
+		draft_artifact(draft, buf_slice(&sealed), SEALED_MIME);
+	buf_close(&sealed);
+	return st;
+}
+
 enum cc_status
 step_send(struct desk *desk, const struct request *r, const struct step_out *out, char **ret_why)
 {
@@ -181,6 +230,8 @@ step_send(struct desk *desk, const struct request *r, const struct step_out *out
 	char word[64], title[200];
 	struct buf text;
 	struct json json = json_into(&text);
+	bool sealed = out->seal_for != NULL;
+	enum cc_status st = CC_OK;
 
 	buf_open(&text, desk->conf.exchange_message_max);
 	snprintf(word, sizeof(word), "%s %u", out->state, out->part != NULL ? out->part->n : 0);
@@ -191,10 +242,13 @@ step_send(struct desk *desk, const struct request *r, const struct step_out *out
 	json_text(&json, "responder", r->responder);
 	json_text(&json, "state", out->state);
 	json_text_if(&json, "after", out->after);
-	json_text_if(&json, "text", out->words);
+	if (!sealed)
+		json_text_if(&json, "text", out->words);
 	if (out->nonce != NULL)
 		put_question(&json, r, out->nonce);
-	if (out->answer != NULL)
+	if (sealed && out->part == NULL)
+		st = put_sealed(&json, r, out);
+	else if (out->answer != NULL)
 		json_raw(&json, "answer", slice_str(out->answer));
 	if (out->part != NULL) {
 		json_object(&json, "part");
@@ -205,10 +259,13 @@ step_send(struct desk *desk, const struct request *r, const struct step_out *out
 	json_end_object(&json);
 	draft_begin(desk, &draft, true);
 	snprintf(title, sizeof(title), "request for assistance (%s): %s", request_kind_word[r->kind], out->state);
-	if (out->part != NULL)
-		draft_artifact(&draft, out->part->bytes, "application/vnd.tcpdump.pcap");
-	draft_note(&draft, title, out->words != NULL ? out->words : "", "request", buf_slice(&text));
+	if (st == CC_OK && out->part != NULL)
+		st = put_part(&draft, r, out);
+	draft_note(&draft, title, out->words != NULL && !sealed ? out->words : "", "request", buf_slice(&text));
 	desk->value.full = desk->value.full || text.full;
 	buf_close(&text);
+	if (st != CC_OK && st != CC_FULL)
+		return desk_fail(desk, st, ret_why, "it can't be sealed for %s", r->requester);
+	desk->value.full = desk->value.full || st == CC_FULL;
 	return draft_end(desk, &draft, ret_why);
 }

@@ -280,6 +280,13 @@ apply_step(struct desk *desk, const char *id, const struct waiting *w)
 		"reason = CASE WHEN ?6 = '' THEN reason ELSE ?6 END, held = CASE WHEN ?2 >= 3 THEN NULL ELSE held END WHERE id = ?1",
 	    "siisss", id, (uint64_t)to, w->time, w->id, raw, text);
 	free(raw);
+	if (to == REQUEST_ANSWERED && desk_member(w->content, "trouble", text, sizeof(text)) && text[0] != '\0') {
+		char verdict[200];
+
+		snprintf(verdict, sizeof(verdict), "the answer is sealed and does not open: %.150s", text);
+		(void)desk_do(desk, "UPDATE request SET verdict = ?2 WHERE id = ?1", "ss", id, verdict);
+		desk_audit(desk, "answer does not open", (const char *const[]){"request", id, "from", w->organisation, "why", text, NULL});
+	}
 	if (to == REQUEST_ANSWERED)
 		(void)requests_visit(desk, id, recheck, desk);
 	return NULL;
@@ -317,6 +324,29 @@ settle_one(struct desk *desk, const char *id)
 	return true;
 }
 
+static bool
+is_sealed(const json_t *artifact)
+{
+	const char *mime = json_string_value(json_object_get(artifact, "mime_type"));
+
+	return mime != NULL && strcmp(mime, SEALED_MIME) == 0;
+}
+
+/* What does not open is no part. */
+static void
+open_part(struct desk *desk, const struct came *came, const struct step *step, unsigned n, struct slice *bytes)
+{
+	struct slice sealed = *bytes;
+	char name[64];
+	const char *why;
+
+	*bytes = slice_of(NULL, 0);
+	part_name(step->id, n, name);
+	if (jwe_open(desk->agreement, slice_str(came->organisation), slice_str(name), sealed, bytes, &why) != CC_OK)
+		desk_audit(desk, "part does not open", (const char *const[]){"request", step->id, "from", came->organisation, "why", why, NULL});
+	free((void *)(uintptr_t)sealed.p);
+}
+
 /* Only of the responder of an evidence request of ours that is there. */
 static void
 take_part(struct desk *desk, const struct came *came, const struct step *step)
@@ -333,11 +363,53 @@ take_part(struct desk *desk, const struct came *came, const struct step *step)
 	{
 		if (bytes.p == NULL && desk_artifact(one, &bytes) != CC_OK)
 			bytes = slice_of(NULL, 0);
+		else if (bytes.p != NULL && is_sealed(one))
+			open_part(desk, came, step, (unsigned)n, &bytes);
 	}
 	if (bytes.p != NULL && desk_number(desk, "SELECT coalesce(sum(length(bytes)), 0) FROM part", "") + bytes.size <= desk->conf.exchange_parts_max)
 		(void)desk_do(desk, "INSERT OR IGNORE INTO part VALUES (?1, ?2, ?3)", "sib", step->id, (uint64_t)n, bytes);
 	free((void *)(uintptr_t)bytes.p);
 	(void)requests_visit(desk, step->id, recheck, desk);
+}
+
+static void
+set_trouble(json_t *from, const char *why)
+{
+	(void)json_object_set_new(from, "trouble", json_stringn(why, strlen(why)));
+}
+
+/* What is sealed for us takes the place of the seal; what does not open says why. */
+static void
+open_answer(struct desk *desk, const struct came *came)
+{
+	json_t *from = desk_extension(came->bundle, "request"), *sealed = json_object_get(from, "encrypted"), *inner;
+	char id[40], requester[128];
+	struct slice plain;
+	json_error_t error;
+	const char *why;
+
+	if (from != NULL)
+		json_object_del(from, "trouble"); /* is ours to say */
+	if (!json_is_string(sealed) || came->own || !desk_member(from, "id", id, sizeof(id)) ||
+	    !desk_member(from, "requester", requester, sizeof(requester)) || strcmp(requester, desk->conf.sensor_organisation) != 0)
+		return;
+	if (jwe_open(desk->agreement, slice_str(came->organisation), slice_str(id),
+		slice_of(json_string_value(sealed), json_string_length(sealed)), &plain, &why) != CC_OK) {
+		set_trouble(from, why);
+		return;
+	}
+	inner = json_loadb((const char *)plain.p, plain.size, JSON_REJECT_DUPLICATES, &error);
+	free((void *)(uintptr_t)plain.p);
+	if (json_is_object(inner)) {
+		json_object_del(from, "encrypted");
+		if (json_is_string(json_object_get(inner, "text")))
+			json_object_set(from, "text", json_object_get(inner, "text"));
+		if (json_is_object(json_object_get(inner, "answer")))
+			json_object_set(from, "answer", json_object_get(inner, "answer"));
+	} else {
+		set_trouble(from, "what is in it is no JSON");
+	}
+	json_decref(inner);
 }
 
 void
@@ -349,6 +421,7 @@ request_came(struct desk *desk, const struct came *came)
 	const char *us = desk->conf.sensor_organisation;
 	bool part;
 
+	open_answer(desk, came);
 	if (step_parse(came, &step, &why) != CC_OK) {
 		log_warning("requests: a message of %s is left out: %s", came->organisation, why);
 		return;
@@ -413,6 +486,29 @@ request_send(struct desk *desk, struct request *r, char **ret_why)
 	return st;
 }
 
+/*
+ * Who may read the topic reads it: answers marked AMBER and above, evidence and revealed addresses among them, are sealed for the
+ * requester's pinned key, or stay here.
+ */
+static enum cc_status
+choose_seal(struct desk *desk, const struct request *r, struct step_out *out, char **ret_why)
+{
+	const struct trust_organisation *o;
+
+	out->seal_for = NULL;
+	if (out->tlp < CC_TLP_AMBER || r->ours || (strcmp(out->state, "part") != 0 && strcmp(out->state, request_state_word[REQUEST_ANSWERED]) != 0))
+		return CC_OK;
+	o = trust_organisation(desk->trust, slice_str(r->requester));
+	if (o == NULL || o->agreement[0] == '\0')
+		return desk_fail(desk, CC_DENIED, ret_why, "it would be TLP:%s and has to be sealed, and the trust file has no 'agreement' key of %s",
+		    record_tlp_text(out->tlp), r->requester);
+	if (o->agreement_x[0] == '\0')
+		return desk_fail(desk, CC_DENIED, ret_why, "it would be TLP:%s and has to be sealed, and the key of %s is not known yet: x is "
+			"neither in the trust file nor in its contacts entry", record_tlp_text(out->tlp), r->requester);
+	out->seal_for = o->agreement_x;
+	return CC_OK;
+}
+
 enum cc_status
 request_deliver(struct desk *desk, const struct request *r, struct step_out *out, char **ret_why)
 {
@@ -420,6 +516,8 @@ request_deliver(struct desk *desk, const struct request *r, struct step_out *out
 	char after[STIX_ID];
 	enum cc_status st = may_receive(desk, r->ours ? r->responder : r->requester, out->tlp, ret_why);
 
+	if (st == CC_OK)
+		st = choose_seal(desk, r, out, ret_why);
 	if (st != CC_OK)
 		return st;
 	stmt = desk_ask(desk, "SELECT last FROM request WHERE id = ?1", "s", r->id);
@@ -428,6 +526,9 @@ request_deliver(struct desk *desk, const struct request *r, struct step_out *out
 	out->after = after;
 	st = step_send(desk, r, out, ret_why);
 	out->after = NULL;
+	/* Sealed for the other side: what we told is kept here in clear. */
+	if (st == CC_OK && out->seal_for != NULL && out->part == NULL)
+		(void)desk_do(desk, "UPDATE request SET answer = ?2, reason = coalesce(?3, reason) WHERE id = ?1", "sss", r->id, out->answer, out->words);
 	return st;
 }
 

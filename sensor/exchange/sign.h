@@ -34,6 +34,21 @@ void key_thumbprint(const uint8_t x[32], char ret_kid[KEY_ID]);
 /* CC_BAD: not 32 bytes as base64url. */
 enum cc_status key_parse(struct slice text, uint8_t ret_bytes[32]);
 
+/* ---- jwe.c: our key agreement key (X25519, OUTDIR/keys/agreement.key), and what is sealed for one partner ---- */
+
+struct agreement;
+
+/* As key_open().  Beside it agreement.key.old, if it is there, opens what was sealed for the key before. */
+enum cc_status agreement_open(const char *outdir, bool make, struct agreement **ret_agreement, char **ret_why);
+void agreement_close(struct agreement *agreement);
+const char *agreement_kid(const struct agreement *agreement);
+const char *agreement_x(const struct agreement *agreement);
+/* Appends a compact JWE for the owner of x.  apu, apv: who seals, and what it belongs to; the opener has to name the same. */
+enum cc_status jwe_seal(const char *x, struct slice apu, struct slice apv, struct slice plain, struct buf *out);
+/* *ret_plain is malloc.  CC_BAD: *ret_why (static) says why. */
+enum cc_status jwe_open(const struct agreement *agreement, struct slice apu, struct slice apv, struct slice text, struct slice *ret_plain,
+    const char **ret_why);
+
 /* One public key with the time in which it signs; times in ns since 1970, 0: without end, or not revoked. */
 struct key_entry {
 	char kid[KEY_ID], x[KEY_ID];
@@ -56,6 +71,7 @@ enum cc_status keys_revoke(const struct conf *conf, const char *outdir, const ch
     char **ret_why);
 /* The "keys" array of the list, as it also stands in a contacts entry. */
 void keys_json(struct json *json, const struct key_list *list);
+void agreement_json(struct json *json, const char *name, const char *x); /* a JWK with its kid */
 
 /* ---- trust.c: whom the operator trusts ---- */
 
@@ -66,6 +82,8 @@ struct trust_organisation {
 	struct conf_list roles;
 	struct conf_map policy;     /* whatever stands under "policy", keys joined by dots */
 	bool own;
+	char agreement[KEY_ID];     /* fingerprint of its key agreement key; "": none is pinned */
+	char agreement_x[KEY_ID];   /* "": not known yet */
 };
 
 struct trust_key {
@@ -83,6 +101,8 @@ void trust_close(struct trust *trust);
 enum cc_status trust_reload(struct trust *trust, char **ret_why);
 /* From a contacts entry: x for a fingerprint of the operator's file.  CC_DENIED: it has another thumbprint; CC_ABSENT: not trusted. */
 enum cc_status trust_learn(struct trust *trust, const char *kid, const char *x);
+/* The same for an organisation's key agreement key. */
+enum cc_status trust_learn_agreement(struct trust *trust, const char *organisation, const char *x);
 /* From a contacts entry of its owner: revoked from then on; an earlier time stays.  CC_ABSENT: not trusted. */
 enum cc_status trust_revoke(struct trust *trust, const char *kid, uint64_t at);
 const struct trust_key *trust_find(const struct trust *trust, struct slice kid); /* NULL: not trusted */

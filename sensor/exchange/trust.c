@@ -9,6 +9,7 @@
  *         - fingerprint: kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k   # RFC 7638
  *           x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo             # or learnt from contacts
  *           from: 2026-01-01T00:00:00Z                                # until, revoked_at: optional, too
+ *       agreement: {fingerprint: …, x: …}                              # of the key that answers for it are sealed with
  *       receive: amber
  *       roles: [partner]
  *       policy: { … }
@@ -329,6 +330,43 @@ take_receive(struct reading *r, const yaml_node_t *node, enum cc_tlp *ret_tlp)
 	say(r, node, "receive is clear, green, amber, amber+strict or red");
 }
 
+/* A fingerprint, or a mapping with x beside it. */
+static void
+take_agreement(struct reading *r, const yaml_node_t *node, struct trust_organisation *o)
+{
+	const yaml_node_t *name, *value;
+	const char *kid = scalar(node), *x = "";
+	uint8_t bytes[32];
+	char is[KEY_ID];
+
+	if (node->type == YAML_MAPPING_NODE) {
+		EACH_PAIR(r, node, name, value)
+		{
+			if (strcmp(scalar(name), "fingerprint") == 0)
+				kid = scalar(value);
+			else if (strcmp(scalar(name), "x") == 0)
+				x = scalar(value);
+			else
+				say(r, name, "agreement has fingerprint and x");
+		}
+	}
+	if (key_parse(slice_str(kid), bytes) != CC_OK) {
+		say(r, node, "agreement: a fingerprint is the 43 characters that 'concert keys show' prints");
+		return;
+	}
+	memcpy(o->agreement, kid, KEY_ID);
+	if (*x == '\0')
+		return;
+	if (key_parse(slice_str(x), bytes) != CC_OK) {
+		say(r, node, "agreement: x is a public key of 43 characters");
+		return;
+	}
+	key_thumbprint_of("X25519", bytes, is);
+	if (strcmp(is, kid) != 0)
+		say(r, node, "agreement: x is another key than the fingerprint's");
+	memcpy(o->agreement_x, x, KEY_ID);
+}
+
 static bool
 good_id(const char *id)
 {
@@ -376,12 +414,14 @@ take_organisation(struct reading *r, const yaml_node_t *node)
 
 		if (strcmp(word, "receive") == 0)
 			take_receive(r, value, &o->receive);
+		else if (strcmp(word, "agreement") == 0)
+			take_agreement(r, value, o);
 		else if (strcmp(word, "roles") == 0)
 			take_roles(r, value, &o->roles);
 		else if (strcmp(word, "policy") == 0)
 			take_policy(r, value, &o->policy, "", 0);
 		else if (strcmp(word, "id") != 0 && strcmp(word, "keys") != 0)
-			say(r, name, "an organisation has id, keys, receive, roles and policy");
+			say(r, name, "an organisation has id, keys, agreement, receive, roles and policy");
 	}
 	if (keys == NULL || keys->type != YAML_SEQUENCE_NODE) {
 		say(r, node, "this organisation has no list of keys");
@@ -492,6 +532,14 @@ keep_learnt(struct content *fresh, const struct content *old)
 		if (was->entry.revoked != 0 && (key->entry.revoked == 0 || was->entry.revoked < key->entry.revoked))
 			key->entry.revoked = was->entry.revoked;
 	}
+	for (size_t i = 0; i < fresh->count; i++) {
+		struct trust_organisation *o = &fresh->organisation[i];
+
+		for (size_t k = 0; k < old->count && o->agreement_x[0] == '\0'; k++) {
+			if (strcmp(old->organisation[k].id, o->id) == 0 && strcmp(old->organisation[k].agreement, o->agreement) == 0)
+				memcpy(o->agreement_x, old->organisation[k].agreement_x, KEY_ID);
+		}
+	}
 }
 
 enum cc_status
@@ -569,6 +617,30 @@ trust_learn(struct trust *trust, const char *kid, const char *x)
 	if (strcmp(is, kid) != 0)
 		return CC_DENIED;
 	return set_x(key, x) ? CC_OK : CC_NOMEM;
+}
+
+enum cc_status
+trust_learn_agreement(struct trust *trust, const char *organisation, const char *x)
+{
+	uint8_t bytes[32];
+	char is[KEY_ID];
+
+	for (size_t i = 0; i < trust->content.count; i++) {
+		struct trust_organisation *o = &trust->content.organisation[i];
+
+		if (strcmp(o->id, organisation) != 0)
+			continue;
+		if (o->agreement[0] == '\0')
+			return CC_ABSENT;
+		if (key_parse(slice_str(x), bytes) != CC_OK)
+			return CC_BAD;
+		key_thumbprint_of("X25519", bytes, is);
+		if (strcmp(is, o->agreement) != 0)
+			return CC_DENIED;
+		memcpy(o->agreement_x, x, KEY_ID);
+		return CC_OK;
+	}
+	return CC_ABSENT;
 }
 
 enum cc_status

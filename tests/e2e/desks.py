@@ -29,8 +29,13 @@ class Desk:
 	def kid(self):
 		return json.loads(self.run("keys", "show", "--json").out)["keys"][-1]
 
+	def agreement(self):
+		key = json.loads(self.run("keys", "show", "--json").out)["agreement"]
+		return {"fingerprint": key["kid"], "x": key["x"]}
+
 	def trusts(self, *others, known=True, receive="amber"):
-		path = write(f"{self.name}-trust.json", json.dumps({"organisations": [{"id": one.id, "receive": receive, "keys": [
+		path = write(f"{self.name}-trust.json", json.dumps({"organisations": [{"id": one.id, "receive": receive,
+			"agreement": one.agreement() if known else one.agreement()["fingerprint"], "keys": [
 			{"fingerprint": key["kid"], **({"x": key["x"]} if known else {})} for key in [one.kid()]]} for one in others]}))
 		self.more += ["--set", f"exchange.trust={path}"]
 

@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -463,6 +464,24 @@ def need_broker():
 	if shutil.which("kcat") is None:
 		raise Skip("kcat is not installed")
 	return broker
+
+
+# ---- what others' libraries say ----
+
+GOLDEN = TOP / "tests/golden"
+
+
+def npm_modules():
+	"""Where jose, ajv and AsyncAPI's parser are; None: nowhere."""
+	folder = TOP / "build/golden"
+	if shutil.which("npm") is None:
+		return print("without npm: it is not installed")
+	folder.mkdir(parents=True, exist_ok=True)
+	for file in GOLDEN.iterdir():
+		if file.suffix in (".json", ".mjs"):
+			shutil.copy(file, folder)
+	done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder, capture_output=True, text=True, timeout=240)
+	return folder if done.returncode == 0 else print(f"without npm: npm ci failed: {done.stderr[-300:]}")
 
 
 # ---- the end ----

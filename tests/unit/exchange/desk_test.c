@@ -322,8 +322,9 @@ set(struct conf *conf, const char *format, ...)
 static void
 open_sides(struct side side[2])
 {
+	struct agreement *agreement[2];
 	struct key *key[2];
-	char text[512], name[24], *why = NULL;
+	char text[1024], name[24], *why = NULL;
 
 	for (int i = 0; i < 2; i++) {
 		side[i].conf = conf_new();
@@ -332,16 +333,20 @@ open_sides(struct side side[2])
 		set(side[i].conf, "exchange.to=file:%s/shared", dir);
 		set(side[i].conf, "spool.fsync=never");
 		CHECK(key_open(side[i].conf, side[i].outdir, true, &key[i], &why) == CC_OK);
+		CHECK(agreement_open(side[i].outdir, true, &agreement[i], &why) == CC_OK);
 	}
 	for (int i = 0; i < 2; i++) {
-		snprintf(text, sizeof(text), "organisations: [{id: cert.%c, receive: amber, keys: [{fingerprint: %s, x: %s}]}]", 'b' - i, key_kid(key[1 - i]),
-		    key_x(key[1 - i]));
+		snprintf(text, sizeof(text), "organisations: [{id: cert.%c, receive: amber, keys: [{fingerprint: %s, x: %s}], "
+			"agreement: {fingerprint: %s, x: %s}}]", 'b' - i, key_kid(key[1 - i]), key_x(key[1 - i]),
+		    agreement_kid(agreement[1 - i]), agreement_x(agreement[1 - i]));
 		snprintf(name, sizeof(name), "%d.yaml", i);
 		set(side[i].conf, "exchange.trust=%s", write_file(name, text, strlen(text)));
 		CHECK(desk_open(side[i].conf, side[i].outdir, &side[i].desk, &why) == CC_OK);
 	}
-	key_close(key[0]);
-	key_close(key[1]);
+	for (int i = 0; i < 2; i++) {
+		agreement_close(agreement[i]);
+		key_close(key[i]);
+	}
 }
 
 static void
