@@ -119,8 +119,9 @@ bench: $(BIN) $(TOOLS)
 	@tests/bench/run $(BUILD)
 
 # What the exchange costs, by stage and to a real broker.
-bench-exchange: $(TOOLS)
+bench-exchange: $(BIN) $(TOOLS)
 	@tests/bench/run-exchange $(BUILD)
+	@tests/bench/latency $(BUILD)
 
 # Cycles by protocol; part of bench, too.
 bench-parsers: $(TOOLS)

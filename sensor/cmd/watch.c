@@ -458,13 +458,41 @@ struct source {
 	struct quarantine *quarantine;
 };
 
+/* --from beginning, end, a time, or how long ago. */
+static enum cc_status
+start_of(const struct cmd_options *o, bool *ret_start, uint64_t *ret_since, char **ret_why)
+{
+	uint64_t ago, now = time_now();
+
+	if (o->from == NULL)
+		return CC_OK;
+	*ret_start = strcmp(o->from, "end") != 0;
+	if (!*ret_start || strcmp(o->from, "beginning") == 0 || time_rfc3339_parse(o->from, ret_since) == CC_OK)
+		return CC_OK;
+	if (duration_parse(o->from, &ago) == CC_OK && ago < now) {
+		*ret_since = now - ago;
+		return CC_OK;
+	}
+	if (asprintf(ret_why, "--from %s: beginning, end, a time as 2026-01-31T12:00:00Z, or how long ago, as 2h", o->from) < 0)
+		*ret_why = NULL;
+	return CC_BAD;
+}
+
 static enum cc_status
 open_source(struct source *s, const struct cmd_options *o, const char *from, const char *const *topics, size_t count, char **ret_why)
 {
-	enum cc_status st;
+	bool from_start = o->from_start;
+	uint64_t since = 0;
+	enum cc_status st = start_of(o, &from_start, &since, ret_why);
 
-	if (o->unverified)
-		return reader_open(o->conf, from, topics, count, o->from_start, &s->reader, ret_why);
+	if (st != CC_OK)
+		return st;
+	if (o->unverified) {
+		st = reader_open(o->conf, from, topics, count, from_start, &s->reader, ret_why);
+		if (st == CC_OK)
+			reader_since(s->reader, since);
+		return st;
+	}
 	if ((st = trust_open(o->conf, o->outdir, &s->trust, ret_why)) != CC_OK)
 		return st;
 	/* Only where somebody said which folder is ours to write to. */
@@ -473,7 +501,10 @@ open_source(struct source *s, const struct cmd_options *o, const char *from, con
 		free(*ret_why);
 		*ret_why = NULL;
 	}
-	return inbox_open(o->conf, from, topics, count, o->from_start, s->trust, s->quarantine, &s->inbox, ret_why);
+	st = inbox_open(o->conf, from, topics, count, from_start, s->trust, s->quarantine, &s->inbox, ret_why);
+	if (st == CC_OK)
+		inbox_since(s->inbox, since);
+	return st;
 }
 
 static void

@@ -5,7 +5,7 @@
 #include "exchange/jws_own.h"
 
 #define CHAIN_WINDOW 32 /* of a lane's last messages the digests are kept, to tell a repetition from another past */
-#define CHAIN_HOLES 16  /* of a lane, that may still be filled */
+#define CHAIN_HOLES 64  /* of a lane, that may still be filled */
 #define CHAIN_DIGEST 16 /* bytes of a digest that are kept for that */
 
 struct chain_hole {

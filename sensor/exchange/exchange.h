@@ -230,6 +230,8 @@ struct reader_position {
 	bool changed; /* since whoever asks looked last: his to clear */
 };
 void reader_commit(struct reader *reader, const struct reader_position *position, size_t count);
+/* Before the first is asked for: only what came from then on (ns); to a broker by its clock, in a file by the message's own ce_time. */
+void reader_since(struct reader *reader, uint64_t since);
 /* The next message, borrowed until the next call.  CC_MORE: none within ms; CC_END: (file, not following) no more; CC_BAD: one that
  * can't be read, *ret_why says what. */
 enum cc_status reader_next(struct reader *reader, int ms, struct cc_message *ret_msg, const char **ret_why);

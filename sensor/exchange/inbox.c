@@ -136,6 +136,12 @@ inbox_close(struct inbox *inbox)
 	free(inbox);
 }
 
+void
+inbox_since(struct inbox *inbox, uint64_t since)
+{
+	reader_since(inbox->reader, since);
+}
+
 struct verifier *
 inbox_verifier(struct inbox *inbox)
 {

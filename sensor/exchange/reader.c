@@ -22,6 +22,7 @@ struct reader {
 	struct place place[2]; /* exchange.to, or what was asked for; exchange.fallback */
 	struct reader_resume resume, fallback_resume;
 	unsigned places, at;
+	uint64_t since;        /* what is older is passed over; 0: nothing */
 	struct conf conf;      /* of the fall-back */
 };
 
@@ -54,10 +55,39 @@ open_place(const struct conf *conf, const char *from, char *const *whole, size_t
 	return CC_BAD;
 }
 
-static enum cc_status
-next_of(struct place *place, int ms, struct cc_message *ret_msg, const char **ret_why)
+static uint64_t
+time_of(const struct cc_message *msg)
 {
-	return place->file != NULL ? reader_file_next(place->file, ms, ret_msg, ret_why) : reader_kafka_next(place->kafka, ms, ret_msg, ret_why);
+	struct slice text = message_header(msg, "ce_time");
+	char copy[40] = "";
+	uint64_t time = 0;
+
+	if (text.size < sizeof(copy) && text.size > 0)
+		memcpy(copy, text.p, text.size);
+	return time_rfc3339_parse(copy, &time) == CC_OK ? time : 0;
+}
+
+static enum cc_status
+next_of(const struct reader *reader, const struct place *place, int ms, struct cc_message *ret_msg, const char **ret_why)
+{
+	enum cc_status st;
+
+	if (place->file == NULL)
+		return reader_kafka_next(place->kafka, ms, ret_msg, ret_why);
+	do
+		st = reader_file_next(place->file, ms, ret_msg, ret_why);
+	while (st == CC_OK && reader->since != 0 && time_of(ret_msg) < reader->since);
+	return st;
+}
+
+void
+reader_since(struct reader *reader, uint64_t since)
+{
+	reader->since = since;
+	for (unsigned i = 0; i < 2; i++) {
+		if (reader->place[i].kafka != NULL)
+			reader_kafka_since(reader->place[i].kafka, since);
+	}
 }
 
 /* ---- both ---- */
@@ -173,7 +203,7 @@ next_of_both(struct reader *reader, int ms, struct cc_message *ret_msg, const ch
 
 	for (;;) {
 		for (unsigned i = 0; i < 2; i++) {
-			st = next_of(&reader->place[reader->at], wait, ret_msg, ret_why);
+			st = next_of(reader, &reader->place[reader->at], wait, ret_msg, ret_why);
 			if (st == CC_OK)
 				ret_msg->fallback = reader->at == 1;
 			if (st != CC_END && st != CC_MORE)
@@ -194,7 +224,7 @@ reader_next(struct reader *reader, int ms, struct cc_message *ret_msg, const cha
 {
 	if (reader->places == 2)
 		return next_of_both(reader, ms, ret_msg, ret_why);
-	return next_of(&reader->place[0], ms, ret_msg, ret_why);
+	return next_of(reader, &reader->place[0], ms, ret_msg, ret_why);
 }
 
 void

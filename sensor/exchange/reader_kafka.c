@@ -26,6 +26,7 @@ struct reader_kafka {
 	const struct reader_resume *resume; /* NULL: none */
 	bool from_start, assigned;
 	uint64_t asked;          /* monotonic */
+	uint64_t since;          /* 0: not by time */
 	rd_kafka_t *rk;
 	rd_kafka_message_t *msg; /* lent to the caller */
 	rd_kafka_topic_partition_list_t *list; /* what is assigned; opaque: read to its end, for now */
@@ -206,6 +207,12 @@ reader_kafka_open(const struct conf *conf, const char *bootstrap, char *const *t
 	return CC_OK;
 }
 
+void
+reader_kafka_since(struct reader_kafka *r, uint64_t since)
+{
+	r->since = since;
+}
+
 static bool
 wanted(const struct reader_kafka *r, const char *topic)
 {
@@ -218,6 +225,21 @@ wanted(const struct reader_kafka *r, const char *topic)
 			return true;
 	}
 	return false;
+}
+
+/* The first offset of each partition whose message the broker has since then; its end, where there is none. */
+static bool
+by_time(struct reader_kafka *r, rd_kafka_topic_partition_list_t *list)
+{
+	for (int i = 0; i < list->cnt; i++)
+		list->elems[i].offset = (int64_t)(r->since / NS_PER_MS);
+	if (rd_kafka_offsets_for_times(r->rk, list, 5 * ASK_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return false;
+	for (int i = 0; i < list->cnt; i++) {
+		if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+			return false;
+	}
+	return true;
 }
 
 /* All partitions of the wanted topics that the cluster has now. */
@@ -245,6 +267,10 @@ assign(struct reader_kafka *r, int ms)
 	rd_kafka_metadata_destroy(data);
 	if (r->resume != NULL && list->cnt > 0)
 		seek(r, list);
+	if (list->cnt > 0 && r->since != 0 && !by_time(r, list)) {
+		rd_kafka_topic_partition_list_destroy(list);
+		return CC_MORE;
+	}
 	if (list->cnt == 0 || rd_kafka_assign(r->rk, list) != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		rd_kafka_topic_partition_list_destroy(list);
 		return CC_MORE;

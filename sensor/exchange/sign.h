@@ -198,6 +198,7 @@ enum cc_status inbox_open_at(const struct conf *conf, const char *from, const ch
 struct reader_position *inbox_positions(struct inbox *inbox, size_t *ret_count);
 bool inbox_drained(const struct inbox *inbox);
 struct reader *inbox_reader(struct inbox *inbox);
+void inbox_since(struct inbox *inbox, uint64_t since); /* as reader_since() */
 /* As reader_next(), with what was found out; refused ones come, too: look at the verdict. */
 enum cc_status inbox_next(struct inbox *inbox, int ms, struct cc_message *ret_msg, struct verified *ret_verified,
     const char **ret_why);

@@ -30,8 +30,8 @@ static const unsigned share[CC_CLASS_COUNT] = {
     [CC_CLASS_EVENT] = 80,
 };
 
-static enum cc_status
-trouble(struct spool *spool, const char *name)
+enum cc_status
+spool_trouble(struct spool *spool, const char *name)
 {
 	snprintf(spool->error, sizeof(spool->error), "%.180s/%s: %s", spool->dir, name, strerror(errno));
 	return CC_IO;
@@ -69,8 +69,8 @@ lock_dir(struct spool *spool, char **ret_why)
  * Disk set aside for the small files: on a full disk neither the cursor nor the lanes' numbers could be stored else, and
  * without them nothing that is delivered could give way.
  */
-static void
-reserve_take(const struct spool *spool)
+void
+spool_reserve_take(const struct spool *spool)
 {
 	int fd = openat(spool->dir_fd, "reserve", O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
 
@@ -81,8 +81,8 @@ reserve_take(const struct spool *spool)
 	close(fd);
 }
 
-static void
-reserve_give(const struct spool *spool)
+void
+spool_reserve_give(const struct spool *spool)
 {
 	(void)unlinkat(spool->dir_fd, "reserve", 0);
 }
@@ -99,7 +99,7 @@ scan(struct spool *spool, const struct spool_segment *segment, uint64_t *ret_cou
 	*ret_count = 0;
 	st = spool_reader_open(&spool->reader, spool->dir_fd, spool_segment_name(segment->first, name));
 	if (st == CC_IO)
-		trouble(spool, name);
+		spool_trouble(spool, name);
 	while (st == CC_OK && (st = spool_reader_next(&spool->reader, &msg)) == CC_OK) {
 		++*ret_count;
 		st = spool_sequence_note(spool, &msg, NULL);
@@ -124,12 +124,12 @@ open_last(struct spool *spool, uint64_t end)
 
 	spool->fd = openat(spool->dir_fd, spool_segment_name(last->first, name), O_WRONLY | O_APPEND | O_CLOEXEC);
 	if (spool->fd < 0)
-		return trouble(spool, name);
+		return spool_trouble(spool, name);
 	if (end < last->size) {
 		log_notice("spool: %s/%s: cut back to its last whole message, %" PRIu64 " bytes dropped", spool->dir,
 		    name, last->size - end);
 		if (ftruncate(spool->fd, (off_t)end) != 0)
-			return trouble(spool, name);
+			return spool_trouble(spool, name);
 		spool->bytes -= last->size - end;
 		last->size = end;
 	}
@@ -144,7 +144,7 @@ recover(struct spool *spool)
 	size_t from = 0;
 
 	if (st != CC_OK)
-		return st == CC_IO ? trouble(spool, "") : st;
+		return st == CC_IO ? spool_trouble(spool, "") : st;
 	spool->segment_room = spool->segment_count;
 	if ((st = spool_cursor_load(spool)) != CC_OK || (st = spool_sequences_load(spool)) != CC_OK)
 		return st;
@@ -159,6 +159,9 @@ recover(struct spool *spool)
 	}
 	if (st == CC_OK && spool->segment_count > 0)
 		st = open_last(spool, end);
+	/* With `always` nothing is sent that the disk has not. */
+	if (st == CC_OK && (spool->next < spool->cursor || (spool->fsync != 2 && spool_machine_died(spool))))
+		st = spool_sequences_leap(spool);
 	if (spool->next < spool->cursor) {
 		/* Messages were lost to damage: positions go on in a segment of their own, whose name says where. */
 		spool->next = spool->cursor;
@@ -216,7 +219,9 @@ spool_open(const struct conf *conf, const char *dir, struct spool **ret_spool, c
 		spool_close(spool);
 		return st;
 	}
-	reserve_take(spool);
+	spool_reserve_take(spool);
+	spool_boot_store(spool);
+	spool->open = true;
 	spool->read_segment = spool->segment_count;
 	spool_rewind(spool);
 	*ret_spool = spool;
@@ -228,6 +233,7 @@ spool_close(struct spool *spool)
 {
 	if (spool == NULL)
 		return;
+	spool_sync_end(spool);
 	if (spool->fd >= 0) {
 		if (spool->dirty && spool->fsync != 0)
 			(void)fdatasync(spool->fd);
@@ -235,6 +241,8 @@ spool_close(struct spool *spool)
 	}
 	if (spool->dir_fd >= 0) {
 		(void)spool_cursor_store(spool);
+		if (spool->open)
+			(void)unlinkat(spool->dir_fd, SPOOL_BOOT, 0);
 		close(spool->dir_fd);
 	}
 	if (spool->lock_fd >= 0)
@@ -264,7 +272,7 @@ drop_oldest(struct spool *spool)
 
 	spool_fault(spool, "drop");
 	if (unlinkat(spool->dir_fd, spool_segment_name(spool->segment[0].first, name), 0) != 0 && errno != ENOENT) {
-		trouble(spool, name);
+		spool_trouble(spool, name);
 		return;
 	}
 	spool->bytes -= spool->segment[0].size;
@@ -312,7 +320,7 @@ begin_segment(struct spool *spool)
 	int fd;
 
 	if (spool->fd >= 0 && spool->dirty && spool->fsync != 0 && fdatasync(spool->fd) != 0)
-		return trouble(spool, spool_segment_name(spool->segment[spool->segment_count - 1].first, name));
+		return spool_trouble(spool, spool_segment_name(spool->segment[spool->segment_count - 1].first, name));
 	if (spool->segment_count > 0 && (st = spool_sequences_store(spool)) != CC_OK)
 		return st;
 	if (spool->segment_count == spool->segment_room) {
@@ -327,7 +335,7 @@ begin_segment(struct spool *spool)
 	fd = openat(spool->dir_fd, spool_segment_name(spool->next, name),
 	    O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0)
-		return trouble(spool, name);
+		return spool_trouble(spool, name);
 	if (spool->fsync != 0)
 		(void)fsync(spool->dir_fd);
 	if (spool->fd >= 0)
@@ -365,7 +373,7 @@ take_back(struct spool *spool)
 	const struct spool_segment *last = &spool->segment[spool->segment_count - 1];
 	char name[SPOOL_NAME_ROOM];
 
-	trouble(spool, spool_segment_name(last->first, name));
+	spool_trouble(spool, spool_segment_name(last->first, name));
 	if (ftruncate(spool->fd, (off_t)last->size) != 0)
 		log_error("spool: %s/%s: cannot be cut back: %s", spool->dir, name, strerror(errno));
 	return CC_IO;
@@ -409,7 +417,7 @@ make_way(struct spool *spool)
 
 	if (!last && !oldest_is_delivered(spool))
 		return false;
-	reserve_give(spool);
+	spool_reserve_give(spool);
 	if (last && begin_segment(spool) == CC_OK)
 		before++;
 	while (oldest_is_delivered(spool)) {
@@ -419,7 +427,7 @@ make_way(struct spool *spool)
 		if (spool->segment_count == count)
 			break;
 	}
-	reserve_take(spool);
+	spool_reserve_take(spool);
 	return spool->segment_count < before;
 }
 
@@ -456,28 +464,6 @@ spool_append(struct spool *spool, const struct cc_message *msg, const uint8_t *d
 	spool->error[0] = '\0';
 	*ret_position = spool->next++;
 	return spool_sequence_note(spool, msg, digest);
-}
-
-enum cc_status
-spool_tick(struct spool *spool, uint64_t now)
-{
-	enum cc_status st;
-
-	if (spool->fsync != 2 && now < spool->synced + spool->fsync_interval)
-		return CC_OK;
-	spool->synced = now;
-	spool_replay_asked(spool, now);
-	if (spool->dirty && spool->fsync != 0) {
-		if (fdatasync(spool->fd) != 0)
-			return trouble(spool, "fdatasync");
-		spool->dirty = false;
-	}
-	if (spool_cursor_store(spool) == CC_OK)
-		return CC_OK;
-	reserve_give(spool);
-	st = spool_cursor_store(spool);
-	reserve_take(spool);
-	return st;
 }
 
 /* ---- reading ---- */
@@ -549,7 +535,7 @@ seek(struct spool *spool)
 	st = spool_reader_open(&spool->reader, spool->dir_fd, spool_segment_name(spool->segment[i - 1].first, name));
 	if (st != CC_OK) {
 		spool->read_segment = spool->segment_count;
-		return st == CC_IO ? trouble(spool, name) : st;
+		return st == CC_IO ? spool_trouble(spool, name) : st;
 	}
 	spool->read_segment = i - 1;
 	for (at = spool->segment[i - 1].first; at < spool->read; at++) {

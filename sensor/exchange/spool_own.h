@@ -7,6 +7,8 @@
 #define SPOOL_NAME_ROOM 32
 #define SPOOL_SUFFIX ".seg"
 #define SPOOL_REPLAY "replay" /* the file by which others ask the owner */
+#define SPOOL_BOOT "boot"     /* which start of the machine the spool is open in; gone when it was closed */
+#define SPOOL_LEAP (1u << 20)  /* by which numbers go on after what the disk did not have when the machine died */
 #define SPOOL_AHEAD_MAX (1u << 20) /* messages read and not delivered: more wait for the first of them */
 
 struct spool_segment {
@@ -34,6 +36,8 @@ struct fault {
 	uint64_t countdown;
 };
 
+struct spool_sync;
+
 struct spool {
 	struct fault fault;
 	char *dir;
@@ -56,13 +60,21 @@ struct spool {
 	int fsync;                       /* as in conf */
 	uint64_t fsync_interval, synced; /* monotonic */
 	uint64_t looked; /* for a request to replay, monotonic */
+	struct spool_sync *sync; /* NULL: nothing was asked of it yet */
 	bool dirty;
+	bool open; /* ours, and recovered */
 	uint64_t shed[CC_CLASS_COUNT];
 	uint64_t damaged; /* bytes passed over */
 	char error[256];  /* "": all is well */
 };
 
 enum cc_status spool_why(char **ret_why, const char *dir, const char *text); /* CC_IO, for a return */
+
+/* spool.c */
+enum cc_status spool_trouble(struct spool *spool, const char *name); /* CC_IO; errno is kept for spool_error() */
+/* Disk set aside for the small files. */
+void spool_reserve_give(const struct spool *spool);
+void spool_reserve_take(const struct spool *spool);
 
 /* fault.c */
 enum cc_status fault_set(struct fault *fault, const char *text, char **ret_why);
@@ -79,7 +91,15 @@ void spool_reader_close(struct spool_reader *reader);
 /* CC_END: no whole message behind what was read, for now. */
 enum cc_status spool_reader_next(struct spool_reader *reader, struct cc_message *ret_msg);
 
+/* spool_sync.c: what waits for the disk, in a thread of its own */
+void spool_sync_end(struct spool *spool);
+
 /* spool_state.c */
+enum cc_status spool_cursor_write(int dir_fd, uint64_t position); /* any thread, one at a time */
+bool spool_machine_died(const struct spool *spool); /* since it was open last */
+void spool_boot_store(const struct spool *spool);
+/* Every lane's numbers, those of lanes that are not known as well, go on behind all that may have been sent. */
+enum cc_status spool_sequences_leap(struct spool *spool);
 enum cc_status spool_cursor_load(struct spool *spool);
 enum cc_status spool_cursor_store(struct spool *spool);
 enum cc_status spool_sequences_load(struct spool *spool);

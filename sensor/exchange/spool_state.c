@@ -7,6 +7,7 @@
 #include "exchange/spool_own.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #define STATE_MAX (8u << 20)
 #define KEY_ROOM 300
+#define OTHER_LANES "*" /* among the lanes: where one begins that is not known */
 
 /* The text, its checksum on a line of its own. */
 static enum cc_status
@@ -70,17 +72,27 @@ spool_cursor_load(struct spool *spool)
 }
 
 enum cc_status
-spool_cursor_store(struct spool *spool)
+spool_cursor_write(int dir_fd, uint64_t position)
 {
 	char memory[80];
 	struct buf text;
+
+	buf_over(&text, memory, sizeof(memory));
+	buf_printf(&text, "position %020" PRIu64 "\n", position);
+	buf_printf(&text, "crc32c %08x\n", crc32c(0, buf_slice(&text)));
+	return spool_write_file(dir_fd, "cursor", buf_slice(&text));
+}
+
+enum cc_status
+spool_cursor_store(struct spool *spool)
+{
 	enum cc_status st;
 
 	if (spool->cursor == spool->cursor_written)
 		return CC_OK;
-	buf_over(&text, memory, sizeof(memory));
-	buf_printf(&text, "position %020" PRIu64 "\n", spool->cursor);
-	st = store(spool, "cursor", &text);
+	st = spool_cursor_write(spool->dir_fd, spool->cursor);
+	if (st == CC_IO)
+		snprintf(spool->error, sizeof(spool->error), "%.180s/cursor: %s", spool->dir, strerror(errno));
 	if (st == CC_OK) {
 		spool->cursor_written = spool->cursor;
 		spool_fault(spool, "cursor");
@@ -148,9 +160,71 @@ spool_sequence(const struct spool *spool, struct slice topic, uint32_t lane, uin
 	char key[KEY_ROOM];
 	const struct lane_end *end = map_get(spool->sequence, lane_key(topic, lane, key));
 
+	if (end == NULL)
+		end = map_get(spool->sequence, slice_str(OTHER_LANES));
 	if (end != NULL && ret_digest != NULL)
 		memcpy(ret_digest, end->digest, 32);
 	return end != NULL ? end->sequence : 0;
+}
+
+/* ---- the machine ---- */
+
+/* Empty where there is no such file: then nothing can be told. */
+static void
+boot_id(struct buf *out)
+{
+	int fd = open("/proc/sys/kernel/random", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 && spool_read_file(fd, "boot_id", out) != CC_OK)
+		buf_clear(out);
+	if (fd >= 0)
+		close(fd);
+}
+
+bool
+spool_machine_died(const struct spool *spool)
+{
+	char memory[2][256];
+	struct buf then, now;
+
+	buf_over(&then, memory[0], sizeof(memory[0]));
+	buf_over(&now, memory[1], sizeof(memory[1]));
+	boot_id(&now);
+	return now.size > 0 && spool_read_file(spool->dir_fd, SPOOL_BOOT, &then) == CC_OK && !slice_eq(buf_slice(&then), buf_slice(&now));
+}
+
+void
+spool_boot_store(const struct spool *spool)
+{
+	char memory[256];
+	struct buf now;
+
+	buf_over(&now, memory, sizeof(memory));
+	boot_id(&now);
+	if (now.size > 0)
+		(void)spool_write_file(spool->dir_fd, SPOOL_BOOT, buf_slice(&now));
+}
+
+enum cc_status
+spool_sequences_leap(struct spool *spool)
+{
+	static const uint8_t none[32];
+	struct lane_end *end;
+	struct slice key;
+	void *box;
+	size_t at = 0;
+	enum cc_status st;
+
+	while (map_next(spool->sequence, &at, &key, &box)) {
+		end = box;
+		end->sequence += SPOOL_LEAP;
+	}
+	if (map_get(spool->sequence, slice_str(OTHER_LANES)) == NULL &&
+	    (st = set_sequence(spool, slice_str(OTHER_LANES), SPOOL_LEAP, none)) != CC_OK)
+		return st;
+	log_warning("spool: %s: the machine died before the disk had all that was sent: the lanes' numbers go on %u later, which partners see as a gap",
+	    spool->dir, SPOOL_LEAP);
+	return spool_sequences_store(spool);
 }
 
 enum cc_status

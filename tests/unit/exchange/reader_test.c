@@ -50,7 +50,8 @@ send_some(const struct conf *conf, const char *topic, unsigned from, unsigned co
 
 		snprintf(id, sizeof(id), "%s-%u", conf->sensor_name, i);
 		msg.header[0] = (struct cc_header){"ce_id", slice_str(id)};
-		msg.header_count = 1;
+		msg.header[1] = (struct cc_header){"ce_time", slice_str(i % 2 == 0 ? "2026-01-01T00:00:00Z" : "2026-03-01T00:00:00Z")};
+		msg.header_count = 2;
 		CHECK(file_output.send(self, &msg, i + 1) == CC_OK);
 	}
 	file_output.poll(self, 1);
@@ -219,4 +220,32 @@ TEST(no_way_out_of_the_folder)
 	conf_free(conf);
 }
 
-TESTS(T(two_writers_and_a_follower), T(mends_and_tells), T(refuses), T(no_way_out_of_the_folder))
+/* By the message's own time, as a file has no other. */
+TEST(since_a_time)
+{
+	struct conf *conf = conf_of("one");
+	struct reader *reader;
+	struct cc_message msg;
+	const char *trouble;
+	uint64_t since = 0;
+	unsigned count = 0;
+	char command[100];
+
+	snprintf(dir, sizeof(dir), "/tmp/reader_test.XXXXXX");
+	CHECK(mkdtemp(dir) != NULL);
+	send_some(conf, "concert.indicators", 0, 20);
+	CHECK(time_rfc3339_parse("2026-02-01T00:00:00Z", &since) == CC_OK);
+	reader = open_reader(conf, NULL, 0, true);
+	reader_since(reader, since);
+	while (reader_next(reader, 0, &msg, &trouble) == CC_OK) {
+		CHECK(slice_is(message_header(&msg, "ce_time"), "2026-03-01T00:00:00Z"));
+		count++;
+	}
+	CHECK_UINT(count, 10);
+	reader_close(reader);
+	conf_free(conf);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	CHECK(system(command) == 0);
+}
+
+TESTS(T(since_a_time), T(two_writers_and_a_follower), T(mends_and_tells), T(refuses), T(no_way_out_of_the_folder))

@@ -533,5 +533,84 @@ TEST(replay)
 	conf_free(conf);
 }
 
-TESTS(T(replay), T(full_disk), T(keeps_order_and_cursor), T(recovers_from_any_cut), T(one_flip_costs_one_message), T(damage_does_not_hold_the_cursor),
+/* What was sent and lost by the disk has numbers that nobody may have again. */
+TEST(numbers_leap_after_the_machine_died)
+{
+	static const struct {
+		const char *sets, *name, *text;
+		bool leaps;
+	} cases[] = {
+	    {"spool.fsync=interval", "boot", "another start\n", true},
+	    {"spool.fsync=always", "boot", "another start\n", false},
+	    {"spool.fsync=interval", NULL, NULL, false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct conf *conf = conf_of(cases[i].sets, NULL);
+		struct slice topic = slice_str("concert.indicators");
+		struct spool *spool;
+		uint64_t position, known, other;
+		char path[128], command[160];
+		uint8_t digest[32];
+		FILE *file;
+
+		fresh_dir();
+		spool = open_it(conf);
+		for (unsigned n = 0; n < 9; n++)
+			CHECK(append(spool, n, CC_CLASS_ALERT, &position) == CC_OK);
+		known = spool_sequence(spool, topic, 1, NULL);
+		CHECK_UINT(spool_sequence(spool, topic, 60, NULL), 0);
+		spool_close(spool);
+		snprintf(path, sizeof(path), "%s/boot", dir);
+		CHECK(access(path, F_OK) != 0);
+		if (cases[i].name != NULL && (file = fopen(path, "w")) != NULL) {
+			fputs(cases[i].text, file);
+			fclose(file);
+		}
+		spool = open_it(conf);
+		CHECK_UINT(spool_sequence(spool, topic, 1, digest), known + (cases[i].leaps ? 1u << 20 : 0));
+		CHECK(append(spool, 60, CC_CLASS_ALERT, &position) == CC_OK); /* lane 0 */
+		spool_close(spool);
+		/* Once; and lanes that begin later know of it. */
+		spool = open_it(conf);
+		CHECK_UINT(spool_sequence(spool, topic, 1, NULL), known + (cases[i].leaps ? 1u << 20 : 0));
+		other = spool_sequence(spool, topic, 60, digest);
+		CHECK_UINT(other, cases[i].leaps ? 1u << 20 : 0);
+		spool_close(spool);
+		snprintf(command, sizeof(command), "rm -rf %s", dir);
+		CHECK(system(command) == 0);
+		conf_free(conf);
+	}
+}
+
+/* Less is on disk than was delivered. */
+TEST(numbers_leap_when_the_end_is_gone)
+{
+	struct conf *conf = conf_of(NULL, NULL);
+	struct slice topic = slice_str("concert.indicators");
+	struct cc_message msg;
+	struct spool *spool;
+	uint64_t position;
+	char path[128], command[160];
+
+	fresh_dir();
+	spool = open_it(conf);
+	for (unsigned n = 0; n < 40; n++)
+		CHECK(append(spool, n, CC_CLASS_ALERT, &position) == CC_OK);
+	while (spool_next(spool, &msg, &position) == CC_OK)
+		spool_delivered(spool, position);
+	spool_close(spool);
+	snprintf(path, sizeof(path), "%s/%020d.seg", dir, 1);
+	CHECK(truncate(path, 5000) == 0);
+	spool = open_it(conf);
+	CHECK(spool_sequence(spool, topic, 1, NULL) > 1u << 20);
+	CHECK(append(spool, 41, CC_CLASS_ALERT, &position) == CC_OK);
+	CHECK_UINT(position, 41);
+	spool_close(spool);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	CHECK(system(command) == 0);
+	conf_free(conf);
+}
+
+TESTS(T(numbers_leap_after_the_machine_died), T(numbers_leap_when_the_end_is_gone), T(replay), T(full_disk), T(keeps_order_and_cursor), T(recovers_from_any_cut), T(one_flip_costs_one_message), T(damage_does_not_hold_the_cursor),
     T(damaged_cursor_sends_again), T(sheds_by_priority), T(one_owner), T(visit_sees_all), T(sequences_outlive_segments))
