@@ -23,6 +23,7 @@
 
 struct key {
 	EVP_PKEY *pkey;
+	OSSL_LIB_CTX *lib;                 /* of a token's key alone; NULL: OpenSSL's own */
 	OSSL_PROVIDER *provider, *builtin; /* NULL: none was loaded for it */
 	char kid[KEY_ID], x[KEY_ID];
 };
@@ -81,9 +82,13 @@ name_it(struct key *key)
 
 	if (!EVP_PKEY_is_a(key->pkey, "ED25519"))
 		return CC_BAD;
-	/* The parameter is there for keys of a token, too, whose raw bytes are not. */
-	if (EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, x, sizeof(x), &size) != 1 || size != 32)
-		return CC_BAD;
+	/* Of a token's key some providers give the one, some the other. */
+	if (EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, x, sizeof(x), &size) != 1 || size != 32) {
+		size = sizeof(x);
+		if (EVP_PKEY_get_raw_public_key(key->pkey, x, &size) != 1 || size != 32)
+			return CC_BAD;
+	}
+	ERR_clear_error();
 	base64url_text(slice_of(x, 32), key->x);
 	key_thumbprint(x, key->kid);
 	return CC_OK;
@@ -187,26 +192,60 @@ key_read_file(const char *path, EVP_PKEY **ret_pkey, char **ret_why)
 	return CC_OK;
 }
 
+/* What is between "pin-value=" and the next attribute stays out of messages. */
+static const char *
+without_pin(const char *uri, char ret_text[KEY_PATH])
+{
+	const char *pin = strstr(uri, "pin-value=");
+	size_t head = pin != NULL ? (size_t)(pin - uri) + strlen("pin-value=") : 0;
+
+	if (pin == NULL || head >= KEY_PATH - 8)
+		snprintf(ret_text, KEY_PATH, "%s", pin == NULL ? uri : "exchange.key");
+	else
+		snprintf(ret_text, KEY_PATH, "%.*s…%s", (int)head, uri, uri + head + strcspn(uri + head, "&;"));
+	return ret_text;
+}
+
+/* A library context of its own: what the token's settings say concerns nothing else that OpenSSL does here. */
+static enum cc_status
+load_provider(struct key *key, const struct conf *conf, const char *uri, char **ret_why)
+{
+	const char *provider = conf->exchange_key_provider, *settings = conf->exchange_key_provider_config;
+	char text[512], reason[256];
+
+	if ((key->lib = OSSL_LIB_CTX_new()) == NULL)
+		return CC_NOMEM;
+	if (settings[0] != '\0' && OSSL_LIB_CTX_load_config(key->lib, settings) != 1) {
+		snprintf(text, sizeof(text), "exchange.key_provider_config: %.200s: %.200s", settings, openssl_text(reason));
+		return key_say(ret_why, CC_BAD, uri, text);
+	}
+	/* Once one is named the built-in one is not there by itself any more. */
+	key->builtin = OSSL_PROVIDER_load(key->lib, "default");
+	key->provider = provider[0] != '\0' ? OSSL_PROVIDER_load(key->lib, provider) : NULL;
+	if (provider[0] == '\0' || key->provider != NULL)
+		return CC_OK;
+	snprintf(text, sizeof(text), "OpenSSL has no provider '%.100s' (exchange.key_provider): %.200s", provider, openssl_text(reason));
+	return key_say(ret_why, CC_BAD, uri, text);
+}
+
 /* A token's key by its URI; the provider speaks to the token. */
 static enum cc_status
-read_store(struct key *key, const char *uri, const char *provider, char **ret_why)
+read_store(struct key *key, const char *uri, const struct conf *conf, char **ret_why)
 {
-	char text[256];
+	char text[512], reason[256], shown[KEY_PATH];
+	unsigned long error;
 	OSSL_STORE_CTX *store;
+	enum cc_status st;
 
-	if (provider[0] != '\0') {
-		/* Once one is named the built-in one is not there by itself any more. */
-		key->builtin = OSSL_PROVIDER_load(NULL, "default");
-		key->provider = OSSL_PROVIDER_load(NULL, provider);
-		if (key->provider == NULL) {
-			snprintf(text, sizeof(text), "OpenSSL has no provider '%.100s' (exchange.key_provider)", provider);
-			ERR_clear_error();
-			return key_say(ret_why, CC_BAD, uri, text);
-		}
+	(void)without_pin(uri, shown);
+	if ((st = load_provider(key, conf, shown, ret_why)) != CC_OK)
+		return st;
+	ERR_clear_error();
+	store = OSSL_STORE_open_ex(uri, key->lib, NULL, NULL, NULL, NULL, NULL, NULL);
+	if (store == NULL) {
+		snprintf(text, sizeof(text), "is not to be had: %.200s (exchange.key_provider, exchange.key_provider_config)", openssl_text(reason));
+		return key_say(ret_why, CC_BAD, shown, text);
 	}
-	store = OSSL_STORE_open(uri, NULL, NULL, NULL, NULL);
-	if (store == NULL)
-		return key_say(ret_why, CC_BAD, uri, openssl_text(text));
 	(void)OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY);
 	while (key->pkey == NULL && !OSSL_STORE_eof(store)) {
 		OSSL_STORE_INFO *info = OSSL_STORE_load(store);
@@ -217,9 +256,15 @@ read_store(struct key *key, const char *uri, const char *provider, char **ret_wh
 			key->pkey = OSSL_STORE_INFO_get1_PKEY(info);
 		OSSL_STORE_INFO_free(info);
 	}
+	error = ERR_peek_last_error();
 	OSSL_STORE_close(store);
-	if (key->pkey == NULL)
-		return key_say(ret_why, CC_ABSENT, uri, "holds no private key");
+	if (key->pkey == NULL) {
+		/* Tokens say the same of a wrong PIN and of what is not there: name what to look at. */
+		snprintf(text, sizeof(text), "no private key there: is the token there, has it an object of that name, is the PIN right? %.200s",
+		    error != 0 ? openssl_text(reason) : "");
+		return key_say(ret_why, CC_ABSENT, shown, text);
+	}
+	ERR_clear_error();
 	return CC_OK;
 }
 
@@ -275,7 +320,7 @@ enum cc_status
 key_open(const struct conf *conf, const char *outdir, bool make, struct key **ret_key, char **ret_why)
 {
 	struct key *key = calloc(1, sizeof(*key));
-	char path[KEY_PATH];
+	char path[KEY_PATH], shown[KEY_PATH];
 	enum cc_status st;
 
 	*ret_why = NULL;
@@ -284,7 +329,7 @@ key_open(const struct conf *conf, const char *outdir, bool make, struct key **re
 	if (key_path(conf, outdir, path) != CC_OK) {
 		st = key_say(ret_why, CC_BAD, conf->exchange_key, "too long");
 	} else if (is_uri(path)) {
-		st = read_store(key, path, conf->exchange_key_provider, ret_why);
+		st = read_store(key, path, conf, ret_why);
 	} else {
 		st = key_read_file(path, &key->pkey, ret_why);
 		if (st == CC_ABSENT && make) {
@@ -296,7 +341,7 @@ key_open(const struct conf *conf, const char *outdir, bool make, struct key **re
 		}
 	}
 	if (st == CC_OK && name_it(key) != CC_OK)
-		st = key_say(ret_why, CC_BAD, path, "is no Ed25519 key");
+		st = key_say(ret_why, CC_BAD, without_pin(path, shown), "is no Ed25519 key");
 	if (st == CC_OK && make)
 		st = keys_note(conf, outdir, key, ret_why);
 	if (st != CC_OK) {
@@ -317,6 +362,7 @@ key_close(struct key *key)
 		OSSL_PROVIDER_unload(key->provider);
 	if (key->builtin != NULL)
 		OSSL_PROVIDER_unload(key->builtin);
+	OSSL_LIB_CTX_free(key->lib);
 	free(key);
 }
 
@@ -325,7 +371,7 @@ key_sign(const struct key *key, struct slice bytes, uint8_t ret_signature[KEY_SI
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	size_t size = KEY_SIGNATURE;
-	bool good = ctx != NULL && EVP_DigestSignInit(ctx, NULL, NULL, NULL, key->pkey) == 1 &&
+	bool good = ctx != NULL && EVP_DigestSignInit_ex(ctx, NULL, NULL, key->lib, NULL, key->pkey, NULL) == 1 &&
 	    EVP_DigestSign(ctx, ret_signature, &size, bytes.p, bytes.size) == 1 && size == KEY_SIGNATURE;
 
 	EVP_MD_CTX_free(ctx);
