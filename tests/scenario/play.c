@@ -396,7 +396,7 @@ play_observation(struct play *play, json_t *o)
 {
 	char source[256], text[400];
 	json_t *origin = json_object_get(o, "origin");
-	struct exchange_source from = {NULL};
+	struct exchange_source from = {.conf = NULL};
 	struct exchange_origin other = {.kind = text_of(origin, "kind")};
 	struct cc_record rec;
 	struct sensor *s = play->sensors;
