@@ -3,6 +3,8 @@
 
 #include "detect/own.h"
 
+#define SCAN_LONGEST 1000000 /* ns; what seems to take longer was interrupted, and is left out */
+
 void
 candidates_clear(struct detect *detect)
 {
@@ -39,14 +41,26 @@ candidates_add_list(struct detect *detect, const uint32_t *rule, uint32_t count)
 		candidates_add(detect, rule[i]);
 }
 
+static void
+scan_timed(struct detect *detect, uint64_t ns)
+{
+	if (ns < SCAN_LONGEST)
+		detect->scan_ns += ns;
+}
+
 void
 candidates_scan(struct detect *detect, const struct mpm *mpm, struct slice bytes)
 {
 	uint32_t before = detect->candidate_count;
+	uint64_t began = 0;
 
 	if (mpm == NULL || bytes.size == 0)
 		return;
+	if (detect->timed)
+		began = time_monotonic();
 	mpm_scan(mpm, detect->scratch, bytes, candidates_add, detect);
+	if (detect->timed)
+		scan_timed(detect, time_monotonic() - began);
 	detect_count_add(detect, DETECT_MPM_RUNS, 1);
 	detect_count_add(detect, DETECT_MPM_BYTES, bytes.size);
 	detect_count_add(detect, DETECT_MPM_HITS, detect->candidate_count - before);

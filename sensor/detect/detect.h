@@ -167,6 +167,9 @@ void detect_free(struct detect *detect);
 void detect_switch(struct detect *detect, struct ruleset *set);
 
 /* The partners' list from the next packet on; NULL: none.  The caller frees the old one once every worker has switched. */
+/* While on, the time that is spent on looking for patterns is added up: for one packet in many. */
+void detect_timed(struct detect *detect, bool on);
+uint64_t detect_scan_ns(const struct detect *detect);
 void detect_watch(struct detect *detect, const struct watch *watch);
 
 /* Bytes of a stream, after app_feed(), while the chunk is valid. */

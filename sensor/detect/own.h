@@ -866,6 +866,8 @@ struct detect {
 	bool carried;              /* set->moved speaks of the set that this worker had before */
 	struct rule_cost { uint64_t checks, matches, ns; } *cost; /* by rule: of the runs that were timed */
 	uint32_t profile_gap, profile_seed;
+	bool timed;       /* scans are timed, */
+	uint64_t scan_ns; /* and took so long */
 	uint32_t *candidate;
 	uint32_t candidate_count;
 	uint16_t way[2]; /* bit of the way of the flow at hand, for each direction; all bits: not known */

@@ -51,3 +51,15 @@ detect_costs(const struct detect *detect, struct detect_cost *ret_costs, unsigne
 	}
 	return count;
 }
+
+void
+detect_timed(struct detect *detect, bool on)
+{
+	detect->timed = on;
+}
+
+uint64_t
+detect_scan_ns(const struct detect *detect)
+{
+	return detect->scan_ns;
+}

@@ -85,7 +85,7 @@ say_costs(const struct conf *conf, const struct shared *shared)
 
 	buf_open(&out, 1 << 16);
 	shared_profile(shared, (unsigned)conf->detect_profile, &out);
-	fprintf(stderr, "  costliest rules, estimated:\n%.*s", (int)out.size, (const char *)out.p);
+	fprintf(stderr, "  stages, and the costliest rules, estimated:\n%.*s", (int)out.size, (const char *)out.p);
 	buf_close(&out);
 }
 

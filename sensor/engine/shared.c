@@ -151,12 +151,33 @@ cost_join(struct detect_cost *all, unsigned count, const struct detect_cost *cos
 	return count;
 }
 
+/* Shares of the workers' processor time, by stage. */
+static void
+profile_stages(const struct shared *shared, struct buf *out)
+{
+	static const char *const names[] = {"capture", "decode", "flow", "app", "prefilter", "evaluate", "output"};
+	uint64_t counts[COUNTS_ALL], sum = 0, packets;
+	const uint64_t *stage = &counts[AT_ENGINE + ENGINE_STAGE_CAPTURE];
+
+	shared_counts(shared, counts);
+	packets = counts[AT_DECODE + DECODE_FRAMES];
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		sum += stage[i];
+	buf_printf(out, "%10s %12s %12s %8s\n", "stage", "ms", "ns a packet", "share");
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		buf_printf(out, "%10s %12llu %12llu %7.1f%%\n", names[i], (unsigned long long)(stage[i] / 1000000),
+		    (unsigned long long)(packets > 0 ? stage[i] / packets : 0),
+		    sum > 0 ? 100.0 * (double)stage[i] / (double)sum : 0.0);
+	buf_add_text(out, "\n");
+}
+
 void
 shared_profile(const struct shared *shared, unsigned max, struct buf *out)
 {
 	struct detect_cost *all = calloc((size_t)shared->workers * COSTS_MAX + 1, sizeof(*all));
 	unsigned count = 0;
 
+	profile_stages(shared, out);
 	buf_printf(out, "%10s %6s %12s %10s %12s %10s\n", "sid", "gid", "checks", "matches", "us", "ns a check");
 	for (unsigned w = 0; all != NULL && w < shared->workers; w++) {
 		unsigned n = __atomic_load_n(&shared->worker[w].cost_count, __ATOMIC_ACQUIRE);

@@ -8,6 +8,7 @@
 #include "engine/worker.h"
 
 #include "engine/seen.h"
+#include "engine/stages.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -24,6 +25,7 @@ struct worker {
 	bool live;
 	unsigned index;
 	uint64_t key, now, promised;
+	struct stages stages;
 	uint64_t costs_due; /* of the live worker's list of costly rules */
 
 	struct pool *pool;
@@ -300,6 +302,31 @@ publish(struct worker *w, unsigned at, const uint64_t *counts, unsigned count)
 		count_set(&w->mine->count[at + i], counts[i]);
 }
 
+/* What the thread has used beside its packets' way was for getting them, handing over, and the tick. */
+static void
+publish_stages(struct worker *w)
+{
+	const struct stages *s = &w->stages;
+	uint64_t scan = detect_scan_ns(w->detect), sum = 0;
+	struct timespec t = {0};
+	uint64_t used;
+
+	for (unsigned i = 0; i < STAGE_COUNT; i++)
+		sum += s->ns[i] * STAGE_EVERY;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	used = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+	if (used > sum && used - sum > w->count[ENGINE_STAGE_CAPTURE]) /* never less than before */
+		w->count[ENGINE_STAGE_CAPTURE] = used - sum;
+	if (scan > s->ns[STAGE_DETECT])
+		scan = s->ns[STAGE_DETECT];
+	w->count[ENGINE_STAGE_DECODE] = s->ns[STAGE_DECODE] * STAGE_EVERY;
+	w->count[ENGINE_STAGE_FLOW] = s->ns[STAGE_FLOW] * STAGE_EVERY;
+	w->count[ENGINE_STAGE_APP] = s->ns[STAGE_APP] * STAGE_EVERY;
+	w->count[ENGINE_STAGE_PREFILTER] = scan * STAGE_EVERY;
+	w->count[ENGINE_STAGE_EVALUATE] = (s->ns[STAGE_DETECT] - scan) * STAGE_EVERY;
+	w->count[ENGINE_STAGE_OUTPUT] = s->ns[STAGE_OUTPUT] * STAGE_EVERY;
+}
+
 void
 worker_publish_counts(struct worker *w)
 {
@@ -312,6 +339,7 @@ worker_publish_counts(struct worker *w)
 	publish(w, AT_DETECT, detect_counts(w->detect), DETECT_COUNT);
 	publish(w, AT_INDICATE, indicate_counts(w->indicate), INDICATE_COUNT);
 	publish(w, AT_EVIDENCE, evidence_counts(w->evidence), EVIDENCE_COUNT);
+	publish_stages(w);
 	publish(w, AT_ENGINE, w->count, ENGINE_COUNT);
 	count_set(&w->mine->time, w->now);
 }
@@ -363,6 +391,7 @@ feed_chunks(struct worker *w, struct flow *flow, const struct packet *pkt)
 	bool turned = false;
 
 	while (flow_next_chunk(w->flows, flow, pkt, &chunk) == CC_OK) {
+		stage_end(&w->stages, STAGE_FLOW);
 		app_feed(w->app, flow, pkt, &chunk, &w->batch);
 		if (chunk.turn) { /* at most once in a flow's life */
 			flow_turn(w->flows, flow, &chunk);
@@ -370,7 +399,9 @@ feed_chunks(struct worker *w, struct flow *flow, const struct packet *pkt)
 			turned = true;
 			app_feed(w->app, flow, pkt, &chunk, &w->batch);
 		}
+		stage_end(&w->stages, STAGE_APP);
 		detect_stream(w->detect, flow, pkt, &chunk, &w->batch);
+		stage_end(&w->stages, STAGE_DETECT);
 		if (!chunk.datagram && !wants_more(w, flow, chunk.dir))
 			flow_ignore(w->flows, flow, chunk.dir);
 	}
@@ -433,10 +464,9 @@ inspect_outer(struct worker *w, const struct packet *pkt, const struct flow *flo
 	}
 }
 
-void
-worker_frame(void *worker, const struct frame *frame)
+static void
+frame_go(struct worker *w, const struct frame *frame)
 {
-	struct worker *w = worker;
 	struct packet *pkt = &w->pkt;
 	struct flow *flow;
 	enum cc_dir dir;
@@ -446,12 +476,16 @@ worker_frame(void *worker, const struct frame *frame)
 	if (frame->seq == 1)
 		w->shared->first_time = frame->time;
 	if (decode_frame(w->decode, frame, pkt) != CC_OK) { /* decode has counted why */
+		stage_end(&w->stages, STAGE_DECODE);
 		detect_odd(w->detect, pkt, &w->batch);
+		stage_end(&w->stages, STAGE_DETECT);
 		emit_odd(w, NULL, pkt, NULL);
 		emit_batch(w, NULL, pkt, 0);
 		return;
 	}
+	stage_end(&w->stages, STAGE_DECODE);
 	flow = flow_track(w->flows, pkt, &dir);
+	stage_end(&w->stages, STAGE_FLOW);
 	evidence_keep(w->evidence, flow, frame);
 	if (pkt->ip_count > 1)
 		inspect_outer(w, pkt, flow, dir);
@@ -459,19 +493,38 @@ worker_frame(void *worker, const struct frame *frame)
 		detect_outer(w->detect, &w->outer, true, &w->batch);
 		emit_batch(w, NULL, &w->outer, 0);
 	}
+	stage_end(&w->stages, STAGE_DETECT);
 	if (feed_chunks(w, flow, pkt))
 		dir = cc_dir_other(dir);
 	if (pkt->cut)
 		detect_odd(w->detect, pkt, &w->batch);
 	else
 		detect_run(w->detect, flow, pkt, dir, &w->batch);
+	stage_end(&w->stages, STAGE_DETECT);
 	if (any_bit(pkt->events, sizeof(pkt->events) / sizeof(uint64_t)) ||
 	    any_bit(flow_packet_events(w->flows), sizeof(flow->events) / sizeof(uint64_t)))
 		emit_odd(w, flow, pkt, flow_packet_events(w->flows));
 	w->frame = frame;
 	emit_batch(w, flow, pkt, 0);
 	w->frame = NULL;
+	stage_end(&w->stages, STAGE_OUTPUT);
 	end_flows(w);
+}
+
+void
+worker_frame(void *worker, const struct frame *frame)
+{
+	struct worker *w = worker;
+	bool timed = stages_open(&w->stages);
+
+	if (timed)
+		detect_timed(w->detect, true);
+	frame_go(w, frame);
+	if (timed) {
+		detect_timed(w->detect, false);
+		stage_end(&w->stages, STAGE_FLOW); /* flows that have ended */
+		w->stages.began = 0;
+	}
 }
 
 void

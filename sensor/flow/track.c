@@ -204,7 +204,7 @@ flow_track(struct flows *flows, const struct packet *pkt, enum cc_dir *ret_dir)
 	if (flow->proto == PROTO_TCP && !pkt->cut) /* no receiver takes a packet that is cut: it moves no state */
 		tcp_track(flows, flow, pkt, *ret_dir, last);
 	__builtin_prefetch(flow->app); /* whose they are looks at them next */
-	__builtin_prefetch((const char *)flow->app + 64);
+	__builtin_prefetch((const void *)((uintptr_t)flow->app + 64)); /* it may be NULL */
 	__builtin_prefetch(flow->detect);
 	if (!flow->established)
 		flow->established_seq = 0;
