@@ -16,6 +16,7 @@ struct stages {
 	uint64_t began;          /* of the stage at hand; 0: this packet is not timed */
 	uint64_t ns[STAGE_COUNT];
 	uint32_t gap, seed;
+	uint64_t cpu_began;      /* the thread's processor time at its first packet */
 };
 
 /* True: this packet is timed. */

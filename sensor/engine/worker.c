@@ -302,19 +302,25 @@ publish(struct worker *w, unsigned at, const uint64_t *counts, unsigned count)
 		count_set(&w->mine->count[at + i], counts[i]);
 }
 
+static uint64_t
+thread_cpu(void)
+{
+	struct timespec t = {0};
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
 /* What the thread has used beside its packets' way was for getting them, handing over, and the tick. */
 static void
 publish_stages(struct worker *w)
 {
 	const struct stages *s = &w->stages;
 	uint64_t scan = detect_scan_ns(w->detect), sum = 0;
-	struct timespec t = {0};
-	uint64_t used;
+	uint64_t used = s->cpu_began > 0 ? thread_cpu() - s->cpu_began : 0;
 
 	for (unsigned i = 0; i < STAGE_COUNT; i++)
 		sum += s->ns[i] * STAGE_EVERY;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	used = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 	if (used > sum && used - sum > w->count[ENGINE_STAGE_CAPTURE]) /* never less than before */
 		w->count[ENGINE_STAGE_CAPTURE] = used - sum;
 	if (scan > s->ns[STAGE_DETECT])
@@ -517,8 +523,11 @@ worker_frame(void *worker, const struct frame *frame)
 	struct worker *w = worker;
 	bool timed = stages_open(&w->stages);
 
-	if (timed)
+	if (timed) {
 		detect_timed(w->detect, true);
+		if (w->stages.cpu_began == 0) /* the first packet: what came before was loading */
+			w->stages.cpu_began = thread_cpu();
+	}
 	frame_go(w, frame);
 	if (timed) {
 		detect_timed(w->detect, false);
