@@ -90,6 +90,7 @@ struct tls_state {
 	uint64_t reported;        /* bits by enum tls_anomaly: each once a flow */
 	uint16_t version;         /* negotiated; 0: not known */
 	bool datagram;            /* this is DTLS */
+	bool inner;               /* another protocol carries the records: they are no frames of the flow */
 	bool client_hello, server_hello, retry, done;
 	bool turned;              /* the flow stands the wrong way round: its client is at the server's end */
 	bool certificate, client_certificate; /* seen */
@@ -181,6 +182,10 @@ struct cc_tx *tls_tx(struct cc_ctx *ctx, struct tls_state *state);
 void tls_side_over(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir);
 void tls_set_version(struct cc_ctx *ctx, struct tls_state *state, uint16_t version);
 void tls_done(struct cc_ctx *ctx, struct tls_state *state);
+/* Takes whole records off *in; what is left is to be shown again with more behind it. */
+enum cc_status tls_records(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, struct cur *in);
+/* Memory of messages that are cut goes back. */
+void tls_drop(struct cc_ctx *ctx, struct tls_state *state);
 void tls_note_state(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, uint8_t type);
 bool tls_type_known(unsigned type);
 

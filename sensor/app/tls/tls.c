@@ -301,6 +301,8 @@ header_wrong(unsigned type, unsigned version, unsigned size)
 static void
 record_frames(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, const uint8_t *p, unsigned type, unsigned size)
 {
+	if (state->inner)
+		return;
 	cc_frame(ctx, state->tx, dir, TLS_FRAME_PDU, p, TLS_RECORD_HEADER + size);
 	cc_frame(ctx, state->tx, dir, TLS_FRAME_HDR, p, TLS_RECORD_HEADER);
 	cc_frame(ctx, state->tx, dir, TLS_FRAME_DATA, p + TLS_RECORD_HEADER, size);
@@ -365,15 +367,15 @@ record(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, const struc
 static enum cc_status
 first_record(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, struct cur *in)
 {
-	enum cc_status st = (in->p[0] & 0x80) != 0 ? tls_ssl2_feed(ctx, state, dir, in) : CC_ABSENT;
+	enum cc_status st = (in->p[0] & 0x80) != 0 && !state->inner ? tls_ssl2_feed(ctx, state, dir, in) : CC_ABSENT;
 
 	if (st == CC_OK || st == CC_ABSENT)
 		state->side[dir].began = true;
 	return st;
 }
 
-static enum cc_status
-feed(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, struct cur *in)
+enum cc_status
+tls_records(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, struct cur *in)
 {
 	struct tls_side *side = &state->side[dir];
 	enum cc_status st = CC_OK;
@@ -432,7 +434,7 @@ static enum cc_status
 tls_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 {
 	struct tls_state *state = own;
-	enum cc_status st = feed(ctx, state, dir, in);
+	enum cc_status st = tls_records(ctx, state, dir, in);
 
 	if (state->side[dir].over && cc_frames_wanted(ctx))
 		skim(ctx, state, dir, in);
@@ -472,13 +474,17 @@ tls_finish(struct cc_ctx *ctx, void *own, enum cc_dir dir)
 		tls_done(ctx, state);
 }
 
+void
+tls_drop(struct cc_ctx *ctx, struct tls_state *state)
+{
+	side_drop(ctx, &state->side[0]);
+	side_drop(ctx, &state->side[1]);
+}
+
 static void
 tls_close(struct cc_ctx *ctx, void *own)
 {
-	struct tls_state *state = own;
-
-	side_drop(ctx, &state->side[0]);
-	side_drop(ctx, &state->side[1]);
+	tls_drop(ctx, own);
 }
 
 const struct cc_parser tls_parser = {
