@@ -371,6 +371,11 @@ pages_make(struct port_sieves *ports)
 		ports->page[page] = (uint16_t)at;
 	}
 	ports->page[256] = (uint16_t)(ports->count - 1);
+	at = 0;
+	for (uint32_t port = 0; port < PORTS_LOW; port++) {
+		at += at + 1 < ports->count && ports->start[at + 1] <= port;
+		ports->low[port] = (uint16_t)at;
+	}
 }
 
 static enum cc_status
@@ -423,6 +428,8 @@ port_sieve(const struct port_sieves *ports, uint16_t port)
 
 	if (ports->count == 0)
 		return NULL;
+	if (port < PORTS_LOW)
+		return ports->sieve[ports->low[port]];
 	low = ports->page[port >> 8];
 	high = ports->page[(port >> 8) + 1] + 1u;
 	while (high - low > 1) {

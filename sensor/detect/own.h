@@ -434,11 +434,13 @@ struct sieve { /* patterns and rules that one class of packets, or of streams, a
 	struct sieve *next;  /* of the ruleset's */
 };
 
+#define PORTS_LOW 1024
 struct port_sieves {
 	uint32_t count;
 	uint32_t *start; /* first port of each interval */
 	struct sieve **sieve;
 	uint16_t page[257]; /* the interval in which each 256 ports begin */
+	uint16_t low[PORTS_LOW]; /* that of each of the first: most packets go to or come from them, and most rules name them */
 };
 
 struct addr_kinds {
