@@ -34,6 +34,7 @@ joint_new(const struct conf *conf)
 	memset(joint->feature_free, 0xff, sizeof(joint->feature_free));
 	buf_open(&joint->text, (size_t)1 << 36);
 	buf_open(&joint->gone, (size_t)1 << 32);
+	as_open(joint);
 	return joint;
 }
 
@@ -64,6 +65,9 @@ joint_free(struct joint *joint)
 	free(joint->seen_value);
 	free(joint->seen_place);
 	free(joint->seen_stamp);
+	as_close(joint);
+	map_free(joint->revoked, NULL);
+	free(joint->revocation);
 	buf_close(&joint->gone);
 	free(joint->made.at);
 	free(joint->fresh.at);
@@ -198,7 +202,7 @@ walk(struct joint *joint, struct cell *c, uint32_t start)
 		if (node->negative) {
 			uint32_t home = home_value(joint, node);
 
-			good = good && (home == NONE || reach(joint, c, joint->value[home].oldest));
+			good = good && (home == NONE || reach(joint, c, value_oldest(joint, home)));
 		}
 		for (uint32_t f = node->features; f < node->features + node->feature_count && good && !node->negative; f++) {
 			struct value *v = &joint->value[joint->feature[f].value];
@@ -385,8 +389,8 @@ part_cell(struct joint *joint, const struct cell *c, size_t positive, struct par
 	for (size_t i = positive; i < c->node.count && good; i++) {
 		uint32_t home = home_value(joint, &joint->node[c->node.at[i]]);
 
-		if (home != NONE && joint->node[joint->value[home].oldest].mark == c->mark)
-			good = group_add(joint, &p->group[joint->node[joint->value[home].oldest].place], c->node.at[i]);
+		if (home != NONE && joint->node[value_oldest(joint, home)].mark == c->mark)
+			good = group_add(joint, &p->group[joint->node[value_oldest(joint, home)].place], c->node.at[i]);
 	}
 	return good;
 }
@@ -642,10 +646,13 @@ leave_activity(struct joint *joint, uint32_t index)
 }
 
 void
-joint_remove(struct joint *joint, uint32_t index)
+joint_remove(struct joint *joint, uint32_t index, const char *event)
 {
-	if (joint->node[index].activity != NONE)
+	if (joint->node[index].activity != NONE) {
+		if (event != NULL)
+			(void)note_change(joint, joint->activity[joint->node[index].activity].fold, 0, event);
 		leave_activity(joint, index);
+	}
 	node_drop(joint, index);
 }
 

@@ -35,6 +35,7 @@ struct joint_sighting {
 	double clock_error;                         /* seconds; negative: not known */
 	unsigned completeness, hops;                /* per cent; 255: cannot say */
 	bool one_sided, client;                     /* client: the attacker began */
+	bool revoked;                               /* the indicator is taken back: no sight */
 	uint16_t port;
 	struct slice attacker, attacker_pseudonym, victim, sector;
 	struct slice stack, ja3, ja3s, ja4, cert, key_sha256, agent;
@@ -60,6 +61,8 @@ void joint_free(struct joint *joint);
 enum cc_status joint_home(struct joint *joint, const char *organisation, const char *prefix);
 /* CC_FULL: joint.nodes_max is reached; counted. */
 enum cc_status joint_add(struct joint *joint, const struct joint_sighting *sighting);
+/* The organisation takes back what it said of this until then: its sights leave their cases.  CC_FULL: counted. */
+enum cc_status joint_revoke(struct joint *joint, struct slice organisation, enum cc_kind kind, struct slice value, uint64_t time);
 size_t joint_nodes(const struct joint *joint);
 uint64_t joint_dropped(const struct joint *joint);
 uint64_t joint_linked(const struct joint *joint); /* nodes that were linked anew, over all settlings */

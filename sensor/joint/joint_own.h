@@ -43,7 +43,7 @@ struct value {
 	uint32_t name;
 	uint32_t head, negative; /* features of nodes, and of "not seen"; head: of a free one, the next free one */
 	uint32_t count;          /* in the list head */
-	uint32_t oldest;         /* node of that list */
+	uint32_t oldest;         /* node of that list; NONE: to be looked for */
 	struct sample *sample;   /* beyond SAMPLE nodes; NULL: to be made */
 	float diversity, part, weight; /* groups that its nodes fall into without it; these by the nodes that could tell; as it links */
 	uint32_t mark;           /* of the cell whose walk has seen it */
@@ -81,6 +81,13 @@ struct message_ref {
 struct home {
 	struct cc_prefix prefix;
 	uint32_t organisation;
+};
+
+struct revocation {
+	uint64_t time;
+	uint32_t organisation, value;
+	uint8_t kind;
+	bool unsaved;
 };
 
 enum { RIVAL_FORGED, RIVAL_RELAYED, RIVAL_SHARED, RIVAL_UNKNOWN, RIVALS };
@@ -171,6 +178,12 @@ struct joint {
 	struct home *home;
 	size_t home_count;
 	uint64_t dropped, messages_left_out;
+	void *as_database; /* MMDB_s; NULL: none */
+	/* revoke.c */
+	struct map *revoked; /* place in revocation, one up */
+	struct revocation *revocation;
+	size_t revocation_count, revocation_room;
+	bool revocations_unsaved;
 	/* value.c */
 	struct value *value;
 	size_t value_count, value_room, value_live;
@@ -229,6 +242,7 @@ uint32_t value_find(const struct joint *joint, uint64_t hash);
 uint64_t value_hash(enum feature_type type, struct slice text, bool exercise);
 void value_link(struct joint *joint, uint32_t feature, bool negative);
 void value_unlink(struct joint *joint, uint32_t feature, bool negative);
+uint32_t value_oldest(struct joint *joint, uint32_t value);
 void value_older(struct joint *joint, uint32_t node); /* its first sight moved to earlier */
 void values_beside(struct joint *joint, uint32_t node); /* that are judged by it: it shows more than before */
 enum cc_status values_settle(struct joint *joint); /* weights; nodes that they concern are dirty then */
@@ -241,8 +255,19 @@ enum cc_status link_cell(struct joint *joint, uint32_t *node, size_t count, uint
 enum cc_status joint_weigh(struct joint *joint, struct activity *activity);
 void hypotheses_free(struct activity *activity);
 
-/* joint.c */
-void joint_remove(struct joint *joint, uint32_t node);
+/* revoke.c: 0: not taken back */
+uint64_t revoked_until(const struct joint *joint, struct slice organisation, unsigned kind, struct slice value);
+/* as node_decode() reads it; all: those that are saved, too */
+void revocations_encode(struct joint *joint, bool all, uint8_t tag, struct buf *out);
+
+/* as.c */
+void as_open(struct joint *joint);
+void as_close(struct joint *joint);
+/* "AS64500", or "": not known */
+void as_name(const struct joint *joint, const struct cc_addr *addr, char ret_name[24]);
+
+/* joint.c: event: of its case's trace */
+void joint_remove(struct joint *joint, uint32_t node, const char *event);
 /* Whole activities, those that were not used for longest first, until so many nodes are left. */
 typedef enum cc_status joint_evict_fn(void *ctx, struct joint *joint, const uint32_t *node, size_t count);
 enum cc_status joint_evict(struct joint *joint, size_t keep, joint_evict_fn *fn, void *ctx);

@@ -343,6 +343,12 @@ read_object(struct reading *r, struct slice object)
 
 		while (next(&c, &name, &value))
 			read_information(r, value);
+	} else if (slice_is(type, "indicator")) {
+		struct slice revoked = member(object, "revoked");
+
+		s->revoked = s->revoked || slice_is(revoked, "true");
+		if (s->revoked && s->first == 0)
+			s->first = when(member(object, "modified"), r->scratch);
 	} else if (slice_is(type, "domain-name")) {
 		s->domain = text(member(object, "value"), r->scratch);
 	} else if (slice_is(type, "url")) {

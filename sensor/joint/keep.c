@@ -27,6 +27,7 @@ struct entry {
 struct era {
 	uint64_t number;
 	uint8_t *filter;
+	sqlite3_stmt *find;
 };
 
 struct joint_keep {
@@ -40,7 +41,7 @@ struct joint_keep {
 	size_t eras;
 	struct entry *entry; /* of what goes to disk now */
 	size_t entries, entry_room;
-	sqlite3_stmt *put_cold;
+	sqlite3_stmt *put_cold, *get_cold, *drop_cold;
 };
 
 static const char tables[] =
@@ -83,7 +84,7 @@ era_of(struct joint_keep *keep, uint64_t number, bool make)
 	if (!make || (more = realloc(keep->era, (keep->eras + 1) * sizeof(*more))) == NULL)
 		return NULL;
 	keep->era = more;
-	more[keep->eras] = (struct era){number, calloc(1, FILTER_BYTES)};
+	more[keep->eras] = (struct era){number, calloc(1, FILTER_BYTES), NULL};
 	if (more[keep->eras].filter == NULL)
 		return NULL;
 	snprintf(sql, sizeof(sql), "CREATE TABLE IF NOT EXISTS cold_index_%llu (hash INTEGER, id INTEGER, PRIMARY KEY (hash, id)) WITHOUT ROWID",
@@ -215,18 +216,23 @@ decode_all(struct joint_keep *keep, struct slice data)
 static enum cc_status
 recall_row(struct joint_keep *keep, uint64_t id)
 {
-	sqlite3_stmt *stmt = state_ask(keep->state, "SELECT data FROM cold WHERE id = ?1", "i", id);
 	enum cc_status st = CC_OK;
 	bool there;
 
-	if (stmt == NULL)
+	if ((keep->get_cold == NULL && (keep->get_cold = state_ask(keep->state, "SELECT data FROM cold WHERE id = ?1", "")) == NULL) ||
+	    (keep->drop_cold == NULL && (keep->drop_cold = state_ask(keep->state, "DELETE FROM cold WHERE id = ?1", "")) == NULL))
 		return CC_IO;
-	there = sqlite3_step(stmt) == SQLITE_ROW;
+	sqlite3_bind_int64(keep->get_cold, 1, (sqlite3_int64)id);
+	there = sqlite3_step(keep->get_cold) == SQLITE_ROW;
 	if (there)
-		st = decode_all(keep, state_blob(stmt, 0));
-	sqlite3_finalize(stmt);
+		st = decode_all(keep, state_blob(keep->get_cold, 0));
+	sqlite3_reset(keep->get_cold);
 	keep->recalled += there;
-	return st == CC_OK && there ? state_do(keep->state, "DELETE FROM cold WHERE id = ?1", "i", id) : st;
+	sqlite3_bind_int64(keep->drop_cold, 1, (sqlite3_int64)id);
+	if (st == CC_OK && there && sqlite3_step(keep->drop_cold) != SQLITE_DONE)
+		st = state_fail(keep->state);
+	sqlite3_reset(keep->drop_cold);
+	return st;
 }
 
 static enum cc_status
@@ -237,18 +243,19 @@ recall_by(struct joint_keep *keep, uint64_t hash)
 
 	for (size_t i = keep->eras; i > 0 && st == CC_OK; i--) {
 		uint64_t id[RECALL_MAX];
+		struct era *era = &keep->era[i - 1];
 		unsigned count = 0;
-		sqlite3_stmt *stmt;
 
-		if (!filter_has(&keep->era[i - 1], hash))
+		if (!filter_has(era, hash))
 			continue;
 		snprintf(sql, sizeof(sql), "SELECT id FROM cold_index_%llu WHERE hash = ?1 ORDER BY id DESC LIMIT %d",
-		    (unsigned long long)keep->era[i - 1].number, RECALL_MAX);
-		if ((stmt = state_ask(keep->state, sql, "i", hash)) == NULL)
+		    (unsigned long long)era->number, RECALL_MAX);
+		if (era->find == NULL && (era->find = state_ask(keep->state, sql, "")) == NULL)
 			return CC_IO;
-		while (sqlite3_step(stmt) == SQLITE_ROW)
-			id[count++] = state_u64(stmt, 0);
-		sqlite3_finalize(stmt);
+		sqlite3_bind_int64(era->find, 1, (sqlite3_int64)hash);
+		while (sqlite3_step(era->find) == SQLITE_ROW)
+			id[count++] = state_u64(era->find, 0);
+		sqlite3_reset(era->find);
 		for (unsigned k = 0; k < count && st == CC_OK; k++)
 			st = recall_row(keep, id[k]);
 	}
@@ -318,6 +325,7 @@ write_anew(struct joint_keep *keep)
 			buf_clear(&keep->blob);
 		}
 	}
+	revocations_encode(joint, true, TAG_NODE, &keep->blob);
 	if (st == CC_OK)
 		st = put_hot(keep);
 	keep->hot_least = keep->hot_bytes;
@@ -345,6 +353,7 @@ save_nodes(struct joint_keep *keep)
 	}
 	joint->unsaved.count = 0;
 	buf_clear(&joint->gone);
+	revocations_encode(joint, false, TAG_NODE, &keep->blob);
 	if (st == CC_OK)
 		st = put_hot(keep);
 	return st == CC_OK && keep->hot_bytes > 2 * keep->hot_least + HOT_SPARE ? write_anew(keep) : st;
@@ -370,7 +379,7 @@ load_hot(struct joint_keep *keep)
 				st = node_decode(keep->joint, &c, &node);
 			} else if (tag == TAG_GONE) {
 				if ((node = node_find(keep->joint, cur_u64(&c))) != NONE)
-					joint_remove(keep->joint, node);
+					joint_remove(keep->joint, node, NULL);
 			} else {
 				st = CC_BAD;
 			}
@@ -458,9 +467,13 @@ joint_keep_close(struct joint_keep *keep)
 {
 	if (keep == NULL)
 		return;
-	for (size_t i = 0; i < keep->eras; i++)
+	for (size_t i = 0; i < keep->eras; i++) {
 		free(keep->era[i].filter);
+		sqlite3_finalize(keep->era[i].find);
+	}
 	sqlite3_finalize(keep->put_cold);
+	sqlite3_finalize(keep->get_cold);
+	sqlite3_finalize(keep->drop_cold);
 	free(keep->era);
 	free(keep->entry);
 	buf_close(&keep->blob);
@@ -564,8 +577,10 @@ note_event(struct joint_keep *keep, const struct joint_change *change, uint64_t 
 	bool ends = strcmp(change->event, "merged") == 0 || strcmp(change->event, "gone") == 0;
 	enum cc_status st;
 
+	bool begins = strcmp(change->event, "opened") == 0 || strcmp(change->event, "split") == 0;
+
 	/* After a start all is opened anew in memory; on disk it is known. */
-	if (ends != said_of(keep->state, change->id).there)
+	if (begins == said_of(keep->state, change->id).there)
 		return CC_OK;
 	st = joint_state_note(keep->state, change->id, &trace);
 	if (st != CC_OK || !ends)

@@ -124,6 +124,10 @@ names_gather(struct joint *joint)
 	}
 	for (size_t i = 0; i < joint->home_count; i++)
 		keep(&g, &joint->home[i].organisation);
+	for (size_t i = 0; i < joint->revocation_count; i++) {
+		keep(&g, &joint->revocation[i].organisation);
+		keep(&g, &joint->revocation[i].value);
+	}
 	buf_close(&g.text);
 	free(g.at);
 	free(g.fresh);

@@ -11,6 +11,7 @@
 
 #define DAY (86400 * NS_PER_S)
 #define CODE_VERSION 1
+#define CODE_REVOKED 2
 
 const struct feature_about feature_about[FEATURE_TYPES] = {
 #define FEATURE(symbol, word, cap, spread, group) [FEATURE_##symbol] = {word, cap, spread, group},
@@ -61,7 +62,7 @@ struct draft {
 	} feature[NODE_FEATURES];
 	unsigned count;
 	uint32_t home;       /* of the attacker */
-	char port[16], home_name[256]; /* texts move when more are kept */
+	char port[16], net[32], shape[32], as[24], home_name[256]; /* texts move when more are kept */
 };
 
 static void
@@ -135,14 +136,37 @@ home_at(const struct joint *joint, const struct cc_addr *addr)
 	return NONE;
 }
 
+/* The /24 or /48 that it is in, as text. */
 static struct slice
-net_of(struct slice addr)
+net_of(struct slice addr, const struct cc_addr *at, char room[32])
 {
 	for (size_t i = addr.size; i > 0; i--) {
 		if (addr.p[i - 1] == '.')
 			return slice_of(addr.p, i);
 	}
-	return slice_of(NULL, 0);
+	snprintf(room, 32, "%02x%02x:%02x%02x:%02x%02x", at->b[0], at->b[1], at->b[2], at->b[3], at->b[4], at->b[5]);
+	return slice_str(room);
+}
+
+/*
+ * Names that a program has made look alike: long, hardly a vowel or much of digits, under one registry.  What people register does
+ * not look so, and has no shape.
+ */
+static struct slice
+shape_of(struct slice site, char room[32])
+{
+	const uint8_t *dot = site.size > 0 ? memchr(site.p, '.', site.size) : NULL;
+	size_t size = dot != NULL ? (size_t)(dot - site.p) : 0, vowels = 0, digits = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		vowels += memchr("aeiouy", site.p[i] | 0x20, 6) != NULL;
+		digits += site.p[i] >= '0' && site.p[i] <= '9';
+	}
+	if (size < 7 || (vowels * 6 > size && digits * 4 < size))
+		return slice_of(NULL, 0);
+	snprintf(room, 32, "%s%s%.*s", size < 12 ? "s" : size < 20 ? "m" : "l", digits * 4 >= size ? "d" : "c",
+	    (int)(site.size - size < 16 ? site.size - size : 16), (const char *)dot);
+	return slice_str(room);
 }
 
 #define CAP(type) feature_about[FEATURE_##type].cap
@@ -168,9 +192,10 @@ draft_features(const struct joint *joint, const struct joint_sighting *s, struct
 	bool keyed = s->proof == CC_PROOF_KEYED, forged = s->proof == CC_PROOF_SPOOFABLE;
 	struct slice addr = s->attacker.size > 0 ? s->attacker : s->kind == CC_KIND_ADDR ? s->value : slice_of(NULL, 0);
 	struct cc_addr at;
+	bool known = addr_of(addr, &at);
 
 	d->count = 0;
-	d->home = s->attacker.size > 0 && addr_of(s->attacker, &at) ? home_at(joint, &at) : NONE;
+	d->home = s->attacker.size > 0 && known ? home_at(joint, &at) : NONE;
 	add_feature(d, FEATURE_KEY, s->key_sha256, keyed ? CAP(KEY) : 4);
 	/* A certificate that was shown without its key in use is a copy that anybody can show; named by an indicator it is meant. */
 	add_feature(d, FEATURE_CERT, s->cert, keyed || s->kind == CC_KIND_CERT_SHA256 ? CAP(CERT) : 3);
@@ -180,8 +205,8 @@ draft_features(const struct joint *joint, const struct joint_sighting *s, struct
 	add_feature(d, FEATURE_URL, s->url, CAP(URL));
 	add_feature(d, FEATURE_FILE, s->file, CAP(FILE));
 	add_feature(d, FEATURE_ADDR, addr, forged && s->attacker.size > 0 ? 3.5 : CAP(ADDR));
-	if (!forged)
-		add_feature(d, FEATURE_NET, net_of(addr), CAP(NET));
+	if (!forged && known)
+		add_feature(d, FEATURE_NET, net_of(addr, &at, d->net), CAP(NET));
 	add_feature(d, FEATURE_VICTIM, s->victim, CAP(VICTIM));
 	add_feature(d, FEATURE_VICTIM, s->attacker_pseudonym, CAP(VICTIM) + 1.5);
 	draft_home(joint, s, d);
@@ -195,6 +220,13 @@ draft_features(const struct joint *joint, const struct joint_sighting *s, struct
 	if (!s->client && s->port != 0) {
 		snprintf(d->port, sizeof(d->port), "%u", s->port);
 		add_feature(d, FEATURE_PORT, slice_str(d->port), CAP(PORT));
+	}
+	if (s->domain.size > 0)
+		add_feature(d, FEATURE_SHAPE, shape_of(site_of(s->domain), d->shape), CAP(SHAPE));
+	/* Last, and no part of what a node is: another edition of the database is no other sight. */
+	if (!forged && known) {
+		as_name(joint, &at, d->as);
+		add_feature(d, FEATURE_AS, slice_str(d->as), CAP(AS));
 	}
 }
 
@@ -226,8 +258,10 @@ fold_of(const struct joint_sighting *s, const struct draft *d)
 	hash = mix(hash, s->value);
 	hash = mix(hash, s->attacker);
 	hash = mix(hash, s->origin_of);
-	for (unsigned i = 0; i < d->count; i++)
-		hash = hash64(slice_of(&d->feature[i].hash, 8), hash);
+	for (unsigned i = 0; i < d->count; i++) {
+		if (d->feature[i].type != FEATURE_AS)
+			hash = hash64(slice_of(&d->feature[i].hash, 8), hash);
+	}
 	return hash;
 }
 
@@ -571,6 +605,10 @@ joint_add(struct joint *joint, const struct joint_sighting *s)
 	enum cc_status st;
 	bool changed = true;
 
+	if (s->revoked)
+		return joint_revoke(joint, s->organisation, s->kind, s->value, s->last);
+	if (s->last <= revoked_until(joint, s->organisation, s->kind, s->value))
+		return CC_OK;
 	draft_features(joint, s, &d);
 	fold = fold_of(s, &d);
 	fill_node(joint, s, &d, fold, &like);
@@ -746,6 +784,45 @@ make_decoded(struct joint *joint, struct node *n, const struct slice text[NODE_T
 	return index;
 }
 
+void
+revocations_encode(struct joint *joint, bool all, uint8_t tag, struct buf *out)
+{
+	for (size_t i = 0; (all || joint->revocations_unsaved) && i < joint->revocation_count; i++) {
+		struct revocation *r = &joint->revocation[i];
+
+		if (!all && !r->unsaved)
+			continue;
+		r->unsaved = false;
+		if (tag != 0)
+			buf_add_u8(out, tag);
+		buf_add_u8(out, CODE_REVOKED);
+		buf_add_u8(out, r->kind);
+		put_u64(out, r->time);
+		put_text(out, name_slice(joint, r->organisation));
+		put_text(out, name_slice(joint, r->value));
+	}
+	joint->revocations_unsaved = false;
+}
+
+static enum cc_status
+decode_revocation(struct joint *joint, struct cur *in)
+{
+	struct cur c = *in;
+	uint8_t kind;
+	uint64_t time;
+	struct slice organisation, value;
+
+	(void)cur_u8(&c);
+	kind = cur_u8(&c);
+	time = cur_u64(&c);
+	organisation = get_text(&c);
+	value = get_text(&c);
+	if (c.bad || kind >= CC_KIND_COUNT || organisation.size == 0 || value.size == 0)
+		return CC_BAD;
+	*in = c;
+	return joint_revoke(joint, organisation, (enum cc_kind)kind, value, time) == CC_NOMEM ? CC_NOMEM : CC_OK;
+}
+
 enum cc_status
 node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node)
 {
@@ -757,8 +834,17 @@ node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node)
 	unsigned count;
 	bool changed = true;
 
+	*ret_node = NONE;
+	if (cur_left(&c) > 0 && c.p[0] == CODE_REVOKED)
+		return decode_revocation(joint, in);
 	if (!read_node(&c, &n, text) || !read_features(&c, n.feature_count, feature))
 		return CC_BAD;
+	if (n.last <= revoked_until(joint, text[0], n.kind, text[2])) {
+		for (count = cur_u16(&c); count > 0 && !c.bad; count--)
+			(void)get_text(&c);
+		*in = c;
+		return c.bad ? CC_BAD : CC_OK;
+	}
 	if ((index = node_find(joint, n.fold)) != NONE) {
 		changed = fold_in(joint, index, &n);
 		changed = raise_caps(joint, index, feature, n.feature_count) || changed;

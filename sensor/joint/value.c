@@ -198,7 +198,7 @@ value_link(struct joint *joint, uint32_t feature, bool negative)
 		return;
 	if (v->count++ == 0)
 		touch_negatives(joint, v);
-	if (v->oldest == NONE || node_by_time(&joint->node[f->node], &joint->node[v->oldest]) < 0)
+	if (v->count == 1 || (v->oldest != NONE && node_by_time(&joint->node[f->node], &joint->node[v->oldest]) < 0))
 		v->oldest = f->node;
 	if (v->count <= SAMPLE) {
 		make_dirty(joint, f->value);
@@ -236,10 +236,6 @@ value_unlink(struct joint *joint, uint32_t feature, bool negative)
 		if (v->oldest == f->node) {
 			touch_negatives(joint, v);
 			v->oldest = NONE;
-			for (uint32_t k = v->head; k != NONE; k = joint->feature[k].next) {
-				if (v->oldest == NONE || node_by_time(&joint->node[joint->feature[k].node], &joint->node[v->oldest]) < 0)
-					v->oldest = joint->feature[k].node;
-			}
 		}
 	}
 	if (v->head == NONE && v->negative == NONE)
@@ -254,9 +250,21 @@ value_older(struct joint *joint, uint32_t node)
 	for (uint32_t f = n->features; f < n->features + n->feature_count && !n->negative; f++) {
 		struct value *v = &joint->value[joint->feature[f].value];
 
-		if (node_by_time(n, &joint->node[v->oldest]) < 0)
+		if (v->oldest != NONE && node_by_time(n, &joint->node[v->oldest]) < 0)
 			v->oldest = node;
 	}
+}
+
+uint32_t
+value_oldest(struct joint *joint, uint32_t value)
+{
+	struct value *v = &joint->value[value];
+
+	for (uint32_t f = v->oldest == NONE ? v->head : NONE; f != NONE; f = joint->feature[f].next) {
+		if (v->oldest == NONE || node_by_time(&joint->node[joint->feature[f].node], &joint->node[v->oldest]) < 0)
+			v->oldest = joint->feature[f].node;
+	}
+	return v->oldest;
 }
 
 /* ---- diversity ---- */

@@ -10,6 +10,7 @@
 #define THRESHOLD 3.5    /* nats that 'cannot say' starts with */
 #define ALONE 3.5        /* more of it while fewer than two organisations witness */
 #define HOLLOW 2.0       /* more of it while what was sent is less complete than joint.completeness */
+#define DAY (86400 * NS_PER_S)
 #define RIVAL_PRIOR 0.5
 #define IN_HOME 4.5      /* nats that an address in a partner's networks is behind 'relayed' */
 #define WITNESS_LEAST 0.8
@@ -326,6 +327,24 @@ controls(const struct joint *joint, const struct hypothesis *h, uint32_t home)
 	return false;
 }
 
+/* Surely first seen a day and more after the last that was seen of the relay, beyond the bounds of both clocks: it did not steer it. */
+static bool
+came_after(const struct joint *joint, const struct hypothesis *relay, const struct hypothesis *h)
+{
+	for (size_t i = 0; i < relay->item_count; i++) {
+		const struct node *last = &joint->node[relay->item[i].node];
+
+		for (size_t k = 0; k < h->item_count; k++) {
+			const struct node *first = &joint->node[h->item[k].node];
+
+			if (!last->negative && !last->echo && !first->negative &&
+			    !joint_before(last->last + DAY, (double)last->clock_error, first->first, (double)first->clock_error))
+				return false;
+		}
+	}
+	return true;
+}
+
 /* Who was seen to control a relay inherits of what was seen of the relay. */
 static void
 follow_relays(const struct joint *joint, struct activity *a)
@@ -340,7 +359,7 @@ follow_relays(const struct joint *joint, struct activity *a)
 			struct hypothesis *h = &a->hypothesis[i];
 			double more = relay->witness * INHERIT < INHERIT_MAX ? relay->witness * INHERIT : INHERIT_MAX;
 
-			if (relay->witness >= WITNESS_LEAST && home_of(joint, h) == NONE && controls(joint, h, home) && more > h->bonus) {
+			if (relay->witness >= WITNESS_LEAST && home_of(joint, h) == NONE && controls(joint, h, home) && more > h->bonus && !came_after(joint, relay, h)) {
 				h->bonus = more;
 				h->witnesses += relay->witnesses;
 			}

@@ -57,7 +57,7 @@ make(struct words *w, uint64_t n, uint64_t per_day, struct joint_sighting *s)
 {
 	uint32_t kind = chance(10);
 	uint64_t what = kind < 6 ? n : kind < 8 ? n - chance((uint32_t)(n < per_day ? n + 1 : per_day)) : 0;
-	uint64_t activity = n / (per_day / 8 + 1);
+	uint64_t activity = n / 300;
 
 	memset(s, 0, sizeof(*s));
 	s->message = put(w->message, "%08llx-0000-8000-b000-%012llx", n, n);

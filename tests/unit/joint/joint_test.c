@@ -436,6 +436,38 @@ TEST(bit_by_bit_as_at_once)
 }
 
 /* What is told of changes, put together, is what is there; a case that is gone was told as gone or merged. */
+TEST(revoked_sights_leave)
+{
+	for (int first = 0; first < 2; first++) {
+		struct conf *conf;
+		struct joint *joint = fresh(&conf);
+		json_t *cases;
+
+		for (unsigned i = 0; i < 5; i++) {
+			struct joint_sighting s = contact(i < 2 ? "cert.a" : i < 4 ? "cert.b" : "cert.c", "192.0.2.7", i);
+			struct joint_sighting back = s;
+
+			back.revoked = true;
+			back.first = back.last = (DAY0 + 7200) * NS_PER_S;
+			if (first && i == 0)
+				CHECK(joint_add(joint, &back) == CC_OK);
+			CHECK(joint_add(joint, &s) == CC_OK);
+			CHECK(joint_settle_some(joint) == CC_OK);
+			if (!first && i == 4) {
+				back.organisation = keep("cert.a");
+				CHECK(joint_add(joint, &back) == CC_OK);
+			}
+		}
+		cases = settled(joint);
+		CHECK_UINT(json_array_size(cases), 1);
+		CHECK_UINT(json_array_size(json_object_get(json_array_get(cases, 0), "sightings")), 3);
+		CHECK_UINT(json_array_size(json_object_get(json_array_get(cases, 0), "organisations")), 2);
+		json_decref(cases);
+		joint_free(joint);
+		conf_free(conf);
+	}
+}
+
 TEST(changes_tell_all)
 {
 	struct conf *conf;
@@ -585,4 +617,4 @@ TEST(hostile_bundles)
 
 TESTS(T(algebra_by_hand), T(order_in_time_only_beyond_the_bounds), T(three_witnesses), T(one_organisation_never_decides),
     T(five_echoes_and_two_witnesses), T(forged_sources_name_nobody), T(relay_through_a_victim), T(shared_hosting_does_not_link),
-    T(order_does_not_matter), T(bit_by_bit_as_at_once), T(changes_tell_all), T(a_flood_costs_by_what_it_adds), T(bounded), T(reads_a_bundle), T(hostile_bundles))
+    T(order_does_not_matter), T(bit_by_bit_as_at_once), T(revoked_sights_leave), T(changes_tell_all), T(a_flood_costs_by_what_it_adds), T(bounded), T(reads_a_bundle), T(hostile_bundles))

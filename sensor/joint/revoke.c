@@ -1,0 +1,94 @@
+/*
+ * What an organisation has taken back: its sights of an indicator up to then leave their cases, and count no more when they come
+ * again, whatever comes first.  Kept as bytes beside nodes, and told to members as they are.  Bounded by REVOKED_MAX; what comes
+ * beyond is counted.  One thread.
+ */
+#include <stdlib.h>
+
+#include "joint/joint_own.h"
+
+#define REVOKED_MAX 200000
+
+static uint64_t
+hash_of(struct slice organisation, unsigned kind, struct slice value)
+{
+	return hash64(value, hash64(organisation, kind + 31));
+}
+
+uint64_t
+revoked_until(const struct joint *joint, struct slice organisation, unsigned kind, struct slice value)
+{
+	uint64_t hash;
+	uintptr_t at;
+
+	if (joint->revocation_count == 0)
+		return 0;
+	hash = hash_of(organisation, kind, value);
+	at = (uintptr_t)map_get(joint->revoked, slice_of(&hash, sizeof(hash)));
+	return at > 0 ? joint->revocation[at - 1].time : 0;
+}
+
+static enum feature_type
+type_of(enum cc_kind kind)
+{
+	static const enum feature_type type[CC_KIND_COUNT] = {[CC_KIND_ADDR] = FEATURE_ADDR, [CC_KIND_DOMAIN] = FEATURE_DOMAIN,
+	    [CC_KIND_URL] = FEATURE_URL, [CC_KIND_FILE_SHA256] = FEATURE_FILE, [CC_KIND_JA3] = FEATURE_JA3, [CC_KIND_JA3S] = FEATURE_JA3S,
+	    [CC_KIND_JA4] = FEATURE_JA4, [CC_KIND_CERT_SHA256] = FEATURE_CERT, [CC_KIND_USER_AGENT] = FEATURE_AGENT};
+
+	return type[kind];
+}
+
+/* Their nodes in memory; what is on disk is left out when it comes back. */
+static enum cc_status
+remove_nodes(struct joint *joint, struct slice organisation, enum cc_kind kind, struct slice text, uint64_t time)
+{
+	struct vector found = {NULL, 0, 0};
+	enum cc_status st = CC_OK;
+
+	for (int exercise = 0; exercise < 2; exercise++) {
+		uint32_t value = value_find(joint, value_hash(type_of(kind), text, exercise != 0));
+
+		for (uint32_t f = value != NONE ? joint->value[value].head : NONE; f != NONE && st == CC_OK; f = joint->feature[f].next) {
+			const struct node *node = &joint->node[joint->feature[f].node];
+
+			if (node->kind == (uint8_t)kind && node->last <= time && slice_eq(name_slice(joint, node->organisation), organisation) &&
+			    slice_eq(name_slice(joint, node->value), text))
+				st = vector_add(&found, joint->feature[f].node) ? CC_OK : CC_NOMEM;
+		}
+	}
+	for (size_t i = 0; i < found.count; i++)
+		joint_remove(joint, found.at[i], "revoked");
+	free(found.at);
+	return st;
+}
+
+enum cc_status
+joint_revoke(struct joint *joint, struct slice organisation, enum cc_kind kind, struct slice value, uint64_t time)
+{
+	uint64_t hash = hash_of(organisation, kind, value);
+	uintptr_t at;
+	struct revocation *r;
+
+	if (joint->revoked == NULL && (joint->revoked = map_new(REVOKED_MAX)) == NULL)
+		return CC_NOMEM;
+	at = (uintptr_t)map_get(joint->revoked, slice_of(&hash, sizeof(hash)));
+	if (at == 0) {
+		if (joint->revocation_count >= REVOKED_MAX) {
+			joint->dropped++;
+			return CC_FULL;
+		}
+		if (!GROW(joint->revocation, joint->revocation_count, joint->revocation_room))
+			return CC_NOMEM;
+		at = ++joint->revocation_count;
+		joint->revocation[at - 1] = (struct revocation){0, name_of(joint, organisation), name_of(joint, value), (uint8_t)kind, true};
+		if (map_put(joint->revoked, slice_of(&hash, sizeof(hash)), (void *)at, NULL) != CC_OK)
+			return CC_NOMEM;
+	}
+	r = &joint->revocation[at - 1];
+	if (time <= r->time)
+		return CC_OK;
+	r->time = time;
+	r->unsaved = true;
+	joint->revocations_unsaved = true;
+	return remove_nodes(joint, organisation, kind, value, time);
+}
