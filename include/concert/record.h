@@ -25,6 +25,10 @@ enum cc_kind {
 	CC_KIND_JA4,
 	CC_KIND_CERT_SHA256,
 	CC_KIND_USER_AGENT,
+	CC_KIND_EMAIL,        /* of a sender; anybody can write any */
+	CC_KIND_HASSH,        /* MD5 in hex, of an SSH client */
+	CC_KIND_HASSH_SERVER, /* and of a server */
+	CC_KIND_SSH_HOST_KEY, /* SHA-256 in hex of the key as it is sent */
 	CC_KIND_COUNT
 };
 

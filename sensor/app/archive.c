@@ -648,7 +648,8 @@ archive_close(struct cc_ctx *ctx, struct file *file)
 
 	if (archive == NULL)
 		return;
-	if (whole && archive->kind == ARCHIVE_GZIP && archive->entry != NULL && archive->entry->pub.state != FILE_WHOLE)
+	if (whole && archive->kind == ARCHIVE_GZIP && archive->state != IN_NOTHING && archive->entry != NULL &&
+	    archive->entry->pub.state != FILE_WHOLE)
 		odd(archive, ARCHIVE_MALFORMED);
 	if (whole && archive->kind == ARCHIVE_ZIP && archive->state != IN_NOTHING)
 		odd(archive, ARCHIVE_MALFORMED); /* without a directory */

@@ -151,6 +151,10 @@ static const struct {
     {"ja3s", "the server's TLS fingerprint (JA3S)", "TLS fingerprint", "TLS fingerprints"},
     {"ja4", "the client's TLS fingerprint (JA4)", "TLS fingerprint", "TLS fingerprints"},
     {"user-agent", "the program name (user agent)", "program name", "program names"},
+    {"email", "the mail address", "mail address", "mail addresses"},
+    {"hassh", "the client's SSH fingerprint (HASSH)", "SSH fingerprint", "SSH fingerprints"},
+    {"hassh-server", "the server's SSH fingerprint (HASSH)", "SSH fingerprint", "SSH fingerprints"},
+    {"ssh-host-key", "the server's SSH key", "SSH key", "SSH keys"},
 };
 #define NOUNS (sizeof(noun) / sizeof(noun[0]))
 

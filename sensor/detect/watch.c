@@ -26,7 +26,8 @@ struct entry {
 	uint16_t key_size, value_size, source_size, comment_size, answer_size;
 };
 
-enum part { PART_NONE, PART_DOMAIN, PART_HOST, PART_URI, PART_JA3, PART_JA3S, PART_JA4, PART_CERT, PART_AGENT };
+enum part { PART_NONE, PART_DOMAIN, PART_HOST, PART_URI, PART_JA3, PART_JA3S, PART_JA4, PART_CERT, PART_AGENT, PART_MAIL,
+	PART_HASSH, PART_HASSH_SERVER, PART_HOST_KEY };
 
 struct watch {
 	unsigned users;    /* rulesets, or who made it */
@@ -84,6 +85,24 @@ domain_normal(struct slice text, uint8_t out[VALUE_MAX])
 		return slice_of(out, 0);
 	lower_copy(out, text);
 	return slice_of(out, text.size);
+}
+
+/* "Name <Local@Domain>" to "local@domain". */
+static struct slice
+mail_normal(struct slice text, uint8_t out[VALUE_MAX])
+{
+	const uint8_t *open = text.size > 0 ? memrchr(text.p, '<', text.size) : NULL, *close;
+
+	if (open != NULL) {
+		text = slice_of(open + 1, text.size - (size_t)(open + 1 - text.p));
+		close = text.size > 0 ? memchr(text.p, '>', text.size) : NULL;
+		if (close != NULL)
+			text.size = (size_t)(close - text.p);
+	}
+	text = slice_trim(text);
+	if (text.size == 0 || memchr(text.p, '@', text.size) == NULL)
+		return slice_of(out, 0);
+	return domain_normal(text, out);
 }
 
 /* "http://Host:80/path" to "host/path". */
@@ -155,10 +174,15 @@ key_make(enum cc_kind kind, struct slice text, uint8_t *ret_bits, uint8_t out[VA
 		return url_normal(text, out);
 	case CC_KIND_FILE_SHA256:
 	case CC_KIND_CERT_SHA256:
+	case CC_KIND_SSH_HOST_KEY:
 		return hash_normal(text, 32, out);
 	case CC_KIND_JA3:
 	case CC_KIND_JA3S:
+	case CC_KIND_HASSH:
+	case CC_KIND_HASSH_SERVER:
 		return hash_normal(text, 16, out);
+	case CC_KIND_EMAIL:
+		return mail_normal(text, out);
 	case CC_KIND_JA4:
 		return domain_normal(text, out);
 	default:
@@ -270,11 +294,15 @@ value_normal(const struct line *line, char room[2 * 32 + 1])
 	switch (line->kind) {
 	case CC_KIND_DOMAIN:
 	case CC_KIND_JA4:
+	case CC_KIND_EMAIL:
 		return line->key;
 	case CC_KIND_FILE_SHA256:
 	case CC_KIND_CERT_SHA256:
+	case CC_KIND_SSH_HOST_KEY:
 	case CC_KIND_JA3:
 	case CC_KIND_JA3S:
+	case CC_KIND_HASSH:
+	case CC_KIND_HASSH_SERVER:
 		return slice_str(hex_text(line->key, room));
 	default:
 		return line->value;
@@ -295,7 +323,7 @@ line_read(struct watch *watch, struct slice text, enum cc_status *ret_status)
 	word = word_take(&line.comment);
 	if (record_kind_parse(word, &line.kind) != CC_OK)
 		return "unknown kind; kinds are addr, domain, url, file-sha256, ja3, ja3s, ja4, cert-sha256, "
-		       "user-agent";
+		       "user-agent, email, hassh, hassh-server, ssh-host-key";
 	line.value = line.kind == CC_KIND_USER_AGENT ? line.comment : word_take(&line.comment);
 	if (line.kind == CC_KIND_USER_AGENT)
 		line.comment.size = 0; /* a user agent has blanks: it is the rest of the line */
@@ -379,6 +407,14 @@ parts_set(struct watch *watch)
 	    {NULL, "concert.chain_sha256", PART_CERT},
 	    {NULL, "concert.client_fingerprint_sha256", PART_CERT},
 	    {"http.user_agent", NULL, PART_AGENT},
+	    {"smtp.mail_from", NULL, PART_MAIL},
+	    {"smtp.rcpt_to", NULL, PART_MAIL},
+	    {"email.from", NULL, PART_MAIL},
+	    {"email.to", NULL, PART_MAIL},
+	    {"email.cc", NULL, PART_MAIL},
+	    {"ssh.hassh", NULL, PART_HASSH},
+	    {"ssh.hassh.server", NULL, PART_HASSH_SERVER},
+	    {"ssh.host_key", NULL, PART_HOST_KEY},
 	};
 
 	for (unsigned p = 0; p < app_parser_count && p < 64; p++) {
@@ -651,6 +687,18 @@ ask_value(struct run *run, const struct watch *watch, const struct cc_tx *tx, co
 		break;
 	case PART_AGENT:
 		kind = CC_KIND_USER_AGENT;
+		break;
+	case PART_MAIL:
+		kind = CC_KIND_EMAIL;
+		break;
+	case PART_HASSH:
+		kind = CC_KIND_HASSH;
+		break;
+	case PART_HASSH_SERVER:
+		kind = CC_KIND_HASSH_SERVER;
+		break;
+	case PART_HOST_KEY:
+		kind = CC_KIND_SSH_HOST_KEY;
 		break;
 	default:
 		return;

@@ -200,6 +200,10 @@ stix_pattern(struct buf *out, enum cc_kind kind, struct slice value)
 	    [CC_KIND_JA3S] = "network-traffic:extensions.'" STIX_EXTENSION "'.ja3s",
 	    [CC_KIND_JA4] = "network-traffic:extensions.'" STIX_EXTENSION "'.ja4",
 	    [CC_KIND_CERT_SHA256] = "x509-certificate:hashes.'SHA-256'",
+	    [CC_KIND_EMAIL] = "email-addr:value",
+	    [CC_KIND_HASSH] = "network-traffic:extensions.'" STIX_EXTENSION "'.hassh",
+	    [CC_KIND_HASSH_SERVER] = "network-traffic:extensions.'" STIX_EXTENSION "'.hassh_server",
+	    [CC_KIND_SSH_HOST_KEY] = "network-traffic:extensions.'" STIX_EXTENSION "'.ssh_host_key_sha256",
 	    [CC_KIND_USER_AGENT] = "network-traffic:extensions.'" STIX_HTTP_EXT "'.request_header.'User-Agent'[*]",
 	};
 	bool six = kind == CC_KIND_ADDR && value.size > 0 && memchr(value.p, ':', value.size) != NULL;

@@ -260,7 +260,7 @@ put_fingerprints(struct info *info, const struct cc_record *rec)
 		miss(info, "key_sha256", "not extracted");
 	}
 	if (slice_is(rec->app, "ssh"))
-		miss(info, "hassh", "not extracted");
+		miss(info, "hassh", "not the indicator, and told of those alone");
 	if (rec->user_agent.size > 0)
 		json_string(&info->json, "user_agent", rec->user_agent);
 	end(info);

@@ -152,16 +152,25 @@ request_value(const struct cc_record *rec)
 static void
 put_extensions(struct buf *out, const struct cc_record *rec)
 {
-	bool fingerprint = rec->ja3.size > 0 || rec->ja3s.size > 0 || rec->ja4.size > 0;
+	const struct slice none = {NULL, 0};
 	const struct {
 		const char *name;
 		struct slice value;
-	} prints[] = {{"ja3", rec->ja3}, {"ja3s", rec->ja3s}, {"ja4", rec->ja4}};
+	} prints[] = {
+	    {"hassh", rec->kind == CC_KIND_HASSH ? rec->value : none},
+	    {"hassh_server", rec->kind == CC_KIND_HASSH_SERVER ? rec->value : none},
+	    {"ja3", rec->ja3}, {"ja3s", rec->ja3s}, {"ja4", rec->ja4},
+	    {"ssh_host_key_sha256", rec->kind == CC_KIND_SSH_HOST_KEY ? rec->value : none},
+	};
+	bool fingerprint = false;
+
+	for (size_t i = 0; i < sizeof(prints) / sizeof(prints[0]); i++)
+		fingerprint = fingerprint || prints[i].value.size > 0;
 
 	buf_add_text(out, "{");
 	if (fingerprint) {
 		buf_add_text(out, "\"" STIX_EXTENSION "\":{\"extension_type\":\"property-extension\"");
-		for (size_t i = 0; i < 3; i++) {
+		for (size_t i = 0; i < sizeof(prints) / sizeof(prints[0]); i++) {
 			if (prints[i].value.size == 0)
 				continue;
 			buf_printf(out, ",\"%s\":", prints[i].name);
@@ -321,6 +330,8 @@ stix_observables(struct json *json, const struct exchange_source *source, const 
 		(void)put_value(json, "domain-name", domain, marking, ret_refs);
 	if (url.size > 0)
 		(void)put_value(json, "url", url, marking, ret_refs);
+	if (rec->kind == CC_KIND_EMAIL)
+		(void)put_value(json, "email-addr", rec->value, marking, ret_refs);
 	if (file.size > 0)
 		put_file(json, rec, file, marking, ret_refs);
 	if (cert.size > 0)
@@ -359,6 +370,9 @@ stix_observable(struct json *json, enum cc_kind kind, struct slice value, enum c
 		break;
 	case CC_KIND_URL:
 		(void)put_value(json, "url", value, marking, &refs);
+		break;
+	case CC_KIND_EMAIL:
+		(void)put_value(json, "email-addr", value, marking, &refs);
 		break;
 	case CC_KIND_FILE_SHA256:
 	case CC_KIND_CERT_SHA256:

@@ -41,6 +41,13 @@ places_open(struct places *places, const struct cc_parser *parser)
 	    .ja4 = place(parser, "ja4"),
 	    .cert = place(parser, "concert.fingerprint_sha256"),
 	    .name = place(parser, "rrname"),
+	    .mail = place(parser, "mail_from") >= 0 || place(parser, "/email.from") >= 0,
+	    .ssh = strcmp(parser->name, "ssh") == 0,
+	    .sender = place(parser, "mail_from"),
+	    .from = place(parser, "/email.from"),
+	    .hassh = place(parser, "client.hassh.hash"),
+	    .hassh_server = place(parser, "server.hassh.hash"),
+	    .host_key = place(parser, "concert.host_key_sha256"),
 	};
 }
 
@@ -348,6 +355,57 @@ fill_tls(struct indicate *indicate, const struct places *at, const struct scene 
 	if (rec->cert_sha256.size > 0 && tx->done[CC_TO_SERVER] && tx->done[CC_TO_CLIENT] && loud(scene->flow) &&
 	    scene->flow->established && rec->proof == CC_PROOF_DIALOGUE)
 		rec->proof = CC_PROOF_KEYED;
+}
+
+static struct slice
+email_in(struct indicate *indicate, struct slice raw, struct batch *batch)
+{
+	uint8_t memory[1024];
+	struct buf out;
+
+	if (raw.size == 0)
+		return raw;
+	buf_over(&out, memory, sizeof(memory));
+	if (indicate_email(raw, &out) != CC_OK) {
+		indicate->counts[INDICATE_BAD_EMAIL]++;
+		return slice_of(NULL, 0);
+	}
+	return keep(batch, buf_slice(&out));
+}
+
+/*
+ * Who sends mail is the attacker's where the mail comes to us: what our own people send names them, and stays here.  An
+ * SSH client's fingerprint is the client's, a server's and its key the server's.
+ */
+void
+facts_also(struct indicate *indicate, const struct scene *scene, const struct cc_record *rec, struct batch *batch,
+    struct also *ret_also)
+{
+	const struct places *at = scene->tx != NULL ? places_of(indicate, scene->tx->parser) : NULL;
+	const struct cc_tx *tx = scene->tx;
+
+	*ret_also = (struct also){.keyed = false};
+	if (at == NULL)
+		return;
+	/* SMTP's client sends mail, and so do the servers of POP3 and IMAP to who fetches it. */
+	if (at->mail && rec->direction != CC_OUTBOUND && rec->direction != CC_INSIDE &&
+	    (at->sender >= 0 ? rec->attacker_is_client : true)) {
+		ret_also->sender = email_in(indicate, text_of(tx, at->sender), batch);
+		ret_also->from = email_in(indicate, text_of(tx, at->from), batch);
+	}
+	if (at->mail && at->sender < 0 && rec->direction == CC_OUTBOUND)
+		ret_also->from = email_in(indicate, text_of(tx, at->from), batch);
+	if (!at->ssh)
+		return;
+	if (rec->attacker_is_client)
+		ret_also->hassh = keep_hex(batch, text_of(tx, at->hassh), 32);
+	if (!server_is_theirs(rec))
+		return;
+	ret_also->hassh_server = keep_hex(batch, text_of(tx, at->hassh_server), 32);
+	ret_also->host_key = keep_hex(batch, text_of(tx, at->host_key), 64);
+	/* Its key signed the exchange, and both sides went on. */
+	ret_also->keyed = tx->done[CC_TO_SERVER] && tx->done[CC_TO_CLIENT] && loud(scene->flow) && scene->flow->established &&
+	    rec->proof == CC_PROOF_DIALOGUE;
 }
 
 bool

@@ -142,6 +142,15 @@ name_seen(struct indicate *indicate, const char *buffer, bool dns, struct batch 
 		name_it(indicate, CC_KIND_JA3, base->proof, base->ja3);
 	if (begins(buffer, "http.user_agent"))
 		name_it(indicate, CC_KIND_USER_AGENT, base->proof, base->user_agent);
+	if (begins(buffer, "smtp.mail_from"))
+		name_it(indicate, CC_KIND_EMAIL, CC_PROOF_SPOOFABLE, indicate->also.sender);
+	if (begins(buffer, "email."))
+		name_it(indicate, CC_KIND_EMAIL, CC_PROOF_SPOOFABLE, indicate->also.from);
+	if (begins(buffer, "ssh.hassh") && !begins(buffer, "ssh.hassh.server"))
+		name_it(indicate, CC_KIND_HASSH, base->proof, indicate->also.hassh);
+	if (begins(buffer, "ssh.hassh.server"))
+		name_it(indicate, CC_KIND_HASSH_SERVER, base->proof, indicate->also.hassh_server);
+	name_it(indicate, CC_KIND_SSH_HOST_KEY, indicate->also.keyed ? CC_PROOF_KEYED : base->proof, indicate->also.host_key);
 	name_it(indicate, CC_KIND_URL, base->proof, base->url);
 	if (base->domain.size > 0 && domain_nameable(base->domain))
 		name_it(indicate, CC_KIND_DOMAIN, base->proof, base->domain);
@@ -205,6 +214,7 @@ take_match(
 	if (match->rule != NULL && (match->rule->noalert || match->rule->action == RULE_PASS))
 		return;
 	facts_of(indicate, &scene, batch, &indicate->base);
+	facts_also(indicate, &scene, &indicate->base, batch, &indicate->also);
 	indicate->base.detector = detector_of(match->by);
 	indicate->base.class = match->by == MATCH_WATCH ? CC_CLASS_SIGHTING : CC_CLASS_ALERT;
 	indicate->base.offset = match->offset;
@@ -215,7 +225,9 @@ take_match(
 		indicate->base.severity = 2;
 		indicate->base.rule_name = match->watch->comment;
 		indicate->base.answer_to = match->watch->answer_to;
-		name_it(indicate, kind, kind == CC_KIND_FILE_SHA256 ? CC_PROOF_CONTENT : indicate->base.proof,
+		name_it(indicate, kind, kind == CC_KIND_FILE_SHA256 ? CC_PROOF_CONTENT
+			: kind == CC_KIND_EMAIL ? CC_PROOF_SPOOFABLE
+			: kind == CC_KIND_SSH_HOST_KEY && indicate->also.keyed ? CC_PROOF_KEYED : indicate->base.proof,
 		    watched_value(indicate, match->watch, batch));
 	} else {
 		if (file != NULL && victims_file(indicate, match))
@@ -245,6 +257,7 @@ take_event(struct indicate *indicate, struct flow *flow, const struct event *eve
 	if (!(file && facts_file_whole(event->file)) && !(tx && indicate->conf->indicate_events == EVENTS_ALL))
 		return;
 	facts_of(indicate, &scene, batch, &indicate->base);
+	facts_also(indicate, &scene, &indicate->base, batch, &indicate->also);
 	indicate->base.detector = CC_BY_POLICY;
 	indicate->base.class = CC_CLASS_EVENT;
 	if (file) {
@@ -252,8 +265,21 @@ take_event(struct indicate *indicate, struct flow *flow, const struct event *eve
 		return;
 	}
 	at = places_of(indicate, event->tx->parser);
-	if (at != NULL && (at->dns || at->http || at->tls))
+	if (at == NULL)
+		return;
+	if (at->dns || at->http || at->tls)
 		name_seen(indicate, at->tls ? "ja4" : NULL, true, batch);
+	if (at->mail) {
+		name_it(indicate, CC_KIND_EMAIL, CC_PROOF_SPOOFABLE, indicate->also.sender);
+		if (!slice_eq(indicate->also.from, indicate->also.sender))
+			name_it(indicate, CC_KIND_EMAIL, CC_PROOF_SPOOFABLE, indicate->also.from);
+	}
+	if (at->ssh) {
+		name_it(indicate, CC_KIND_HASSH, indicate->base.proof, indicate->also.hassh);
+		name_it(indicate, CC_KIND_HASSH_SERVER, indicate->base.proof, indicate->also.hassh_server);
+		name_it(indicate, CC_KIND_SSH_HOST_KEY, indicate->also.keyed ? CC_PROOF_KEYED : indicate->base.proof,
+		    indicate->also.host_key);
+	}
 }
 
 /* The next match or event that names anything; false: none is left. */

@@ -66,6 +66,7 @@ bool home_touches(const struct home *home, const struct cc_prefix *prefix); /* i
 
 /* Normal forms; ret_out is cleared first.  CC_BAD: no such thing. */
 enum cc_status indicate_domain(struct slice raw, struct buf *ret_out); /* lower case, IDNA A-labels, no final dot, no address */
+enum cc_status indicate_email(struct slice raw, struct buf *ret_out); /* of "Name <local@domain>": lower case, the domain as above */
 enum cc_status indicate_url(struct slice scheme, struct slice host, uint16_t port, struct slice target, struct buf *ret_out);
 
 /*

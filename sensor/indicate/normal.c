@@ -307,3 +307,40 @@ indicate_url(struct slice scheme, struct slice host, uint16_t port, struct slice
 	}
 	return ret_out->full || ret_out->size > URL_MAX ? CC_BAD : CC_OK;
 }
+
+/* The local part is compared in lower case: hosts that tell cases apart are rarer than writers that don't. */
+enum cc_status
+indicate_email(struct slice raw, struct buf *ret_out)
+{
+	const uint8_t *open = raw.size > 0 ? memrchr(raw.p, '<', raw.size) : NULL, *at;
+	uint8_t memory[512];
+	struct buf domain;
+	size_t local;
+
+	buf_clear(ret_out);
+	if (open != NULL) {
+		raw = slice_of(open + 1, raw.size - (size_t)(open + 1 - raw.p));
+		at = raw.size > 0 ? memchr(raw.p, '>', raw.size) : NULL;
+		if (at != NULL)
+			raw.size = (size_t)(at - raw.p);
+	}
+	while (raw.size > 0 && raw.p[raw.size - 1] <= ' ')
+		raw.size--;
+	while (raw.size > 0 && raw.p[0] <= ' ')
+		raw = slice_of(raw.p + 1, raw.size - 1);
+	at = raw.size > 0 ? memrchr(raw.p, '@', raw.size) : NULL;
+	local = at != NULL ? (size_t)(at - raw.p) : 0;
+	if (local == 0 || local > 64)
+		return CC_BAD;
+	for (size_t i = 0; i < local; i++) {
+		if (raw.p[i] <= ' ' || raw.p[i] >= 0x7f || memchr("\"(),:;<>@[\\]", raw.p[i], 12) != NULL)
+			return CC_BAD;
+		buf_add_u8(ret_out, raw.p[i] >= 'A' && raw.p[i] <= 'Z' ? (uint8_t)(raw.p[i] + 32) : raw.p[i]);
+	}
+	buf_over(&domain, memory, sizeof(memory));
+	if (indicate_domain(slice_of(at + 1, raw.size - local - 1), &domain) != CC_OK)
+		return CC_BAD;
+	buf_add_u8(ret_out, '@');
+	buf_add_slice(ret_out, buf_slice(&domain));
+	return ret_out->full ? CC_BAD : CC_OK;
+}

@@ -21,10 +21,12 @@ struct nets {
 /* Where a parser keeps what indicators are made of: indexes into its field table, -1: it has none. */
 struct places {
 	const struct cc_parser *parser;
-	bool dns, http, tls;
+	bool dns, http, tls, mail, ssh;
 	int host, port, url, method, user_agent; /* http */
 	int sni, ja3, ja3s, ja4, cert;           /* tls */
 	int name;                                /* dns */
+	int sender, from;                        /* mail: of the envelope, and of the head */
+	int hassh, hassh_server, host_key;       /* ssh */
 };
 
 /* One thing that a match names. */
@@ -32,6 +34,13 @@ struct named {
 	enum cc_kind kind;
 	enum cc_proof proof;
 	struct slice value;
+};
+
+/* What a match can name, and a record of something else doesn't tell. */
+struct also {
+	struct slice sender, from; /* mail addresses */
+	struct slice hassh, hassh_server, host_key;
+	bool keyed;                /* the server has shown that it has the key */
 };
 
 struct indicate {
@@ -47,6 +56,7 @@ struct indicate {
 	/* Where indicate_next() is in its batch. */
 	unsigned match, event;
 	struct cc_record base;
+	struct also also;
 	struct named named[NAMED_MAX];
 	unsigned named_count, named_next;
 	uint64_t counts[INDICATE_COUNT];
@@ -72,6 +82,9 @@ struct scene {
 	uint64_t time;
 };
 void facts_of(struct indicate *indicate, const struct scene *scene, struct batch *batch, struct cc_record *ret_rec);
+/* After facts_of(), whose record tells whose side is whose. */
+void facts_also(struct indicate *indicate, const struct scene *scene, const struct cc_record *rec, struct batch *batch,
+    struct also *ret_also);
 const struct places *places_of(const struct indicate *indicate, const struct cc_parser *parser);
 void places_open(struct places *places, const struct cc_parser *parser);
 bool facts_file_whole(const struct cc_file *file);

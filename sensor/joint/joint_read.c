@@ -361,7 +361,8 @@ read_object(struct reading *r, struct slice object)
 static bool
 read_key(struct joint_sighting *s, struct slice key)
 {
-	static const char *const word[CC_KIND_COUNT] = {"addr", "domain", "url", "file-sha256", "ja3", "ja3s", "ja4", "cert-sha256", "user-agent"};
+	static const char *const word[CC_KIND_COUNT] = {"addr", "domain", "url", "file-sha256", "ja3", "ja3s", "ja4", "cert-sha256", "user-agent",
+	    "email", "hassh", "hassh-server", "ssh-host-key"};
 	const uint8_t *colon = key.size > 0 ? memchr(key.p, ':', key.size) : NULL;
 
 	if (colon == NULL)

@@ -250,6 +250,21 @@ is_addr(struct slice s)
 	return cc_addr_parse(text, &addr) == CC_OK;
 }
 
+/* local@domain, in printable ASCII. */
+static bool
+is_email(struct slice s)
+{
+	const uint8_t *at = s.size > 0 ? memrchr(s.p, '@', s.size) : NULL;
+	size_t local = at != NULL ? (size_t)(at - s.p) : 0;
+
+	if (local == 0 || local > 64)
+		return false;
+	for (size_t i = 0; i < local; i++)
+		if (s.p[i] <= ' ' || s.p[i] >= 0x7f)
+			return false;
+	return local + 1 < s.size && is_domain(slice_of(at + 1, s.size - local - 1));
+}
+
 static bool
 value_ok(const struct cc_record *rec)
 {
@@ -262,14 +277,19 @@ value_ok(const struct cc_record *rec)
 		return is_url(rec->value);
 	case CC_KIND_FILE_SHA256:
 	case CC_KIND_CERT_SHA256:
+	case CC_KIND_SSH_HOST_KEY:
 		return is_hex(rec->value, 64);
 	case CC_KIND_JA3:
 	case CC_KIND_JA3S:
+	case CC_KIND_HASSH:
+	case CC_KIND_HASSH_SERVER:
 		return is_hex(rec->value, 32);
 	case CC_KIND_JA4:
 		return rec->value.size > 0 && rec->value.size <= 64 && is_word(rec->value);
 	case CC_KIND_USER_AGENT:
 		return rec->value.size > 0;
+	case CC_KIND_EMAIL:
+		return is_email(rec->value);
 	case CC_KIND_COUNT:
 		break;
 	}

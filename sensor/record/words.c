@@ -15,6 +15,10 @@ static const char *const kind_text[CC_KIND_COUNT] = {
     [CC_KIND_JA4] = "ja4",
     [CC_KIND_CERT_SHA256] = "cert-sha256",
     [CC_KIND_USER_AGENT] = "user-agent",
+    [CC_KIND_EMAIL] = "email",
+    [CC_KIND_HASSH] = "hassh",
+    [CC_KIND_HASSH_SERVER] = "hassh-server",
+    [CC_KIND_SSH_HOST_KEY] = "ssh-host-key",
 };
 
 static const char *const proof_text[] = {"spoofable", "handshake", "dialogue", "keyed", "content"};

@@ -151,6 +151,36 @@ def tcp_frame(src, dst, sport, dport, seq, ack, flags, payload=b""):
 	return bytes(12) + b"\x08\x00" + ip + tcp
 
 
+class Talk:
+	"""One TCP conversation, packet by packet: ">" is what the client says."""
+
+	def __init__(self, client, server, sport, dport, start, mss=1400):
+		self.ports = {">": (client, server, sport, dport), "<": (server, client, dport, sport)}
+		self.seq = {">": 1000, "<": 5000}
+		self.start, self.mss, self.packets = start, mss, []
+		self.send(">", b"", 2)
+		self.send("<", b"", 0x12)
+		self.send(">", b"", 0x10)
+
+	def send(self, way, payload, flags=0x18):
+		src, dst, sport, dport = self.ports[way]
+		ack = self.seq["<" if way == ">" else ">"] if flags & 0x10 else 0
+		self.packets.append((self.start + len(self.packets) * 10_000, tcp_frame(src, dst, sport, dport, self.seq[way], ack, flags, payload)))
+		self.seq[way] = self.seq[way] + len(payload) + (1 if flags & 3 else 0) & 0xFFFFFFFF
+
+	def say(self, way, data):
+		for at in range(0, len(data), self.mss):
+			self.send(way, data[at:at + self.mss])
+		self.send("<" if way == ">" else ">", b"", 0x10)
+		return self
+
+	def end(self):
+		self.send(">", b"", 0x11)
+		self.send("<", b"", 0x11)
+		self.send(">", b"", 0x10)
+		return self.packets
+
+
 # ---- what is in them ----
 
 Segment = collections.namedtuple("Segment", "way seq flags payload")  # way: src, sport, dst, dport

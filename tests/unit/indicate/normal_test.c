@@ -100,4 +100,31 @@ TEST(urls_are_stable)
 	}
 }
 
-TESTS(T(domains), T(urls), T(urls_are_stable))
+static const char *
+email(const char *raw)
+{
+	static char text[600];
+	struct buf out;
+
+	buf_over(&out, (uint8_t *)text, sizeof(text) - 1);
+	if (indicate_email(slice_str(raw), &out) != CC_OK)
+		return "";
+	text[out.size] = '\0';
+	return text;
+}
+
+TEST(emails)
+{
+	CHECK_TEXT(email("<Bounce-7@Evil.Example>"), "bounce-7@evil.example");
+	CHECK_TEXT(email("\"Your <Bank>\" <a.b+c@b\xc3\xbc" "cher.example> "), "a.b+c@xn--bcher-kva.example");
+	CHECK_TEXT(email(" x@evil.example."), "x@evil.example");
+	CHECK_TEXT(email("<>"), "");
+	CHECK_TEXT(email("x@localhost"), "");
+	CHECK_TEXT(email("x@192.0.2.1"), "");
+	CHECK_TEXT(email("a b@evil.example"), "");
+	CHECK_TEXT(email("@evil.example"), "");
+	CHECK_TEXT(email("x@"), "");
+	CHECK_TEXT(email("0123456789012345678901234567890123456789012345678901234567890123456789@evil.example"), "");
+}
+
+TESTS(T(domains), T(urls), T(urls_are_stable), T(emails))

@@ -152,6 +152,8 @@ TEST(values_have_their_form)
 	    {CC_KIND_JA3, "0123456789abcdef0123456789abcdef", true}, {CC_KIND_JA3, HEX64, false},
 	    {CC_KIND_JA4, "t13d1516h2_8daaf6152771_000000000001", true}, {CC_KIND_JA4, "", false},
 	    {CC_KIND_CERT_SHA256, HEX64, true}, {CC_KIND_USER_AGENT, "\xff any", true}, {CC_KIND_USER_AGENT, "", false},
+	    {CC_KIND_EMAIL, "a@b.example", true}, {CC_KIND_EMAIL, "@b.example", false}, {CC_KIND_EMAIL, "a b@b.example", false},
+	    {CC_KIND_SSH_HOST_KEY, HEX64, true}, {CC_KIND_HASSH, HEX64, false},
 	};
 	struct buf out;
 
