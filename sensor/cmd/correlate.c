@@ -454,6 +454,7 @@ open_all(struct correlating *c, const char *from, char **ret_why)
 	if ((st = trust_open(o->conf, o->outdir, &c->trust, ret_why)) != CC_OK ||
 	    (o->outdir_given && (st = quarantine_open(o->conf, o->outdir, &c->quarantine, ret_why)) != CC_OK))
 		return st;
+	(void)trust_learn_from(o->conf, from, c->trust);
 	if ((c->joint = joint_new(o->conf)) == NULL)
 		return CC_NOMEM;
 	tell_homes(c, c->joint);

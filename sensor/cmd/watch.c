@@ -495,6 +495,7 @@ open_source(struct source *s, const struct cmd_options *o, const char *from, con
 	}
 	if ((st = trust_open(o->conf, o->outdir, &s->trust, ret_why)) != CC_OK)
 		return st;
+	(void)trust_learn_from(o->conf, from, s->trust);
 	/* Only where somebody said which folder is ours to write to. */
 	if (o->outdir_given && quarantine_open(o->conf, o->outdir, &s->quarantine, ret_why) != CC_OK) {
 		fprintf(stderr, "concert watch: %s: what is refused is not kept\n", *ret_why != NULL ? *ret_why : "quarantine");

@@ -17,29 +17,11 @@ contacts_table(struct desk *desk)
 		"WITHOUT ROWID", "");
 }
 
-static json_t *
-keys_of(json_t *bundle)
-{
-	return json_object_get(desk_extension(bundle, "contact"), "keys");
-}
-
 /* A message of which we know the fingerprint alone: does it bring the key? */
 void
 contact_learn(struct desk *desk, struct slice value)
 {
-	json_error_t error;
-	json_t *bundle = json_loadb((const char *)value.p, value.size, JSON_REJECT_DUPLICATES, &error), *keys = keys_of(bundle), *one;
-	size_t i;
-
-	json_array_foreach(keys, i, one)
-	{
-		const char *kid = json_string_value(json_object_get(one, "kid")), *x = json_string_value(json_object_get(one, "x"));
-		const struct trust_key *key = kid != NULL && i < KEYS_MAX ? trust_find(desk->trust, slice_str(kid)) : NULL;
-
-		if (key != NULL && key->entry.x[0] == '\0' && x != NULL && trust_learn(desk->trust, kid, x) == CC_OK)
-			desk->learnt = true;
-	}
-	json_decref(bundle);
+	desk->learnt = trust_learn_entry(desk->trust, value, NULL) || desk->learnt;
 }
 
 /* The owner's own word on his keys. */

@@ -285,6 +285,8 @@ take_message(struct partners *p, const struct cc_message *msg, const struct veri
 
 	add(p, EXCHANGE_PARTNERS_MESSAGES, 1);
 	add(p, EXCHANGE_PARTNERS_FALLBACK, msg->fallback);
+	if (slice_is(topic, "contacts") && (verified->verdict == VERDICT_ACCEPTED || verified->verdict == VERDICT_UNKNOWN_KEY))
+		(void)trust_learn_entry(p->trust, msg->value, verified->verdict == VERDICT_ACCEPTED ? verified->key->organisation : NULL);
 	if (verified->verdict == VERDICT_DUPLICATE)
 		add(p, EXCHANGE_PARTNERS_DUPLICATES, 1);
 	else if (verified->verdict != VERDICT_ACCEPTED)
@@ -310,6 +312,7 @@ from_ready(struct partners *p, struct from *from)
 	if (from->tried != 0 && now - from->tried < NS_PER_S)
 		return false;
 	from->tried = now;
+	(void)trust_learn_from(p->conf, from->name, p->trust);
 	st = inbox_open(p->conf, from->name, topics, sizeof(topics) / sizeof(topics[0]), true, p->trust, p->quarantine, &from->inbox, &why);
 	if (st == CC_OK) {
 		if (from->told)

@@ -105,6 +105,7 @@ enum cc_status trust_learn(struct trust *trust, const char *kid, const char *x);
 enum cc_status trust_learn_agreement(struct trust *trust, const char *organisation, const char *x);
 /* From a contacts entry of its owner: revoked from then on; an earlier time stays.  CC_ABSENT: not trusted. */
 enum cc_status trust_revoke(struct trust *trust, const char *kid, uint64_t at);
+bool trust_lacks_keys(const struct trust *trust); /* of some the fingerprint alone is known */
 const struct trust_key *trust_find(const struct trust *trust, struct slice kid); /* NULL: not trusted */
 const struct trust_organisation *trust_organisation(const struct trust *trust, struct slice id); /* NULL: not there */
 size_t trust_count(const struct trust *trust); /* organisations, ourselves included */
@@ -204,5 +205,12 @@ enum cc_status inbox_next(struct inbox *inbox, int ms, struct cc_message *ret_ms
     const char **ret_why);
 struct verifier *inbox_verifier(struct inbox *inbox);
 void inbox_close(struct inbox *inbox);
+
+/* ---- learn.c: public keys for fingerprints of the trust file, from contacts entries ---- */
+
+/* What one entry brings; signer: of a message that was accepted, whose own keys it may revoke; NULL: nobody known.  True: a key. */
+bool trust_learn_entry(struct trust *trust, struct slice value, const struct trust_organisation *signer);
+/* Reads the topic of contacts where some key is known by its fingerprint alone; a silent broker is waited for three seconds. */
+bool trust_learn_from(const struct conf *conf, const char *from, struct trust *trust);
 
 #endif

@@ -655,6 +655,20 @@ trust_revoke(struct trust *trust, const char *kid, uint64_t at)
 	return CC_OK;
 }
 
+bool
+trust_lacks_keys(const struct trust *trust)
+{
+	struct slice kid;
+	void *box;
+	size_t at = 0;
+
+	while (map_next(trust->content.by_kid, &at, &kid, &box)) {
+		if (((const struct trust_key *)box)->pkey == NULL)
+			return true;
+	}
+	return false;
+}
+
 const struct trust_key *
 trust_find(const struct trust *trust, struct slice kid)
 {
