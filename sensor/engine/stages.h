@@ -10,19 +10,34 @@
 #define STAGE_EVERY 128
 #define STAGE_LONGEST 1000000 /* ns; what seems to take longer was interrupted, and is left out */
 
-enum stage { STAGE_DECODE, STAGE_FLOW, STAGE_APP, STAGE_DETECT, STAGE_OUTPUT, STAGE_COUNT };
+#define STAGE_WAIT 50000 /* ns between two packets: longer than that was waiting */
+
+enum stage { STAGE_CAPTURE, STAGE_DECODE, STAGE_FLOW, STAGE_APP, STAGE_DETECT, STAGE_OUTPUT, STAGE_COUNT };
 
 struct stages {
 	uint64_t began;          /* of the stage at hand; 0: this packet is not timed */
 	uint64_t ns[STAGE_COUNT];
+	uint64_t ended;          /* the timed packet before; 0: there was none */
 	uint32_t gap, seed;
-	uint64_t cpu_began;      /* the thread's processor time at its first packet */
 };
+
+/* From the end of a timed packet to the next one: it was fetched meanwhile. */
+static inline void
+stages_fetched(struct stages *s)
+{
+	uint64_t ns = time_monotonic() - s->ended;
+
+	if (ns < STAGE_WAIT)
+		s->ns[STAGE_CAPTURE] += ns;
+	s->ended = 0;
+}
 
 /* True: this packet is timed. */
 static inline bool
 stages_open(struct stages *s)
 {
+	if (s->ended != 0)
+		stages_fetched(s);
 	if (s->gap-- > 0)
 		return false;
 	s->seed = s->seed * 1103515245u + 12345u;

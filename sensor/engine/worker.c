@@ -302,29 +302,15 @@ publish(struct worker *w, unsigned at, const uint64_t *counts, unsigned count)
 		count_set(&w->mine->count[at + i], counts[i]);
 }
 
-static uint64_t
-thread_cpu(void)
-{
-	struct timespec t = {0};
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
-/* What the thread has used beside its packets' way was for getting them, handing over, and the tick. */
 static void
 publish_stages(struct worker *w)
 {
 	const struct stages *s = &w->stages;
-	uint64_t scan = detect_scan_ns(w->detect), sum = 0;
-	uint64_t used = s->cpu_began > 0 ? thread_cpu() - s->cpu_began : 0;
+	uint64_t scan = detect_scan_ns(w->detect);
 
-	for (unsigned i = 0; i < STAGE_COUNT; i++)
-		sum += s->ns[i] * STAGE_EVERY;
-	if (used > sum && used - sum > w->count[ENGINE_STAGE_CAPTURE]) /* never less than before */
-		w->count[ENGINE_STAGE_CAPTURE] = used - sum;
 	if (scan > s->ns[STAGE_DETECT])
 		scan = s->ns[STAGE_DETECT];
+	w->count[ENGINE_STAGE_CAPTURE] = s->ns[STAGE_CAPTURE] * STAGE_EVERY;
 	w->count[ENGINE_STAGE_DECODE] = s->ns[STAGE_DECODE] * STAGE_EVERY;
 	w->count[ENGINE_STAGE_FLOW] = s->ns[STAGE_FLOW] * STAGE_EVERY;
 	w->count[ENGINE_STAGE_APP] = s->ns[STAGE_APP] * STAGE_EVERY;
@@ -523,15 +509,13 @@ worker_frame(void *worker, const struct frame *frame)
 	struct worker *w = worker;
 	bool timed = stages_open(&w->stages);
 
-	if (timed) {
+	if (timed)
 		detect_timed(w->detect, true);
-		if (w->stages.cpu_began == 0) /* the first packet: what came before was loading */
-			w->stages.cpu_began = thread_cpu();
-	}
 	frame_go(w, frame);
 	if (timed) {
 		detect_timed(w->detect, false);
 		stage_end(&w->stages, STAGE_FLOW); /* flows that have ended */
+		w->stages.ended = w->stages.began;
 		w->stages.began = 0;
 	}
 }

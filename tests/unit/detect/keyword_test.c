@@ -199,4 +199,58 @@ TEST(snort3)
 	}
 }
 
-TESTS(T(values), T(rpc), T(asn1), T(geoip), T(snort3))
+static const struct rule *
+rule_by_sid(const struct rig *rig, uint32_t sid)
+{
+	for (uint32_t i = 0; i < rig->set->rule_count; i++) {
+		if (rig->set->rule[i].info.sid == sid)
+			return &rig->set->rule[i];
+	}
+	return NULL;
+}
+
+/* One of several marks that isn't set is enough for isnotset, one that is for isset. */
+TEST(several_marks)
+{
+	static const char *const said[] = {"q", "seta", "q", "setb", "q"};
+	static const unsigned isnot[] = {1, 0, 1, 0, 0}, is[] = {0, 0, 1, 0, 1};
+	struct rig rig;
+
+	rig_open(&rig, "alert udp any any -> any any (content:\"seta\"; flowbits:set,a; sid:1;)\n"
+		       "alert udp any any -> any any (content:\"setb\"; flowbits:set,b; sid:2;)\n"
+		       "alert udp any any -> any any (content:\"q\"; flowbits:isnotset,a|b; sid:3;)\n"
+		       "alert udp any any -> any any (content:\"q\"; flowbits:isset,a|b; sid:4;)\n");
+	rig.flow.proto = 17;
+	rig.flow.tcp = TCP_NONE;
+	for (unsigned i = 0; i < 5; i++) {
+		rig_clear(&rig);
+		rig_packet(&rig, CC_TO_SERVER, said[i], strlen(said[i]));
+		CHECK_UINT(rig_alerts(&rig, 3), isnot[i]);
+		CHECK_UINT(rig_alerts(&rig, 4), is[i]);
+	}
+	rig_close(&rig);
+}
+
+/* What a rule asks beside its protocol says when it is asked; what is shown in one case may be written in both. */
+TEST(what_rules_become)
+{
+	struct rig rig;
+
+	rig_open(&rig, "alert tcp any any -> any any (app-layer-protocol:!tls; sid:1;)\n"
+		       "alert tcp any any -> any any (flow:established; app-layer-protocol:!tls; sid:2;)\n"
+		       "alert tcp any any -> any any (flow:to_server; app-layer-protocol:ftp; flowbits:set,x; sid:3;)\n"
+		       "alert tcp any any -> any any (app-layer-protocol:ftp; flowbits:isset,x; sid:4;)\n"
+		       "alert tcp any any -> any any (byte_test:2,>,5,0,dce; sid:5;)\n"
+		       "alert tls any any -> any any (tls.cert_serial; content:\"0a:Bc\"; sid:6;)\n"
+		       "alert tls any any -> any any (ja3.hash; content:\"AB12\"; sid:7;)\n");
+	CHECK_UINT(rule_by_sid(&rig, 1)->kind, KIND_PROTOCOL);
+	CHECK_UINT(rule_by_sid(&rig, 2)->kind, KIND_PACKET);
+	CHECK_UINT(rule_by_sid(&rig, 3)->kind, KIND_PROTOCOL);
+	CHECK_UINT(rule_by_sid(&rig, 4)->kind, KIND_PACKET);
+	CHECK(rule_by_sid(&rig, 5)->apps == protocol_apps(slice_str("dcerpc")));
+	CHECK(memcmp(rule_by_sid(&rig, 6)->op[0].bytes, "0A:BC", 5) == 0);
+	CHECK(memcmp(rule_by_sid(&rig, 7)->op[0].bytes, "ab12", 4) == 0);
+	rig_close(&rig);
+}
+
+TESTS(T(several_marks), T(what_rules_become), T(values), T(rpc), T(asn1), T(geoip), T(snort3))
