@@ -278,11 +278,10 @@ mark_changed(struct joint *joint, uint32_t index)
 struct group {
 	uint32_t *node;
 	size_t count, room;
-	uint64_t messages;
 };
 
 static bool
-group_add(struct joint *joint, struct group *g, uint32_t node)
+group_add(struct group *g, uint32_t node)
 {
 	if (g->count == g->room) {
 		size_t room = g->room > 0 ? g->room * 2 : 4;
@@ -294,7 +293,6 @@ group_add(struct joint *joint, struct group *g, uint32_t node)
 		g->room = room;
 	}
 	g->node[g->count++] = node;
-	g->messages += joint->node[node].message_count;
 	return true;
 }
 
@@ -384,13 +382,13 @@ part_cell(struct joint *joint, const struct cell *c, size_t positive, struct par
 		if (p->root[i] == i)
 			p->slot[i] = (uint32_t)p->count++;
 		node->place = p->slot[p->root[i]];
-		good = group_add(joint, &p->group[node->place], c->node.at[i]);
+		good = group_add(&p->group[node->place], c->node.at[i]);
 	}
 	for (size_t i = positive; i < c->node.count && good; i++) {
 		uint32_t home = home_value(joint, &joint->node[c->node.at[i]]);
 
 		if (home != NONE && joint->node[value_oldest(joint, home)].mark == c->mark)
-			good = group_add(joint, &p->group[joint->node[value_oldest(joint, home)].place], c->node.at[i]);
+			good = group_add(&p->group[joint->node[value_oldest(joint, home)].place], c->node.at[i]);
 	}
 	return good;
 }
@@ -402,7 +400,7 @@ place_groups(struct joint *joint, const struct cell *c, struct parting *p)
 	bool good = true;
 
 	for (size_t g = 0; g < p->count && good; g++) {
-		if (p->group[g].count >= 2 || p->group[g].messages >= 2)
+		if (p->group[g].count >= 2)
 			good = make_activity(joint, &p->group[g]);
 	}
 	for (size_t i = 0; i < c->node.count; i++)
@@ -424,7 +422,7 @@ settle_cell(struct joint *joint, struct cell *c)
 	enum cc_status st = CC_NOMEM;
 
 	joint->relinked += count;
-	if (count == 1 && c->activity.count == 0 && joint->node[c->node.at[0]].message_count < 2)
+	if (count == 1 && c->activity.count == 0)
 		return CC_OK;
 	for (size_t i = 0; i < count; i++) {
 		uint32_t one = c->node.at[i];
