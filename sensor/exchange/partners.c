@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "exchange/partners_own.h"
 
@@ -18,7 +17,6 @@
 #define PUBLISH_NS (250 * NS_PER_MS)
 #define CATCH_UP_MS 100             /* of waiting at a time, until all that lies on a broker is read */
 #define CATCH_UP_NS (10 * NS_PER_S) /* what lies on a broker comes in before partners.rate holds */
-#define LINES_A_SECOND 100          /* of the list of what was refused */
 #define HITS_MAX 65536
 
 struct from {
@@ -47,10 +45,7 @@ struct partners {
 	uint64_t minute;
 	struct buf list, value, normal;
 	struct store_seen seen;  /* large */
-	char *refused_path, *refused_before;
-	FILE *refused;
-	uint64_t refused_size;
-	unsigned lines;          /* in this second */
+	struct refused *refused; /* the list of what was refused */
 	pthread_mutex_t lock;    /* of what follows */
 	struct map *hits;        /* by answer_to */
 	bool hits_lost;
@@ -76,60 +71,11 @@ partners_counts(const struct partners *p, uint64_t *counts)
 		counts[i] += __atomic_load_n(&p->counts[i], __ATOMIC_RELAXED);
 }
 
-static struct slice
-header(const struct cc_message *msg, const char *name)
-{
-	for (unsigned i = 0; i < msg->header_count; i++) {
-		if (strcmp(msg->header[i].name, name) == 0)
-			return msg->header[i].value;
-	}
-	return slice_of(NULL, 0);
-}
-
-/* ---- what was refused, a line each ---- */
-
-static bool
-refused_ready(struct partners *p)
-{
-	struct stat about;
-
-	if (p->refused != NULL && p->refused_size > p->conf->partners_refused_max) {
-		fclose(p->refused);
-		p->refused = NULL;
-		(void)rename(p->refused_path, p->refused_before);
-	}
-	if (p->refused == NULL && (p->refused = fopen(p->refused_path, "ae")) != NULL) {
-		(void)fchmod(fileno(p->refused), 0600);
-		p->refused_size = fstat(fileno(p->refused), &about) == 0 ? (uint64_t)about.st_size : 0;
-	}
-	return p->refused != NULL;
-}
-
 static void
 refuse(struct partners *p, enum exchange_count reason, const char *source, const struct cc_message *msg, const struct told *told)
 {
-	char line[8192], time[40];
-	struct buf out;
-	struct json json = json_into(&out);
-
 	add(p, reason, 1);
-	if (p->lines >= LINES_A_SECOND || !refused_ready(p))
-		return;
-	p->lines++;
-	buf_over(&out, line, sizeof(line));
-	json_object(&json, NULL);
-	json_text(&json, "time", time_rfc3339_text(time_now(), time));
-	json_text(&json, "reason", exchange_count_name[reason]);
-	json_text(&json, "source", source);
-	json_string(&json, "message", header(msg, "ce_id"));
-	if (told != NULL && told->known) {
-		json_text(&json, "kind", record_kind_text(told->kind));
-		json_string(&json, "value", slice_of(told->value, told->size < 1000 ? told->size : 1000));
-	}
-	json_end_object(&json);
-	buf_add_u8(&out, '\n');
-	if (!out.full && fwrite(line, 1, out.size, p->refused) == out.size && fflush(p->refused) == 0)
-		p->refused_size += out.size;
+	refused_note(p->refused, reason, source, msg, told);
 }
 
 /* ---- one message ---- */
@@ -174,7 +120,7 @@ judge(struct partners *p, const struct telling_of *t, const struct told *told, c
 static void
 take(struct partners *p, const struct telling_of *t, const struct told *told)
 {
-	struct slice value = buf_slice(&p->normal), id = header(t->msg, "ce_id");
+	struct slice value = buf_slice(&p->normal), id = message_header(t->msg, "ce_id");
 	struct entry *entry = entries_find(p->entries, t->source, told->kind, value);
 	uint64_t until = t->told + p->conf->partners_expire;
 
@@ -250,9 +196,9 @@ may_speak(struct partners *p, struct source *source)
 static void
 take_indicators(struct partners *p, const struct cc_message *msg, const struct verified *verified)
 {
-	struct telling_of t = {.msg = msg, .now = time_now(), .exercise = slice_is(header(msg, "exercise"), "true")};
+	struct telling_of t = {.msg = msg, .now = time_now(), .exercise = slice_is(message_header(msg, "exercise"), "true")};
 	struct telling telling = {.count = 0};
-	struct slice when = header(msg, "ce_time");
+	struct slice when = message_header(msg, "ce_time");
 	char text[64];
 
 	if (verified->key == NULL || verified->key->organisation->own)
@@ -579,7 +525,7 @@ each_second(struct partners *p)
 	if (mono - p->second < NS_PER_S)
 		return;
 	p->second = mono;
-	p->lines = 0;
+	refused_second(p->refused);
 	if (mono - p->minute >= 60 * NS_PER_S) {
 		p->minute = mono;
 		p->allowance = p->conf->partners_negative_rate;
@@ -598,71 +544,21 @@ each_second(struct partners *p)
 /* ---- the list ---- */
 
 static void
-put_text(struct buf *out, struct slice text)
-{
-	buf_add_u8(out, (uint8_t)(text.size >> 8));
-	buf_add_u8(out, (uint8_t)text.size);
-	buf_add_slice(out, text);
-}
-
-/* kind:u8, then value, source and answer, each size:u16 and its bytes. */
-static void
 publish(struct partners *p)
 {
-	char answer[ANSWER_MAX];
 	struct entry *entry;
 	size_t at = 0;
 	uint64_t lost = 0;
 
 	buf_clear(&p->list);
-	while (entries_next(p->entries, &at, &entry)) {
-		size_t size = p->list.size;
-
-		snprintf(answer, sizeof(answer), "%s %s", entry->source->id, entry->message);
-		buf_add_u8(&p->list, (uint8_t)entry->kind);
-		put_text(&p->list, slice_str(entry->value));
-		put_text(&p->list, slice_str(entry->source->id));
-		put_text(&p->list, slice_str(answer));
-		if (p->list.full) {
-			p->list.size = size;
-			p->list.full = false;
-			lost++;
-		}
-	}
+	while (entries_next(p->entries, &at, &entry))
+		lost += !list_put(&p->list, entry);
 	p->setup.publish(p->setup.ctx, buf_slice(&p->list));
 	put(p, EXCHANGE_WATCH_NO_ROOM, lost);
 	add(p, EXCHANGE_WATCH_PUBLISHED, 1);
 	put(p, EXCHANGE_WATCH_ENTRIES, entries_count(p->entries));
 	p->published = time_monotonic();
 	p->dirty = false;
-}
-
-static struct slice
-take_text(struct cur *c)
-{
-	uint16_t size = cur_u16(c);
-
-	return cur_take(c, size);
-}
-
-enum cc_status
-partners_list_next(struct cur *list, struct partners_item *ret_item)
-{
-	struct cur c = *list;
-	struct partners_item item;
-
-	if (cur_left(&c) == 0)
-		return CC_END;
-	item.kind = cur_u8(&c);
-	item.value = take_text(&c);
-	item.source = take_text(&c);
-	item.answer_to = take_text(&c);
-	if (c.bad || item.kind >= CC_KIND_COUNT || item.value.size == 0 || item.value.size > VALUE_MAX || item.source.size >= ANSWER_MAX ||
-	    item.answer_to.size >= ANSWER_MAX)
-		return CC_BAD;
-	*list = c;
-	*ret_item = item;
-	return CC_OK;
 }
 
 enum cc_status
@@ -723,11 +619,8 @@ partners_open(const struct partners_setup *setup, struct partners **ret_partners
 	buf_open(&p->value, 65536);
 	buf_open(&p->normal, VALUE_MAX + 64);
 	p->hits = map_new(0);
-	if (asprintf(&p->refused_path, "%s/partners-refused.jsonl", setup->outdir) < 0)
-		p->refused_path = NULL;
-	if (asprintf(&p->refused_before, "%s/partners-refused.jsonl.1", setup->outdir) < 0)
-		p->refused_before = NULL;
-	st = p->outdir != NULL && p->hits != NULL && p->refused_path != NULL && p->refused_before != NULL ? take_names(p) : CC_NOMEM;
+	p->refused = refused_new(p->conf, setup->outdir);
+	st = p->outdir != NULL && p->hits != NULL && p->refused != NULL ? take_names(p) : CC_NOMEM;
 	if (st == CC_OK && (st = trust_open(p->conf, setup->outdir, &p->trust, ret_why)) == CC_OK &&
 	    (st = quarantine_open(p->conf, setup->outdir, &p->quarantine, ret_why)) == CC_OK &&
 	    (st = allow_open(p->conf, setup->outdir, &p->allow, ret_why)) == CC_OK)
@@ -759,11 +652,8 @@ partners_close(struct partners *p)
 	quarantine_close(p->quarantine);
 	trust_close(p->trust);
 	map_free(p->hits, NULL);
-	if (p->refused != NULL)
-		fclose(p->refused);
+	refused_free(p->refused);
 	free(p->outdir);
-	free(p->refused_path);
-	free(p->refused_before);
 	buf_close(&p->list);
 	buf_close(&p->value);
 	buf_close(&p->normal);

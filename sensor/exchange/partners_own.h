@@ -84,6 +84,20 @@ void entries_restore_lanes(struct entries *entries, const char *from, struct ver
 void entries_commit(struct entries *entries);
 uint64_t entries_errors(const struct entries *entries);
 
+/* ---- partners_refused.c: the list of what was refused ---- */
+
+struct refused;
+
+struct refused *refused_new(const struct conf *conf, const char *outdir); /* NULL: no memory */
+void refused_free(struct refused *refused);
+void refused_second(struct refused *refused); /* a new second: as many lines again */
+void refused_note(struct refused *refused, enum exchange_count reason, const char *source, const struct cc_message *msg,
+    const struct told *told);
+
+/* ---- partners_list.c ---- */
+
+bool list_put(struct buf *list, const struct entry *entry); /* false: no room, list is as before */
+
 /* ---- stix_negative.c ---- */
 
 struct negative {
