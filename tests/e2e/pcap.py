@@ -128,6 +128,21 @@ class Crowd:
 		return bytes(new)
 
 
+class Elsewhere(Crowd):
+	"""The same attackers seen by another organisation: only hosts of the victim's network (192.0.2.0/24) become others, of the
+	network given ("10.1.0"). later: how much another clock, or time, is ahead, in ns."""
+
+	def __init__(self, packets, network):
+		super().__init__(packets)
+		self.network = bytes(int(part) for part in network.split("."))
+
+	def address(self, address, n):
+		return self.network + address[3:] if address[:3] == b"\xc0\x00\x02" else address
+
+	def seen(self, later=0):
+		return self.copy(1, later)
+
+
 def merge(*lists):
 	return sorted((packet for packets in lists for packet in packets), key=lambda packet: packet[0])
 
