@@ -90,6 +90,7 @@ struct casefile {
 	struct json_t *json;
 	const char *id, *activity, *state;
 	const char *publisher; /* who signed it; "": it is of this machine */
+	bool sent;             /* ours, and published */
 	uint64_t made;         /* when it was written or published, 0: not said */
 	enum cc_tlp tlp;
 	bool exercise;

@@ -136,7 +136,7 @@ put_top(struct buf *out, const struct casefile *one)
 		buf_add_u8(out, *tlp >= 'a' && *tlp <= 'z' ? (uint8_t)(*tlp - 32) : (uint8_t)*tlp);
 	buf_add_text(out, "</span><span>");
 	page_text(out, one->state[0] != '\0' ? one->state : "open", 20);
-	buf_printf(out, "</span><span>%s", one->publisher[0] != '\0' ? "as published by " : "not published");
+	buf_printf(out, "</span><span>%s", one->publisher[0] != '\0' ? "as published by " : one->sent ? "published" : "not published");
 	page_text(out, one->publisher, 80);
 	cases_time(one->made, time);
 	if (one->made != 0)

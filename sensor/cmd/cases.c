@@ -68,6 +68,7 @@ take_published(void *ctx, const struct board_case *from)
 	local = from->ours ? cases_version(r, from->id, "") : NULL;
 	if (local != NULL) {
 		local->tlp = from->tlp;
+		local->sent = true;
 		(void)cases_join_trace(local, one);
 		if (strcmp(one->state, "closed") == 0)
 			(void)cases_set_state(local, "closed");

@@ -32,6 +32,7 @@ struct correlating {
 	const struct cmd_options *options;
 	struct trust *trust;
 	struct quarantine *quarantine;
+	struct agreement *agreement; /* opens answers that are sealed for us; NULL: none */
 	struct inbox *inbox;
 	struct joint *joint;
 	struct buf scratch;
@@ -94,12 +95,22 @@ static void
 take_answer(void *ctx, const struct joint_sighting *sighting)
 {
 	struct correlating *c = ctx;
-	enum cc_status st = joint_add(c->joint, sighting);
+	enum cc_status st = joint_add(c->members != NULL ? joint_members_first(c->members) : c->joint, sighting);
 
 	if (st == CC_OK)
 		c->sightings++;
 	else if (st != CC_FULL)
 		c->unreadable++;
+}
+
+/* An answer to a request of ours. */
+static enum cc_status
+open_sealed(void *ctx, struct slice responder, struct slice id, struct slice sealed, struct slice *ret_plain)
+{
+	const struct correlating *c = ctx;
+	const char *why;
+
+	return jwe_open(c->agreement, responder, id, sealed, ret_plain, &why);
 }
 
 static void
@@ -110,7 +121,7 @@ take(struct correlating *c, const struct cc_message *msg, const struct verified 
 
 	if (verified->verdict != VERDICT_ACCEPTED || verified->key == NULL)
 		return;
-	st = joint_answers(msg, slice_str(verified->key->organisation->id), &c->scratch, take_answer, c);
+	st = joint_answers(msg, slice_str(verified->key->organisation->id), &c->scratch, take_answer, c->agreement != NULL ? open_sealed : NULL, c);
 	if (st == CC_OK)
 		return;
 	if (st == CC_ABSENT)
@@ -451,6 +462,11 @@ open_all(struct correlating *c, const char *from, char **ret_why)
 	bool kept = o->outdir_given || !o->once;
 	enum cc_status st;
 
+	/* Without it what is sealed for us stays shut; that is no trouble of its own. */
+	if (agreement_open(o->outdir, false, &c->agreement, ret_why) != CC_OK) {
+		free(*ret_why);
+		*ret_why = NULL;
+	}
 	if ((st = trust_open(o->conf, o->outdir, &c->trust, ret_why)) != CC_OK ||
 	    (o->outdir_given && (st = quarantine_open(o->conf, o->outdir, &c->quarantine, ret_why)) != CC_OK))
 		return st;
@@ -506,6 +522,7 @@ correlate(const struct cmd_options *o, const char *from)
 	joint_free(c.joint);
 	inbox_close(c.inbox);
 	quarantine_close(c.quarantine);
+	agreement_close(c.agreement);
 	trust_close(c.trust);
 	buf_close(&c.scratch);
 	return code;

@@ -47,9 +47,14 @@ struct joint_sighting {
 enum cc_status joint_read(const struct cc_message *msg, struct slice organisation, struct buf *scratch,
     struct joint_sighting *ret_sighting);
 
-/* What an answer to have-you-seen tells, a call for each result that means something.  CC_ABSENT: no such answer. */
+/*
+ * What an answer to have-you-seen tells, a call for each result that means something.  CC_ABSENT: no such answer, or one that is sealed and
+ * does not open.  open (may be NULL) opens what responder sealed for request id; *ret_plain is malloc.
+ */
 typedef void joint_sighting_fn(void *ctx, const struct joint_sighting *sighting);
-enum cc_status joint_answers(const struct cc_message *msg, struct slice organisation, struct buf *scratch, joint_sighting_fn *fn, void *ctx);
+typedef enum cc_status joint_open_fn(void *ctx, struct slice responder, struct slice id, struct slice sealed, struct slice *ret_plain);
+enum cc_status joint_answers(const struct cc_message *msg, struct slice organisation, struct buf *scratch, joint_sighting_fn *fn, joint_open_fn *open,
+    void *ctx);
 
 /* ---- joint.c: the set of sightings ---- */
 

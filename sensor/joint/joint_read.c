@@ -473,40 +473,67 @@ read_result(struct reading *r, struct slice result)
 	return s->first != 0 && (seen ? s->count > 0 : s->last > s->first);
 }
 
+/* In clear, or under the seal; plain is what was opened, the caller's to free. */
+static struct slice
+answer_of(struct slice step, struct slice responder, struct buf *scratch, joint_open_fn *open, void *ctx, struct slice *ret_plain)
+{
+	struct slice sealed = text(member(step, "encrypted"), scratch);
+
+	if (sealed.size == 0 || open == NULL)
+		return member(step, "answer");
+	if (open(ctx, responder, text(member(step, "id"), scratch), sealed, ret_plain) != CC_OK)
+		return slice_of(NULL, 0);
+	return member(*ret_plain, "answer");
+}
+
+static enum cc_status
+read_answer(struct reading *r, struct slice answer, joint_sighting_fn *fn, void *ctx)
+{
+	struct joint_sighting *s = r->s;
+	enum cc_status st = CC_ABSENT;
+	struct slice result;
+	struct cur c;
+	unsigned count = 0;
+
+	read_coverage(r, member(answer, "coverage"));
+	for (c = inside(member(answer, "results"), '['); next(&c, NULL, &result) && count < ANSWERS_MAX; count++) {
+		s->kind = CC_KIND_ADDR;
+		s->attacker = s->domain = s->url = s->file = s->cert = s->ja3 = s->ja3s = s->ja4 = s->agent = slice_of(NULL, 0);
+		if (!read_result(r, result))
+			continue;
+		fill_in(s);
+		fn(ctx, s);
+		st = CC_OK;
+	}
+	return c.bad ? CC_BAD : st;
+}
+
 enum cc_status
-joint_answers(const struct cc_message *msg, struct slice organisation, struct buf *scratch, joint_sighting_fn *fn, void *ctx)
+joint_answers(const struct cc_message *msg, struct slice organisation, struct buf *scratch, joint_sighting_fn *fn, joint_open_fn *open, void *ctx)
 {
 	struct joint_sighting s = {.organisation = organisation, .clock_error = -1, .hops = 255, .origin = JOINT_ANSWER};
 	struct reading r = {&s, scratch};
-	struct slice step, answer, result;
+	struct slice step, answer, plain = slice_of(NULL, 0);
 	enum cc_status st = CC_ABSENT;
-	struct cur c;
-	unsigned count = 0;
 
 	if (!slice_is(header(msg, "ce_type"), "org.concert.request.v1"))
 		return CC_ABSENT;
 	buf_clear(scratch);
-	if (!buf_reserve(scratch, 2 * msg->value.size + 64))
+	/* Of the message, and of what is under its seal, which is shorter. */
+	if (!buf_reserve(scratch, 4 * msg->value.size + 64))
 		return CC_NOMEM;
 	step = step_of(msg->value);
-	answer = member(step, "answer");
 	/* Who answers is who was asked: a step that the requester writes tells nothing. */
-	if (answer.size == 0 || !slice_is(text(member(step, "state"), scratch), "answered") ||
-	    !slice_eq(text(member(step, "responder"), scratch), organisation))
+	if (!slice_is(text(member(step, "state"), scratch), "answered") || !slice_eq(text(member(step, "responder"), scratch), organisation))
 		return CC_ABSENT;
-	s.message = header(msg, "ce_id");
-	s.exercise = slice_is(header(msg, "exercise"), "true");
-	s.origin_of = text(member(step, "id"), scratch);
-	s.sensor = slice_str("desk");
-	read_coverage(&r, member(answer, "coverage"));
-	for (c = inside(member(answer, "results"), '['); next(&c, NULL, &result) && count < ANSWERS_MAX; count++) {
-		s.kind = CC_KIND_ADDR;
-		s.attacker = s.domain = s.url = s.file = s.cert = s.ja3 = s.ja3s = s.ja4 = s.agent = slice_of(NULL, 0);
-		if (!read_result(&r, result))
-			continue;
-		fill_in(&s);
-		fn(ctx, &s);
-		st = CC_OK;
+	answer = answer_of(step, organisation, scratch, open, ctx, &plain);
+	if (answer.size > 0) {
+		s.message = header(msg, "ce_id");
+		s.exercise = slice_is(header(msg, "exercise"), "true");
+		s.origin_of = text(member(step, "id"), scratch);
+		s.sensor = slice_str("desk");
+		st = read_answer(&r, answer, fn, ctx);
 	}
-	return c.bad ? CC_BAD : st;
+	free((void *)(uintptr_t)plain.p);
+	return st;
 }

@@ -25,6 +25,19 @@ hear(void *ctx, const struct joint_sighting *s)
 		h->one[h->count++] = *s;
 }
 
+/* The seal of this test is a word before what is in it. */
+static enum cc_status
+unseal(void *ctx, struct slice responder, struct slice id, struct slice sealed, struct slice *ret_plain)
+{
+	static const char plain[] = "{\"text\":\"x\",\"answer\":{\"results\":[" SEEN "]}}";
+
+	(void)ctx;
+	if (!slice_is(responder, "cert.c") || !slice_is(id, "r1") || !slice_is(sealed, "e.y.J"))
+		return CC_BAD;
+	*ret_plain = slice_str(strdup(plain));
+	return CC_OK;
+}
+
 static enum cc_status
 answers(const char *value, size_t size, const char *organisation, struct buf *scratch, struct heard *h)
 {
@@ -32,7 +45,7 @@ answers(const char *value, size_t size, const char *organisation, struct buf *sc
 	    .header = {{"ce_id", slice_str("m1")}, {"ce_type", slice_str("org.concert.request.v1")}, {"exercise", slice_str("false")}}};
 
 	h->count = 0;
-	return joint_answers(&msg, slice_str(organisation), scratch, hear, h);
+	return joint_answers(&msg, slice_str(organisation), scratch, hear, unseal, h);
 }
 
 static const char whole[] = HEAD "{\"results\":[" SEEN "," NOT("addr:192.0.2.8") "," NOT("domain:x.example") "]" COVERAGE "}" TAIL;
@@ -51,6 +64,18 @@ TEST(told)
 	CHECK(slice_is(h.one[0].origin_of, "r1") && slice_is(h.one[0].message, "m1"));
 	CHECK(h.one[1].count == 0 && h.one[1].last - h.one[1].first == 24 * 3600 * NS_PER_S);
 	CHECK(h.one[1].loss > 0.099 && h.one[1].loss < 0.101);
+	buf_close(&scratch);
+}
+
+TEST(sealed)
+{
+	static const char good[] = HEAD "null,\"encrypted\":\"e.y.J\"" TAIL, bad[] = HEAD "null,\"encrypted\":\"e.y.K\"" TAIL;
+	struct buf scratch;
+	struct heard h;
+
+	buf_open(&scratch, 1u << 20);
+	CHECK(answers(good, sizeof(good) - 1, "cert.c", &scratch, &h) == CC_OK && h.count == 1 && h.one[0].count == 3);
+	CHECK(answers(bad, sizeof(bad) - 1, "cert.c", &scratch, &h) == CC_ABSENT && h.count == 0);
 	buf_close(&scratch);
 }
 
@@ -93,4 +118,4 @@ TEST(damaged)
 	free(text);
 }
 
-TESTS(T(told), T(nobody_answers_for_another), T(damaged))
+TESTS(T(told), T(sealed), T(nobody_answers_for_another), T(damaged))
