@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cmd/cases.h"
 #include "joint/joint.h"
@@ -138,16 +139,32 @@ take_trace(void *ctx, const struct joint_trace *from)
 	struct found *f = ctx;
 	struct case_trace trace = {from->event != NULL ? from->event : "", from->with != NULL ? from->with : "", from->time};
 
+	/* The document says by the first sight when it was opened. */
+	if (strcmp(trace.event, "opened") == 0 && f->one != NULL && f->one->traces > 0 && strcmp(f->one->trace[0].event, "opened") == 0)
+		return;
 	if (f->one != NULL && !cases_has_trace(f->one, &trace))
 		(void)cases_add_trace(f->one, &trace);
+}
+
+/* Where the correlator keeps its state: --from, when that is a folder, else OUTDIR. */
+const char *
+cases_state_place(const struct cases_room *r)
+{
+	struct stat about;
+	const char *from = cases_said(r, "from");
+
+	return from != NULL && stat(from, &about) == 0 && S_ISDIR(about.st_mode) ? from : r->d.o.outdir;
 }
 
 static int
 load_state(struct cases_room *r)
 {
 	struct found f = {.r = r};
-	enum cc_status st = joint_state_open(r->d.o.conf, r->d.o.outdir, false, &f.state, &r->d.why);
+	const char *place = cases_state_place(r);
+	enum cc_status st = joint_state_open(r->d.o.conf, place, false, &f.state, &r->d.why);
 
+	if (st == CC_ABSENT && place != r->d.o.outdir)
+		return cases_fail(EXIT_FAILED, "no correlator has kept anything there", place);
 	if (st == CC_ABSENT) {
 		free(r->d.why);
 		r->d.why = NULL;
@@ -177,11 +194,13 @@ load(struct cases_room *r)
 {
 	const char *from = cases_said(r, "from");
 
-	if (from != NULL && cases_load(from, &r->list, &r->d.why) != CC_OK)
+	bool state = from == NULL || cases_state_place(r) == from;
+
+	if (!state && cases_load(from, &r->list, &r->d.why) != CC_OK)
 		return cases_fail(EXIT_FAILED, r->d.why != NULL ? r->d.why : from, "");
 	if (r->list.left_out > 0)
 		fprintf(stderr, "concert cases: %s: %zu cases can't be read\n", from, r->list.left_out);
-	if (from == NULL && load_state(r) != EXIT_DONE)
+	if (state && load_state(r) != EXIT_DONE)
 		return EXIT_FAILED;
 	for (size_t i = 0; i < r->list.count; i++)
 		(void)cases_drop_opinions(r->list.one[i]);

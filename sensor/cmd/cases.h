@@ -19,6 +19,7 @@ const char *cases_ours(const struct cases_room *r);             /* our organisat
 struct casefile *cases_version(const struct cases_room *r, const char *id, const char *publisher);
 /* By an id, or the beginning of one, as it was typed; NULL: it was said why not, and *ret_code is set. */
 struct casefile *cases_pick(struct cases_room *r, const char *id, int *ret_code);
+const char *cases_state_place(const struct cases_room *r);
 void cases_row_json(struct cases_room *r, const struct casefile *one);
 
 /* ---- cases_send.c ---- */

@@ -136,10 +136,10 @@ tell_state(struct cases_room *r, const struct casefile *one, const char *why)
 	struct joint_state *state = NULL;
 	char *trouble = NULL;
 
-	if (joint_state_open(r->d.o.conf, r->d.o.outdir, false, &state, &trouble) == CC_OK) {
+	if (joint_state_open(r->d.o.conf, cases_state_place(r), false, &state, &trouble) == CC_OK) {
 		joint_state_close(state);
 		state = NULL;
-		if (joint_state_open(r->d.o.conf, r->d.o.outdir, true, &state, &trouble) == CC_OK) {
+		if (joint_state_open(r->d.o.conf, cases_state_place(r), true, &state, &trouble) == CC_OK) {
 			if (why != NULL)
 				(void)joint_state_finish(state, one->id, time_now(), cases_ours(r), why);
 			else
