@@ -552,6 +552,27 @@ put_names(struct parse *parse, unsigned field)
 	cc_put_ref(parse->ctx, parse->side->tx, field, slice_of(p, (size_t)(at - p)));
 }
 
+/* Their order tells clients apart that say the same of themselves. */
+static void
+put_order(struct parse *parse)
+{
+	size_t size = 0;
+	uint8_t *p, *at;
+
+	for (unsigned i = 0; i < parse->count; i++)
+		size += parse->header[i].name.size + 1;
+	p = at = cc_tx_alloc(parse->ctx, parse->side->tx, size);
+	if (p == NULL)
+		return;
+	for (unsigned i = 0; i < parse->count; i++) {
+		if (at > p)
+			*at++ = ',';
+		lower_copy(at, parse->header[i].name);
+		at += parse->header[i].name.size;
+	}
+	cc_put_ref(parse->ctx, parse->side->tx, F_ORDER, slice_of(p, (size_t)(at - p)));
+}
+
 void
 http1_headers(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir, struct slice head, size_t start)
 {
@@ -589,6 +610,8 @@ http1_headers(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir, stru
 	else
 		put_normal(&parse, server ? F_REQ_HEADER : F_RES_HEADER);
 	put_names(&parse, server ? F_REQ_NAMES : F_RES_NAMES);
+	if (server)
+		put_order(&parse);
 	for (unsigned i = 0; i < parse.count; i++)
 		if (!parse.header[i].merged)
 			put_fields(&parse, &parse.header[i]);

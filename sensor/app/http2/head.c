@@ -211,6 +211,27 @@ put_names(struct head *head)
 	    slice_of(p, (size_t)(at - p)));
 }
 
+/* Their order, that of the pseudo headers too, tells clients apart that say the same of themselves. */
+static void
+put_order(struct head *head)
+{
+	uint8_t *p, *at;
+	size_t size = 0;
+
+	for (uint32_t i = 0; i < head->block->line_count; i++)
+		size += head->block->line[i].name + 1;
+	p = at = size > 0 ? cc_tx_alloc(head->ctx, head->tx, size) : NULL;
+	for (uint32_t i = 0; p != NULL && i < head->block->line_count; i++) {
+		if (head->block->line[i].update)
+			continue;
+		if (at > p)
+			*at++ = ',';
+		at = put_part(at, line_name(head, &head->block->line[i]));
+	}
+	if (p != NULL)
+		cc_put_ref(head->ctx, head->tx, F_ORDER, slice_of(p, (size_t)(at - p)));
+}
+
 /* The values of all headers of that name, with the glue between them; NULL glue: the first alone. */
 static void
 put_known(struct head *head, size_t which)
@@ -492,6 +513,7 @@ http2_head_put(struct cc_ctx *ctx, struct http2_stream *stream, enum cc_dir dir,
 		if (known[i].field[dir] >= 0)
 			put_known(&head, i);
 	if (head.request) {
+		put_order(&head);
 		put_request(&head);
 		put_auth(&head);
 	} else {

@@ -61,7 +61,7 @@ static const struct sample samples[] = {
 	    {"<concert.ntlm.domain DOM\n", "<concert.ntlm.user robin\n", "<concert.ntlm.host WS\n", "odd ntlm_v1\n"}},
 	{"repeated", "GET /a HTTP/1.1\r\nHost: h\r\nA: 1\r\nB: 2\r\na: 3\r\nA: 4\r\n\r\n", "",
 	    {"<http.header Host: h\\r\\nA: 1, 3, 4\\r\\nB: 2\\r\\n\n",
-	    "<http.header_names \\r\\nHost\\r\\nA\\r\\nB\\r\\n\\r\\n\n"}},
+	    "<http.header_names \\r\\nHost\\r\\nA\\r\\nB\\r\\n\\r\\n\n", "<concert.header_order host,a,b,a,a\n"}},
 	{"cookies", "GET /a HTTP/1.1\r\nHost: h\r\nCookie: a=b\r\n\r\n",
 	    OK "Set-Cookie: c=d\r\nSet-Cookie: e=f\r\n\r\n",
 	    {"<http.cookie a=b\n", ">http.cookie c=d, e=f\n", "<http.header Host: h\\r\\n\n",
