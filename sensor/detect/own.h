@@ -409,8 +409,8 @@ static inline void
 mpm_fetch(const struct mpm *mpm)
 {
 	__builtin_prefetch(mpm);
-	__builtin_prefetch((const char *)mpm + MPM_LINE);
-	__builtin_prefetch((const char *)mpm + 2 * MPM_LINE);
+	__builtin_prefetch((const void *)((uintptr_t)mpm + MPM_LINE)); /* it may be NULL */
+	__builtin_prefetch((const void *)((uintptr_t)mpm + 2 * MPM_LINE));
 }
 /* Each rule of which a pattern is in bytes is told, perhaps several times. */
 void mpm_scan(
