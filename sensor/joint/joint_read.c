@@ -384,7 +384,8 @@ fill_in(struct joint_sighting *s)
 {
 	struct slice *const to[CC_KIND_COUNT] = {[CC_KIND_DOMAIN] = &s->domain, [CC_KIND_URL] = &s->url, [CC_KIND_FILE_SHA256] = &s->file,
 	    [CC_KIND_JA3] = &s->ja3, [CC_KIND_JA3S] = &s->ja3s, [CC_KIND_JA4] = &s->ja4, [CC_KIND_CERT_SHA256] = &s->cert,
-	    [CC_KIND_USER_AGENT] = &s->agent};
+	    [CC_KIND_USER_AGENT] = &s->agent, [CC_KIND_HASSH] = &s->hassh, [CC_KIND_HASSH_SERVER] = &s->hassh_server,
+	    [CC_KIND_SSH_HOST_KEY] = &s->key_sha256};
 
 	if (to[s->kind] != NULL && to[s->kind]->size == 0)
 		*to[s->kind] = s->value;

@@ -223,6 +223,8 @@ draft_features(const struct joint *joint, const struct joint_sighting *s, struct
 	}
 	if (s->domain.size > 0)
 		add_feature(d, FEATURE_SHAPE, shape_of(site_of(s->domain), d->shape), CAP(SHAPE));
+	add_feature(d, FEATURE_HASSH, s->hassh, CAP(HASSH));
+	add_feature(d, FEATURE_HASSHS, s->hassh_server, CAP(HASSHS));
 	/* Last, and no part of what a node is: another edition of the database is no other sight. */
 	if (!forged && known) {
 		as_name(joint, &at, d->as);
