@@ -410,6 +410,28 @@ field_keyword(struct build *build, struct slice name, struct slice value, bool h
 	return CC_OK;
 }
 
+/* msg:"text" content:"x": a text that goes on behind a quote with what looks like the next option. */
+static void
+quote_warn(struct build *build, struct slice text)
+{
+	for (size_t i = 1; i + 2 < text.size; i++) {
+		size_t at = i + 1;
+
+		if (text.p[i] != '"' || text.p[i - 1] == '\\')
+			continue;
+		while (at < text.size && text.p[at] == ' ')
+			at++;
+		if (at == i + 1)
+			continue;
+		for (i = at; at < text.size && (strchr("_.", text.p[at]) != NULL || (text.p[at] >= 'a' && text.p[at] <= 'z'));)
+			at++;
+		if (at > i && at < text.size && text.p[at] == ':') {
+			build_warn(build, "a quote stands in the text; is a ';' missing before %.*s?", (int)(at - i), text.p + i);
+			return;
+		}
+	}
+}
+
 static enum cc_status
 value_unquote(struct build *build, const struct keyword *keyword, struct slice *value, bool *ret_negated)
 {
@@ -426,6 +448,8 @@ value_unquote(struct build *build, const struct keyword *keyword, struct slice *
 			return build_refuse(
 			    build, "the quotes are not closed before ';' (write \\; for a semicolon inside)");
 		*value = slice_of(value->p + 1, value->size - 2);
+		if (keyword != NULL && strcmp(keyword->name, "msg") == 0)
+			quote_warn(build, *value);
 	} else if (keyword != NULL && (keyword->flags & KW_QUOTED) != 0) {
 		return build_refuse(build, "the value must stand in double quotes");
 	}

@@ -231,6 +231,18 @@ TEST(several_marks)
 	rig_close(&rig);
 }
 
+TEST(quote_in_a_text)
+{
+	struct rig rig;
+
+	rig_open(&rig, "alert udp any any -> any any (msg:\"says \\\"x\\\" y: z\"; sid:1;)\n"
+		       "alert udp any any -> any any (msg:\"text\" content:\"a\"; sid:2;)\n");
+	CHECK_UINT(rig.report.loaded, 2);
+	CHECK_UINT(rig.report.warnings, 1);
+	CHECK(rig_said(&rig, "is a ';' missing before content?"));
+	rig_close(&rig);
+}
+
 /* What a rule asks beside its protocol says when it is asked; what is shown in one case may be written in both. */
 TEST(what_rules_become)
 {
@@ -253,4 +265,4 @@ TEST(what_rules_become)
 	rig_close(&rig);
 }
 
-TESTS(T(several_marks), T(what_rules_become), T(values), T(rpc), T(asn1), T(geoip), T(snort3))
+TESTS(T(quote_in_a_text), T(several_marks), T(what_rules_become), T(values), T(rpc), T(asn1), T(geoip), T(snort3))
