@@ -5,7 +5,8 @@
  * hot: nodes in memory, as they changed, a blob a commit, and the names of those that went; written anew when half of it is old.
  * cold: activities that were not used for longest, a row each, found again by their strong values: cold_index_N, a table for each
  * million, before which stands a filter in memory that knows what surely is in none.  What a new node shares with one of them comes
- * back whole.  Cost a sighting: that of its batch, and a look into a filter for each million on disk.  One thread.
+ * back whole.  Cost a sighting: that of its batch, and a look into a filter for each million on disk.  A table of the index ends with
+ * its rows, all at once: an era is a million rows, or an eighth of joint.keep if that is over sooner.  One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@
 #define RECALL_MAX 64             /* activities by one value */
 #define HOT_SPARE (32u << 20)     /* bytes of old nodes that are not worth writing anew */
 #define ROOM (1u << 30)
+#define SWEEP 16384               /* rows of an era that is over, by commit */
+#define ERAS_MAX 4096
 
 struct entry {
 	uint64_t hash, id;
@@ -26,6 +29,8 @@ struct entry {
 
 struct era {
 	uint64_t number;
+	uint64_t first, last; /* ns: the newest sight of all when it began, the newest in it */
+	uint64_t swept;       /* rows before this are gone: it is over */
 	uint8_t *filter;
 	sqlite3_stmt *find;
 };
@@ -36,7 +41,8 @@ struct joint_keep {
 	const struct conf *conf;
 	struct buf blob;
 	uint64_t hot_bytes, hot_least; /* on disk; after the last writing anew */
-	uint64_t cold_next, evicted, recalled;
+	uint64_t cold_next, went, evicted, recalled;
+	uint64_t newest; /* ns: of the sights that went to disk */
 	struct era *era;
 	size_t eras;
 	struct entry *entry; /* of what goes to disk now */
@@ -50,7 +56,7 @@ static const char tables[] =
     "CREATE TABLE IF NOT EXISTS lanes (key BLOB PRIMARY KEY, state BLOB) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS offsets (place TEXT PRIMARY KEY, next INTEGER) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS eras (number INTEGER PRIMARY KEY, last INTEGER);";
+    "CREATE TABLE IF NOT EXISTS eras (number INTEGER PRIMARY KEY, first INTEGER, last INTEGER);";
 
 /* ---- the filter ---- */
 
@@ -84,12 +90,12 @@ era_of(struct joint_keep *keep, uint64_t number, bool make)
 	if (!make || (more = realloc(keep->era, (keep->eras + 1) * sizeof(*more))) == NULL)
 		return NULL;
 	keep->era = more;
-	more[keep->eras] = (struct era){number, calloc(1, FILTER_BYTES), NULL};
+	more[keep->eras] = (struct era){.number = number, .first = keep->newest, .filter = calloc(1, FILTER_BYTES)};
 	if (more[keep->eras].filter == NULL)
 		return NULL;
 	snprintf(sql, sizeof(sql), "CREATE TABLE IF NOT EXISTS cold_index_%llu (hash INTEGER, id INTEGER, PRIMARY KEY (hash, id)) WITHOUT ROWID",
 	    (unsigned long long)number);
-	if (state_run(keep->state, sql) != CC_OK || state_do(keep->state, "INSERT OR IGNORE INTO eras VALUES (?1, 0)", "i", number) != CC_OK) {
+	if (state_run(keep->state, sql) != CC_OK || state_do(keep->state, "INSERT OR IGNORE INTO eras VALUES (?1, ?2, 0)", "ii", number, keep->newest) != CC_OK) {
 		free(more[keep->eras].filter);
 		return NULL;
 	}
@@ -113,6 +119,23 @@ is_strong(const struct value *v)
 	return feature_about[v->type].cap >= JOINT_STRONG;
 }
 
+/* The era of the next row whose newest sight is of that time; it begins anew where the one at hand has lasted. */
+static struct era *
+era_for(struct joint_keep *keep, uint64_t last)
+{
+	struct era *era;
+
+	keep->newest = last > keep->newest ? last : keep->newest;
+	era = era_of(keep, keep->cold_next >> ERA_BITS, true);
+	if (era != NULL && keep->newest - era->first > keep->conf->joint_keep / 8 && keep->eras < ERAS_MAX) {
+		keep->cold_next = (era->number + 1) << ERA_BITS;
+		era = era_of(keep, keep->cold_next >> ERA_BITS, true);
+	}
+	if (era != NULL && last > era->last)
+		era->last = last;
+	return era;
+}
+
 /* One activity as a row; a node without anything strong is found by what it is. */
 static enum cc_status
 to_cold(void *ctx, struct joint *joint, const uint32_t *node, size_t count)
@@ -121,12 +144,15 @@ to_cold(void *ctx, struct joint *joint, const uint32_t *node, size_t count)
 	uint64_t last = 0;
 	bool good = true;
 
+	for (size_t i = 0; i < count; i++)
+		last = joint->node[node[i]].last > last ? joint->node[node[i]].last : last;
+	if (era_for(keep, last) == NULL)
+		return CC_IO;
 	buf_clear(&keep->blob);
 	for (size_t i = 0; i < count; i++) {
 		const struct node *n = &joint->node[node[i]];
 
 		node_encode(joint, n, &keep->blob);
-		last = n->last > last ? n->last : last;
 		good = good && add_entry(keep, n->fold);
 		for (uint32_t f = n->features; f < n->features + n->feature_count; f++) {
 			const struct value *v = &joint->value[joint->feature[f].value];
@@ -147,6 +173,7 @@ to_cold(void *ctx, struct joint *joint, const uint32_t *node, size_t count)
 		return state_fail(keep->state);
 	sqlite3_reset(keep->put_cold);
 	keep->cold_next++;
+	keep->went++;
 	keep->evicted += count;
 	return CC_OK;
 }
@@ -194,6 +221,58 @@ write_entries(struct joint_keep *keep)
 	}
 	sqlite3_finalize(stmt);
 	keep->entries = 0;
+	return st;
+}
+
+/* ---- what is over ---- */
+
+/* An era and its rows go, in steps; true: nothing is left of it. */
+static bool
+sweep(struct joint_keep *keep, struct era *era, enum cc_status *ret_st)
+{
+	uint64_t from = (era->number << ERA_BITS) + era->swept, end = (era->number + 1) << ERA_BITS;
+	char sql[100];
+
+	*ret_st = state_do(keep->state, "DELETE FROM cold WHERE id >= ?1 AND id < ?2", "ii", from, from + SWEEP < end ? from + SWEEP : end);
+	era->swept += SWEEP;
+	if (*ret_st != CC_OK || from + SWEEP < end)
+		return false;
+	sqlite3_finalize(era->find);
+	era->find = NULL;
+	snprintf(sql, sizeof(sql), "DROP TABLE cold_index_%llu", (unsigned long long)era->number);
+	if ((*ret_st = state_run(keep->state, sql)) == CC_OK)
+		*ret_st = state_do(keep->state, "DELETE FROM eras WHERE number = ?1", "i", era->number);
+	return *ret_st == CC_OK;
+}
+
+/* How old is what sights say, not the clock: so that old sights that are read today are kept as they were. */
+static enum cc_status
+expire(struct joint_keep *keep)
+{
+	enum cc_status st = CC_OK;
+
+	for (size_t i = 0; i + 1 < keep->eras && st == CC_OK; i++) {
+		struct era *era = &keep->era[i];
+
+		if (era->last + keep->conf->joint_keep >= keep->newest)
+			continue;
+		if (sweep(keep, era, &st)) {
+			free(era->filter);
+			memmove(era, era + 1, (--keep->eras - i) * sizeof(*era));
+		}
+		break; /* one at a time */
+	}
+	return st;
+}
+
+static enum cc_status
+save_eras(struct joint_keep *keep)
+{
+	enum cc_status st = CC_OK;
+
+	for (size_t i = keep->eras > 2 ? keep->eras - 2 : 0; i < keep->eras && st == CC_OK; i++)
+		st = state_do(keep->state, "UPDATE eras SET first = ?2, last = ?3 WHERE number = ?1", "iii", keep->era[i].number, keep->era[i].first,
+		    keep->era[i].last);
 	return st;
 }
 
@@ -342,7 +421,11 @@ save_nodes(struct joint_keep *keep)
 		st = joint_evict(joint, joint->conf->joint_nodes_max / 8 * 7, to_cold, keep);
 		if (st == CC_OK)
 			st = write_entries(keep);
+		if (st == CC_OK)
+			st = save_eras(keep);
 	}
+	if (st == CC_OK)
+		st = expire(keep);
 	buf_clear(&keep->blob);
 	buf_add_slice(&keep->blob, buf_slice(&joint->gone));
 	for (size_t i = 0; i < joint->unsaved.count; i++) {
@@ -399,15 +482,18 @@ load_hot(struct joint_keep *keep)
 /* ---- opening ---- */
 
 static enum cc_status
-load_era(struct joint_keep *keep, uint64_t number)
+load_era(struct joint_keep *keep, const struct era *is)
 {
-	struct era *era = era_of(keep, number, true);
+	struct era *era = era_of(keep, is->number, true);
 	sqlite3_stmt *stmt;
 	char sql[100];
 
 	if (era == NULL)
 		return CC_IO;
-	snprintf(sql, sizeof(sql), "SELECT hash FROM cold_index_%llu", (unsigned long long)number);
+	era->first = is->first;
+	era->last = is->last;
+	keep->newest = is->last > keep->newest ? is->last : keep->newest;
+	snprintf(sql, sizeof(sql), "SELECT hash FROM cold_index_%llu", (unsigned long long)is->number);
 	if ((stmt = state_ask(keep->state, sql, "")) == NULL)
 		return CC_IO;
 	while (sqlite3_step(stmt) == SQLITE_ROW)
@@ -419,20 +505,19 @@ load_era(struct joint_keep *keep, uint64_t number)
 static enum cc_status
 load_cold(struct joint_keep *keep)
 {
-	sqlite3_stmt *stmt = state_ask(keep->state, "SELECT number FROM eras ORDER BY number", "");
-	uint64_t number[4096];
+	sqlite3_stmt *stmt = state_ask(keep->state, "SELECT number, first, last FROM eras ORDER BY number", "");
+	struct era era[ERAS_MAX];
 	size_t count = 0;
 	enum cc_status st = CC_OK;
 
-	while (stmt != NULL && count < 4096 && sqlite3_step(stmt) == SQLITE_ROW)
-		number[count++] = state_u64(stmt, 0);
+	while (stmt != NULL && count < ERAS_MAX && sqlite3_step(stmt) == SQLITE_ROW) {
+		era[count++] = (struct era){.number = state_u64(stmt, 0), .first = state_u64(stmt, 1), .last = state_u64(stmt, 2)};
+	}
 	sqlite3_finalize(stmt);
 	for (size_t i = 0; i < count && st == CC_OK; i++)
-		st = load_era(keep, number[i]);
-	stmt = state_ask(keep->state, "SELECT value FROM counts WHERE name = 'cold'", "");
-	if (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW)
-		keep->cold_next = state_u64(stmt, 0);
-	sqlite3_finalize(stmt);
+		st = load_era(keep, &era[i]);
+	keep->cold_next = joint_keep_count(keep, "cold");
+	keep->went = joint_keep_count(keep, "went");
 	return st;
 }
 
@@ -633,7 +718,7 @@ save_progress(struct joint_keep *keep, const struct joint_progress *p)
 	for (size_t i = 0; i < p->counts && st == CC_OK; i++)
 		st = state_do(keep->state, "INSERT OR REPLACE INTO counts VALUES (?1, ?2)", "si", p->count[i].name, p->count[i].value);
 	if (st == CC_OK)
-		st = state_do(keep->state, "INSERT OR REPLACE INTO counts VALUES ('cold', ?1)", "i", keep->cold_next);
+		st = state_do(keep->state, "INSERT OR REPLACE INTO counts VALUES ('cold', ?1), ('went', ?2)", "ii", keep->cold_next, keep->went);
 	return st;
 }
 
@@ -692,5 +777,5 @@ joint_keep_commit(struct joint_keep *keep, const struct joint_progress *progress
 uint64_t
 joint_keep_cold(const struct joint_keep *keep)
 {
-	return keep->cold_next;
+	return keep->went;
 }

@@ -1,5 +1,6 @@
 /* The running correlator's memory on disk: what went there comes back, and a restart changes nothing. */
 #include <jansson.h>
+#include <sqlite3.h>
 #include <unistd.h>
 
 #include "joint/joint.h"
@@ -140,6 +141,65 @@ TEST(what_went_to_disk_comes_back)
 	finish(&r);
 }
 
+static uint64_t
+number_of(const struct running *r, const char *sql)
+{
+	char path[128];
+	sqlite3_stmt *stmt = NULL;
+	sqlite3 *db = NULL;
+	uint64_t is;
+
+	snprintf(path, sizeof(path), "%s/joint.sqlite", r->dir);
+	CHECK(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW);
+	is = (uint64_t)sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return is;
+}
+
+static void
+add_many(struct running *r, unsigned from, unsigned count, unsigned day)
+{
+	char addr[32];
+
+	for (unsigned i = from; i < from + count; i++) {
+		snprintf(addr, sizeof(addr), "10.%u.%u.2", i / 250, i % 250);
+		add(r, i, "cert.a", addr, day);
+	}
+}
+
+/* joint.keep: by the newest sight, not by the clock; the index goes with the rows, also after a restart. */
+TEST(what_is_old_on_disk_goes)
+{
+	struct running r;
+	uint64_t rows;
+	char *why = NULL;
+
+	begin(&r, "joint.nodes_max=1000");
+	CHECK(conf_set(r.conf, "joint.keep=8d", &why) == CC_OK);
+	add_many(&r, 0, 3000, 0);
+	commit(&r, true);
+	rows = number_of(&r, "SELECT count(*) FROM cold");
+	CHECK(rows > 2000);
+	add_many(&r, 3000, 3000, 7);
+	commit(&r, true);
+	CHECK_UINT(number_of(&r, "SELECT count(*) FROM eras"), 2);
+	CHECK(number_of(&r, "SELECT count(*) FROM cold") > rows);
+	add_many(&r, 6000, 3000, 12);
+	for (unsigned i = 0; i < 20; i++)
+		commit(&r, true);
+	end(&r);
+	start(&r);
+	for (unsigned i = 0; i < 70; i++)
+		commit(&r, true);
+	CHECK_UINT(number_of(&r, "SELECT count(*) FROM eras"), 2);
+	CHECK_UINT(number_of(&r, "SELECT count(*) FROM cold WHERE last < 1772409600000000000 + 86400000000000"), 0);
+	CHECK_UINT(number_of(&r, "SELECT count(*) FROM sqlite_master WHERE name LIKE 'cold_index_%'"), 2);
+	CHECK(number_of(&r, "SELECT count(*) FROM cold") > 2000);
+	CHECK(joint_keep_cold(r.keep) > 7000);
+	finish(&r);
+}
+
 /* Ended and begun again between any two commits: the same documents as in one go. */
 TEST(restarts_change_nothing)
 {
@@ -168,4 +228,4 @@ TEST(restarts_change_nothing)
 	CHECK_TEXT(many.document, one.document);
 }
 
-TESTS(T(what_went_to_disk_comes_back), T(restarts_change_nothing))
+TESTS(T(what_went_to_disk_comes_back), T(what_is_old_on_disk_goes), T(restarts_change_nothing))
