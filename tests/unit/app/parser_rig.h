@@ -555,13 +555,15 @@ cc_side_addr(const struct cc_ctx *ctx, enum cc_dir side)
 void
 cc_frame(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, unsigned kind, const uint8_t *from, uint64_t size)
 {
-	(void)ctx, (void)tx, (void)dir, (void)kind, (void)from, (void)size;
+	assert(kind < ctx->parser->frame_count);
+	(void)tx, (void)dir, (void)from, (void)size;
 }
 
 void
 cc_frame_end(struct cc_ctx *ctx, enum cc_dir dir, unsigned kind, const uint8_t *end)
 {
-	(void)ctx, (void)dir, (void)kind, (void)end;
+	assert(kind < ctx->parser->frame_count);
+	(void)dir, (void)end;
 }
 
 bool
