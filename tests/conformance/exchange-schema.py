@@ -89,7 +89,10 @@ class Checker:
 		problems += self.held(name, bundle) if name in self.checks else [f"no schema for {headers.get('ce_type')}"]
 		if ".." in headers.get("jws", ""):
 			protected = headers["jws"].split(".")[0]
-			problems += self.held("protected", json.loads(base64.urlsafe_b64decode(protected + "=" * (-len(protected) % 4))))
+			try:
+				problems += self.held("protected", json.loads(base64.urlsafe_b64decode(protected + "=" * (-len(protected) % 4))))
+			except ValueError as e:
+				problems.append(f"protected: no JSON: {e}")
 		return problems
 
 	def held(self, name, value):
