@@ -200,8 +200,11 @@ irc_message(struct cc_ctx *ctx, struct irc_state *state, enum cc_dir dir, const 
 	tx = cc_tx_new(ctx);
 	put(ctx, tx, IRC_F_COMMAND, line->command);
 	put(ctx, tx, IRC_F_SOURCE, line->source);
-	put(ctx, tx, IRC_F_NICK, name_of(&state->nick));
-	put(ctx, tx, IRC_F_USER, name_of(&state->user));
+	/* Copies: another line of this packet may change them, or STARTTLS end the state that they are in. */
+	if (state->nick.size > 0)
+		cc_put(ctx, tx, IRC_F_NICK, name_of(&state->nick));
+	if (state->user.size > 0)
+		cc_put(ctx, tx, IRC_F_USER, name_of(&state->user));
 	put(ctx, tx, IRC_F_TAGS, line->tags);
 	if (!put_secret(ctx, state, tx, dir, line))
 		put_params(ctx, state, tx, dir, line);
