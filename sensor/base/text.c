@@ -393,3 +393,19 @@ bytes_text(uint64_t n, char ret_text[32])
 	snprintf(ret_text, 32, "%llu.%u %s", (unsigned long long)(tenths / 10), (unsigned)(tenths % 10), units[unit]);
 	return ret_text;
 }
+
+bool
+digits_parse(struct slice text, uint64_t max, uint64_t *ret_number)
+{
+	uint64_t n = 0;
+
+	if (text.size == 0 || text.size > 18)
+		return false;
+	for (size_t i = 0; i < text.size; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
+			return false;
+		n = n * 10 + (uint64_t)(text.p[i] - '0');
+	}
+	*ret_number = n;
+	return n <= max;
+}

@@ -26,6 +26,8 @@ struct slice utf16le_text(struct slice raw, char *ret_text, size_t room);
 enum cc_status size_parse(const char *text, uint64_t *ret_size);
 /* "30s", "5m", "200ms", "1h", "7d"; a bare number is seconds.  Nanoseconds. */
 enum cc_status duration_parse(const char *text, uint64_t *ret_ns);
+/* Up to 18 decimal digits and nothing else, max at most. */
+bool digits_parse(struct slice text, uint64_t max, uint64_t *ret_number);
 enum cc_status uint_parse(const char *text, uint64_t *ret_value); /* decimal or 0x; whole string */
 /* ASCII only. */
 void lower_copy(uint8_t *to, struct slice from);

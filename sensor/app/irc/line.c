@@ -28,22 +28,6 @@ irc_text(const struct irc_line *line)
 	return line->has_text ? line->param[line->count - 1] : slice_of("", 0);
 }
 
-bool
-irc_number(struct slice text, uint64_t max, uint64_t *ret_number)
-{
-	uint64_t n = 0;
-
-	if (text.size == 0 || text.size > 18)
-		return false;
-	for (size_t i = 0; i < text.size; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return false;
-		n = n * 10 + (uint64_t)(text.p[i] - '0');
-	}
-	*ret_number = n;
-	return n <= max;
-}
-
 static bool
 is_letter(uint8_t c)
 {
@@ -56,7 +40,7 @@ command_right(struct irc_line *line)
 {
 	uint64_t number;
 
-	if (line->command.size == 3 && irc_number(line->command, 999, &number)) {
+	if (line->command.size == 3 && digits_parse(line->command, 999, &number)) {
 		line->number = (unsigned)number;
 		return number > 0;
 	}

@@ -87,7 +87,7 @@ put_ctcp(struct cc_ctx *ctx, struct irc_state *state, struct cc_tx *tx, struct s
 	put(ctx, tx, IRC_F_DCC_FILE, name);
 	addr = irc_word(&text);
 	port = irc_word(&text);
-	if (irc_number(addr, UINT32_MAX, &a)) {
+	if (digits_parse(addr, UINT32_MAX, &a)) {
 		uint8_t ip[4] = {(uint8_t)(a >> 24), (uint8_t)(a >> 16), (uint8_t)(a >> 8), (uint8_t)a};
 		struct cc_addr host = cc_addr4(ip);
 		char room[CC_ADDR_TEXT];
@@ -96,11 +96,11 @@ put_ctcp(struct cc_ctx *ctx, struct irc_state *state, struct cc_tx *tx, struct s
 	} else {
 		put(ctx, tx, IRC_F_DCC_ADDR, addr);
 	}
-	if (irc_number(port, 65535, &n))
+	if (digits_parse(port, 65535, &n))
 		cc_put_uint(ctx, tx, IRC_F_DCC_PORT, n);
 	else
 		irc_report(ctx, state, tx, IRC_INVALID_DCC);
-	if (irc_number(irc_word(&text), UINT64_MAX, &n))
+	if (digits_parse(irc_word(&text), UINT64_MAX, &n))
 		cc_put_uint(ctx, tx, IRC_F_DCC_SIZE, n);
 }
 

@@ -42,7 +42,6 @@ bool irc_read(struct slice line, struct irc_line *ret_line);
 struct slice irc_text(const struct irc_line *line);
 /* The next word, of the bytes before the first space; *text moves behind it. */
 struct slice irc_word(struct slice *text);
-bool irc_number(struct slice text, uint64_t max, uint64_t *ret_number);
 enum cc_status irc_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in);
 
 /* irc.c */

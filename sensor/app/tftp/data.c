@@ -55,7 +55,7 @@ tftp_options(struct cc_ctx *ctx, struct tftp_transfer *t, struct cur *options, b
 
 	while (count++ < TFTP_OPTIONS_MAX && tftp_next_option(options, &name, &value, &bad)) {
 		if (text_eq_nocase(name, "blksize")) {
-			if (!tftp_number(value, TFTP_BLOCK_MAX, &n) || n < 8) {
+			if (!digits_parse(value, TFTP_BLOCK_MAX, &n) || n < 8) {
 				tftp_odd(ctx, t, TFTP_ODD_BLOCK_SIZE);
 				continue;
 			}
@@ -66,10 +66,10 @@ tftp_options(struct cc_ctx *ctx, struct tftp_transfer *t, struct cur *options, b
 			}
 		} else if (text_eq_nocase(name, "tsize")) {
 			/* A reader asks with 0. */
-			if (tftp_number(value, UINT64_MAX, &n) && (agreed || n > 0))
+			if (digits_parse(value, UINT64_MAX, &n) && (agreed || n > 0))
 				put_once(ctx, t->tx, T_TRANSFER_SIZE, n);
 		} else if (text_eq_nocase(name, "windowsize")) {
-			if (agreed && tftp_number(value, 65535, &n))
+			if (agreed && digits_parse(value, 65535, &n))
 				put_once(ctx, t->tx, T_WINDOW_SIZE, n);
 		}
 	}

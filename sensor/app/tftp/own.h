@@ -64,7 +64,6 @@ enum cc_status tftp_request_read(struct slice in, struct tftp_request *ret_reque
 bool tftp_mode_known(struct slice mode);
 /* The next option; false: no more, or (*ret_bad) what is there is none. */
 bool tftp_next_option(struct cur *options, struct slice *ret_name, struct slice *ret_value, bool *ret_bad);
-bool tftp_number(struct slice text, uint64_t max, uint64_t *ret_number);
 
 /* data.c */
 /* A packet of a transfer: DATA, ACK, ERROR, OACK.  name: of the file. */

@@ -60,19 +60,3 @@ tftp_next_option(struct cur *options, struct slice *ret_name, struct slice *ret_
 	}
 	return true;
 }
-
-bool
-tftp_number(struct slice text, uint64_t max, uint64_t *ret_number)
-{
-	uint64_t n = 0;
-
-	if (text.size == 0 || text.size > 18)
-		return false;
-	for (size_t i = 0; i < text.size; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return false;
-		n = n * 10 + (uint64_t)(text.p[i] - '0');
-	}
-	*ret_number = n;
-	return n <= max;
-}
