@@ -7,11 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include "base/json.h"
+#include "base/plain.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "base/utf8.h"
@@ -68,30 +65,6 @@ copy_short(uint8_t *to, const uint8_t *p, size_t size)
 	return true;
 }
 
-/* How many plain bytes p begins with. */
-static inline size_t
-plain_run(const uint8_t *p, size_t size)
-{
-	size_t n = 0;
-
-#if defined(__SSE2__)
-	for (; size - n >= 16; n += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + n));
-		__m128i odd = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)); /* signed: bytes above 0x7f too */
-		unsigned mask;
-
-		odd = _mm_or_si128(odd, _mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
-		odd = _mm_or_si128(odd, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
-		mask = (unsigned)_mm_movemask_epi8(odd);
-		if (mask != 0)
-			return n + (size_t)__builtin_ctz(mask);
-	}
-#endif
-	while (n < size && is_plain(p[n]))
-		n++;
-	return n;
-}
-
 static uint8_t *
 escape_byte(uint8_t *to, uint8_t c)
 {
@@ -116,7 +89,7 @@ clean_end(const uint8_t *p, const uint8_t *end)
 	for (;;) {
 		size_t size;
 
-		p += plain_run(p, (size_t)(end - p));
+		p += json_plain_run(p, (size_t)(end - p));
 		if (p == end || *p < 0x80)
 			return p;
 		size = utf8_char_size(p, end);

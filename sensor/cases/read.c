@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "cases/cases.h"
+#include "exchange/exchange.h"
 
 #include <errno.h>
 #include <math.h>
@@ -231,21 +232,6 @@ take_words(struct casefile *one, const json_t *opinions, const json_t *traces)
 
 /* ---- the whole ---- */
 
-static bool
-is_case_id(const char *id)
-{
-	if (strncmp(id, "case--", 6) != 0 || strlen(id) != 42)
-		return false;
-	for (size_t i = 0; i < 36; i++) {
-		char c = id[6 + i];
-		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-
-		if (dash ? c != '-' : strchr("0123456789abcdef", c) == NULL)
-			return false;
-	}
-	return true;
-}
-
 static void
 drop_parts(struct casefile *one)
 {
@@ -300,7 +286,7 @@ from_json(json_t *json, struct casefile **ret_case, char **ret_why)
 {
 	struct casefile *one = calloc(1, sizeof(*one));
 
-	if (one == NULL || !json_is_object(json) || !is_case_id(text_of(json, "id")) || !json_is_object(json_object_get(json, "answer")) ||
+	if (one == NULL || !json_is_object(json) || !board_id_is_good(text_of(json, "id")) || !json_is_object(json_object_get(json, "answer")) ||
 	    text_of(json_object_get(json, "answer"), "verdict")[0] == '\0') {
 		enum cc_status st = one == NULL ? CC_NOMEM : fail(CC_BAD, ret_why, "no case: it has no id \"case--…\", or no answer", "");
 

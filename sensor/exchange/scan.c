@@ -3,10 +3,7 @@
  * thousand times a second.  Refused: a member that is there twice, names with escapes (no name of STIX needs any), text
  * that is no UTF-8, nesting beyond SCAN_DEPTH, objects of more than SCAN_MEMBERS members.  Any thread, no state.
  */
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
+#include "base/plain.h"
 #include "base/utf8.h"
 #include "exchange/jws_own.h"
 
@@ -14,30 +11,6 @@ static inline int
 peek(const struct cur *c)
 {
 	return c->p < c->end ? *c->p : -1;
-}
-
-/* How many bytes p begins with that are neither quote, backslash, control character nor beyond ASCII. */
-static inline size_t
-plain_run(const uint8_t *p, size_t size)
-{
-	size_t n = 0;
-
-#if defined(__SSE2__)
-	for (; size - n >= 16; n += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + n));
-		__m128i odd = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)); /* signed: bytes above 0x7f too */
-		unsigned mask;
-
-		odd = _mm_or_si128(odd, _mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
-		odd = _mm_or_si128(odd, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
-		mask = (unsigned)_mm_movemask_epi8(odd);
-		if (mask != 0)
-			return n + (size_t)__builtin_ctz(mask);
-	}
-#endif
-	while (n < size && p[n] >= 0x20 && p[n] < 0x80 && p[n] != '"' && p[n] != '\\')
-		n++;
-	return n;
 }
 
 static bool
@@ -64,7 +37,7 @@ scan_string(struct cur *c, struct slice *ret_raw, bool *ret_plain)
 	for (;;) {
 		size_t size;
 
-		cur_skip(c, plain_run(c->p, cur_left(c)));
+		cur_skip(c, json_plain_run(c->p, cur_left(c)));
 		if (cur_left(c) == 0)
 			return false;
 		if (*c->p == '"') {
