@@ -39,15 +39,16 @@ struct cc_output {
 	const char *help;
 
 	/* target: what follows ':'.  CC_BAD, CC_IO: *ret_why (malloc).  A target that is away for now is no error. */
-	enum cc_status (*open)(const struct conf *conf, const char *target, cc_delivered_fn *fn, void *ctx, void **ret_self,
-	    char **ret_why);
-	/* CC_OK: taken, fn will be called with ticket (CC_OK: it is there to stay; CC_IO: offer it again later; CC_BAD: it can
-	 * never be delivered).  CC_FULL: not now, nothing taken. */
+	enum cc_status (*open)(const struct conf *conf, const char *target, cc_delivered_fn *fn, void *ctx,
+	    void **ret_self, char **ret_why);
+	/* CC_OK: taken, fn will be called with ticket (CC_OK: it is there to stay; CC_IO: offer it again later; CC_BAD:
+	 * it can never be delivered).  CC_FULL: not now, nothing taken. */
 	enum cc_status (*send)(void *self, const struct cc_message *msg, uint64_t ticket);
 	/* Calls fn for what has been settled; waits up to ms when nothing has. */
 	void (*poll)(void *self, int ms);
 	size_t (*pending)(const void *self);
-	/* Gives back what is in flight: fn with CC_IO for each, before it returns.  NULL: nothing waits for long here. */
+	/* Gives back what is in flight: fn with CC_IO for each, before it returns.  NULL: nothing waits for long here.
+	 */
 	void (*recall)(void *self);
 	/* One line on how it is: "connected to …", or what is wrong, named. */
 	const char *(*state)(const void *self);

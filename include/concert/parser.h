@@ -4,10 +4,12 @@
  * A parser is one folder, sensor/app/<name>/, one `const struct cc_parser` and one line in sensor/app/parsers.def.  It
  * is fed the bytes of one flow, side by side, and answers with transactions: lists of typed values, each of a field
  * that the parser's table names.  The table is all that the rest of the sensor knows of the protocol: a field with a
- * `buffer` is a rule buffer of that name, a field with an `eve` path is a member of the EVE event, without further code.
+ * `buffer` is a rule buffer of that name, a field with an `eve` path is a member of the EVE event, without further
+ * code.
  *
  * Thread: one worker at a time; a flow never changes its worker.  Nothing here calls malloc: memory comes from the
- * worker's pool and runs out by the stated limits (the cc_ functions then return NULL or do nothing, and have counted it).
+ * worker's pool and runs out by the stated limits (the cc_ functions then return NULL or do nothing, and have counted
+ * it).
  */
 #ifndef CONCERT_PARSER_H
 #define CONCERT_PARSER_H
@@ -33,7 +35,7 @@ enum cc_type {
 	CC_BYTES, /* value.bytes */
 	CC_UINT,  /* value.num */
 	CC_FLAG,  /* value.num is 0 or 1; true and false in EVE */
-	CC_ROW,   /* opens a new element of the array that `eve` names ("answers[]"); later values "answers[].x" go in it */
+	CC_ROW,   /* opens a new element of the array `eve` names ("answers[]"); later values "answers[].x" go in it */
 };
 
 enum {
@@ -47,8 +49,8 @@ enum {
 
 struct cc_field {
 	const char *buffer; /* name as a rule buffer or keyword ("http.uri"); NULL: none */
-	const char *eve;    /* path below the event's own object ("hostname", "ja3.hash", "answers[].ttl"); "/email.from"
-	                     * stands beside that object; NULL: none */
+	const char *eve; /* path below the event's own object ("hostname", "ja3.hash", "answers[].ttl"); "/email.from"
+			  * stands beside that object; NULL: none */
 	enum cc_type type;
 	unsigned flags;
 	const char *help;   /* one sentence, for the manual */
@@ -91,8 +93,8 @@ struct cc_anomaly {
 };
 
 /*
- * Words for the values of a number field: rules may then say `mqtt.type:CONNECT` for what the wire has as 1.  One name may
- * stand for several values: it is listed once for each.
+ * Words for the values of a number field: rules may then say `mqtt.type:CONNECT` for what the wire has as 1.  One name
+ * may stand for several values: it is listed once for each.
  */
 struct cc_word {
 	const char *name;      /* read in any case */
@@ -118,8 +120,8 @@ struct cc_alias {
 };
 
 /*
- * A kind of frame: a range of a side's bytes that the protocol gives a name to, such as a record or a command line.  Rules
- * look at it as at a buffer ("frame:tls.pdu"), be it part of a transaction or not.
+ * A kind of frame: a range of a side's bytes that the protocol gives a name to, such as a record or a command line.
+ * Rules look at it as at a buffer ("frame:tls.pdu"), be it part of a transaction or not.
  */
 struct cc_frame_kind {
 	const char *name;      /* "pdu", "smb2.hdr" */
@@ -147,7 +149,7 @@ struct cc_parser {
 	uint32_t unit_max;     /* bytes that may wait unconsumed on one side before the parser is told CC_BAD of it */
 	bool tcp, udp;
 	bool server_first;     /* the server may speak before the client has (a greeting) */
-	bool one_way;          /* a transaction is a message of one side: what is odd in it is not the other side's, too */
+	bool one_way; /* a transaction is a message of one side: what is odd in it is not the other side's, too */
 	bool own_event;        /* Suricata's EVE has no such event: its object stands under `concert` */
 	bool by_message;       /* the same, and its event names the sender as source */
 
@@ -159,19 +161,21 @@ struct cc_parser {
 	enum cc_status (*probe)(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in);
 
 	/*
-	 * Takes units off *in until they are used up.  *in moves over what was consumed; what is left is shown again, with
-	 * more behind it, next time.  For UDP each call is one datagram, and what is left is dropped.
-	 * CC_OK, CC_MORE: go on with the next bytes.  CC_BAD: not this protocol any more, leave the flow alone.
+	 * Takes units off *in until they are used up.  *in moves over what was consumed; what is left is shown again,
+	 * with more behind it, next time.  For UDP each call is one datagram, and what is left is dropped. CC_OK,
+	 * CC_MORE: go on with the next bytes.  CC_BAD: not this protocol any more, leave the flow alone.
 	 */
 	enum cc_status (*feed)(struct cc_ctx *ctx, void *state, enum cc_dir dir, struct cur *in);
 
-	/* size bytes of this side will never come; what was left unconsumed before them is gone too.  NULL: give up on gaps. */
+	/* size bytes of this side will never come; what was left unconsumed before them is gone too.  NULL: give up on
+	 * gaps. */
 	enum cc_status (*gap)(struct cc_ctx *ctx, void *state, enum cc_dir dir, uint64_t size);
 
 	/* This side is over (FIN, or the flow ended: both sides are told).  Close what is open.  May be NULL. */
 	void (*finish)(struct cc_ctx *ctx, void *state, enum cc_dir dir);
 
-	/* Gives back what state holds of the pool (cc_give).  Transactions and files are the sensor's to free.  May be NULL. */
+	/* Gives back what state holds of the pool (cc_give).  Transactions and files are the sensor's to free.  May be
+	 * NULL. */
 	void (*close)(struct cc_ctx *ctx, void *state);
 };
 
@@ -185,16 +189,17 @@ cc_event_name(const struct cc_parser *parser)
 uint64_t cc_now(const struct cc_ctx *ctx);                     /* ns since 1970, of this packet */
 bool cc_is_udp(const struct cc_ctx *ctx);
 bool cc_is_midstream(const struct cc_ctx *ctx);                /* TCP whose beginning was not seen */
-bool cc_is_last(const struct cc_ctx *ctx);                     /* in feed(): nothing of this side will come after these bytes */
+bool cc_is_last(const struct cc_ctx *ctx); /* in feed(): nothing of this side will come after these bytes */
 uint16_t cc_server_port(const struct cc_ctx *ctx);
-uint64_t cc_limit(const struct cc_ctx *ctx, const char *name); /* a limit of the configuration, "http.body_limit"; asserts that it exists */
-void *cc_take(struct cc_ctx *ctx, size_t size);                /* pool memory, zeroed; NULL when the budget is used up */
+uint64_t cc_limit(const struct cc_ctx *ctx, const char *name); /* of the configuration, "http.body_limit": must exist */
+void *cc_take(struct cc_ctx *ctx, size_t size); /* pool memory, zeroed; NULL when the budget is used up */
 void cc_give(struct cc_ctx *ctx, void *p, size_t size);        /* size as taken; p may be NULL */
 
 /* Transactions.  NULL when there is no memory: all of these accept a NULL tx and then do nothing. */
 struct cc_tx *cc_tx_new(struct cc_ctx *ctx);
 void cc_put(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, struct slice bytes); /* copies */
-void cc_put_ref(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, struct slice bytes); /* borrows: only for a tx that is done in this very feed() */
+/* Borrows: only for a tx that is done in this very feed(). */
+void cc_put_ref(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, struct slice bytes);
 void cc_put_text(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, const char *text); /* copies */
 void cc_put_uint(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, uint64_t num);
 void cc_put_row(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field);
@@ -214,8 +219,8 @@ void cc_anomaly(struct cc_ctx *ctx, struct cc_tx *tx, unsigned anomaly);
 
 /* Files.  NULL when there is no memory, and accepted as such. */
 struct cc_file *cc_file_open(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, struct slice name);
-/* A body that holds files of its own (multipart): rules on files look at those, rules on bodies at it alone.  Taken back
- * before it is closed when it held none. */
+/* A body that holds files of its own (multipart): rules on files look at those, rules on bodies at it alone.  Taken
+ * back before it is closed when it held none. */
 void cc_file_envelope(struct cc_file *file, bool is_one);
 void cc_file_part(struct cc_file *file);
 void cc_file_data(struct cc_ctx *ctx, struct cc_file *file, struct slice bytes);
@@ -223,9 +228,9 @@ void cc_file_gap(struct cc_ctx *ctx, struct cc_file *file, uint64_t size);
 void cc_file_close(struct cc_ctx *ctx, struct cc_file *file, bool whole); /* the parser forgets it */
 
 /*
- * Files that come in ranges, in any order and over several flows between the same two hosts: a download that is resumed,
- * or fetched in pieces.  Bytes that continue go on at once, others wait, within limits; when the last hole is filled the whole is a
- * file of the transaction at hand.  The first copy of a byte counts.
+ * Files that come in ranges, in any order and over several flows between the same two hosts: a download that is
+ * resumed, or fetched in pieces.  Bytes that continue go on at once, others wait, within limits; when the last hole is
+ * filled the whole is a file of the transaction at hand.  The first copy of a byte counts.
  */
 struct cc_range {
 	uint64_t at, end;     /* of the range that is coming in: its next byte, and that behind its last */
@@ -234,10 +239,11 @@ struct cc_range {
 	bool odd;             /* a contradiction was told */
 };
 /* words: what the whole is called by, such as host, path and version; total: its size. */
-void cc_range_open(struct cc_ctx *ctx, struct cc_range *ret_range, const struct slice *words, unsigned count, uint64_t at,
-    uint64_t end, uint64_t total, struct slice name);
+void cc_range_open(struct cc_ctx *ctx, struct cc_range *ret_range, const struct slice *words, unsigned count,
+    uint64_t at, uint64_t end, uint64_t total, struct slice name);
 /* The next bytes of the range.  CC_BAD: they were here before, and others; told once a range. */
-enum cc_status cc_range_data(struct cc_ctx *ctx, struct cc_range *range, struct cc_tx *tx, enum cc_dir dir, struct slice bytes);
+enum cc_status cc_range_data(
+    struct cc_ctx *ctx, struct cc_range *range, struct cc_tx *tx, enum cc_dir dir, struct slice bytes);
 void cc_range_gap(struct cc_range *range, uint64_t size);
 /* The same of a file that ends too early: what it has is the whole's beginning. */
 void cc_range_begin(struct cc_ctx *ctx, const struct cc_range *range, const struct cc_file *file);
@@ -245,17 +251,18 @@ void cc_range_begin(struct cc_ctx *ctx, const struct cc_range *range, const stru
 void cc_file_range(struct cc_file *file, uint64_t start, uint64_t end);
 
 /*
- * Frames: call these wherever the parser knows that one begins; they do nothing while no rule asks for frames of that kind.
- * `from` lies within the bytes that this feed() was given; size may go beyond them, the rest is taken as it comes,
- * whether or not the parser still wants to see it.  CC_FRAME_OPEN: the size isn't known; cc_frame_end() tells it, or
- * the side's end does.  A frame that was told already is known by its kind and place: to tell it again, when a unit is
- * shown again with more behind it, does no harm.  tx: whose it is, or NULL; frames may lie within others.
+ * Frames: call these wherever the parser knows that one begins; they do nothing while no rule asks for frames of that
+ * kind. `from` lies within the bytes that this feed() was given; size may go beyond them, the rest is taken as it
+ * comes, whether or not the parser still wants to see it.  CC_FRAME_OPEN: the size isn't known; cc_frame_end() tells
+ * it, or the side's end does.  A frame that was told already is known by its kind and place: to tell it again, when a
+ * unit is shown again with more behind it, does no harm.  tx: whose it is, or NULL; frames may lie within others.
  */
 #define CC_FRAME_OPEN UINT64_MAX
 void cc_frame(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, unsigned kind, const uint8_t *from, uint64_t size);
 /* The last frame of that kind, if it is open, ends before `end`, which lies within this feed()'s bytes. */
 void cc_frame_end(struct cc_ctx *ctx, enum cc_dir dir, unsigned kind, const uint8_t *end);
-/* Do rules ask for any frame of this parser?  Then it is worth going through bytes that hold nothing else (encrypted records). */
+/* Do rules ask for any frame of this parser?  Then it is worth going through bytes that hold nothing else (encrypted
+ * records). */
 bool cc_frames_wanted(const struct cc_ctx *ctx);
 
 /* What follows on both sides is another protocol (CONNECT, STARTTLS): identify anew from the next byte. */
@@ -278,10 +285,10 @@ bool cc_other_known(const struct cc_ctx *ctx);
 struct cc_addr cc_side_addr(const struct cc_ctx *ctx, enum cc_dir side);
 uint16_t cc_side_port(const struct cc_ctx *ctx, enum cc_dir side);
 /*
- * Soon the host at the one side of this flow connects to a port of the host at side `listener`, or at addr when it named
- * another: that connection is parser's, whatever it looks like; on UDP a flow between those two, whichever end is seen
- * first.  It is of this flow's transport.  The note is copied and shown to it.  One is awaited
- * per flow: another call takes the place of the one before.
+ * Soon the host at the one side of this flow connects to a port of the host at side `listener`, or at addr when it
+ * named another: that connection is parser's, whatever it looks like; on UDP a flow between those two, whichever end is
+ * seen first.  It is of this flow's transport.  The note is copied and shown to it.  One is awaited per flow: another
+ * call takes the place of the one before.
  */
 void cc_expect(struct cc_ctx *ctx, enum cc_dir listener, const struct cc_addr *addr, uint16_t port,
     const struct cc_parser *parser, struct slice note);

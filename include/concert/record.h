@@ -77,7 +77,8 @@ struct cc_record {
 	uint32_t gid, sid, rev;
 	struct slice rule_name;   /* msg of a signature, name of a YARA rule */
 	struct slice rule_class;
-	struct slice answer_to;   /* a partner's entry was hit: "ORGANISATION MESSAGE", the id of its message; else empty */
+	struct slice
+	    answer_to; /* a partner's entry was hit: "ORGANISATION MESSAGE", the id of its message; else empty */
 	uint8_t rule_digest[32], rule_set_digest[32]; /* SHA-256; all zero: none */
 	uint64_t offset;          /* of the match in its buffer or stream, UINT64_MAX: not said */
 	struct slice buffer;      /* "http.uri", "stream", "file" */
@@ -103,7 +104,8 @@ struct cc_record {
 	uint8_t loss;             /* bytes of the flow that never came, in per cent, rounded up */
 
 	/* what was seen beside it: all may be empty */
-	struct slice domain, url, http_method, user_agent, ja3, ja3s, ja4, file_sha256, file_name, file_type, cert_sha256;
+	struct slice domain, url, http_method, user_agent, ja3, ja3s, ja4, file_sha256, file_name, file_type,
+	    cert_sha256;
 	uint64_t file_size;
 
 	/* vantage */

@@ -56,9 +56,11 @@ static const struct cc_anomaly core_anomalies[] = {
 	[CORE_GAP] = {"applayer_gap", "Bytes are missing where the parser can't go on without them"},
 	[CORE_FAILED] = {"applayer_parser_failed", "What was identified as a protocol stopped to be it"},
 	[CORE_ARCHIVE + ARCHIVE_MALFORMED] = {"archive_malformed", "An archive that can't be read to its end"},
-	[CORE_ARCHIVE + ARCHIVE_CONTRADICTS] = {"archive_contradictory", "An entry of an archive has another size or checksum than it says"},
+	[CORE_ARCHIVE + ARCHIVE_CONTRADICTS] = {"archive_contradictory",
+	    "An entry of an archive has another size or checksum than it says"},
 	[CORE_ARCHIVE + ARCHIVE_BOMB] = {"archive_bomb", "An archive unpacks to more than is reasonable"},
-	[CORE_ARCHIVE + ARCHIVE_TOO_MANY] = {"archive_too_many_members", "An archive has more entries than are looked at"},
+	[CORE_ARCHIVE + ARCHIVE_TOO_MANY] = {"archive_too_many_members",
+	    "An archive has more entries than are looked at"},
 	[CORE_ARCHIVE + ARCHIVE_ENCRYPTED] = {"archive_encrypted", "An archive has encrypted entries"},
 };
 
@@ -444,7 +446,8 @@ app_feed(struct app *app, struct flow *flow, const struct packet *pkt, struct ch
 	frames_chunk(&ctx, chunk);
 	if (!own->began && chunk->size > 0) {
 		own->began = true;
-		/* Few protocols let the server begin: with others, where the start was seen, somebody wants to mislead. */
+		/* Few protocols let the server begin: with others, where the start was seen, somebody wants to mislead.
+		 */
 		own->server_first = chunk->dir == CC_TO_CLIENT && !chunk->datagram && chunk->gap == 0 &&
 		    flow->established && !flow->midstream;
 	}

@@ -1,12 +1,13 @@
 /*
- * Archives among files, opened one level while they come: ZIP (APPNOTE 6.3: stored and deflated entries, ZIP64, data descriptors)
- * and gzip (RFC 1952).  Bytes of the archive come in, its entries go out as files of their own when the archive is over and its
- * hash is known.
+ * Archives among files, opened one level while they come: ZIP (APPNOTE 6.3: stored and deflated entries, ZIP64, data
+ * descriptors) and gzip (RFC 1952).  Bytes of the archive come in, its entries go out as files of their own when the
+ * archive is over and its hash is known.
  *
- * A ZIP is read forwards by its local headers, not by the directory at its end: what an unpacker on the way would see, and
- * what needs no buffer.  What an attacker could try here: entries that grow without bound, or without number, lengths and
- * checksums that lie.  Number, bytes and ratio are bounded for an archive, archives being read for a worker; a lie is named, and ends the
- * reading.  An archive within an archive stays closed.  One thread, a worker's; all memory is the pool's.
+ * A ZIP is read forwards by its local headers, not by the directory at its end: what an unpacker on the way would see,
+ * and what needs no buffer.  What an attacker could try here: entries that grow without bound, or without number,
+ * lengths and checksums that lie.  Number, bytes and ratio are bounded for an archive, archives being read for a
+ * worker; a lie is named, and ends the reading.  An archive within an archive stays closed.  One thread, a worker's;
+ * all memory is the pool's.
  */
 #include <zlib.h>
 
@@ -79,11 +80,15 @@ static const uint16_t cp437[128] = {
 	0xc7, 0xfc, 0xe9, 0xe2, 0xe4, 0xe0, 0xe5, 0xe7, 0xea, 0xeb, 0xe8, 0xef, 0xee, 0xec, 0xc4, 0xc5,
 	0xc9, 0xe6, 0xc6, 0xf4, 0xf6, 0xf2, 0xfb, 0xf9, 0xff, 0xd6, 0xdc, 0xa2, 0xa3, 0xa5, 0x20a7, 0x192,
 	0xe1, 0xed, 0xf3, 0xfa, 0xf1, 0xd1, 0xaa, 0xba, 0xbf, 0x2310, 0xac, 0xbd, 0xbc, 0xa1, 0xab, 0xbb,
-	0x2591, 0x2592, 0x2593, 0x2502, 0x2524, 0x2561, 0x2562, 0x2556, 0x2555, 0x2563, 0x2551, 0x2557, 0x255d, 0x255c, 0x255b, 0x2510,
-	0x2514, 0x2534, 0x252c, 0x251c, 0x2500, 0x253c, 0x255e, 0x255f, 0x255a, 0x2554, 0x2569, 0x2566, 0x2560, 0x2550, 0x256c, 0x2567,
-	0x2568, 0x2564, 0x2565, 0x2559, 0x2558, 0x2552, 0x2553, 0x256b, 0x256a, 0x2518, 0x250c, 0x2588, 0x2584, 0x258c, 0x2590, 0x2580,
+	0x2591, 0x2592, 0x2593, 0x2502, 0x2524, 0x2561, 0x2562, 0x2556,
+	0x2555, 0x2563, 0x2551, 0x2557, 0x255d, 0x255c, 0x255b, 0x2510,
+	0x2514, 0x2534, 0x252c, 0x251c, 0x2500, 0x253c, 0x255e, 0x255f,
+	0x255a, 0x2554, 0x2569, 0x2566, 0x2560, 0x2550, 0x256c, 0x2567,
+	0x2568, 0x2564, 0x2565, 0x2559, 0x2558, 0x2552, 0x2553, 0x256b,
+	0x256a, 0x2518, 0x250c, 0x2588, 0x2584, 0x258c, 0x2590, 0x2580,
 	0x3b1, 0xdf, 0x393, 0x3c0, 0x3a3, 0x3c3, 0xb5, 0x3c4, 0x3a6, 0x398, 0x3a9, 0x3b4, 0x221e, 0x3c6, 0x3b5, 0x2229,
-	0x2261, 0xb1, 0x2265, 0x2264, 0x2320, 0x2321, 0xf7, 0x2248, 0xb0, 0x2219, 0xb7, 0x221a, 0x207f, 0xb2, 0x25a0, 0xa0,
+	0x2261, 0xb1, 0x2265, 0x2264, 0x2320, 0x2321, 0xf7, 0x2248,
+	0xb0, 0x2219, 0xb7, 0x221a, 0x207f, 0xb2, 0x25a0, 0xa0,
 };
 
 static size_t
@@ -240,7 +245,8 @@ read_extra(struct cur extra, struct local *local)
 }
 
 /*
- *  signature 4  version 2  flags 2  method 2  time 2  date 2  crc 4  packed 4  size 4  name size 2  extra size 2  name  extra
+ *  signature 4  version 2  flags 2  method 2  time 2  date 2  crc 4  packed 4  size 4  name size 2
+ *  extra size 2  name  extra
  *
  * CC_END: what comes is no entry, so the entries are over.
  */
@@ -411,7 +417,8 @@ take_deflated(struct app *app, struct archive *archive, struct slice *in)
 }
 
 /*
- * The end of an entry whose size nobody knows and whose bytes can't be read: a descriptor that says how many there were.
+ * The end of an entry whose size nobody knows and whose bytes can't be read: a descriptor that says how many there
+ * were.
  *
  *  "PK" 7 8  crc 4  packed 4 or 8  size 4 or 8
  */
@@ -454,8 +461,9 @@ take_tail(struct archive *archive, struct slice *in)
 
 		if (archive->head_size < forms[i] + 4u)
 			return;
-		if (p[0] == 'P' && p[1] == 'K' && ((p[2] == 3 && p[3] == 4) || (p[2] == 1 && p[3] == 2) || (p[2] == 5 && p[3] == 6) ||
-		    (p[2] == 6 && (p[3] == 6 || p[3] == 8)))) {
+		if (p[0] == 'P' && p[1] == 'K' &&
+		    ((p[2] == 3 && p[3] == 4) || (p[2] == 1 && p[3] == 2) || (p[2] == 5 && p[3] == 6) ||
+			(p[2] == 6 && (p[3] == 6 || p[3] == 8)))) {
 			archive->head_size -= forms[i];
 			memmove(archive->head, p, archive->head_size);
 			archive->state = IN_HEAD;
@@ -499,7 +507,8 @@ take_gzip(struct app *app, struct archive *archive, const struct file *file, str
 		*in = slice_of(in->p + (in->size - archive->z.avail_in), archive->z.avail_in);
 		if (archive->gz.done == 0 && in->size == 0)
 			return;
-		if (archive->gz.done == -1 || archive->gz.done == 0 || !entry_open(app, archive, file, gzip_name(archive, file))) {
+		if (archive->gz.done == -1 || archive->gz.done == 0 ||
+		    !entry_open(app, archive, file, gzip_name(archive, file))) {
 			if (archive->gz.done != 1)
 				odd(archive, ARCHIVE_MALFORMED);
 			archive->state = IN_NOTHING;

@@ -114,8 +114,9 @@ is_it(const struct expect *e, const struct flow *flow, enum cc_dir listener)
 {
 	const struct flow_side *to = &flow->side[listener], *from = &flow->side[cc_dir_other(listener)];
 
-	return e->port == to->port && e->proto == flow->proto && e->tunnel == flow->tunnel && cc_addr_cmp(&e->peer, &from->addr) == 0 &&
-	    (cc_addr_cmp(&e->addr[0], &to->addr) == 0 || cc_addr_cmp(&e->addr[1], &to->addr) == 0);
+	return e->port == to->port && e->proto == flow->proto && e->tunnel == flow->tunnel &&
+	       cc_addr_cmp(&e->peer, &from->addr) == 0 &&
+	       (cc_addr_cmp(&e->addr[0], &to->addr) == 0 || cc_addr_cmp(&e->addr[1], &to->addr) == 0);
 }
 
 /*

@@ -299,7 +299,8 @@ cc_file_close(struct cc_ctx *ctx, struct cc_file *pub, bool whole)
 	app_count_add(app, whole ? APP_FILES_WHOLE : APP_FILES_TRUNCATED, 1);
 	if (pub->content_cut)
 		app_count_add(app, APP_FILES_CUT, 1);
-	if (!pub->gap && which != 0 && !pub->unread) { /* of a truncated file: as far as it was seen, as its state says */
+	if (!pub->gap && which != 0 &&
+	    !pub->unread) { /* of a truncated file: as far as it was seen, as its state says */
 		digest_close(&pub->digest, pub->md5, pub->sha1, pub->sha256);
 		pub->has_md5 = (which & DIGEST_MD5) != 0;
 		pub->has_sha1 = (which & DIGEST_SHA1) != 0;

@@ -217,7 +217,8 @@ cc_frame(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, unsigned kind, c
 	uint64_t at;
 
 	assert(kind < ctx->own->parser->frame_count);
-	if (!wanted(ctx, kind) || chunk == NULL || from < chunk->p || from > chunk->p + chunk->size || !flow_frames(ctx))
+	if (!wanted(ctx, kind) || chunk == NULL || from < chunk->p || from > chunk->p + chunk->size ||
+	    !flow_frames(ctx))
 		return;
 	skip = (size_t)(from - chunk->p);
 	here = chunk->size - skip;
@@ -252,7 +253,8 @@ cc_frame_end(struct cc_ctx *ctx, enum cc_dir dir, unsigned kind, const uint8_t *
 	struct cc_frame *frame = frame_find(ctx, dir, kind);
 	uint64_t at;
 
-	if (frame == NULL || frame->size != CC_FRAME_OPEN || chunk == NULL || end < chunk->p || end > chunk->p + chunk->size)
+	if (frame == NULL || frame->size != CC_FRAME_OPEN || chunk == NULL || end < chunk->p ||
+	    end > chunk->p + chunk->size)
 		return;
 	at = chunk->offset + (uint64_t)(end - chunk->p);
 	frame_resize(ctx, frame, at > frame->at ? at - frame->at : 0);

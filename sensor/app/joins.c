@@ -1,12 +1,13 @@
 /*
- * Files that come in ranges (RFC 9110, 14), put together: a download that was resumed, or fetched in pieces over several
- * connections at once.
+ * Files that come in ranges (RFC 9110, 14), put together: a download that was resumed, or fetched in pieces over
+ * several connections at once.
  *
- * A whole is known by the words that its parser gives (host, path, version), its size and the two hosts, so it is a matter
- * of one worker.  Bytes that continue it are hashed and kept as those of any file; bytes ahead of them wait in pieces, sorted,
- * without overlap, since the first copy of a byte counts.  What an attacker could try here is number (tiny ranges, many files),
- * size, and saying two things of one byte: number and size are bounded for a file and for all, and a file of which something was
- * said twice is never told as whole.  One thread, a worker's; memory is the pool's.
+ * A whole is known by the words that its parser gives (host, path, version), its size and the two hosts, so it is a
+ * matter of one worker.  Bytes that continue it are hashed and kept as those of any file; bytes ahead of them wait in
+ * pieces, sorted, without overlap, since the first copy of a byte counts.  What an attacker could try here is number
+ * (tiny ranges, many files), size, and saying two things of one byte: number and size are bounded for a file and for
+ * all, and a file of which something was said twice is never told as whole.  One thread, a worker's; memory is the
+ * pool's.
  */
 #include <stdlib.h>
 
@@ -362,7 +363,8 @@ index_grow(struct app *app, struct join *join)
 static bool
 piece_new(struct app *app, struct join *join, uint32_t index, uint64_t at, uint64_t left)
 {
-	size_t size = left < PIECE_SIZE - sizeof(struct piece) ? pool_room(sizeof(struct piece) + (size_t)left) : PIECE_SIZE;
+	size_t size =
+	    left < PIECE_SIZE - sizeof(struct piece) ? pool_room(sizeof(struct piece) + (size_t)left) : PIECE_SIZE;
 	struct piece *piece;
 
 	if (join->count - join->first >= app->conf->http_range_pieces || !memory_make(app, join, size))
@@ -477,7 +479,8 @@ join_done(struct cc_ctx *ctx, struct join *join, struct cc_tx *tx, enum cc_dir d
 	join_free(app, join);
 }
 
-/* The bytes at that place, from there on as far as they are alike: old, new and next, or new and ahead.  false: given up. */
+/* The bytes at that place, from there on as far as they are alike: old, new and next, or new and ahead.  false: given
+ * up. */
 static bool
 add_some(struct app *app, struct join *join, uint64_t at, struct slice *bytes, uint64_t left)
 {

@@ -15,7 +15,8 @@
 #define APP_TYPES 4096         /* file types that are remembered */
 #define APP_UNIT_MAX 65536     /* for parsers that don't say */
 #define APP_DROP_FACTOR 64     /* times app.probe_limit: bytes that pass on a side while only the other can tell */
-#define APP_UDP_TRIES 64       /* points that a side of datagrams has for identification: one that may be somebody's costs 1, */
+#define APP_UDP_TRIES                                                                                                  \
+	64 /* points that a side of datagrams has for identification: one that may be somebody's costs 1, */
 #define APP_UDP_NOBODY 16      /* one that is nobody's this */
 #define APP_EXPECT_MAX 1024    /* connections that are awaited at a time; the oldest makes room */
 #define APP_EXPECT_NOTE 1024   /* bytes of a note */
@@ -224,7 +225,8 @@ void file_free(struct app *app, struct file *file);
 enum archive_odd {
 	ARCHIVE_MALFORMED, ARCHIVE_CONTRADICTS, ARCHIVE_BOMB, ARCHIVE_TOO_MANY, ARCHIVE_ENCRYPTED, ARCHIVE_ODD_COUNT
 };
-void archive_sniff(struct app *app, struct file *file, struct slice bytes); /* the first bytes of a file, up to no_archive */
+void archive_sniff(
+    struct app *app, struct file *file, struct slice bytes); /* the first bytes of a file, up to no_archive */
 void archive_bytes(struct app *app, struct file *file, struct slice in);
 void archive_gap(struct file *file);
 /* The file is over: its entries are files of the flow now, and over too. */

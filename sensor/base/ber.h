@@ -1,5 +1,5 @@
 /*
- * BER (X.690) as protocols on the wire use it: Kerberos, LDAP, SNMP.  Tags of one byte, definite lengths of at most four
+ * BER (X.690) as protocols on the wire use it: Kerberos, LDAP, SNMP. Tags of one byte, definite lengths of at most four
  * bytes; indefinite lengths and long tags are refused.  Bytes in, slices of them out; no memory, any thread.
  *
  * The readers take an element off a cursor and are sticky as the cursor is: what isn't there, isn't of the tag, or

@@ -14,7 +14,8 @@ enum { DIGEST_MD5 = 1, DIGEST_SHA1 = 2, DIGEST_SHA256 = 4 };
 
 struct digest {
 	unsigned which;          /* DIGEST_ bits */
-	uint64_t opaque[46];     /* OpenSSL's MD5_CTX, SHA_CTX, SHA256_CTX, one behind the other; digest.c asserts the size */
+	uint64_t
+	    opaque[46]; /* OpenSSL's MD5_CTX, SHA_CTX, SHA256_CTX, one behind the other; digest.c asserts the size */
 };
 
 void digest_open(struct digest *digest, unsigned which);
@@ -27,6 +28,6 @@ void sha1_of(struct slice bytes, uint8_t ret_sha1[20]);
 void md5_of(struct slice bytes, uint8_t ret_md5[16]);
 uint32_t crc32c(uint32_t crc, struct slice bytes); /* Castagnoli; start with 0 */
 uint64_t hash64(struct slice bytes, uint64_t seed); /* XXH3; seed tables with hash_seed() */
-uint64_t hash_seed(void);                           /* random, once per process; fixed when CONCERT_SEED is set, for tests */
+uint64_t hash_seed(void); /* random, once per process; fixed when CONCERT_SEED is set, for tests */
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Messages to the operator, on standard error (or the journal): one line each, name of the thing first, never per packet.
- * The one process-wide state besides the signal flags; safe from any thread.
+ * Messages to the operator, on standard error (or the journal): one line each, name of the thing first, never per
+ * packet. The one process-wide state besides the signal flags; safe from any thread.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

@@ -1,6 +1,6 @@
 /*
- * One open-addressed table for all lengths, keyed by (masked address, length); a look-up tries the lengths in use from the
- * longest on.  Keyed by a seed of the process, so that nobody outside can choose prefixes that collide.
+ * One open-addressed table for all lengths, keyed by (masked address, length); a look-up tries the lengths in use from
+ * the longest on.  Keyed by a seed of the process, so that nobody outside can choose prefixes that collide.
  */
 #include "base/prefixes.h"
 

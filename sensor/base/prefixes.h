@@ -1,6 +1,6 @@
 /*
- * Address prefixes with a word each, found by the longest match: a hundred thousand and more, a look-up in as many steps
- * as there are prefix lengths in use.  Built once, then read by any thread.
+ * Address prefixes with a word each, found by the longest match: a hundred thousand and more, a look-up in as many
+ * steps as there are prefix lengths in use.  Built once, then read by any thread.
  */
 #ifndef BASE_PREFIXES_H
 #define BASE_PREFIXES_H

@@ -32,7 +32,8 @@ void ring_watermark(struct ring *ring, uint64_t seq);
 /* Reader: the next entry, borrowed until ring_pop().  CC_ABSENT: empty.  CC_BAD: the other side broke the ring. */
 enum cc_status ring_peek(struct ring *ring, uint16_t *ret_kind, uint64_t *ret_seq, struct slice *ret_entry);
 void ring_pop(struct ring *ring);
-/* In two steps, for a reader that gives the room back only after it has written what it read: past it, then release all. */
+/* In two steps, for a reader that gives the room back only after it has written what it read: past it, then release
+ * all. */
 void ring_pass(struct ring *ring);
 void ring_release(struct ring *ring);
 uint64_t ring_promised(struct ring *ring); /* the last watermark */

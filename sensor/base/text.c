@@ -121,7 +121,8 @@ base64url_parse(struct slice text, uint8_t *ret_bytes, size_t *ret_size)
 	if (left % 4 == 1)
 		return CC_BAD;
 	for (; left >= 4; left -= 4, p += 4) {
-		uint32_t a = base64url_value[p[0]], b = base64url_value[p[1]], c = base64url_value[p[2]], d = base64url_value[p[3]];
+		uint32_t a = base64url_value[p[0]], b = base64url_value[p[1]], c = base64url_value[p[2]],
+			 d = base64url_value[p[3]];
 
 		if (a == 0 || b == 0 || c == 0 || d == 0)
 			return CC_BAD;

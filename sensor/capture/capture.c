@@ -88,7 +88,8 @@ capture_snaplen(const struct capture *capture, uint32_t index)
 void
 capture_progress(const struct capture *capture, uint64_t *ret_read, uint64_t *ret_total)
 {
-	*ret_read = __atomic_load_n(&capture->before, __ATOMIC_RELAXED) + __atomic_load_n(&capture->stream.raw, __ATOMIC_RELAXED);
+	*ret_read = __atomic_load_n(&capture->before, __ATOMIC_RELAXED) +
+		    __atomic_load_n(&capture->stream.raw, __ATOMIC_RELAXED);
 	*ret_total = capture->total;
 }
 

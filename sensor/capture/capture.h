@@ -37,11 +37,11 @@ struct capture;
 
 /*
  * Reads the files in order of their names' position; "-" is standard input, a folder stands for the captures in it by
- * name.  CC_IO: the first can't be opened or isn't a capture: *ret_why is a message that names it (malloc).  A file that
- * is wrong later is reported by log_warning and capture_trouble(), and the next one is read.
+ * name.  CC_IO: the first can't be opened or isn't a capture: *ret_why is a message that names it (malloc).  A file
+ * that is wrong later is reported by log_warning and capture_trouble(), and the next one is read.
  */
-enum cc_status capture_open_files(const struct conf *conf, char *const *paths, size_t count, struct capture **ret_capture,
-    char **ret_why);
+enum cc_status capture_open_files(
+    const struct conf *conf, char *const *paths, size_t count, struct capture **ret_capture, char **ret_why);
 
 /* Worker `worker` of `workers` on a live interface; same fanout group for all workers of one interface. */
 enum cc_status capture_open_live(const struct conf *conf, const char *interface, unsigned worker, unsigned workers,
@@ -54,7 +54,8 @@ void capture_close(struct capture *capture);
  * CC_END: no more will come; CC_IO: the interface went away.
  */
 enum cc_status capture_dispatch(struct capture *capture, unsigned max, capture_fn *fn, void *ctx);
-/* Live: from now on capture_dispatch() takes what is there and never waits; the caller polls capture_fd() of several. */
+/* Live: from now on capture_dispatch() takes what is there and never waits; the caller polls capture_fd() of several.
+ */
 void capture_no_wait(struct capture *capture);
 
 /* Makes a capture_dispatch() in another thread or signal handler come back soon. */

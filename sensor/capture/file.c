@@ -108,7 +108,8 @@ open_file(struct capture *capture, char **ret_why)
 		return CC_IO;
 	}
 	if (st != CC_OK || !file_magic(slice_of(s->p, (size_t)(s->end - s->p)))) {
-		*ret_why = text("%s: not a capture file (neither pcap nor pcapng, plain or compressed)", path_text(path));
+		*ret_why =
+		    text("%s: not a capture file (neither pcap nor pcapng, plain or compressed)", path_text(path));
 		return CC_IO;
 	}
 	memset(&capture->file, 0, sizeof(capture->file));

@@ -148,7 +148,8 @@ join_fanout(struct live *live, const char *interface, char **ret_why)
 
 	if (setsockopt(pcap_fileno(live->pcap), SOL_PACKET, PACKET_FANOUT, &value, sizeof(value)) == 0)
 		return CC_OK;
-	*ret_why = why_text("%s: the workers can't share the interface (PACKET_FANOUT): %s", interface, strerror(errno));
+	*ret_why =
+	    why_text("%s: the workers can't share the interface (PACKET_FANOUT): %s", interface, strerror(errno));
 	return CC_IO;
 }
 
@@ -261,7 +262,8 @@ wait_for_frames(struct capture *capture)
 		(void)!read(live->wake, &value, sizeof(value));
 	if ((poll_fds[0].revents & (POLLHUP | POLLNVAL)) != 0)
 		return lose(capture, "the interface disappeared");
-	/* An error is for libpcap to fetch: it knows an interface that is down, and may come again, from one that is gone. */
+	/* An error is for libpcap to fetch: it knows an interface that is down, and may come again, from one that is
+	 * gone. */
 	return (poll_fds[0].revents & (POLLIN | POLLERR)) != 0 ? CC_OK : CC_MORE;
 }
 
@@ -306,7 +308,8 @@ capture_live_break(struct live *live)
 	(void)!write(live->wake, &one, sizeof(one)); /* full means that it wakes anyway */
 }
 
-/* A mirror port whose cable was pulled out looks like a quiet one: so it is told when the link goes, and when it comes. */
+/* A mirror port whose cable was pulled out looks like a quiet one: so it is told when the link goes, and when it comes.
+ */
 static void
 note_link(struct capture *capture)
 {

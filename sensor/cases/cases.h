@@ -1,9 +1,10 @@
 /*
- * A case of the joint determination, for people: read from its document (what `concert correlate` writes and what stands on the
- * topic `cases`), and told as text, as Markdown, as one HTML page with pictures.
+ * A case of the joint determination, for people: read from its document (what `concert correlate` writes and what
+ * stands on the topic `cases`), and told as text, as Markdown, as one HTML page with pictures.
  *
- * A document may be a partner's: nothing in it is trusted.  Lists are cut at the bounds below, numbers are made finite, and every
- * text is escaped by whoever writes it, with control and direction characters made visible.  One thread, no state.
+ * A document may be a partner's: nothing in it is trusted.  Lists are cut at the bounds below, numbers are made finite,
+ * and every text is escaped by whoever writes it, with control and direction characters made visible.  One thread, no
+ * state.
  */
 #ifndef CASES_CASES_H
 #define CASES_CASES_H
@@ -76,7 +77,8 @@ struct case_sight {
 };
 
 struct case_opinion {
-	const char *organisation, *opinion, *text, *message, *about; /* about: the answer that was spoken of, in words; "" */
+	const char *organisation, *opinion, *text, *message,
+	    *about; /* about: the answer that was spoken of, in words; "" */
 	uint64_t time;
 };
 
@@ -117,7 +119,8 @@ struct casefile {
 /* One case of its JSON text.  CC_BAD: *ret_why (malloc) says what is wrong. */
 enum cc_status cases_read(struct slice text, struct casefile **ret_case, char **ret_why);
 void cases_free(struct casefile *one);
-/* The cases of a file of `concert correlate`; *ret_list and its cases are the caller's: cases_list_free().  CC_IO, CC_BAD: *ret_why. */
+/* The cases of a file of `concert correlate`; *ret_list and its cases are the caller's: cases_list_free().  CC_IO,
+ * CC_BAD: *ret_why. */
 struct cases_list {
 	struct casefile **one;
 	size_t count, left_out; /* left_out: no case that can be used */
@@ -138,7 +141,8 @@ enum cc_status cases_join_trace(struct casefile *one, const struct casefile *oth
 /* A line to the trace when the answer is another than the earlier version's; *ret_changed says whether. */
 enum cc_status cases_note_change(struct casefile *one, const struct casefile *earlier, uint64_t now, bool *ret_changed);
 void cases_answer_text(const struct casefile *one, char ret_text[256]); /* "source addr 192.0.2.7, 93.1 %" */
-/* The document as JSON on one line, at most `most` bytes: lists of messages, then evidence, are cut to fit.  CC_FULL: not even so. */
+/* The document as JSON on one line, at most `most` bytes: lists of messages, then evidence, are cut to fit.  CC_FULL:
+ * not even so. */
 enum cc_status cases_document(struct casefile *one, size_t most, struct buf *out);
 
 /* ---- words.c: what a case says, in sentences that need no training ---- */
@@ -147,9 +151,11 @@ enum cc_status cases_document(struct casefile *one, size_t most, struct buf *out
 struct cases_words {
 	struct buf *out;
 	void (*plain)(struct buf *out, const char *text);                 /* ours */
-	void (*theirs)(struct buf *out, const char *text, size_t most); /* a value of a partner's, at most so many characters */
+	void (*theirs)(
+	    struct buf *out, const char *text, size_t most); /* a value of a partner's, at most so many characters */
 };
-/* Text of a partner's made safe for one line: control and direction characters as <U+XXXX>, at most `most` characters. */
+/* Text of a partner's made safe for one line: control and direction characters as <U+XXXX>, at most `most` characters.
+ */
 void cases_clean(struct buf *out, const char *text, size_t most);
 void cases_say_title(const struct cases_words *w, const struct casefile *one);
 void cases_say_seen(const struct cases_words *w, const struct casefile *one);
@@ -157,7 +163,8 @@ void cases_say_answer(const struct cases_words *w, const struct casefile *one);
 /* Sentences of a list; each returns whether there was an index-th. */
 bool cases_say_against(const struct cases_words *w, const struct casefile *one, size_t index);
 bool cases_say_change(const struct cases_words *w, const struct casefile *one, size_t index);
-bool cases_say_question(const struct cases_words *w, const struct casefile *one, size_t index); /* of `missing`, one by one */
+bool cases_say_question(
+    const struct cases_words *w, const struct casefile *one, size_t index);     /* of `missing`, one by one */
 void cases_say_kind(const struct cases_words *w, const char *kind);             /* "addr": "the address" */
 void cases_say_hypothesis(const struct cases_words *w, const struct case_hypothesis *h);
 /* The newest opinion of each organisation: how many agree, disagree, abstain. */
@@ -167,7 +174,8 @@ struct cases_tally {
 struct cases_tally cases_tally(const struct casefile *one);
 bool cases_opinion_newest(const struct casefile *one, size_t index); /* its organisation has said nothing later */
 const char *cases_likely(double probability);                       /* "very likely" */
-double cases_odds_sum(const struct casefile *one, double *ret_highest); /* sum of e^(log_odds - highest) over all hypotheses */
+double cases_odds_sum(
+    const struct casefile *one, double *ret_highest); /* sum of e^(log_odds - highest) over all hypotheses */
 void cases_time(uint64_t ns, char ret_text[40]);                     /* "2026-03-01 12:00 UTC" */
 
 /* ---- text.c, markdown.c, html.c: the forms ---- */
@@ -187,6 +195,7 @@ struct cases_place {
 	unsigned column, row;
 };
 /* Names, addresses, certificates and keys, files from the left; rows so that few lines cross.  Deterministic. */
-void cases_layout(const struct casefile *one, struct cases_place *ret_place, unsigned ret_rows[CASES_COLUMNS], size_t *ret_left_out);
+void cases_layout(
+    const struct casefile *one, struct cases_place *ret_place, unsigned ret_rows[CASES_COLUMNS], size_t *ret_left_out);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * Places for the nodes of the infrastructure: layered, names, addresses, certificates and keys, files from the left.  Boxes of one size in
- * rows and columns, so that no two labels can touch.  Rows by the mean of the neighbours' (barycentre, some sweeps), which keeps the
- * number of crossing lines low.  Where a column is full, the nodes that fewest organisations saw are left to the table.
+ * Places for the nodes of the infrastructure: layered, names, addresses, certificates and keys, files from the left.
+ * Boxes of one size in rows and columns, so that no two labels can touch.  Rows by the mean of the neighbours'
+ * (barycentre, some sweeps), which keeps the number of crossing lines low.  Where a column is full, the nodes that
+ * fewest organisations saw are left to the table.
  *
  * No chance is in it: the same case gives the same picture.  Pure.
  */
@@ -17,7 +18,8 @@ column_of(const char *kind)
 	static const struct {
 		const char *kind;
 		unsigned column;
-	} known[] = {{"domain", 0}, {"registrable-domain", 0}, {"url", 0}, {"addr", 1}, {"prefix", 1}, {"as", 1}, {"cert-sha256", 2}, {"key-sha256", 2}};
+	} known[] = {{"domain", 0}, {"registrable-domain", 0}, {"url", 0}, {"addr", 1}, {"prefix", 1}, {"as", 1},
+	    {"cert-sha256", 2}, {"key-sha256", 2}};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strcmp(known[i].kind, kind) == 0)
@@ -73,13 +75,16 @@ height_of(const struct cases_place *place, const unsigned rows[CASES_COLUMNS])
 }
 
 static void
-sweep(const struct casefile *one, struct seat *seat, size_t count, unsigned column, struct cases_place *place, const unsigned rows[CASES_COLUMNS])
+sweep(const struct casefile *one, struct seat *seat, size_t count, unsigned column, struct cases_place *place,
+    const unsigned rows[CASES_COLUMNS])
 {
 	for (size_t i = 0; i < count; i++) {
 		double sum = 0, weight = 0;
 
 		for (size_t e = 0; e < one->edges; e++) {
-			unsigned other = one->edge[e].from == seat[i].at ? one->edge[e].to : one->edge[e].to == seat[i].at ? one->edge[e].from : (unsigned)seat[i].at;
+			unsigned other = one->edge[e].from == seat[i].at ? one->edge[e].to
+					 : one->edge[e].to == seat[i].at ? one->edge[e].from
+									 : (unsigned)seat[i].at;
 
 			if (other == seat[i].at || !place[other].drawn || place[other].column == column)
 				continue;
@@ -94,7 +99,8 @@ sweep(const struct casefile *one, struct seat *seat, size_t count, unsigned colu
 }
 
 void
-cases_layout(const struct casefile *one, struct cases_place *ret_place, unsigned ret_rows[CASES_COLUMNS], size_t *ret_left_out)
+cases_layout(
+    const struct casefile *one, struct cases_place *ret_place, unsigned ret_rows[CASES_COLUMNS], size_t *ret_left_out)
 {
 	struct seat *seat[CASES_COLUMNS];
 	size_t count[CASES_COLUMNS] = {0};
@@ -107,7 +113,8 @@ cases_layout(const struct casefile *one, struct cases_place *ret_place, unsigned
 
 		ret_place[i] = (struct cases_place){.column = c};
 		if (seat[c] != NULL)
-			seat[c][count[c]++] = (struct seat){.node = &one->node[i], .at = i, .answer = is_answer(one, &one->node[i])};
+			seat[c][count[c]++] =
+			    (struct seat){.node = &one->node[i], .at = i, .answer = is_answer(one, &one->node[i])};
 	}
 	for (unsigned c = 0; c < CASES_COLUMNS; c++) {
 		if (count[c] > 0)

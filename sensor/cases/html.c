@@ -1,6 +1,6 @@
 /*
- * A case as one HTML page: no script, nothing from elsewhere (its own policy forbids both), readable at 1280 pixels and on A4.  The first
- * page is for whoever decides; pictures and tables for whoever checks follow.
+ * A case as one HTML page: no script, nothing from elsewhere (its own policy forbids both), readable at 1280 pixels and
+ * on A4.  The first page is for whoever decides; pictures and tables for whoever checks follow.
  *
  * All that is not ours goes through page_text(): cleaned, cut, and & < > " ' escaped, in text and attributes alike.
  */
@@ -116,9 +116,11 @@ page_words(struct buf *out)
 static void
 put_head(struct buf *out, const struct casefile *one)
 {
-	buf_add_text(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-		"<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>");
+	buf_add_text(out,
+	    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+	    "<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"viewport\" "
+	    "content=\"width=device-width\">\n<title>");
 	buf_printf(out, "Case %.8s", one->id + 6);
 	buf_add_text(out, "</title>\n<style>");
 	buf_add_text(out, style);
@@ -136,7 +138,10 @@ put_top(struct buf *out, const struct casefile *one)
 		buf_add_u8(out, *tlp >= 'a' && *tlp <= 'z' ? (uint8_t)(*tlp - 32) : (uint8_t)*tlp);
 	buf_add_text(out, "</span><span>");
 	page_text(out, one->state[0] != '\0' ? one->state : "open", 20);
-	buf_printf(out, "</span><span>%s", one->publisher[0] != '\0' ? "as published by " : one->sent ? "published" : "not published");
+	buf_printf(out, "</span><span>%s",
+	    one->publisher[0] != '\0' ? "as published by "
+	    : one->sent               ? "published"
+				      : "not published");
 	page_text(out, one->publisher, 80);
 	cases_time(one->made, time);
 	if (one->made != 0)
@@ -148,8 +153,8 @@ put_top(struct buf *out, const struct casefile *one)
 }
 
 static void
-put_list(const struct cases_words *w, const struct casefile *one, bool (*sentence)(const struct cases_words *, const struct casefile *, size_t),
-    size_t most, const char *none)
+put_list(const struct cases_words *w, const struct casefile *one,
+    bool (*sentence)(const struct cases_words *, const struct casefile *, size_t), size_t most, const char *none)
 {
 	size_t i, more = 0;
 
@@ -194,10 +199,14 @@ put_first(struct buf *out, const struct casefile *one)
 	put_list(&w, one, cases_say_change, 5, "Nothing that could be asked for now would change the answer much.");
 	buf_add_text(out, "</div></div>\n");
 	if (t.agree + t.disagree + t.abstain > 0)
-		buf_printf(out, "<p><strong>Opinions of the organisations:</strong> %zu agree, %zu disagree, %zu abstain.</p>\n", t.agree, t.disagree, t.abstain);
-	buf_add_text(out, "<p class=\"note\">This page names technical infrastructure alone: addresses, names, certificates, keys. Who used it is not asked "
-		"here, and cannot be concluded from it. Probabilities follow from the evidence listed below by a published method; the annex shows how to "
-		"recompute each of them.</p>\n</section>\n");
+		buf_printf(out,
+		    "<p><strong>Opinions of the organisations:</strong> %zu agree, %zu disagree, %zu abstain.</p>\n",
+		    t.agree, t.disagree, t.abstain);
+	buf_add_text(out, "<p class=\"note\">This page names technical infrastructure alone: addresses, names, "
+			  "certificates, keys. Who used it is not asked "
+			  "here, and cannot be concluded from it. Probabilities follow from the evidence listed below "
+			  "by a published method; the annex shows how to "
+			  "recompute each of them.</p>\n</section>\n");
 }
 
 void

@@ -1,6 +1,6 @@
 /*
- * The graph of the infrastructure, and the bars of the hypotheses, as SVG.  Widths of labels are known: values stand in a monospaced
- * face, cut to their box; the whole value is in the table of the annex and in the label's title.
+ * The graph of the infrastructure, and the bars of the hypotheses, as SVG.  Widths of labels are known: values stand in
+ * a monospaced face, cut to their box; the whole value is in the table of the annex and in the label's title.
  */
 #include "cases/html_own.h"
 
@@ -25,7 +25,8 @@ leading(const struct casefile *one)
 	const struct case_hypothesis *found = NULL;
 
 	for (size_t i = 0; i < one->hypotheses; i++) {
-		if (strcmp(one->hypothesis[i].kind, "source") == 0 && (found == NULL || one->hypothesis[i].probability > found->probability))
+		if (strcmp(one->hypothesis[i].kind, "source") == 0 &&
+		    (found == NULL || one->hypothesis[i].probability > found->probability))
 			found = &one->hypothesis[i];
 	}
 	return found;
@@ -34,8 +35,9 @@ leading(const struct casefile *one)
 static const char *
 kind_word(const char *kind)
 {
-	static const char *const word[][2] = {{"addr", "address"}, {"prefix", "network"}, {"as", "AS"}, {"domain", "domain name"}, {"url", "web address"},
-	    {"registrable-domain", "domain"}, {"cert-sha256", "TLS certificate"}, {"key-sha256", "key"}, {"file-sha256", "file"}};
+	static const char *const word[][2] = {{"addr", "address"}, {"prefix", "network"}, {"as", "AS"},
+	    {"domain", "domain name"}, {"url", "web address"}, {"registrable-domain", "domain"},
+	    {"cert-sha256", "TLS certificate"}, {"key-sha256", "key"}, {"file-sha256", "file"}};
 
 	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
 		if (strcmp(word[i][0], kind) == 0)
@@ -61,7 +63,10 @@ y_of(const struct drawing *d, const struct cases_place *p)
 static const char *
 line_class(const char *why)
 {
-	return strcmp(why, "resolved to") == 0 ? "e1" : strcmp(why, "presented") == 0 ? "e2" : strcmp(why, "hosted") == 0 ? "e3" : "e4";
+	return strcmp(why, "resolved to") == 0 ? "e1"
+	       : strcmp(why, "presented") == 0 ? "e2"
+	       : strcmp(why, "hosted") == 0    ? "e3"
+					       : "e4";
 }
 
 /* A line over a column that follows from two others is left out. */
@@ -104,11 +109,13 @@ put_edge(struct buf *out, const struct drawing *d, const struct case_edge *edge)
 	x2 = d->x[to->column];
 	if (from->column == to->column) {
 		x2 = x1;
-		buf_printf(out, "<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\" class=\"e %s\" stroke-width=\"%.1f\"><title>", x1, y1, x1 + bend, y1,
-		    x2 + bend, y2, x2, y2, line_class(edge->why), width);
+		buf_printf(out,
+		    "<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\" class=\"e %s\" stroke-width=\"%.1f\"><title>",
+		    x1, y1, x1 + bend, y1, x2 + bend, y2, x2, y2, line_class(edge->why), width);
 	} else {
-		buf_printf(out, "<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\" class=\"e %s\" stroke-width=\"%.1f\"><title>", x1, y1, x1 + bend, y1,
-		    x2 - bend, y2, x2, y2, line_class(edge->why), width);
+		buf_printf(out,
+		    "<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\" class=\"e %s\" stroke-width=\"%.1f\"><title>",
+		    x1, y1, x1 + bend, y1, x2 - bend, y2, x2, y2, line_class(edge->why), width);
 	}
 	page_text(out, edge->why, 40);
 	buf_printf(out, ", in %.0f entries</title></path>\n", edge->weight);
@@ -121,7 +128,8 @@ put_node(struct buf *out, const struct drawing *d, size_t at)
 	const struct cases_place *p = &d->place[at];
 	const struct case_hypothesis *lead = leading(d->one);
 	bool answer = is_value(node->kind, node->value, d->one->what, d->one->value);
-	bool best = !answer && d->one->value[0] == '\0' && lead != NULL && is_value(node->kind, node->value, lead->what, lead->value);
+	bool best = !answer && d->one->value[0] == '\0' && lead != NULL &&
+		    is_value(node->kind, node->value, lead->what, lead->value);
 	double x = d->x[p->column], y = y_of(d, p);
 
 	buf_add_text(out, "<g><title>");
@@ -131,14 +139,19 @@ put_node(struct buf *out, const struct drawing *d, size_t at)
 		buf_add_text(out, i > 0 ? ", " : "");
 		page_text(out, node->seen_by[i], 60);
 	}
-	buf_printf(out, "</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"%d\" class=\"%s\"/>", x, y, d->width, BOX_HEIGHT,
+	buf_printf(out, "</title><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"%d\" class=\"%s\"/>", x,
+	    y, d->width, BOX_HEIGHT,
 	    p->column == 1 ? 2 : p->column == 0 ? 14 : 7, answer ? "box answer" : best ? "box best" : "box");
-	buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"kind\">%s%s", x + 11, y + 15, answer ? "ANSWER \u00b7 " : best ? "LEADING \u00b7 " : "",
+	buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"kind\">%s%s", x + 11, y + 15,
+	    answer ? "ANSWER \u00b7 "
+	    : best ? "LEADING \u00b7 "
+		   : "",
 	    kind_word(node->kind));
 	/* What still fits beside the kind. */
 	if (!answer && !best) {
 		buf_printf(out, " \u00b7 %zu org.", node->seers);
-		if ((double)(strlen(kind_word(node->kind)) + strlen(node->proof) + 14) * SMALL_LETTER < d->width - 22 && node->proof[0] != '\0') {
+		if ((double)(strlen(kind_word(node->kind)) + strlen(node->proof) + 14) * SMALL_LETTER < d->width - 22 &&
+		    node->proof[0] != '\0') {
 			buf_add_text(out, " \u00b7 ");
 			page_text(out, node->proof, 12);
 		}
@@ -162,11 +175,14 @@ put_heads(struct buf *out, const struct drawing *d)
 static void
 put_key(struct buf *out, unsigned y)
 {
-	static const char *const why[] = {"name resolved to address", "showed this certificate or key", "gave out this file", "in one connection"};
+	static const char *const why[] = {
+	    "name resolved to address", "showed this certificate or key", "gave out this file", "in one connection"};
 
 	buf_printf(out, "<g transform=\"translate(0 %u)\" class=\"tick\">", y);
 	for (int i = 0; i < 4; i++)
-		buf_printf(out, "<path d=\"M%d -4h40\" class=\"e e%d\" stroke-width=\"2\"/><text x=\"%d\" y=\"0\">%s</text>", i * 232, i + 1, i * 232 + 48, why[i]);
+		buf_printf(out,
+		    "<path d=\"M%d -4h40\" class=\"e e%d\" stroke-width=\"2\"/><text x=\"%d\" y=\"0\">%s</text>",
+		    i * 232, i + 1, i * 232 + 48, why[i]);
 	buf_add_text(out, "</g>");
 }
 
@@ -195,7 +211,9 @@ page_graph(struct buf *out, const struct casefile *one)
 		at += d.rows[c] > 0;
 	}
 	height = 30 + d.most * PITCH + 22;
-	buf_printf(out, "<svg class=\"picture\" id=\"graph\" viewBox=\"0 0 %d %u\" role=\"img\" aria-label=\"Infrastructure and how it hangs together\">\n",
+	buf_printf(out,
+	    "<svg class=\"picture\" id=\"graph\" viewBox=\"0 0 %d %u\" role=\"img\" aria-label=\"Infrastructure and "
+	    "how it hangs together\">\n",
 	    PAGE_WIDTH, height);
 	put_heads(out, &d);
 	for (size_t e = 0; e < one->edges; e++)
@@ -207,7 +225,9 @@ page_graph(struct buf *out, const struct casefile *one)
 	put_key(out, height - 6);
 	buf_add_text(out, "</svg>\n");
 	if (d.left_out > 0)
-		buf_printf(out, "<p class=\"note\">%zu more, which fewer organisations saw, are in the table of the annex.</p>\n", d.left_out);
+		buf_printf(out,
+		    "<p class=\"note\">%zu more, which fewer organisations saw, are in the table of the annex.</p>\n",
+		    d.left_out);
 	free(d.place);
 }
 
@@ -216,7 +236,8 @@ page_graph(struct buf *out, const struct casefile *one)
 static int
 by_probability(const void *a, const void *b)
 {
-	const struct case_hypothesis *x = *(const struct case_hypothesis *const *)a, *y = *(const struct case_hypothesis *const *)b;
+	const struct case_hypothesis *x = *(const struct case_hypothesis *const *)a,
+				     *y = *(const struct case_hypothesis *const *)b;
 
 	if (x->probability > y->probability || x->probability < y->probability)
 		return x->probability > y->probability ? -1 : 1;
@@ -226,8 +247,10 @@ by_probability(const void *a, const void *b)
 static void
 put_patterns(struct buf *out)
 {
-	buf_add_text(out, "<defs><pattern id=\"rival\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">"
-		"<rect width=\"6\" height=\"6\" fill=\"#fff\"/><path d=\"M0 0v6\" stroke=\"" SOFT "\" stroke-width=\"3\"/></pattern></defs>");
+	buf_add_text(out, "<defs><pattern id=\"rival\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" "
+			  "patternTransform=\"rotate(45)\">"
+			  "<rect width=\"6\" height=\"6\" fill=\"#fff\"/><path d=\"M0 0v6\" stroke=\"" SOFT
+			  "\" stroke-width=\"3\"/></pattern></defs>");
 }
 
 /* A line each: what it says, above its bar, so that words have room. */
@@ -244,8 +267,10 @@ page_bars(struct buf *out, const struct casefile *one)
 	for (size_t i = 0; i < one->hypotheses; i++)
 		list[i] = &one->hypothesis[i];
 	qsort(list, one->hypotheses, sizeof(list[0]), by_probability);
-	buf_printf(out, "<svg class=\"picture\" id=\"bars\" viewBox=\"0 0 %d %zu\" role=\"img\" aria-label=\"Probability of each hypothesis\">", PAGE_WIDTH,
-	    one->hypotheses * (size_t)row + 4);
+	buf_printf(out,
+	    "<svg class=\"picture\" id=\"bars\" viewBox=\"0 0 %d %zu\" role=\"img\" aria-label=\"Probability of each "
+	    "hypothesis\">",
+	    PAGE_WIDTH, one->hypotheses * (size_t)row + 4);
 	put_patterns(out);
 	for (size_t i = 0; i < one->hypotheses; i++) {
 		const struct case_hypothesis *h = list[i];
@@ -265,10 +290,12 @@ page_bars(struct buf *out, const struct casefile *one)
 			buf_add_text(out, strcmp(h->kind, "cannot say") == 0 ? "Nobody can say: " : "Rival: ");
 			cases_say_hypothesis(&w, h);
 		}
-		buf_printf(out, "</text><rect x=\"2\" y=\"%d\" width=\"%d\" height=\"15\" class=\"rail\"/>", y + 23, full);
-		buf_printf(out, "<rect x=\"2\" y=\"%d\" width=\"%.1f\" height=\"15\" class=\"bar\" fill=\"%s\"/>", y + 23, width < 1.5 ? 1.5 : width,
-		    source ? BLUE : "url(#rival)");
-		buf_printf(out, "<text x=\"%d\" y=\"%d\" class=\"hyp\">%.*f %%</text>", full + 12, y + 36, h->probability < 0.001 ? 4 : 2, h->probability * 100);
+		buf_printf(
+		    out, "</text><rect x=\"2\" y=\"%d\" width=\"%d\" height=\"15\" class=\"rail\"/>", y + 23, full);
+		buf_printf(out, "<rect x=\"2\" y=\"%d\" width=\"%.1f\" height=\"15\" class=\"bar\" fill=\"%s\"/>",
+		    y + 23, width < 1.5 ? 1.5 : width, source ? BLUE : "url(#rival)");
+		buf_printf(out, "<text x=\"%d\" y=\"%d\" class=\"hyp\">%.*f %%</text>", full + 12, y + 36,
+		    h->probability < 0.001 ? 4 : 2, h->probability * 100);
 	}
 	buf_add_text(out, "</svg>\n");
 }
@@ -280,11 +307,14 @@ page_meter(struct buf *out, const struct casefile *one)
 	bool source = strcmp(one->verdict, "source") == 0;
 	double p = source ? one->confidence : lead != NULL ? lead->probability : 0;
 
-	buf_printf(out, "<svg class=\"meter\" viewBox=\"0 0 600 46\" role=\"img\" aria-label=\"%s: %.1f in 100\">", source ? "probability of the answer" :
-		"probability of the best candidate", p * 100);
-	buf_printf(out, "<rect x=\"1\" y=\"4\" width=\"598\" height=\"18\" class=\"rail\"/><rect x=\"1\" y=\"4\" width=\"%.1f\" height=\"18\" fill=\"%s\"/>",
+	buf_printf(out, "<svg class=\"meter\" viewBox=\"0 0 600 46\" role=\"img\" aria-label=\"%s: %.1f in 100\">",
+	    source ? "probability of the answer" : "probability of the best candidate", p * 100);
+	buf_printf(out,
+	    "<rect x=\"1\" y=\"4\" width=\"598\" height=\"18\" class=\"rail\"/><rect x=\"1\" y=\"4\" width=\"%.1f\" "
+	    "height=\"18\" fill=\"%s\"/>",
 	    p * 598, source ? BLUE : "#8c959f");
 	buf_add_text(out, "<path d=\"M300 1v24\" stroke=\"" INK "\" stroke-width=\"1.5\" stroke-dasharray=\"3 2\"/>"
-		"<text x=\"1\" y=\"41\" class=\"tick\">0</text><text x=\"300\" y=\"41\" text-anchor=\"middle\" class=\"tick\">50 %: from here on a source is named</text>"
-		"<text x=\"599\" y=\"41\" text-anchor=\"end\" class=\"tick\">100 %</text></svg>\n");
+			  "<text x=\"1\" y=\"41\" class=\"tick\">0</text><text x=\"300\" y=\"41\" "
+			  "text-anchor=\"middle\" class=\"tick\">50 %: from here on a source is named</text>"
+			  "<text x=\"599\" y=\"41\" text-anchor=\"end\" class=\"tick\">100 %</text></svg>\n");
 }

@@ -1,5 +1,6 @@
 /*
- * The tables of the page: evidence with its factors, so that each number can be recomputed by hand, opinions, and the annex.
+ * The tables of the page: evidence with its factors, so that each number can be recomputed by hand, opinions, and the
+ * annex.
  */
 #include "cases/html_own.h"
 
@@ -29,8 +30,9 @@ put_line(struct buf *out, const struct case_evidence *e, size_t number)
 	page_text(out, e->indicator, 44);
 	buf_add_text(out, "</span></td>");
 	cell(out, e->proof, 20, false);
-	buf_printf(out, "<td class=\"f\">%.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g</td><td class=\"n\">%.4f</td></tr>\n", e->base, e->rarity,
-	    e->independence, e->coverage, e->clock, e->llr);
+	buf_printf(out,
+	    "<td class=\"f\">%.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g</td><td class=\"n\">%.4f</td></tr>\n",
+	    e->base, e->rarity, e->independence, e->coverage, e->clock, e->llr);
 }
 
 /* By organisation, in the order of their first line, each with its sum. */
@@ -58,8 +60,11 @@ put_lines(struct buf *out, const struct case_evidence *list, size_t count, size_
 				put_line(out, &list[k], ++*number);
 		}
 		if (empty > 0)
-			buf_printf(out, "<tr><td></td><td></td><td colspan=\"3\">%zu further line%s with independence 0: above what one organisation may weigh, "
-				"or an echo</td><td class=\"n\">0.0000</td></tr>\n", empty, empty == 1 ? "" : "s");
+			buf_printf(out,
+			    "<tr><td></td><td></td><td colspan=\"3\">%zu further line%s with independence 0: above "
+			    "what one organisation may weigh, "
+			    "or an echo</td><td class=\"n\">0.0000</td></tr>\n",
+			    empty, empty == 1 ? "" : "s");
 		buf_add_text(out, "<tr class=\"sum\"><td></td><td colspan=\"4\">");
 		page_text(out, list[i].organisation, 60);
 		buf_printf(out, ": sum of %zu</td><td class=\"n\">%.4f</td></tr>\n", lines, part);
@@ -75,15 +80,20 @@ put_sums(struct buf *out, const struct casefile *one, const struct case_hypothes
 	size_t listed = h->supports + h->againsts;
 
 	if (h->summed) {
-		buf_printf(out, "<p>Sum of all lines %.4f, plus the bonus for agreement between organisations %.4f, gives the log-odds %.4f. ", h->witness, h->bonus,
-		    h->log_odds);
+		buf_printf(out,
+		    "<p>Sum of all lines %.4f, plus the bonus for agreement between organisations %.4f, gives the "
+		    "log-odds %.4f. ",
+		    h->witness, h->bonus, h->log_odds);
 		if (h->listed > listed)
-			buf_printf(out, "The document lists %zu of %zu lines; those that are left out weigh %.4f together. ", listed, h->listed, h->witness - sum);
+			buf_printf(out,
+			    "The document lists %zu of %zu lines; those that are left out weigh %.4f together. ",
+			    listed, h->listed, h->witness - sum);
 	} else {
 		buf_printf(out, "<p>Log-odds %.4f. ", h->log_odds);
 	}
-	buf_printf(out, "Its probability is e<sup>%.4f</sup> by the sum of e<sup>log-odds</sup> over all explanations: %.6f.</p>\n", h->log_odds,
-	    exp(h->log_odds - highest) / all);
+	buf_printf(out,
+	    "Its probability is e<sup>%.4f</sup> by the sum of e<sup>log-odds</sup> over all explanations: %.6f.</p>\n",
+	    h->log_odds, exp(h->log_odds - highest) / all);
 }
 
 static void
@@ -96,8 +106,10 @@ put_hypothesis(struct buf *out, const struct casefile *one, const struct case_hy
 		buf_add_text(out, "<p>No lines of evidence are listed.</p>\n");
 		return;
 	}
-	buf_add_text(out, "<table class=\"evidence\"><thead><tr><th class=\"n\">#</th><th>Organisation</th><th>What was seen</th><th>Proof</th>"
-		"<th>proof \u00d7 rarity \u00d7 independence \u00d7 coverage \u00d7 clock</th><th class=\"n\">weight</th></tr></thead><tbody>\n");
+	buf_add_text(out, "<table class=\"evidence\"><thead><tr><th class=\"n\">#</th><th>Organisation</th><th>What "
+			  "was seen</th><th>Proof</th>"
+			  "<th>proof \u00d7 rarity \u00d7 independence \u00d7 coverage \u00d7 clock</th><th "
+			  "class=\"n\">weight</th></tr></thead><tbody>\n");
 	sum = put_lines(out, h->support, h->supports, &number);
 	if (h->againsts > 0) {
 		buf_add_text(out, "<tr class=\"sum\"><td></td><td colspan=\"5\">Against it</td></tr>\n");
@@ -113,7 +125,8 @@ leading(const struct casefile *one)
 	const struct case_hypothesis *found = NULL;
 
 	for (size_t i = 0; i < one->hypotheses; i++) {
-		if (strcmp(one->hypothesis[i].kind, "source") == 0 && (found == NULL || one->hypothesis[i].probability > found->probability))
+		if (strcmp(one->hypothesis[i].kind, "source") == 0 &&
+		    (found == NULL || one->hypothesis[i].probability > found->probability))
 			found = &one->hypothesis[i];
 	}
 	return found;
@@ -136,9 +149,11 @@ page_evidence(struct buf *out, const struct casefile *one)
 	}
 	buf_add_text(out, " <span class=\"v\">");
 	page_text(out, h->value, VALUE);
-	buf_add_text(out, "</span>. The weight of a line is the product of its factors; <em>proof</em> says what it would cost to make it look so: "
-		"<em>spoofable</em> one datagram, <em>handshake</em> the address replied, <em>dialogue</em> data both ways, <em>keyed</em> a private key was used, "
-		"<em>content</em> the file itself.</p>\n");
+	buf_add_text(out, "</span>. The weight of a line is the product of its factors; <em>proof</em> says what it "
+			  "would cost to make it look so: "
+			  "<em>spoofable</em> one datagram, <em>handshake</em> the address replied, <em>dialogue</em> "
+			  "data both ways, <em>keyed</em> a private key was used, "
+			  "<em>content</em> the file itself.</p>\n");
 	put_hypothesis(out, one, h);
 }
 
@@ -153,7 +168,9 @@ page_opinions(struct buf *out, const struct casefile *one)
 		buf_add_text(out, "<p>No organisation has given its opinion yet.</p>\n");
 		return;
 	}
-	buf_add_text(out, "<table class=\"op\"><thead><tr><th>Time</th><th>Organisation</th><th>Opinion</th><th>Words</th><th>On the answer</th></tr></thead><tbody>\n");
+	buf_add_text(out,
+	    "<table class=\"op\"><thead><tr><th>Time</th><th>Organisation</th><th>Opinion</th><th>Words</th><th>On the "
+	    "answer</th></tr></thead><tbody>\n");
 	for (size_t i = 0; i < one->opinions; i++) {
 		const struct case_opinion *o = &one->opinion[i];
 
@@ -167,7 +184,8 @@ page_opinions(struct buf *out, const struct casefile *one)
 		cell(out, o->about, 120, false);
 		buf_add_text(out, "</tr>\n");
 	}
-	buf_add_text(out, "</tbody></table>\n<p class=\"note\">Each was signed by its organisation and stays. Of one organisation the latest counts.</p>\n");
+	buf_add_text(out, "</tbody></table>\n<p class=\"note\">Each was signed by its organisation and stays. Of one "
+			  "organisation the latest counts.</p>\n");
 }
 
 /* ---- annex ---- */
@@ -177,8 +195,10 @@ put_all(struct buf *out, const struct casefile *one)
 {
 	double highest, sum = cases_odds_sum(one, &highest), check = 0;
 
-	buf_add_text(out, "<h3>All explanations</h3>\n<table><thead><tr><th>Explanation</th><th class=\"n\">witness</th><th class=\"n\">bonus</th>"
-		"<th class=\"n\">log-odds</th><th class=\"n\">e<sup>log-odds</sup></th><th class=\"n\">probability</th></tr></thead><tbody>\n");
+	buf_add_text(out, "<h3>All explanations</h3>\n<table><thead><tr><th>Explanation</th><th "
+			  "class=\"n\">witness</th><th class=\"n\">bonus</th>"
+			  "<th class=\"n\">log-odds</th><th class=\"n\">e<sup>log-odds</sup></th><th "
+			  "class=\"n\">probability</th></tr></thead><tbody>\n");
 	for (size_t i = 0; i < one->hypotheses; i++) {
 		const struct case_hypothesis *h = &one->hypothesis[i];
 
@@ -192,14 +212,18 @@ put_all(struct buf *out, const struct casefile *one)
 			buf_add_text(out, "</span>");
 		}
 		if (h->summed)
-			buf_printf(out, "</td><td class=\"n\">%.4f</td><td class=\"n\">%.4f</td>", h->witness, h->bonus);
+			buf_printf(
+			    out, "</td><td class=\"n\">%.4f</td><td class=\"n\">%.4f</td>", h->witness, h->bonus);
 		else
 			buf_add_text(out, "</td><td class=\"n\">\u2013</td><td class=\"n\">\u2013</td>");
-		buf_printf(out, "<td class=\"n\">%.4f</td><td class=\"n\">%.6g</td><td class=\"n\">%.6f</td></tr>\n", h->log_odds, exp(h->log_odds), h->probability);
+		buf_printf(out, "<td class=\"n\">%.4f</td><td class=\"n\">%.6g</td><td class=\"n\">%.6f</td></tr>\n",
+		    h->log_odds, exp(h->log_odds), h->probability);
 		check += h->probability;
 	}
-	buf_printf(out, "<tr class=\"sum\"><td colspan=\"4\">Sum</td><td class=\"n\">%.6g</td><td class=\"n\">%.6f</td></tr></tbody></table>\n", sum * exp(highest),
-	    check);
+	buf_printf(out,
+	    "<tr class=\"sum\"><td colspan=\"4\">Sum</td><td class=\"n\">%.6g</td><td "
+	    "class=\"n\">%.6f</td></tr></tbody></table>\n",
+	    sum * exp(highest), check);
 }
 
 static void
@@ -223,12 +247,17 @@ static void
 put_method(struct buf *out)
 {
 	buf_add_text(out, "<h3>How the numbers are made</h3>\n<ul>"
-		"<li>Weights are log-likelihood ratios in nats: 0 says nothing, 1 makes it 2.7 times as likely, 3 twenty times.</li>"
-		"<li><em>Rarity</em> falls when unrelated activities show the same thing; <em>independence</em> is below 1 for a further sight by the same "
-		"organisation and for one that looked because it was told, and 0 for an echo; <em>coverage</em> falls with what the sensor lost; <em>clock</em> "
-		"is below 1 where its bound is not known.</li>"
-		"<li>All lines of one organisation together move an explanation by 3 at most, so that none decides alone.</li>"
-		"<li>The rival explanations (forged, relayed through a victim, shared infrastructure, cannot say) are always weighed.</li></ul>\n");
+			  "<li>Weights are log-likelihood ratios in nats: 0 says nothing, 1 makes it 2.7 times as "
+			  "likely, 3 twenty times.</li>"
+			  "<li><em>Rarity</em> falls when unrelated activities show the same thing; "
+			  "<em>independence</em> is below 1 for a further sight by the same "
+			  "organisation and for one that looked because it was told, and 0 for an echo; "
+			  "<em>coverage</em> falls with what the sensor lost; <em>clock</em> "
+			  "is below 1 where its bound is not known.</li>"
+			  "<li>All lines of one organisation together move an explanation by 3 at most, so that none "
+			  "decides alone.</li>"
+			  "<li>The rival explanations (forged, relayed through a victim, shared infrastructure, cannot "
+			  "say) are always weighed.</li></ul>\n");
 }
 
 static void
@@ -236,8 +265,9 @@ put_coverage(struct buf *out, const struct casefile *one)
 {
 	char from[40], until[40];
 
-	buf_add_text(out, "<h3>Coverage</h3>\n<table><thead><tr><th>Organisation</th><th>Looked from</th><th>until</th><th class=\"n\">lost</th>"
-		"<th class=\"n\">clock bound</th></tr></thead><tbody>\n");
+	buf_add_text(out, "<h3>Coverage</h3>\n<table><thead><tr><th>Organisation</th><th>Looked "
+			  "from</th><th>until</th><th class=\"n\">lost</th>"
+			  "<th class=\"n\">clock bound</th></tr></thead><tbody>\n");
 	for (size_t i = 0; i < one->spans; i++) {
 		const struct case_span *s = &one->span[i];
 
@@ -251,13 +281,16 @@ put_coverage(struct buf *out, const struct casefile *one)
 		else
 			buf_printf(out, "<td class=\"n\">\u00b1%g s</td></tr>\n", s->clock_error);
 	}
-	buf_printf(out, "</tbody></table>\n<p>Of the information that a report should hold, these hold %.0f %% on average.</p>\n", one->completeness * 100);
+	buf_printf(out,
+	    "</tbody></table>\n<p>Of the information that a report should hold, these hold %.0f %% on average.</p>\n",
+	    one->completeness * 100);
 }
 
 static void
 put_infrastructure(struct buf *out, const struct casefile *one)
 {
-	buf_add_text(out, "<h3>Infrastructure in full</h3>\n<table><thead><tr><th>Kind</th><th>Value</th><th>Best proof</th><th>Seen by</th></tr></thead><tbody>\n");
+	buf_add_text(out, "<h3>Infrastructure in full</h3>\n<table><thead><tr><th>Kind</th><th>Value</th><th>Best "
+			  "proof</th><th>Seen by</th></tr></thead><tbody>\n");
 	for (size_t i = 0; i < one->nodes; i++) {
 		const struct case_node *n = &one->node[i];
 
@@ -280,8 +313,9 @@ put_missing(struct buf *out, const struct casefile *one)
 {
 	if (one->missings == 0)
 		return;
-	buf_add_text(out, "<h3>Requests that would change the answer</h3>\n<table><thead><tr><th class=\"n\">#</th><th>To whom</th><th>Request</th><th>About</th>"
-		"<th class=\"n\">worth, bits</th></tr></thead><tbody>\n");
+	buf_add_text(out, "<h3>Requests that would change the answer</h3>\n<table><thead><tr><th "
+			  "class=\"n\">#</th><th>To whom</th><th>Request</th><th>About</th>"
+			  "<th class=\"n\">worth, bits</th></tr></thead><tbody>\n");
 	for (size_t i = 0; i < one->missings; i++) {
 		const struct case_missing *m = &one->missing[i];
 
@@ -301,7 +335,9 @@ put_missing(struct buf *out, const struct casefile *one)
 		}
 		buf_printf(out, "</td><td class=\"n\">%.3f</td></tr>\n", m->bits);
 	}
-	buf_printf(out, "</tbody></table>\n<p class=\"note\"><code>concert cases ask %.8s N</code> sends one of them.</p>\n", one->id + 6);
+	buf_printf(out,
+	    "</tbody></table>\n<p class=\"note\"><code>concert cases ask %.8s N</code> sends one of them.</p>\n",
+	    one->id + 6);
 }
 
 static void
@@ -309,7 +345,9 @@ put_trace(struct buf *out, const struct casefile *one)
 {
 	char when[40];
 
-	buf_add_text(out, "<h3>What became of the case</h3>\n<table><thead><tr><th>Time</th><th>Event</th><th>Detail</th></tr></thead><tbody>\n");
+	buf_add_text(
+	    out, "<h3>What became of the "
+		 "case</h3>\n<table><thead><tr><th>Time</th><th>Event</th><th>Detail</th></tr></thead><tbody>\n");
 	for (size_t i = 0; i < one->traces; i++) {
 		cases_time(one->trace[i].time, when);
 		buf_printf(out, "<tr><td>%s</td>", when);
@@ -332,8 +370,8 @@ page_annex(struct buf *out, const struct casefile *one)
 	put_infrastructure(out, one);
 	put_missing(out, one);
 	put_trace(out, one);
-	buf_printf(out, "<h3>Messages</h3>\n<p>%zu signed messages belong to the activity%s.</p>\n<p class=\"ids v\">", one->messages,
-	    one->messages > IDS ? "; the first are" : "");
+	buf_printf(out, "<h3>Messages</h3>\n<p>%zu signed messages belong to the activity%s.</p>\n<p class=\"ids v\">",
+	    one->messages, one->messages > IDS ? "; the first are" : "");
 	for (size_t i = 0; i < one->messages && i < IDS; i++) {
 		page_text(out, one->message[i], 80);
 		buf_add_text(out, "<br>");

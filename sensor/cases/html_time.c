@@ -1,6 +1,6 @@
 /*
- * The time line: a lane for each organisation, a mark for each entry, with what its clock may be off as whiskers.  Times in which an
- * organisation says that it looked are white, all others hatched: 'not seen' means something only on white.
+ * The time line: a lane for each organisation, a mark for each entry, with what its clock may be off as whiskers. Times
+ * in which an organisation says that it looked are white, all others hatched: 'not seen' means something only on white.
  */
 #include "cases/html_own.h"
 
@@ -63,8 +63,8 @@ scale_of(const struct casefile *one, struct scale *ret_scale)
 static uint64_t
 step_of(const struct scale *s)
 {
-	static const uint64_t step[] = {1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800, 1209600,
-	    2592000, 7776000, 31536000};
+	static const uint64_t step[] = {1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 21600, 43200,
+	    86400, 172800, 604800, 1209600, 2592000, 7776000, 31536000};
 	size_t i = 0;
 
 	while (i + 1 < sizeof(step) / sizeof(step[0]) && (s->until - s->from) / (step[i] * NS_PER_S) > 9)
@@ -83,17 +83,19 @@ put_axis(struct buf *out, const struct scale *s, unsigned bottom)
 		bool fits = x > LEFT + 8 && x < RIGHT - 24;
 
 		time_rfc3339_text(at, text);
-		buf_printf(out, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%u\" class=\"grid\"/>", x, TOP - 6, x, bottom);
+		buf_printf(
+		    out, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%u\" class=\"grid\"/>", x, TOP - 6, x, bottom);
 		if (!fits)
 			continue;
 		/* The day above, when it is another; the time of day below it. */
 		if (memcmp(day, text, 10) != 0) {
 			memcpy(day, text, 10);
-			buf_printf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" class=\"day\">%s</text>", x, TOP - 28, day);
+			buf_printf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" class=\"day\">%s</text>", x,
+			    TOP - 28, day);
 		}
 		if (step < 86400 * NS_PER_S)
-			buf_printf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" class=\"tick\">%.*s</text>", x, TOP - 12,
-			    step < 60 * NS_PER_S ? 8 : 5, text + 11);
+			buf_printf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" class=\"tick\">%.*s</text>",
+			    x, TOP - 12, step < 60 * NS_PER_S ? 8 : 5, text + 11);
 	}
 }
 
@@ -170,14 +172,18 @@ put_mark(struct buf *out, const struct scale *s, const struct lane *lane, const 
 	if (sight->error >= 0)
 		buf_printf(out, "<path d=\"M%.1f %.1fv8M%.1f %.1fv8\" class=\"w\"/>", x[0], y - 4, x[3], y - 4);
 	if (!sight->positive)
-		buf_printf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"9\" class=\"neg\"/>"
-			"<path d=\"M%.1f %.1fl7 7m0 -7l-7 7\" class=\"x\"/>", x[1], y - 4.5, x[2] - x[1] < 9 ? 9 : x[2] - x[1],
+		buf_printf(out,
+		    "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"9\" class=\"neg\"/>"
+		    "<path d=\"M%.1f %.1fl7 7m0 -7l-7 7\" class=\"x\"/>",
+		    x[1], y - 4.5, x[2] - x[1] < 9 ? 9 : x[2] - x[1],
 		    x[1] + (x[2] - x[1] < 9 ? 1 : (x[2] - x[1]) / 2 - 3.5), y - 3.5);
 	else if (sight->echo)
 		buf_printf(out, "<path d=\"M%.1f %.1fl5.5 5.5l-5.5 5.5l-5.5 -5.5z\" class=\"echo\"/>", x[1], y - 5.5);
 	else
-		buf_printf(out, "<path d=\"M%.1f %.1fH%.1f\" class=\"span\"/><circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\" class=\"dot\"/>", x[1], y,
-		    x[2] > x[1] ? x[2] : x[1], x[1], y);
+		buf_printf(out,
+		    "<path d=\"M%.1f %.1fH%.1f\" class=\"span\"/><circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\" "
+		    "class=\"dot\"/>",
+		    x[1], y, x[2] > x[1] ? x[2] : x[1], x[1], y);
 	buf_add_text(out, "</g>\n");
 }
 
@@ -188,7 +194,8 @@ put_coverage(struct buf *out, const struct scale *s, const struct casefile *one,
 	bool any = false, unknown = false;
 	char note[80];
 
-	buf_printf(out, "<rect x=\"%d\" y=\"%u\" width=\"%d\" height=\"%u\" fill=\"url(#gap)\"/>", LEFT, lane->y, RIGHT - LEFT, lane->height);
+	buf_printf(out, "<rect x=\"%d\" y=\"%u\" width=\"%d\" height=\"%u\" fill=\"url(#gap)\"/>", LEFT, lane->y,
+	    RIGHT - LEFT, lane->height);
 	for (size_t i = 0; i < one->spans; i++) {
 		const struct case_span *span = &one->span[i];
 		double a, b;
@@ -202,9 +209,11 @@ put_coverage(struct buf *out, const struct scale *s, const struct casefile *one,
 		a = x_of(s, (double)span->from);
 		b = x_of(s, (double)span->until);
 		if (b > a)
-			buf_printf(out, "<rect x=\"%.1f\" y=\"%u\" width=\"%.1f\" height=\"%u\" fill=\"#fff\"/>", a, lane->y, b - a, lane->height);
+			buf_printf(out, "<rect x=\"%.1f\" y=\"%u\" width=\"%.1f\" height=\"%u\" fill=\"#fff\"/>", a,
+			    lane->y, b - a, lane->height);
 	}
-	buf_printf(out, "<text x=\"%d\" y=\"%u\" text-anchor=\"end\" class=\"who\">", LEFT - 12, lane->y + lane->height / 2 - 1);
+	buf_printf(out, "<text x=\"%d\" y=\"%u\" text-anchor=\"end\" class=\"who\">", LEFT - 12,
+	    lane->y + lane->height / 2 - 1);
 	page_text(out, lane->organisation, 24);
 	if (!any)
 		snprintf(note, sizeof(note), "coverage not said");
@@ -212,7 +221,8 @@ put_coverage(struct buf *out, const struct scale *s, const struct casefile *one,
 		snprintf(note, sizeof(note), "lost %.1f %%, clock unknown", lost * 100);
 	else
 		snprintf(note, sizeof(note), "lost %.1f %%, clock \u00b1%g s", lost * 100, error);
-	buf_printf(out, "</text><text x=\"%d\" y=\"%u\" text-anchor=\"end\" class=\"tick\">%s</text>\n", LEFT - 12, lane->y + lane->height / 2 + 13, note);
+	buf_printf(out, "</text><text x=\"%d\" y=\"%u\" text-anchor=\"end\" class=\"tick\">%s</text>\n", LEFT - 12,
+	    lane->y + lane->height / 2 + 13, note);
 }
 
 static size_t
@@ -249,14 +259,21 @@ make_lanes(const struct casefile *one, const struct scale *s, struct lane *lane,
 static void
 put_legend(struct buf *out, unsigned y)
 {
-	buf_printf(out, "<g transform=\"translate(%d %u)\" class=\"tick\"><circle cx=\"6\" cy=\"-4\" r=\"4.5\" class=\"dot\"/><path d=\"M6 -4h20\" class=\"span\"/>"
-		"<text x=\"32\" y=\"0\">seen, from first to last</text>", 8, y);
-	buf_add_text(out, "<path d=\"M196 -4h28m-28 -4v8m28 -8v8\" class=\"w\"/><text x=\"232\" y=\"0\">what the clock may be off</text>");
+	buf_printf(out,
+	    "<g transform=\"translate(%d %u)\" class=\"tick\"><circle cx=\"6\" cy=\"-4\" r=\"4.5\" "
+	    "class=\"dot\"/><path d=\"M6 -4h20\" class=\"span\"/>"
+	    "<text x=\"32\" y=\"0\">seen, from first to last</text>",
+	    8, y);
+	buf_add_text(out, "<path d=\"M196 -4h28m-28 -4v8m28 -8v8\" class=\"w\"/><text x=\"232\" y=\"0\">what the clock "
+			  "may be off</text>");
 	buf_add_text(out, "<path d=\"M396 -4h28\" class=\"wq\"/><text x=\"432\" y=\"0\">unknown clock</text>");
-	buf_add_text(out, "<path d=\"M536 -9.5l5.5 5.5l-5.5 5.5l-5.5 -5.5z\" class=\"echo\"/><text x=\"548\" y=\"0\">repeats another</text>");
-	buf_add_text(out, "<rect x=\"655\" y=\"-8.5\" width=\"9\" height=\"9\" class=\"neg\"/><path d=\"M656 -7.5l7 7m0 -7l-7 7\" class=\"x\"/>"
-		"<text x=\"671\" y=\"0\">not seen</text>");
-	buf_add_text(out, "<rect x=\"736\" y=\"-9\" width=\"22\" height=\"11\" fill=\"url(#gap)\" stroke=\"#8c959f\"/><text x=\"764\" y=\"0\">not looked</text></g>");
+	buf_add_text(out, "<path d=\"M536 -9.5l5.5 5.5l-5.5 5.5l-5.5 -5.5z\" class=\"echo\"/><text x=\"548\" "
+			  "y=\"0\">repeats another</text>");
+	buf_add_text(out, "<rect x=\"655\" y=\"-8.5\" width=\"9\" height=\"9\" class=\"neg\"/><path d=\"M656 -7.5l7 "
+			  "7m0 -7l-7 7\" class=\"x\"/>"
+			  "<text x=\"671\" y=\"0\">not seen</text>");
+	buf_add_text(out, "<rect x=\"736\" y=\"-9\" width=\"22\" height=\"11\" fill=\"url(#gap)\" "
+			  "stroke=\"#8c959f\"/><text x=\"764\" y=\"0\">not looked</text></g>");
 }
 
 void
@@ -276,14 +293,20 @@ page_timeline(struct buf *out, const struct casefile *one)
 	}
 	lanes = make_lanes(one, &scale, lane, mark);
 	bottom = lane[lanes - 1].y + lane[lanes - 1].height;
-	buf_printf(out, "<svg class=\"picture\" id=\"timeline\" viewBox=\"0 0 %d %u\" role=\"img\" aria-label=\"Time line by organisation\">\n", PAGE_WIDTH, bottom + 34);
-	buf_add_text(out, "<defs><pattern id=\"gap\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">"
-		"<rect width=\"7\" height=\"7\" fill=\"#f3f4f6\"/><path d=\"M0 0v7\" stroke=\"#aeb6bf\" stroke-width=\"2\"/></pattern></defs>\n");
+	buf_printf(out,
+	    "<svg class=\"picture\" id=\"timeline\" viewBox=\"0 0 %d %u\" role=\"img\" aria-label=\"Time line by "
+	    "organisation\">\n",
+	    PAGE_WIDTH, bottom + 34);
+	buf_add_text(out, "<defs><pattern id=\"gap\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" "
+			  "patternTransform=\"rotate(45)\">"
+			  "<rect width=\"7\" height=\"7\" fill=\"#f3f4f6\"/><path d=\"M0 0v7\" stroke=\"#aeb6bf\" "
+			  "stroke-width=\"2\"/></pattern></defs>\n");
 	for (size_t l = 0; l < lanes; l++)
 		put_coverage(out, &scale, one, &lane[l]);
 	put_axis(out, &scale, bottom);
 	for (size_t l = 0; l < lanes; l++) {
-		buf_printf(out, "<rect x=\"%d\" y=\"%u\" width=\"%d\" height=\"%u\" class=\"lane\"/>\n", LEFT, lane[l].y, RIGHT - LEFT, lane[l].height);
+		buf_printf(out, "<rect x=\"%d\" y=\"%u\" width=\"%d\" height=\"%u\" class=\"lane\"/>\n", LEFT,
+		    lane[l].y, RIGHT - LEFT, lane[l].height);
 		for (size_t i = 0; i < lane[l].count; i++)
 			put_mark(out, &scale, &lane[l], &lane[l].mark[i]);
 	}

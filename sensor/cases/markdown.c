@@ -1,5 +1,6 @@
 /*
- * A case as Markdown (CommonMark with GitHub's tables).  What is not ours stands in code spans, with < > & | and backticks made
+ * A case as Markdown (CommonMark with GitHub's tables). What is not ours stands in code spans, with < > & | and
+ * backticks made
  * harmless, so that no text of a partner's is structure, link or HTML.
  */
 #include "cases/cases.h"
@@ -39,8 +40,8 @@ theirs(struct buf *out, const char *text, size_t most)
 }
 
 static void
-put_list(const struct cases_words *w, const struct casefile *one, bool (*sentence)(const struct cases_words *, const struct casefile *, size_t),
-    const char *none)
+put_list(const struct cases_words *w, const struct casefile *one,
+    bool (*sentence)(const struct cases_words *, const struct casefile *, size_t), const char *none)
 {
 	size_t i;
 
@@ -72,7 +73,8 @@ put_evidence(struct buf *out, const struct case_evidence *list, size_t count)
 		theirs(out, e->indicator, 120);
 		buf_add_text(out, " | ");
 		theirs(out, e->proof, 20);
-		buf_printf(out, " | %.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g | %.4f |\n", e->base, e->rarity, e->independence, e->coverage, e->clock, e->llr);
+		buf_printf(out, " | %.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g | %.4f |\n", e->base,
+		    e->rarity, e->independence, e->coverage, e->clock, e->llr);
 	}
 }
 
@@ -81,7 +83,8 @@ put_hypotheses(struct buf *out, const struct casefile *one, const struct cases_w
 {
 	double highest, sum = cases_odds_sum(one, &highest);
 
-	buf_add_text(out, "\n## The explanations that were weighed\n\n| explanation | witness | bonus | log-odds | probability |\n|---|---:|---:|---:|---:|\n");
+	buf_add_text(out, "\n## The explanations that were weighed\n\n| explanation | witness | bonus | log-odds | "
+			  "probability |\n|---|---:|---:|---:|---:|\n");
 	for (size_t i = 0; i < one->hypotheses; i++) {
 		const struct case_hypothesis *h = &one->hypothesis[i];
 
@@ -101,7 +104,8 @@ put_hypotheses(struct buf *out, const struct casefile *one, const struct cases_w
 			continue;
 		buf_add_text(out, "\n### Evidence for ");
 		theirs(out, h->value[0] != '\0' ? h->value : h->kind, 120);
-		buf_add_text(out, "\n\n| organisation | what was seen | proof | proof \u00d7 rarity \u00d7 independence \u00d7 coverage \u00d7 clock | weight |\n|---|---|---|---|---:|\n");
+		buf_add_text(out, "\n\n| organisation | what was seen | proof | proof \u00d7 rarity \u00d7 "
+				  "independence \u00d7 coverage \u00d7 clock | weight |\n|---|---|---|---|---:|\n");
 		put_evidence(out, h->support, h->supports);
 		put_evidence(out, h->against, h->againsts);
 	}
@@ -137,9 +141,11 @@ put_rest(struct buf *out, const struct casefile *one)
 			buf_printf(out, "\u00b1%g s", s->error);
 		buf_add_text(out, " | ");
 		theirs(out, s->item, 120);
-		buf_printf(out, "%s%s |\n", s->positive ? "" : " looked for, not seen", s->echo ? " repeats another's report" : "");
+		buf_printf(out, "%s%s |\n", s->positive ? "" : " looked for, not seen",
+		    s->echo ? " repeats another's report" : "");
 	}
-	buf_add_text(out, "\n## Coverage\n\n| organisation | looked from | until | lost | clock |\n|---|---|---|---:|---|\n");
+	buf_add_text(
+	    out, "\n## Coverage\n\n| organisation | looked from | until | lost | clock |\n|---|---|---|---:|---|\n");
 	for (size_t i = 0; i < one->spans; i++) {
 		const struct case_span *s = &one->span[i];
 
@@ -186,8 +192,10 @@ cases_markdown(struct buf *out, const struct casefile *one)
 	buf_add_text(out, "\n## What would change it\n\n");
 	put_list(&w, one, cases_say_change, "Nothing that could be asked for now would change the answer much.");
 	if (one->opinions > 0) {
-		buf_printf(out, "\n## Opinions\n\n%zu agree, %zu disagree, %zu abstain.\n\n| time | organisation | opinion | words |\n|---|---|---|---|\n", t.agree,
-		    t.disagree, t.abstain);
+		buf_printf(out,
+		    "\n## Opinions\n\n%zu agree, %zu disagree, %zu abstain.\n\n| time | organisation | opinion | words "
+		    "|\n|---|---|---|---|\n",
+		    t.agree, t.disagree, t.abstain);
 		for (size_t i = 0; i < one->opinions; i++) {
 			cases_time(one->opinion[i].time, when);
 			buf_printf(out, "| %s | ", when);

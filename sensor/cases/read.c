@@ -1,6 +1,6 @@
 /*
- * A case's document to struct casefile.  It may come from a partner: lists are cut at their bounds, numbers are made finite and put
- * into their range, times that are none are 0, edges that lead nowhere are left out.
+ * A case's document to struct casefile.  It may come from a partner: lists are cut at their bounds, numbers are made
+ * finite and put into their range, times that are none are 0, edges that lead nowhere are left out.
  *
  * RFC 8259 by Jansson, which refuses a name twice, bytes that are no UTF-8, and NUL.  One thread.
  */
@@ -103,11 +103,17 @@ take_evidence(const json_t *array, size_t *ret_count)
 	for (size_t i = 0; i < *ret_count; i++) {
 		const json_t *from = json_array_get(array, i), *factors = json_object_get(from, "factors");
 
-		list[i] = (struct case_evidence){.organisation = text_of(from, "organisation"), .message = text_of(from, "message"),
-		    .item = text_of(from, "item"), .indicator = text_of(from, "indicator"), .proof = text_of(from, "proof"),
-		    .llr = number_of(from, "llr", 0, -1000, 1000), .base = number_of(factors, "proof", 0, -1000, 1000),
-		    .rarity = number_of(factors, "rarity", 0, -1000, 1000), .independence = number_of(factors, "independence", 0, -1000, 1000),
-		    .coverage = number_of(factors, "coverage", 0, -1000, 1000), .clock = number_of(factors, "clock", 0, -1000, 1000)};
+		list[i] = (struct case_evidence){.organisation = text_of(from, "organisation"),
+		    .message = text_of(from, "message"),
+		    .item = text_of(from, "item"),
+		    .indicator = text_of(from, "indicator"),
+		    .proof = text_of(from, "proof"),
+		    .llr = number_of(from, "llr", 0, -1000, 1000),
+		    .base = number_of(factors, "proof", 0, -1000, 1000),
+		    .rarity = number_of(factors, "rarity", 0, -1000, 1000),
+		    .independence = number_of(factors, "independence", 0, -1000, 1000),
+		    .coverage = number_of(factors, "coverage", 0, -1000, 1000),
+		    .clock = number_of(factors, "clock", 0, -1000, 1000)};
 	}
 	return list;
 }
@@ -120,10 +126,15 @@ take_hypotheses(struct casefile *one, const json_t *array)
 		const json_t *from = json_array_get(array, i), *candidate = json_object_get(from, "candidate");
 		struct case_hypothesis *h = &one->hypothesis[i];
 
-		*h = (struct case_hypothesis){.kind = text_of(from, "kind"), .what = text_of(candidate, "kind"), .value = text_of(candidate, "value"),
-		    .probability = number_of(from, "probability", 0, 0, 1), .log_odds = number_of(from, "log_odds", 0, -1000, 1000),
-		    .witness = number_of(from, "witness", 0, -1000, 1000), .bonus = number_of(from, "bonus", 0, -1000, 1000),
-		    .summed = json_is_number(json_object_get(from, "witness")) && json_is_number(json_object_get(from, "bonus")),
+		*h = (struct case_hypothesis){.kind = text_of(from, "kind"),
+		    .what = text_of(candidate, "kind"),
+		    .value = text_of(candidate, "value"),
+		    .probability = number_of(from, "probability", 0, 0, 1),
+		    .log_odds = number_of(from, "log_odds", 0, -1000, 1000),
+		    .witness = number_of(from, "witness", 0, -1000, 1000),
+		    .bonus = number_of(from, "bonus", 0, -1000, 1000),
+		    .summed = json_is_number(json_object_get(from, "witness")) &&
+			      json_is_number(json_object_get(from, "bonus")),
 		    .listed = (size_t)number_of(from, "evidence", 0, 0, 1e9)};
 		h->support = take_evidence(json_object_get(from, "for"), &h->supports);
 		h->against = take_evidence(json_object_get(from, "against"), &h->againsts);
@@ -138,8 +149,8 @@ take_coverage(struct casefile *one, const json_t *array)
 		const json_t *from = json_array_get(array, i);
 		struct case_span *s = &one->span[i];
 
-		*s = (struct case_span){text_of(from, "organisation"), time_of(from, "from"), time_of(from, "until"), number_of(from, "lost", 0, 0, 1),
-		    error_of(from, "clock_error_s")};
+		*s = (struct case_span){text_of(from, "organisation"), time_of(from, "from"), time_of(from, "until"),
+		    number_of(from, "lost", 0, 0, 1), error_of(from, "clock_error_s")};
 		if (s->until < s->from)
 			s->until = s->from;
 	}
@@ -154,8 +165,12 @@ take_missing(struct casefile *one, const json_t *array)
 		struct case_missing *m = &one->missing[i];
 		size_t k;
 
-		*m = (struct case_missing){.item = text_of(from, "item"), .ask = text_of(from, "ask"), .kind = text_of(request, "kind"),
-		    .message = text_of(request, "message"), .from = time_of(request, "from"), .bits = number_of(from, "value_bits", 0, 0, 1000)};
+		*m = (struct case_missing){.item = text_of(from, "item"),
+		    .ask = text_of(from, "ask"),
+		    .kind = text_of(request, "kind"),
+		    .message = text_of(request, "message"),
+		    .from = time_of(request, "from"),
+		    .bits = number_of(from, "value_bits", 0, 0, 1000)};
 		json_array_foreach(json_object_get(request, "indicators"), k, asked)
 		{
 			if (m->indicators == CASES_ASKED)
@@ -176,9 +191,12 @@ take_infrastructure(struct casefile *one, const json_t *from)
 	for (size_t i = 0; i < one->nodes; i++) {
 		const json_t *node = json_array_get(nodes, i);
 
-		one->node[i] = (struct case_node){.id = text_of(node, "id"), .kind = text_of(node, "kind"), .value = text_of(node, "value"),
+		one->node[i] = (struct case_node){.id = text_of(node, "id"),
+		    .kind = text_of(node, "kind"),
+		    .value = text_of(node, "value"),
 		    .proof = text_of(node, "proof")};
-		one->node[i].seers = texts_of(json_object_get(node, "seen_by"), one->node[i].seen_by, CASES_ORGANISATIONS);
+		one->node[i].seers =
+		    texts_of(json_object_get(node, "seen_by"), one->node[i].seen_by, CASES_ORGANISATIONS);
 	}
 	one->edge = room_for(edges, CASES_EDGES, sizeof(*one->edge), &one->edges);
 	for (size_t i = 0; i < one->edges; i++) {
@@ -190,7 +208,8 @@ take_infrastructure(struct casefile *one, const json_t *from)
 		while (b < one->nodes && strcmp(one->node[b].id, text_of(edge, "to")) != 0)
 			b++;
 		if (a < one->nodes && b < one->nodes && a != b)
-			one->edge[kept++] = (struct case_edge){(unsigned)a, (unsigned)b, text_of(edge, "why"), number_of(edge, "weight", 1, 0, 1e9)};
+			one->edge[kept++] = (struct case_edge){
+			    (unsigned)a, (unsigned)b, text_of(edge, "why"), number_of(edge, "weight", 1, 0, 1e9)};
 	}
 	one->edges = kept;
 }
@@ -203,9 +222,14 @@ take_timeline(struct casefile *one, const json_t *array)
 		const json_t *from = json_array_get(array, i);
 		struct case_sight *s = &one->sight[i];
 
-		*s = (struct case_sight){.organisation = text_of(from, "organisation"), .item = text_of(from, "item"), .rule = text_of(from, "rule"),
-		    .message = text_of(from, "message"), .from = time_of(from, "from"), .until = time_of(from, "until"),
-		    .error = error_of(from, "error_s"), .positive = !json_is_false(json_object_get(from, "positive")),
+		*s = (struct case_sight){.organisation = text_of(from, "organisation"),
+		    .item = text_of(from, "item"),
+		    .rule = text_of(from, "rule"),
+		    .message = text_of(from, "message"),
+		    .from = time_of(from, "from"),
+		    .until = time_of(from, "until"),
+		    .error = error_of(from, "error_s"),
+		    .positive = !json_is_false(json_object_get(from, "positive")),
 		    .echo = json_is_true(json_object_get(from, "echo"))};
 		if (s->until < s->from)
 			s->until = s->from;
@@ -219,14 +243,15 @@ take_words(struct casefile *one, const json_t *opinions, const json_t *traces)
 	for (size_t i = 0; i < one->opinions; i++) {
 		const json_t *from = json_array_get(opinions, i);
 
-		one->opinion[i] = (struct case_opinion){text_of(from, "organisation"), text_of(from, "opinion"), text_of(from, "text"),
-		    text_of(from, "message"), text_of(from, "about"), time_of(from, "time")};
+		one->opinion[i] = (struct case_opinion){text_of(from, "organisation"), text_of(from, "opinion"),
+		    text_of(from, "text"), text_of(from, "message"), text_of(from, "about"), time_of(from, "time")};
 	}
 	one->trace = room_for(traces, CASES_TRACE, sizeof(*one->trace), &one->traces);
 	for (size_t i = 0; i < one->traces; i++) {
 		const json_t *from = json_array_get(traces, i);
 
-		one->trace[i] = (struct case_trace){text_of(from, "event"), text_of(from, "with"), time_of(from, "time")};
+		one->trace[i] =
+		    (struct case_trace){text_of(from, "event"), text_of(from, "with"), time_of(from, "time")};
 	}
 }
 
@@ -263,7 +288,8 @@ take_parts(struct casefile *one)
 	one->first = time_of(from, "first_seen");
 	one->last = time_of(from, "last_seen");
 	one->organisations = texts_of(json_object_get(from, "organisations"), one->organisation, CASES_ORGANISATIONS);
-	one->message = room_for(json_object_get(from, "sightings"), CASES_MESSAGES, sizeof(*one->message), &one->messages);
+	one->message =
+	    room_for(json_object_get(from, "sightings"), CASES_MESSAGES, sizeof(*one->message), &one->messages);
 	if (one->message != NULL)
 		one->messages = texts_of(json_object_get(from, "sightings"), one->message, one->messages);
 	one->verdict = text_of(answer, "verdict");
@@ -286,9 +312,12 @@ from_json(json_t *json, struct casefile **ret_case, char **ret_why)
 {
 	struct casefile *one = calloc(1, sizeof(*one));
 
-	if (one == NULL || !json_is_object(json) || !board_id_is_good(text_of(json, "id")) || !json_is_object(json_object_get(json, "answer")) ||
+	if (one == NULL || !json_is_object(json) || !board_id_is_good(text_of(json, "id")) ||
+	    !json_is_object(json_object_get(json, "answer")) ||
 	    text_of(json_object_get(json, "answer"), "verdict")[0] == '\0') {
-		enum cc_status st = one == NULL ? CC_NOMEM : fail(CC_BAD, ret_why, "no case: it has no id \"case--…\", or no answer", "");
+		enum cc_status st = one == NULL
+					? CC_NOMEM
+					: fail(CC_BAD, ret_why, "no case: it has no id \"case--…\", or no answer", "");
 
 		json_decref(json);
 		free(one);
@@ -355,7 +384,8 @@ take_file(const json_t *file, struct cases_list *list, char **ret_why)
 	size_t i;
 
 	if (!json_is_array(cases))
-		return fail(CC_BAD, ret_why, "it has no list \"cases\": it is not what `concert correlate --out` writes", "");
+		return fail(
+		    CC_BAD, ret_why, "it has no list \"cases\": it is not what `concert correlate --out` writes", "");
 	json_array_foreach(cases, i, json)
 	{
 		struct casefile *one = NULL;
@@ -460,8 +490,11 @@ cases_add_opinion(struct casefile *one, const struct case_opinion *opinion)
 {
 	char when[40];
 
-	return append(one, "opinions", json_pack("{ss ss ss ss ss ss}", "organisation", opinion->organisation, "opinion", opinion->opinion, "text",
-		opinion->text, "time", time_rfc3339_text(opinion->time, when), "message", opinion->message, "about", opinion->about), CASES_OPINIONS);
+	return append(one, "opinions",
+	    json_pack("{ss ss ss ss ss ss}", "organisation", opinion->organisation, "opinion", opinion->opinion, "text",
+		opinion->text, "time", time_rfc3339_text(opinion->time, when), "message", opinion->message, "about",
+		opinion->about),
+	    CASES_OPINIONS);
 }
 
 enum cc_status
@@ -469,7 +502,9 @@ cases_add_trace(struct casefile *one, const struct case_trace *trace)
 {
 	char when[40];
 
-	return append(one, "trace", json_pack("{ss ss ss}", "time", time_rfc3339_text(trace->time, when), "event", trace->event, "with", trace->with),
+	return append(one, "trace",
+	    json_pack(
+		"{ss ss ss}", "time", time_rfc3339_text(trace->time, when), "event", trace->event, "with", trace->with),
 	    CASES_TRACE);
 }
 
@@ -497,7 +532,8 @@ bool
 cases_has_trace(const struct casefile *one, const struct case_trace *t)
 {
 	for (size_t i = 0; i < one->traces; i++) {
-		if (one->trace[i].time == t->time && strcmp(one->trace[i].event, t->event) == 0 && strcmp(one->trace[i].with, t->with) == 0)
+		if (one->trace[i].time == t->time && strcmp(one->trace[i].event, t->event) == 0 &&
+		    strcmp(one->trace[i].with, t->with) == 0)
 			return true;
 	}
 	return false;
@@ -534,8 +570,8 @@ cases_join_trace(struct casefile *one, const struct casefile *other)
 	for (size_t i = count > CASES_TRACE ? count - CASES_TRACE : 0; st == CC_OK && i < count; i++) {
 		char when[40];
 
-		if (json_array_append_new(array, json_pack("{ss ss ss}", "time", time_rfc3339_text(all[i].time, when), "event", all[i].event, "with",
-			all[i].with)) != 0)
+		if (json_array_append_new(array, json_pack("{ss ss ss}", "time", time_rfc3339_text(all[i].time, when),
+						     "event", all[i].event, "with", all[i].with)) != 0)
 			st = CC_NOMEM;
 	}
 	free(all);
@@ -571,7 +607,8 @@ cases_answer_text(const struct casefile *one, char ret_text[256])
 enum cc_status
 cases_note_change(struct casefile *one, const struct casefile *earlier, uint64_t now, bool *ret_changed)
 {
-	bool answer = strcmp(one->verdict, earlier->verdict) != 0 || strcmp(one->value, earlier->value) != 0 || strcmp(one->what, earlier->what) != 0;
+	bool answer = strcmp(one->verdict, earlier->verdict) != 0 || strcmp(one->value, earlier->value) != 0 ||
+		      strcmp(one->what, earlier->what) != 0;
 	char before[256], after[256], with[600];
 
 	*ret_changed = answer || fabs(one->confidence - earlier->confidence) >= 0.001;

@@ -49,7 +49,8 @@ cases_row(struct buf *out, const struct casefile *one)
 }
 
 static void
-put_list(const struct cases_words *w, const struct casefile *one, bool (*sentence)(const struct cases_words *, const struct casefile *, size_t))
+put_list(const struct cases_words *w, const struct casefile *one,
+    bool (*sentence)(const struct cases_words *, const struct casefile *, size_t))
 {
 	for (size_t i = 0; i < CASES_MISSING + CASES_SPANS; i++) {
 		size_t start = w->out->size;

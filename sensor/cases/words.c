@@ -1,8 +1,9 @@
 /*
- * What a case says, in sentences that need no training: used alike by the Markdown and the HTML page, on their first page.
+ * What a case says, in sentences that need no training: used alike by the Markdown and the HTML page, on their first
+ * page.
  *
- * They name technical infrastructure and organisations that reported, nothing and nobody else.  Every number in them is the
- * document's own.  No state.
+ * They name technical infrastructure and organisations that reported, nothing and nobody else.  Every number in them is
+ * the document's own.  No state.
  */
 #include "cases/cases.h"
 
@@ -21,9 +22,9 @@
 static bool
 is_sly(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c || c == 0x180e || (c >= 0x200b && c <= 0x200f) ||
-	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) ||
-	       (c >= 0xe0000 && c <= 0xe0fff);
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c || c == 0x180e ||
+	       (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
+	       c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe0fff);
 }
 
 static uint32_t
@@ -118,8 +119,12 @@ per_cent(double p, char ret_text[24])
 const char *
 cases_likely(double p)
 {
-	return p >= 0.9 ? "very likely" : p >= 0.66 ? "likely" : p >= 0.5 ? "more likely than not" : p >= 0.33 ? "about as likely as not" :
-		p >= 0.1 ? "unlikely" : "very unlikely";
+	return p >= 0.9    ? "very likely"
+	       : p >= 0.66 ? "likely"
+	       : p >= 0.5  ? "more likely than not"
+	       : p >= 0.33 ? "about as likely as not"
+	       : p >= 0.1  ? "unlikely"
+			   : "very unlikely";
 }
 
 double
@@ -264,7 +269,8 @@ cases_say_seen(const struct cases_words *w, const struct casefile *one)
 	}
 	cases_time(one->first, first);
 	cases_time(one->last, last);
-	say(w, "Between %s and %s, %zu organisation%s (", first, last, one->organisations, one->organisations == 1 ? "" : "s");
+	say(w, "Between %s and %s, %zu organisation%s (", first, last, one->organisations,
+	    one->organisations == 1 ? "" : "s");
 	say_list(w, one->organisation, one->organisations);
 	say(w, ") sent %zu report%s that belong to one activity.", one->messages, one->messages == 1 ? "" : "s");
 	say_shapes(w, one);
@@ -282,7 +288,8 @@ best(const struct casefile *one, bool source)
 	for (size_t i = 0; i < one->hypotheses; i++) {
 		const struct case_hypothesis *h = &one->hypothesis[i];
 
-		if ((strcmp(h->kind, "source") == 0) == source && (found == NULL || h->probability > found->probability))
+		if ((strcmp(h->kind, "source") == 0) == source &&
+		    (found == NULL || h->probability > found->probability))
 			found = h;
 	}
 	return found;
@@ -299,7 +306,8 @@ cases_say_answer(const struct cases_words *w, const struct casefile *one)
 		cases_say_kind(w, one->what);
 		w->plain(w->out, " ");
 		w->theirs(w->out, one->value, SHORT * 2);
-		say(w, " as where the activity comes from. That is %s: the probability that this answer is right is %s.",
+		say(w,
+		    " as where the activity comes from. That is %s: the probability that this answer is right is %s.",
 		    cases_likely(one->confidence), per_cent(one->confidence, text));
 		return;
 	}
@@ -309,10 +317,12 @@ cases_say_answer(const struct cases_words *w, const struct casefile *one)
 		cases_say_kind(w, source->what);
 		w->plain(w->out, " ");
 		w->theirs(w->out, source->value, SHORT * 2);
-		say(w, ", reaches a probability of %s, which is not enough to name it.", per_cent(source->probability, text));
+		say(w, ", reaches a probability of %s, which is not enough to name it.",
+		    per_cent(source->probability, text));
 	}
 	if (rival != NULL) {
-		w->plain(w->out, strcmp(rival->kind, "cannot say") == 0 ? " The weightiest reason: " : " The strongest other explanation: ");
+		w->plain(w->out, strcmp(rival->kind, "cannot say") == 0 ? " The weightiest reason: "
+									: " The strongest other explanation: ");
 		cases_say_hypothesis(w, rival);
 		say(w, " (%s).", per_cent(rival->probability, text));
 	}
@@ -336,7 +346,8 @@ against_rivals(const struct cases_words *w, const struct casefile *one, size_t *
 
 	for (size_t i = 0; i < one->hypotheses; i++) {
 		const struct case_hypothesis *h = &one->hypothesis[i];
-		bool answer = source && strcmp(h->kind, "source") == 0 && strcmp(h->value, one->value) == 0 && strcmp(h->what, one->what) == 0;
+		bool answer = source && strcmp(h->kind, "source") == 0 && strcmp(h->value, one->value) == 0 &&
+			      strcmp(h->what, one->what) == 0;
 
 		if (answer || (!source && strcmp(h->kind, "source") == 0) || h->probability < 0.01) {
 			rest += answer ? 0 : h->probability;
@@ -350,7 +361,8 @@ against_rivals(const struct cases_words *w, const struct casefile *one, size_t *
 		}
 	}
 	if (source && rest > 0 && is_next(index)) {
-		say(w, "All other explanations that were weighed have a probability of %s together.", per_cent(rest, text));
+		say(w, "All other explanations that were weighed have a probability of %s together.",
+		    per_cent(rest, text));
 		return true;
 	}
 	return false;
@@ -372,7 +384,10 @@ against_evidence(const struct cases_words *w, const struct casefile *one, size_t
 	for (size_t i = 0; top != NULL && i < top->supports; i++)
 		cheap += strcmp(top->support[i].proof, "spoofable") == 0;
 	if (cheap > 0 && is_next(index)) {
-		say(w, "%zu of the %zu lines of evidence rest on single datagrams, whose sender can be forged; they weigh little.", cheap, top->supports);
+		say(w,
+		    "%zu of the %zu lines of evidence rest on single datagrams, whose sender can be forged; they weigh "
+		    "little.",
+		    cheap, top->supports);
 		return true;
 	}
 	if (one->organisations < 3 && is_next(index)) {
@@ -422,18 +437,21 @@ against_coverage(const struct cases_words *w, const struct casefile *one, size_t
 		for (size_t i = 0; i < one->spans; i++)
 			most = fmax(most, one->span[i].lost);
 		say_list(w, name, count);
-		say(w, " lost %s%.0f %% of the traffic that %s should have seen.", count > 1 ? "up to " : "", most * 100, count > 1 ? "they" : "it");
+		say(w, " lost %s%.0f %% of the traffic that %s should have seen.", count > 1 ? "up to " : "",
+		    most * 100, count > 1 ? "they" : "it");
 		return true;
 	}
 	count = those_who(one, is_timeless, name);
 	if (count > 0 && is_next(index)) {
 		say(w, "How exact the clock%s of ", count > 1 ? "s" : "");
 		say_list(w, name, count);
-		say(w, " %s is not known: what %s saw is put into no order with others' sightings.", count > 1 ? "are," : "is,", count > 1 ? "they" : "it");
+		say(w, " %s is not known: what %s saw is put into no order with others' sightings.",
+		    count > 1 ? "are," : "is,", count > 1 ? "they" : "it");
 		return true;
 	}
 	if (one->completeness < 0.5 && is_next(index)) {
-		say(w, "The reports hold %.0f %% of the information that a report should hold.", one->completeness * 100);
+		say(w, "The reports hold %.0f %% of the information that a report should hold.",
+		    one->completeness * 100);
 		return true;
 	}
 	return false;
@@ -472,8 +490,8 @@ cases_say_against(const struct cases_words *w, const struct casefile *one, size_
 static bool
 same_question(const struct case_missing *a, const struct case_missing *b)
 {
-	bool same = strcmp(a->kind, b->kind) == 0 && strcmp(a->item, b->item) == 0 && strcmp(a->message, b->message) == 0 &&
-		    a->indicators == b->indicators && a->from == b->from;
+	bool same = strcmp(a->kind, b->kind) == 0 && strcmp(a->item, b->item) == 0 &&
+		    strcmp(a->message, b->message) == 0 && a->indicators == b->indicators && a->from == b->from;
 
 	for (size_t i = 0; same && i < a->indicators; i++)
 		same = strcmp(a->what[i], b->what[i]) == 0 && strcmp(a->value[i], b->value[i]) == 0;
@@ -486,11 +504,13 @@ say_question(const struct cases_words *w, const struct case_missing *m)
 	char when[40];
 
 	if (strcmp(m->kind, "evidence") == 0) {
-		w->plain(w->out, " can be asked for the packets kept behind a report, to see whether the address really answered");
+		w->plain(w->out,
+		    " can be asked for the packets kept behind a report, to see whether the address really answered");
 	} else if (strcmp(m->kind, "reveal") == 0) {
 		w->plain(w->out, " can be asked which host stands behind a pseudonym");
 	} else {
-		w->plain(w->out, strcmp(m->item, "who controls this host") == 0 ? " can be asked who reaches " : " can be asked about sights of ");
+		w->plain(w->out, strcmp(m->item, "who controls this host") == 0 ? " can be asked who reaches "
+										: " can be asked about sights of ");
 		for (size_t i = 0; i < m->indicators; i++) {
 			w->plain(w->out, i == 0 ? "" : ", ");
 			cases_say_kind(w, m->what[i]);
@@ -502,7 +522,10 @@ say_question(const struct cases_words *w, const struct case_missing *m)
 			say(w, " since %.10s", when);
 		}
 	}
-	say(w, ". A reply could move the answer %s.", m->bits >= 0.3 ? "strongly" : m->bits >= 0.1 ? "noticeably" : "a little");
+	say(w, ". A reply could move the answer %s.",
+	    m->bits >= 0.3   ? "strongly"
+	    : m->bits >= 0.1 ? "noticeably"
+			     : "a little");
 }
 
 bool

@@ -1,5 +1,6 @@
 /*
- * concert ask: requests for assistance, ours and those asked of us; `serve` answers what the policy lets a machine answer.
+ * concert ask: requests for assistance, ours and those asked of us; `serve` answers what the policy lets a machine
+ * answer.
  */
 #include <jansson.h>
 #include <signal.h>
@@ -59,7 +60,8 @@ keep_contact(void *ctx, const struct contact *contact)
 static const struct contact_point *
 whom_to_call(struct listing *l, const struct request *r, unsigned rung)
 {
-	if (rung == 0 || l->contact == NULL || contacts_visit(l->d->desk, r->responder, keep_contact, l->contact) != CC_OK || l->contact->points == 0)
+	if (rung == 0 || l->contact == NULL ||
+	    contacts_visit(l->d->desk, r->responder, keep_contact, l->contact) != CC_OK || l->contact->points == 0)
 		return NULL;
 	return &l->contact->point[rung <= l->contact->points ? rung - 1 : l->contact->points - 1];
 }
@@ -141,8 +143,9 @@ list_one(void *ctx, const struct request *r)
 	const struct contact_point *p;
 	char when[40], note[700] = "";
 
-	if ((l->overdue && rung == 0) || (!l->all && !l->overdue && (r->state == REQUEST_CLOSED || (r->exercise && !l->exercise) ||
-		(l->exercise && !r->exercise))))
+	if ((l->overdue && rung == 0) ||
+	    (!l->all && !l->overdue &&
+		(r->state == REQUEST_CLOSED || (r->exercise && !l->exercise) || (l->exercise && !r->exercise))))
 		return;
 	l->count++;
 	if (l->d->o.json) {
@@ -150,17 +153,24 @@ list_one(void *ctx, const struct request *r)
 		return;
 	}
 	if (l->count == 1)
-		printf("%-8s %-16s %-4s %-22s %-13s %-12s %-8s %s\n", "ID", "SENT", "WAY", "PARTNER", "KIND", "STATE", "PRIORITY", "NOTE");
+		printf("%-8s %-16s %-4s %-22s %-13s %-12s %-8s %s\n", "ID", "SENT", "WAY", "PARTNER", "KIND", "STATE",
+		    "PRIORITY", "NOTE");
 	p = whom_to_call(l, r, rung);
 	if (rung > 0)
-		snprintf(note, sizeof(note), "OVERDUE, call %u.: %s %s", rung, p != NULL ? p->name : "no contacts entry",
-		    p == NULL ? "" : p->telephone[0] != '\0' ? p->telephone : p->email);
+		snprintf(note, sizeof(note), "OVERDUE, call %u.: %s %s", rung,
+		    p != NULL ? p->name : "no contacts entry",
+		    p == NULL                 ? ""
+		    : p->telephone[0] != '\0' ? p->telephone
+					      : p->email);
 	else
-		snprintf(note, sizeof(note), "%.600s", r->held[0] != '\0' ? r->held : r->verdict[0] != '\0' ? r->verdict : r->text);
+		snprintf(note, sizeof(note), "%.600s",
+		    r->held[0] != '\0'      ? r->held
+		    : r->verdict[0] != '\0' ? r->verdict
+					    : r->text);
 	printf("%.8s %.16s %-4s ", r->id, time_rfc3339_text(r->created, when), r->ours ? "to" : "from");
 	cmd_column(r->ours ? r->responder : r->requester, 22);
-	printf("%-13s %-12s %-8s %s", request_kind_word[r->kind], request_state_word[r->state], request_priority_word[r->priority],
-	    r->exercise ? "[drill] " : "");
+	printf("%-13s %-12s %-8s %s", request_kind_word[r->kind], request_state_word[r->state],
+	    request_priority_word[r->priority], r->exercise ? "[drill] " : "");
 	cmd_column(note, 0);
 	putchar('\n');
 }
@@ -232,13 +242,18 @@ show_one(void *ctx, const struct request *r)
 static int
 show(struct cmd_desk *d, const char *id, request_fn *fn)
 {
-	struct listing l = {.d = d, .now = time_now(), .all = said(d, "all") != NULL || id != NULL, .exercise = said(d, "exercise") != NULL,
-	    .overdue = strcmp(d->verb, "overdue") == 0, .contact = malloc(sizeof(struct contact))};
+	struct listing l = {.d = d,
+	    .now = time_now(),
+	    .all = said(d, "all") != NULL || id != NULL,
+	    .exercise = said(d, "exercise") != NULL,
+	    .overdue = strcmp(d->verb, "overdue") == 0,
+	    .contact = malloc(sizeof(struct contact))};
 	enum cc_status st = requests_visit(d->desk, id, fn, &l);
 
 	free(l.contact);
 	if (id != NULL && st != CC_OK) {
-		fprintf(stderr, "concert ask: %s: %s\n", id, st == CC_DENIED ? "several requests begin so" : "no such request");
+		fprintf(stderr, "concert ask: %s: %s\n", id,
+		    st == CC_DENIED ? "several requests begin so" : "no such request");
 		return EXIT_FAILED;
 	}
 	return EXIT_DONE;
@@ -280,8 +295,10 @@ copy(char *to, size_t room, const char *from)
 static int
 fill(struct cmd_desk *d, struct request *r, const char *to, const char *kind)
 {
-	static const uint64_t patience[] = {[REQUEST_ROUTINE] = 72 * HOUR, [REQUEST_URGENT] = 8 * HOUR, [REQUEST_FLASH] = HOUR};
-	const char *priority = said(d, "priority") != NULL ? said(d, "priority") : "routine", *tlp = said(d, "tlp") != NULL ? said(d, "tlp") : "green";
+	static const uint64_t patience[] = {
+	    [REQUEST_ROUTINE] = 72 * HOUR, [REQUEST_URGENT] = 8 * HOUR, [REQUEST_FLASH] = HOUR};
+	const char *priority = said(d, "priority") != NULL ? said(d, "priority") : "routine",
+		   *tlp = said(d, "tlp") != NULL ? said(d, "tlp") : "green";
 	uint64_t now = time_now();
 	int k = 0, p = 0;
 
@@ -306,7 +323,8 @@ fill(struct cmd_desk *d, struct request *r, const char *to, const char *kind)
 	if (!time_of(said(d, "until"), true, now, &r->to))
 		return wrong("--until is a time, or how long ago, not", said(d, "until"));
 	if (!copy(r->responder, sizeof(r->responder), to) || !copy(r->text, sizeof(r->text), said(d, "text")) ||
-	    !copy(r->contact, sizeof(r->contact), said(d, "contact")) || !copy(r->evidence, sizeof(r->evidence), said(d, "evidence")) ||
+	    !copy(r->contact, sizeof(r->contact), said(d, "contact")) ||
+	    !copy(r->evidence, sizeof(r->evidence), said(d, "evidence")) ||
 	    !copy(r->pseudonym, sizeof(r->pseudonym), said(d, "pseudonym")))
 		return wrong("a value is", "too long");
 	if (d->words[INDICATOR].count > REQUEST_INDICATORS)
@@ -315,7 +333,10 @@ fill(struct cmd_desk *d, struct request *r, const char *to, const char *kind)
 		const char *colon = strchr(d->words[INDICATOR].value[i], ':');
 		enum cc_kind of;
 
-		if (colon == NULL || record_kind_parse(slice_of(d->words[INDICATOR].value[i], (size_t)(colon - d->words[INDICATOR].value[i])), &of) != CC_OK ||
+		if (colon == NULL ||
+		    record_kind_parse(
+			slice_of(d->words[INDICATOR].value[i], (size_t)(colon - d->words[INDICATOR].value[i])), &of) !=
+			CC_OK ||
 		    !copy(r->indicator[r->indicators], sizeof(r->indicator[0]), d->words[INDICATOR].value[i]))
 			return wrong("--indicator is like domain:x.example, not", d->words[INDICATOR].value[i]);
 		r->indicators++;
@@ -323,7 +344,8 @@ fill(struct cmd_desk *d, struct request *r, const char *to, const char *kind)
 	if (k == REQUEST_HAVE_YOU_SEEN && r->indicators == 0)
 		return wrong("have-you-seen: --indicator", NULL);
 	if (k == REQUEST_EVIDENCE && strspn(r->evidence, "0123456789abcdef") != 64)
-		return wrong("evidence: --evidence, the SHA-256 that the sighting names,", r->evidence[0] != '\0' ? r->evidence : NULL);
+		return wrong("evidence: --evidence, the SHA-256 that the sighting names,",
+		    r->evidence[0] != '\0' ? r->evidence : NULL);
 	if (k == REQUEST_REVEAL && r->pseudonym[0] == '\0')
 		return wrong("reveal: --pseudonym", NULL);
 	if (k >= REQUEST_ELIMINATE && r->text[0] == '\0')
@@ -407,7 +429,8 @@ export(struct cmd_desk *d)
 	}
 	st = requests_visit(d->desk, d->rest[0], export_one, &e);
 	if (st != CC_OK)
-		fprintf(stderr, "concert ask: %s: %s\n", d->rest[0], st == CC_DENIED ? "several requests begin so" : "no such request");
+		fprintf(stderr, "concert ask: %s: %s\n", d->rest[0],
+		    st == CC_DENIED ? "several requests begin so" : "no such request");
 	if (e.out != stdout && fclose(e.out) != 0)
 		e.good = false;
 	return st == CC_OK && e.good ? EXIT_DONE : EXIT_FAILED;
@@ -419,8 +442,9 @@ static void
 say_overdue(void *ctx, const struct request *r, unsigned rung, const char *call)
 {
 	(void)ctx;
-	fprintf(stderr, "concert ask: %s (%s, %s %s) is overdue: call %u., %s\n", r->id, request_kind_word[r->kind], r->ours ? "to" : "from",
-	    r->ours ? r->responder : r->requester, rung, call[0] != '\0' ? call : "no contacts entry");
+	fprintf(stderr, "concert ask: %s (%s, %s %s) is overdue: call %u., %s\n", r->id, request_kind_word[r->kind],
+	    r->ours ? "to" : "from", r->ours ? r->responder : r->requester, rung,
+	    call[0] != '\0' ? call : "no contacts entry");
 }
 
 static int
@@ -482,8 +506,8 @@ act(struct cmd_desk *d)
 	static const struct {
 		const char *verb;
 		enum request_state to;
-	} step[] = {{"ack", REQUEST_ACKNOWLEDGED}, {"working", REQUEST_WORKING}, {"answer", REQUEST_ANSWERED}, {"decline", REQUEST_DECLINED},
-	    {"close", REQUEST_CLOSED}};
+	} step[] = {{"ack", REQUEST_ACKNOWLEDGED}, {"working", REQUEST_WORKING}, {"answer", REQUEST_ANSWERED},
+	    {"decline", REQUEST_DECLINED}, {"close", REQUEST_CLOSED}};
 
 	if (strcmp(d->verb, "audit") == 0)
 		return audit(d);
@@ -505,18 +529,23 @@ act(struct cmd_desk *d)
 int
 cmd_ask(int argc, char **argv)
 {
-	static const char *const verbs[] = {"send", "list", "show", "ack", "working", "answer", "decline", "close", "export", "overdue", "serve", "audit"};
+	static const char *const verbs[] = {"send", "list", "show", "ack", "working", "answer", "decline", "close",
+	    "export", "overdue", "serve", "audit"};
 	static const int operands[] = {1, 0, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0};
-	struct cmd_word words[] = {[TO] = {.name = "to"}, [INDICATOR] = {.name = "indicator"}, {.name = "from"}, {.name = "until"}, {.name = "evidence"},
-	    {.name = "pseudonym"}, {.name = "priority"}, {.name = "deadline"}, {.name = "tlp"}, {.name = "text"}, {.name = "why"},
-	    {.name = "contact"}, {.name = "out"}, {.name = "exercise", .flag = true}, {.name = "all", .flag = true}, {.name = "once", .flag = true}};
+	struct cmd_word words[] = {[TO] = {.name = "to"}, [INDICATOR] = {.name = "indicator"}, {.name = "from"},
+	    {.name = "until"}, {.name = "evidence"},
+	    {.name = "pseudonym"}, {.name = "priority"}, {.name = "deadline"}, {.name = "tlp"}, {.name = "text"},
+	    {.name = "why"},
+	    {.name = "contact"}, {.name = "out"}, {.name = "exercise", .flag = true}, {.name = "all", .flag = true},
+	    {.name = "once", .flag = true}};
 	const struct command *command = &cmd_table[0];
 	struct cmd_desk d;
 	int code;
 
 	while (command->run != cmd_ask)
 		command++;
-	if (!cmd_desk_open(&d, command, argc, argv, verbs, sizeof(verbs) / sizeof(verbs[0]), words, sizeof(words) / sizeof(words[0]), &code))
+	if (!cmd_desk_open(&d, command, argc, argv, verbs, sizeof(verbs) / sizeof(verbs[0]), words,
+		sizeof(words) / sizeof(words[0]), &code))
 		return code;
 	code = EXIT_USAGE;
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {

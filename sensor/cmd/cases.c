@@ -1,9 +1,9 @@
 /*
- * concert cases: what was determined, ours and what partners published; opinions, closing, publishing, and the requests that would change
- * an answer.
+ * concert cases: what was determined, ours and what partners published; opinions, closing, publishing, and the requests
+ * that would change an answer.
  *
- * Ours come from the correlator (its state, or a file of `concert correlate --out`), others' and all opinions from the topic `cases`,
- * verified, by the desk.  What is refused is refused by a name: unknown_case, foreign_case, closed_case.
+ * Ours come from the correlator (its state, or a file of `concert correlate --out`), others' and all opinions from the
+ * topic `cases`, verified, by the desk.  What is refused is refused by a name: unknown_case, foreign_case, closed_case.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -55,13 +55,16 @@ take_published(void *ctx, const struct board_case *from)
 	char *why = NULL;
 
 	if (cases_read(from->document, &one, &why) != CC_OK) {
-		fprintf(stderr, "concert cases: %s of %s is left out: %s\n", from->id, from->organisation, why != NULL ? why : "no memory");
+		fprintf(stderr, "concert cases: %s of %s is left out: %s\n", from->id, from->organisation,
+		    why != NULL ? why : "no memory");
 		free(why);
 		return;
 	}
 	/* The name lives as long as the trust file that it comes from would: kept in the document's own place. */
-	one->publisher = trust_organisation(desk_trust(r->d.desk), slice_str(from->organisation)) != NULL ?
-		trust_organisation(desk_trust(r->d.desk), slice_str(from->organisation))->id : from->ours ? cases_ours(r) : "(not trusted any more)";
+	one->publisher = trust_organisation(desk_trust(r->d.desk), slice_str(from->organisation)) != NULL
+			     ? trust_organisation(desk_trust(r->d.desk), slice_str(from->organisation))->id
+			 : from->ours ? cases_ours(r)
+				      : "(not trusted any more)";
 	one->made = from->time;
 	one->tlp = from->tlp;
 	one->exercise = one->exercise || from->exercise;
@@ -82,7 +85,8 @@ static void
 take_opinion(void *ctx, const struct board_opinion *o)
 {
 	struct cases_room *r = ctx;
-	struct case_opinion opinion = {o->organisation, board_view_word[o->view], o->text, o->message, o->about, o->time};
+	struct case_opinion opinion = {
+	    o->organisation, board_view_word[o->view], o->text, o->message, o->about, o->time};
 
 	for (size_t i = 0; i < r->list.count; i++) {
 		if (strcmp(r->list.one[i]->id, o->id) == 0)
@@ -137,10 +141,12 @@ static void
 take_trace(void *ctx, const struct joint_trace *from)
 {
 	struct found *f = ctx;
-	struct case_trace trace = {from->event != NULL ? from->event : "", from->with != NULL ? from->with : "", from->time};
+	struct case_trace trace = {
+	    from->event != NULL ? from->event : "", from->with != NULL ? from->with : "", from->time};
 
 	/* The document says by the first sight when it was opened. */
-	if (strcmp(trace.event, "opened") == 0 && f->one != NULL && f->one->traces > 0 && strcmp(f->one->trace[0].event, "opened") == 0)
+	if (strcmp(trace.event, "opened") == 0 && f->one != NULL && f->one->traces > 0 &&
+	    strcmp(f->one->trace[0].event, "opened") == 0)
 		return;
 	if (f->one != NULL && !cases_has_trace(f->one, &trace))
 		(void)cases_add_trace(f->one, &trace);
@@ -211,7 +217,9 @@ load(struct cases_room *r)
 	(void)board_cases(r->d.desk, take_published, r);
 	(void)board_opinions(r->d.desk, NULL, take_opinion, r);
 	if (desk_refused(r->d.desk) > 0)
-		fprintf(stderr, "concert cases: %llu messages were refused: concert watch --from-start cases and concert ask audit say why\n",
+		fprintf(stderr,
+		    "concert cases: %llu messages were refused: concert watch --from-start cases and concert ask audit "
+		    "say why\n",
 		    (unsigned long long)desk_refused(r->d.desk));
 	return EXIT_DONE;
 }
@@ -280,7 +288,8 @@ list(struct cases_room *r)
 		const struct casefile *one = r->list.one[i];
 
 		/* What we published is ours already. */
-		if (one->publisher[0] != '\0' && strcmp(one->publisher, cases_ours(r)) == 0 && cases_version(r, one->id, "") != NULL)
+		if (one->publisher[0] != '\0' && strcmp(one->publisher, cases_ours(r)) == 0 &&
+		    cases_version(r, one->id, "") != NULL)
 			continue;
 		if (state != NULL ? strcmp(one->state, state) != 0 : !all && strcmp(one->state, "closed") == 0)
 			continue;
@@ -289,7 +298,8 @@ list(struct cases_room *r)
 			continue;
 		}
 		if (shown++ == 0)
-			printf("%-8s %-12s %-16s %4s %5s %-11s %-40s %7s %s\n", "CASE", "STATE", "LAST SEEN", "ORGS", "MSGS", "ANSWER", "", "PROB.", "PUBLISHED BY");
+			printf("%-8s %-12s %-16s %4s %5s %-11s %-40s %7s %s\n", "CASE", "STATE", "LAST SEEN", "ORGS",
+			    "MSGS", "ANSWER", "", "PROB.", "PUBLISHED BY");
 		cases_row(&r->d.line, one);
 		fwrite(r->d.line.p, 1, r->d.line.size, stdout);
 		buf_clear(&r->d.line);
@@ -316,7 +326,8 @@ show(struct cases_room *r)
 		const struct casefile *other = r->list.one[i];
 		char answer[256];
 
-		if (other == one || strcmp(other->id, one->id) != 0 || (strcmp(other->publisher, cases_ours(r)) == 0 && one->publisher[0] == '\0'))
+		if (other == one || strcmp(other->id, one->id) != 0 ||
+		    (strcmp(other->publisher, cases_ours(r)) == 0 && one->publisher[0] == '\0'))
 			continue;
 		cases_answer_text(other, answer);
 		printf("\nby ");
@@ -334,7 +345,9 @@ write_file(const char *path, const struct buf *text)
 	bool good;
 
 	if (path == NULL || strcmp(path, "-") == 0)
-		return fwrite(text->p, 1, text->size, stdout) == text->size && fflush(stdout) == 0 ? EXIT_DONE : cases_fail(EXIT_FAILED, "standard output", strerror(errno));
+		return fwrite(text->p, 1, text->size, stdout) == text->size && fflush(stdout) == 0
+			   ? EXIT_DONE
+			   : cases_fail(EXIT_FAILED, "standard output", strerror(errno));
 	if (asprintf(&beside, "%s.new", path) < 0)
 		return EXIT_FAILED;
 	out = fopen(beside, "we");
@@ -347,11 +360,15 @@ write_file(const char *path, const struct buf *text)
 static const char *
 form_of(const struct cases_room *r)
 {
-	const char *as = cases_said(r, "as"), *out = cases_said(r, "out"), *end = out != NULL ? strrchr(out, '.') : NULL;
+	const char *as = cases_said(r, "as"), *out = cases_said(r, "out"),
+		   *end = out != NULL ? strrchr(out, '.') : NULL;
 
 	if (as != NULL)
 		return as;
-	return end == NULL ? "markdown" : strcmp(end, ".html") == 0 ? "html" : strcmp(end, ".json") == 0 ? "stix" : "markdown";
+	return end == NULL                 ? "markdown"
+	       : strcmp(end, ".html") == 0 ? "html"
+	       : strcmp(end, ".json") == 0 ? "stix"
+					   : "markdown";
 }
 
 static int
@@ -373,7 +390,8 @@ export(struct cases_room *r)
 	} else if (strcmp(as, "stix") == 0) {
 		struct posting p;
 
-		st = cases_posting(one, one->publisher[0] != '\0' ? one->publisher : cases_ours(r), one->made != 0 ? one->made : one->last, SIZE_MAX, CASES_NODES, &p);
+		st = cases_posting(one, one->publisher[0] != '\0' ? one->publisher : cases_ours(r),
+		    one->made != 0 ? one->made : one->last, SIZE_MAX, CASES_NODES, &p);
 		if (st == CC_OK)
 			st = board_stix(r->d.o.conf, &p.post, &out);
 		buf_add_u8(&out, '\n');
@@ -382,7 +400,8 @@ export(struct cases_room *r)
 		buf_close(&out);
 		return cases_fail(EXIT_USAGE, "--as is html, markdown or stix, not", as);
 	}
-	code = st != CC_OK || out.full ? cases_fail(EXIT_FAILED, "it can't be written", cc_status_text(st)) : write_file(cases_said(r, "out"), &out);
+	code = st != CC_OK || out.full ? cases_fail(EXIT_FAILED, "it can't be written", cc_status_text(st))
+				       : write_file(cases_said(r, "out"), &out);
 	buf_close(&out);
 	return code;
 }
@@ -396,8 +415,9 @@ act(struct cases_room *r, const struct command *command)
 		const char *verb;
 		int (*run)(struct cases_room *r);
 		int least, most;
-	} verb[] = {{"list", list, 0, 0}, {"show", show, 1, 1}, {"export", export, 1, 1}, {"publish", cases_publish, 1, 1},
-	    {"close", cases_close, 1, 1}, {"opinion", cases_opinion, 2, 2}, {"ask", cases_ask, 1, 2}};
+	} verb[] = {{"list", list, 0, 0}, {"show", show, 1, 1}, {"export", export, 1, 1},
+	    {"publish", cases_publish, 1, 1}, {"close", cases_close, 1, 1}, {"opinion", cases_opinion, 2, 2},
+	    {"ask", cases_ask, 1, 2}};
 	int code;
 
 	for (size_t i = 0; i < sizeof(verb) / sizeof(verb[0]); i++) {
@@ -424,8 +444,9 @@ int
 cmd_cases(int argc, char **argv)
 {
 	static const char *const verbs[] = {"list", "show", "export", "publish", "close", "opinion", "ask"};
-	struct cmd_word words[] = {{.name = "from"}, {.name = "as"}, {.name = "out"}, {.name = "state"}, {.name = "tlp"}, {.name = "text"}, {.name = "why"},
-	    {.name = "of"}, {.name = "priority"}, {.name = "deadline"}, {.name = "all", .flag = true}, {.name = "reopen", .flag = true}};
+	struct cmd_word words[] = {{.name = "from"}, {.name = "as"}, {.name = "out"}, {.name = "state"},
+	    {.name = "tlp"}, {.name = "text"}, {.name = "why"}, {.name = "of"}, {.name = "priority"},
+	    {.name = "deadline"}, {.name = "all", .flag = true}, {.name = "reopen", .flag = true}};
 	const struct command *command = &cmd_table[0];
 	struct cases_room r = {.list = {NULL, 0, 0}};
 	bool placed = false;
@@ -434,8 +455,10 @@ cmd_cases(int argc, char **argv)
 	while (command->run != cmd_cases)
 		command++;
 	for (int i = 1; i < argc; i++)
-		placed = placed || strcmp(argv[i], "-l") == 0 || strcmp(argv[i], "-c") == 0 || strncmp(argv[i], "--exchange", 10) == 0;
-	if (!cmd_desk_begin(&r.d, command, argc, argv, verbs, sizeof(verbs) / sizeof(verbs[0]), words, sizeof(words) / sizeof(words[0]), &code))
+		placed = placed || strcmp(argv[i], "-l") == 0 || strcmp(argv[i], "-c") == 0 ||
+			 strncmp(argv[i], "--exchange", 10) == 0;
+	if (!cmd_desk_begin(&r.d, command, argc, argv, verbs, sizeof(verbs) / sizeof(verbs[0]), words,
+		sizeof(words) / sizeof(words[0]), &code))
 		return code;
 	if (!is_file_alone(&r, placed) && !cmd_desk_start(&r.d, &code))
 		return code;

@@ -1,6 +1,6 @@
 /*
- * What concert cases sends: a case of ours to the topic `cases`, its end, our opinion on one, and a request for what would change it.
- * What is refused is refused by a name: unknown_case, foreign_case, closed_case.
+ * What concert cases sends: a case of ours to the topic `cases`, its end, our opinion on one, and a request for what
+ * would change it. What is refused is refused by a name: unknown_case, foreign_case, closed_case.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,9 @@ fill_witness(const struct casefile *one, struct posting *p, size_t at, size_t it
 {
 	struct board_witness *w = &p->witness[at];
 
-	*w = (struct board_witness){.organisation = one->organisation[at], .item = p->index + at * CASES_NODES, .message = p->message + at * MESSAGES_NAMED};
+	*w = (struct board_witness){.organisation = one->organisation[at],
+	    .item = p->index + at * CASES_NODES,
+	    .message = p->message + at * MESSAGES_NAMED};
 	for (size_t i = 0; i < items; i++) {
 		if (has_seen(&one->node[i], w->organisation))
 			p->index[at * CASES_NODES + w->items++] = i;
@@ -96,8 +98,10 @@ cases_posting(struct casefile *one, const char *of, uint64_t time, size_t most, 
 	struct cases_words w;
 	enum cc_status st;
 
-	*p = (struct posting){.item = calloc(CASES_NODES, sizeof(*p->item)), .witness = calloc(CASES_ORGANISATIONS, sizeof(*p->witness)),
-	    .index = calloc(CASES_ORGANISATIONS * CASES_NODES, sizeof(*p->index)), .message = calloc(CASES_ORGANISATIONS * MESSAGES_NAMED, sizeof(char *)),
+	*p = (struct posting){.item = calloc(CASES_NODES, sizeof(*p->item)),
+	    .witness = calloc(CASES_ORGANISATIONS, sizeof(*p->witness)),
+	    .index = calloc(CASES_ORGANISATIONS * CASES_NODES, sizeof(*p->index)),
+	    .message = calloc(CASES_ORGANISATIONS * MESSAGES_NAMED, sizeof(char *)),
 	    .opinion = calloc(one->opinions + 1, sizeof(*p->opinion))};
 	buf_open(&p->name, 4096);
 	buf_open(&p->summary, 16384);
@@ -119,10 +123,14 @@ cases_posting(struct casefile *one, const char *of, uint64_t time, size_t most, 
 	buf_add_u8(&p->summary, '\0');
 	fill_opinions(one, p, of);
 	st = cases_document(one, most, &p->document);
-	p->post = (struct board_post){.id = one->id, .name = (const char *)p->name.p, .summary = (const char *)p->summary.p,
-	    .document = buf_slice(&p->document), .tlp = one->tlp, .exercise = one->exercise, .time = time, .first = one->first, .last = one->last,
-	    .item = p->item, .items = items, .witness = p->witness, .witnesses = one->organisations, .source_kind = one->what,
-	    .source_value = strcmp(one->verdict, "source") == 0 ? one->value : "", .confidence = (unsigned)(one->confidence * 100),
+	p->post = (struct board_post){.id = one->id, .name = (const char *)p->name.p,
+	    .summary = (const char *)p->summary.p,
+	    .document = buf_slice(&p->document), .tlp = one->tlp, .exercise = one->exercise, .time = time,
+	        .first = one->first, .last = one->last,
+	    .item = p->item, .items = items, .witness = p->witness, .witnesses = one->organisations,
+	        .source_kind = one->what,
+	    .source_value = strcmp(one->verdict, "source") == 0 ? one->value : "",
+	        .confidence = (unsigned)(one->confidence * 100),
 	    .opinion = p->opinion, .opinions = p->post.opinions};
 	return st;
 }
@@ -197,13 +205,17 @@ cases_publish(struct cases_room *r)
 	if (one == NULL || !take_tlp(r, &one->tlp, &code))
 		return code;
 	if (one->publisher[0] != '\0')
-		return cases_fail(EXIT_FAILED, strcmp(one->publisher, cases_ours(r)) == 0 ? "it is published already, and nothing newer is here: name --from" :
-			"foreign_case: it is not ours to publish; an opinion can be given on it", one->publisher);
+		return cases_fail(EXIT_FAILED,
+		    strcmp(one->publisher, cases_ours(r)) == 0
+			? "it is published already, and nothing newer is here: name --from"
+			: "foreign_case: it is not ours to publish; an opinion can be given on it",
+		    one->publisher);
 	if (strcmp(one->state, "closed") == 0) {
 		if (cases_said(r, "reopen") == NULL)
 			return cases_fail(EXIT_FAILED, "closed_case: --reopen publishes it again", one->id);
 		(void)cases_set_state(one, strcmp(one->verdict, "source") == 0 ? "determined" : "undetermined");
-		(void)cases_add_trace(one, &(struct case_trace){"reopened", cases_said(r, "why") != NULL ? cases_said(r, "why") : "", now});
+		(void)cases_add_trace(one,
+		    &(struct case_trace){"reopened", cases_said(r, "why") != NULL ? cases_said(r, "why") : "", now});
 	}
 	earlier = cases_version(r, one->id, cases_ours(r));
 	if (earlier != NULL)
@@ -226,8 +238,11 @@ cases_close(struct cases_room *r)
 		return code;
 	published = cases_version(r, one->id, cases_ours(r));
 	if (published == NULL)
-		return cases_fail(EXIT_FAILED, one->publisher[0] != '\0' ? "foreign_case: only who published it closes it; an opinion can be given on it" :
-			"unknown_case: it was not published yet", one->publisher[0] != '\0' ? one->publisher : one->id);
+		return cases_fail(EXIT_FAILED,
+		    one->publisher[0] != '\0'
+			? "foreign_case: only who published it closes it; an opinion can be given on it"
+			: "unknown_case: it was not published yet",
+		    one->publisher[0] != '\0' ? one->publisher : one->id);
 	if (strcmp(published->state, "closed") == 0)
 		return cases_fail(EXIT_FAILED, "closed_case: it is closed already", one->id);
 	/* What was published is closed, not what has changed since. */
@@ -261,7 +276,8 @@ whose(struct cases_room *r, const struct casefile *one, int *ret_code)
 	if (count == 0)
 		*ret_code = cases_fail(EXIT_FAILED, "unknown_case: nobody has published it", one->id);
 	else if (count > 1)
-		*ret_code = cases_fail(EXIT_FAILED, "several organisations have published it: --of names whose determination is meant", one->id);
+		*ret_code = cases_fail(EXIT_FAILED,
+		    "several organisations have published it: --of names whose determination is meant", one->id);
 	return count == 1 ? found : NULL;
 }
 
@@ -319,7 +335,8 @@ evidence_of(struct cases_room *r, const char *message, char ret_sha256[65])
 	bool found = false;
 	int quiet = 0;
 
-	if (from == NULL || inbox_open(r->d.o.conf, from, topic, 1, true, desk_trust(r->d.desk), NULL, &inbox, &r->d.why) != CC_OK)
+	if (from == NULL ||
+	    inbox_open(r->d.o.conf, from, topic, 1, true, desk_trust(r->d.desk), NULL, &inbox, &r->d.why) != CC_OK)
 		quiet = EVIDENCE_QUIET_MS;
 	while (!found && quiet < EVIDENCE_QUIET_MS) {
 		enum cc_status st = inbox_next(inbox, 100, &msg, &verified, &why);
@@ -329,7 +346,8 @@ evidence_of(struct cases_room *r, const char *message, char ret_sha256[65])
 			quiet += 100;
 		if (st != CC_OK && st != CC_MORE && st != CC_BAD)
 			break;
-		if (st != CC_OK || verified.verdict != VERDICT_ACCEPTED || !slice_is(message_header(&msg, "ce_id"), message))
+		if (st != CC_OK || verified.verdict != VERDICT_ACCEPTED ||
+		    !slice_is(message_header(&msg, "ce_id"), message))
 			continue;
 		at = memmem(msg.value.p, msg.value.size, mark, sizeof(mark) - 1);
 		found = at != NULL && (size_t)(msg.value.p + msg.value.size - at) > sizeof(mark) + 64;
@@ -346,7 +364,8 @@ static int
 fill_request(struct cases_room *r, const struct casefile *one, const struct case_missing *m, struct request *q)
 {
 	static const uint64_t hours[] = {[REQUEST_ROUTINE] = 72, [REQUEST_URGENT] = 8, [REQUEST_FLASH] = 1};
-	const char *priority = cases_said(r, "priority") != NULL ? cases_said(r, "priority") : "routine", *deadline = cases_said(r, "deadline");
+	const char *priority = cases_said(r, "priority") != NULL ? cases_said(r, "priority") : "routine",
+		   *deadline = cases_said(r, "deadline");
 	uint64_t now = time_now(), span;
 
 	q->state = REQUEST_SENT;
@@ -368,16 +387,20 @@ fill_request(struct cases_room *r, const struct casefile *one, const struct case
 	if (strlen(m->ask) >= sizeof(q->responder))
 		return cases_fail(EXIT_FAILED, "no organisation has such a name", m->ask);
 	snprintf(q->responder, sizeof(q->responder), "%s", m->ask);
-	snprintf(q->text, sizeof(q->text), "%s: %.300s", one->id, cases_said(r, "text") != NULL ? cases_said(r, "text") : m->item);
+	snprintf(q->text, sizeof(q->text), "%s: %.300s", one->id,
+	    cases_said(r, "text") != NULL ? cases_said(r, "text") : m->item);
 	q->from = m->from;
 	for (size_t i = 0; i < m->indicators; i++) {
 		enum cc_kind kind;
 
-		if (record_kind_parse(slice_str(m->what[i]), &kind) == CC_OK && strlen(m->value[i]) + strlen(m->what[i]) + 2 < sizeof(q->indicator[0]))
-			snprintf(q->indicator[q->indicators++], sizeof(q->indicator[0]), "%s:%s", m->what[i], m->value[i]);
+		if (record_kind_parse(slice_str(m->what[i]), &kind) == CC_OK &&
+		    strlen(m->value[i]) + strlen(m->what[i]) + 2 < sizeof(q->indicator[0]))
+			snprintf(
+			    q->indicator[q->indicators++], sizeof(q->indicator[0]), "%s:%s", m->what[i], m->value[i]);
 	}
 	if (q->kind == REQUEST_HAVE_YOU_SEEN && q->indicators == 0)
-		return cases_fail(EXIT_FAILED, "no sensor keeps what is asked for by that name", m->indicators > 0 ? m->what[0] : "");
+		return cases_fail(
+		    EXIT_FAILED, "no sensor keeps what is asked for by that name", m->indicators > 0 ? m->what[0] : "");
 	if (q->kind == REQUEST_EVIDENCE && !evidence_of(r, m->message, q->evidence))
 		return cases_fail(EXIT_FAILED, "the sighting commits to no packets, or is not here", m->message);
 	return EXIT_DONE;
@@ -395,7 +418,9 @@ cases_ask(struct cases_room *r)
 	if (one == NULL)
 		return code;
 	if (n == 0 || n > one->missings)
-		return cases_fail(EXIT_FAILED, one->missings == 0 ? "nothing that could be asked for would change this case" : "the case has no such question",
+		return cases_fail(EXIT_FAILED,
+		    one->missings == 0 ? "nothing that could be asked for would change this case"
+				       : "the case has no such question",
 		    one->missings == 0 ? one->id : r->d.rest[1]);
 	q = calloc(1, sizeof(*q));
 	if (q == NULL)
@@ -406,9 +431,11 @@ cases_ask(struct cases_room *r)
 		if (st != CC_OK)
 			code = cmd_desk_fail(&r->d, st);
 		else if (r->d.o.json)
-			printf("{\"id\":\"%s\",\"kind\":\"%s\",\"state\":\"sent\"}\n", q->id, request_kind_word[q->kind]);
+			printf(
+			    "{\"id\":\"%s\",\"kind\":\"%s\",\"state\":\"sent\"}\n", q->id, request_kind_word[q->kind]);
 		else
-			printf("%s is asked (%s): concert ask show %.8s\n", q->responder, request_kind_word[q->kind], q->id);
+			printf("%s is asked (%s): concert ask show %.8s\n", q->responder, request_kind_word[q->kind],
+			    q->id);
 	}
 	free(q);
 	return code;

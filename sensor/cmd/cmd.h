@@ -34,10 +34,11 @@ struct cmd_options {
 };
 
 /*
- * Reads the options of argv, the configuration first.  letters: those that this command takes.  False: a message and the
- * usage were printed, exit with EXIT_USAGE.  Then optind is at the first operand.
+ * Reads the options of argv, the configuration first.  letters: those that this command takes.  False: a message and
+ * the usage were printed, exit with EXIT_USAGE.  Then optind is at the first operand.
  */
-bool cmd_options(const struct command *command, int argc, char **argv, const char *letters, struct cmd_options *ret_options);
+bool cmd_options(
+    const struct command *command, int argc, char **argv, const char *letters, struct cmd_options *ret_options);
 void cmd_options_close(struct cmd_options *options);
 void cmd_usage(const struct command *command);
 

@@ -133,11 +133,13 @@ list_one(void *ctx, const struct contact *c)
 		return;
 	}
 	if (l->count == 1)
-		printf("%-24s %-2s %-13s %-7s %-12s %-10s %s\n", "ORGANISATION", "CC", "KIND", "STATE", "ANSWERED", "TOOK", "REACHABLE NOW");
+		printf("%-24s %-2s %-13s %-7s %-12s %-10s %s\n", "ORGANISATION", "CC", "KIND", "STATE", "ANSWERED",
+		    "TOOK", "REACHABLE NOW");
 	if (c->answered != 0)
 		snprintf(took, sizeof(took), "%.1f s", (double)c->took / 1e9);
 	if (p != NULL)
-		snprintf(who, sizeof(who), "%s, %s %s", p->role, p->name, p->telephone[0] != '\0' ? p->telephone : p->email);
+		snprintf(
+		    who, sizeof(who), "%s, %s %s", p->role, p->name, p->telephone[0] != '\0' ? p->telephone : p->email);
 	cmd_column(c->organisation, 24);
 	cmd_column(c->country, 2);
 	cmd_column(c->kind, 13);
@@ -178,7 +180,8 @@ show_one(void *ctx, const struct contact *c)
 	line("receives", record_tlp_text(c->receive));
 	line("signed by", c->kid);
 	if (c->answered != 0) {
-		snprintf(text, sizeof(text), "%s, after %.1f s", time_rfc3339_text(c->answered, time), (double)c->took / 1e9);
+		snprintf(text, sizeof(text), "%s, after %.1f s", time_rfc3339_text(c->answered, time),
+		    (double)c->took / 1e9);
 		line("answered ping", text);
 	}
 	for (size_t i = 0; i < c->points; i++) {
@@ -193,7 +196,8 @@ show_one(void *ctx, const struct contact *c)
 		snprintf(text, sizeof(text), "%s %s", p->hours, p->zone);
 		line("  hours", text);
 		if (p->zone[0] != '\0' && minute_there(p->zone, l->now, &minute)) {
-			snprintf(text, sizeof(text), "%s %02u:%02u", &"Mo\0Tu\0We\0Th\0Fr\0Sa\0Su"[minute / 1440 * 3], minute % 1440 / 60, minute % 60);
+			snprintf(text, sizeof(text), "%s %02u:%02u", &"Mo\0Tu\0We\0Th\0Fr\0Sa\0Su"[minute / 1440 * 3],
+			    minute % 1440 / 60, minute % 60);
 			line("  time there", text);
 		}
 		line("  reachable now", reach_word[reach_of(p, l->now)]);
@@ -266,8 +270,8 @@ verify_one(void *ctx, const struct contact *c)
 		trouble(l, c, text);
 	}
 	if (organisation != NULL && !organisation->own && organisation->receive > c->receive) {
-		snprintf(text, sizeof(text), "the trust file lets it receive %s, it says that it may receive %s", record_tlp_text(organisation->receive),
-		    record_tlp_text(c->receive));
+		snprintf(text, sizeof(text), "the trust file lets it receive %s, it says that it may receive %s",
+		    record_tlp_text(organisation->receive), record_tlp_text(c->receive));
 		trouble(l, c, text);
 	}
 }
@@ -367,7 +371,8 @@ compare_sector(struct cmd_desk *d, const struct contact_sector *a, const struct 
 	if (a == NULL || b == NULL)
 		compare_row(d, one->name, "", a != NULL ? "has it" : NULL, b != NULL ? "has it" : NULL);
 	for (size_t i = 0; a != NULL && b != NULL && i < a->count; i++)
-		compare_row(d, a->name, a->criterion[i].level, a->criterion[i].text, criterion_of(b, a->criterion[i].level));
+		compare_row(
+		    d, a->name, a->criterion[i].level, a->criterion[i].text, criterion_of(b, a->criterion[i].level));
 	for (size_t i = 0; a != NULL && b != NULL && i < b->count; i++) {
 		if (criterion_of(a, b->criterion[i].level) == NULL)
 			compare_row(d, a->name, b->criterion[i].level, NULL, b->criterion[i].text);
@@ -390,7 +395,8 @@ compare(struct cmd_desk *d)
 	}
 	if (a.found && b.found) {
 		if (!d->o.json)
-			printf("%-20s %-10s %-8s %-44s %s\n", "SECTOR", "LEVEL", "IS", a.c->organisation, b.c->organisation);
+			printf("%-20s %-10s %-8s %-44s %s\n", "SECTOR", "LEVEL", "IS", a.c->organisation,
+			    b.c->organisation);
 		for (size_t i = 0; i < a.c->sectors; i++)
 			compare_sector(d, &a.c->sector[i], sector_of(b.c, a.c->sector[i].name));
 		for (size_t i = 0; i < b.c->sectors; i++) {
@@ -410,7 +416,8 @@ static int
 publish(struct cmd_desk *d)
 {
 	struct contact *contact = malloc(sizeof(*contact));
-	enum cc_status st = contact != NULL ? contact_read(d->rest[0], d->o.conf, time_now(), contact, &d->why) : CC_NOMEM;
+	enum cc_status st =
+	    contact != NULL ? contact_read(d->rest[0], d->o.conf, time_now(), contact, &d->why) : CC_NOMEM;
 	struct listing l = {.d = d, .now = time_now()};
 
 	if (st == CC_OK)
@@ -487,7 +494,11 @@ act(struct cmd_desk *d, const char *wait)
 		return compare(d);
 	if (strcmp(d->verb, "ping") == 0)
 		return ping(d, wait);
-	(void)contacts_visit(d->desk, who, strcmp(d->verb, "show") == 0 ? show_one : strcmp(d->verb, "verify") == 0 ? verify_one : list_one, &l);
+	(void)contacts_visit(d->desk, who,
+	    strcmp(d->verb, "show") == 0     ? show_one
+	    : strcmp(d->verb, "verify") == 0 ? verify_one
+					     : list_one,
+	    &l);
 	if (l.count == 0 && who != NULL)
 		fprintf(stderr, "concert contacts: no entry of %s\n", who);
 	if (strcmp(d->verb, "verify") == 0 && who == NULL)

@@ -1,10 +1,11 @@
 /*
  * concert correlate: what partners and we have sent, verified, put together to cases.
  *
- * Every message comes by the inbox: what is refused counts by its verdict and nothing else is done with it.  It runs until it is
- * told to end, as a member of a consumer group where there is a broker; nodes, cases and how far was read are in OUTDIR/joint.sqlite
- * by one transaction each, so that whatever ends it, no message counts twice or never.  With --once all that is there is read;
- * without -l nothing is kept then.  Cases are written whole, to a file beside and then in its place.
+ * Every message comes by the inbox: what is refused counts by its verdict and nothing else is done with it.  It runs
+ * until it is told to end, as a member of a consumer group where there is a broker; nodes, cases and how far was read
+ * are in OUTDIR/joint.sqlite by one transaction each, so that whatever ends it, no message counts twice or never.  With
+ * --once all that is there is read; without -l nothing is kept then.  Cases are written whole, to a file beside and
+ * then in its place.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -84,7 +85,8 @@ tell_homes(const struct correlating *c, struct joint *joint)
 			p += strspn(p, " ,");
 			snprintf(prefix, sizeof(prefix), "%.*s", (int)strcspn(p, " ,"), p);
 			if (prefix[0] != '\0' && joint_home(joint, o->id, prefix) != CC_OK)
-				fprintf(stderr, "concert correlate: exchange.trust: %s: '%s' is no network\n", o->id, prefix);
+				fprintf(stderr, "concert correlate: exchange.trust: %s: '%s' is no network\n", o->id,
+				    prefix);
 		}
 	}
 	for (size_t i = 0; i < c->options->conf->indicate_home.count; i++)
@@ -121,7 +123,8 @@ take(struct correlating *c, const struct cc_message *msg, const struct verified 
 
 	if (verified->verdict != VERDICT_ACCEPTED || verified->key == NULL)
 		return;
-	st = joint_answers(msg, slice_str(verified->key->organisation->id), &c->scratch, take_answer, c->agreement != NULL ? open_sealed : NULL, c);
+	st = joint_answers(msg, slice_str(verified->key->organisation->id), &c->scratch, take_answer,
+	    c->agreement != NULL ? open_sealed : NULL, c);
 	if (st == CC_OK)
 		return;
 	if (st == CC_ABSENT)
@@ -242,7 +245,9 @@ write_out(const struct correlating *c, const char *path)
 	bool good;
 
 	if (path == NULL || strcmp(path, "-") == 0)
-		return write_cases(c, stdout) && fflush(stdout) == 0 ? EXIT_DONE : trouble("standard output can't be written", NULL);
+		return write_cases(c, stdout) && fflush(stdout) == 0
+			   ? EXIT_DONE
+			   : trouble("standard output can't be written", NULL);
 	if (asprintf(&beside, "%s.new", path) < 0)
 		return trouble("no memory", NULL);
 	out = fopen(beside, "w");
@@ -294,7 +299,8 @@ set_fault(struct correlating *c)
 		if (slice_is(slice_of(text, size), points[i]))
 			c->fault = points[i];
 	}
-	return text[0] == '\0' || (c->fault != NULL && (colon == NULL || uint_parse(colon + 1, &c->countdown) == CC_OK));
+	return text[0] == '\0' ||
+	       (c->fault != NULL && (colon == NULL || uint_parse(colon + 1, &c->countdown) == CC_OK));
 }
 
 static bool
@@ -333,7 +339,12 @@ commit(struct correlating *c, bool all)
 {
 	struct joint_count count[VERDICT_COUNT + 2];
 	char name[VERDICT_COUNT][48];
-	struct joint_progress p = {.verifier = inbox_verifier(c->inbox), .count = count, .all = all, .now = time_now(), .fault = pass_fault, .ctx = c};
+	struct joint_progress p = {.verifier = inbox_verifier(c->inbox),
+	    .count = count,
+	    .all = all,
+	    .now = time_now(),
+	    .fault = pass_fault,
+	    .ctx = c};
 	struct reader_position *position = inbox_positions(c->inbox, &p.positions);
 	enum cc_status st;
 
@@ -342,7 +353,8 @@ commit(struct correlating *c, bool all)
 		p.second = joint_members_position(c->members);
 	for (unsigned v = 0; v < VERDICT_COUNT; v++) {
 		snprintf(name[v], sizeof(name[v]), "verify.%s", verdict_word[v]);
-		count[p.counts++] = (struct joint_count){name[v], c->before[v] + verifier_count(p.verifier, (enum verdict)v)};
+		count[p.counts++] =
+		    (struct joint_count){name[v], c->before[v] + verifier_count(p.verifier, (enum verdict)v)};
 	}
 	count[p.counts++] = (struct joint_count){"sightings", c->sightings};
 	count[p.counts++] = (struct joint_count){"unreadable", c->unreadable};
@@ -448,7 +460,8 @@ follow(struct correlating *c)
 	if (st == CC_OK && inbox_drained(c->inbox))
 		st = commit(c, true);
 	if (st != CC_OK)
-		fprintf(stderr, "concert correlate: %s\n", st == CC_IO ? joint_state_error(c->state) : cc_status_text(st));
+		fprintf(
+		    stderr, "concert correlate: %s\n", st == CC_IO ? joint_state_error(c->state) : cc_status_text(st));
 	return st == CC_OK ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -476,8 +489,8 @@ open_all(struct correlating *c, const char *from, char **ret_why)
 	tell_homes(c, c->joint);
 	if (!kept)
 		return inbox_open(o->conf, from, topics, 5, true, c->trust, c->quarantine, &c->inbox, ret_why);
-	if ((st = open_kept(c, ret_why)) != CC_OK ||
-	    (st = inbox_open_at(o->conf, from, topics, 5, &c->resume, c->trust, c->quarantine, &c->inbox, ret_why)) != CC_OK)
+	if ((st = open_kept(c, ret_why)) != CC_OK || (st = inbox_open_at(o->conf, from, topics, 5, &c->resume, c->trust,
+							  c->quarantine, &c->inbox, ret_why)) != CC_OK)
 		return st;
 	if (!o->once && o->conf->joint_nodes_topic[0] != '\0' && strncmp(from, "kafka:", 6) == 0 &&
 	    (st = joint_members_open(o->conf, o->outdir, from, c->trust, &c->resume, &c->members, ret_why)) != CC_OK)
@@ -543,7 +556,8 @@ cmd_correlate(int argc, char **argv)
 		from = exchange_place(o.outdir, o.conf->exchange_to);
 		if (optind != argc)
 			cmd_usage(command);
-		else if (from == NULL || strcmp(from, "none") == 0 || (strcmp(o.conf->exchange_to, "file:") == 0 && !o.outdir_given))
+		else if (from == NULL || strcmp(from, "none") == 0 ||
+			 (strcmp(o.conf->exchange_to, "file:") == 0 && !o.outdir_given))
 			fprintf(stderr, "concert correlate: where from?  --exchange file:DIR or kafka:HOST:PORT\n");
 		else {
 			if (!o.once) {

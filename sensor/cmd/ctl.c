@@ -8,7 +8,8 @@ int cmd_ctl(int argc, char **argv);
 int
 cmd_ctl(int argc, char **argv)
 {
-	const struct command command = {"ctl", cmd_ctl, "[-c FILE] status|stats|profile|reload|drain", "talk to the running daemon"};
+	const struct command command = {
+	    "ctl", cmd_ctl, "[-c FILE] status|stats|profile|reload|drain", "talk to the running daemon"};
 	struct cmd_options o;
 	int code = EXIT_USAGE;
 

@@ -47,8 +47,8 @@ cmd_value(const struct cmd_word *words, size_t count, const char *name)
 }
 
 bool
-cmd_desk_begin(struct cmd_desk *d, const struct command *command, int argc, char **argv, const char *const *verbs, size_t verb_count,
-    struct cmd_word *words, size_t word_count, int *ret_code)
+cmd_desk_begin(struct cmd_desk *d, const struct command *command, int argc, char **argv, const char *const *verbs,
+    size_t verb_count, struct cmd_word *words, size_t word_count, int *ret_code)
 {
 	*d = (struct cmd_desk){.command = command->name, .verb = "", .words = words, .word_count = word_count};
 	*ret_code = EXIT_USAGE;
@@ -86,10 +86,11 @@ cmd_desk_start(struct cmd_desk *d, int *ret_code)
 }
 
 bool
-cmd_desk_open(struct cmd_desk *d, const struct command *command, int argc, char **argv, const char *const *verbs, size_t verb_count,
-    struct cmd_word *words, size_t word_count, int *ret_code)
+cmd_desk_open(struct cmd_desk *d, const struct command *command, int argc, char **argv, const char *const *verbs,
+    size_t verb_count, struct cmd_word *words, size_t word_count, int *ret_code)
 {
-	return cmd_desk_begin(d, command, argc, argv, verbs, verb_count, words, word_count, ret_code) && cmd_desk_start(d, ret_code);
+	return cmd_desk_begin(d, command, argc, argv, verbs, verb_count, words, word_count, ret_code) &&
+	       cmd_desk_start(d, ret_code);
 }
 
 int
@@ -113,7 +114,9 @@ int
 cmd_desk_close(struct cmd_desk *d, int code)
 {
 	if (d->desk != NULL && desk_flush(d->desk) == CC_MORE)
-		fprintf(stderr, "concert %s: not delivered yet: it waits in %s/desk/spool and goes out with the next command\n", d->command, d->o.outdir);
+		fprintf(stderr,
+		    "concert %s: not delivered yet: it waits in %s/desk/spool and goes out with the next command\n",
+		    d->command, d->o.outdir);
 	desk_close(d->desk);
 	buf_close(&d->line);
 	free(d->why);

@@ -21,7 +21,8 @@ struct cmd_word {
 bool cmd_words(int *argc, char **argv, struct cmd_word *words, size_t count);
 const char *cmd_value(const struct cmd_word *words, size_t count, const char *name); /* NULL: not said */
 
-/* The verb, the words, the common options, the desk: all that such a command begins with.  False: exit with *ret_code. */
+/* The verb, the words, the common options, the desk: all that such a command begins with.  False: exit with *ret_code.
+ */
 struct cmd_desk {
 	const char *command, *verb;
 	struct cmd_options o;
@@ -33,11 +34,11 @@ struct cmd_desk {
 	size_t word_count;
 	char *why; /* malloc */
 };
-bool cmd_desk_open(struct cmd_desk *d, const struct command *command, int argc, char **argv, const char *const *verbs, size_t verb_count,
-    struct cmd_word *words, size_t word_count, int *ret_code);
+bool cmd_desk_open(struct cmd_desk *d, const struct command *command, int argc, char **argv, const char *const *verbs,
+    size_t verb_count, struct cmd_word *words, size_t word_count, int *ret_code);
 /* The same in two steps: without the desk, then the desk. */
-bool cmd_desk_begin(struct cmd_desk *d, const struct command *command, int argc, char **argv, const char *const *verbs, size_t verb_count,
-    struct cmd_word *words, size_t word_count, int *ret_code);
+bool cmd_desk_begin(struct cmd_desk *d, const struct command *command, int argc, char **argv, const char *const *verbs,
+    size_t verb_count, struct cmd_word *words, size_t word_count, int *ret_code);
 bool cmd_desk_start(struct cmd_desk *d, int *ret_code);
 /* Says what went wrong, closes; the exit code. */
 int cmd_desk_close(struct cmd_desk *d, int code);

@@ -180,7 +180,8 @@ verify(struct job *job, char **words, int count)
 		verify_one(job, &all.entry[i]);
 	free(all.entry);
 	if (!job->json)
-		printf("%s pieces verified, %s damaged\n", thousands_text(job->seen, seen), thousands_text(job->damaged, damaged));
+		printf("%s pieces verified, %s damaged\n", thousands_text(job->seen, seen),
+		    thousands_text(job->damaged, damaged));
 	return job->damaged > 0 ? EXIT_FAILED : code;
 }
 
@@ -282,13 +283,15 @@ run(struct job *job, const char *verb, char **words, int count)
 int
 cmd_evidence(int argc, char **argv)
 {
-	static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {"indicator", required_argument, NULL, 'i'},
-	    {"max", required_argument, NULL, 'm'}, {"older-than", required_argument, NULL, 'O'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+	    {"indicator", required_argument, NULL, 'i'}, {"max", required_argument, NULL, 'm'},
+	    {"older-than", required_argument, NULL, 'O'}, {NULL, 0, NULL, 0}};
 	struct job job = {.outdir = ".", .max = LIST_DEFAULT};
 	const char *verb = argc > 1 ? argv[1] : "";
 	int letter, code;
 
-	if (strcmp(verb, "list") != 0 && strcmp(verb, "verify") != 0 && strcmp(verb, "export") != 0 && strcmp(verb, "purge") != 0)
+	if (strcmp(verb, "list") != 0 && strcmp(verb, "verify") != 0 && strcmp(verb, "export") != 0 &&
+	    strcmp(verb, "purge") != 0)
 		return usage();
 	optind = 2;
 	while ((letter = getopt_long(argc, argv, "l:o:", options, NULL)) != -1) {

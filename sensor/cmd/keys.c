@@ -1,6 +1,6 @@
 /*
- * concert keys: the key that the sensor signs with.  Its fingerprint is what people compare by telephone before a partner puts
- * it into his trust file; `show --trust` prints the stanza for that file.
+ * concert keys: the key that the sensor signs with.  Its fingerprint is what people compare by telephone before a
+ * partner puts it into his trust file; `show --trust` prints the stanza for that file.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,7 +89,8 @@ print_trust(const struct conf *conf, const struct key_list *list, const struct a
 		print_time("        revoked_at: ", e->revoked);
 	}
 	if (agreement != NULL)
-		printf("    agreement:\n      fingerprint: %s\n      x: %s\n", agreement_kid(agreement), agreement_x(agreement));
+		printf("    agreement:\n      fingerprint: %s\n      x: %s\n", agreement_kid(agreement),
+		    agreement_x(agreement));
 }
 
 static enum cc_status
@@ -110,7 +111,8 @@ show(const struct cmd_options *o, char **ret_why)
 	else
 		print_text(&list);
 	if (agreement != NULL && !o->trust && !o->json)
-		printf("\nagreement    %s\njwk          {\"crv\":\"X25519\",\"kty\":\"OKP\",\"x\":\"%s\"}\n", agreement_kid(agreement), agreement_x(agreement));
+		printf("\nagreement    %s\njwk          {\"crv\":\"X25519\",\"kty\":\"OKP\",\"x\":\"%s\"}\n",
+		    agreement_kid(agreement), agreement_x(agreement));
 	agreement_close(agreement);
 	return CC_OK;
 }
@@ -141,13 +143,15 @@ reveal(const struct cmd_options *o, const char *pseudonym, const char *reason, c
 	struct json json = json_into(&line);
 	enum cc_status st = victims_open(o->conf, o->outdir, &victims, ret_why);
 
-	if (st == CC_OK && (st = victims_reveal(victims, slice_str(pseudonym), &addr, &wrong)) != CC_OK && (*ret_why = strdup(wrong)) == NULL)
+	if (st == CC_OK && (st = victims_reveal(victims, slice_str(pseudonym), &addr, &wrong)) != CC_OK &&
+	    (*ret_why = strdup(wrong)) == NULL)
 		st = CC_NOMEM;
 	victims_close(victims);
 	if (st != CC_OK)
 		return st;
 	cc_addr_text(&addr, text);
-	st = audit_note(o->outdir, "reveal", (const char *const[]){"to", "here", "pseudonym", pseudonym, "address", text, "why", reason, NULL}, ret_why);
+	st = audit_note(o->outdir, "reveal",
+	    (const char *const[]){"to", "here", "pseudonym", pseudonym, "address", text, "why", reason, NULL}, ret_why);
 	if (st != CC_OK)
 		return st;
 	buf_open(&line, 65536);
@@ -203,11 +207,15 @@ cmd_keys(int argc, char **argv)
 				word = words[i];
 		}
 		reveals = word != NULL && strcmp(word, "reveal") == 0;
-		if (word == NULL || argc - optind > (strcmp(word, "revoke") == 0 ? 3 : reveals ? 2 : 1) || (reveals && argc - optind < 2)) {
+		if (word == NULL ||
+		    argc - optind > (strcmp(word, "revoke") == 0 ? 3
+					: reveals                ? 2
+								 : 1) ||
+		    (reveals && argc - optind < 2)) {
 			cmd_usage(command);
 		} else {
-			enum cc_status st = reveals ? reveal(&o, argv[optind + 1], cmd_value(&why_word, 1, "why"), &why) :
-						      act(&o, word, argv + optind + 1, argc - optind - 1, &why);
+			enum cc_status st = reveals ? reveal(&o, argv[optind + 1], cmd_value(&why_word, 1, "why"), &why)
+						    : act(&o, word, argv + optind + 1, argc - optind - 1, &why);
 
 			code = st == CC_OK ? EXIT_DONE : st == CC_BAD ? EXIT_USAGE : EXIT_FAILED;
 			if (st != CC_OK)

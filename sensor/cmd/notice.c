@@ -1,9 +1,9 @@
 /*
  * concert notice: new threats, good practice, rule packs.
  *
- * A pack's rules are another's text: they are checked, and run over the pack's own captures, by this program in processes of
- * their own, before anything reaches a folder that a sensor reads.  What its author takes back goes out of that folder at the next
- * look at the topic.
+ * A pack's rules are another's text: they are checked, and run over the pack's own captures, by this program in
+ * processes of their own, before anything reaches a folder that a sensor reads.  What its author takes back goes out of
+ * that folder at the next look at the topic.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -94,9 +94,9 @@ show_one(struct listing *l, const struct notice *n)
 	char time[40];
 
 	(void)l;
-	printf("id        %s\nby        %s\nkind      %s%s%s\nTLP       %s\ncreated   %s\ntitle     ", n->id, n->organisation,
-	    notice_kind_word[n->kind], n->exercise ? ", drill" : "", n->revoked ? ", REVOKED" : "", record_tlp_text(n->tlp),
-	    time_rfc3339_text(n->created, time));
+	printf("id        %s\nby        %s\nkind      %s%s%s\nTLP       %s\ncreated   %s\ntitle     ", n->id,
+	    n->organisation, notice_kind_word[n->kind], n->exercise ? ", drill" : "", n->revoked ? ", REVOKED" : "",
+	    record_tlp_text(n->tlp), time_rfc3339_text(n->created, time));
 	cmd_column(n->title, 0);
 	fputs("\ntext      ", stdout);
 	cmd_column(n->text, 0);
@@ -128,7 +128,10 @@ list_one(void *ctx, const struct notice *n)
 		printf("%-8s %-16s %-24s %-8s %-12s %-9s %s\n", "ID", "CREATED", "BY", "KIND", "TLP", "STATE", "TITLE");
 	printf("%.8s %.16s ", n->id, time_rfc3339_text(n->created, time));
 	cmd_column(n->organisation, 24);
-	printf("%-8s %-12s %-9s %s", notice_kind_word[n->kind], record_tlp_text(n->tlp), n->revoked ? "revoked" : n->installed[0] != '\0' ? "installed" : "-",
+	printf("%-8s %-12s %-9s %s", notice_kind_word[n->kind], record_tlp_text(n->tlp),
+	    n->revoked                ? "revoked"
+	    : n->installed[0] != '\0' ? "installed"
+				      : "-",
 	    n->exercise ? "[drill] " : "");
 	cmd_column(n->title, 0);
 	putchar('\n');
@@ -145,7 +148,10 @@ read_file(const char *path, size_t most, struct slice *ret_bytes)
 	bool good = bytes != NULL && !ferror(file) && size <= most;
 
 	if (!good)
-		fprintf(stderr, "concert notice: %s: %s\n", path, file == NULL ? strerror(errno) : size > most ? "larger than exchange.message_max" : "can't be read");
+		fprintf(stderr, "concert notice: %s: %s\n", path,
+		    file == NULL  ? strerror(errno)
+		    : size > most ? "larger than exchange.message_max"
+				  : "can't be read");
 	if (file != NULL)
 		fclose(file);
 	if (!good) {
@@ -159,25 +165,30 @@ read_file(const char *path, size_t most, struct slice *ret_bytes)
 static int
 fill(struct cmd_desk *d, struct notice *n)
 {
-	const char *kind = d->rest[0], *title = said(d, "title"), *tlp = said(d, "tlp") != NULL ? said(d, "tlp") : "green";
+	const char *kind = d->rest[0], *title = said(d, "title"),
+		   *tlp = said(d, "tlp") != NULL ? said(d, "tlp") : "green";
 	int k = 0;
 
 	while (k < NOTICE_KINDS && strcmp(kind, notice_kind_word[k]) != 0)
 		k++;
-	if (k == NOTICE_KINDS || title == NULL || title[0] == '\0' || record_tlp_parse(slice_str(tlp), &n->tlp) != CC_OK ||
-	    strlen(title) >= sizeof(n->title) || d->words[FILES].count > NOTICE_FILES || (k == NOTICE_RULES && d->words[FILES].count == 0)) {
-		fprintf(stderr, "concert notice: publish threat|practice|rules --title T [--text T] [--tlp TLP] [--file FILE]..., rules with files, 16 at most\n");
+	if (k == NOTICE_KINDS || title == NULL || title[0] == '\0' ||
+	    record_tlp_parse(slice_str(tlp), &n->tlp) != CC_OK || strlen(title) >= sizeof(n->title) ||
+	    d->words[FILES].count > NOTICE_FILES || (k == NOTICE_RULES && d->words[FILES].count == 0)) {
+		fprintf(stderr, "concert notice: publish threat|practice|rules --title T [--text T] [--tlp TLP] "
+				"[--file FILE]..., rules with files, 16 at most\n");
 		return EXIT_USAGE;
 	}
 	n->kind = (enum notice_kind)k;
 	n->exercise = said(d, "exercise") != NULL;
 	snprintf(n->title, sizeof(n->title), "%s", title);
-	if (said(d, "text") != NULL && snprintf(n->text, sizeof(n->text), "%s", said(d, "text")) >= (int)sizeof(n->text)) {
+	if (said(d, "text") != NULL &&
+	    snprintf(n->text, sizeof(n->text), "%s", said(d, "text")) >= (int)sizeof(n->text)) {
 		fprintf(stderr, "concert notice: --text: 4,095 bytes at most\n");
 		return EXIT_USAGE;
 	}
 	for (size_t i = 0; i < d->words[FILES].count; i++) {
-		const char *path = d->words[FILES].value[i], *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+		const char *path = d->words[FILES].value[i], *slash = strrchr(path, '/'),
+			   *name = slash != NULL ? slash + 1 : path;
 
 		if (!notice_name_is_good(name)) {
 			fprintf(stderr, "concert notice: %s: a name has letters, digits, dots and dashes\n", path);
@@ -245,7 +256,8 @@ write_files(const struct notice *n, const char *folder, bool captures)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, n->file[i].name);
 		file = fopen(path, "we");
-		good = file != NULL && fwrite(n->file[i].bytes.p, 1, n->file[i].bytes.size, file) == n->file[i].bytes.size;
+		good =
+		    file != NULL && fwrite(n->file[i].bytes.p, 1, n->file[i].bytes.size, file) == n->file[i].bytes.size;
 		if (file != NULL)
 			good = fclose(file) == 0 && good;
 	}
@@ -300,13 +312,16 @@ static const char *
 try_pack(const struct notice *n, const char *folder)
 {
 	char path[NOTICE_FILES][PATH_ROOM], out[PATH_ROOM + 8], log[PATH_ROOM + 24];
-	char *rules[WORDS_MAX] = {"concert", "rules", "check"}, *over[WORDS_MAX] = {"concert", "read", "-q", "--exchange", "none", "-l", out};
+	char *rules[WORDS_MAX] = {"concert", "rules", "check"},
+	     *over[WORDS_MAX] = {"concert", "read", "-q", "--exchange", "none", "-l", out};
 	size_t r = 3, o = 7, found = 0;
 	const char *why = NULL;
 
 	snprintf(out, sizeof(out), "%s/.try", folder);
 	for (size_t i = 0; i < n->files; i++) {
-		const char *option = ends_with(n->file[i].name, ".rules") ? "-S" : ends_with(n->file[i].name, ".yar") ? "-Y" : NULL;
+		const char *option = ends_with(n->file[i].name, ".rules") ? "-S"
+				     : ends_with(n->file[i].name, ".yar") ? "-Y"
+									  : NULL;
 
 		snprintf(path[i], PATH_ROOM, "%s/%s", folder, n->file[i].name);
 		if (option == NULL)
@@ -350,7 +365,9 @@ install_one(void *ctx, const struct notice *n)
 {
 	struct installing *in = ctx;
 	char folder[PATH_ROOM - 200], temporary[PATH_ROOM - 200], *into = NULL, *why = NULL;
-	const char *trouble = n->revoked ? "its author took it back" : n->kind != NOTICE_RULES ? "it is no rule pack" : NULL;
+	const char *trouble = n->revoked                ? "its author took it back"
+			      : n->kind != NOTICE_RULES ? "it is no rule pack"
+							: NULL;
 
 	snprintf(temporary, sizeof(temporary), "%s/desk/pack.XXXXXX", in->d->o.outdir);
 	if (trouble == NULL && (mkdtemp(temporary) == NULL || !write_files(n, temporary, true)))
@@ -364,8 +381,10 @@ install_one(void *ctx, const struct notice *n)
 		trouble = "its rules can't be written";
 	(void)nftw(temporary, unlink_one, 16, FTW_DEPTH | FTW_PHYS);
 	free(into);
-	if (audit_note(in->d->o.outdir, trouble == NULL ? "rules installed" : "rules not installed", (const char *const[]){"notice", n->id, "by",
-		n->organisation, "folder", trouble == NULL ? folder : NULL, "why", trouble, NULL}, &why) != CC_OK)
+	if (audit_note(in->d->o.outdir, trouble == NULL ? "rules installed" : "rules not installed",
+		(const char *const[]){"notice", n->id, "by", n->organisation, "folder", trouble == NULL ? folder : NULL,
+		    "why", trouble, NULL},
+		&why) != CC_OK)
 		fprintf(stderr, "concert notice: audit log: %s\n", why != NULL ? why : "");
 	free(why);
 	if (trouble != NULL) {
@@ -384,7 +403,8 @@ with_one(struct cmd_desk *d, notice_fn *fn, void *ctx, int code)
 
 	if (st == CC_OK)
 		return code;
-	fprintf(stderr, "concert notice: %s: %s\n", d->rest[0], st == CC_DENIED ? "several notices begin so" : "no such notice");
+	fprintf(stderr, "concert notice: %s: %s\n", d->rest[0],
+	    st == CC_DENIED ? "several notices begin so" : "no such notice");
 	return EXIT_FAILED;
 }
 
@@ -398,17 +418,22 @@ take_back(void *ctx, const struct notice *n)
 	if (!n->revoked || n->installed[0] == '\0')
 		return;
 	remove_files(n, n->installed);
-	if (audit_note(d->o.outdir, "rules taken back", (const char *const[]){"notice", n->id, "folder", n->installed, "why", n->text, NULL}, &why) != CC_OK)
+	if (audit_note(d->o.outdir, "rules taken back",
+		(const char *const[]){"notice", n->id, "folder", n->installed, "why", n->text, NULL}, &why) != CC_OK)
 		fprintf(stderr, "concert notice: audit log: %s\n", why != NULL ? why : "");
 	free(why);
-	fprintf(stderr, "concert notice: %s was taken back by %s: %s is removed\n", n->id, n->organisation, n->installed);
+	fprintf(
+	    stderr, "concert notice: %s was taken back by %s: %s is removed\n", n->id, n->organisation, n->installed);
 	(void)notice_installed(d->desk, n->id, "");
 }
 
 static int
 act(struct cmd_desk *d)
 {
-	struct listing l = {.d = d, .all = said(d, "all") != NULL, .exercise = said(d, "exercise") != NULL, .whole = strcmp(d->verb, "show") == 0};
+	struct listing l = {.d = d,
+	    .all = said(d, "all") != NULL,
+	    .exercise = said(d, "exercise") != NULL,
+	    .whole = strcmp(d->verb, "show") == 0};
 	struct installing in = {.d = d, .into = said(d, "into"), .code = EXIT_FAILED};
 
 	if (!cmd_desk_sync(d))
@@ -439,7 +464,8 @@ cmd_notice(int argc, char **argv)
 {
 	static const char *const verbs[] = {"publish", "list", "show", "revoke", "install"};
 	static const int operands[] = {1, 0, 1, 1, 1};
-	struct cmd_word words[] = {[FILES] = {.name = "file"}, {.name = "title"}, {.name = "text"}, {.name = "tlp"}, {.name = "why"}, {.name = "into"},
+	struct cmd_word words[] = {[FILES] = {.name = "file"}, {.name = "title"}, {.name = "text"}, {.name = "tlp"},
+	    {.name = "why"}, {.name = "into"},
 	    {.name = "exercise", .flag = true}, {.name = "all", .flag = true}};
 	const struct command *command = &cmd_table[0];
 	struct cmd_desk d;

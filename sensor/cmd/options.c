@@ -19,18 +19,20 @@ const struct command cmd_table[] = {
 };
 const size_t cmd_count = sizeof(cmd_table) / sizeof(cmd_table[0]);
 
-enum { OPT_SET = 256, OPT_EXCHANGE, OPT_FROM_START, OPT_FOLLOW, OPT_JSON, OPT_UNVERIFIED, OPT_QUARANTINE, OPT_TRUST, OPT_HEALTH, OPT_TOPIC, OPT_FROM, OPT_TO,
+enum { OPT_SET = 256, OPT_EXCHANGE, OPT_FROM_START, OPT_FOLLOW, OPT_JSON, OPT_UNVERIFIED, OPT_QUARANTINE, OPT_TRUST,
+    OPT_HEALTH, OPT_TOPIC, OPT_FROM, OPT_TO,
 	OPT_SINCE, OPT_CEILING, OPT_ONCE, OPT_OUT, OPT_HELP };
 
 static const struct option longs[] = {{"set", required_argument, NULL, OPT_SET},
     {"exchange", required_argument, NULL, OPT_EXCHANGE}, {"from-start", no_argument, NULL, OPT_FROM_START},
-    {"follow", no_argument, NULL, OPT_FOLLOW}, {"json", no_argument, NULL, OPT_JSON}, {"help", no_argument, NULL, OPT_HELP},
-    {"unverified", no_argument, NULL, OPT_UNVERIFIED}, {"quarantine", no_argument, NULL, OPT_QUARANTINE},
-    {"trust", no_argument, NULL, OPT_TRUST}, {"topic", required_argument, NULL, OPT_TOPIC},
-    {"from", required_argument, NULL, OPT_FROM}, {"to", required_argument, NULL, OPT_TO},
-    {"since", required_argument, NULL, OPT_SINCE}, {"ceiling", required_argument, NULL, OPT_CEILING},
-    {"once", no_argument, NULL, OPT_ONCE}, {"out", required_argument, NULL, OPT_OUT},
-    {"health", no_argument, NULL, OPT_HEALTH}, {"config", required_argument, NULL, 'c'}, {"summary", no_argument, NULL, 'q'}, {NULL, 0, NULL, 0}};
+    {"follow", no_argument, NULL, OPT_FOLLOW}, {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, OPT_HELP}, {"unverified", no_argument, NULL, OPT_UNVERIFIED},
+    {"quarantine", no_argument, NULL, OPT_QUARANTINE}, {"trust", no_argument, NULL, OPT_TRUST},
+    {"topic", required_argument, NULL, OPT_TOPIC}, {"from", required_argument, NULL, OPT_FROM},
+    {"to", required_argument, NULL, OPT_TO}, {"since", required_argument, NULL, OPT_SINCE},
+    {"ceiling", required_argument, NULL, OPT_CEILING}, {"once", no_argument, NULL, OPT_ONCE},
+    {"out", required_argument, NULL, OPT_OUT}, {"health", no_argument, NULL, OPT_HEALTH},
+    {"config", required_argument, NULL, 'c'}, {"summary", no_argument, NULL, 'q'}, {NULL, 0, NULL, 0}};
 
 void
 cmd_usage(const struct command *command)

@@ -113,7 +113,8 @@ problems_print(struct slice rest)
 		putchar('\n');
 		snprintf(line, sizeof(line), "%.*s", (int)size, (const char *)rest.p);
 		rest = slice_of(rest.p + size + (lf != NULL), rest.size - size - (lf != NULL));
-		for (colon = strchr(line, ':'); colon != NULL; colon = strchr(colon + 1, ':')) { /* a path may hold some */
+		for (colon = strchr(line, ':'); colon != NULL;
+		     colon = strchr(colon + 1, ':')) { /* a path may hold some */
 			row = strtoul(colon + 1, &end, 10);
 			if (row == 0 || *end != ':')
 				continue;
@@ -208,7 +209,8 @@ check(struct conf *conf, bool summary)
 int
 cmd_rules(int argc, char **argv)
 {
-	const struct command command = {"rules", cmd_rules, "check [-c FILE] [--summary] [-S RULES]... [-Y YARA]... RULES... | keywords", ""};
+	const struct command command = {
+	    "rules", cmd_rules, "check [-c FILE] [--summary] [-S RULES]... [-Y YARA]... RULES... | keywords", ""};
 	struct cmd_options o = {0};
 	char setting[4096];
 	int code = EXIT_USAGE;

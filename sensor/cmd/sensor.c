@@ -55,7 +55,8 @@ cmd_run(int argc, char **argv)
 	if (cmd_options(command, argc, argv, "c:S:Y:W:l:w:i:vq", &o)) {
 		job = job_of(&o, argc, argv);
 		if (job.path_count != 0) {
-			fprintf(stderr, "concert run: '%s' is not an option; captures are for 'concert read'\n", job.paths[0]);
+			fprintf(stderr, "concert run: '%s' is not an option; captures are for 'concert read'\n",
+			    job.paths[0]);
 			cmd_usage(command);
 		} else {
 			code = engine_run(&job);

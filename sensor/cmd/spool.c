@@ -1,6 +1,6 @@
 /*
- * concert spool: what is in a spool folder, what is wrong with it, the wish that it be offered again, the way across an air gap,
- * and the list of what was held back.  Beside the folder's owner, without disturbing it.
+ * concert spool: what is in a spool folder, what is wrong with it, the wish that it be offered again, the way across an
+ * air gap, and the list of what was held back.  Beside the folder's owner, without disturbing it.
  */
 #include <jansson.h> /* before base/json.h */
 #include <getopt.h>
@@ -52,10 +52,11 @@ dump_one(void *ctx, const struct cc_message *msg, uint64_t position)
 	struct json json = json_into(&job->line);
 
 	if (!job->o->json) {
-		struct slice cell[] = {msg->topic, message_header(msg, "ce_id"), message_header(msg, "ce_sequence"), msg->key};
+		struct slice cell[] = {
+		    msg->topic, message_header(msg, "ce_id"), message_header(msg, "ce_sequence"), msg->key};
 
-		printf("%llu\t%.*s\t%.*s\t%u\t%.*s\t", ull(position), (int)cell[0].size, cell[0].p, (int)cell[1].size, cell[1].p,
-		    msg->lane, (int)cell[2].size, cell[2].p);
+		printf("%llu\t%.*s\t%.*s\t%u\t%.*s\t", ull(position), (int)cell[0].size, cell[0].p, (int)cell[1].size,
+		    cell[1].p, msg->lane, (int)cell[2].size, cell[2].p);
 		cmd_print_clean(cell[3], stdout);
 		putchar('\n');
 		return;
@@ -203,9 +204,11 @@ check(struct job *job)
 		json_end_object(&json);
 		print_line(job);
 	} else if (job->wrong == 0) {
-		printf("%s messages: checksums, form, signatures and lanes are right\n", thousands_text(figures.messages, count));
+		printf("%s messages: checksums, form, signatures and lanes are right\n",
+		    thousands_text(figures.messages, count));
 	} else {
-		printf("%s messages, %llu findings: %llu bytes damaged, %llu positions lost, %llu messages that readers would refuse\n",
+		printf("%s messages, %llu findings: %llu bytes damaged, %llu positions lost, %llu messages that "
+		       "readers would refuse\n",
 		    thousands_text(figures.messages, count), ull(job->wrong), ull(figures.damaged), ull(figures.lost),
 		    ull(figures.refused));
 	}
@@ -239,7 +242,8 @@ replay(struct job *job)
 	if (!number_option("--from", job->o->from, &position))
 		return EXIT_USAGE;
 	if (job->o->since != NULL && time_rfc3339_parse(job->o->since, &time) != CC_OK) {
-		fprintf(stderr, "concert spool replay: --since wants a time as 2026-01-31T12:00:00Z, not '%s'\n", job->o->since);
+		fprintf(stderr, "concert spool replay: --since wants a time as 2026-01-31T12:00:00Z, not '%s'\n",
+		    job->o->since);
 		return EXIT_USAGE;
 	}
 	st = spool_replay_from(job->o->conf, job->dir, position, time, &from, &owned, &why);
@@ -285,10 +289,11 @@ print_sums(struct job *job, const struct airgap_sums *s, bool import)
 		print_line(job);
 		return;
 	}
-	printf("%s messages %s, %llu files, %s\n", thousands_text(s->messages, count), import ? "are new" : "exported", ull(s->files),
-	    bytes_text(s->bytes, bytes));
+	printf("%s messages %s, %llu files, %s\n", thousands_text(s->messages, count), import ? "are new" : "exported",
+	    ull(s->files), bytes_text(s->bytes, bytes));
 	if (import)
-		printf("%llu known already, %llu refused, %llu damaged places\n", ull(s->known), ull(s->refused), ull(s->damaged));
+		printf("%llu known already, %llu refused, %llu damaged places\n", ull(s->known), ull(s->refused),
+		    ull(s->damaged));
 	else
 		printf("%llu not chosen, %llu marked above the ceiling stay here\n", ull(s->left_out), ull(s->above));
 }
@@ -358,7 +363,8 @@ import(struct job *job, const char *from)
 	enum cc_status st;
 
 	if (strncmp(to, "file:", 5) != 0) {
-		fprintf(stderr, "concert spool import: exchange.to is %s: name a file exchange by --exchange file:DIR\n", to);
+		fprintf(stderr,
+		    "concert spool import: exchange.to is %s: name a file exchange by --exchange file:DIR\n", to);
 		return EXIT_USAGE;
 	}
 	to = to[5] != '\0' ? to + 5 : "exchange";
@@ -397,8 +403,8 @@ print_held(const char *line, uint64_t number)
 
 	if (number == 0)
 		printf("%-20s  %-12s  %-12s  %-40s  %s\n", "LAST SEEN", "TLP", "TOPIC", "WHY", "INDICATOR");
-	printf("%.19s%s  %-12.12s  %-12.12s  %-40.40s  ", text_of(json, "time"), json != NULL ? "Z" : "", text_of(json, "tlp"),
-	    text_of(json, "topic"), text_of(json, "reason"));
+	printf("%.19s%s  %-12.12s  %-12.12s  %-40.40s  ", text_of(json, "time"), json != NULL ? "Z" : "",
+	    text_of(json, "tlp"), text_of(json, "topic"), text_of(json, "reason"));
 	cmd_print_clean(slice_str(text_of(json, "kind")), stdout);
 	putchar(' ');
 	cmd_print_clean(slice_str(text_of(json, "value")), stdout);

@@ -1,6 +1,6 @@
 /*
- * concert watch: what arrives on the shared topics, a line a message: fitted to the terminal, by tabs and whole where there is
- * none, or as JSON with all of it.
+ * concert watch: what arrives on the shared topics, a line a message: fitted to the terminal, by tabs and whole where
+ * there is none, or as JSON with all of it.
  *
  * The bundles are partners' words: read by jansson, with its depth limit, and printed without control characters.
  */
@@ -134,7 +134,8 @@ print_row(const struct slice text[COLS], unsigned width)
 	for (int i = 0; i < COL_INDICATOR; i++) {
 		if (i == COL_WAY && width < WIDE)
 			continue;
-		print_column(i == COL_FIRST && text[i].size == 19 ? slice_of(text[i].p + 5, 14) : text[i], column[i].width, false, stdout);
+		print_column(i == COL_FIRST && text[i].size == 19 ? slice_of(text[i].p + 5, 14) : text[i],
+		    column[i].width, false, stdout);
 		rest -= column[i].width;
 	}
 	if (width >= WIDE)
@@ -315,7 +316,8 @@ print_place(const struct cc_message *msg, const struct verified *verified)
 static void
 print_refused(const struct cc_message *msg, const struct verified *verified)
 {
-	printf("! %s %s: ", verified->verdict == VERDICT_DUPLICATE ? "again" : "refused", verdict_word[verified->verdict]);
+	printf(
+	    "! %s %s: ", verified->verdict == VERDICT_DUPLICATE ? "again" : "refused", verdict_word[verified->verdict]);
 	cmd_print_clean(slice_str(verified->why), stdout);
 	printf("; number %llu, ", (unsigned long long)verified->sequence);
 	print_place(msg, verified);
@@ -329,7 +331,8 @@ print_notes(const struct cc_message *msg, const struct verified *verified)
 			continue;
 		printf("! %s: ", verify_note_word[n]);
 		if (n == VERIFY_GAP)
-			printf("%llu missing before number %llu, ", (unsigned long long)verified->missing, (unsigned long long)verified->sequence);
+			printf("%llu missing before number %llu, ", (unsigned long long)verified->missing,
+			    (unsigned long long)verified->sequence);
 		else
 			printf("number %llu, ", (unsigned long long)verified->sequence);
 		print_place(msg, verified);
@@ -343,7 +346,8 @@ print_channel(const struct cc_message *msg, bool *channel)
 	if (msg->fallback == *channel)
 		return;
 	*channel = msg->fallback;
-	puts(msg->fallback ? "! channel: what follows came by exchange.fallback" : "! channel: what follows came by exchange.to");
+	puts(msg->fallback ? "! channel: what follows came by exchange.fallback"
+			   : "! channel: what follows came by exchange.to");
 }
 
 static uint64_t
@@ -369,8 +373,9 @@ print_counts(const struct verifier *verifier, bool as_json, struct buf *line)
 	}
 	for (unsigned i = 0; i < VERDICT_COUNT + VERIFY_NOTES; i++) {
 		const char *word = i < VERDICT_COUNT ? verdict_word[i] : verify_note_word[i - VERDICT_COUNT];
-		uint64_t count = i < VERDICT_COUNT ? verifier_count(verifier, (enum verdict)i) :
-						     verifier_note_count(verifier, (enum verify_note)(i - VERDICT_COUNT));
+		uint64_t count = i < VERDICT_COUNT
+				     ? verifier_count(verifier, (enum verdict)i)
+				     : verifier_note_count(verifier, (enum verify_note)(i - VERDICT_COUNT));
 		char name[64];
 
 		snprintf(name, sizeof(name), "verify.%s", word);
@@ -402,7 +407,8 @@ print_quarantined(void *ctx, const struct quarantined *why, const struct cc_mess
 {
 	struct listing *l = ctx;
 	struct json json = json_into(&l->line);
-	const struct slice text[] = {why->seen, why->verdict, message_header(msg, "ce_source"), msg->topic, message_header(msg, "ce_id"), why->why};
+	const struct slice text[] = {why->seen, why->verdict, message_header(msg, "ce_source"), msg->topic,
+	    message_header(msg, "ce_id"), why->why};
 
 	l->count++;
 	if (!l->json) {
@@ -473,13 +479,15 @@ start_of(const struct cmd_options *o, bool *ret_start, uint64_t *ret_since, char
 		*ret_since = now - ago;
 		return CC_OK;
 	}
-	if (asprintf(ret_why, "--from %s: beginning, end, a time as 2026-01-31T12:00:00Z, or how long ago, as 2h", o->from) < 0)
+	if (asprintf(ret_why, "--from %s: beginning, end, a time as 2026-01-31T12:00:00Z, or how long ago, as 2h",
+		o->from) < 0)
 		*ret_why = NULL;
 	return CC_BAD;
 }
 
 static enum cc_status
-open_source(struct source *s, const struct cmd_options *o, const char *from, const char *const *topics, size_t count, char **ret_why)
+open_source(struct source *s, const struct cmd_options *o, const char *from, const char *const *topics, size_t count,
+    char **ret_why)
 {
 	bool from_start = o->from_start;
 	uint64_t since = 0;
@@ -498,7 +506,8 @@ open_source(struct source *s, const struct cmd_options *o, const char *from, con
 	(void)trust_learn_from(o->conf, from, s->trust);
 	/* Only where somebody said which folder is ours to write to. */
 	if (o->outdir_given && quarantine_open(o->conf, o->outdir, &s->quarantine, ret_why) != CC_OK) {
-		fprintf(stderr, "concert watch: %s: what is refused is not kept\n", *ret_why != NULL ? *ret_why : "quarantine");
+		fprintf(stderr, "concert watch: %s: what is refused is not kept\n",
+		    *ret_why != NULL ? *ret_why : "quarantine");
 		free(*ret_why);
 		*ret_why = NULL;
 	}
@@ -582,7 +591,8 @@ watch(const struct cmd_options *o, const char *from, const char *const *topics, 
 			print_notes(&msg, &verified);
 			print_line(&msg, width);
 		} else if (st == CC_BAD) {
-			fprintf(stderr, "concert watch: %s\n", trouble != NULL ? trouble : "a message that can't be read");
+			fprintf(
+			    stderr, "concert watch: %s\n", trouble != NULL ? trouble : "a message that can't be read");
 			code = EXIT_FAILED;
 		} else if (st == CC_END && !follow) {
 			break;
@@ -608,7 +618,8 @@ watch(const struct cmd_options *o, const char *from, const char *const *topics, 
 	if (health != NULL)
 		health_print(health, time_now(), o->json);
 	health_free(health);
-	if (source.inbox != NULL && ((o->json && !o->health) || verifier_count(inbox_verifier(source.inbox), VERDICT_ACCEPTED) < shown ||
+	if (source.inbox != NULL &&
+	    ((o->json && !o->health) || verifier_count(inbox_verifier(source.inbox), VERDICT_ACCEPTED) < shown ||
 		verifier_notes(inbox_verifier(source.inbox)) > 0))
 		print_counts(inbox_verifier(source.inbox), o->json, &line);
 	buf_close(&line);
@@ -645,7 +656,8 @@ cmd_watch(int argc, char **argv)
 		if (o.quarantine)
 			code = list_quarantine(&o);
 		else if ((from = source_of(&o)) == NULL)
-			fprintf(stderr, "concert watch: where from?  --exchange file:DIR or kafka:HOST:PORT, or -l OUTDIR\n");
+			fprintf(stderr,
+			    "concert watch: where from?  --exchange file:DIR or kafka:HOST:PORT, or -l OUTDIR\n");
 		else if (o.health)
 			code = watch(&o, from, (const char *const[]){"health"}, 1);
 		else

@@ -1,6 +1,6 @@
 /*
- * concert watch --health: the newest heartbeat of every sensor, as a table: who is alive, who is late, who loses packets,
- * whose clock nobody vouches for.  One row a sensor, as many as SENSORS_MAX.
+ * concert watch --health: the newest heartbeat of every sensor, as a table: who is alive, who is late, who loses
+ * packets, whose clock nobody vouches for.  One row a sensor, as many as SENSORS_MAX.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -121,7 +121,8 @@ health_take(struct health_table *table, const struct cc_message *msg, const stru
 		sensor->state = text(health, "state");
 		sensor->channel = text(json_object_get(health, "channel"), "name");
 		sensor->packets = number(coverage, "packets");
-		sensor->lost = number(coverage, "lost_kernel") + number(coverage, "lost_interface") + number(coverage, "lost_ring");
+		sensor->lost = number(coverage, "lost_kernel") + number(coverage, "lost_interface") +
+			       number(coverage, "lost_ring");
 		sensor->waiting = number(exchange, "waiting");
 		sensor->shed = number(exchange, "shed");
 	}
@@ -162,8 +163,8 @@ health_print(struct health_table *table, uint64_t now, bool as_json)
 
 	qsort(table->sensor, table->count, sizeof(table->sensor[0]), by_name);
 	if (!as_json)
-		printf("%-32s%-9s%-21s%14s%12s%9s%7s%9s  %-9s%s\n", "SENSOR", "STATE", "LAST HEARD", "PACKETS", "LOST", "WAITING",
-		    "SHED", "MISSING", "CHANNEL", "CLOCK");
+		printf("%-32s%-9s%-21s%14s%12s%9s%7s%9s  %-9s%s\n", "SENSOR", "STATE", "LAST HEARD", "PACKETS", "LOST",
+		    "WAITING", "SHED", "MISSING", "CHANNEL", "CLOCK");
 	buf_open(&line, 65536);
 	for (size_t i = 0; i < table->count; i++) {
 		const struct sensor *sensor = &table->sensor[i];
@@ -175,8 +176,9 @@ health_print(struct health_table *table, uint64_t now, bool as_json)
 			continue;
 		if (!as_json) {
 			print_clean(sensor->name, 32);
-			printf("%-9s%.19sZ %14llu%12llu%9llu%7llu%9llu  ", word_of(sensor, now), time, (unsigned long long)sensor->packets,
-			    (unsigned long long)sensor->lost, (unsigned long long)sensor->waiting, (unsigned long long)sensor->shed,
+			printf("%-9s%.19sZ %14llu%12llu%9llu%7llu%9llu  ", word_of(sensor, now), time,
+			    (unsigned long long)sensor->packets, (unsigned long long)sensor->lost,
+			    (unsigned long long)sensor->waiting, (unsigned long long)sensor->shed,
 			    (unsigned long long)sensor->missing);
 			print_clean(sensor->channel, 9);
 			print_clean(sensor->clock, 0);
@@ -201,7 +203,7 @@ health_print(struct health_table *table, uint64_t now, bool as_json)
 	}
 	buf_close(&line);
 	if (table->refused > 0)
-		fprintf(stderr, "concert watch: %llu heartbeats of sensors beyond the first %d\n", (unsigned long long)table->refused,
-		    SENSORS_MAX);
+		fprintf(stderr, "concert watch: %llu heartbeats of sensors beyond the first %d\n",
+		    (unsigned long long)table->refused, SENSORS_MAX);
 	fflush(stdout);
 }

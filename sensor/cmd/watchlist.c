@@ -1,5 +1,6 @@
 /*
- * concert watchlist: what partners told and the workers look for; and what was refused, and why.  Beside a running sensor, too.
+ * concert watchlist: what partners told and the workers look for; and what was refused, and why.  Beside a running
+ * sensor, too.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -34,7 +35,8 @@ print_entry(void *ctx, const struct partners_entry *entry)
 	if (!job->json) {
 		if (job->count == 1)
 			printf("%-20s  %-20s  %-20s  %-24s  %s\n", "TOLD", "UNTIL", "LAST HIT", "PARTNER", "INDICATOR");
-		printf("%.19sZ  %.19sZ  %-20.19s  %-24s  %s:", told, until, hit, entry->source, record_kind_text(entry->kind));
+		printf("%.19sZ  %.19sZ  %-20.19s  %-24s  %s:", told, until, hit, entry->source,
+		    record_kind_text(entry->kind));
 		cmd_print_clean(slice_str(entry->value), stdout);
 		putchar('\n');
 		return;

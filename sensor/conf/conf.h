@@ -1,8 +1,9 @@
 /*
  * The configuration: one table of keys (conf.def), one immutable struct made of it.
  *
- * Every key has a name, a type, a default, a range and a sentence; the reference (`concert --reference`) is printed from
- * the same table.  Read at start and at reload, then shared by all threads without locks.  Strings belong to the conf.
+ * Every key has a name, a type, a default, a range and a sentence; the reference (`concert --reference`) is printed
+ * from the same table.  Read at start and at reload, then shared by all threads without locks.  Strings belong to the
+ * conf.
  */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
@@ -57,7 +58,8 @@ struct conf {
 struct conf *conf_new(void);
 void conf_free(struct conf *conf);
 
-/* Reads a YAML file over what is there.  CC_BAD, CC_IO: *ret_why (malloc) says file:line and what is wrong, for every problem. */
+/* Reads a YAML file over what is there.  CC_BAD, CC_IO: *ret_why (malloc) says file:line and what is wrong, for every
+ * problem. */
 enum cc_status conf_read(struct conf *conf, const char *path, char **ret_why);
 /* "key=value" as of --set; a map member is "vars.address.HOME_NET=[10.0.0.0/8]". */
 enum cc_status conf_set(struct conf *conf, const char *assignment, char **ret_why);

@@ -19,7 +19,8 @@ is_odd(const uint8_t *p, size_t size)
 		return p[0] == 0xc2 && p[1] < 0xa0;
 	case 3: /* U+2028, U+2029, U+FEFF, U+FFFE, U+FFFF */
 		return memcmp(p, "\xe2\x80\xa8", 3) == 0 || memcmp(p, "\xe2\x80\xa9", 3) == 0 ||
-		    memcmp(p, "\xef\xbb\xbf", 3) == 0 || memcmp(p, "\xef\xbf\xbe", 3) == 0 || memcmp(p, "\xef\xbf\xbf", 3) == 0;
+		       memcmp(p, "\xef\xbb\xbf", 3) == 0 || memcmp(p, "\xef\xbf\xbe", 3) == 0 ||
+		       memcmp(p, "\xef\xbf\xbf", 3) == 0;
 	default:
 		return false;
 	}
@@ -91,8 +92,8 @@ print_time(uint64_t ns, FILE *out)
 	static const struct {
 		uint64_t ns;
 		const char *word;
-	} unit[] = {{86400 * NS_PER_S, "d"}, {3600 * NS_PER_S, "h"}, {60 * NS_PER_S, "m"}, {NS_PER_S, "s"}, {NS_PER_MS, "ms"},
-	    {NS_PER_US, "us"}, {1, "ns"}};
+	} unit[] = {{86400 * NS_PER_S, "d"}, {3600 * NS_PER_S, "h"}, {60 * NS_PER_S, "m"}, {NS_PER_S, "s"},
+	    {NS_PER_MS, "ms"}, {NS_PER_US, "us"}, {1, "ns"}};
 
 	for (size_t i = 0; i < sizeof(unit) / sizeof(unit[0]); i++) {
 		if (ns % unit[i].ns == 0 && (ns > 0 || i == 3)) {
@@ -200,7 +201,8 @@ conf_print(const struct conf *conf, FILE *out)
 static void
 print_kind(const struct conf_key *key, FILE *out)
 {
-	static const char *const word[] = {"", "number", "size", "duration", "yes or no", "text", "", "list", "mapping"};
+	static const char *const word[] = {
+	    "", "number", "size", "duration", "yes or no", "text", "", "list", "mapping"};
 	const char *at = key->words;
 
 	if (key->type != KEY_ENUM) {
@@ -216,17 +218,20 @@ print_kind(const struct conf_key *key, FILE *out)
 void
 conf_reference(FILE *out)
 {
-	fputs("# The keys of concert.yaml\n\nPrinted by `concert --reference` from the table that the program reads by.\n", out);
+	fputs("# The keys of concert.yaml\n\nPrinted by `concert --reference` from the table that the program reads "
+	      "by.\n",
+	    out);
 	for (size_t i = 0; i < conf_key_count; i++) {
 		const struct conf_key *key = &conf_key[i];
 
 		if (key->type == KEY_SECTION) {
-			fprintf(out, "\n## %s: %s\n\n| key | type | default | what it does |\n|---|---|---|---|\n", key->name, key->help);
+			fprintf(out, "\n## %s: %s\n\n| key | type | default | what it does |\n|---|---|---|---|\n",
+			    key->name, key->help);
 			continue;
 		}
 		fprintf(out, "| `%s` | ", key->name);
 		print_kind(key, out);
-		fprintf(out, " | %s%s%s | %s |\n", key->def != NULL && *key->def != '\0' ? "`" : "", key->def != NULL ? key->def : "",
-		    key->def != NULL && *key->def != '\0' ? "`" : "", key->help);
+		fprintf(out, " | %s%s%s | %s |\n", key->def != NULL && *key->def != '\0' ? "`" : "",
+		    key->def != NULL ? key->def : "", key->def != NULL && *key->def != '\0' ? "`" : "", key->help);
 	}
 }

@@ -128,7 +128,8 @@ read_document(struct reading *r, FILE *file)
 	}
 	r->doc = &doc;
 	root = yaml_document_get_root_node(&doc);
-	if (root != NULL && root->type != YAML_MAPPING_NODE && !(root->type == YAML_SCALAR_NODE && root->data.scalar.length == 0))
+	if (root != NULL && root->type != YAML_MAPPING_NODE &&
+	    !(root->type == YAML_SCALAR_NODE && root->data.scalar.length == 0))
 		say(r, root, "a configuration is a mapping of keys to values");
 	else if (root != NULL)
 		walk(r, root, "", 0);

@@ -47,7 +47,8 @@ enum decode_event {
 #undef EVENT
 	DECODE_EVENT_COUNT
 };
-extern const char *const decode_event_name[DECODE_EVENT_COUNT]; /* "ipv4.opt_pad_required", Suricata's names where there is one */
+extern const char
+    *const decode_event_name[DECODE_EVENT_COUNT]; /* "ipv4.opt_pad_required", Suricata's names where there is one */
 
 struct ip_info {
 	struct cc_addr src, dst;
@@ -78,14 +79,16 @@ struct packet {
 	uint8_t ip_count;    /* 0: not IP (ARP, …) */
 	/* The innermost, copied for quick use; ip_count > 0. */
 	struct cc_addr src, dst;
-	uint16_t sport, dport; /* 0 where there are none; ICMP: type and code as community id wants them are flow's business */
+	uint16_t sport,
+	    dport; /* 0 where there are none; ICMP: type and code as community id wants them are flow's business */
 	uint8_t proto;       /* 6, 17, 1, 58, 132, … */
 	bool is_fragment;    /* a fragment that did not complete its datagram: no transport header */
 	bool reassembled;
-	bool has_last;       /* reassembled: last_fragment is the one that completed the datagram, of IP level last_level */
+	bool has_last; /* reassembled: last_fragment is the one that completed the datagram, of IP level last_level */
 	uint8_t last_level;
 	struct ip_info last_fragment;
-	bool cut;            /* shorter than its headers say, and not by the capture's doing: counts for its flow, bytes are no one's */
+	bool cut; /* shorter than its headers say, and not by the capture's doing: counts for its flow, bytes are no
+		     one's */
 	bool has_transport;  /* l4 was there and whole */
 	struct slice l4;     /* transport header and payload */
 	struct slice payload; /* behind the transport header; trimmed to the IP length */
@@ -98,8 +101,10 @@ struct packet {
 	uint8_t vlan_count;
 	uint8_t layer_count;
 	uint8_t layer[DECODE_LAYERS_MAX]; /* enum layer, outermost first */
-	uint32_t tunnel;     /* id of the innermost tunnel that has one: VNI, TEID, GRE key, ERSPAN session, PPPoE session, MPLS label */
-	uint32_t tunnel_flow; /* tunnel where both directions have the same id (VNI, GRE key, PPPoE session), else 0 (TEID, ERSPAN, MPLS): for keys */
+	uint32_t tunnel; /* id of the innermost tunnel that has one: VNI, TEID, GRE key, ERSPAN session, PPPoE session,
+			    MPLS label */
+	uint32_t tunnel_flow; /* tunnel where both directions have the same id (VNI, GRE key, PPPoE session), else 0
+				 (TEID, ERSPAN, MPLS): for keys */
 	uint64_t events[(DECODE_EVENT_COUNT + 63) / 64];
 	uint16_t ethertype;  /* of the outermost link header, 0: none */
 	struct slice link;   /* link header: source and destination MAC at 0 and 6 when the layer is eth */
@@ -140,7 +145,8 @@ uint32_t decode_spread(struct decode *d, const struct frame *frame, bool *ret_fr
 /* A frame that another worker decodes: its fragments are kept as by decode_frame(), but it is not counted. */
 void decode_note(struct decode *d, const struct frame *frame);
 
-/* Recomputes the checksums of a decoded packet; for rules and for conf decode.checksums.  True: right, or not checkable. */
+/* Recomputes the checksums of a decoded packet; for rules and for conf decode.checksums.  True: right, or not
+ * checkable. */
 bool decode_ip_checksum_ok(const struct packet *pkt);
 bool decode_l4_checksum_ok(const struct packet *pkt);
 

@@ -5,7 +5,8 @@
 #include "decode/inside.h"
 
 enum {
-	LINK_NULL = 0, LINK_ETHERNET = 1, LINK_SLIP = 8, LINK_PPP = 9, LINK_FDDI = 10, LINK_ATM_OLD = 11, LINK_RAW_12 = 12,
+	LINK_NULL = 0, LINK_ETHERNET = 1, LINK_SLIP = 8, LINK_PPP = 9, LINK_FDDI = 10, LINK_ATM_OLD = 11,
+	LINK_RAW_12 = 12,
 	LINK_RAW_14 = 14, LINK_PPP_HDLC = 50, LINK_PPP_ETHER = 51, LINK_ATM_RFC1483 = 100, LINK_RAW = 101,
 	LINK_C_HDLC = 104, LINK_WLAN = 105, LINK_FRELAY = 107, LINK_LOOP = 108, LINK_SLL = 113, LINK_PRISM = 119,
 	LINK_SUNATM = 123, LINK_RADIOTAP = 127, LINK_AVS = 163, LINK_PPP_DIR = 204, LINK_C_HDLC_DIR = 205,
@@ -14,7 +15,8 @@ enum {
 };
 
 enum {
-	TYPE_IP = 0x0800, TYPE_ARP = 0x0806, TYPE_CMD = 0x8909, TYPE_TEB = 0x6558, TYPE_VLAN = 0x8100, TYPE_RARP = 0x8035,
+	TYPE_IP = 0x0800, TYPE_ARP = 0x0806, TYPE_CMD = 0x8909, TYPE_TEB = 0x6558, TYPE_VLAN = 0x8100,
+	TYPE_RARP = 0x8035,
 	TYPE_IPV6 = 0x86dd, TYPE_PPP = 0x880b, TYPE_MPLS = 0x8847, TYPE_MPLS_MULTI = 0x8848, TYPE_PPPOE = 0x8864,
 	TYPE_QINQ = 0x88a8, TYPE_PBB = 0x88e7, TYPE_CFP = 0x8903, TYPE_VNTAG = 0x8926, TYPE_NSH = 0x894f,
 	TYPE_QINQ_OLD = 0x9100, TYPE_QINQ_OLDER = 0x9200, TYPE_LEAST = 0x0600,
@@ -272,7 +274,8 @@ nflog(struct decode *d, struct packet *pkt, struct slice in)
 		return decode_bad(d, pkt, DECODE_EVENT_LINK_PKT_TOO_SMALL);
 	if (!decode_layer(d, pkt, LAYER_NFLOG))
 		return CC_BAD;
-	little = byte_at(cur_rest(&c), 0) > byte_at(cur_rest(&c), 1); /* the first value is short: its size has a zero high byte */
+	little = byte_at(cur_rest(&c), 0) >
+		 byte_at(cur_rest(&c), 1); /* the first value is short: its size has a zero high byte */
 	while (cur_left(&c) >= 4) {
 		uint16_t size = little ? cur_u16le(&c) : cur_u16(&c), type = little ? cur_u16le(&c) : cur_u16(&c);
 		struct slice value = cur_take(&c, size >= 4 ? size - 4u : 0);

@@ -382,7 +382,8 @@ decode_read_tunnels(struct decode *d, const struct conf *conf)
 			kind++;
 		if (*end != '\0' || port == 0 || port > UINT16_MAX || kind == sizeof(word) / sizeof(word[0]) ||
 		    d->tunnel_count == DECODE_UDP_TUNNELS) {
-			log_warning("decode.udp_tunnels: '%s': '%s' is not a port and a tunnel, or one too many; left out",
+			log_warning(
+			    "decode.udp_tunnels: '%s': '%s' is not a port and a tunnel, or one too many; left out",
 			    map->pair[i].key, map->pair[i].value);
 			continue;
 		}

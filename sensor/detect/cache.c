@@ -106,7 +106,8 @@ dir_open(struct cache *cache)
 	cache->dir = open(cache->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (cache->dir < 0) {
 		if (errno != ENOENT || cache->write)
-			log_warning("detect.cache: %s: %s; rules are compiled without it", cache->path, strerror(errno));
+			log_warning(
+			    "detect.cache: %s: %s; rules are compiled without it", cache->path, strerror(errno));
 		return false;
 	}
 	if (fstat(cache->dir, &stat) != 0)
@@ -338,8 +339,8 @@ is_ours(const char *name)
 {
 	size_t size = strlen(name);
 
-	return size < sizeof(((struct cached *)0)->name) &&
-	       (strncmp(name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0 || (size > 5 && strcmp(name + size - 5, ".hsdb") == 0));
+	return size < sizeof(((struct cached *)0)->name) && (strncmp(name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0 ||
+								(size > 5 && strcmp(name + size - 5, ".hsdb") == 0));
 }
 
 /* All files of ours in the folder; those that a crash left half written go at once. */

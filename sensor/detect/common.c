@@ -1,5 +1,6 @@
 /*
- * What rulesets share: names, buffers, lists of addresses and ports, expressions (struct common), and the rules' bodies.
+ * What rulesets share: names, buffers, lists of addresses and ports, expressions (struct common), and the rules'
+ * bodies.
  *
  * A reload takes the common things over when the settings are the same by which rules get their meaning: variables,
  * classification, categories of reputation.  Else new ones are made, and only the numbers of names go on, so that
@@ -171,9 +172,9 @@ common_new(struct names *names, struct common **ret_common)
 	if (names != NULL)
 		names->users++;
 	common->names = names != NULL ? names : names_new();
-	if (common->regexes == NULL || common->addr_sets == NULL || common->port_sets == NULL || common->buffers == NULL ||
-	    common->classes == NULL || common->references == NULL || common->buffer == NULL || common->names == NULL ||
-	    buffers_open(common) != CC_OK) {
+	if (common->regexes == NULL || common->addr_sets == NULL || common->port_sets == NULL ||
+	    common->buffers == NULL || common->classes == NULL || common->references == NULL ||
+	    common->buffer == NULL || common->names == NULL || buffers_open(common) != CC_OK) {
 		common_free(common);
 		return CC_NOMEM;
 	}

@@ -1,6 +1,7 @@
 /*
- * Hyperscan databases: a digest over what each is compiled of says whether the set before has it, or the cache; the rest is
- * compiled, the largest first, by several threads.  What comes out does not depend on their number.  Loading only.
+ * Hyperscan databases: a digest over what each is compiled of says whether the set before has it, or the cache; the
+ * rest is compiled, the largest first, by several threads.  What comes out does not depend on their number.  Loading
+ * only.
  */
 #include <malloc.h>
 #include <stdlib.h>

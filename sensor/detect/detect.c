@@ -56,7 +56,8 @@ void
 run_open(struct run *run, struct detect *detect, struct flow *flow, const struct packet *pkt, enum cc_dir dir,
     struct batch *batch)
 {
-	volatile size_t size = offsetof(struct run, mark); /* of a constant gcc makes `rep stos`, slow to begin: half of this function */
+	volatile size_t size =
+	    offsetof(struct run, mark); /* of a constant gcc makes `rep stos`, slow to begin: half of this function */
 
 	memset(run, 0, size);
 	run->detect = detect;
@@ -135,7 +136,8 @@ packet_candidates(struct run *run)
 	bool ignored = run->flow != NULL && run->flow->no_payload;
 	struct ports ports = {.from = pkt->sport, .to = pkt->dport};
 
-	candidates_sieves(run->detect, &group->packet, &ports, ignored ? slice_of(pkt->payload.p, 0) : pkt->payload, 0, 0);
+	candidates_sieves(
+	    run->detect, &group->packet, &ports, ignored ? slice_of(pkt->payload.p, 0) : pkt->payload, 0, 0);
 	/* TCP that no stream is made of: what waits for a stream looks at the packet. */
 	if (pkt->proto == 6 && pkt->payload.size > 0 && !ignored &&
 	    (run->flow == NULL || run->flow->stray || run->flow->tcp == TCP_NONE))

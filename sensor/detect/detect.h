@@ -81,7 +81,8 @@ struct match {
 /* What loading said: one line for each problem, file:line:column: keyword: reason; and the sums. */
 struct ruleset_report {
 	struct buf text;    /* problems, a line each; opened by the caller */
-	struct buf reasons; /* "3 keyword: reason", a line for each reason of refusal, the most frequent first; the same */
+	struct buf
+	    reasons; /* "3 keyword: reason", a line for each reason of refusal, the most frequent first; the same */
 	uint64_t loaded, refused, warnings;
 	uint64_t kept;      /* of the loaded: taken over from the set before */
 	uint64_t databases, databases_kept, databases_cached; /* the others were compiled */
@@ -96,8 +97,8 @@ struct ruleset;
  */
 enum cc_status ruleset_load(const struct conf *conf, struct ruleset_report *report, struct ruleset **ret_set);
 /*
- * The same beside a set that is in use: what has not changed is shared with it, the rest is compiled.  From a process that
- * is confined: the cache is read and not written.
+ * The same beside a set that is in use: what has not changed is shared with it, the rest is compiled.  From a process
+ * that is confined: the cache is read and not written.
  */
 enum cc_status ruleset_reload(
     const struct conf *conf, struct ruleset *old, struct ruleset_report *report, struct ruleset **ret_set);
@@ -109,8 +110,9 @@ void detect_manual(FILE *out);                            /* the language, as Ma
 void ruleset_wants(const struct ruleset *set, struct app_wants *ret_wants, size_t *ret_history);
 
 /*
- * A watch list beside the rule set's: what partners tell, made by whoever gets it, immutable once a detect has it.  Values are
- * copied.  watch_add(): CC_BAD: no value of that kind; CC_FULL: max; CC_NOMEM.  What is there already stays as it was.
+ * A watch list beside the rule set's: what partners tell, made by whoever gets it, immutable once a detect has it.
+ * Values are copied.  watch_add(): CC_BAD: no value of that kind; CC_FULL: max; CC_NOMEM.  What is there already stays
+ * as it was.
  */
 struct watch;
 struct watch_entry {
@@ -122,8 +124,8 @@ enum cc_status watch_add(struct watch *watch, const struct watch_entry *entry);
 size_t watch_count(const struct watch *watch);
 bool watch_wants_files(const struct watch *watch); /* NULL: false */
 void watch_free(struct watch *watch);              /* when no detect uses it any more; accepts NULL */
-/* The value as lists write it: names in lower case, hashes in hex, an address or prefix without host bits.  CC_BAD: none of that
- * kind.  *ret_prefix: of an address. */
+/* The value as lists write it: names in lower case, hashes in hex, an address or prefix without host bits.  CC_BAD:
+ * none of that kind.  *ret_prefix: of an address. */
 enum cc_status watch_value(enum cc_kind kind, struct slice value, struct buf *ret_out, struct cc_prefix *ret_prefix);
 
 /* A table that several workers share for what counts across flows (threshold by_src …); in order when order is given.
@@ -152,8 +154,8 @@ struct detect_setup {
 struct detect;
 
 /*
- * The rules that cost this worker most since it has its rule set, costliest first: an estimate, of the few runs that are timed.
- * Returns how many, at most max.
+ * The rules that cost this worker most since it has its rule set, costliest first: an estimate, of the few runs that
+ * are timed. Returns how many, at most max.
  */
 struct detect_cost {
 	uint32_t gid, sid;
@@ -166,7 +168,8 @@ void detect_free(struct detect *detect);
 /* From the next packet on; the caller frees the old one once every worker has switched. */
 void detect_switch(struct detect *detect, struct ruleset *set);
 
-/* The partners' list from the next packet on; NULL: none.  The caller frees the old one once every worker has switched. */
+/* The partners' list from the next packet on; NULL: none.  The caller frees the old one once every worker has switched.
+ */
 /* While on, the time that is spent on looking for patterns is added up: for one packet in many. */
 void detect_timed(struct detect *detect, bool on);
 uint64_t detect_scan_ns(const struct detect *detect);

@@ -1,11 +1,12 @@
 /*
  * A few patterns, looked for together: made while loading, read by all workers.
  *
- * Each pattern lends up to three neighbouring bytes, its rarest, to tables by the low and the high half of a byte: bit b
- * of lo[k][low] & hi[k][high] says that a pattern of bucket b may have this byte at its place k.  Two shuffles look up 32
- * bytes, and where a bit is left over all places the patterns of that bucket are compared (the trick is known as Teddy).
- * A pass costs the same for one pattern as for sixteen: a quarter of a cycle a byte, where Hyperscan asks 400 cycles before
- * it sees one.  More patterns are passes of their own.  Processors without AVX2 look for the patterns one by one.
+ * Each pattern lends up to three neighbouring bytes, its rarest, to tables by the low and the high half of a byte: bit
+ * b of lo[k][low] & hi[k][high] says that a pattern of bucket b may have this byte at its place k.  Two shuffles look
+ * up 32 bytes, and where a bit is left over all places the patterns of that bucket are compared (the trick is known as
+ * Teddy). A pass costs the same for one pattern as for sixteen: a quarter of a cycle a byte, where Hyperscan asks 400
+ * cycles before it sees one.  More patterns are passes of their own.  Processors without AVX2 look for the patterns one
+ * by one.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -213,8 +214,10 @@ compare_at(const struct look *look, size_t at, unsigned bits, uint64_t found)
 		for (unsigned i = look->pass->bucket[b]; i < look->pass->bucket[b + 1]; i++) {
 			const struct few_pattern *pattern = &look->pattern[i];
 
-			if ((found >> pattern->id & 1) == 0 && at >= pattern->at && at - pattern->at + pattern->size <= look->bytes.size &&
-			    bytes_equal(look->bytes.p + (at - pattern->at), slice_of(pattern->bytes, pattern->size), pattern->nocase))
+			if ((found >> pattern->id & 1) == 0 && at >= pattern->at &&
+			    at - pattern->at + pattern->size <= look->bytes.size &&
+			    bytes_equal(look->bytes.p + (at - pattern->at), slice_of(pattern->bytes, pattern->size),
+				pattern->nocase))
 				found |= 1ull << pattern->id;
 		}
 	}

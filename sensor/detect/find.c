@@ -62,7 +62,8 @@ bytes_find(struct slice in, struct slice what, bool nocase)
 		size_t some;
 
 		for (; end - p >= 16; p += 16) {
-			halves16 hits = (halves16)(((load16(p) | fold_as) == as) & ((load16(p + last) | fold_bs) == bs));
+			halves16 hits =
+			    (halves16)(((load16(p) | fold_as) == as) & ((load16(p + last) | fold_bs) == bs));
 
 			if ((hits[0] | hits[1]) != 0)
 				break;

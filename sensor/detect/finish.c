@@ -331,10 +331,12 @@ classify_frame(struct build *build)
 		return build_refuse(build, "a frame and a buffer of a transaction can't be asked for in one rule; "
 					   "write two rules, and flowbits between them");
 	if (rule->has_payload)
-		return build_refuse(build, "content of the payload and of a frame can't be asked for in one rule; "
-					   "put the content behind the frame, or write two rules with flowbits between them");
+		return build_refuse(build,
+		    "content of the payload and of a frame can't be asked for in one rule; "
+		    "put the content behind the frame, or write two rules with flowbits between them");
 	if (build->packet_keyword)
-		return build_refuse(build, "%s asks for a packet, and frame for a range of the stream: they can't be one",
+		return build_refuse(build,
+		    "%s asks for a packet, and frame for a range of the stream: they can't be one",
 		    build->packet_keyword_name);
 	if ((rule->flow & FLOW_NO_STREAM) != 0)
 		return build_refuse(build, "frames are of the stream, which the rule's protocol or flow excludes");
@@ -342,8 +344,10 @@ classify_frame(struct build *build)
 		const struct buffer *buffer = buffer_of(build, i);
 		const struct cc_parser *parser = app_parsers[buffer->frame_parser];
 
-		if (buffer->source == SRC_FRAME && (rule->protos & ((parser->tcp ? PROTO_TCP : 0) | (parser->udp ? PROTO_UDP : 0))) == 0)
-			return build_refuse(build, "%s goes over another transport than the rule's protocol", parser->name);
+		if (buffer->source == SRC_FRAME &&
+		    (rule->protos & ((parser->tcp ? PROTO_TCP : 0) | (parser->udp ? PROTO_UDP : 0))) == 0)
+			return build_refuse(
+			    build, "%s goes over another transport than the rule's protocol", parser->name);
 	}
 	rule->kind = KIND_FRAME;
 	return CC_OK;
@@ -440,7 +444,8 @@ can_be_fast(const struct build *build, unsigned op, bool payload)
 		return false;
 	if (payload)
 		return source == SRC_PAYLOAD;
-	return source == SRC_FIELD || source == SRC_FRAME || source == SRC_FILE || source == SRC_FILE_NAME || source == SRC_FILE_TYPE;
+	return source == SRC_FIELD || source == SRC_FRAME || source == SRC_FILE || source == SRC_FILE_NAME ||
+	       source == SRC_FILE_TYPE;
 }
 
 /* The plan's place of the best pattern, -1: none. */
@@ -476,7 +481,8 @@ payload_max(const struct build *build)
 		if (build->check[i].data == n && build->check[i].negated)
 			return UINT32_MAX;
 	}
-	if (n == NULL || (n->compare != CMP_EQ && n->compare != CMP_LT && n->compare != CMP_LE && n->compare != CMP_RANGE))
+	if (n == NULL ||
+	    (n->compare != CMP_EQ && n->compare != CMP_LT && n->compare != CMP_LE && n->compare != CMP_RANGE))
 		return UINT32_MAX;
 	return (uint32_t)(n->compare == CMP_RANGE ? n->b : n->a);
 }

@@ -150,8 +150,8 @@ frame_inspect(struct run *run, const struct event *event)
 		if (!suits(buffer, event->frame))
 			continue;
 		candidates_add_list(detect, buffer->always, buffer->always_count);
-		candidates_scan(
-		    detect, buffer_mpm(detect, buffer), buffer_transformed(detect, buffer, slice_of(piece->bytes, piece->size)));
+		candidates_scan(detect, buffer_mpm(detect, buffer),
+		    buffer_transformed(detect, buffer, slice_of(piece->bytes, piece->size)));
 	}
 	candidates_sort(detect);
 	for (uint32_t i = 0; i < detect->candidate_count && !flow_passed(run); i++)

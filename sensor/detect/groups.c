@@ -1,10 +1,10 @@
 /*
  * Which patterns and rules a packet, or a piece of a stream, asks for.  Made while loading, read by all workers.
  *
- * Most rules speak of a way between a site and the rest of the world ($HOME_NET to $EXTERNAL_NET), and many of one port.
- * Addresses are therefore sorted into up to KINDS kinds by the address lists that most rules use; a pair of kinds is a
- * way.  Each way has its own patterns, and each port those of the rules that name it, so that rules which the header
- * rules out cost nothing.
+ * Most rules speak of a way between a site and the rest of the world ($HOME_NET to $EXTERNAL_NET), and many of one
+ * port. Addresses are therefore sorted into up to KINDS kinds by the address lists that most rules use; a pair of kinds
+ * is a way.  Each way has its own patterns, and each port those of the rules that name it, so that rules which the
+ * header rules out cost nothing.
  */
 #include <stdlib.h>
 
@@ -326,7 +326,8 @@ ports_of(const struct rule *rule, int place)
 
 /* Borders of all the rules' ports, sorted, each once; the first is 0. */
 static enum cc_status
-borders_take(const struct ruleset *set, const struct group_builder *builder, int place, uint32_t **ret, uint32_t *ret_count)
+borders_take(
+    const struct ruleset *set, const struct group_builder *builder, int place, uint32_t **ret, uint32_t *ret_count)
 {
 	uint32_t most = 1, n = 0, out = 0, *border;
 

@@ -11,7 +11,8 @@ keywords_print(FILE *out)
 	for (unsigned i = 0; i < keyword_count; i++) {
 		const struct keyword *keyword = keyword_table[i];
 
-		fprintf(out, "- `%s%s`: %s.", keyword->name, (keyword->flags & KW_VALUE) != 0 ? ":…" : "", keyword->help);
+		fprintf(
+		    out, "- `%s%s`: %s.", keyword->name, (keyword->flags & KW_VALUE) != 0 ? ":…" : "", keyword->help);
 		if (keyword->alias != NULL)
 			fprintf(out, " Also `%s`.", keyword->alias);
 		fputc('\n', out);

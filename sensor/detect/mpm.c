@@ -18,10 +18,11 @@ struct single {
 };
 
 /*
- * For values of up to 70 bytes Hyperscan puts a DFA of its own beside the rest, made of a trie of all literals.  On sets such
- * as ours it takes most of the compiler's time and a hundred times its memory, makes databases several times as large, and
- * scans no faster.  A pattern that asks for its start, and is not written as a literal, makes it do without.  This one is
- * of bytes that hardly occur; what it finds is ignored.  Small tries, and such as are too large for the DFA, need none.
+ * For values of up to 70 bytes Hyperscan puts a DFA of its own beside the rest, made of a trie of all literals.  On
+ * sets such as ours it takes most of the compiler's time and a hundred times its memory, makes databases several times
+ * as large, and scans no faster.  A pattern that asks for its start, and is not written as a literal, makes it do
+ * without.  This one is of bytes that hardly occur; what it finds is ignored.  Small tries, and such as are too large
+ * for the DFA, need none.
  */
 #define GUARD "(?:\\xf7|\\xf7)\\xe3\\x9b\\xc1\\xf5\\xd7\\xfe\\xd7"
 #define GUARD_ID UINT32_MAX
@@ -179,8 +180,9 @@ patterns_make(struct mpm *mpm, const struct mpm_builder *builder, struct express
 			else if (entry->pattern.size == 1 && !builder->together)
 				single_add(mpm, entry, mpm->pattern_count);
 			else
-				st = expression_add(entry->pattern.size <= SHORT_MAX && !builder->together ? brief : list,
-				    entry, mpm->pattern_count);
+				st = expression_add(
+				    entry->pattern.size <= SHORT_MAX && !builder->together ? brief : list, entry,
+				    mpm->pattern_count);
 			mpm->pattern_count++;
 		}
 		mpm->rule[i] = entry->rule;

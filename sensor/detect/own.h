@@ -440,7 +440,8 @@ struct port_sieves {
 	uint32_t *start; /* first port of each interval */
 	struct sieve **sieve;
 	uint16_t page[257]; /* the interval in which each 256 ports begin */
-	uint16_t low[PORTS_LOW]; /* that of each of the first: most packets go to or come from them, and most rules name them */
+	uint16_t low[PORTS_LOW]; /* that of each of the first: most packets go to or come from them, and most rules name
+				    them */
 };
 
 struct addr_kinds {
@@ -503,9 +504,9 @@ struct field_buffers { /* which buffers a parser's field feeds */
 };
 
 /*
- * What rules have in common and find by name.  It is passed on from a ruleset to the next as long as the settings are the
- * same that give rules their meaning; what is in it never changes and stays where it is, so that workers may go on with
- * the old set while a new one is read.  Loading threads look things up under the lock.
+ * What rules have in common and find by name.  It is passed on from a ruleset to the next as long as the settings are
+ * the same that give rules their meaning; what is in it never changes and stays where it is, so that workers may go on
+ * with the old set while a new one is read.  Loading threads look things up under the lock.
  */
 struct names {
 	unsigned users;    /* commons */
@@ -538,7 +539,7 @@ struct ruleset {
 	struct dbs *dbs;          /* the same */
 	struct common *common;
 	uint64_t serial;          /* counts reloads */
-	uint32_t *moved;          /* of the set before: where its rule is now, UINT32_MAX: gone or changed; may be NULL */
+	uint32_t *moved; /* of the set before: where its rule is now, UINT32_MAX: gone or changed; may be NULL */
 	uint32_t moved_count;
 	struct rule *rule;
 	uint32_t rule_count;
@@ -660,9 +661,9 @@ void body_free(struct common *common, struct rule_body *body); /* one user less;
 void spread(unsigned threads, size_t count, void (*work)(void *ctx, unsigned thread, size_t at), void *ctx);
 unsigned spread_threads(const struct conf *conf);
 /*
- * Rules are read side by side, but what one of them makes that others then find (a name, a buffer, a set) is made in the
- * order of the rules, so that any number of threads brings the same: who wants to make something waits here until all
- * rules before his have been read.
+ * Rules are read side by side, but what one of them makes that others then find (a name, a buffer, a set) is made in
+ * the order of the rules, so that any number of threads brings the same: who wants to make something waits here until
+ * all rules before his have been read.
  */
 struct turns;
 struct turns *turns_new(size_t count);
@@ -874,7 +875,8 @@ struct detect {
 	uint32_t candidate_count;
 	uint16_t way[2]; /* bit of the way of the flow at hand, for each direction; all bits: not known */
 	uint16_t ways;   /* of those that candidates may have */
-	uint64_t apps;   /* the protocol of the flow at hand; none: rules for one can't hold yet; all: it may still come */
+	uint64_t
+	    apps; /* the protocol of the flow at hand; none: rules for one can't hold yet; all: it may still come */
 	const struct cc_parser *parser; /* of which app is the bit */
 	uint64_t app;
 	uint8_t *room[2]; /* TRANSFORM_ROOM each */
@@ -915,7 +917,8 @@ void *grow(struct detect *detect, void *old, uint32_t *room, size_t size, uint32
 const uint8_t *bytes_find(struct slice in, struct slice what, bool nocase);
 bool bytes_equal(const uint8_t *p, struct slice what, bool nocase);
 
-/* few.c: up to FEW_MAX patterns of up to FEW_BYTES; bit i of what few_find() gives: the pattern added as number i is there. */
+/* few.c: up to FEW_MAX patterns of up to FEW_BYTES; bit i of what few_find() gives: the pattern added as number i is
+ * there. */
 #define FEW_MAX 48
 #define FEW_BYTES 32
 struct few;
@@ -956,9 +959,10 @@ void candidates_scan(struct detect *detect, const struct mpm *mpm, struct slice 
 struct ports {
 	uint16_t from, to;
 };
-/* What bytes ask for of their way's sieve and their ports': bytes.p is at base in its stream, from fresh on they are new. */
-void candidates_sieves(struct detect *detect, const struct sieves *sieves, const struct ports *ports, struct slice bytes,
-    uint64_t base, size_t fresh);
+/* What bytes ask for of their way's sieve and their ports': bytes.p is at base in its stream, from fresh on they are
+ * new. */
+void candidates_sieves(struct detect *detect, const struct sieves *sieves, const struct ports *ports,
+    struct slice bytes, uint64_t base, size_t fresh);
 void candidates_sort(struct detect *detect);
 
 /* captures.c */

@@ -337,9 +337,9 @@ name_id(struct build *build, char kind, struct slice name, uint32_t *ret_id)
 		id = name_number(build, slice_of(key, (size_t)size), true, &st);
 	}
 	if (id == 0)
-		return st == CC_FULL
-			   ? build_refuse(build, "more than %d names of flowbits and their like in the rules", FLOWBITS_MAX)
-			   : build_refuse(build, "no memory");
+		return st == CC_FULL ? build_refuse(build, "more than %d names of flowbits and their like in the rules",
+					   FLOWBITS_MAX)
+				     : build_refuse(build, "no memory");
 	*ret_id = (uint32_t)id - 1;
 	return CC_OK;
 }
@@ -423,10 +423,12 @@ quote_warn(struct build *build, struct slice text)
 			at++;
 		if (at == i + 1)
 			continue;
-		for (i = at; at < text.size && (strchr("_.", text.p[at]) != NULL || (text.p[at] >= 'a' && text.p[at] <= 'z'));)
+		for (i = at;
+		     at < text.size && (strchr("_.", text.p[at]) != NULL || (text.p[at] >= 'a' && text.p[at] <= 'z'));)
 			at++;
 		if (at > i && at < text.size && text.p[at] == ':') {
-			build_warn(build, "a quote stands in the text; is a ';' missing before %.*s?", (int)(at - i), text.p + i);
+			build_warn(build, "a quote stands in the text; is a ';' missing before %.*s?", (int)(at - i),
+			    text.p + i);
 			return;
 		}
 	}

@@ -38,7 +38,8 @@ content_find(const struct slice bytes, const struct op *op, size_t from, size_t 
 	}
 	if (from > to || to - from < op->size)
 		return SIZE_MAX;
-	at = bytes_find(slice_of(bytes.p + from, to - from), slice_of(op->bytes, op->size), (op->flags & OF_NOCASE) != 0);
+	at = bytes_find(
+	    slice_of(bytes.p + from, to - from), slice_of(op->bytes, op->size), (op->flags & OF_NOCASE) != 0);
 	return at != NULL ? (size_t)(at - bytes.p) : SIZE_MAX;
 }
 

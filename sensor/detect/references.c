@@ -1,5 +1,5 @@
-/* Schemes of references: what goes before the text of "reference:cve,2021-44228", by a file of the operator's or as rule
- * sets have them.  While loading; a scheme that rules alone know is made under the lock. */
+/* Schemes of references: what goes before the text of "reference:cve,2021-44228", by a file of the operator's or as
+ * rule sets have them.  While loading; a scheme that rules alone know is made under the lock. */
 #include "detect/kw/kw.h"
 
 /* A line of reference.config: "config reference: name prefix"; the prefix may be empty. */
@@ -102,8 +102,8 @@ reference_resolve(struct build *build, struct slice reference, struct slice *ret
 	if (prefix == NULL && build->set->conf->detect_reference[0] != '\0') {
 		build_turn(build);
 		if (scheme_add(build->set->common, slice_of(lower, scheme.size)))
-			build_warn(build, "scheme \"%.*s\" is not in the file of references; said once", (int)scheme.size,
-			    scheme.p);
+			build_warn(build, "scheme \"%.*s\" is not in the file of references; said once",
+			    (int)scheme.size, scheme.p);
 		return CC_OK;
 	}
 	if (prefix == NULL || prefix->size == 0)

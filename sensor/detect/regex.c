@@ -1,6 +1,6 @@
 /*
- * Regular expressions (PCRE2, JIT): compiled once for equal text and options, shared by all workers, and by the rulesets
- * before and after a reload.  Loading only, any thread.
+ * Regular expressions (PCRE2, JIT): compiled once for equal text and options, shared by all workers, and by the
+ * rulesets before and after a reload.  Loading only, any thread.
  */
 #include <stdlib.h>
 

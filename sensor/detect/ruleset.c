@@ -1,6 +1,6 @@
 /*
- * A ruleset: classification, rules, limits, the index over all of it, the watch list, YARA; alone, or beside the set that
- * is in use, with which it then shares what has not changed.  Loading only; the caller's thread.
+ * A ruleset: classification, rules, limits, the index over all of it, the watch list, YARA; alone, or beside the set
+ * that is in use, with which it then shares what has not changed.  Loading only; the caller's thread.
  */
 #include <malloc.h>
 #include <stdlib.h>
@@ -172,7 +172,8 @@ ruleset_free(struct ruleset *set)
 	large = set->rule_count >= TRIM_RULES;
 	free(set);
 	if (large)
-		malloc_trim(0); /* what lies between the rules of the set that goes on is given back as far as it can be */
+		malloc_trim(
+		    0); /* what lies between the rules of the set that goes on is given back as far as it can be */
 }
 
 const uint8_t *

@@ -114,7 +114,8 @@ rule_try(struct run *run, const struct rule *rule, const struct piece *piece)
 		alert_rule(run);
 		return;
 	}
-	/* Other conditions may come; with one content alone, all of which is looked for, there is nothing to wait for. */
+	/* Other conditions may come; with one content alone, all of which is looked for, there is nothing to wait for.
+	 */
 	if (!early && (part ? rule->payload_fast < 0 : rule->fast < 0 || (rule->op_count < 2 && !rule->fast_part)))
 		return;
 	if (!early && wait == NULL && !header_holds(run))

@@ -313,7 +313,8 @@ list_parse(struct build *build, const struct list_kind *kind, struct slice text,
 	return st;
 }
 
-/* What a text stands for in *map, which holds made things by their text; a thing that another thread made first stays. */
+/* What a text stands for in *map, which holds made things by their text; a thing that another thread made first stays.
+ */
 static void *
 shared_find(struct common *common, const struct map *map, struct slice text)
 {

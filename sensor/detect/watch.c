@@ -2,10 +2,11 @@
  * The partners' watch list: a million addresses, prefixes, domains, URLs, hashes and fingerprints, looked up in what
  * flows and transactions show.
  *
- * Two lists may be in use at once: that of the operator's files, which belongs to the rule set, and that of partners, which
- * comes anew every other second.  A line is "kind value [source=WORD] [comment]".  Entries stand one behind the other in one block of bytes; an open-
- * addressed table of 8-byte slots finds them.  Built once with the ruleset and never changed.  Values are normalised
- * alike here and on lookup: domains in lower case without the last dot, URLs without scheme, hashes as bytes.
+ * Two lists may be in use at once: that of the operator's files, which belongs to the rule set, and that of partners,
+ * which comes anew every other second.  A line is "kind value [source=WORD] [comment]".  Entries stand one behind the
+ * other in one block of bytes; an open- addressed table of 8-byte slots finds them.  Built once with the ruleset and
+ * never changed.  Values are normalised alike here and on lookup: domains in lower case without the last dot, URLs
+ * without scheme, hashes as bytes.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,7 +27,8 @@ struct entry {
 	uint16_t key_size, value_size, source_size, comment_size, answer_size;
 };
 
-enum part { PART_NONE, PART_DOMAIN, PART_HOST, PART_URI, PART_JA3, PART_JA3S, PART_JA4, PART_CERT, PART_AGENT, PART_MAIL,
+enum part { PART_NONE, PART_DOMAIN, PART_HOST, PART_URI, PART_JA3, PART_JA3S, PART_JA4, PART_CERT, PART_AGENT,
+    PART_MAIL,
 	PART_HASSH, PART_HASSH_SERVER, PART_HOST_KEY };
 
 struct watch {
@@ -461,7 +463,10 @@ watch_add(struct watch *watch, const struct watch_entry *entry)
 {
 	uint8_t key[VALUE_MAX];
 	char value[2 * 32 + 1];
-	struct line line = {.kind = entry->kind, .value = entry->value, .source = entry->source, .comment = entry->comment,
+	struct line line = {.kind = entry->kind,
+	    .value = entry->value,
+	    .source = entry->source,
+	    .comment = entry->comment,
 	    .answer = entry->answer_to};
 
 	if ((unsigned)entry->kind >= CC_KIND_COUNT || entry->value.size == 0 || entry->value.size > VALUE_MAX ||
@@ -496,7 +501,8 @@ watch_value(enum cc_kind kind, struct slice value, struct buf *ret_out, struct c
 		ret_prefix->bits = line.bits;
 		buf_add_text(ret_out, cc_addr_text(&ret_prefix->addr, text));
 		if (line.bits < 128)
-			buf_printf(ret_out, "/%u", line.bits - (cc_addr_is4(&ret_prefix->addr) && line.bits >= 96 ? 96u : 0u));
+			buf_printf(
+			    ret_out, "/%u", line.bits - (cc_addr_is4(&ret_prefix->addr) && line.bits >= 96 ? 96u : 0u));
 	} else {
 		buf_add_slice(ret_out, value_normal(&line, hex));
 	}
@@ -601,8 +607,9 @@ ask_addr(struct run *run, const struct watch *watch, struct cc_addr addr)
 }
 
 /* The operator's list and that of partners; either may be missing. */
-#define EACH_LIST(run, watch) \
-	for (const struct watch *lists[] = {(run)->detect->set->watch, (run)->detect->live}, **list = lists; list < lists + 2; list++) \
+#define EACH_LIST(run, watch)                                                                                          \
+	for (const struct watch *lists[] = {(run)->detect->set->watch, (run)->detect->live}, **list = lists;           \
+	     list < lists + 2; list++)                                                                                 \
 		if (((watch) = *list) != NULL)
 
 void
@@ -655,7 +662,8 @@ ask_url(struct run *run, const struct watch *watch, const struct cc_tx *tx, stru
 }
 
 static void
-ask_value(struct run *run, const struct watch *watch, const struct cc_tx *tx, const struct cc_value *value, const uint8_t *part)
+ask_value(struct run *run, const struct watch *watch, const struct cc_tx *tx, const struct cc_value *value,
+    const uint8_t *part)
 {
 	struct slice bytes = slice_of(value->bytes, value->size);
 	const char *buffer = tx->parser->fields[value->field].buffer;

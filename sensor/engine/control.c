@@ -1,6 +1,6 @@
 /*
- * The control socket: status, stats, reload, drain.  A Unix socket of mode 0600, served by the keeper between two rounds of
- * its loop; a client that says nothing within a moment is hung up on.
+ * The control socket: status, stats, reload, drain.  A Unix socket of mode 0600, served by the keeper between two
+ * rounds of its loop; a client that says nothing within a moment is hung up on.
  */
 #include "engine/control.h"
 
@@ -36,7 +36,8 @@ address(const char *path, struct sockaddr_un *ret_address)
 	return true;
 }
 
-/* The folder in /run is ours to make; a socket that nobody answers is a leftover, anything else is not ours to remove. */
+/* The folder in /run is ours to make; a socket that nobody answers is a leftover, anything else is not ours to remove.
+ */
 static bool
 clear_path(const char *path, const struct sockaddr_un *where)
 {
@@ -79,7 +80,8 @@ control_open(const char *path)
 	snprintf(control->path, sizeof(control->path), "%s", path);
 	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	mask = umask(0177);
-	if (control->fd < 0 || bind(control->fd, (struct sockaddr *)&where, sizeof(where)) != 0 || listen(control->fd, 8) != 0) {
+	if (control->fd < 0 || bind(control->fd, (struct sockaddr *)&where, sizeof(where)) != 0 ||
+	    listen(control->fd, 8) != 0) {
 		log_error("%s: %s", path, strerror(errno));
 		control->path[0] = '\0';
 		control_close(control);
@@ -102,12 +104,14 @@ say_status(const struct shared *shared, struct buf *out)
 	char text[32];
 
 	shared_counts(shared, counts);
-	buf_printf(out, "up       %llu s, %u workers\n", (unsigned long long)((time_now() - shared->started) / NS_PER_S),
-	    shared->workers);
-	buf_printf(out, "inspect  %s, started again %llu times, reloads %llu\n", shared->inspect_ready != 0 ? "ready" : "starting",
-	    (unsigned long long)shared->inspect_starts, (unsigned long long)shared->reloads);
-	buf_printf(out, "courier  %s, started again %llu times; %s\n", shared->courier_ready != 0 ? "ready" : "starting",
-	    (unsigned long long)shared->courier_starts, shared->courier_state);
+	buf_printf(out, "up       %llu s, %u workers\n",
+	    (unsigned long long)((time_now() - shared->started) / NS_PER_S), shared->workers);
+	buf_printf(out, "inspect  %s, started again %llu times, reloads %llu\n",
+	    shared->inspect_ready != 0 ? "ready" : "starting", (unsigned long long)shared->inspect_starts,
+	    (unsigned long long)shared->reloads);
+	buf_printf(out, "courier  %s, started again %llu times; %s\n",
+	    shared->courier_ready != 0 ? "ready" : "starting", (unsigned long long)shared->courier_starts,
+	    shared->courier_state);
 	buf_printf(out, "rules    %llu loaded, %llu refused; YARA %llu\n", (unsigned long long)shared->rules_loaded,
 	    (unsigned long long)shared->rules_refused, (unsigned long long)shared->yara_loaded);
 	buf_printf(out, "packets  %s", thousands_text(counts[AT_CAPTURE + CAPTURE_PACKETS], text));
@@ -207,7 +211,8 @@ engine_ctl(const struct conf *conf, const char *word)
 	bool failed = false;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || !address(conf->engine_control, &where) || connect(fd, (struct sockaddr *)&where, sizeof(where)) != 0) {
+	if (fd < 0 || !address(conf->engine_control, &where) ||
+	    connect(fd, (struct sockaddr *)&where, sizeof(where)) != 0) {
 		fprintf(stderr, "concert ctl: no daemon answers at %s: %s\n", conf->engine_control, strerror(errno));
 		if (fd >= 0)
 			close(fd);

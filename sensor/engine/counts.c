@@ -16,9 +16,8 @@ counts_name(unsigned i)
 		unsigned at;
 		const char *const *names;
 	} room[] = {{AT_EXCHANGE, exchange_count_name}, {AT_ENGINE, engine_name}, {AT_EVIDENCE, evidence_count_name},
-	    {AT_INDICATE, indicate_count_name},
-	    {AT_DETECT, detect_count_name}, {AT_APP, app_count_name}, {AT_FLOW, flow_count_name}, {AT_DECODE, decode_count_name},
-	    {AT_CAPTURE, capture_count_name}};
+	    {AT_INDICATE, indicate_count_name}, {AT_DETECT, detect_count_name}, {AT_APP, app_count_name},
+	    {AT_FLOW, flow_count_name}, {AT_DECODE, decode_count_name}, {AT_CAPTURE, capture_count_name}};
 
 	for (size_t r = 0; r < sizeof(room) / sizeof(room[0]); r++) {
 		if (i >= room[r].at)

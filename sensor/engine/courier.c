@@ -1,6 +1,6 @@
 /*
- * The courier: entries of the rings in, spool, topics and EVE log out.  Holds the keys and the broker's credentials, never
- * sees a packet, and takes nothing in the rings on trust.
+ * The courier: entries of the rings in, spool, topics and EVE log out.  Holds the keys and the broker's credentials,
+ * never sees a packet, and takes nothing in the rings on trust.
  *
  * Over files the rings are merged by key and flow, so that the output is the same for any number of workers.  An entry
  * leaves its ring only after what came of it has been written: a courier that dies loses nothing, and says some twice.
@@ -129,12 +129,14 @@ coverage_live(struct courier *c, uint64_t now)
 	shared_counts(c->shared, counts);
 	buf_over(&out, text, sizeof(text));
 	buf_printf(&out,
-	    "{\"from\":\"%s\",\"until\":\"%s\",\"packets\":%llu,\"lost_kernel\":%llu,\"lost_interface\":%llu,\"lost_ring\":%llu}",
+	    "{\"from\":\"%s\",\"until\":\"%s\",\"packets\":%llu,\"lost_kernel\":%llu,\"lost_interface\":%llu,\"lost_"
+	    "ring\":%llu}",
 	    time_rfc3339_text(c->shared->started, from_text), time_rfc3339_text(now, until_text),
 	    (unsigned long long)counts[AT_CAPTURE + CAPTURE_PACKETS],
 	    (unsigned long long)counts[AT_CAPTURE + CAPTURE_KERNEL_DROPS],
 	    (unsigned long long)counts[AT_CAPTURE + CAPTURE_INTERFACE_DROPS],
-	    (unsigned long long)(counts[AT_ENGINE + ENGINE_RING_LOST_ALERT] + counts[AT_ENGINE + ENGINE_RING_LOST_SIGHTING] +
+	    (unsigned long long)(counts[AT_ENGINE + ENGINE_RING_LOST_ALERT] +
+				 counts[AT_ENGINE + ENGINE_RING_LOST_SIGHTING] +
 				 counts[AT_ENGINE + ENGINE_RING_LOST_EVENT]));
 	exchange_coverage(c->exchange, buf_slice(&out));
 	if (__atomic_load_n(&c->shared->inspect_ready, __ATOMIC_RELAXED) != 0)
@@ -149,7 +151,8 @@ say_evidence(struct courier *c, enum cc_status st)
 	/* Once until a piece is kept again: a full disk concerns every one. */
 	if (st != CC_OK && !c->evidence_trouble) {
 		c->evidence_trouble = true;
-		log_error("evidence: %s", st == CC_BAD ? "a piece has not the digest that it came with" : evidence_store_error(c->evidence));
+		log_error("evidence: %s",
+		    st == CC_BAD ? "a piece has not the digest that it came with" : evidence_store_error(c->evidence));
 		say_lost(c, "evidence could not be kept; see the message before this one");
 	}
 }
@@ -345,7 +348,8 @@ peek(struct courier *c, unsigned i)
 		head->here = true;
 	} else if (st != CC_ABSENT) {
 		c->broken[i] = true;
-		__atomic_store_n(&c->shared->abandon, 1, __ATOMIC_RELEASE); /* over files, who writes to it would wait for ever */
+		__atomic_store_n(
+		    &c->shared->abandon, 1, __ATOMIC_RELEASE); /* over files, who writes to it would wait for ever */
 		say_lost(c, "a ring from inspect is broken: it is not read any more");
 	}
 }
@@ -356,7 +360,8 @@ before(const struct head *a, const struct head *b)
 	return a->key != b->key ? a->key < b->key : a->sub < b->sub;
 }
 
-/* The ring whose entry is next, or -1: a ring that is empty now may still bring something earlier, unless its writer died. */
+/* The ring whose entry is next, or -1: a ring that is empty now may still bring something earlier, unless its writer
+ * died. */
 static int
 next_in_order(struct courier *c)
 {
@@ -455,8 +460,8 @@ write_stats(struct courier *c, uint64_t now)
 	if (line == NULL)
 		return;
 	buf_over(&out, line, 65536);
-	if (eve_stats(c->stats, names, values, COUNTS_ALL, (now - c->shared->started) / NS_PER_S, time, &out) && c->eve != NULL &&
-	    evelog_line(c->eve, buf_slice(&out)) != CC_OK)
+	if (eve_stats(c->stats, names, values, COUNTS_ALL, (now - c->shared->started) / NS_PER_S, time, &out) &&
+	    c->eve != NULL && evelog_line(c->eve, buf_slice(&out)) != CC_OK)
 		say_lost(c, "the EVE log could not be written: lines are missing from it");
 	free(line);
 }
@@ -477,8 +482,8 @@ say_state(struct courier *c)
 /* ---- the loop ---- */
 
 /*
- * Will nothing more come?  SIGTERM alone does not say so: a service manager sends it to all of us, and inspect has yet to
- * write what ends with it.  When the keeper is gone nobody tells of an inspect that died: it is waited for a moment.
+ * Will nothing more come?  SIGTERM alone does not say so: a service manager sends it to all of us, and inspect has yet
+ * to write what ends with it.  When the keeper is gone nobody tells of an inspect that died: it is waited for a moment.
  */
 static bool
 nothing_comes(struct courier *c, uint64_t now)
@@ -650,8 +655,8 @@ courier_main(const struct process *process)
 		beat_last(&c);
 		st = exchange_drain(c.exchange, time_monotonic() + c.conf->exchange_drain);
 		if (st == CC_MORE)
-			log_warning("%llu messages wait in the spool: %s", (unsigned long long)exchange_waiting(c.exchange),
-			    exchange_state(c.exchange));
+			log_warning("%llu messages wait in the spool: %s",
+			    (unsigned long long)exchange_waiting(c.exchange), exchange_state(c.exchange));
 		else if (st != CC_OK)
 			say_lost(&c, "what is spooled could not be delivered");
 		say_state(&c);

@@ -1,6 +1,7 @@
 /*
  * One capture to N workers: the reader copies frames into each worker's part of the round and hands all parts over when
- * one of them is full.  Threads: the reader's, and one for each worker; between them two queues of parts and two semaphores.
+ * one of them is full.  Threads: the reader's, and one for each worker; between them two queues of parts and two
+ * semaphores.
  */
 #include "engine/dispatch.h"
 

@@ -2,8 +2,8 @@
  * Puts the stages together: processes, threads, rings, the packet's way, reload, what goes out.
  *
  * Two ways to run.  Over files, one process inspects and one is the courier; the output is in the order of the packets,
- * whatever the number of workers.  Live, a keeper starts inspect and courier, confined each to what it needs, and starts
- * them again when they die; what is in the rings and on the spool survives that.
+ * whatever the number of workers.  Live, a keeper starts inspect and courier, confined each to what it needs, and
+ * starts them again when they die; what is in the rings and on the spool survives that.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H

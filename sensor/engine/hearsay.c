@@ -1,7 +1,7 @@
 /*
- * The partners' watch list, from the shared memory into the workers: copied, held against its form, built beside the one in use,
- * offered; each worker takes it up at its next tick, between two packets, and when all have, the old one goes.  The workers
- * never wait, and nothing is shared with them but a pointer to what does not change any more.
+ * The partners' watch list, from the shared memory into the workers: copied, held against its form, built beside the
+ * one in use, offered; each worker takes it up at its next tick, between two packets, and when all have, the old one
+ * goes.  The workers never wait, and nothing is shared with them but a pointer to what does not change any more.
  */
 #include "engine/hearsay.h"
 
@@ -50,10 +50,13 @@ build(struct hearsay *h)
 	enum cc_status st = CC_OK, one = CC_OK;
 
 	while (watch != NULL && one != CC_NOMEM && one != CC_FULL && (st = partners_list_next(&c, &item)) == CC_OK)
-		one = watch_add(watch, &(struct watch_entry){.kind = (enum cc_kind)item.kind, .value = item.value, .source = item.source,
-		    .answer_to = item.answer_to});
+		one = watch_add(watch, &(struct watch_entry){.kind = (enum cc_kind)item.kind,
+					   .value = item.value,
+					   .source = item.source,
+					   .answer_to = item.answer_to});
 	if ((st == CC_BAD || one == CC_NOMEM) && !h->told) {
-		log_error("the watch list from partners is %s: it is used as far as it goes", st == CC_BAD ? "malformed" : "too large for the memory");
+		log_error("the watch list from partners is %s: it is used as far as it goes",
+		    st == CC_BAD ? "malformed" : "too large for the memory");
 		h->told = true;
 	}
 	return watch;

@@ -1,6 +1,7 @@
 /*
- * engine's own: inspect's side of the partners' watch list.  A thread that gives way to the workers copies each new list from
- * the shared memory, as hostile input, builds a struct watch beside the one in use, and offers it to every worker.
+ * engine's own: inspect's side of the partners' watch list.  A thread that gives way to the workers copies each new
+ * list from the shared memory, as hostile input, builds a struct watch beside the one in use, and offers it to every
+ * worker.
  */
 #ifndef ENGINE_HEARSAY_H
 #define ENGINE_HEARSAY_H

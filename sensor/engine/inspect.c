@@ -124,8 +124,9 @@ static void
 say_summary(const struct ruleset_report *report, uint64_t wall, uint64_t cpu, bool again)
 {
 	log_notice("rules: %llu loaded, %llu refused, %llu warnings; YARA: %llu loaded, %llu refused; %.1f s",
-	    (unsigned long long)report->loaded, (unsigned long long)report->refused, (unsigned long long)report->warnings,
-	    (unsigned long long)report->yara_loaded, (unsigned long long)report->yara_refused, (double)wall / 1e9);
+	    (unsigned long long)report->loaded, (unsigned long long)report->refused,
+	    (unsigned long long)report->warnings, (unsigned long long)report->yara_loaded,
+	    (unsigned long long)report->yara_refused, (double)wall / 1e9);
 	say_reasons(report);
 	/* Who starts it for the first time has no before to compare with. */
 	if (!again && log_level() < LOG_LEVEL_INFO)
@@ -209,7 +210,8 @@ make_workers(struct inspect *in)
 		setup.index = i;
 		st = worker_new(&setup, &in->worker[i], &why);
 		if (st != CC_OK) {
-			log_error("%s", why != NULL ? why : "not enough memory for the workers; see memory.limit and flow.max");
+			log_error("%s",
+			    why != NULL ? why : "not enough memory for the workers; see memory.limit and flow.max");
 			free(why);
 			return st;
 		}
@@ -219,7 +221,8 @@ make_workers(struct inspect *in)
 }
 
 static void
-publish_capture(struct shared *shared, unsigned worker, struct capture *const *capture, unsigned count, const uint64_t *more)
+publish_capture(
+    struct shared *shared, unsigned worker, struct capture *const *capture, unsigned count, const uint64_t *more)
 {
 	uint64_t counts[CAPTURE_COUNT], sums[CAPTURE_COUNT] = {0};
 
@@ -399,8 +402,8 @@ cache_set(const struct inspect *in, struct conf *conf, char **ret_why)
 }
 
 /*
- * The configuration anew.  Its file may be out of reach by now, as root's alone or as a new file under the old name, which
- * Landlock does not know: then what it said at start holds.
+ * The configuration anew.  Its file may be out of reach by now, as root's alone or as a new file under the old name,
+ * which Landlock does not know: then what it said at start holds.
  */
 static bool
 reload_conf(const struct inspect *in, struct conf *conf, const struct conf **ret_conf, char **ret_why)
@@ -488,8 +491,8 @@ confine(struct inspect *in)
 {
 	const struct conf_list *lists[] = {&in->conf->detect_rules, &in->conf->detect_yara, &in->conf->detect_watch,
 	    &in->conf->detect_iprep_files};
-	const char *files[] = {in->conf->detect_reference, in->conf->detect_classification, in->conf->detect_threshold_file,
-	    in->conf->detect_iprep_categories, in->conf->detect_geoip};
+	const char *files[] = {in->conf->detect_reference, in->conf->detect_classification,
+	    in->conf->detect_threshold_file, in->conf->detect_iprep_categories, in->conf->detect_geoip};
 	const char *paths[256];
 	char *copies[256];
 	unsigned count = 0, copied = 0;
@@ -511,9 +514,11 @@ confine(struct inspect *in)
 		copies[copied] = strdup(files[i]);
 		if (copies[copied] == NULL)
 			return CC_NOMEM;
-		paths[count++] = dirname(copies[copied++]); /* who writes them anew makes another file of the old name */
+		paths[count++] =
+		    dirname(copies[copied++]); /* who writes them anew makes another file of the old name */
 	}
-	for (size_t i = 0; i < in->conf->capture_interfaces.count; i++) { /* libpcap asks there for what the interface dropped */
+	for (size_t i = 0; i < in->conf->capture_interfaces.count;
+	     i++) { /* libpcap asks there for what the interface dropped */
 		if (asprintf(&copies[copied], "/sys/class/net/%s/statistics", in->conf->capture_interfaces.item[i]) < 0)
 			return CC_NOMEM;
 		paths[count++] = copies[copied++];
@@ -554,7 +559,8 @@ run_live(struct inspect *in)
 	}
 	if (st == CC_OK) {
 		__atomic_store_n(&in->shared->inspect_ready, 1, __ATOMIC_RELEASE);
-		log_notice("listening on %zu interfaces with %u workers", in->conf->capture_interfaces.count, in->workers);
+		log_notice(
+		    "listening on %zu interfaces with %u workers", in->conf->capture_interfaces.count, in->workers);
 	} else {
 		process_stop = 1;
 	}

@@ -1,9 +1,9 @@
 /*
- * The keeper: starts courier and inspect, counts and mends their crashes, hears signals and the control socket, and over
- * files shows how far it is.  It parses nothing that comes from the wire.
+ * The keeper: starts courier and inspect, counts and mends their crashes, hears signals and the control socket, and
+ * over files shows how far it is.  It parses nothing that comes from the wire.
  *
- * A courier that dies is started again: what it had not yet written is still in the rings, what it had spooled is on the
- * disk.  Live, inspect is started again, too; over files its death ends the run, and what it had found is kept.
+ * A courier that dies is started again: what it had not yet written is still in the rings, what it had spooled is on
+ * the disk.  Live, inspect is started again, too; over files its death ends the run, and what it had found is kept.
  */
 #include <errno.h>
 #include <poll.h>
@@ -167,7 +167,8 @@ reap(struct keeper *k)
 			c->pid = 0;
 			c->code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
 			if (crashed)
-				log_error("%s died of signal %d (%s)", c->name, WTERMSIG(status), strsignal(WTERMSIG(status)));
+				log_error("%s died of signal %d (%s)", c->name, WTERMSIG(status),
+				    strsignal(WTERMSIG(status)));
 			if (c == &k->inspect)
 				inspect_ended(k, crashed);
 			else
@@ -255,14 +256,17 @@ prepare_outdir(const struct process *process)
 {
 	struct passwd *pw = process->live && geteuid() == 0 ? getpwnam(process->job->conf->engine_user) : NULL;
 
-	if (mkdir(process->job->outdir, 0750) == 0 && pw != NULL && chown(process->job->outdir, pw->pw_uid, pw->pw_gid) != 0)
+	if (mkdir(process->job->outdir, 0750) == 0 && pw != NULL &&
+	    chown(process->job->outdir, pw->pw_uid, pw->pw_gid) != 0)
 		log_warning("%s: can't be given to user %s: %s", process->job->outdir, pw->pw_name, strerror(errno));
 }
 
 int
 keeper_main(const struct process *process)
 {
-	struct keeper k = {.process = process, .shared = process->shared, .inspect = {.name = "inspect", .main = inspect_main},
+	struct keeper k = {.process = process,
+	    .shared = process->shared,
+	    .inspect = {.name = "inspect", .main = inspect_main},
 	    .courier = {.name = "courier", .main = courier_main}};
 	sigset_t set = signals_of_keeper();
 	struct progress progress;

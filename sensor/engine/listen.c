@@ -1,7 +1,7 @@
 /*
- * The courier's second thread: partners' messages in, the watch list to inspect and messages of ours out; beside that the
- * disk of what the sensor remembers.  The courier's loop gives it notes and takes what waits in a bounded queue; neither
- * waits for the other's disk or broker.  It gives way to the workers (nice 10).
+ * The courier's second thread: partners' messages in, the watch list to inspect and messages of ours out; beside that
+ * the disk of what the sensor remembers.  The courier's loop gives it notes and takes what waits in a bounded queue;
+ * neither waits for the other's disk or broker.  It gives way to the workers (nice 10).
  */
 #include "engine/listen.h"
 
@@ -148,8 +148,12 @@ void
 listen_record(struct listen *l, const struct cc_record *rec)
 {
 	if (l->store != NULL)
-		store_note(l->store, &(struct store_note){.kind = rec->kind, .value = rec->value, .first = rec->first, .last = rec->last,
-		    .count = rec->count, .proof = rec->proof});
+		store_note(l->store, &(struct store_note){.kind = rec->kind,
+					 .value = rec->value,
+					 .first = rec->first,
+					 .last = rec->last,
+					 .count = rec->count,
+					 .proof = rec->proof});
 	if (l->partners != NULL && rec->answer_to.size > 0)
 		partners_hit(l->partners, rec->answer_to, rec->last);
 }
@@ -164,9 +168,13 @@ listen_seen(struct listen *l, struct slice body)
 
 	while ((st = seen_next(&c, &item)) == CC_OK) {
 		if (l->store != NULL)
-			store_note(l->store, &(struct store_note){.kind = CC_KIND_ADDR, .flow = true,
-			    .value = slice_str(cc_addr_text(&item.addr, text)), .first = item.first, .last = item.last, .count = item.count,
-			    .proof = (enum cc_proof)item.proof});
+			store_note(l->store, &(struct store_note){.kind = CC_KIND_ADDR,
+						 .flow = true,
+						 .value = slice_str(cc_addr_text(&item.addr, text)),
+						 .first = item.first,
+						 .last = item.last,
+						 .count = item.count,
+						 .proof = (enum cc_proof)item.proof});
 	}
 	return st == CC_END ? CC_OK : CC_BAD;
 }
@@ -208,10 +216,12 @@ catch_up(struct listen *l)
 }
 
 enum cc_status
-listen_open(const struct conf *conf, const char *outdir, struct shared *shared, bool live, struct listen **ret_listen, char **ret_why)
+listen_open(const struct conf *conf, const char *outdir, struct shared *shared, bool live, struct listen **ret_listen,
+    char **ret_why)
 {
 	struct listen *l = calloc(1, sizeof(*l));
-	struct partners_setup setup = {.conf = conf, .outdir = outdir, .live = live, .publish = publish, .send = enqueue, .ctx = l};
+	struct partners_setup setup = {
+	    .conf = conf, .outdir = outdir, .live = live, .publish = publish, .send = enqueue, .ctx = l};
 	enum cc_status st;
 
 	*ret_why = NULL;

@@ -1,6 +1,6 @@
 /*
- * engine's own: the courier's second thread, which hears partners and keeps what the sensor remembers.  All functions here are
- * called on the courier's main thread and return at once, but for the opening and the end.
+ * engine's own: the courier's second thread, which hears partners and keeps what the sensor remembers.  All functions
+ * here are called on the courier's main thread and return at once, but for the opening and the end.
  */
 #ifndef ENGINE_LISTEN_H
 #define ENGINE_LISTEN_H
@@ -10,9 +10,10 @@
 
 struct listen;
 
-/* Over files all that partners had told until now is read before this returns, so that it is live from the first packet. */
-enum cc_status listen_open(const struct conf *conf, const char *outdir, struct shared *shared, bool live, struct listen **ret_listen,
-    char **ret_why);
+/* Over files all that partners had told until now is read before this returns, so that it is live from the first
+ * packet. */
+enum cc_status listen_open(const struct conf *conf, const char *outdir, struct shared *shared, bool live,
+    struct listen **ret_listen, char **ret_why);
 /* Each record once: remembered; a hit is told to who asked for it. */
 void listen_record(struct listen *listen, const struct cc_record *rec);
 /* Remote addresses of flows; CC_BAD: malformed. */

@@ -16,8 +16,9 @@ progress_open(struct progress *progress, bool wanted)
 {
 	const char *term = getenv("TERM");
 
-	*progress = (struct progress){.on = wanted && isatty(STDERR_FILENO) && (term == NULL || strcmp(term, "dumb") != 0),
-	    .began = time_monotonic()};
+	*progress =
+	    (struct progress){.on = wanted && isatty(STDERR_FILENO) && (term == NULL || strcmp(term, "dumb") != 0),
+		.began = time_monotonic()};
 }
 
 void
@@ -75,7 +76,8 @@ say_troubles(const uint64_t *counts, const struct shared *shared)
 	if (shared->read_trouble > 0)
 		fprintf(stderr, "  ! %u captures were cut or corrupt; see the messages above\n", shared->read_trouble);
 	if (shared->courier_starts > 0)
-		fprintf(stderr, "  ! the courier was started again %llu times\n", (unsigned long long)shared->courier_starts);
+		fprintf(stderr, "  ! the courier was started again %llu times\n",
+		    (unsigned long long)shared->courier_starts);
 }
 
 static void
@@ -109,8 +111,8 @@ progress_summary(const struct engine_job *job, const struct shared *shared)
 	say("alerts", shared->alerts, "");
 	to = strcmp(job->conf->exchange_to, "file:") == 0 ? process_path(job->outdir, "exchange", path, sizeof(path)) :
 							     job->conf->exchange_to;
-	snprintf(extra, sizeof(extra), "in %llu messages to %.200s", (unsigned long long)counts[AT_EXCHANGE + EXCHANGE_MESSAGES],
-	    to);
+	snprintf(extra, sizeof(extra), "in %llu messages to %.200s",
+	    (unsigned long long)counts[AT_EXCHANGE + EXCHANGE_MESSAGES], to);
 	say("indicators", shared->records, extra);
 	if (shared->waiting > 0)
 		say("waiting", shared->waiting, shared->courier_state);
@@ -118,8 +120,10 @@ progress_summary(const struct engine_job *job, const struct shared *shared)
 	if (job->conf->detect_profile > 0)
 		say_costs(job->conf, shared);
 	if (job->conf->eve_file[0] != '\0')
-		fprintf(stderr, "  EVE log     %s\n", process_path(job->outdir, job->conf->eve_file, path, sizeof(path)));
+		fprintf(
+		    stderr, "  EVE log     %s\n", process_path(job->outdir, job->conf->eve_file, path, sizeof(path)));
 	if (strcmp(job->conf->exchange_to, "none") != 0)
 		fprintf(stderr, "  spool       %s\n",
-		    process_path(job->outdir, job->conf->spool_dir[0] != '\0' ? job->conf->spool_dir : "spool", path, sizeof(path)));
+		    process_path(job->outdir, job->conf->spool_dir[0] != '\0' ? job->conf->spool_dir : "spool", path,
+			sizeof(path)));
 }

@@ -1,6 +1,7 @@
 /*
  * Confinement of inspect, the process that parses hostile bytes: its own user, no privilege to regain, no file to open
- * but rules for reading (a reload needs them), no socket, no exec.  What is open already, the capture rings, stays usable.
+ * but rules for reading (a reload needs them), no socket, no exec.  What is open already, the capture rings, stays
+ * usable.
  *
  * Landlock is used by its system calls (Linux 5.13); libc has no words for them in Debian 12.
  */
@@ -92,7 +93,8 @@ confine_files(const char *const *readable)
 	int rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 
 	if (rules < 0) {
-		log_warning("Landlock is not available (%s): inspect is confined by its user and seccomp alone", strerror(errno));
+		log_warning("Landlock is not available (%s): inspect is confined by its user and seccomp alone",
+		    strerror(errno));
 		return;
 	}
 	for (; *readable != NULL; readable++) {
@@ -115,8 +117,8 @@ refuse_when(scmp_filter_ctx ctx, int call, unsigned arg, enum scmp_compare op, u
 }
 
 /*
- * What depends on arguments: a thread may be made and no process, a file opened and not written, a signal sent to ourselves
- * alone.  The calls whose arguments a filter can't see do not exist: libc knows the older ones.
+ * What depends on arguments: a thread may be made and no process, a file opened and not written, a signal sent to
+ * ourselves alone.  The calls whose arguments a filter can't see do not exist: libc knows the older ones.
  */
 static bool
 confine_arguments(scmp_filter_ctx ctx)
@@ -142,18 +144,25 @@ static enum cc_status
 confine_calls(void)
 {
 	static const int refused[] = {SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect), SCMP_SYS(bind),
-	    SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace),
-	    SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root),
-	    SCMP_SYS(chroot), SCMP_SYS(setuid), SCMP_SYS(setgid), SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(unshare),
+	    SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(execve), SCMP_SYS(execveat),
+	    SCMP_SYS(ptrace),
+	    SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(mount), SCMP_SYS(umount2),
+	    SCMP_SYS(pivot_root),
+	    SCMP_SYS(chroot), SCMP_SYS(setuid), SCMP_SYS(setgid), SCMP_SYS(setresuid), SCMP_SYS(setresgid),
+	    SCMP_SYS(unshare),
 	    SCMP_SYS(setns), SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(kexec_load), SCMP_SYS(init_module),
 	    SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(keyctl), SCMP_SYS(add_key), SCMP_SYS(request_key),
 	    SCMP_SYS(io_uring_setup), SCMP_SYS(userfaultfd), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(unlink),
-	    SCMP_SYS(unlinkat), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(kill), SCMP_SYS(tkill),
+	    SCMP_SYS(unlinkat), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(kill),
+	    SCMP_SYS(tkill),
 	    SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(rt_tgsigqueueinfo), SCMP_SYS(pidfd_send_signal), SCMP_SYS(pidfd_open),
-	    SCMP_SYS(pidfd_getfd), SCMP_SYS(truncate), SCMP_SYS(creat), SCMP_SYS(link), SCMP_SYS(linkat), SCMP_SYS(symlink),
-	    SCMP_SYS(symlinkat), SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(rmdir), SCMP_SYS(mknod), SCMP_SYS(mknodat),
+	    SCMP_SYS(pidfd_getfd), SCMP_SYS(truncate), SCMP_SYS(creat), SCMP_SYS(link), SCMP_SYS(linkat),
+	    SCMP_SYS(symlink),
+	    SCMP_SYS(symlinkat), SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(rmdir), SCMP_SYS(mknod),
+	    SCMP_SYS(mknodat),
 	    SCMP_SYS(chmod), SCMP_SYS(fchmod), SCMP_SYS(fchmodat), SCMP_SYS(chown), SCMP_SYS(fchown), SCMP_SYS(lchown),
-	    SCMP_SYS(fchownat), SCMP_SYS(setxattr), SCMP_SYS(lsetxattr), SCMP_SYS(fsetxattr), SCMP_SYS(fsopen), SCMP_SYS(fsmount),
+	    SCMP_SYS(fchownat), SCMP_SYS(setxattr), SCMP_SYS(lsetxattr), SCMP_SYS(fsetxattr), SCMP_SYS(fsopen),
+	    SCMP_SYS(fsmount),
 	    SCMP_SYS(move_mount), SCMP_SYS(open_tree), SCMP_SYS(open_by_handle_at), SCMP_SYS(capset)};
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	bool done = ctx != NULL;

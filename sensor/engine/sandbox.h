@@ -4,7 +4,8 @@
 
 #include "conf/conf.h"
 
-/* Becomes user (if root); no privilege can come back.  CC_ABSENT: no such user, nothing changed.  CC_DENIED: the system refused. */
+/* Becomes user (if root); no privilege can come back.  CC_ABSENT: no such user, nothing changed.  CC_DENIED: the system
+ * refused. */
 enum cc_status sandbox_user(const char *user, const char *process);
 /*
  * No new files but for reading below the given paths (NULL-terminated), by Landlock; no network, no new programs, no

@@ -3,8 +3,8 @@
  *
  *   addr:16 first:u64 last:u64 count:u32 proof:u8, for each, big endian
  *
- * One datagram with a forged source is a flow as well.  Of such addresses only so many are told each time, or who forges could
- * drive all else out of the courier's memory; the rest is left out.
+ * One datagram with a forged source is a flow as well.  Of such addresses only so many are told each time, or who
+ * forges could drive all else out of the courier's memory; the rest is left out.
  */
 #include "engine/seen.h"
 
@@ -55,7 +55,8 @@ seen_free(struct seen *seen)
 static bool
 is_somebody(const struct cc_addr *addr)
 {
-	return cc_addr_is4(addr) ? addr->b[12] != 0 && addr->b[12] != 127 && addr->b[12] < 224 : addr->b[0] != 0xff && addr->b[0] != 0;
+	return cc_addr_is4(addr) ? addr->b[12] != 0 && addr->b[12] != 127 && addr->b[12] < 224
+				 : addr->b[0] != 0xff && addr->b[0] != 0;
 }
 
 static enum cc_proof

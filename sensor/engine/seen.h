@@ -1,6 +1,6 @@
 /*
- * engine's own: the remote addresses of flows that ended, gathered by a worker and told to the courier some seconds later, who
- * remembers them by hour.  One thread.
+ * engine's own: the remote addresses of flows that ended, gathered by a worker and told to the courier some seconds
+ * later, who remembers them by hour.  One thread.
  */
 #ifndef ENGINE_SEEN_H
 #define ENGINE_SEEN_H

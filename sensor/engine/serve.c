@@ -1,8 +1,9 @@
 /*
- * The courier's third thread, live: the desk of a running sensor.  What partners ask is acknowledged, and answered as far as
- * exchange.policy lets a machine answer; requests that are overdue go up the order of escalation; what commands of the desk left
- * in its spool goes out.  Its state is on disk and shared with the commands (sqlite, a lock on the spool), so that both may act
- * at once.  It looks each exchange.serve, and at once when a request has come.  It gives way to the workers (nice 10).
+ * The courier's third thread, live: the desk of a running sensor.  What partners ask is acknowledged, and answered as
+ * far as exchange.policy lets a machine answer; requests that are overdue go up the order of escalation; what commands
+ * of the desk left in its spool goes out.  Its state is on disk and shared with the commands (sqlite, a lock on the
+ * spool), so that both may act at once.  It looks each exchange.serve, and at once when a request has come.  It gives
+ * way to the workers (nice 10).
  */
 #include "engine/serve.h"
 
@@ -47,8 +48,9 @@ overdue(void *ctx, const struct request *r, unsigned rung, const char *call)
 	struct serve *s = ctx;
 
 	__atomic_fetch_add(&s->counts[EXCHANGE_REQUESTS_OVERDUE], 1, __ATOMIC_RELAXED);
-	log_warning("request %s (%s, %s, %s %s) is overdue: call %u., %s", r->id, request_kind_word[r->kind], request_priority_word[r->priority],
-	    r->ours ? "to" : "from", r->ours ? r->responder : r->requester, rung, call[0] != '\0' ? call : "no contacts entry");
+	log_warning("request %s (%s, %s, %s %s) is overdue: call %u., %s", r->id, request_kind_word[r->kind],
+	    request_priority_word[r->priority], r->ours ? "to" : "from", r->ours ? r->responder : r->requester, rung,
+	    call[0] != '\0' ? call : "no contacts entry");
 }
 
 static enum cc_status

@@ -29,7 +29,8 @@ shared_new(const struct conf *conf, unsigned workers, bool live)
 {
 	size_t head = align(sizeof(struct shared) + workers * sizeof(struct shared_worker));
 	size_t size = head + workers * align(ring_memory(ring_size(conf))) + 2 * align(conf->partners_list);
-	struct shared *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct shared *shared =
+	    mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (shared == MAP_FAILED)
 		return NULL;
@@ -81,7 +82,8 @@ shared_list_put(struct shared *shared, struct slice list)
 	__atomic_store_n(&shared->list_version, version, __ATOMIC_RELEASE);
 }
 
-/* The writer comes back to a slot only after it has filled the other; then this copy is no good, and the other is newer. */
+/* The writer comes back to a slot only after it has filled the other; then this copy is no good, and the other is
+ * newer. */
 bool
 shared_list_take(const struct shared *shared, uint64_t *version, struct buf *out)
 {
@@ -191,8 +193,9 @@ shared_profile(const struct shared *shared, unsigned max, struct buf *out)
 	if (count > 0)
 		qsort(all, count, sizeof(*all), cost_compare);
 	for (unsigned i = 0; i < count && i < max; i++)
-		buf_printf(out, "%10u %6u %12llu %10llu %12llu %10llu\n", all[i].sid, all[i].gid, (unsigned long long)all[i].checks,
-		    (unsigned long long)all[i].matches, (unsigned long long)(all[i].ns / 1000),
+		buf_printf(out, "%10u %6u %12llu %10llu %12llu %10llu\n", all[i].sid, all[i].gid,
+		    (unsigned long long)all[i].checks, (unsigned long long)all[i].matches,
+		    (unsigned long long)(all[i].ns / 1000),
 		    (unsigned long long)(all[i].checks > 0 ? all[i].ns / all[i].checks : 0));
 	free(all);
 }

@@ -1,6 +1,6 @@
 /*
- * engine's own: the memory that keeper, inspect and courier share.  Mapped once before the first fork, so that a process
- * that is started again finds it as it was.  The courier takes nothing in it on trust.
+ * engine's own: the memory that keeper, inspect and courier share.  Mapped once before the first fork, so that a
+ * process that is started again finds it as it was.  The courier takes nothing in it on trust.
  */
 #ifndef ENGINE_SHARED_H
 #define ENGINE_SHARED_H
@@ -17,7 +17,8 @@
 
 #define WORKERS_MAX 256
 
-/* Moments are counted by a key: frame n is 2n + 1, the tick before it 2n; so the entries of all rings have one order. */
+/* Moments are counted by a key: frame n is 2n + 1, the tick before it 2n; so the entries of all rings have one order.
+ */
 #define KEY_END (UINT64_MAX - 1) /* the moment after the last frame */
 
 static inline uint64_t
@@ -55,7 +56,8 @@ struct shared {
 	uint32_t closing;    /* inspect, keeper: nothing more will be pushed */
 	uint32_t drain;      /* keeper: the daemon stops; deliver what there is, then end */
 	uint32_t inspect_ready, courier_ready;
-	uint32_t courier_failed; /* courier: a message of it was logged, and something was lost or could not be written */
+	uint32_t
+	    courier_failed;  /* courier: a message of it was logged, and something was lost or could not be written */
 	uint64_t first_time; /* of the first packet */
 	uint64_t started;    /* time_now() at start */
 	uint64_t courier_beat; /* monotonic, moved on at each round of the courier's loop */
@@ -68,7 +70,8 @@ struct shared {
 	char courier_state[256];
 	uint64_t courier_count[EXCHANGE_COUNT];
 	uint64_t drops_kernel, drops_interface;
-	/* The watch list from partners, courier to inspect: slot version % 2 is the newest; the other is being written. */
+	/* The watch list from partners, courier to inspect: slot version % 2 is the newest; the other is being written.
+	 */
 	uint64_t list_version;
 	struct {
 		uint64_t turn, size; /* turn: odd while it is written */
@@ -80,7 +83,8 @@ struct shared {
 struct shared *shared_new(const struct conf *conf, unsigned workers, bool live); /* NULL: no memory */
 void shared_free(struct shared *shared);
 void *shared_ring(struct shared *shared, unsigned worker);
-/* Courier: the list anew.  Inspect: the newest if it is not *version, copied; false: nothing new.  out takes partners.list. */
+/* Courier: the list anew.  Inspect: the newest if it is not *version, copied; false: nothing new.  out takes
+ * partners.list. */
 void shared_list_put(struct shared *shared, struct slice list);
 bool shared_list_take(const struct shared *shared, uint64_t *version, struct buf *out);
 /* The costliest rules of all workers, a line each. */

@@ -1,9 +1,9 @@
 /*
  * One worker: the packet's whole way is worker_frame().
  *
- * Everything it needs is sized at start.  What it brings forth goes into its ring: records and EVE lines, formatted here
- * so that formatting scales with the workers.  Live, a full ring loses events first, then sightings, alerts last, each
- * counted; over files the worker waits.
+ * Everything it needs is sized at start.  What it brings forth goes into its ring: records and EVE lines, formatted
+ * here so that formatting scales with the workers.  Live, a full ring loses events first, then sightings, alerts last,
+ * each counted; over files the worker waits.
  */
 #include "engine/worker.h"
 
@@ -41,7 +41,8 @@ struct worker {
 	const struct frame *frame; /* at hand; NULL: a flow ends, or a scan is through */
 	struct ring *ring;
 	struct flow **ended;
-	bool logs, logs_flow, logs_anomaly, logs_file, stores_files; /* alerts are lines in any case: they are counted */
+	bool logs, logs_flow, logs_anomaly, logs_file,
+	    stores_files;    /* alerts are lines in any case: they are counted */
 	bool logs_app[64];   /* by parser */
 	bool streams; /* rules want streams that no parser wants */
 
@@ -228,7 +229,8 @@ add_evidence(struct worker *w, struct flow *flow, struct cc_record *rec, uint64_
 	if (st != CC_OK && st != CC_END)
 		return;
 	if (st == CC_OK) {
-		room = bytes.size + 40 <= w->shared->ring_size / 4 && entry_open(w, CC_CLASS_SIGHTING, bytes.size + 40, sub, &out);
+		room = bytes.size + 40 <= w->shared->ring_size / 4 &&
+		       entry_open(w, CC_CLASS_SIGHTING, bytes.size + 40, sub, &out);
 		if (!room) {
 			evidence_lost(w->evidence);
 			return;

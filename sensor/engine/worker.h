@@ -23,7 +23,8 @@ struct worker_setup {
 	/* Waits until every other worker has come to this key; NULL: no such order is needed. */
 	void (*order)(void *ctx, uint64_t key);
 	void *order_ctx;
-	/* Called while a full ring is waited for (files, and live at the end): false gives up, what is pushed is lost and counted. */
+	/* Called while a full ring is waited for (files, and live at the end): false gives up, what is pushed is lost
+	 * and counted. */
 	bool (*waiting)(void *ctx);
 	void *waiting_ctx;
 };

@@ -1,10 +1,10 @@
 /*
  * Evidence on disk: OUTDIR/evidence/ab/abcd….pcapng, one file a piece, and index.sqlite beside them.
  *
- * A file is written beside and renamed, so a name means a whole file; the index is committed once a second, and what was
- * written after its last commit is found again when the store is opened.  When evidence.max is reached the oldest file
- * goes and its row stays, so that whoever asks for it is told that it was there.  One thread; others may ask at the
- * same time (SQLite's write-ahead log).
+ * A file is written beside and renamed, so a name means a whole file; the index is committed once a second, and what
+ * was written after its last commit is found again when the store is opened.  When evidence.max is reached the oldest
+ * file goes and its row stays, so that whoever asks for it is told that it was there.  One thread; others may ask at
+ * the same time (SQLite's write-ahead log).
  */
 #include "evidence/evidence.h"
 
@@ -36,13 +36,17 @@ static const char *const sql[STATEMENTS] = {
 	    "ON CONFLICT (sha256) DO UPDATE SET state = 0, gone = 0, stored = ?4",
     [NOTE] = "UPDATE piece SET behind = ?2 WHERE sha256 = ?1 AND behind IS NULL",
     [GONE] = "UPDATE piece SET state = ?2, gone = ?3 WHERE sha256 = ?1",
-    [OLDEST] = "SELECT sha256, time, size, state, gone, behind FROM piece WHERE state = 0 ORDER BY stored, sha256 LIMIT 1",
+    [OLDEST] =
+	"SELECT sha256, time, size, state, gone, behind FROM piece WHERE state = 0 ORDER BY stored, sha256 LIMIT 1",
     [SUM] = "SELECT coalesce(sum(size), 0) FROM piece WHERE state = 0",
-    [TRIM] = "DELETE FROM piece WHERE state <> 0 AND rowid IN (SELECT rowid FROM piece WHERE state <> 0 ORDER BY stored LIMIT "
+    [TRIM] = "DELETE FROM piece WHERE state <> 0 AND rowid IN (SELECT rowid FROM piece WHERE state <> 0 ORDER BY "
+	     "stored LIMIT "
 	     "max(0, (SELECT count(*) FROM piece) - ?1))",
     [LIST] = "SELECT sha256, time, size, state, gone, behind FROM piece ORDER BY time DESC, sha256 LIMIT ?1",
-    [LIST_BEHIND] = "SELECT sha256, time, size, state, gone, behind FROM piece WHERE behind = ?2 ORDER BY time DESC, sha256 LIMIT ?1",
-    [OLDER] = "SELECT sha256, time, size, state, gone, behind FROM piece WHERE state = 0 AND stored < ?1 ORDER BY stored LIMIT 1",
+    [LIST_BEHIND] = "SELECT sha256, time, size, state, gone, behind FROM piece WHERE behind = ?2 ORDER BY time DESC, "
+		    "sha256 LIMIT ?1",
+    [OLDER] = "SELECT sha256, time, size, state, gone, behind FROM piece WHERE state = 0 AND stored < ?1 ORDER BY "
+	      "stored LIMIT 1",
 };
 
 struct evidence_store {
@@ -406,7 +410,8 @@ evidence_store_purge(struct evidence_store *store, const uint8_t *sha256, uint64
 				st = CC_ABSENT;
 		} else {
 			sqlite3_reset(store->stmt[OLDER]);
-			sqlite3_bind_int64(store->stmt[OLDER], 1, (sqlite3_int64)(older < INT64_MAX ? older : INT64_MAX));
+			sqlite3_bind_int64(
+			    store->stmt[OLDER], 1, (sqlite3_int64)(older < INT64_MAX ? older : INT64_MAX));
 			st = one(store, store->stmt[OLDER], &entry);
 		}
 		if (st != CC_OK)
@@ -449,8 +454,8 @@ open_db(struct evidence_store *store)
 	char path[PATH_ROOM];
 
 	snprintf(path, sizeof(path), "%s/index.sqlite", store->dir);
-	if (sqlite3_open_v2(path, &store->db, store->writes ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE,
-		NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(path, &store->db,
+		store->writes ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
 		return db_fail(store);
 	sqlite3_busy_timeout(store->db, 5000);
 	if (store->writes && sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK)
@@ -478,7 +483,8 @@ adopt(struct evidence_store *store, const char *folder, const char *name)
 	if (strlen(name) == 64 + 5 && strcmp(name + 64, ".part") == 0)
 		(void)unlink(path);
 	if (strlen(name) != 64 + 7 || strcmp(name + 64, ".pcapng") != 0 ||
-	    hex_parse(slice_of(name, 64), sha256, sizeof(sha256)) != CC_OK || lstat(path, &about) != 0 || !S_ISREG(about.st_mode))
+	    hex_parse(slice_of(name, 64), sha256, sizeof(sha256)) != CC_OK || lstat(path, &about) != 0 ||
+	    !S_ISREG(about.st_mode))
 		return;
 	if (evidence_store_find(store, sha256, &entry) != CC_OK || entry.state != EVIDENCE_KEPT)
 		(void)add_row(store, sha256, (uint64_t)about.st_size,

@@ -2,9 +2,9 @@
  * A worker's window of young packets, and pieces of evidence made of it.
  *
  * One block that goes round.  A packet lies in it behind a small head that names the place of the flow's packet before;
- * places count up for ever, so a place that is more than the block's size ago is known to be overwritten.  A flow itself
- * keeps only where its last packet lies.  Only the first evidence.flow_bytes of each flow go in, so that one long
- * download does not sweep out everybody's beginnings; once something matched, its flow gets that much again.
+ * places count up for ever, so a place that is more than the block's size ago is known to be overwritten.  A flow
+ * itself keeps only where its last packet lies.  Only the first evidence.flow_bytes of each flow go in, so that one
+ * long download does not sweep out everybody's beginnings; once something matched, its flow gets that much again.
  */
 #include "evidence/evidence.h"
 
@@ -108,8 +108,12 @@ static void
 put(struct evidence *evidence, struct flow *flow, const struct frame *frame)
 {
 	uint64_t room = room_of(frame->size), left = evidence->size - evidence->head % evidence->size;
-	struct kept kept = {.before = flow->evidence, .time = frame->time, .size = frame->size, .wire_size = frame->wire_size,
-	    .linktype = frame->linktype, .first = flow->first_seq == frame->seq};
+	struct kept kept = {.before = flow->evidence,
+	    .time = frame->time,
+	    .size = frame->size,
+	    .wire_size = frame->wire_size,
+	    .linktype = frame->linktype,
+	    .first = flow->first_seq == frame->seq};
 	uint8_t *p;
 
 	if (frame->size > FRAME_MAX || room > evidence->size / 2)
@@ -278,8 +282,9 @@ evidence_take(struct evidence *evidence, struct flow *flow, const struct frame *
 
 	if (evidence == NULL || flow->stray)
 		return CC_ABSENT;
-	new = frame != NULL && (flow->evidence == 0 || !kept_at(evidence, flow->evidence - 1, &kept, &bytes) ||
-				   kept.time != frame->time || kept.size != frame->size || memcmp(bytes, frame->p, frame->size) != 0);
+	new = frame != NULL &&
+	      (flow->evidence == 0 || !kept_at(evidence, flow->evidence - 1, &kept, &bytes) ||
+		  kept.time != frame->time || kept.size != frame->size || memcmp(bytes, frame->p, frame->size) != 0);
 	if (!new && flow->evidence == evidence->last.at && flow == evidence->last.flow && flow->evidence != 0) {
 		*ret_piece = evidence->last.piece;
 		return CC_END;

@@ -1,13 +1,15 @@
 /*
- * Messages carried across an air gap or a data diode: out of a spool into a folder, out of the folder into a file exchange.
+ * Messages carried across an air gap or a data diode: out of a spool into a folder, out of the folder into a file
+ * exchange.
  *
  *   FOLDER/<topic>/<organisation>+<sensor>-<number>.ccm    as in any file exchange
  *   FOLDER/manifest.json    what it is, and of each file: name, size, SHA-256
  *   FOLDER/SHA256SUMS       the same for sha256sum -c, the manifest included
  *
- * The manifest finds what a medium or a diode has lost or cut; it is not trusted for anything else.  Who wrote a message and
- * whether it was changed is said by its own signature, as everywhere.  At import a file that is not in the manifest is not read.
- * What is there already, by source and id, is left out, so that the same folder can be imported twice.  One thread.
+ * The manifest finds what a medium or a diode has lost or cut; it is not trusted for anything else.  Who wrote a
+ * message and whether it was changed is said by its own signature, as everywhere.  At import a file that is not in the
+ * manifest is not read. What is there already, by source and id, is left out, so that the same folder can be imported
+ * twice.  One thread.
  */
 #include <jansson.h> /* before base/json.h */
 
@@ -376,8 +378,8 @@ name_good(const char *name)
 {
 	const char *slash = strchr(name, '/');
 
-	return slash != NULL && slash > name && name[0] != '.' && strchr(slash + 1, '/') == NULL && is_segment(slash + 1) &&
-	    strlen(name) < 500;
+	return slash != NULL && slash > name && name[0] != '.' && strchr(slash + 1, '/') == NULL &&
+	       is_segment(slash + 1) && strlen(name) < 500;
 }
 
 static bool
@@ -504,12 +506,14 @@ learn_known(struct airgap *a, const char *to, char **ret_why)
 	if (fd >= 0)
 		close(fd);
 	if (st != CC_OK)
-		return refuse(ret_why, st, to, st == CC_IO ? strerror(errno) : "what is there already is too much to compare with");
+		return refuse(ret_why, st, to,
+		    st == CC_IO ? strerror(errno) : "what is there already is too much to compare with");
 	return CC_OK;
 }
 
 static enum cc_status
-import_one(struct airgap *a, const struct cc_message *msg, const struct verified *verified, airgap_refused_fn *fn, void *ctx)
+import_one(
+    struct airgap *a, const struct cc_message *msg, const struct verified *verified, airgap_refused_fn *fn, void *ctx)
 {
 	uint8_t memory[32];
 	struct slice name = name_of(msg, memory);
@@ -535,8 +539,8 @@ import_one(struct airgap *a, const struct cc_message *msg, const struct verified
 }
 
 static enum cc_status
-import_all(struct airgap *a, const struct trust *trust, struct quarantine *quarantine, const char *from, airgap_refused_fn *fn,
-    void *ctx, char **ret_why)
+import_all(struct airgap *a, const struct trust *trust, struct quarantine *quarantine, const char *from,
+    airgap_refused_fn *fn, void *ctx, char **ret_why)
 {
 	struct inbox *inbox = NULL;
 	struct verified verified;
@@ -568,8 +572,8 @@ import_all(struct airgap *a, const struct trust *trust, struct quarantine *quara
 }
 
 enum cc_status
-airgap_import(const struct conf *conf, const struct trust *trust, struct quarantine *quarantine, const char *from, const char *to,
-    airgap_refused_fn *fn, void *ctx, struct airgap_sums *ret_sums, char **ret_why)
+airgap_import(const struct conf *conf, const struct trust *trust, struct quarantine *quarantine, const char *from,
+    const char *to, airgap_refused_fn *fn, void *ctx, struct airgap_sums *ret_sums, char **ret_why)
 {
 	/* A writer of its own: the sensor may be writing to the same folder. */
 	struct conf named = *conf;

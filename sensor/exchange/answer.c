@@ -1,10 +1,10 @@
 /*
- * Answers: what a machine can say for us.  Have-you-seen from the sensor's own store with its coverage, the evidence behind a
- * sighting in parts, the address behind a pseudonym, a ping.
+ * Answers: what a machine can say for us.  Have-you-seen from the sensor's own store with its coverage, the evidence
+ * behind a sighting in parts, the address behind a pseudonym, a ping.
  *
- * An answer is marked as strictly as the question, and as what it tells: sightings as indicate.tlp, captures and addresses of
- * ours at least AMBER.  What the requester may not receive stays here and waits for a person.  Every answer is in the audit log
- * before it leaves; without the log nothing is revealed.
+ * An answer is marked as strictly as the question, and as what it tells: sightings as indicate.tlp, captures and
+ * addresses of ours at least AMBER.  What the requester may not receive stays here and waits for a person.  Every
+ * answer is in the audit log before it leaves; without the log nothing is revealed.
  */
 #include "exchange/desk_own.h"
 
@@ -22,9 +22,11 @@ strictest(enum cc_tlp a, enum cc_tlp b)
 }
 
 static enum cc_status
-finish(struct desk *desk, const struct request *r, const char *words, const char *answer, enum cc_tlp tlp, char **ret_why)
+finish(
+    struct desk *desk, const struct request *r, const char *words, const char *answer, enum cc_tlp tlp, char **ret_why)
 {
-	struct step_out out = {.state = request_state_word[REQUEST_ANSWERED], .words = words, .answer = answer, .tlp = tlp};
+	struct step_out out = {
+	    .state = request_state_word[REQUEST_ANSWERED], .words = words, .answer = answer, .tlp = tlp};
 
 	return request_deliver(desk, r, &out, ret_why);
 }
@@ -44,7 +46,8 @@ put_coverage(struct json *json, const struct store_seen *seen)
 }
 
 static enum cc_status
-put_seen(struct json *json, struct store *store, const struct request *r, const char *indicator, uint64_t until, struct store_seen *seen)
+put_seen(struct json *json, struct store *store, const struct request *r, const char *indicator, uint64_t until,
+    struct store_seen *seen)
 {
 	const char *colon = strchr(indicator, ':');
 	enum cc_kind kind;
@@ -105,7 +108,8 @@ have_you_seen(struct desk *desk, const struct request *r, const char *words, cha
 	if (st == CC_OK && text.full)
 		st = desk_fail(desk, CC_FULL, ret_why, "the answer is larger than exchange.message_max");
 	if (st == CC_OK)
-		st = finish(desk, r, words, (const char *)text.p, strictest(r->tlp, (enum cc_tlp)desk->conf.indicate_tlp), ret_why);
+		st = finish(desk, r, words, (const char *)text.p,
+		    strictest(r->tlp, (enum cc_tlp)desk->conf.indicate_tlp), ret_why);
 	buf_close(&text);
 	free(seen);
 	return st;
@@ -115,7 +119,8 @@ have_you_seen(struct desk *desk, const struct request *r, const char *words, cha
 
 /* In parts, each a message: base64 takes a third more, the seal's another third, the frame a few kB. */
 static enum cc_status
-send_parts(struct desk *desk, const struct request *r, struct slice bytes, enum cc_tlp tlp, unsigned *ret_parts, char **ret_why)
+send_parts(struct desk *desk, const struct request *r, struct slice bytes, enum cc_tlp tlp, unsigned *ret_parts,
+    char **ret_why)
 {
 	size_t most = (desk->conf.exchange_message_max - 8192) / 16 * 9 - 512;
 	struct evidence_part part = {.n = 1, .of = (unsigned)((bytes.size + most - 1) / most)};
@@ -152,14 +157,16 @@ evidence(struct desk *desk, const struct request *r, const char *words, char **r
 	if (st != CC_OK) {
 		bool known = evidence_store_find(store, sha256, &entry) == CC_OK;
 
-		(void)desk_fail(desk, CC_ABSENT, ret_why, "this evidence %s%s", known ? "is not kept any more: " : "was never kept here",
+		(void)desk_fail(desk, CC_ABSENT, ret_why, "this evidence %s%s",
+		    known ? "is not kept any more: " : "was never kept here",
 		    known ? evidence_state_text[entry.state] : "");
 		evidence_store_close(store);
 		return CC_ABSENT;
 	}
 	evidence_store_close(store);
 	st = send_parts(desk, r, bytes, tlp, &parts, ret_why);
-	snprintf(answer, sizeof(answer), "{\"evidence\":{\"sha256\":\"%s\",\"size\":%zu,\"parts\":%u}}", r->evidence, bytes.size, parts);
+	snprintf(answer, sizeof(answer), "{\"evidence\":{\"sha256\":\"%s\",\"size\":%zu,\"parts\":%u}}", r->evidence,
+	    bytes.size, parts);
 	if (st == CC_OK)
 		st = finish(desk, r, words, answer, tlp, ret_why);
 	free((void *)(uintptr_t)bytes.p);
@@ -186,8 +193,10 @@ reveal(struct desk *desk, const struct request *r, const char *words, char **ret
 	if (st != CC_OK)
 		return st;
 	cc_addr_text(&addr, text);
-	st = audit_note(desk->outdir, "reveal", (const char *const[]){"request", r->id, "to", r->requester, "pseudonym", r->pseudonym, "address", text,
-		"why", r->text, NULL}, ret_why);
+	st = audit_note(desk->outdir, "reveal",
+	    (const char *const[]){
+		"request", r->id, "to", r->requester, "pseudonym", r->pseudonym, "address", text, "why", r->text, NULL},
+	    ret_why);
 	if (st != CC_OK)
 		return st;
 	buf_over(&line, answer, sizeof(answer) - 1);
@@ -224,8 +233,9 @@ answer_send(struct desk *desk, const struct request *r, const char *words, char 
 		st = finish(desk, r, words, NULL, r->tlp, ret_why);
 		break;
 	}
-	desk_audit(desk, st == CC_OK ? "answered" : "not answered", (const char *const[]){"request", r->id, "to", r->requester, "kind",
-		request_kind_word[r->kind], "why", st != CC_OK && *ret_why != NULL ? *ret_why : NULL, NULL});
+	desk_audit(desk, st == CC_OK ? "answered" : "not answered",
+	    (const char *const[]){"request", r->id, "to", r->requester, "kind", request_kind_word[r->kind], "why",
+		st != CC_OK && *ret_why != NULL ? *ret_why : NULL, NULL});
 	return st;
 }
 
@@ -240,7 +250,8 @@ collect(void *ctx, const struct request *r)
 {
 	struct todo *todo = ctx;
 
-	if (r->ours || r->state > REQUEST_ACKNOWLEDGED || (r->state == REQUEST_ACKNOWLEDGED && r->held[0] != '\0') || todo->count == todo->room)
+	if (r->ours || r->state > REQUEST_ACKNOWLEDGED || (r->state == REQUEST_ACKNOWLEDGED && r->held[0] != '\0') ||
+	    todo->count == todo->room)
 		return;
 	todo->request[todo->count] = *r;
 	todo->request[todo->count++].answer = NULL;

@@ -1,11 +1,12 @@
 /*
- * The audit log: what was revealed, answered, decided and refused, in lines that nobody can change later without it being
- * seen.
+ * The audit log: what was revealed, answered, decided and refused, in lines that nobody can change later without it
+ * being seen.
  *
- * OUTDIR/desk/audit.jsonl, a JSON object a line, each with the SHA-256 of the line before as `prev`; audit.head beside it
- * has the number of lines and the SHA-256 of the last one, so that the last can't be changed and the end can't be cut.
- * Whoever can write both can write another log: a copy of the head kept elsewhere shows that.  Several processes take turns
- * by a lock on the log.  Nothing is taken out; its size is told, not bounded, as a bound would be a way to make it forget.
+ * OUTDIR/desk/audit.jsonl, a JSON object a line, each with the SHA-256 of the line before as `prev`; audit.head beside
+ * it has the number of lines and the SHA-256 of the last one, so that the last can't be changed and the end can't be
+ * cut. Whoever can write both can write another log: a copy of the head kept elsewhere shows that.  Several processes
+ * take turns by a lock on the log.  Nothing is taken out; its size is told, not bounded, as a bound would be a way to
+ * make it forget.
  */
 #include "exchange/desk_own.h"
 
@@ -104,12 +105,12 @@ has_prev(struct slice line, const char *prev)
 }
 
 /*
- * Walks the lines of an open log.  A line that a crash left without its head is good as long as it is the last and follows
- * the line that the head names.
+ * Walks the lines of an open log.  A line that a crash left without its head is good as long as it is the last and
+ * follows the line that the head names.
  */
 static enum cc_status
-walk(FILE *file, const char *path, const struct head *head, enum cc_status head_st, audit_fn *fn, void *ctx, struct head *ret_last,
-    char **ret_why)
+walk(FILE *file, const char *path, const struct head *head, enum cc_status head_st, audit_fn *fn, void *ctx,
+    struct head *ret_last, char **ret_why)
 {
 	struct head last = {0, NO_LINE};
 	bool met = head->count == 0;
@@ -126,7 +127,8 @@ walk(FILE *file, const char *path, const struct head *head, enum cc_status head_
 		if ((size_t)size > LINE_MAX_BYTES)
 			st = bad(ret_why, path, last.count + 1, "is too long");
 		else if (!has_prev(text, last.digest))
-			st = bad(ret_why, path, last.count + 1, "does not follow the line before it: one of the two was changed, or lines are missing");
+			st = bad(ret_why, path, last.count + 1,
+			    "does not follow the line before it: one of the two was changed, or lines are missing");
 		if (st != CC_OK)
 			break;
 		last.count++;
@@ -143,13 +145,15 @@ walk(FILE *file, const char *path, const struct head *head, enum cc_status head_
 	if (st == CC_OK && (head_st == CC_BAD || (head_st == CC_ABSENT && last.count > 1)))
 		st = bad(ret_why, path, last.count, "audit.head is missing or was changed");
 	if (st == CC_OK && (!met || last.count > head->count + 1))
-		st = bad(ret_why, path, last.count, "ends elsewhere than audit.head says: lines are missing, or too many");
+		st = bad(
+		    ret_why, path, last.count, "ends elsewhere than audit.head says: lines are missing, or too many");
 	*ret_last = last;
 	return st;
 }
 
 static enum cc_status
-check_file(FILE *file, const char *dir, const char *path, audit_fn *fn, void *ctx, struct head *ret_last, char **ret_why)
+check_file(
+    FILE *file, const char *dir, const char *path, audit_fn *fn, void *ctx, struct head *ret_last, char **ret_why)
 {
 	struct head head;
 	enum cc_status st = read_head(dir, &head);
@@ -175,7 +179,8 @@ audit_check(const char *outdir, audit_fn *fn, void *ctx, uint64_t *ret_count, ch
 	if (file == NULL && errno == ENOENT) {
 		struct head head;
 
-		return read_head(dir, &head) == CC_ABSENT ? CC_OK : bad(ret_why, path, 0, "is missing, audit.head is there");
+		return read_head(dir, &head) == CC_ABSENT ? CC_OK
+							  : bad(ret_why, path, 0, "is missing, audit.head is there");
 	}
 	if (file == NULL)
 		return io_fail(path, ret_why);
@@ -187,8 +192,8 @@ audit_check(const char *outdir, audit_fn *fn, void *ctx, uint64_t *ret_count, ch
 }
 
 /*
- * Where the chain ends: by the head when the last line is the one that it names, else by walking it.  What a crash left of a
- * line is cut off.
+ * Where the chain ends: by the head when the last line is the one that it names, else by walking it.  What a crash left
+ * of a line is cut off.
  */
 static enum cc_status
 find_end(FILE *file, const char *dir, const char *path, struct head *ret_last, char **ret_why)
@@ -218,7 +223,8 @@ find_end(FILE *file, const char *dir, const char *path, struct head *ret_last, c
 			off_t whole = from + (end + 1 - tail);
 
 			free(tail);
-			return whole == st.st_size || ftruncate(fileno(file), whole) == 0 ? CC_OK : io_fail(path, ret_why);
+			return whole == st.st_size || ftruncate(fileno(file), whole) == 0 ? CC_OK
+											  : io_fail(path, ret_why);
 		}
 	}
 	free(tail);
@@ -265,7 +271,8 @@ audit_note(const char *outdir, const char *what, const char *const *pair, char *
 		last.count++;
 		digest_of(buf_slice(&line), last.digest);
 		buf_add_u8(&line, '\n');
-		if (line.full || write(fd, line.p, line.size) != (ssize_t)line.size || fsync(fd) != 0 || write_head(dir, &last) != CC_OK)
+		if (line.full || write(fd, line.p, line.size) != (ssize_t)line.size || fsync(fd) != 0 ||
+		    write_head(dir, &last) != CC_OK)
 			st = io_fail(path, ret_why);
 	} else if (st == CC_OK) {
 		st = CC_FULL;

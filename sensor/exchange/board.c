@@ -1,9 +1,10 @@
 /*
  * The board of cases (topic `cases`): what each organisation determined of a case, and signed opinions on that.
  *
- * The topic is compacted, so keys say what may replace what: `<case>/<organisation>` for a determination, of which the newest stays,
- * and `<case>/<organisation>/<nonce>` for an opinion, of which all stay.  The organisation in the key must be who signed: nobody replaces
- * another's words, and a case that two correlators find alike, under one id, stands there once for each.
+ * The topic is compacted, so keys say what may replace what: `<case>/<organisation>` for a determination, of which the
+ * newest stays, and `<case>/<organisation>/<nonce>` for an opinion, of which all stay.  The organisation in the key
+ * must be who signed: nobody replaces another's words, and a case that two correlators find alike, under one id, stands
+ * there once for each.
  *
  * What is refused here (and why: foreign_case, malformed_case, too_many_cases, too_many_opinions) is in the audit log.
  */
@@ -17,11 +18,19 @@ const char *const board_view_word[BOARD_VIEWS] = {"agree", "disagree", "abstain"
 enum cc_status
 board_table(struct desk *desk)
 {
-	enum cc_status st = desk_do(desk, "CREATE TABLE IF NOT EXISTS board_case (id TEXT, organisation TEXT, message TEXT, tlp INTEGER, exercise INTEGER, "
-		"time INTEGER, document TEXT, PRIMARY KEY (id, organisation)) WITHOUT ROWID", "");
+	enum cc_status st = desk_do(desk,
+	    "CREATE TABLE IF NOT EXISTS board_case (id TEXT, organisation TEXT, message TEXT, tlp INTEGER, exercise "
+	    "INTEGER, "
+	    "time INTEGER, document TEXT, PRIMARY KEY (id, organisation)) WITHOUT ROWID",
+	    "");
 
-	return st != CC_OK ? st : desk_do(desk, "CREATE TABLE IF NOT EXISTS board_opinion (id TEXT, organisation TEXT, message TEXT, whose TEXT, "
-		"view INTEGER, text TEXT, about TEXT, tlp INTEGER, exercise INTEGER, time INTEGER, PRIMARY KEY (id, organisation, message)) WITHOUT ROWID", "");
+	return st != CC_OK ? st
+			   : desk_do(desk,
+				 "CREATE TABLE IF NOT EXISTS board_opinion (id TEXT, organisation TEXT, message TEXT, "
+				 "whose TEXT, "
+				 "view INTEGER, text TEXT, about TEXT, tlp INTEGER, exercise INTEGER, time INTEGER, "
+				 "PRIMARY KEY (id, organisation, message)) WITHOUT ROWID",
+				 "");
 }
 
 bool
@@ -46,7 +55,8 @@ refuse(struct desk *desk, const struct came *came, const char *why)
 {
 	desk->refused++;
 	log_warning("cases: a message of %s is refused: %s", came->organisation, why);
-	desk_audit(desk, "case refused", (const char *const[]){"from", came->organisation, "why", why, "bundle", came->id, NULL});
+	desk_audit(desk, "case refused",
+	    (const char *const[]){"from", came->organisation, "why", why, "bundle", came->id, NULL});
 }
 
 static bool
@@ -73,18 +83,18 @@ case_came(struct desk *desk, const struct came *came, json_t *document)
 		refuse(desk, came, "foreign_case");
 		return;
 	}
-	if (desk_number(desk, "SELECT count(*) FROM board_case WHERE id = ?1 AND organisation = ?2 AND time >= ?3", "ssi", id, came->organisation,
-		came->time) > 0)
+	if (desk_number(desk, "SELECT count(*) FROM board_case WHERE id = ?1 AND organisation = ?2 AND time >= ?3",
+		"ssi", id, came->organisation, came->time) > 0)
 		return; /* known, or older than what is known */
-	if (desk_number(desk, "SELECT count(*) FROM board_case WHERE organisation = ?1 AND id <> ?2", "ss", came->organisation, id) >=
-	    desk->conf.exchange_cases_max) {
+	if (desk_number(desk, "SELECT count(*) FROM board_case WHERE organisation = ?1 AND id <> ?2", "ss",
+		came->organisation, id) >= desk->conf.exchange_cases_max) {
 		refuse(desk, came, "too_many_cases");
 		return;
 	}
 	text = json_dumps(document, JSON_COMPACT);
 	if (text != NULL)
-		(void)desk_do(desk, "INSERT OR REPLACE INTO board_case VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", "sssiiis", id, came->organisation, came->id,
-		    (uint64_t)came->tlp, (uint64_t)came->exercise, came->time, text);
+		(void)desk_do(desk, "INSERT OR REPLACE INTO board_case VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", "sssiiis",
+		    id, came->organisation, came->id, (uint64_t)came->tlp, (uint64_t)came->exercise, came->time, text);
 	free(text);
 }
 
@@ -97,8 +107,8 @@ opinion_came(struct desk *desk, const struct came *came, const json_t *from)
 
 	if (o == NULL)
 		return;
-	if (!desk_member(from, "case", o->id, sizeof(o->id)) || !board_id_is_good(o->id) || !desk_member(from, "of", o->of, sizeof(o->of)) ||
-	    !desk_member(from, "opinion", view, sizeof(view)))
+	if (!desk_member(from, "case", o->id, sizeof(o->id)) || !board_id_is_good(o->id) ||
+	    !desk_member(from, "of", o->of, sizeof(o->of)) || !desk_member(from, "opinion", view, sizeof(view)))
 		view[0] = '\0';
 	while (v < BOARD_VIEWS && strcmp(view, board_view_word[v]) != 0)
 		v++;
@@ -108,12 +118,15 @@ opinion_came(struct desk *desk, const struct came *came, const json_t *from)
 		refuse(desk, came, "malformed_case");
 	else if (!key_begins(came, o->id))
 		refuse(desk, came, "foreign_case");
-	else if (desk_number(desk, "SELECT count(*) FROM board_opinion WHERE id = ?1 AND organisation = ?2 AND message <> ?3", "sss", o->id,
-		     came->organisation, came->id) >= desk->conf.exchange_opinions_max)
+	else if (desk_number(desk,
+		     "SELECT count(*) FROM board_opinion WHERE id = ?1 AND organisation = ?2 AND message <> ?3", "sss",
+		     o->id, came->organisation, came->id) >= desk->conf.exchange_opinions_max)
 		refuse(desk, came, "too_many_opinions");
 	else
-		(void)desk_do(desk, "INSERT OR IGNORE INTO board_opinion VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", "ssssissiii", o->id,
-		    came->organisation, came->id, o->of, (uint64_t)v, o->text, o->about, (uint64_t)came->tlp, (uint64_t)came->exercise, came->time);
+		(void)desk_do(desk,
+		    "INSERT OR IGNORE INTO board_opinion VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+		    "ssssissiii", o->id, came->organisation, came->id, o->of, (uint64_t)v, o->text, o->about,
+		    (uint64_t)came->tlp, (uint64_t)came->exercise, came->time);
 	free(o);
 }
 
@@ -135,14 +148,20 @@ board_came(struct desk *desk, const struct came *came)
 enum cc_status
 board_cases(struct desk *desk, board_case_fn *fn, void *ctx)
 {
-	sqlite3_stmt *stmt = desk_ask(desk, "SELECT id, organisation, message, tlp, exercise, time, document FROM board_case ORDER BY id, organisation", "");
+	sqlite3_stmt *stmt = desk_ask(desk,
+	    "SELECT id, organisation, message, tlp, exercise, time, document FROM board_case ORDER BY id, organisation",
+	    "");
 
 	if (stmt == NULL)
 		return CC_IO;
 	while (sqlite3_step(stmt) == SQLITE_ROW) {
-		struct board_case one = {.id = desk_text(stmt, 0), .organisation = desk_text(stmt, 1), .message = desk_text(stmt, 2),
-		    .tlp = (enum cc_tlp)sqlite3_column_int(stmt, 3), .exercise = sqlite3_column_int(stmt, 4) != 0,
-		    .time = (uint64_t)sqlite3_column_int64(stmt, 5), .document = slice_str(desk_text(stmt, 6))};
+		struct board_case one = {.id = desk_text(stmt, 0),
+		    .organisation = desk_text(stmt, 1),
+		    .message = desk_text(stmt, 2),
+		    .tlp = (enum cc_tlp)sqlite3_column_int(stmt, 3),
+		    .exercise = sqlite3_column_int(stmt, 4) != 0,
+		    .time = (uint64_t)sqlite3_column_int64(stmt, 5),
+		    .document = slice_str(desk_text(stmt, 6))};
 
 		one.ours = strcmp(one.organisation, desk->conf.sensor_organisation) == 0;
 		fn(ctx, &one);
@@ -155,12 +174,18 @@ enum cc_status
 board_opinions(struct desk *desk, const char *id, board_opinion_fn *fn, void *ctx)
 {
 	struct board_opinion *o = malloc(sizeof(*o));
-	sqlite3_stmt *stmt = o == NULL ? NULL : desk_ask(desk, "SELECT id, whose, organisation, view, text, about, message, tlp, exercise, time FROM "
-		"board_opinion WHERE ?1 = '' OR id = ?1 ORDER BY id, time, organisation, message", "s", id != NULL ? id : "");
+	sqlite3_stmt *stmt =
+	    o == NULL ? NULL
+		      : desk_ask(desk,
+			    "SELECT id, whose, organisation, view, text, about, message, tlp, exercise, time FROM "
+			    "board_opinion WHERE ?1 = '' OR id = ?1 ORDER BY id, time, organisation, message",
+			    "s", id != NULL ? id : "");
 
 	while (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW) {
-		*o = (struct board_opinion){.view = (enum board_view)sqlite3_column_int(stmt, 3), .tlp = (enum cc_tlp)sqlite3_column_int(stmt, 7),
-		    .exercise = sqlite3_column_int(stmt, 8) != 0, .time = (uint64_t)sqlite3_column_int64(stmt, 9)};
+		*o = (struct board_opinion){.view = (enum board_view)sqlite3_column_int(stmt, 3),
+		    .tlp = (enum cc_tlp)sqlite3_column_int(stmt, 7),
+		    .exercise = sqlite3_column_int(stmt, 8) != 0,
+		    .time = (uint64_t)sqlite3_column_int64(stmt, 9)};
 		snprintf(o->id, sizeof(o->id), "%s", desk_text(stmt, 0));
 		snprintf(o->of, sizeof(o->of), "%s", desk_text(stmt, 1));
 		snprintf(o->organisation, sizeof(o->organisation), "%s", desk_text(stmt, 2));
@@ -180,7 +205,12 @@ enum cc_status
 board_publish(struct desk *desk, const struct board_post *post, char **ret_why)
 {
 	char key[256];
-	struct draft draft = {.topic = "cases", .type = "org.concert.case.v1", .key = key, .word = "case", .tlp = post->tlp, .exercise = post->exercise,
+	struct draft draft = {.topic = "cases",
+	    .type = "org.concert.case.v1",
+	    .key = key,
+	    .word = "case",
+	    .tlp = post->tlp,
+	    .exercise = post->exercise,
 	    .time = post->time};
 	enum cc_status st;
 
@@ -191,23 +221,29 @@ board_publish(struct desk *desk, const struct board_post *post, char **ret_why)
 	board_objects(&draft.json, post, draft.organisation, desk->conf.sensor_organisation, false);
 	st = draft_end(desk, &draft, ret_why);
 	if (st == CC_OK)
-		desk_audit(desk, "case published", (const char *const[]){"case", post->id, "summary", post->summary, NULL});
+		desk_audit(
+		    desk, "case published", (const char *const[]){"case", post->id, "summary", post->summary, NULL});
 	return st;
 }
 
 enum cc_status
 board_say(struct desk *desk, struct board_opinion *o, char **ret_why)
 {
-	struct draft draft = {.topic = "cases", .type = "org.concert.opinion.v1", .word = "opinion", .tlp = o->tlp, .exercise = o->exercise};
+	struct draft draft = {.topic = "cases",
+	    .type = "org.concert.opinion.v1",
+	    .word = "opinion",
+	    .tlp = o->tlp,
+	    .exercise = o->exercise};
 	char nonce[37], key[256];
 	enum cc_status st;
 
 	free(*ret_why);
 	*ret_why = NULL;
-	if (desk_number(desk, "SELECT count(*) FROM board_case WHERE id = ?1 AND organisation = ?2", "ss", o->id, o->of) == 0)
+	if (desk_number(
+		desk, "SELECT count(*) FROM board_case WHERE id = ?1 AND organisation = ?2", "ss", o->id, o->of) == 0)
 		return desk_fail(desk, CC_ABSENT, ret_why, "unknown_case: %s has not published %s", o->of, o->id);
-	if (desk_number(desk, "SELECT count(*) FROM board_opinion WHERE id = ?1 AND organisation = ?2", "ss", o->id, desk->conf.sensor_organisation) >=
-	    desk->conf.exchange_opinions_max)
+	if (desk_number(desk, "SELECT count(*) FROM board_opinion WHERE id = ?1 AND organisation = ?2", "ss", o->id,
+		desk->conf.sensor_organisation) >= desk->conf.exchange_opinions_max)
 		return desk_fail(desk, CC_FULL, ret_why, "too_many_opinions: exchange.opinions_max on one case");
 	if ((st = desk_random_id(nonce)) != CC_OK)
 		return st;
@@ -220,6 +256,8 @@ board_say(struct desk *desk, struct board_opinion *o, char **ret_why)
 	board_opinion_object(&draft.json, o, true);
 	st = draft_end(desk, &draft, ret_why);
 	if (st == CC_OK)
-		desk_audit(desk, "opinion", (const char *const[]){"case", o->id, "of", o->of, "opinion", board_view_word[o->view], "text", o->text, NULL});
+		desk_audit(desk, "opinion",
+		    (const char *const[]){
+			"case", o->id, "of", o->of, "opinion", board_view_word[o->view], "text", o->text, NULL});
 	return st;
 }

@@ -1,10 +1,10 @@
 /*
- * A case of the joint determination as STIX 2.1 objects: observables, an observed-data for each organisation that saw some of them, the
- * infrastructure that consists of these, a note in plain words, our opinion, and the grouping that holds all together, with the whole
- * document in our extension.
+ * A case of the joint determination as STIX 2.1 objects: observables, an observed-data for each organisation that saw
+ * some of them, the infrastructure that consists of these, a note in plain words, our opinion, and the grouping that
+ * holds all together, with the whole document in our extension.
  *
- * Ids follow from the case and from who publishes it: what the same organisation publishes again are later versions of the same objects,
- * and another's version of the same case has ids of its own.
+ * Ids follow from the case and from who publishes it: what the same organisation publishes again are later versions of
+ * the same objects, and another's version of the same case has ids of its own.
  */
 #include "exchange/desk_own.h"
 
@@ -74,7 +74,8 @@ note_id(struct ids *ids, const char *id)
 }
 
 static void
-put_witness(const struct writing *w, const struct board_witness *one, const char (*sco)[STIX_ID], struct ids *ids, char ret_id[STIX_ID])
+put_witness(const struct writing *w, const struct board_witness *one, const char (*sco)[STIX_ID], struct ids *ids,
+    char ret_id[STIX_ID])
 {
 	size_t refs = 0;
 
@@ -137,7 +138,8 @@ begin_infrastructure(const struct writing *w, const char *id, const char *name)
 }
 
 static void
-put_infrastructure(const struct writing *w, const char (*sco)[STIX_ID], const char (*observed)[STIX_ID], struct ids *ids)
+put_infrastructure(
+    const struct writing *w, const char (*sco)[STIX_ID], const char (*observed)[STIX_ID], struct ids *ids)
 {
 	char id[STIX_ID], name[700];
 
@@ -169,7 +171,8 @@ put_infrastructure(const struct writing *w, const char (*sco)[STIX_ID], const ch
 void
 board_opinion_object(struct json *json, const struct board_opinion *o, bool document)
 {
-	static const char *const word[] = {[BOARD_AGREE] = "agree", [BOARD_DISAGREE] = "disagree", [BOARD_ABSTAIN] = "neutral"};
+	static const char *const word[] = {
+	    [BOARD_AGREE] = "agree", [BOARD_DISAGREE] = "disagree", [BOARD_ABSTAIN] = "neutral"};
 	char author[IDENTITY_ID], of[IDENTITY_ID], id[STIX_ID], grouping[STIX_ID], when[40];
 	struct slice part[] = {slice_of(NULL, 0), slice_str(o->id), slice_str(time_rfc3339_text(o->time, when))};
 
@@ -260,7 +263,8 @@ void
 board_objects(struct json *json, const struct board_post *post, const char *author, const char *own, bool all_opinions)
 {
 	struct writing w = {.json = json, .post = post, .author = author};
-	char (*sco)[STIX_ID] = calloc(post->items + 1, STIX_ID), (*observed)[STIX_ID] = calloc(post->witnesses + 1, STIX_ID), grouping[STIX_ID];
+	char(*sco)[STIX_ID] = calloc(post->items + 1, STIX_ID),
+	(*observed)[STIX_ID] = calloc(post->witnesses + 1, STIX_ID), grouping[STIX_ID];
 	struct ids ids;
 
 	buf_open(&ids.text, 1u << 20);
@@ -300,7 +304,8 @@ board_stix(const struct conf *conf, const struct board_post *post, struct buf *o
 	struct conf desk = *conf;
 	struct json json = json_into(out);
 	char organisation[STIX_ID], self[STIX_ID], id[STIX_ID], when[40];
-	struct slice part[] = {slice_str(conf->sensor_organisation), slice_str(post->id), slice_str(time_rfc3339_text(post->time, when))};
+	struct slice part[] = {
+	    slice_str(conf->sensor_organisation), slice_str(post->id), slice_str(time_rfc3339_text(post->time, when))};
 
 	desk.sensor_name = name;
 	stix_self(&desk, organisation, self);

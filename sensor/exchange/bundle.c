@@ -1,8 +1,9 @@
 /*
- * Whose objects a bundle holds.  Ids of STIX objects are names that anybody can write: a partner that uses another's would
- * overwrite his objects in every store that keeps them by id.  So every object must say that the signer created it, but
- * cyber-observables, whose ids follow from their content and are everybody's, and the few that the standard or the project
- * defines.  The bundle is read to its end by the strict scanner, so that no two readers can see two different ones.
+ * Whose objects a bundle holds.  Ids of STIX objects are names that anybody can write: a partner that uses another's
+ * would overwrite his objects in every store that keeps them by id.  So every object must say that the signer created
+ * it, but cyber-observables, whose ids follow from their content and are everybody's, and the few that the standard or
+ * the project defines.  The bundle is read to its end by the strict scanner, so that no two readers can see two
+ * different ones.
  */
 #include <stdio.h>
 
@@ -34,9 +35,9 @@ is_one_of(struct slice text, const char *const *list, size_t count)
 static bool
 is_observable(struct slice type)
 {
-	static const char *const types[] = {"ipv4-addr", "network-traffic", "domain-name", "url", "file", "x509-certificate", "ipv6-addr",
-	    "artifact", "autonomous-system", "directory", "email-addr", "email-message", "mac-addr", "mutex", "process", "software",
-	    "user-account", "windows-registry-key"};
+	static const char *const types[] = {"ipv4-addr", "network-traffic", "domain-name", "url", "file",
+	    "x509-certificate", "ipv6-addr", "artifact", "autonomous-system", "directory", "email-addr",
+	    "email-message", "mac-addr", "mutex", "process", "software", "user-account", "windows-registry-key"};
 
 	return IS_ONE_OF(type, types);
 }
@@ -46,10 +47,14 @@ static bool
 is_everybodys(struct slice id)
 {
 	static const char *const ids[] = {
-	    "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487", "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb",
-	    "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421", "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003",
-	    "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1", "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9",
-	    "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da", "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82",
+	    "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487",
+	    "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb",
+	    "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421",
+	    "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003",
+	    "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1",
+	    "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9",
+	    "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da",
+	    "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82",
 	    "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed",
 	    "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d",
 	};
@@ -61,7 +66,8 @@ is_everybodys(struct slice id)
 static bool
 id_is_of(struct slice id, struct slice type)
 {
-	if (id.size != type.size + 2 + 36 || memcmp(id.p, type.p, type.size) != 0 || memcmp(id.p + type.size, "--", 2) != 0)
+	if (id.size != type.size + 2 + 36 || memcmp(id.p, type.p, type.size) != 0 ||
+	    memcmp(id.p + type.size, "--", 2) != 0)
 		return false;
 	for (size_t i = 0; i < 36; i++) {
 		uint8_t b = id.p[type.size + 2 + i];
@@ -106,8 +112,9 @@ judge(struct walk *walk, const struct object *o)
 		return fail(walk, VERDICT_MALFORMED, "an object has no type or id", o->id);
 	if (!id_is_of(o->id, o->type))
 		return fail(walk, VERDICT_MALFORMED, "an object's id is none of its type", o->id);
-	if (o->author.size > 0 ? owned : is_observable(o->type) || is_everybodys(o->id) || slice_is(o->id, STIX_PROJECT) ||
-		slice_is(o->id, identity)) {
+	if (o->author.size > 0 ? owned
+			       : is_observable(o->type) || is_everybodys(o->id) || slice_is(o->id, STIX_PROJECT) ||
+				     slice_is(o->id, identity)) {
 		if (slice_is(o->type, "identity") && (is_anothers_identity(walk->owner, o->id) ||
 			(o->author.size > 0 && slice_is(o->id, STIX_PROJECT))))
 			return fail(walk, VERDICT_FOREIGN_OBJECT, "describes another organisation", o->id);
@@ -244,7 +251,7 @@ bundle_check(struct slice value, const struct bundle_owner *owner, char ret_why[
 	bool good = each_member(&walk, &c, bundle_member, &top) && cur_left(&c) == 0 && !c.bad;
 
 	if (walk.verdict == VERDICT_ACCEPTED && (!good || !slice_is(top.type, "bundle") || !top.objects))
-		(void)fail(&walk, VERDICT_MALFORMED, "the value is no STIX bundle, or no JSON that all would read alike",
-		    slice_of(NULL, 0));
+		(void)fail(&walk, VERDICT_MALFORMED,
+		    "the value is no STIX bundle, or no JSON that all would read alike", slice_of(NULL, 0));
 	return walk.verdict;
 }

@@ -1,12 +1,13 @@
 /*
  * What a reader remembers of every lane of every sensor, to tell loss, repetition, disorder and a rewritten past.
  *
- * Of a lane: its last number and digest, the numbers that are still missing, and the digests of the last few messages.  A
- * number that is missing may still come, once.  The same message again is a repetition; another message with a known
+ * Of a lane: its last number and digest, the numbers that are still missing, and the digests of the last few messages.
+ * A number that is missing may still come, once.  The same message again is a repetition; another message with a known
  * number, or one whose prev is not the message before it, is a fork: its signer has told two pasts.  A lane that begins
  * anew under another key is a new chain: so a sensor that lost its memory goes on, after `concert keys rotate`.
  *
- * Bounded: the lane that was not used for longest goes first; then its next message is the first that is seen.  One thread.
+ * Bounded: the lane that was not used for longest goes first; then its next message is the first that is seen.  One
+ * thread.
  */
 #include "exchange/chain_own.h"
 
@@ -88,7 +89,8 @@ chain_lane(struct chain *chain, struct slice key, bool make)
 		lane_free(old);
 	}
 	lane = calloc(1, sizeof(*lane));
-	if (lane == NULL || (lane->key = malloc(key.size + 1)) == NULL || map_put(chain->lanes, key, lane, NULL) != CC_OK) {
+	if (lane == NULL || (lane->key = malloc(key.size + 1)) == NULL ||
+	    map_put(chain->lanes, key, lane, NULL) != CC_OK) {
 		if (lane != NULL)
 			lane_free(lane);
 		return NULL;

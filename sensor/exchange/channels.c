@@ -1,11 +1,11 @@
 /*
- * The ways out.  exchange.to is the main one; when it has taken nothing for exchange.fallback_after though something waits,
- * what it holds is called back and all goes by exchange.fallback.  The next message goes by both ways from then on: the main
- * one keeps its copy in its queue, and when that is reported as delivered, it is back.
+ * The ways out.  exchange.to is the main one; when it has taken nothing for exchange.fallback_after though something
+ * waits, what it holds is called back and all goes by exchange.fallback.  The next message goes by both ways from then
+ * on: the main one keeps its copy in its queue, and when that is reported as delivered, it is back.
  *
- * The spool's cursor moves by reports alone, so a change loses nothing; ids may come twice.  What a copy's report says is kept
- * from the spool: the message's own way answers for it.  Partners are told the way by the signed heartbeat, and readers
- * see which of the two places a message came from.  The courier's one thread.
+ * The spool's cursor moves by reports alone, so a change loses nothing; ids may come twice.  What a copy's report says
+ * is kept from the spool: the message's own way answers for it.  Partners are told the way by the signed heartbeat, and
+ * readers see which of the two places a message came from.  The courier's one thread.
  */
 #include "exchange/channels_own.h"
 
@@ -84,8 +84,8 @@ change(struct channels *all, struct channel *to)
 static void
 leave_main(struct channels *all)
 {
-	log_warning("exchange.to: %s has taken nothing for %llu s: messages go by exchange.fallback, %s", all->main.name,
-	    (unsigned long long)(all->after / NS_PER_S), all->fallback.name);
+	log_warning("exchange.to: %s has taken nothing for %llu s: messages go by exchange.fallback, %s",
+	    all->main.name, (unsigned long long)(all->after / NS_PER_S), all->fallback.name);
 	all->figures.changes++;
 	all->first = 0;
 	all->copy_sent = false;
@@ -192,8 +192,8 @@ channels_state(const struct channels *channels)
 
 	if (!all->figures.fallback)
 		return all->main.output->state(all->main.self);
-	snprintf(all->state, sizeof(all->state), "by exchange.fallback: %s; exchange.to: %s", all->fallback.output->state(all->fallback.self),
-	    all->main.output->state(all->main.self));
+	snprintf(all->state, sizeof(all->state), "by exchange.fallback: %s; exchange.to: %s",
+	    all->fallback.output->state(all->fallback.self), all->main.output->state(all->main.self));
 	return all->state;
 }
 
@@ -215,8 +215,8 @@ channels_repeat(struct channels *all)
 /* ---- opening ---- */
 
 static enum cc_status
-open_channel(struct channel *channel, struct channels *all, const struct conf *conf, const char *outdir, const char *key, const char *name,
-    char **ret_why)
+open_channel(struct channel *channel, struct channels *all, const struct conf *conf, const char *outdir,
+    const char *key, const char *name, char **ret_why)
 {
 	char *place = exchange_place(outdir, name), *colon = place != NULL ? strchr(place, ':') : NULL;
 	enum cc_status st;
@@ -254,7 +254,8 @@ check_fallback(const struct conf *conf, char **ret_why)
 }
 
 enum cc_status
-channels_open(const struct conf *conf, const char *outdir, cc_delivered_fn *fn, void *ctx, struct channels **ret_channels, char **ret_why)
+channels_open(const struct conf *conf, const char *outdir, cc_delivered_fn *fn, void *ctx,
+    struct channels **ret_channels, char **ret_why)
 {
 	const char *second = conf->exchange_fallback;
 	struct channels *all = calloc(1, sizeof(*all));

@@ -18,8 +18,8 @@ struct channels_figures {
 };
 
 /* fn: as of struct cc_output, whichever way a message went.  CC_BAD, CC_IO: *ret_why (malloc). */
-enum cc_status channels_open(const struct conf *conf, const char *outdir, cc_delivered_fn *fn, void *ctx, struct channels **ret_channels,
-    char **ret_why);
+enum cc_status channels_open(const struct conf *conf, const char *outdir, cc_delivered_fn *fn, void *ctx,
+    struct channels **ret_channels, char **ret_why);
 void channels_close(struct channels *channels);
 enum cc_status channels_send(struct channels *channels, const struct cc_message *msg, uint64_t ticket);
 void channels_poll(struct channels *channels, int ms);

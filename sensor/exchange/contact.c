@@ -1,5 +1,6 @@
 /*
- * A contacts entry: read from the operator's YAML or from a partner's message (the same form, the same code), written as a
+ * A contacts entry: read from the operator's YAML or from a partner's message (the same form, the same code), written
+ * as a
  * STIX bundle.
  *
  *   country: DE
@@ -164,19 +165,23 @@ take_point(const json_t *from, struct contact_point *p, size_t at, char why[160]
 		return bad(why, "%s[%zu] is no point of contact", "contacts", at);
 	if (!only_of(from, names, sizeof(names) / sizeof(names[0]), why, where))
 		return CC_BAD;
-	if (!desk_member(from, "role", p->role, sizeof(p->role)) || !desk_member(from, "name", p->name, sizeof(p->name)) ||
+	if (!desk_member(from, "role", p->role, sizeof(p->role)) ||
+	    !desk_member(from, "name", p->name, sizeof(p->name)) ||
 	    !desk_member(from, "email", p->email, sizeof(p->email)) ||
 	    !desk_member(from, "telephone", p->telephone, sizeof(p->telephone)) ||
-	    !desk_member(from, "hours", p->hours, sizeof(p->hours)) || !desk_member(from, "time_zone", p->zone, sizeof(p->zone)))
+	    !desk_member(from, "hours", p->hours, sizeof(p->hours)) ||
+	    !desk_member(from, "time_zone", p->zone, sizeof(p->zone)))
 		return bad(why, "%s[%zu]: a text is too long, or is none", "contacts", at);
 	if (strcmp(p->role, "technical") != 0 && strcmp(p->role, "policy") != 0)
 		return bad(why, "%s[%zu]: role is technical or policy", "contacts", at);
 	if (p->name[0] == '\0' || (p->email[0] == '\0' && p->telephone[0] == '\0'))
-		return bad(why, "%s[%zu] needs a name or function, and an e-mail address or a telephone number", "contacts", at);
+		return bad(why, "%s[%zu] needs a name or function, and an e-mail address or a telephone number",
+		    "contacts", at);
 	if (p->email[0] != '\0' && (strchr(p->email, '@') == NULL || strpbrk(p->email, " \"<>") != NULL))
 		return bad(why, "%s[%zu]: email is no address", "contacts", at);
 	if (p->hours[0] != '\0' && contact_hours(p->hours, 0, &within) != CC_OK)
-		return bad(why, "%s[%zu]: hours are '24/7' or like 'Mo-Fr 08:00-17:00, Sa 09:00-12:00'", "contacts", at);
+		return bad(
+		    why, "%s[%zu]: hours are '24/7' or like 'Mo-Fr 08:00-17:00, Sa 09:00-12:00'", "contacts", at);
 	if (!good_zone(p->zone))
 		return bad(why, "%s[%zu]: time_zone is a name like Europe/Berlin", "contacts", at);
 	if (languages != NULL && !json_is_array(languages))
@@ -186,7 +191,8 @@ take_point(const json_t *from, struct contact_point *p, size_t at, char why[160]
 		const char *text = json_string_value(one);
 		size_t size = text != NULL ? strlen(text) : 0;
 
-		if (size == 0 || size > 16 || strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != size ||
+		if (size == 0 || size > 16 ||
+		    strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != size ||
 		    used + size + 2 > sizeof(p->languages))
 			return bad(why, "%s[%zu]: languages is a list of words like en", "contacts", at);
 		if (used > 0)
@@ -208,11 +214,14 @@ take_sector(const json_t *from, struct contact_sector *s, size_t at, char why[16
 		return bad(why, "%s[%zu] is no sector with name and criteria", "sectors", at);
 	json_object_foreach(criteria, level, text)
 	{
-		if (s->count == CONTACT_CRITERIA || strlen(level) >= sizeof(s->criterion[0].level) || !json_is_string(text) ||
+		if (s->count == CONTACT_CRITERIA || strlen(level) >= sizeof(s->criterion[0].level) ||
+		    !json_is_string(text) ||
 		    !desk_member(criteria, level, s->criterion[s->count].text, sizeof(s->criterion[0].text)))
-			return bad(why, "%s[%zu]: criteria are at most eight levels, each with a text of 255 bytes", "sectors", at);
+			return bad(why, "%s[%zu]: criteria are at most eight levels, each with a text of 255 bytes",
+			    "sectors", at);
 		for (size_t i = 0; level[i] != '\0'; i++)
-			s->criterion[s->count].level[i] = (unsigned char)level[i] < 0x20 || level[i] == 0x7f ? '?' : level[i];
+			s->criterion[s->count].level[i] =
+			    (unsigned char)level[i] < 0x20 || level[i] == 0x7f ? '?' : level[i];
 		s->count++;
 	}
 	return CC_OK;
@@ -236,7 +245,8 @@ take_keys(const json_t *list, struct key_list *keys, char why[160])
 	json_array_foreach(list, i, one)
 	{
 		struct key_entry *e = &keys->entry[keys->count];
-		const char *x = json_string_value(json_object_get(one, "x")), *kid = json_string_value(json_object_get(one, "kid"));
+		const char *x = json_string_value(json_object_get(one, "x")),
+			   *kid = json_string_value(json_object_get(one, "kid"));
 		uint8_t bytes[32];
 		char is[KEY_ID];
 
@@ -248,7 +258,8 @@ take_keys(const json_t *list, struct key_list *keys, char why[160])
 		key_thumbprint(bytes, is);
 		if (strcmp(is, kid) != 0)
 			return bad(why, "%s[%zu]: the fingerprint is another key's", "keys", i);
-		if (!take_time(one, "from", &e->from) || !take_time(one, "until", &e->until) || !take_time(one, "revoked_at", &e->revoked))
+		if (!take_time(one, "from", &e->from) || !take_time(one, "until", &e->until) ||
+		    !take_time(one, "revoked_at", &e->revoked))
 			return bad(why, "%s[%zu]: a time is no time", "keys", i);
 		memcpy(e->kid, is, KEY_ID);
 		memcpy(e->x, x, strlen(x) + 1);
@@ -268,7 +279,8 @@ take_entry(const json_t *from, struct contact *c, char why[160])
 	size_t i;
 
 	if (!desk_member(from, "organisation", c->organisation, sizeof(c->organisation)) ||
-	    !desk_member(from, "country", c->country, sizeof(c->country)) || !desk_member(from, "kind", c->kind, sizeof(c->kind)) ||
+	    !desk_member(from, "country", c->country, sizeof(c->country)) ||
+	    !desk_member(from, "kind", c->kind, sizeof(c->kind)) ||
 	    !desk_member(from, "receive", receive, sizeof(receive)))
 		return bad(why, "%s: a text is too long, or is none", "organisation, country, kind, receive", 0);
 	if (strlen(c->country) != 2 || strspn(c->country, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 2)
@@ -281,7 +293,8 @@ take_entry(const json_t *from, struct contact *c, char why[160])
 	}
 	if (!take_time(from, "valid_until", &c->until))
 		return bad(why, "%s is a time like 2027-01-31T00:00:00Z", "valid_until", 0);
-	if (json_array_size(points) == 0 || json_array_size(points) > CONTACT_POINTS || json_array_size(sectors) > CONTACT_SECTORS)
+	if (json_array_size(points) == 0 || json_array_size(points) > CONTACT_POINTS ||
+	    json_array_size(sectors) > CONTACT_SECTORS)
 		return bad(why, "%s: 1 to 16 points of contact, and at most 64 sectors", "contacts, sectors", 0);
 	json_array_foreach(points, i, one)
 	{
@@ -319,7 +332,8 @@ contact_parse(struct slice text, struct contact *ret_contact, char why[160])
 enum cc_status
 contact_read(const char *path, const struct conf *conf, uint64_t now, struct contact *ret_contact, char **ret_why)
 {
-	static const char *const names[] = {"organisation", "country", "kind", "receive", "valid", "valid_until", "contacts", "sectors"};
+	static const char *const names[] = {
+	    "organisation", "country", "kind", "receive", "valid", "valid_until", "contacts", "sectors"};
 	char why[160] = "", valid[32] = "";
 	uint64_t span = YEAR;
 	json_t *from;
@@ -335,7 +349,8 @@ contact_read(const char *path, const struct conf *conf, uint64_t now, struct con
 	(void)desk_member(from, "valid", valid, sizeof(valid));
 	if (st == CC_OK && valid[0] != '\0' && (duration_parse(valid, &span) != CC_OK || span == 0 || span > 10 * YEAR))
 		st = bad(why, "%s is a time like 365d, of ten years at most", "valid", 0);
-	if (st == CC_OK && ret_contact->organisation[0] != '\0' && strcmp(ret_contact->organisation, conf->sensor_organisation) != 0)
+	if (st == CC_OK && ret_contact->organisation[0] != '\0' &&
+	    strcmp(ret_contact->organisation, conf->sensor_organisation) != 0)
 		st = bad(why, "%s is another one than sensor.organisation", "organisation", 0);
 	if (st == CC_OK && ret_contact->until != 0 && ret_contact->until <= now)
 		st = bad(why, "%s is over already", "valid_until", 0);
@@ -492,8 +507,12 @@ put_point(struct draft *draft, const struct contact *c, size_t at)
 enum cc_status
 contacts_publish(struct desk *desk, const struct contact *contact, char **ret_why)
 {
-	struct draft draft = {.topic = "contacts", .type = "org.concert.contact.v1", .key = contact->organisation, .word = "entry",
-	    .tlp = CC_TLP_GREEN, .time = contact->published};
+	struct draft draft = {.topic = "contacts",
+	    .type = "org.concert.contact.v1",
+	    .key = contact->organisation,
+	    .word = "entry",
+	    .tlp = CC_TLP_GREEN,
+	    .time = contact->published};
 	struct contact whole = *contact;
 	struct json *json = &draft.json;
 	enum cc_status st = keys_load(desk->given, desk->outdir, &whole.keys, ret_why);

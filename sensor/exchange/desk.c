@@ -1,8 +1,8 @@
 /*
  * The desk: its state, what it sends, what it takes in.  See desk.h.
  *
- * State follows from messages alone, our own among them: whoever loses desk.sqlite gets it back by reading the topics.  Every
- * message is taken in once, by the id of its bundle, however often it is read.
+ * State follows from messages alone, our own among them: whoever loses desk.sqlite gets it back by reading the topics.
+ * Every message is taken in once, by the id of its bundle, however often it is read.
  */
 #include "exchange/desk_own.h"
 
@@ -128,10 +128,11 @@ open_db(struct desk *desk, char **ret_why)
 	snprintf(path, sizeof(path), "%s/desk.sqlite", desk->dir);
 	if (sqlite3_open_v2(path, &desk->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK ||
 	    sqlite3_busy_timeout(desk->db, BUSY_MS) != SQLITE_OK ||
-	    sqlite3_exec(desk->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK)
+	    sqlite3_exec(desk->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", NULL, NULL, NULL) !=
+		SQLITE_OK)
 		return desk_fail(desk, CC_IO, ret_why, "%s: %s", path, sqlite3_errmsg(desk->db));
-	if (contacts_table(desk) != CC_OK || requests_table(desk) != CC_OK || overdue_table(desk) != CC_OK || notices_table(desk) != CC_OK ||
-	    board_table(desk) != CC_OK)
+	if (contacts_table(desk) != CC_OK || requests_table(desk) != CC_OK || overdue_table(desk) != CC_OK ||
+	    notices_table(desk) != CC_OK || board_table(desk) != CC_OK)
 		return desk_fail(desk, CC_IO, ret_why, "%s: %s", path, sqlite3_errmsg(desk->db));
 	return CC_OK;
 }
@@ -164,8 +165,8 @@ desk_open(const struct conf *conf, const char *outdir, struct desk **ret_desk, c
 		goto fail;
 	}
 	/* Under the sensor's own name, so that the list of keys has it. */
-	if ((st = key_open(conf, outdir, true, &key, ret_why)) != CC_OK || (st = trust_open(conf, outdir, &desk->trust, ret_why)) != CC_OK ||
-	    (st = open_db(desk, ret_why)) != CC_OK)
+	if ((st = key_open(conf, outdir, true, &key, ret_why)) != CC_OK ||
+	    (st = trust_open(conf, outdir, &desk->trust, ret_why)) != CC_OK || (st = open_db(desk, ret_why)) != CC_OK)
 		goto fail;
 	snprintf(desk->kid, sizeof(desk->kid), "%s", key_kid(key));
 	if ((st = agreement_open(outdir, true, &desk->agreement, ret_why)) != CC_OK)
@@ -286,7 +287,8 @@ void
 draft_begin(struct desk *desk, struct draft *draft, bool frame)
 {
 	struct slice org = slice_str(desk->conf.sensor_organisation), name = slice_str(desk->conf.sensor_name);
-	struct slice part[] = {org, name, slice_str(draft->topic), slice_str(draft->word), slice_str(draft->key), slice_of(NULL, 0)};
+	struct slice part[] = {
+	    org, name, slice_str(draft->topic), slice_str(draft->word), slice_str(draft->key), slice_of(NULL, 0)};
 	struct json *json = &draft->json;
 
 	if (draft->time == 0)
@@ -379,16 +381,27 @@ static void take_in(struct desk *desk, const char *type, struct came *came, stru
 enum cc_status
 draft_end(struct desk *desk, struct draft *draft, char **ret_why)
 {
-	struct exchange_message what = {.topic = draft->topic, .type = draft->type, .key = slice_str(draft->key), .time = draft->time,
-	    .tlp = draft->tlp, .class = CC_CLASS_ALERT, .exercise = draft->exercise};
-	struct came came = {.organisation = desk->conf.sensor_organisation, .kid = desk->kid, .own = true, .time = draft->time, .tlp = draft->tlp,
-	    .exercise = draft->exercise || desk->conf.exchange_exercise, .key = slice_str(draft->key)};
+	struct exchange_message what = {.topic = draft->topic,
+	    .type = draft->type,
+	    .key = slice_str(draft->key),
+	    .time = draft->time,
+	    .tlp = draft->tlp,
+	    .class = CC_CLASS_ALERT,
+	    .exercise = draft->exercise};
+	struct came came = {.organisation = desk->conf.sensor_organisation,
+	    .kid = desk->kid,
+	    .own = true,
+	    .time = draft->time,
+	    .tlp = draft->tlp,
+	    .exercise = draft->exercise || desk->conf.exchange_exercise,
+	    .key = slice_str(draft->key)};
 	enum cc_status st;
 
 	json_end_array(&draft->json);
 	json_end_object(&draft->json);
 	if (draft->tlp > desk_ceiling(desk, draft->topic))
-		return desk_fail(desk, CC_DENIED, ret_why, "TLP:%s is above the ceiling of the topic %s, TLP:%s: it does not leave",
+		return desk_fail(desk, CC_DENIED, ret_why,
+		    "TLP:%s is above the ceiling of the topic %s, TLP:%s: it does not leave",
 		    record_tlp_text(draft->tlp), draft->topic, record_tlp_text(desk_ceiling(desk, draft->topic)));
 	if (desk->value.full)
 		return desk_fail(desk, CC_FULL, ret_why, "larger than exchange.message_max, %llu bytes",
@@ -397,8 +410,10 @@ draft_end(struct desk *desk, struct draft *draft, char **ret_why)
 	if ((st = open_exchange(desk, ret_why)) != CC_OK || (st = exchange_send(desk->exchange, &what)) != CC_OK ||
 	    (st = exchange_flush(desk->exchange)) != CC_OK) {
 		if (*ret_why == NULL)
-			(void)desk_fail(desk, st, ret_why, "%s", desk->exchange == NULL ? cc_status_text(st) :
-				st == CC_ABSENT ? "exchange.to is none: nothing leaves" : exchange_state(desk->exchange));
+			(void)desk_fail(desk, st, ret_why, "%s",
+			    desk->exchange == NULL ? cc_status_text(st)
+			    : st == CC_ABSENT      ? "exchange.to is none: nothing leaves"
+						   : exchange_state(desk->exchange));
 		return st;
 	}
 	take_in(desk, draft->type, &came, what.value);
@@ -415,7 +430,8 @@ desk_extension(json_t *bundle, const char *member)
 
 	json_array_foreach(objects, i, one)
 	{
-		json_t *found = json_object_get(json_object_get(json_object_get(one, "extensions"), STIX_EXTENSION), member);
+		json_t *found =
+		    json_object_get(json_object_get(json_object_get(one, "extensions"), STIX_EXTENSION), member);
 
 		if (json_is_object(found))
 			return found;
@@ -452,7 +468,10 @@ base64_bytes(const char *text, size_t size, struct slice *ret_bytes)
 	while (st == CC_OK && size > 0 && text[size - 1] == '=')
 		size--;
 	for (size_t i = 0; st == CC_OK && i < size; i++)
-		url[i] = text[i] == '+' ? '-' : text[i] == '/' ? '_' : text[i] == '-' || text[i] == '_' ? '!' : (uint8_t)text[i];
+		url[i] = text[i] == '+'                     ? '-'
+			 : text[i] == '/'                   ? '_'
+			 : text[i] == '-' || text[i] == '_' ? '!'
+							    : (uint8_t)text[i];
 	if (st == CC_OK)
 		st = base64url_parse(slice_of(url, size), bytes, &count);
 	free(url);
@@ -522,11 +541,15 @@ take_message(struct desk *desk, const struct cc_message *msg, const struct verif
 	struct slice type = message_header(msg, "ce_type"), when = message_header(msg, "ce_time");
 	size_t prefix = strlen(desk->conf.exchange_prefix);
 	char time[40];
-	struct came came = {.organisation = verified->key->organisation->id, .kid = verified->key->entry.kid,
-	    .own = verified->key->organisation->own, .key = msg->key, .exercise = slice_is(message_header(msg, "exercise"), "true")};
+	struct came came = {.organisation = verified->key->organisation->id,
+	    .kid = verified->key->entry.kid,
+	    .own = verified->key->organisation->own,
+	    .key = msg->key,
+	    .exercise = slice_is(message_header(msg, "exercise"), "true")};
 
 	snprintf(time, sizeof(time), "%.*s", (int)(when.size < 39 ? when.size : 39), (const char *)when.p);
-	if (record_tlp_parse(message_header(msg, "tlp"), &came.tlp) != CC_OK || time_rfc3339_parse(time, &came.time) != CC_OK)
+	if (record_tlp_parse(message_header(msg, "tlp"), &came.tlp) != CC_OK ||
+	    time_rfc3339_parse(time, &came.time) != CC_OK)
 		return;
 	for (size_t i = 0; i < KINDS; i++) {
 		if (slice_is(type, kind[i].type) && msg->topic.size == prefix + 1 + strlen(kind[i].topic) &&
@@ -568,7 +591,8 @@ drain(struct desk *desk, struct inbox *inbox, char **ret_why)
 			continue;
 		}
 		if (st != CC_OK) {
-			(void)desk_fail(desk, st, ret_why, "%s", trouble != NULL && trouble[0] != '\0' ? trouble : cc_status_text(st));
+			(void)desk_fail(desk, st, ret_why, "%s",
+			    trouble != NULL && trouble[0] != '\0' ? trouble : cc_status_text(st));
 			break;
 		}
 		if (verified.verdict == VERDICT_ACCEPTED)
@@ -586,7 +610,8 @@ drain(struct desk *desk, struct inbox *inbox, char **ret_why)
 }
 
 static enum cc_status
-sync_one(struct desk *desk, const char *from, const char *const *topic, size_t count, struct inbox **inbox, char **ret_why)
+sync_one(
+    struct desk *desk, const char *from, const char *const *topic, size_t count, struct inbox **inbox, char **ret_why)
 {
 	enum cc_status st = CC_OK;
 

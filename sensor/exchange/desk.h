@@ -1,10 +1,10 @@
 /*
- * The people's side of the exchange: the directory of contacts, requests for assistance, notices, and the audit log over all of
- * it.  Part of exchange.h.
+ * The people's side of the exchange: the directory of contacts, requests for assistance, notices, and the audit log
+ * over all of it.  Part of exchange.h.
  *
- * What people type is sent under a source of its own, urn:concert:<organisation>/desk, from a spool of its own, OUTDIR/desk/spool, so that
- * commands never fight the daemon for its; signed by the same key.  What came is kept in OUTDIR/desk/desk.sqlite.  One thread at a
- * time has a desk; several processes may each have one.
+ * What people type is sent under a source of its own, urn:concert:<organisation>/desk, from a spool of its own,
+ * OUTDIR/desk/spool, so that commands never fight the daemon for its; signed by the same key.  What came is kept in
+ * OUTDIR/desk/desk.sqlite.  One thread at a time has a desk; several processes may each have one.
  */
 #ifndef EXCHANGE_DESK_H
 #define EXCHANGE_DESK_H
@@ -18,7 +18,8 @@
 /* ---- audit.c: an append-only log whose lines hold each other ---- */
 
 typedef void audit_fn(void *ctx, struct slice line);
-/* Appends a line: what happened, and pairs of name and value up to a NULL; empty values are left out.  CC_BAD: the log was changed. */
+/* Appends a line: what happened, and pairs of name and value up to a NULL; empty values are left out.  CC_BAD: the log
+ * was changed. */
 enum cc_status audit_note(const char *outdir, const char *what, const char *const *pair, char **ret_why);
 /* Every line in order, as far as it is good.  CC_BAD: *ret_why (malloc) names the line that is not. */
 enum cc_status audit_check(const char *outdir, audit_fn *fn, void *ctx, uint64_t *ret_count, char **ret_why);
@@ -31,7 +32,8 @@ struct desk;
 enum cc_status desk_open(const struct conf *conf, const char *outdir, struct desk **ret_desk, char **ret_why);
 /* What was given is sent, as far as that goes within exchange.drain; the rest stays in the spool for the next time. */
 void desk_close(struct desk *desk);
-/* Takes in what came since the last call; the first call begins at the topics' start.  What is known already changes nothing. */
+/* Takes in what came since the last call; the first call begins at the topics' start.  What is known already changes
+ * nothing. */
 enum cc_status desk_sync(struct desk *desk, char **ret_why);
 /* CC_MORE: some of what was given is still in the spool. */
 enum cc_status desk_flush(struct desk *desk);
@@ -76,11 +78,13 @@ struct contact {
 	char agreement[KEY_ID]; /* x of its key agreement key (X25519); "": none */
 	/* What the directory knows beside the entry. */
 	char kid[KEY_ID];
-	uint64_t pinged, answered, took; /* the last ping of ours, the last that was answered, and how long that took: ns */
+	uint64_t pinged, answered,
+	    took; /* the last ping of ours, the last that was answered, and how long that took: ns */
 };
 
 /* An operator's YAML file.  CC_BAD, CC_IO: *ret_why (malloc) says what is wrong, and where. */
-enum cc_status contact_read(const char *path, const struct conf *conf, uint64_t now, struct contact *ret_contact, char **ret_why);
+enum cc_status contact_read(
+    const char *path, const struct conf *conf, uint64_t now, struct contact *ret_contact, char **ret_why);
 /* The entry as JSON, as it stands in the message. */
 void contact_json(struct json *json, const char *key, const struct contact *contact);
 /* Of JSON, as it came.  CC_BAD: why says what is wrong. */
@@ -91,12 +95,14 @@ typedef void contacts_fn(void *ctx, const struct contact *contact);
 enum cc_status contacts_visit(struct desk *desk, const char *organisation, contacts_fn *fn, void *ctx);
 /* "good", "expired", "stale" (not renewed for exchange.contact_stale), "no entry" … */
 const char *contact_state(const struct contact *contact, const struct conf *conf, uint64_t now);
-/* Is the point's time of day within its hours?  minute: of its own week, Monday 00:00 is 0.  CC_BAD: hours that can't be read. */
+/* Is the point's time of day within its hours?  minute: of its own week, Monday 00:00 is 0.  CC_BAD: hours that can't
+ * be read. */
 enum cc_status contact_hours(const char *hours, unsigned minute, bool *ret_within);
 
 /* ---- policy.c: what is answered by machine ---- */
 
-enum request_kind { REQUEST_HAVE_YOU_SEEN, REQUEST_EVIDENCE, REQUEST_REVEAL, REQUEST_ELIMINATE, REQUEST_EXPLAIN, REQUEST_PING, REQUEST_KINDS };
+enum request_kind { REQUEST_HAVE_YOU_SEEN, REQUEST_EVIDENCE, REQUEST_REVEAL, REQUEST_ELIMINATE, REQUEST_EXPLAIN,
+    REQUEST_PING, REQUEST_KINDS };
 extern const char *const request_kind_word[REQUEST_KINDS];
 
 enum policy_answer { POLICY_WAIT, POLICY_MACHINE, POLICY_NEVER };
@@ -111,7 +117,8 @@ enum policy_answer policy_of(const struct policy *policy, const char *partner, e
 
 /* ---- request.c, requests.c: requests for assistance ---- */
 
-enum request_state { REQUEST_SENT, REQUEST_ACKNOWLEDGED, REQUEST_WORKING, REQUEST_ANSWERED, REQUEST_DECLINED, REQUEST_CLOSED, REQUEST_STATES };
+enum request_state { REQUEST_SENT, REQUEST_ACKNOWLEDGED, REQUEST_WORKING, REQUEST_ANSWERED, REQUEST_DECLINED,
+    REQUEST_CLOSED, REQUEST_STATES };
 enum request_priority { REQUEST_ROUTINE, REQUEST_URGENT, REQUEST_FLASH, REQUEST_PRIORITIES };
 extern const char *const request_state_word[REQUEST_STATES], *const request_priority_word[REQUEST_PRIORITIES];
 
@@ -141,10 +148,12 @@ struct request {
 	bool ours;          /* we are the requester */
 };
 
-/* Sends it; id, requester and created are filled in.  CC_DENIED: marked above what the responder may receive, or the topic. */
+/* Sends it; id, requester and created are filled in.  CC_DENIED: marked above what the responder may receive, or the
+ * topic. */
 enum cc_status request_send(struct desk *desk, struct request *request, char **ret_why);
 /* A step of ours, with words (may be NULL).  CC_DENIED: not legal, in *ret_why.  CC_ABSENT: no such request. */
-enum cc_status request_move(struct desk *desk, const char *id, enum request_state to, const char *words, char **ret_why);
+enum cc_status request_move(
+    struct desk *desk, const char *id, enum request_state to, const char *words, char **ret_why);
 /* Answers with what the kind asks for, and words: by a person's decision, whatever the policy says. */
 enum cc_status request_answer(struct desk *desk, const char *id, const char *words, char **ret_why);
 typedef void request_fn(void *ctx, const struct request *request);
@@ -258,7 +267,8 @@ struct board_case {
 
 /* Signed and sent.  CC_DENIED: marked above the topic's ceiling; CC_FULL: larger than exchange.message_max. */
 enum cc_status board_publish(struct desk *desk, const struct board_post *post, char **ret_why);
-/* Ours on a case that was published; message, organisation and time are filled in.  CC_ABSENT: nobody has published it. */
+/* Ours on a case that was published; message, organisation and time are filled in.  CC_ABSENT: nobody has published it.
+ */
 enum cc_status board_say(struct desk *desk, struct board_opinion *opinion, char **ret_why);
 typedef void board_case_fn(void *ctx, const struct board_case *one);
 enum cc_status board_cases(struct desk *desk, board_case_fn *fn, void *ctx);

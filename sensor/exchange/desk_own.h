@@ -64,7 +64,8 @@ void draft_begin(struct desk *desk, struct draft *draft, bool frame);
 void draft_object(struct draft *draft, const char *type, const char *id, const char *created);
 /* A note about ourselves, its extension's member as JSON. */
 void draft_note(struct draft *draft, const char *abstract, const char *content, const char *member, struct slice json);
-void draft_artifact(struct draft *draft, struct slice bytes, const char *mime); /* SEALED_MIME: what is in it is encrypted */
+void draft_artifact(
+    struct draft *draft, struct slice bytes, const char *mime); /* SEALED_MIME: what is in it is encrypted */
 #define SEALED_MIME "application/jose"
 /* Sent, and taken in as if it had come.  CC_DENIED: above the topic's ceiling; CC_FULL: too large. */
 enum cc_status draft_end(struct desk *desk, struct draft *draft, char **ret_why);
@@ -97,7 +98,8 @@ enum cc_status notices_table(struct desk *desk);
 void board_came(struct desk *desk, const struct came *came);
 enum cc_status board_table(struct desk *desk);
 /* board_stix.c: the objects of a case, of an opinion; author: our identity's id. */
-void board_objects(struct json *json, const struct board_post *post, const char *author, const char *own, bool all_opinions);
+void board_objects(
+    struct json *json, const struct board_post *post, const char *author, const char *own, bool all_opinions);
 void board_opinion_object(struct json *json, const struct board_opinion *opinion, bool document);
 
 /* ---- request.c: the messages ---- */
@@ -123,7 +125,8 @@ struct step_out {
 	const char *words, *answer; /* may be NULL; answer: JSON */
 	const struct evidence_part *part;
 	enum cc_tlp tlp;
-	const char *seal_for;       /* x of the key that words and answer, or the part, are sealed for; NULL: they go in clear */
+	const char
+	    *seal_for; /* x of the key that words and answer, or the part, are sealed for; NULL: they go in clear */
 };
 /* What a sealed part belongs to: apv. */
 void part_name(const char *request, unsigned n, char ret_name[64]);
@@ -131,7 +134,8 @@ enum cc_status step_send(struct desk *desk, const struct request *request, const
 
 /* ---- requests.c ---- */
 
-/* The next message of a request, behind the step that was applied last; tlp is held against what the other side may receive. */
+/* The next message of a request, behind the step that was applied last; tlp is held against what the other side may
+ * receive. */
 enum cc_status request_deliver(struct desk *desk, const struct request *request, struct step_out *out, char **ret_why);
 /* The machine can't: a person has to look at it. */
 void request_hold(struct desk *desk, const char *id, const char *why);

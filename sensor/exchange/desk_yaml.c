@@ -22,7 +22,8 @@ struct turn {
 static json_t *
 fail(struct turn *turn, const yaml_node_t *node, const char *what)
 {
-	if (*turn->ret_why == NULL && asprintf(turn->ret_why, "%s:%zu: %s", turn->path, node->start_mark.line + 1, what) < 0)
+	if (*turn->ret_why == NULL &&
+	    asprintf(turn->ret_why, "%s:%zu: %s", turn->path, node->start_mark.line + 1, what) < 0)
 		*turn->ret_why = NULL;
 	return NULL;
 }
@@ -41,7 +42,8 @@ value_of(struct turn *turn, const yaml_node_t *node, unsigned depth)
 	}
 	if (node->type == YAML_SEQUENCE_NODE) {
 		value = json_pack("[]");
-		for (yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top; item++) {
+		for (yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top;
+		     item++) {
 			json_t *one = value_of(turn, yaml_document_get_node(turn->doc, *item), depth + 1);
 
 			if (one == NULL || json_array_append_new(value, one) != 0) {
@@ -103,7 +105,8 @@ desk_yaml(const char *path, json_t **ret_value, char **ret_why)
 	}
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
 	if (!yaml_parser_load(&parser, &doc)) {
-		if (asprintf(ret_why, "%s:%zu: %s", path, parser.problem_mark.line + 1, parser.problem != NULL ? parser.problem : "is no YAML") < 0)
+		if (asprintf(ret_why, "%s:%zu: %s", path, parser.problem_mark.line + 1,
+			parser.problem != NULL ? parser.problem : "is no YAML") < 0)
 			*ret_why = NULL;
 	} else {
 		turn.doc = &doc;

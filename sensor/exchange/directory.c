@@ -1,9 +1,10 @@
 /*
- * The directory of contacts: the newest entry of every organisation that the operator trusts, and when it last answered a ping.
+ * The directory of contacts: the newest entry of every organisation that the operator trusts, and when it last answered
+ * a ping.
  *
- * An entry is believed because a key of the operator's trust file signed it; it adds nobody to that file.  What it may bring: the
- * public key for a fingerprint that the file names (which any message may, as the fingerprint tells whether it is the one), and
- * from its owner, signed, that a key is revoked.
+ * An entry is believed because a key of the operator's trust file signed it; it adds nobody to that file.  What it may
+ * bring: the public key for a fingerprint that the file names (which any message may, as the fingerprint tells whether
+ * it is the one), and from its owner, signed, that a key is revoked.
  */
 #include "exchange/desk_own.h"
 
@@ -13,8 +14,11 @@
 enum cc_status
 contacts_table(struct desk *desk)
 {
-	return desk_do(desk, "CREATE TABLE IF NOT EXISTS contact (organisation TEXT PRIMARY KEY, published INTEGER, kid TEXT, entry TEXT) "
-		"WITHOUT ROWID", "");
+	return desk_do(desk,
+	    "CREATE TABLE IF NOT EXISTS contact (organisation TEXT PRIMARY KEY, published INTEGER, kid TEXT, entry "
+	    "TEXT) "
+	    "WITHOUT ROWID",
+	    "");
 }
 
 /* A message of which we know the fingerprint alone: does it bring the key? */
@@ -39,8 +43,11 @@ take_keys(struct desk *desk, const struct came *came, const struct contact *cont
 		if (e->revoked != 0)
 			(void)trust_revoke(desk->trust, e->kid, e->revoked);
 	}
-	if (contact->agreement[0] != '\0' && trust_learn_agreement(desk->trust, came->organisation, contact->agreement) == CC_DENIED)
-		log_warning("contacts: the key agreement key of %s is another than the trust file's: nothing is sealed with it", came->organisation);
+	if (contact->agreement[0] != '\0' &&
+	    trust_learn_agreement(desk->trust, came->organisation, contact->agreement) == CC_DENIED)
+		log_warning(
+		    "contacts: the key agreement key of %s is another than the trust file's: nothing is sealed with it",
+		    came->organisation);
 }
 
 void
@@ -53,12 +60,16 @@ contact_came(struct desk *desk, const struct came *came)
 	if (text == NULL || contact == NULL || contact_parse(slice_str(text), contact, why) != CC_OK ||
 	    strcmp(contact->organisation, came->organisation) != 0 || !slice_is(came->key, came->organisation)) {
 		log_warning("contacts: the entry of %s is left out: %s", came->organisation,
-		    text == NULL || contact == NULL ? "it has none" : why[0] != '\0' ? why : "it is under another organisation's name");
+		    text == NULL || contact == NULL ? "it has none"
+		    : why[0] != '\0'                ? why
+						    : "it is under another organisation's name");
 	} else {
 		if (!came->own)
 			take_keys(desk, came, contact);
-		(void)desk_do(desk, "INSERT INTO contact VALUES (?1, ?2, ?3, ?4) ON CONFLICT (organisation) DO UPDATE SET "
-			"published = ?2, kid = ?3, entry = ?4 WHERE published < ?2", "siss", came->organisation, came->time, came->kid, text);
+		(void)desk_do(desk,
+		    "INSERT INTO contact VALUES (?1, ?2, ?3, ?4) ON CONFLICT (organisation) DO UPDATE SET "
+		    "published = ?2, kid = ?3, entry = ?4 WHERE published < ?2",
+		    "siss", came->organisation, came->time, came->kid, text);
 	}
 	free(contact);
 	free(text);
@@ -75,11 +86,14 @@ is_believed(const struct desk *desk, const char *organisation)
 static void
 find_pings(struct desk *desk, struct contact *c)
 {
-	sqlite3_stmt *stmt = desk_ask(desk, "SELECT created, changed, state FROM request WHERE kind = 5 AND requester = ?1 AND responder = ?2 "
-		"ORDER BY created DESC LIMIT 100", "ss", desk->conf.sensor_organisation, c->organisation);
+	sqlite3_stmt *stmt = desk_ask(desk,
+	    "SELECT created, changed, state FROM request WHERE kind = 5 AND requester = ?1 AND responder = ?2 "
+	    "ORDER BY created DESC LIMIT 100",
+	    "ss", desk->conf.sensor_organisation, c->organisation);
 
 	while (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW && c->answered == 0) {
-		uint64_t sent = (uint64_t)sqlite3_column_int64(stmt, 0), changed = (uint64_t)sqlite3_column_int64(stmt, 1);
+		uint64_t sent = (uint64_t)sqlite3_column_int64(stmt, 0),
+			 changed = (uint64_t)sqlite3_column_int64(stmt, 1);
 
 		if (c->pinged == 0)
 			c->pinged = sent;
@@ -95,9 +109,11 @@ enum cc_status
 contacts_visit(struct desk *desk, const char *organisation, contacts_fn *fn, void *ctx)
 {
 	struct contact *contact = malloc(sizeof(*contact));
-	sqlite3_stmt *stmt = organisation != NULL ?
-		desk_ask(desk, "SELECT organisation, published, kid, entry FROM contact WHERE organisation = ?1", "s", organisation) :
-		desk_ask(desk, "SELECT organisation, published, kid, entry FROM contact ORDER BY organisation", "");
+	sqlite3_stmt *stmt =
+	    organisation != NULL
+		? desk_ask(desk, "SELECT organisation, published, kid, entry FROM contact WHERE organisation = ?1", "s",
+		      organisation)
+		: desk_ask(desk, "SELECT organisation, published, kid, entry FROM contact ORDER BY organisation", "");
 	enum cc_status st = stmt != NULL && contact != NULL ? CC_ABSENT : CC_IO;
 	char why[160];
 

@@ -104,7 +104,8 @@ note_disk(struct exchange *exchange, enum cc_status st)
 	exchange->shedding = shedding || (exchange->shedding && trouble);
 }
 
-/* Over files there is time: nothing is shed while the output takes any.  One that took nothing is not waited for again. */
+/* Over files there is time: nothing is shed while the output takes any.  One that took nothing is not waited for again.
+ */
 static bool
 wait_for_room(struct exchange *exchange)
 {
@@ -145,8 +146,8 @@ spool_message(void *ctx, const struct cc_message *msg, const uint8_t digest[32])
 	return st;
 }
 
-/* As json_string() writes it, so that the key is what partners read in the bundle: a byte that is no UTF-8 is the character of
- * its value. */
+/* As json_string() writes it, so that the key is what partners read in the bundle: a byte that is no UTF-8 is the
+ * character of its value. */
 static void
 add_utf8(struct buf *out, struct slice text)
 {
@@ -210,9 +211,13 @@ send_record(struct exchange *exchange, const struct cc_record *rec, bool update)
 		return CC_OK;
 	}
 	memcpy(key + kind, rec->value.p, size);
-	return exchange_send(exchange, &(struct exchange_message){.topic = "indicators", .type = "org.concert.sighting.v1",
-	    .key = slice_of(key, (size_t)kind + size), .value = buf_slice(&exchange->value), .time = rec->last, .tlp = rec->tlp,
-	    .class = rec->class});
+	return exchange_send(exchange, &(struct exchange_message){.topic = "indicators",
+					   .type = "org.concert.sighting.v1",
+					   .key = slice_of(key, (size_t)kind + size),
+					   .value = buf_slice(&exchange->value),
+					   .time = rec->last,
+					   .tlp = rec->tlp,
+					   .class = rec->class});
 }
 
 /* What the aggregate lets pass. */
@@ -281,7 +286,10 @@ exchange_beat(struct exchange *exchange, uint64_t now, bool ending)
 	struct exchange_health health = {.time = now, .ending = ending,
 	    .shed = counts[EXCHANGE_SHED_ALERT] + counts[EXCHANGE_SHED_SIGHTING] + counts[EXCHANGE_SHED_EVENT],
 	    .held_back = counts[EXCHANGE_HELD_BACK], .disk_errors = counts[EXCHANGE_DISK_ERRORS]};
-	struct exchange_message what = {.topic = "health", .type = "org.concert.health.v1", .time = now, .tlp = CC_TLP_GREEN,
+	struct exchange_message what = {.topic = "health",
+	    .type = "org.concert.health.v1",
+	    .time = now,
+	    .tlp = CC_TLP_GREEN,
 	    .class = CC_CLASS_EVENT};
 	struct channels_figures figures;
 	char key[512];
@@ -450,7 +458,8 @@ read_marking(struct exchange *exchange, char **ret_why)
 
 		/* RED has no place in the ceiling's words: it never leaves. */
 		if (record_tlp_parse(slice_str(pair->value), &tlp) != CC_OK || tlp == CC_TLP_RED) {
-			if (asprintf(ret_why, "exchange.ceilings: %s: '%s' is none of clear, green, amber, amber+strict", pair->key,
+			if (asprintf(ret_why,
+				"exchange.ceilings: %s: '%s' is none of clear, green, amber, amber+strict", pair->key,
 				pair->value) < 0)
 				*ret_why = NULL;
 			return CC_BAD;
@@ -461,7 +470,8 @@ read_marking(struct exchange *exchange, char **ret_why)
 	for (size_t i = 0; i < conf->exchange_withhold.count; i++) {
 		if (record_tlp_parse(slice_str(conf->exchange_withhold.pair[i].key), &tlp) == CC_OK)
 			continue;
-		if (asprintf(ret_why, "exchange.withhold: '%s' is no TLP 2.0 marking", conf->exchange_withhold.pair[i].key) < 0)
+		if (asprintf(ret_why, "exchange.withhold: '%s' is no TLP 2.0 marking",
+			conf->exchange_withhold.pair[i].key) < 0)
 			*ret_why = NULL;
 		return CC_BAD;
 	}
@@ -496,8 +506,8 @@ exchange_open(const struct conf *conf, const char *outdir, bool live, struct exc
 		if ((st = victims_open(conf, outdir, &exchange->source.victims, ret_why)) != CC_OK ||
 		    (st = open_spool(exchange, outdir, ret_why)) != CC_OK ||
 		    (st = key_open(conf, outdir, true, &exchange->signer, ret_why)) != CC_OK ||
-		    (st = signing_new(conf, exchange->spool, exchange->signer, spool_message, exchange, &exchange->signing)) !=
-			CC_OK ||
+		    (st = signing_new(conf, exchange->spool, exchange->signer, spool_message, exchange,
+			 &exchange->signing)) != CC_OK ||
 		    (st = channels_open(conf, outdir, delivered, exchange, &exchange->channels, ret_why)) != CC_OK)
 			goto fail;
 	}

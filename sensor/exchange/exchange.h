@@ -1,6 +1,7 @@
 /*
- * What leaves for the partners and what comes from them: records to STIX 2.1 sightings with CloudEvents headers, marked,
- * spooled to disk, then offered to an output; and the way back, messages read and checked.  The courier's one thread.
+ * What leaves for the partners and what comes from them: records to STIX 2.1 sightings with CloudEvents headers,
+ * marked, spooled to disk, then offered to an output; and the way back, messages read and checked.  The courier's one
+ * thread.
  */
 #ifndef EXCHANGE_EXCHANGE_H
 #define EXCHANGE_EXCHANGE_H
@@ -31,7 +32,7 @@ extern const char *const exchange_count_name[EXCHANGE_COUNT];
 /* Where a sighting comes from, when it is not what the sensor saw of its own. */
 struct exchange_origin {
 	const char *kind;           /* "relay" or "answer" */
-	struct slice of, to;        /* ce_id of the message that it repeats; the organisation that it answers; may be empty */
+	struct slice of, to; /* ce_id of the message that it repeats; the organisation that it answers; may be empty */
 };
 
 /* Written once: ids of ours, and the objects that every bundle of a marking begins with. */
@@ -51,9 +52,11 @@ struct exchange_source {
 	struct victims *victims;    /* whose addresses are ours, and what stands for them */
 	const struct exchange_origin *origin; /* of the record at hand; NULL: own */
 	struct exchange_same same;
-	uint64_t pseudonyms, texts_withheld; /* counted here: addresses told by pseudonym, texts that named one of ours */
+	uint64_t pseudonyms,
+	    texts_withheld; /* counted here: addresses told by pseudonym, texts that named one of ours */
 };
-/* Appends the STIX 2.1 bundle for rec; count 0: looked for from first to last and not seen.  CC_FULL: out is too small; CC_DENIED: the indicator itself names an address of ours. */
+/* Appends the STIX 2.1 bundle for rec; count 0: looked for from first to last and not seen.  CC_FULL: out is too small;
+ * CC_DENIED: the indicator itself names an address of ours. */
 enum cc_status stix_sighting(struct exchange_source *source, const struct cc_record *rec, bool update,
     struct buf *out);
 
@@ -88,8 +91,10 @@ struct spool;
  */
 enum cc_status spool_open(const struct conf *conf, const char *dir, struct spool **ret_spool, char **ret_why);
 void spool_close(struct spool *spool);
-/* Appends; *ret_position rises by message.  digest: jws_digest() of it, NULL: not known yet.  CC_FULL: shed by priority already, this class has to go (counted); CC_IO: disk. */
-enum cc_status spool_append(struct spool *spool, const struct cc_message *msg, const uint8_t *digest, uint64_t *ret_position);
+/* Appends; *ret_position rises by message.  digest: jws_digest() of it, NULL: not known yet.  CC_FULL: shed by priority
+ * already, this class has to go (counted); CC_IO: disk. */
+enum cc_status spool_append(
+    struct spool *spool, const struct cc_message *msg, const uint8_t *digest, uint64_t *ret_position);
 /* The message at or behind the read position, which moves on; borrowed until the next call.  CC_END: none yet. */
 enum cc_status spool_next(struct spool *spool, struct cc_message *ret_msg, uint64_t *ret_position);
 /* Delivered: the cursor moves to the lowest position that is not; old segments go.  Kept in the cursor file. */
@@ -101,7 +106,8 @@ enum cc_status spool_tick(struct spool *spool, uint64_t now);
 uint64_t spool_waiting(const struct spool *spool); /* messages not yet delivered */
 uint64_t spool_bytes(const struct spool *spool);
 uint64_t spool_shed(const struct spool *spool, enum cc_class class);
-/* The last ce_sequence of a lane, 0: none yet; kept over restarts.  ret_digest (may be NULL): jws_digest() of that message. */
+/* The last ce_sequence of a lane, 0: none yet; kept over restarts.  ret_digest (may be NULL): jws_digest() of that
+ * message. */
 uint64_t spool_sequence(const struct spool *spool, struct slice topic, uint32_t lane, uint8_t *ret_digest);
 void spool_fault(struct spool *spool, const char *point); /* exchange.fault: the process may end here (fault.def) */
 const char *spool_error(const struct spool *spool); /* "": all is well; else the file and what is wrong with it */
@@ -131,9 +137,10 @@ struct spool_finding {
 typedef void spool_finding_fn(void *ctx, const struct spool_finding *finding);
 enum cc_status spool_figures(const char *dir, struct spool_figures *ret_figures, char **ret_why);
 /* Checksum and form of every message, and with trust its signature and its place in its lane. */
-enum cc_status spool_check(const struct conf *conf, const struct trust *trust, const char *dir, spool_finding_fn *fn, void *ctx,
-    struct spool_figures *ret_figures, char **ret_why);
-/* By the owner, where one runs (*ret_owned), else by us.  position 0: the first of that time.  CC_ABSENT: nothing there. */
+enum cc_status spool_check(const struct conf *conf, const struct trust *trust, const char *dir, spool_finding_fn *fn,
+    void *ctx, struct spool_figures *ret_figures, char **ret_why);
+/* By the owner, where one runs (*ret_owned), else by us.  position 0: the first of that time.  CC_ABSENT: nothing
+ * there. */
 enum cc_status spool_replay_from(const struct conf *conf, const char *dir, uint64_t position, uint64_t time,
     uint64_t *ret_position, bool *ret_owned, char **ret_why);
 
@@ -150,13 +157,13 @@ struct airgap_sums {
 	uint64_t known, refused, damaged; /* import: ids that are there already; messages; places in files */
 };
 /* Writes a file exchange with a manifest into a folder that is new or empty. */
-enum cc_status airgap_export(const struct conf *conf, const char *spool, const char *to, const struct airgap_choice *choice,
-    struct airgap_sums *ret_sums, char **ret_why);
+enum cc_status airgap_export(const struct conf *conf, const char *spool, const char *to,
+    const struct airgap_choice *choice, struct airgap_sums *ret_sums, char **ret_why);
 /* Of a refused message, and of a damaged place (msg NULL). */
 typedef void airgap_refused_fn(void *ctx, const struct cc_message *msg, const char *verdict, const char *why);
 /* Checks the manifest, then each message against trust, and appends what is new to the file exchange `to`. */
-enum cc_status airgap_import(const struct conf *conf, const struct trust *trust, struct quarantine *quarantine, const char *from,
-    const char *to, airgap_refused_fn *fn, void *ctx, struct airgap_sums *ret_sums, char **ret_why);
+enum cc_status airgap_import(const struct conf *conf, const struct trust *trust, struct quarantine *quarantine,
+    const char *from, const char *to, airgap_refused_fn *fn, void *ctx, struct airgap_sums *ret_sums, char **ret_why);
 
 /* ---- exchange.c: the courier's work in one place ---- */
 
@@ -167,7 +174,8 @@ enum cc_status exchange_open(const struct conf *conf, const char *outdir, bool l
     char **ret_why);
 /* Aggregates rec; what passes is marked, made a message, signed, and in the spool after exchange_flush(). */
 enum cc_status exchange_record(struct exchange *exchange, const struct cc_record *rec);
-/* Any message of ours; all is copied.  The id follows from source and value.  The writer looks after marking and ceiling. */
+/* Any message of ours; all is copied.  The id follows from source and value.  The writer looks after marking and
+ * ceiling. */
 struct exchange_message {
 	const char *topic; /* without prefix: "contacts" */
 	const char *type;  /* "org.concert.contact.v1" */
@@ -185,11 +193,13 @@ enum cc_status exchange_flush(struct exchange *exchange);
 void exchange_coverage(struct exchange *exchange, struct slice json);
 /* Moves time on (capture time for files): windows close. */
 void exchange_tick(struct exchange *exchange, uint64_t now);
-/* A heartbeat with the coverage said last; ending: the last of this run.  Nothing when exchange.heartbeat is 0 or exchange.to none. */
+/* A heartbeat with the coverage said last; ending: the last of this run.  Nothing when exchange.heartbeat is 0 or
+ * exchange.to none. */
 enum cc_status exchange_beat(struct exchange *exchange, uint64_t now, bool ending);
 /* Spool to output, delivery reports to the spool's cursor; waits up to ms when there is nothing to do. */
 enum cc_status exchange_pump(struct exchange *exchange, int ms);
-/* Closes all windows, then pumps until all is delivered or the time (monotonic ns) is reached.  CC_MORE: some remain spooled. */
+/* Closes all windows, then pumps until all is delivered or the time (monotonic ns) is reached.  CC_MORE: some remain
+ * spooled. */
 enum cc_status exchange_drain(struct exchange *exchange, uint64_t until);
 void exchange_close(struct exchange *exchange);
 const uint64_t *exchange_counts(const struct exchange *exchange);
@@ -203,15 +213,16 @@ struct reader;
 /* name as it is, but "file:" with its folder below outdir, alone OUTDIR/exchange.  malloc; NULL: no memory. */
 char *exchange_place(const char *outdir, const char *name);
 /*
- * from: "file:DIR" or "kafka:HOST:PORT"; where it is exchange.to, exchange.fallback is read beside it.  topics without prefix
+ * from: "file:DIR" or "kafka:HOST:PORT"; where it is exchange.to, exchange.fallback is read beside it.  topics without
+ * prefix
  * ("indicators"), count 0: all.  from_start: else what comes new.
  */
 enum cc_status reader_open(const struct conf *conf, const char *from, const char *const *topics, size_t count,
     bool from_start, struct reader **ret_reader, char **ret_why);
 /*
- * For who keeps by himself how far he has read.  A place is a segment or a partition; next: what comes behind what was read of it.
- * fn tells where to go on; false: from the place's start.  group: of Kafka; partitions are those that its coordinator gives us, then
- * topics must be named; NULL: all of them.
+ * For who keeps by himself how far he has read.  A place is a segment or a partition; next: what comes behind what was
+ * read of it. fn tells where to go on; false: from the place's start.  group: of Kafka; partitions are those that its
+ * coordinator gives us, then topics must be named; NULL: all of them.
  */
 struct reader_resume {
 	bool (*fn)(void *ctx, const char *place, uint64_t *ret_next);
@@ -230,10 +241,11 @@ struct reader_position {
 	bool changed; /* since whoever asks looked last: his to clear */
 };
 void reader_commit(struct reader *reader, const struct reader_position *position, size_t count);
-/* Before the first is asked for: only what came from then on (ns); to a broker by its clock, in a file by the message's own ce_time. */
+/* Before the first is asked for: only what came from then on (ns); to a broker by its clock, in a file by the message's
+ * own ce_time. */
 void reader_since(struct reader *reader, uint64_t since);
-/* The next message, borrowed until the next call.  CC_MORE: none within ms; CC_END: (file, not following) no more; CC_BAD: one that
- * can't be read, *ret_why says what. */
+/* The next message, borrowed until the next call.  CC_MORE: none within ms; CC_END: (file, not following) no more;
+ * CC_BAD: one that can't be read, *ret_why says what. */
 enum cc_status reader_next(struct reader *reader, int ms, struct cc_message *ret_msg, const char **ret_why);
 void reader_close(struct reader *reader);
 

@@ -1,6 +1,7 @@
 /*
- * Places where the courier can be made to die, for tests of what a crash there costs: exchange.fault names one, and at which
- * time it is passed.  SIGKILL, as nothing of ours could soften it.  Once: a file "fault" in the spool says that it has been.
+ * Places where the courier can be made to die, for tests of what a crash there costs: exchange.fault names one, and at
+ * which time it is passed.  SIGKILL, as nothing of ours could soften it.  Once: a file "fault" in the spool says that
+ * it has been.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,8 @@ fault_set(struct fault *fault, const char *text, char **ret_why)
 		if (slice_is(slice_of(text, size), points[i]))
 			fault->point = points[i];
 	}
-	if (fault->point != NULL && (colon == NULL || (uint_parse(colon + 1, &fault->countdown) == CC_OK && fault->countdown > 0)))
+	if (fault->point != NULL &&
+	    (colon == NULL || (uint_parse(colon + 1, &fault->countdown) == CC_OK && fault->countdown > 0)))
 		return CC_OK;
 	if (asprintf(ret_why, "exchange.fault: '%s' is no point of sensor/exchange/fault.def with a count", text) < 0)
 		*ret_why = NULL;

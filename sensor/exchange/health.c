@@ -1,6 +1,6 @@
 /*
- * The heartbeat: who is alive, what it could see, what it lost, how good its clock is.  Without it a partner's silence can't
- * be read.  A STIX note about the sensor, with the figures in our extension.  The courier's thread.
+ * The heartbeat: who is alive, what it could see, what it lost, how good its clock is.  Without it a partner's silence
+ * can't be read.  A STIX note about the sensor, with the figures in our extension.  The courier's thread.
  */
 #include "exchange/stix_own.h"
 

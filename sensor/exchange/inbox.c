@@ -35,7 +35,8 @@ struct inbox {
 
 static enum cc_status
 open_inbox(const struct conf *conf, const char *from, const char *const *topics, size_t count, bool from_start,
-    const struct reader_resume *resume, const struct trust *trust, struct quarantine *quarantine, struct inbox **ret_inbox, char **ret_why)
+    const struct reader_resume *resume, const struct trust *trust, struct quarantine *quarantine,
+    struct inbox **ret_inbox, char **ret_why)
 {
 	struct inbox *inbox = calloc(1, sizeof(*inbox));
 	enum cc_status st;
@@ -69,8 +70,9 @@ inbox_open(const struct conf *conf, const char *from, const char *const *topics,
 }
 
 enum cc_status
-inbox_open_at(const struct conf *conf, const char *from, const char *const *topics, size_t count, const struct reader_resume *resume,
-    const struct trust *trust, struct quarantine *quarantine, struct inbox **ret_inbox, char **ret_why)
+inbox_open_at(const struct conf *conf, const char *from, const char *const *topics, size_t count,
+    const struct reader_resume *resume, const struct trust *trust, struct quarantine *quarantine,
+    struct inbox **ret_inbox, char **ret_why)
 {
 	return open_inbox(conf, from, topics, count, true, resume, trust, quarantine, ret_inbox, ret_why);
 }

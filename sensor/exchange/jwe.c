@@ -1,10 +1,13 @@
 /*
- * What is for one partner's eyes alone: JWE (RFC 7516) in compact form, ECDH-ES over X25519 (RFC 7518, 4.6; RFC 8037), A256GCM.
+ * What is for one partner's eyes alone: JWE (RFC 7516) in compact form, ECDH-ES over X25519 (RFC 7518, 4.6; RFC 8037),
+ * A256GCM.
  *
- *   {"alg":"ECDH-ES","enc":"A256GCM","epk":{…},"kid":recipient's key,"apu":sender,"apv":what it belongs to} .. IV . text . tag
+ *   {"alg":"ECDH-ES","enc":"A256GCM","epk":{…},"kid":recipient's key,"apu":sender,"apv":what it belongs to} .. IV .
+ * text . tag
  *
- * apu and apv go into the key: a text that is moved to another request, or given out as another's, does not open.  A reader takes
- * this one algorithm and nothing else; zip and crit are refused.  All of the cryptography is OpenSSL's.  No state but the key.
+ * apu and apv go into the key: a text that is moved to another request, or given out as another's, does not open.  A
+ * reader takes this one algorithm and nothing else; zip and crit are refused.  All of the cryptography is OpenSSL's. No
+ * state but the key.
  */
 #include <jansson.h> /* before base/json.h, which has names of its own */
 
@@ -46,7 +49,8 @@ open_one(const char *path, struct agreement_key *key, char **ret_why)
 
 	if (st != CC_OK)
 		return st;
-	if (!EVP_PKEY_is_a(key->pkey, "X25519") || EVP_PKEY_get_raw_public_key(key->pkey, x, &size) != 1 || size != sizeof(x))
+	if (!EVP_PKEY_is_a(key->pkey, "X25519") || EVP_PKEY_get_raw_public_key(key->pkey, x, &size) != 1 ||
+	    size != sizeof(x))
 		return key_say(ret_why, CC_BAD, path, "is no X25519 key");
 	base64url_text(slice_of(x, 32), key->x);
 	key_thumbprint_of("X25519", x, key->kid);
@@ -114,7 +118,8 @@ agreement_x(const struct agreement *a)
 static void
 put_sized(struct buf *out, struct slice bytes)
 {
-	const uint8_t size[4] = {(uint8_t)(bytes.size >> 24), (uint8_t)(bytes.size >> 16), (uint8_t)(bytes.size >> 8), (uint8_t)bytes.size};
+	const uint8_t size[4] = {
+	    (uint8_t)(bytes.size >> 24), (uint8_t)(bytes.size >> 16), (uint8_t)(bytes.size >> 8), (uint8_t)bytes.size};
 
 	buf_add(out, size, 4);
 	buf_add_slice(out, bytes);
@@ -137,10 +142,11 @@ derive_key(struct slice secret, struct slice apu, struct slice apv, uint8_t ret_
 	put_sized(&info, apv);
 	buf_add(&info, bits, sizeof(bits));
 	good = ctx != NULL && !info.full &&
-	    EVP_KDF_derive(ctx, ret_key, 32, (const OSSL_PARAM[]){
-		    OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-		    OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)secret.p, secret.size),
-		    OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.p, info.size), OSSL_PARAM_construct_end()}) == 1;
+	       EVP_KDF_derive(ctx, ret_key, 32,
+		   (const OSSL_PARAM[]){OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+		       OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)secret.p, secret.size),
+		       OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.p, info.size),
+		       OSSL_PARAM_construct_end()}) == 1;
 	buf_close(&info);
 	EVP_KDF_CTX_free(ctx);
 	EVP_KDF_free(kdf);
@@ -155,8 +161,9 @@ agree(EVP_PKEY *ours, const uint8_t theirs[32], struct slice apu, struct slice a
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(ours, NULL);
 	uint8_t secret[32];
 	size_t size = sizeof(secret);
-	bool good = peer != NULL && ctx != NULL && EVP_PKEY_derive_init(ctx) == 1 && EVP_PKEY_derive_set_peer(ctx, peer) == 1 &&
-	    EVP_PKEY_derive(ctx, secret, &size) == 1 && size == sizeof(secret) && derive_key(slice_of(secret, size), apu, apv, ret_key);
+	bool good = peer != NULL && ctx != NULL && EVP_PKEY_derive_init(ctx) == 1 &&
+		    EVP_PKEY_derive_set_peer(ctx, peer) == 1 && EVP_PKEY_derive(ctx, secret, &size) == 1 &&
+		    size == sizeof(secret) && derive_key(slice_of(secret, size), apu, apv, ret_key);
 
 	OPENSSL_cleanse(secret, sizeof(secret));
 	EVP_PKEY_CTX_free(ctx);
@@ -166,14 +173,18 @@ agree(EVP_PKEY *ours, const uint8_t theirs[32], struct slice apu, struct slice a
 }
 
 static bool
-cipher(bool seal, const uint8_t key[32], const uint8_t iv[IV_SIZE], struct slice aad, struct slice in, uint8_t *out, uint8_t tag[TAG_SIZE])
+cipher(bool seal, const uint8_t key[32], const uint8_t iv[IV_SIZE], struct slice aad, struct slice in, uint8_t *out,
+    uint8_t tag[TAG_SIZE])
 {
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	int size, last;
-	bool good = ctx != NULL && in.size < INT32_MAX && EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, iv, seal) == 1 &&
-	    (seal || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_SIZE, tag) == 1) &&
-	    EVP_CipherUpdate(ctx, NULL, &size, aad.p, (int)aad.size) == 1 && EVP_CipherUpdate(ctx, out, &size, in.p, (int)in.size) == 1 &&
-	    EVP_CipherFinal_ex(ctx, out + size, &last) == 1 && (!seal || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, tag) == 1);
+	bool good = ctx != NULL && in.size < INT32_MAX &&
+		    EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, iv, seal) == 1 &&
+		    (seal || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_SIZE, tag) == 1) &&
+		    EVP_CipherUpdate(ctx, NULL, &size, aad.p, (int)aad.size) == 1 &&
+		    EVP_CipherUpdate(ctx, out, &size, in.p, (int)in.size) == 1 &&
+		    EVP_CipherFinal_ex(ctx, out + size, &last) == 1 &&
+		    (!seal || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, tag) == 1);
 
 	EVP_CIPHER_CTX_free(ctx);
 	ERR_clear_error();
@@ -205,8 +216,11 @@ put_header(struct buf *out, const char *kid, const char *epk, struct slice apu, 
 	base64url_text(apu, u);
 	base64url_text(apv, v);
 	buf_over(&header, text, sizeof(text));
-	buf_printf(&header, "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"epk\":{\"crv\":\"X25519\",\"kty\":\"OKP\",\"x\":\"%s\"},\"kid\":\"%s\",\"apu\":\"%s\","
-		"\"apv\":\"%s\"}", epk, kid, u, v);
+	buf_printf(&header,
+	    "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"epk\":{\"crv\":\"X25519\",\"kty\":\"OKP\",\"x\":\"%s\"},"
+	    "\"kid\":\"%s\",\"apu\":\"%s\","
+	    "\"apv\":\"%s\"}",
+	    epk, kid, u, v);
 	put_base64(out, buf_slice(&header));
 }
 
@@ -219,10 +233,12 @@ jwe_seal(const char *x, struct slice apu, struct slice apv, struct slice plain, 
 	size_t size = sizeof(epk), start = out->size;
 	enum cc_status st = CC_IO;
 
-	if (own == NULL || sealed == NULL || apu.size > PARTY_MAX || apv.size > PARTY_MAX || key_parse(slice_str(x), theirs) != CC_OK)
+	if (own == NULL || sealed == NULL || apu.size > PARTY_MAX || apv.size > PARTY_MAX ||
+	    key_parse(slice_str(x), theirs) != CC_OK)
 		goto out;
 	key_thumbprint_of("X25519", theirs, kid);
-	if (EVP_PKEY_get_raw_public_key(own, epk, &size) != 1 || !agree(own, theirs, apu, apv, key) || RAND_bytes(iv, sizeof(iv)) != 1)
+	if (EVP_PKEY_get_raw_public_key(own, epk, &size) != 1 || !agree(own, theirs, apu, apv, key) ||
+	    RAND_bytes(iv, sizeof(iv)) != 1)
 		goto out;
 	base64url_text(slice_of(epk, 32), text);
 	put_header(out, kid, text, apu, apv);
@@ -277,8 +293,8 @@ is_party(const json_t *object, const char *name, struct slice party)
 
 /* NULL: good. */
 static const char *
-read_header(struct slice text, const struct agreement *a, struct slice apu, struct slice apv, const struct agreement_key **ret_key,
-    uint8_t ret_epk[32])
+read_header(struct slice text, const struct agreement *a, struct slice apu, struct slice apv,
+    const struct agreement_key **ret_key, uint8_t ret_epk[32])
 {
 	uint8_t bytes[HEADER_MAX];
 	size_t size = 0;
@@ -291,7 +307,9 @@ read_header(struct slice text, const struct agreement *a, struct slice apu, stru
 	header = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, &error);
 	epk = json_object_get(header, "epk");
 	x = json_string_value(json_object_get(epk, "x"));
-	*ret_key = is_text(header, "kid", a->now.kid) ? &a->now : a->old.pkey != NULL && is_text(header, "kid", a->old.kid) ? &a->old : NULL;
+	*ret_key = is_text(header, "kid", a->now.kid)                          ? &a->now
+		   : a->old.pkey != NULL && is_text(header, "kid", a->old.kid) ? &a->old
+									       : NULL;
 	if (!is_text(header, "alg", "ECDH-ES") || !is_text(header, "enc", "A256GCM"))
 		why = "its algorithms are not ECDH-ES and A256GCM";
 	else if (json_object_get(header, "zip") != NULL || json_object_get(header, "crit") != NULL)
@@ -300,16 +318,19 @@ read_header(struct slice text, const struct agreement *a, struct slice apu, stru
 		why = "it is for another key";
 	else if (!is_party(header, "apu", apu) || !is_party(header, "apv", apv))
 		why = "it belongs to another message";
-	else if (!is_text(epk, "kty", "OKP") || !is_text(epk, "crv", "X25519") || x == NULL || key_parse(slice_str(x), ret_epk) != CC_OK)
+	else if (!is_text(epk, "kty", "OKP") || !is_text(epk, "crv", "X25519") || x == NULL ||
+		 key_parse(slice_str(x), ret_epk) != CC_OK)
 		why = "its key is no X25519 key";
 	json_decref(header);
 	return why;
 }
 
 enum cc_status
-jwe_open(const struct agreement *a, struct slice apu, struct slice apv, struct slice text, struct slice *ret_plain, const char **ret_why)
+jwe_open(const struct agreement *a, struct slice apu, struct slice apv, struct slice text, struct slice *ret_plain,
+    const char **ret_why)
 {
-	struct slice rest = text, head = take_part(&rest), wrapped = take_part(&rest), iv = take_part(&rest), body = take_part(&rest);
+	struct slice rest = text, head = take_part(&rest), wrapped = take_part(&rest), iv = take_part(&rest),
+		     body = take_part(&rest);
 	uint8_t epk[32], key[32], iv_bytes[IV_SIZE * 4], tag[TAG_SIZE * 4], *sealed = NULL, *plain = NULL;
 	size_t iv_size = 0, tag_size = 0, size = 0;
 	const struct agreement_key *own = NULL;
@@ -319,15 +340,17 @@ jwe_open(const struct agreement *a, struct slice apu, struct slice apv, struct s
 	if (*ret_why != NULL)
 		return CC_BAD;
 	*ret_why = "it is no JWE";
-	if (wrapped.size != 0 || iv.size != IV_SIZE / 3 * 4 || rest.size != (TAG_SIZE * 4 + 2) / 3 || base64url_parse(iv, iv_bytes, &iv_size) != CC_OK ||
-	    base64url_parse(rest, tag, &tag_size) != CC_OK || iv_size != IV_SIZE || tag_size != TAG_SIZE)
+	if (wrapped.size != 0 || iv.size != IV_SIZE / 3 * 4 || rest.size != (TAG_SIZE * 4 + 2) / 3 ||
+	    base64url_parse(iv, iv_bytes, &iv_size) != CC_OK || base64url_parse(rest, tag, &tag_size) != CC_OK ||
+	    iv_size != IV_SIZE || tag_size != TAG_SIZE)
 		return CC_BAD;
 	sealed = malloc(body.size + 4);
 	plain = malloc(body.size + 4);
 	good = sealed != NULL && plain != NULL && (body.size == 0 || base64url_parse(body, sealed, &size) == CC_OK);
 	if (good) {
 		*ret_why = "it was changed, or is for somebody else";
-		good = agree(own->pkey, epk, apu, apv, key) && cipher(false, key, iv_bytes, head, slice_of(sealed, size), plain, tag);
+		good = agree(own->pkey, epk, apu, apv, key) &&
+		       cipher(false, key, iv_bytes, head, slice_of(sealed, size), plain, tag);
 		OPENSSL_cleanse(key, sizeof(key));
 	}
 	free(sealed);

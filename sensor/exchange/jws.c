@@ -1,15 +1,16 @@
 /*
- * A message's signature: a detached compact JWS (RFC 7515, appendix F) over the value as it is (RFC 7797, b64 false), by
- * EdDSA with Ed25519 (RFC 8037).  The record header is
+ * A message's signature: a detached compact JWS (RFC 7515, appendix F) over the value as it is (RFC 7797, b64 false),
+ * by EdDSA with Ed25519 (RFC 8037).  The record header is
  *
  *   jws = BASE64URL(protected) ".." BASE64URL(signature of BASE64URL(protected) "." value)
- *   protected = {"alg":"EdDSA","kid":…,"b64":false,"crit":["b64"],"topic":…,"key":…, every header of the record, "prev":…}
+ *   protected = {"alg":"EdDSA","kid":…,"b64":false,"crit":["b64"],"topic":…,"key":…, every header of the record,
+ * "prev":…}
  *
- * so that nothing of a record that anybody acts on is unsigned, and any JOSE library can check it.  prev is the SHA-256 of
- * the message before in its lane, over its jws, a dot and its value: absent only in a lane's first.
+ * so that nothing of a record that anybody acts on is unsigned, and any JOSE library can check it.  prev is the SHA-256
+ * of the message before in its lane, over its jws, a dot and its value: absent only in a lane's first.
  *
- * Reading is of strangers' bytes: form is judged to the last one, since what is not covered would be theirs to choose.  Any
- * thread, no state.
+ * Reading is of strangers' bytes: form is judged to the last one, since what is not covered would be theirs to choose.
+ * Any thread, no state.
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -57,7 +58,8 @@ can_be_signed(const struct cc_message *msg)
 	return good;
 }
 
-/* What is signed is put together in ret_jws, whose front is the header's: nothing is allocated for one that has its room. */
+/* What is signed is put together in ret_jws, whose front is the header's: nothing is allocated for one that has its
+ * room. */
 static enum cc_status
 sign_protected(const struct key *key, struct slice protected, struct slice value, struct buf *ret_jws)
 {
@@ -236,7 +238,8 @@ take_member(struct reading *r, struct slice name, struct cur *c)
 	if (slice_is(name, "topic")) {
 		if (!take_text(r, c, &text))
 			return false;
-		return (r->topic = slice_eq(text, r->msg->topic)) || fail(r, VERDICT_WRONG_TOPIC, "signed for another topic");
+		return (r->topic = slice_eq(text, r->msg->topic)) ||
+		       fail(r, VERDICT_WRONG_TOPIC, "signed for another topic");
 	}
 	if (slice_is(name, "key")) {
 		if (!take_text(r, c, &text))
@@ -295,7 +298,8 @@ take_protected(struct reading *r, struct slice json)
 static bool
 check_cover(struct reading *r)
 {
-	static const char *const needed[] = {"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_sequence", "tlp", "exercise"};
+	static const char *const needed[] = {
+	    "ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_sequence", "tlp", "exercise"};
 	const struct cc_message *msg = r->msg;
 	bool signature = false;
 
@@ -307,7 +311,8 @@ check_cover(struct reading *r)
 		if ((r->headers >> i & 1) != 0 || (jws && !signature))
 			signature = signature || jws;
 		else
-			return fail_header(r, VERDICT_HEADER_MISMATCH, msg->header[i].name, "is not signed, or there twice");
+			return fail_header(
+			    r, VERDICT_HEADER_MISMATCH, msg->header[i].name, "is not signed, or there twice");
 	}
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
 		if (message_header(msg, needed[i]).size == 0)

@@ -13,7 +13,8 @@ struct jws {
 	uint64_t sequence;
 };
 
-/* What is wrong, or VERDICT_ACCEPTED: then only key, signature, chain and bundle are still to be judged.  memory: scratch. */
+/* What is wrong, or VERDICT_ACCEPTED: then only key, signature, chain and bundle are still to be judged.  memory:
+ * scratch. */
 enum verdict jws_read(const struct cc_message *msg, struct buf *memory, struct jws *ret_jws, char ret_why[160]);
 /* pkey: OpenSSL's public key. */
 bool jws_fits(const struct jws *jws, struct slice value, void *pkey, struct buf *memory);

@@ -83,7 +83,8 @@ name_it(struct key *key)
 	if (!EVP_PKEY_is_a(key->pkey, "ED25519"))
 		return CC_BAD;
 	/* Of a token's key some providers give the one, some the other. */
-	if (EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, x, sizeof(x), &size) != 1 || size != 32) {
+	if (EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, x, sizeof(x), &size) != 1 ||
+	    size != 32) {
 		size = sizeof(x);
 		if (EVP_PKEY_get_raw_public_key(key->pkey, x, &size) != 1 || size != 32)
 			return CC_BAD;
@@ -155,12 +156,13 @@ check_rights(int fd, const char *path, char **ret_why)
 	if (!S_ISREG(st.st_mode))
 		return key_say(ret_why, CC_DENIED, path, "is no file");
 	if (st.st_uid != geteuid() && geteuid() != 0) {
-		snprintf(text, sizeof(text), "belongs to another user (%u): chown it to the user that runs concert (%u)", st.st_uid,
-		    geteuid());
+		snprintf(text, sizeof(text),
+		    "belongs to another user (%u): chown it to the user that runs concert (%u)", st.st_uid, geteuid());
 		return key_say(ret_why, CC_DENIED, path, text);
 	}
 	if ((st.st_mode & 07177) != 0) {
-		snprintf(text, sizeof(text), "others may read it (mode %04o): chmod 0600 %.4096s", st.st_mode & 07777, path);
+		snprintf(
+		    text, sizeof(text), "others may read it (mode %04o): chmod 0600 %.4096s", st.st_mode & 07777, path);
 		return key_say(ret_why, CC_DENIED, path, text);
 	}
 	return CC_OK;
@@ -216,7 +218,8 @@ load_provider(struct key *key, const struct conf *conf, const char *uri, char **
 	if ((key->lib = OSSL_LIB_CTX_new()) == NULL)
 		return CC_NOMEM;
 	if (settings[0] != '\0' && OSSL_LIB_CTX_load_config(key->lib, settings) != 1) {
-		snprintf(text, sizeof(text), "exchange.key_provider_config: %.200s: %.200s", settings, openssl_text(reason));
+		snprintf(
+		    text, sizeof(text), "exchange.key_provider_config: %.200s: %.200s", settings, openssl_text(reason));
 		return key_say(ret_why, CC_BAD, uri, text);
 	}
 	/* Once one is named the built-in one is not there by itself any more. */
@@ -224,7 +227,8 @@ load_provider(struct key *key, const struct conf *conf, const char *uri, char **
 	key->provider = provider[0] != '\0' ? OSSL_PROVIDER_load(key->lib, provider) : NULL;
 	if (provider[0] == '\0' || key->provider != NULL)
 		return CC_OK;
-	snprintf(text, sizeof(text), "OpenSSL has no provider '%.100s' (exchange.key_provider): %.200s", provider, openssl_text(reason));
+	snprintf(text, sizeof(text), "OpenSSL has no provider '%.100s' (exchange.key_provider): %.200s", provider,
+	    openssl_text(reason));
 	return key_say(ret_why, CC_BAD, uri, text);
 }
 
@@ -243,7 +247,9 @@ read_store(struct key *key, const char *uri, const struct conf *conf, char **ret
 	ERR_clear_error();
 	store = OSSL_STORE_open_ex(uri, key->lib, NULL, NULL, NULL, NULL, NULL, NULL);
 	if (store == NULL) {
-		snprintf(text, sizeof(text), "is not to be had: %.200s (exchange.key_provider, exchange.key_provider_config)", openssl_text(reason));
+		snprintf(text, sizeof(text),
+		    "is not to be had: %.200s (exchange.key_provider, exchange.key_provider_config)",
+		    openssl_text(reason));
 		return key_say(ret_why, CC_BAD, shown, text);
 	}
 	(void)OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY);
@@ -260,7 +266,8 @@ read_store(struct key *key, const char *uri, const struct conf *conf, char **ret
 	OSSL_STORE_close(store);
 	if (key->pkey == NULL) {
 		/* Tokens say the same of a wrong PIN and of what is not there: name what to look at. */
-		snprintf(text, sizeof(text), "no private key there: is the token there, has it an object of that name, is the PIN right? %.200s",
+		snprintf(text, sizeof(text),
+		    "no private key there: is the token there, has it an object of that name, is the PIN right? %.200s",
 		    error != 0 ? openssl_text(reason) : "");
 		return key_say(ret_why, CC_ABSENT, shown, text);
 	}
@@ -300,8 +307,8 @@ key_make_file(const char *path, const char *type, char **ret_why)
 		fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd >= 0)
 		file = fdopen(fd, "w");
-	good = file != NULL && PEM_write_PKCS8PrivateKey(file, pkey, NULL, NULL, 0, NULL, NULL) == 1 && fflush(file) == 0 &&
-	    fsync(fd) == 0;
+	good = file != NULL && PEM_write_PKCS8PrivateKey(file, pkey, NULL, NULL, 0, NULL, NULL) == 1 &&
+	       fflush(file) == 0 && fsync(fd) == 0;
 	failed = errno;
 	if (file != NULL)
 		fclose(file);

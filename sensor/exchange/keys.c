@@ -1,10 +1,11 @@
 /*
- * The list of our own keys, beside the private one: which signs, which did and until when it is valid, which is revoked.
+ * The list of our own keys, beside the private one: which signs, which did and until when it is valid, which is
+ * revoked.
  *
  * <key>.json is a flattened JWS (RFC 7515, 7.2.2), signed by the present key; its payload
- *   {"organisation": …, "sensor": …, "keys": [{"kid", "kty": "OKP", "crv": "Ed25519", "x", "from", "until", "revoked_at"}, …]}
- * has the keys in order of age, times as RFC 3339; until and revoked_at only where there are such.  The same array stands in
- * the contacts entry.  Whoever runs `concert keys`, or opens the key to sign.
+ *   {"organisation": …, "sensor": …, "keys": [{"kid", "kty": "OKP", "crv": "Ed25519", "x", "from", "until",
+ * "revoked_at"}, …]} has the keys in order of age, times as RFC 3339; until and revoked_at only where there are such.
+ * The same array stands in the contacts entry.  Whoever runs `concert keys`, or opens the key to sign.
  */
 #include <jansson.h> /* before base/json.h, which has names of its own */
 
@@ -139,7 +140,8 @@ store(const struct conf *conf, const char *path, const struct key *key, const st
 		buf_add(&file, signed_text.p, dot);
 		buf_add_text(&file, "\",\"payload\":\"");
 		buf_add(&file, signed_text.p + dot + 1, signed_text.size - dot - 1);
-		buf_printf(&file, "\",\"signature\":\"%s\"}\n", base64url_text(slice_of(signature, sizeof(signature)), text));
+		buf_printf(
+		    &file, "\",\"signature\":\"%s\"}\n", base64url_text(slice_of(signature, sizeof(signature)), text));
 		st = file.full ? CC_NOMEM : replace_file(path, buf_slice(&file), ret_why);
 	}
 	buf_close(&payload);
@@ -156,7 +158,8 @@ take_time(json_t *object, const char *name, uint64_t *ret_time)
 	json_t *value = json_object_get(object, name);
 
 	*ret_time = 0;
-	return value == NULL || (json_is_string(value) && time_rfc3339_parse(json_string_value(value), ret_time) == CC_OK);
+	return value == NULL ||
+	       (json_is_string(value) && time_rfc3339_parse(json_string_value(value), ret_time) == CC_OK);
 }
 
 /* A fingerprint that is not its key's is a lie. */
@@ -171,8 +174,8 @@ take_entry(json_t *object, struct key_entry *e)
 		return false;
 	key_thumbprint(bytes, e->kid);
 	snprintf(e->x, sizeof(e->x), "%s", x);
-	return strcmp(e->kid, kid) == 0 && take_time(object, "from", &e->from) && take_time(object, "until", &e->until) &&
-	    take_time(object, "revoked_at", &e->revoked);
+	return strcmp(e->kid, kid) == 0 && take_time(object, "from", &e->from) &&
+	       take_time(object, "until", &e->until) && take_time(object, "revoked_at", &e->revoked);
 }
 
 static bool
@@ -249,7 +252,11 @@ load(const char *path, struct key_list *ret_list, char **ret_why)
 
 	ret_list->count = 0;
 	if (fd < 0)
-		return key_say(ret_why, errno == ENOENT ? CC_ABSENT : errno == EACCES ? CC_DENIED : CC_IO, path, strerror(errno));
+		return key_say(ret_why,
+		    errno == ENOENT   ? CC_ABSENT
+		    : errno == EACCES ? CC_DENIED
+				      : CC_IO,
+		    path, strerror(errno));
 	size = text != NULL ? read(fd, text, LIST_MAX * 2) : -1;
 	close(fd);
 	if (size >= 0)
@@ -348,7 +355,8 @@ keys_rotate(const struct conf *conf, const char *outdir, uint64_t now, struct ke
 
 	*ret_why = NULL;
 	if (!key_is_file(conf))
-		return key_say(ret_why, CC_BAD, conf->exchange_key, "is kept by its provider: make a new one there, then name it");
+		return key_say(
+		    ret_why, CC_BAD, conf->exchange_key, "is kept by its provider: make a new one there, then name it");
 	if (key_path(conf, outdir, path) != CC_OK || list_path(conf, outdir, list_file) != CC_OK)
 		return key_say(ret_why, CC_BAD, conf->exchange_key, "too long");
 	if (access(path, F_OK) != 0)
@@ -357,7 +365,8 @@ keys_rotate(const struct conf *conf, const char *outdir, uint64_t now, struct ke
 	snprintf(old, sizeof(old), "%s.old", path);
 	(void)unlink(next);
 	there.exchange_key = next;
-	if ((st = key_make_file(next, "ED25519", ret_why)) != CC_OK || (st = key_open(&there, outdir, false, &key, ret_why)) != CC_OK)
+	if ((st = key_make_file(next, "ED25519", ret_why)) != CC_OK ||
+	    (st = key_open(&there, outdir, false, &key, ret_why)) != CC_OK)
 		return st;
 	st = load(list_file, &list, &ignored);
 	free(ignored);

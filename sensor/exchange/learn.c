@@ -1,9 +1,9 @@
 /*
  * Keys that the operator's trust file names by fingerprint alone are found in the contacts entries of their owners.
  *
- * An entry adds nobody to that file.  What it may bring is the public key for a fingerprint that the file has, which any message
- * may, as the fingerprint tells whether it is the one; and, signed by a trusted key of that organisation, that a key is revoked.
- * The thread of the reader.
+ * An entry adds nobody to that file.  What it may bring is the public key for a fingerprint that the file has, which
+ * any message may, as the fingerprint tells whether it is the one; and, signed by a trusted key of that organisation,
+ * that a key is revoked. The thread of the reader.
  */
 #include <jansson.h> /* before base/json.h, which has names of its own */
 
@@ -23,7 +23,8 @@ keys_of(json_t *bundle)
 
 	json_array_foreach(objects, i, one)
 	{
-		json_t *found = json_object_get(json_object_get(json_object_get(one, "extensions"), STIX_EXTENSION), "contact");
+		json_t *found =
+		    json_object_get(json_object_get(json_object_get(one, "extensions"), STIX_EXTENSION), "contact");
 
 		if (json_is_object(found))
 			return json_object_get(found, "keys");
@@ -40,14 +41,16 @@ trust_learn_entry(struct trust *trust, struct slice value, const struct trust_or
 
 	json_array_foreach(keys_of(bundle), i, one)
 	{
-		const char *kid = json_string_value(json_object_get(one, "kid")), *x = json_string_value(json_object_get(one, "x"));
+		const char *kid = json_string_value(json_object_get(one, "kid")),
+			   *x = json_string_value(json_object_get(one, "x"));
 		const char *revoked = json_string_value(json_object_get(one, "revoked_at"));
 		const struct trust_key *key = kid != NULL && i < KEYS_MAX ? trust_find(trust, slice_str(kid)) : NULL;
 		uint64_t when;
 
 		if (key == NULL)
 			continue;
-		if (signer != NULL && key->organisation == signer && revoked != NULL && time_rfc3339_parse(revoked, &when) == CC_OK)
+		if (signer != NULL && key->organisation == signer && revoked != NULL &&
+		    time_rfc3339_parse(revoked, &when) == CC_OK)
 			(void)trust_revoke(trust, kid, when);
 		if (key->entry.x[0] == '\0' && x != NULL && trust_learn(trust, kid, x) == CC_OK)
 			learnt = true;

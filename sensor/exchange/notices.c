@@ -1,10 +1,10 @@
 /*
- * Notices: new threats (STIX report), good practice (course-of-action), rule packs (report with rules and test captures as
- * artifacts).  Signed as every message; taken back by a later version with `revoked`, which only its author can send: a notice's id
- * follows from author and nonce.
+ * Notices: new threats (STIX report), good practice (course-of-action), rule packs (report with rules and test captures
+ * as artifacts).  Signed as every message; taken back by a later version with `revoked`, which only its author can
+ * send: a notice's id follows from author and nonce.
  *
- * What comes is kept with its files, by number and bytes bounded; nothing is installed here: cmd/notice.c does that when a
- * person says so, and after the rules and their captures were tried.
+ * What comes is kept with its files, by number and bytes bounded; nothing is installed here: cmd/notice.c does that
+ * when a person says so, and after the rules and their captures were tried.
  */
 #include "exchange/desk_own.h"
 
@@ -16,11 +16,18 @@ const char *const notice_kind_word[NOTICE_KINDS] = {"threat", "practice", "rules
 enum cc_status
 notices_table(struct desk *desk)
 {
-	enum cc_status st = desk_do(desk, "CREATE TABLE IF NOT EXISTS notice (id TEXT PRIMARY KEY, organisation TEXT, nonce TEXT, kind INTEGER, "
-		"title TEXT, text TEXT, tlp INTEGER, exercise INTEGER, revoked INTEGER, created INTEGER, modified INTEGER, installed TEXT) WITHOUT ROWID", "");
+	enum cc_status st = desk_do(desk,
+	    "CREATE TABLE IF NOT EXISTS notice (id TEXT PRIMARY KEY, organisation TEXT, nonce TEXT, kind INTEGER, "
+	    "title TEXT, text TEXT, tlp INTEGER, exercise INTEGER, revoked INTEGER, created INTEGER, modified INTEGER, "
+	    "installed TEXT) WITHOUT ROWID",
+	    "");
 
-	return st != CC_OK ? st : desk_do(desk, "CREATE TABLE IF NOT EXISTS notice_file (notice TEXT, n INTEGER, name TEXT, sha256 TEXT, bytes BLOB, "
-		"PRIMARY KEY (notice, n))", "");
+	return st != CC_OK ? st
+			   : desk_do(desk,
+				 "CREATE TABLE IF NOT EXISTS notice_file (notice TEXT, n INTEGER, name TEXT, sha256 "
+				 "TEXT, bytes BLOB, "
+				 "PRIMARY KEY (notice, n))",
+				 "");
 }
 
 /* It becomes the name of a file of ours. */
@@ -71,14 +78,16 @@ take_files(struct desk *desk, const struct came *came, const char *id, const jso
 		char name[96], sha256[65];
 		struct slice bytes;
 
-		if (i == NOTICE_FILES || !desk_member(one, "name", name, sizeof(name)) || !desk_member(one, "sha256", sha256, sizeof(sha256)) ||
-		    !notice_name_is_good(name) || find_artifact(came, sha256, &bytes) != CC_OK) {
+		if (i == NOTICE_FILES || !desk_member(one, "name", name, sizeof(name)) ||
+		    !desk_member(one, "sha256", sha256, sizeof(sha256)) || !notice_name_is_good(name) ||
+		    find_artifact(came, sha256, &bytes) != CC_OK) {
 			log_warning("notices: a file of a notice of %s is left out", came->organisation);
 			continue;
 		}
 		held += bytes.size;
 		if (held <= desk->conf.exchange_parts_max)
-			(void)desk_do(desk, "INSERT OR REPLACE INTO notice_file VALUES (?1, ?2, ?3, ?4, ?5)", "sissb", id, (uint64_t)i, name, sha256, bytes);
+			(void)desk_do(desk, "INSERT OR REPLACE INTO notice_file VALUES (?1, ?2, ?3, ?4, ?5)", "sissb",
+			    id, (uint64_t)i, name, sha256, bytes);
 		free((void *)(uintptr_t)bytes.p);
 	}
 }
@@ -94,8 +103,9 @@ notice_came(struct desk *desk, const struct came *came)
 
 	while (kind != NULL && k < NOTICE_KINDS && strcmp(kind, notice_kind_word[k]) != 0)
 		k++;
-	if (kind == NULL || k == NOTICE_KINDS || !desk_member(from, "id", id, sizeof(id)) || !desk_member(from, "nonce", nonce, sizeof(nonce)) ||
-	    !desk_member(from, "title", title, sizeof(title)) || title[0] == '\0') {
+	if (kind == NULL || k == NOTICE_KINDS || !desk_member(from, "id", id, sizeof(id)) ||
+	    !desk_member(from, "nonce", nonce, sizeof(nonce)) || !desk_member(from, "title", title, sizeof(title)) ||
+	    title[0] == '\0') {
 		log_warning("notices: a message of %s is no notice", came->organisation);
 		return;
 	}
@@ -105,15 +115,24 @@ notice_came(struct desk *desk, const struct came *came)
 		log_warning("notices: a message of %s is under another's id", came->organisation);
 		return;
 	}
-	if (desk_number(desk, "SELECT count(*) FROM notice WHERE id = ?1 AND (modified >= ?2 OR revoked)", "si", id, came->time) > 0)
+	if (desk_number(desk, "SELECT count(*) FROM notice WHERE id = ?1 AND (modified >= ?2 OR revoked)", "si", id,
+		came->time) > 0)
 		return; /* known, or older than what is known; what is revoked stays so */
 	if (desk_number(desk, "SELECT count(*) FROM notice", "") >= desk->conf.exchange_requests_max) {
-		(void)desk_do(desk, "DELETE FROM notice_file WHERE notice = (SELECT id FROM notice ORDER BY revoked DESC, modified LIMIT 1)", "");
-		(void)desk_do(desk, "DELETE FROM notice WHERE id = (SELECT id FROM notice ORDER BY revoked DESC, modified LIMIT 1)", "");
+		(void)desk_do(desk,
+		    "DELETE FROM notice_file WHERE notice = (SELECT id FROM notice ORDER BY revoked DESC, modified "
+		    "LIMIT 1)",
+		    "");
+		(void)desk_do(desk,
+		    "DELETE FROM notice WHERE id = (SELECT id FROM notice ORDER BY revoked DESC, modified LIMIT 1)",
+		    "");
 	}
-	(void)desk_do(desk, "INSERT INTO notice VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, '') ON CONFLICT (id) DO UPDATE SET title = ?5, "
-		"text = ?6, tlp = ?7, revoked = ?9, modified = ?10", "sssissiiii", id, came->organisation, nonce, (uint64_t)k, title, text,
-	    (uint64_t)came->tlp, (uint64_t)came->exercise, (uint64_t)revoked, came->time);
+	(void)desk_do(desk,
+	    "INSERT INTO notice VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, '') ON CONFLICT (id) DO UPDATE "
+	    "SET title = ?5, "
+	    "text = ?6, tlp = ?7, revoked = ?9, modified = ?10",
+	    "sssissiiii", id, came->organisation, nonce, (uint64_t)k, title, text, (uint64_t)came->tlp,
+	    (uint64_t)came->exercise, (uint64_t)revoked, came->time);
 	if (!revoked)
 		take_files(desk, came, id, json_object_get(from, "files"));
 }
@@ -123,7 +142,8 @@ notice_came(struct desk *desk, const struct came *came)
 static void
 row_to_notice(struct desk *desk, sqlite3_stmt *stmt, struct notice *n)
 {
-	*n = (struct notice){.kind = (enum notice_kind)sqlite3_column_int(stmt, 2), .tlp = (enum cc_tlp)sqlite3_column_int(stmt, 5)};
+	*n = (struct notice){
+	    .kind = (enum notice_kind)sqlite3_column_int(stmt, 2), .tlp = (enum cc_tlp)sqlite3_column_int(stmt, 5)};
 	snprintf(n->id, sizeof(n->id), "%s", desk_text(stmt, 0));
 	snprintf(n->organisation, sizeof(n->organisation), "%s", desk_text(stmt, 1));
 	snprintf(n->title, sizeof(n->title), "%s", desk_text(stmt, 3));
@@ -145,17 +165,20 @@ notices_visit(struct desk *desk, const char *id, notice_fn *fn, void *ctx)
 	sqlite3_stmt *stmt;
 	enum cc_status st = CC_ABSENT;
 
-	if (id != NULL && desk_number(desk, "SELECT count(*) FROM notice WHERE substr(id, 1, length(?1)) = ?1", "s", id) > 1) {
+	if (id != NULL &&
+	    desk_number(desk, "SELECT count(*) FROM notice WHERE substr(id, 1, length(?1)) = ?1", "s", id) > 1) {
 		free(n);
 		return CC_DENIED;
 	}
-	stmt = id != NULL ? desk_ask(desk, "SELECT " COLUMNS " FROM notice WHERE substr(id, 1, length(?1)) = ?1", "s", id) :
-			    desk_ask(desk, "SELECT " COLUMNS " FROM notice ORDER BY created, id", "");
+	stmt = id != NULL
+		   ? desk_ask(desk, "SELECT " COLUMNS " FROM notice WHERE substr(id, 1, length(?1)) = ?1", "s", id)
+		   : desk_ask(desk, "SELECT " COLUMNS " FROM notice ORDER BY created, id", "");
 	while (n != NULL && stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW) {
 		sqlite3_stmt *files;
 
 		row_to_notice(desk, stmt, n);
-		files = desk_ask(desk, "SELECT name, sha256, bytes FROM notice_file WHERE notice = ?1 ORDER BY n", "s", n->id);
+		files = desk_ask(
+		    desk, "SELECT name, sha256, bytes FROM notice_file WHERE notice = ?1 ORDER BY n", "s", n->id);
 		/* All rows of a notice are stepped over first: their bytes must stay while they are borrowed. */
 		while (files != NULL && n->files < NOTICE_FILES && sqlite3_step(files) == SQLITE_ROW) {
 			struct notice_file *f = &n->file[n->files];
@@ -223,8 +246,13 @@ put_extension(struct json *json, const struct notice *n, const char *nonce)
 static enum cc_status
 send_notice(struct desk *desk, const struct notice *n, const char *nonce, char **ret_why)
 {
-	struct draft draft = {.topic = "notices", .type = "org.concert.notice.v1", .key = n->id, .word = n->revoked ? "revoked" : "notice", .tlp = n->tlp,
-	    .exercise = n->exercise, .time = n->modified};
+	struct draft draft = {.topic = "notices",
+	    .type = "org.concert.notice.v1",
+	    .key = n->id,
+	    .word = n->revoked ? "revoked" : "notice",
+	    .tlp = n->tlp,
+	    .exercise = n->exercise,
+	    .time = n->modified};
 	const char *type = n->kind == NOTICE_PRACTICE ? "course-of-action" : "report";
 	struct slice part[] = {slice_str(n->organisation), slice_str("notice"), slice_str(n->id)};
 	struct json *json = &draft.json;
@@ -234,7 +262,8 @@ send_notice(struct desk *desk, const struct notice *n, const char *nonce, char *
 	time_rfc3339_text(n->created, created);
 	draft_begin(desk, &draft, true);
 	for (size_t i = 0; i < n->files; i++)
-		draft_artifact(&draft, n->file[i].bytes, strstr(n->file[i].name, ".pcap") != NULL ? "application/vnd.tcpdump.pcap" : "text/plain");
+		draft_artifact(&draft, n->file[i].bytes,
+		    strstr(n->file[i].name, ".pcap") != NULL ? "application/vnd.tcpdump.pcap" : "text/plain");
 	draft_object(&draft, type, id, created);
 	if (n->revoked)
 		json_bool(json, "revoked", true);
@@ -274,8 +303,10 @@ notice_publish(struct desk *desk, struct notice *n, char **ret_why)
 		sha256_of(n->file[i].bytes, digest);
 		hex_text(slice_of(digest, 32), n->file[i].sha256);
 		for (size_t k = 0; k < i; k++) {
-			if (strcmp(n->file[k].sha256, n->file[i].sha256) == 0 || strcmp(n->file[k].name, n->file[i].name) == 0)
-				return desk_fail(desk, CC_BAD, ret_why, "%s and %s are the same", n->file[k].name, n->file[i].name);
+			if (strcmp(n->file[k].sha256, n->file[i].sha256) == 0 ||
+			    strcmp(n->file[k].name, n->file[i].name) == 0)
+				return desk_fail(
+				    desk, CC_BAD, ret_why, "%s and %s are the same", n->file[k].name, n->file[i].name);
 		}
 	}
 	st = send_notice(desk, n, nonce, ret_why);
@@ -303,9 +334,11 @@ notice_revoke(struct desk *desk, const char *id, const char *words, char **ret_w
 
 	*ret_why = NULL;
 	if (st == CC_OK && (!n->ours || n->revoked))
-		st = desk_fail(desk, CC_DENIED, ret_why, "%s: %s", n->id, n->ours ? "is revoked already" : "only its author takes a notice back");
+		st = desk_fail(desk, CC_DENIED, ret_why, "%s: %s", n->id,
+		    n->ours ? "is revoked already" : "only its author takes a notice back");
 	else if (st != CC_OK)
-		(void)desk_fail(desk, st, ret_why, "%s: %s", id, st == CC_DENIED ? "several notices begin so" : "no such notice");
+		(void)desk_fail(
+		    desk, st, ret_why, "%s: %s", id, st == CC_DENIED ? "several notices begin so" : "no such notice");
 	if (st == CC_OK) {
 		stmt = desk_ask(desk, "SELECT nonce FROM notice WHERE id = ?1", "s", n->id);
 		if (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW)
@@ -316,7 +349,8 @@ notice_revoke(struct desk *desk, const char *id, const char *words, char **ret_w
 		if (words != NULL)
 			snprintf(n->text, sizeof(n->text), "%s", words);
 		st = send_notice(desk, n, nonce, ret_why);
-		desk_audit(desk, "notice revoked", (const char *const[]){"notice", n->id, "title", n->title, "why", words, NULL});
+		desk_audit(desk, "notice revoked",
+		    (const char *const[]){"notice", n->id, "title", n->title, "why", words, NULL});
 	}
 	free(n);
 	return st;

@@ -1,6 +1,6 @@
 /*
- * Requests whose deadline has passed: one rung of the responder's order of escalation for each exchange.escalate, and a line in
- * the audit log for each rung, once, however often one looks and whoever looks (table overdue).
+ * Requests whose deadline has passed: one rung of the responder's order of escalation for each exchange.escalate, and a
+ * line in the audit log for each rung, once, however often one looks and whoever looks (table overdue).
  */
 #include "exchange/desk_own.h"
 
@@ -24,7 +24,8 @@ request_overdue(const struct request *request, const struct conf *conf, uint64_t
 enum cc_status
 overdue_table(struct desk *desk)
 {
-	return desk_do(desk, "CREATE TABLE IF NOT EXISTS overdue (request TEXT PRIMARY KEY, rung INTEGER) WITHOUT ROWID", "");
+	return desk_do(
+	    desk, "CREATE TABLE IF NOT EXISTS overdue (request TEXT PRIMARY KEY, rung INTEGER) WITHOUT ROWID", "");
 }
 
 struct late {
@@ -81,8 +82,9 @@ call(void *ctx, const struct request *r)
 	c->call[0] = '\0';
 	(void)contacts_visit(c->desk, r->responder, take_point, c);
 	snprintf(number, sizeof(number), "%u", c->rung);
-	desk_audit(c->desk, "overdue", (const char *const[]){"request", r->id, r->ours ? "to" : "from", r->ours ? r->responder : r->requester, "rung",
-		number, "call", c->call, NULL});
+	desk_audit(c->desk, "overdue",
+	    (const char *const[]){"request", r->id, r->ours ? "to" : "from", r->ours ? r->responder : r->requester,
+		"rung", number, "call", c->call, NULL});
 	c->fn(c->ctx, r, c->rung, c->call);
 }
 
@@ -95,7 +97,8 @@ requests_escalate(struct desk *desk, uint64_t now, request_overdue_fn *fn, void 
 
 	for (size_t i = 0; i < looking.count && (st == CC_OK || st == CC_ABSENT); i++) {
 		calling.rung = looking.late[i].rung;
-		st = desk_do(desk, "INSERT OR REPLACE INTO overdue VALUES (?1, ?2)", "si", looking.late[i].id, (uint64_t)calling.rung);
+		st = desk_do(desk, "INSERT OR REPLACE INTO overdue VALUES (?1, ?2)", "si", looking.late[i].id,
+		    (uint64_t)calling.rung);
 		if (st == CC_OK)
 			st = requests_visit(desk, looking.late[i].id, call, &calling);
 	}

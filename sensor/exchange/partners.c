@@ -1,10 +1,10 @@
 /*
- * Partners' messages to a watch list, and back: what was verified is judged by policy and allow-lists, lives until it expires or
- * is withdrawn, and goes to the workers as a whole when it has changed, at most four times a second.  A hit goes back by
- * way of its record; what was looked for in vain, as a negative sighting.
+ * Partners' messages to a watch list, and back: what was verified is judged by policy and allow-lists, lives until it
+ * expires or is withdrawn, and goes to the workers as a whole when it has changed, at most four times a second.  A hit
+ * goes back by way of its record; what was looked for in vain, as a negative sighting.
  *
- * A hostile partner costs what he may cost: so many messages a second, so many entries, so many lines in the list of what
- * was refused; all else of his is counted.  The thread of partners.h.
+ * A hostile partner costs what he may cost: so many messages a second, so many entries, so many lines in the list of
+ * what was refused; all else of his is counted.  The thread of partners.h.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -72,7 +72,8 @@ partners_counts(const struct partners *p, uint64_t *counts)
 }
 
 static void
-refuse(struct partners *p, enum exchange_count reason, const char *source, const struct cc_message *msg, const struct told *told)
+refuse(struct partners *p, enum exchange_count reason, const char *source, const struct cc_message *msg,
+    const struct told *told)
 {
 	add(p, reason, 1);
 	refused_note(p->refused, reason, source, msg, told);
@@ -196,7 +197,8 @@ may_speak(struct partners *p, struct source *source)
 static void
 take_indicators(struct partners *p, const struct cc_message *msg, const struct verified *verified)
 {
-	struct telling_of t = {.msg = msg, .now = time_now(), .exercise = slice_is(message_header(msg, "exercise"), "true")};
+	struct telling_of t = {
+	    .msg = msg, .now = time_now(), .exercise = slice_is(message_header(msg, "exercise"), "true")};
 	struct telling telling = {.count = 0};
 	struct slice when = message_header(msg, "ce_time");
 	char text[64];
@@ -227,12 +229,15 @@ static void
 take_message(struct partners *p, const struct cc_message *msg, const struct verified *verified)
 {
 	size_t prefix = strlen(p->conf->exchange_prefix) + 1;
-	struct slice topic = msg->topic.size > prefix ? slice_of(msg->topic.p + prefix, msg->topic.size - prefix) : msg->topic;
+	struct slice topic =
+	    msg->topic.size > prefix ? slice_of(msg->topic.p + prefix, msg->topic.size - prefix) : msg->topic;
 
 	add(p, EXCHANGE_PARTNERS_MESSAGES, 1);
 	add(p, EXCHANGE_PARTNERS_FALLBACK, msg->fallback);
-	if (slice_is(topic, "contacts") && (verified->verdict == VERDICT_ACCEPTED || verified->verdict == VERDICT_UNKNOWN_KEY))
-		(void)trust_learn_entry(p->trust, msg->value, verified->verdict == VERDICT_ACCEPTED ? verified->key->organisation : NULL);
+	if (slice_is(topic, "contacts") &&
+	    (verified->verdict == VERDICT_ACCEPTED || verified->verdict == VERDICT_UNKNOWN_KEY))
+		(void)trust_learn_entry(
+		    p->trust, msg->value, verified->verdict == VERDICT_ACCEPTED ? verified->key->organisation : NULL);
 	if (verified->verdict == VERDICT_DUPLICATE)
 		add(p, EXCHANGE_PARTNERS_DUPLICATES, 1);
 	else if (verified->verdict != VERDICT_ACCEPTED)
@@ -259,7 +264,8 @@ from_ready(struct partners *p, struct from *from)
 		return false;
 	from->tried = now;
 	(void)trust_learn_from(p->conf, from->name, p->trust);
-	st = inbox_open(p->conf, from->name, topics, sizeof(topics) / sizeof(topics[0]), true, p->trust, p->quarantine, &from->inbox, &why);
+	st = inbox_open(p->conf, from->name, topics, sizeof(topics) / sizeof(topics[0]), true, p->trust, p->quarantine,
+	    &from->inbox, &why);
 	if (st == CC_OK) {
 		if (from->told)
 			log_notice("exchange.from: %s: is read", from->name);
@@ -300,7 +306,8 @@ catch_up(struct partners *p, struct from *from)
 	uint64_t heard = time_monotonic();
 	enum cc_status st;
 
-	while ((st = read_from(p, from, CATCH_UP_MS)) == CC_MORE && time_monotonic() - heard < p->setup.conf->partners_first)
+	while ((st = read_from(p, from, CATCH_UP_MS)) == CC_MORE &&
+	       time_monotonic() - heard < p->setup.conf->partners_first)
 		;
 	return st;
 }
@@ -403,7 +410,10 @@ static bool
 send_negative(struct partners *p, struct entry *entry, const struct negative *what)
 {
 	char key[VALUE_MAX + 40];
-	struct exchange_message msg = {.topic = "indicators", .type = "org.concert.sighting.v1", .time = what->until, .tlp = CC_TLP_AMBER,
+	struct exchange_message msg = {.topic = "indicators",
+	    .type = "org.concert.sighting.v1",
+	    .time = what->until,
+	    .tlp = CC_TLP_AMBER,
 	    .class = CC_CLASS_EVENT};
 
 	buf_clear(&p->value);
@@ -423,14 +433,19 @@ send_negative(struct partners *p, struct entry *entry, const struct negative *wh
 static void
 tell_quiet(struct partners *p, struct entry *entry, uint64_t now)
 {
-	struct negative what = {.kind = entry->kind, .value = slice_str(entry->value), .to = entry->source->id, .of = entry->message,
-	    .from = entry->looked, .until = now};
+	struct negative what = {.kind = entry->kind,
+	    .value = slice_str(entry->value),
+	    .to = entry->source->id,
+	    .of = entry->message,
+	    .from = entry->looked,
+	    .until = now};
 	struct store_seen *seen = &p->seen;
 
 	if (p->conf->exchange_ceiling < CC_TLP_AMBER)
 		return;
 	memset(seen, 0, sizeof(*seen));
-	if (p->setup.store == NULL || store_looked(p->setup.store, what.from, what.until, seen) != CC_OK || seen->looked == 0) {
+	if (p->setup.store == NULL || store_looked(p->setup.store, what.from, what.until, seen) != CC_OK ||
+	    seen->looked == 0) {
 		entry->looked = now; /* nobody looked, so nothing can be said of that time */
 		return;
 	}
@@ -459,7 +474,8 @@ partners_capture(struct partners *p, uint64_t first, uint64_t last, uint64_t pac
 	if (last < first || last - first < p->conf->partners_quiet || p->conf->exchange_ceiling < CC_TLP_AMBER)
 		return;
 	while (entries_next(p->entries, &at, &entry)) {
-		struct negative what = {.kind = entry->kind, .value = slice_str(entry->value), .to = entry->source->id, .of = entry->message,
+		struct negative what = {.kind = entry->kind, .value = slice_str(entry->value), .to = entry->source->id,
+		    .of = entry->message,
 		    .from = first, .until = last, .looked = last - first, .packets = packets, .lost = lost};
 
 		if (wants_negative(entry) && !send_negative(p, entry, &what))
@@ -482,17 +498,22 @@ sweep(struct partners *p, uint64_t now, bool anew)
 			struct cc_prefix prefix;
 			bool unwanted = !entry->source->use || (entry->source->kinds & 1u << entry->kind) == 0;
 
-			if (anew && !unwanted && watch_value(entry->kind, slice_str(entry->value), &p->normal, &prefix) == CC_OK)
-				unwanted = allow_judge(p->allow, entry->kind, buf_slice(&p->normal), &prefix) != EXCHANGE_COUNT;
+			if (anew && !unwanted &&
+			    watch_value(entry->kind, slice_str(entry->value), &p->normal, &prefix) == CC_OK)
+				unwanted = allow_judge(p->allow, entry->kind, buf_slice(&p->normal), &prefix) !=
+					   EXCHANGE_COUNT;
 			if (entry->until <= now || unwanted)
 				gone[count++] = entry;
-			else if (p->setup.live && wants_negative(entry) && now - entry->looked >= p->conf->partners_quiet && now > entry->looked)
+			else if (p->setup.live && wants_negative(entry) &&
+				 now - entry->looked >= p->conf->partners_quiet && now > entry->looked)
 				tell_quiet(p, entry, now);
-			else if (p->setup.live && entry->hit >= entry->looked && now > entry->looked + p->conf->partners_quiet)
+			else if (p->setup.live && entry->hit >= entry->looked &&
+				 now > entry->looked + p->conf->partners_quiet)
 				entry->looked = now; /* a window with a hit is over; the next begins */
 		}
 		for (size_t i = 0; i < count; i++)
-			remove_entry(p, gone[i], gone[i]->until <= now ? EXCHANGE_WATCH_EXPIRED : EXCHANGE_WATCH_WITHDRAWN);
+			remove_entry(
+			    p, gone[i], gone[i]->until <= now ? EXCHANGE_WATCH_EXPIRED : EXCHANGE_WATCH_WITHDRAWN);
 	} while (count == sizeof(gone) / sizeof(gone[0]));
 }
 
@@ -571,7 +592,8 @@ partners_step(struct partners *p, int ms)
 	for (size_t i = 0; i < p->froms; i++) {
 		struct from *from = &p->from[i];
 
-		if (from_ready(p, from) && (ms >= 0 ? read_from(p, from, ms / (int)p->froms) : catch_up(p, from)) == CC_OK)
+		if (from_ready(p, from) &&
+		    (ms >= 0 ? read_from(p, from, ms / (int)p->froms) : catch_up(p, from)) == CC_OK)
 			st = CC_OK;
 	}
 	each_second(p);

@@ -1,9 +1,11 @@
 /*
- * What partners tell, and what of it becomes live here: messages of exchange.from, verified by the operator's trust file, to
+ * What partners tell, and what of it becomes live here: messages of exchange.from, verified by the operator's trust
+ * file, to
  * a watch list that every worker has within two seconds.  Part of exchange.h.
  *
  * One thread of the courier's, beside its loop, which never waits for it: partners_step() reads, judges, keeps
- * (OUTDIR/partners.sqlite) and gives the list away.  partners_hit(), _reload() and _counts() may be called from any thread.
+ * (OUTDIR/partners.sqlite) and gives the list away. partners_hit(), _reload() and _counts() may be called from any
+ * thread.
  *
  * What may become live is the operator's policy: the trust file, under an organisation's `policy`:
  *   watch:
@@ -47,7 +49,8 @@ struct trust *partners_trust(struct partners *partners);
 /* Reads what is there, at most a few thousand messages, waits up to ms for the first (negative: no longer
  * than it takes to have all that is there); expiry, quiet windows, the disk.  CC_END: all that was there is read. */
 enum cc_status partners_step(struct partners *partners, int ms);
-/* Over files: the capture ended; entries without a hit since first are told as not seen, if that is partners.quiet and more. */
+/* Over files: the capture ended; entries without a hit since first are told as not seen, if that is partners.quiet and
+ * more. */
 void partners_capture(struct partners *partners, uint64_t first, uint64_t last, uint64_t packets, uint64_t lost);
 /* A worker hit what `answer_to` of a record names. */
 void partners_hit(struct partners *partners, struct slice answer_to, uint64_t time);

@@ -1,10 +1,11 @@
 /*
- * What is never watched, whoever tells it: a partner that errs, or is not what he seems, must not make a sensor shout at
- * everything.  Our own networks, addresses that are nobody's, prefixes that are too short, public suffixes, and the
+ * What is never watched, whoever tells it: a partner that errs, or is not what he seems, must not make a sensor shout
+ * at everything.  Our own networks, addresses that are nobody's, prefixes that are too short, public suffixes, and the
  * operator's file of what everybody visits.  Built once, then read.
  *
- * A domain is refused when it stands in the file or has one below it that does: "com" and "co.uk" go that way, too.  What is
- * below an allowed domain is not excused by it, since much that is bad lives there; ".example" in the file excuses all below.
+ * A domain is refused when it stands in the file or has one below it that does: "com" and "co.uk" go that way, too.
+ * What is below an allowed domain is not excused by it, since much that is bad lives there; ".example" in the file
+ * excuses all below.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -142,7 +143,8 @@ allow_open(const struct conf *conf, const char *outdir, struct allow **ret_allow
 	if (allow->domain != NULL && (st = home_new(conf, &allow->home, ret_why)) == CC_OK &&
 	    (st = victims_open(conf, outdir, &allow->victims, ret_why)) == CC_OK && conf->partners_allow[0] != '\0' &&
 	    (st = read_lines(allow, conf->partners_allow, allow_line)) != CC_OK &&
-	    asprintf(ret_why, "partners.allow: %s: %s", conf->partners_allow, st == CC_IO ? strerror(errno) : "too long, or no memory") < 0)
+	    asprintf(ret_why, "partners.allow: %s: %s", conf->partners_allow,
+		st == CC_IO ? strerror(errno) : "too long, or no memory") < 0)
 		*ret_why = NULL;
 	if (st == CC_OK && conf->partners_suffixes[0] != '\0') {
 		st = read_lines(allow, conf->partners_suffixes, suffix_line);
@@ -181,8 +183,9 @@ overlap(const struct cc_prefix *a, const struct cc_prefix *b)
 static bool
 is_reserved(const struct cc_prefix *prefix)
 {
-	static const char *const reserved[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-	    "192.168.0.0/16", "224.0.0.0/3", "::/96", "fc00::/7", "fe80::/10", "ff00::/8"};
+	static const char *const reserved[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8",
+	    "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3", "::/96", "fc00::/7", "fe80::/10",
+	    "ff00::/8"};
 	struct cc_prefix one;
 
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
@@ -222,8 +225,10 @@ parent_of(struct slice domain)
 static bool
 looks_like_suffix(struct slice domain)
 {
-	static const char *const second[] = {"ac", "co", "com", "edu", "gob", "gouv", "gov", "mil", "ne", "net", "nom", "or", "org"};
-	struct slice parent = parent_of(domain), first = slice_of(domain.p, domain.size - parent.size - (parent.size > 0));
+	static const char *const second[] = {
+	    "ac", "co", "com", "edu", "gob", "gouv", "gov", "mil", "ne", "net", "nom", "or", "org"};
+	struct slice parent = parent_of(domain),
+		     first = slice_of(domain.p, domain.size - parent.size - (parent.size > 0));
 
 	if (parent.size != 2)
 		return false;
@@ -244,7 +249,8 @@ is_suffix(const struct allow *allow, struct slice domain)
 		return true;
 	if (bits & NO_SUFFIX)
 		return false;
-	return (bits & SUFFIX) != 0 || (bits_of(allow, parent) & SUFFIXES_BELOW) != 0 || (!allow->suffixes && looks_like_suffix(domain));
+	return (bits & SUFFIX) != 0 || (bits_of(allow, parent) & SUFFIXES_BELOW) != 0 ||
+	       (!allow->suffixes && looks_like_suffix(domain));
 }
 
 static bool
@@ -270,7 +276,8 @@ judge_domain(const struct allow *allow, struct slice domain)
 	return victims_named_in(allow->victims, domain) ? EXCHANGE_WATCH_OURS : EXCHANGE_COUNT;
 }
 
-/* A page of an allowed site may well be bad; its front page is the site.  A host that is an address is judged as one. */
+/* A page of an allowed site may well be bad; its front page is the site.  A host that is an address is judged as one.
+ */
 static enum exchange_count
 judge_url(const struct allow *allow, struct slice url)
 {

@@ -1,7 +1,7 @@
 /*
- * The entries of the partners' watch list: in memory by partner, kind and value, and in OUTDIR/partners.sqlite, so that a
- * restart knows them, and knows how far each lane of each partner was read.  Entries and lanes are committed together: what
- * was taken is not asked for again, what was not comes again.
+ * The entries of the partners' watch list: in memory by partner, kind and value, and in OUTDIR/partners.sqlite, so that
+ * a restart knows them, and knows how far each lane of each partner was read.  Entries and lanes are committed
+ * together: what was taken is not asked for again, what was not comes again.
  *
  * A disk that fails costs the memory of it, not the list; that is counted, and logged once.
  */
@@ -31,7 +31,8 @@ trouble(struct entries *e)
 {
 	e->errors++;
 	if (!e->trouble)
-		log_error("partners.sqlite: %s: the watch list from partners is not kept over a restart", sqlite3_errmsg(e->db));
+		log_error("partners.sqlite: %s: the watch list from partners is not kept over a restart",
+		    sqlite3_errmsg(e->db));
 	e->trouble = true;
 }
 
@@ -151,7 +152,8 @@ entries_add(struct entries *e, struct source *source, enum cc_kind kind, struct 
 	entry = calloc(1, sizeof(*entry));
 	if (entry != NULL)
 		entry->value = strndup((const char *)value.p, value.size);
-	if (entry == NULL || entry->value == NULL || map_put(e->entry, key_of(source->id, kind, value, key), entry, NULL) != CC_OK) {
+	if (entry == NULL || entry->value == NULL ||
+	    map_put(e->entry, key_of(source->id, kind, value, key), entry, NULL) != CC_OK) {
 		entry_free(entry);
 		return CC_NOMEM;
 	}
@@ -264,7 +266,8 @@ set_policy(const struct conf *conf, struct source *source, const struct conf_map
 	source->kinds = kinds != NULL ? kinds_of(kinds) : ~0u;
 	source->max = conf->partners_source_max;
 	if (max != NULL && uint_parse(max, &source->max) != CC_OK) {
-		log_warning("exchange.trust: %s: watch.max: '%s' is no number: nothing of theirs is watched", source->id, max);
+		log_warning(
+		    "exchange.trust: %s: watch.max: '%s' is no number: nothing of theirs is watched", source->id, max);
 		source->max = 0;
 	}
 	source->has_proof = proof != NULL;
@@ -331,7 +334,8 @@ entries_restore_lanes(struct entries *e, const char *from, struct verifier *veri
 	}
 	sqlite3_bind_text(stmt, 1, from, -1, SQLITE_STATIC);
 	while (sqlite3_step(stmt) == SQLITE_ROW)
-		(void)verifier_restore(verifier, slice_of(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0)),
+		(void)verifier_restore(verifier,
+		    slice_of(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0)),
 		    slice_of(sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1)));
 	sqlite3_finalize(stmt);
 }
@@ -349,8 +353,10 @@ column_u64(sqlite3_stmt *stmt, int column)
 static void
 load_entry(struct entries *e, sqlite3_stmt *stmt)
 {
-	const char *id = (const char *)sqlite3_column_text(stmt, 0), *value = (const char *)sqlite3_column_text(stmt, 2);
-	const char *message = (const char *)sqlite3_column_text(stmt, 3), *indicator = (const char *)sqlite3_column_text(stmt, 4);
+	const char *id = (const char *)sqlite3_column_text(stmt, 0),
+		   *value = (const char *)sqlite3_column_text(stmt, 2);
+	const char *message = (const char *)sqlite3_column_text(stmt, 3),
+		   *indicator = (const char *)sqlite3_column_text(stmt, 4);
 	int kind = sqlite3_column_int(stmt, 1);
 	struct source *source = id != NULL ? entries_source(e, id) : NULL;
 	struct entry *entry;
@@ -387,15 +393,20 @@ database_open(struct entries *e, const char *path)
 {
 	static const char setup[] =
 	    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=16777216;"
-	    "CREATE TABLE IF NOT EXISTS entry (source TEXT, kind INTEGER, value TEXT, message TEXT, indicator TEXT, told INTEGER,"
-	    " until INTEGER, looked INTEGER, hit INTEGER, negative INTEGER, PRIMARY KEY (source, kind, value)) WITHOUT ROWID;"
-	    "CREATE TABLE IF NOT EXISTS lane (origin TEXT, key BLOB, state BLOB, PRIMARY KEY (origin, key)) WITHOUT ROWID;";
+	    "CREATE TABLE IF NOT EXISTS entry (source TEXT, kind INTEGER, value TEXT, message TEXT, indicator TEXT, "
+	    "told INTEGER,"
+	    " until INTEGER, looked INTEGER, hit INTEGER, negative INTEGER, PRIMARY KEY (source, kind, value)) WITHOUT "
+	    "ROWID;"
+	    "CREATE TABLE IF NOT EXISTS lane (origin TEXT, key BLOB, state BLOB, PRIMARY KEY (origin, key)) WITHOUT "
+	    "ROWID;";
 
-	if (sqlite3_open_v2(path, &e->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(path, &e->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
+	    SQLITE_OK)
 		return CC_IO;
 	sqlite3_busy_timeout(e->db, 2000);
 	if (sqlite3_exec(e->db, setup, NULL, NULL, NULL) != SQLITE_OK)
-		return sqlite3_errcode(e->db) == SQLITE_NOTADB || sqlite3_errcode(e->db) == SQLITE_CORRUPT ? CC_BAD : CC_IO;
+		return sqlite3_errcode(e->db) == SQLITE_NOTADB || sqlite3_errcode(e->db) == SQLITE_CORRUPT ? CC_BAD
+													   : CC_IO;
 	return load(e);
 }
 
@@ -459,17 +470,23 @@ partners_visit(const char *outdir, partners_visit_fn *fn, void *ctx, char **ret_
 
 	*ret_why = NULL;
 	snprintf(path, sizeof(path), "%s/partners.sqlite", outdir);
-	good = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK && sqlite3_busy_timeout(db, 2000) == SQLITE_OK &&
-	    sqlite3_prepare_v2(db, "SELECT source, kind, value, message, told, until, hit FROM entry ORDER BY source, kind, value", -1,
-		&stmt, NULL) == SQLITE_OK;
+	good = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+	       sqlite3_busy_timeout(db, 2000) == SQLITE_OK &&
+	       sqlite3_prepare_v2(db,
+		   "SELECT source, kind, value, message, told, until, hit FROM entry ORDER BY source, kind, value", -1,
+		   &stmt, NULL) == SQLITE_OK;
 	while (good && sqlite3_step(stmt) == SQLITE_ROW) {
 		struct partners_entry entry = {.source = (const char *)sqlite3_column_text(stmt, 0),
-		    .value = (const char *)sqlite3_column_text(stmt, 2), .message = (const char *)sqlite3_column_text(stmt, 3),
-		    .told = column_u64(stmt, 4), .until = column_u64(stmt, 5), .hit = column_u64(stmt, 6)};
+		    .value = (const char *)sqlite3_column_text(stmt, 2),
+		    .message = (const char *)sqlite3_column_text(stmt, 3),
+		    .told = column_u64(stmt, 4),
+		    .until = column_u64(stmt, 5),
+		    .hit = column_u64(stmt, 6)};
 		int kind = sqlite3_column_int(stmt, 1);
 
 		entry.kind = (enum cc_kind)kind;
-		if (kind >= 0 && kind < CC_KIND_COUNT && entry.source != NULL && entry.value != NULL && entry.message != NULL)
+		if (kind >= 0 && kind < CC_KIND_COUNT && entry.source != NULL && entry.value != NULL &&
+		    entry.message != NULL)
 			fn(ctx, &entry);
 	}
 	if (!good && asprintf(ret_why, "%s: %s", path, sqlite3_errmsg(db)) < 0)

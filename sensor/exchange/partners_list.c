@@ -1,6 +1,6 @@
 /*
- * The watch list from partners on its way to the workers: written by the courier, read by inspect as hostile input.  An entry is
- * kind:u8, then value, source and answer, each size:u16 and its bytes.  No state.
+ * The watch list from partners on its way to the workers: written by the courier, read by inspect as hostile input.  An
+ * entry is kind:u8, then value, source and answer, each size:u16 and its bytes.  No state.
  */
 #include <stdio.h>
 
@@ -52,8 +52,8 @@ partners_list_next(struct cur *list, struct partners_item *ret_item)
 	item.value = take_text(&c);
 	item.source = take_text(&c);
 	item.answer_to = take_text(&c);
-	if (c.bad || item.kind >= CC_KIND_COUNT || item.value.size == 0 || item.value.size > VALUE_MAX || item.source.size >= ANSWER_MAX ||
-	    item.answer_to.size >= ANSWER_MAX)
+	if (c.bad || item.kind >= CC_KIND_COUNT || item.value.size == 0 || item.value.size > VALUE_MAX ||
+	    item.source.size >= ANSWER_MAX || item.answer_to.size >= ANSWER_MAX)
 		return CC_BAD;
 	*list = c;
 	*ret_item = item;

@@ -40,7 +40,8 @@ struct allow;
 enum cc_status allow_open(const struct conf *conf, const char *outdir, struct allow **ret_allow, char **ret_why);
 void allow_close(struct allow *allow);
 /* The counter of the reason why not; EXCHANGE_COUNT: nothing speaks against it.  prefix: of an address. */
-enum exchange_count allow_judge(const struct allow *allow, enum cc_kind kind, struct slice value, const struct cc_prefix *prefix);
+enum exchange_count allow_judge(
+    const struct allow *allow, enum cc_kind kind, struct slice value, const struct cc_prefix *prefix);
 
 /* ---- partners_entry.c: entries, in memory and on disk ---- */
 
@@ -70,12 +71,14 @@ struct entries;
 enum cc_status entries_open(const struct conf *conf, const char *outdir, struct entries **ret_entries, char **ret_why);
 void entries_close(struct entries *entries);
 struct source *entries_source(struct entries *entries, const char *id); /* NULL: no memory */
-void entries_policy(struct entries *entries, const struct trust *trust); /* of all sources anew; who is trusted no more has none */
+void entries_policy(
+    struct entries *entries, const struct trust *trust); /* of all sources anew; who is trusted no more has none */
 struct entry *entries_find(struct entries *entries, const struct source *source, enum cc_kind kind, struct slice value);
 /* CC_FULL: partners.max. */
 enum cc_status entries_add(struct entries *entries, struct source *source, enum cc_kind kind, struct slice value,
     struct entry **ret_entry);
-void entries_keep(struct entries *entries, const struct entry *entry); /* it has changed: to the disk with the next commit */
+void entries_keep(
+    struct entries *entries, const struct entry *entry); /* it has changed: to the disk with the next commit */
 void entries_remove(struct entries *entries, struct entry *entry);
 bool entries_next(const struct entries *entries, size_t *at, struct entry **ret_entry);
 size_t entries_count(const struct entries *entries);

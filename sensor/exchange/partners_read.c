@@ -1,9 +1,9 @@
 /*
- * What a partner's bundle tells: its indicators, each with its value, whether it is seen, not seen or withdrawn, how cheaply it
- * can be forged, and whether the partner saw it by himself.
+ * What a partner's bundle tells: its indicators, each with its value, whether it is seen, not seen or withdrawn, how
+ * cheaply it can be forged, and whether the partner saw it by himself.
  *
- * The bundle was verified: its form, depth and size are bounded by then (verify.c), and who signed is known.  What is not
- * said is taken for the least: no proof is spoofable, an unknown origin is a relay.  No state.
+ * The bundle was verified: its form, depth and size are bounded by then (verify.c), and who signed is known.  What is
+ * not said is taken for the least: no proof is spoofable, an unknown origin is a relay.  No state.
  */
 #include <jansson.h> /* before base/json.h, which has names of its own */
 
@@ -118,14 +118,17 @@ read_basics(const json_t *objects, struct told *ret_told)
 	{
 		const char *kind, *level;
 
-		if (strcmp(text_of(object, "type"), "observed-data") != 0 && strcmp(text_of(object, "type"), "sighting") != 0)
+		if (strcmp(text_of(object, "type"), "observed-data") != 0 &&
+		    strcmp(text_of(object, "type"), "sighting") != 0)
 			continue;
 		info = json_object_get(json_object_get(object, "extensions"), STIX_EXTENSION);
 		if (info == NULL)
 			continue;
 		kind = text_of(json_object_get(info, "origin"), "kind");
 		level = text_of(json_object_get(info, "proof"), "level");
-		ret_told->origin = strcmp(kind, "own") == 0 ? TOLD_OWN : strcmp(kind, "answer") == 0 ? TOLD_ANSWER : TOLD_RELAY;
+		ret_told->origin = strcmp(kind, "own") == 0      ? TOLD_OWN
+				   : strcmp(kind, "answer") == 0 ? TOLD_ANSWER
+								 : TOLD_RELAY;
 		for (int proof = CC_PROOF_SPOOFABLE; proof <= CC_PROOF_CONTENT; proof++) {
 			if (strcmp(level, record_proof_text((enum cc_proof)proof)) == 0)
 				ret_told->proof = (enum cc_proof)proof;
@@ -144,7 +147,8 @@ is_negative(const json_t *objects, const char *indicator)
 
 	json_array_foreach((json_t *)(uintptr_t)objects, i, object)
 	{
-		if (strcmp(text_of(object, "type"), "sighting") != 0 || strcmp(text_of(object, "sighting_of_ref"), indicator) != 0)
+		if (strcmp(text_of(object, "type"), "sighting") != 0 ||
+		    strcmp(text_of(object, "sighting_of_ref"), indicator) != 0)
 			continue;
 		count = json_object_get(object, "count");
 		if (!json_is_integer(count) || json_integer_value(count) != 0)

@@ -1,6 +1,8 @@
 /*
- * What partners told and we did not take, a line each, for the operator: OUTDIR/partners-refused.jsonl and the one before it with
- * ".1", partners.refused_max each; a hundred lines a second at most, so that a flood costs no disk.  The thread of partners.
+ * What partners told and we did not take, a line each, for the operator: OUTDIR/partners-refused.jsonl and the one
+ * before it with
+ * ".1", partners.refused_max each; a hundred lines a second at most, so that a flood costs no disk.  The thread of
+ * partners.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +73,8 @@ ready(struct refused *r)
 }
 
 void
-refused_note(struct refused *r, enum exchange_count reason, const char *source, const struct cc_message *msg, const struct told *told)
+refused_note(struct refused *r, enum exchange_count reason, const char *source, const struct cc_message *msg,
+    const struct told *told)
 {
 	char line[8192], time[40];
 	struct buf out;

@@ -1,5 +1,6 @@
 /*
- * What is answered by machine, what waits for a person, what is never answered: the operator's file, first row that fits.
+ * What is answered by machine, what waits for a person, what is never answered: the operator's file, first row that
+ * fits.
  *
  *   rules:
  *     - {partner: cert.b.example, kind: have-you-seen, tlp: amber, answer: machine}
@@ -22,7 +23,8 @@ const char *const request_kind_word[REQUEST_KINDS] = {
     [REQUEST_EXPLAIN] = "explain",
     [REQUEST_PING] = "ping",
 };
-const char *const policy_answer_word[] = {[POLICY_WAIT] = "wait", [POLICY_MACHINE] = "machine", [POLICY_NEVER] = "never"};
+const char *const policy_answer_word[] = {
+    [POLICY_WAIT] = "wait", [POLICY_MACHINE] = "machine", [POLICY_NEVER] = "never"};
 
 struct row {
 	char partner[128];
@@ -60,9 +62,9 @@ take_row(const json_t *from, struct row *row, const char *path, size_t at, char 
 		if (i == 4)
 			return bad(path, at, "a rule has partner, kind, tlp and answer", ret_why);
 	}
-	if (!json_is_object(from) || !desk_member(from, "partner", row->partner, sizeof(row->partner)) || row->partner[0] == '\0' ||
-	    !desk_member(from, "kind", kind, sizeof(kind)) || !desk_member(from, "tlp", tlp, sizeof(tlp)) ||
-	    !desk_member(from, "answer", answer, sizeof(answer)))
+	if (!json_is_object(from) || !desk_member(from, "partner", row->partner, sizeof(row->partner)) ||
+	    row->partner[0] == '\0' || !desk_member(from, "kind", kind, sizeof(kind)) ||
+	    !desk_member(from, "tlp", tlp, sizeof(tlp)) || !desk_member(from, "answer", answer, sizeof(answer)))
 		return bad(path, at, "partner is the id of an organisation, or \"*\"; the others are words", ret_why);
 	if (kind[0] == '\0' || strcmp(kind, "*") == 0)
 		row->kinds = (1u << REQUEST_KINDS) - 1;
@@ -71,7 +73,8 @@ take_row(const json_t *from, struct row *row, const char *path, size_t at, char 
 			row->kinds = 1u << i;
 	}
 	if (row->kinds == 0)
-		return bad(path, at, "kind is have-you-seen, evidence, reveal, eliminate, explain, ping or \"*\"", ret_why);
+		return bad(
+		    path, at, "kind is have-you-seen, evidence, reveal, eliminate, explain, ping or \"*\"", ret_why);
 	row->tlp = CC_TLP_RED;
 	if (tlp[0] != '\0' && record_tlp_parse(slice_str(tlp), &row->tlp) != CC_OK)
 		return bad(path, at, "tlp is clear, green, amber, amber+strict or red", ret_why);
@@ -131,7 +134,8 @@ policy_of(const struct policy *policy, const char *partner, enum request_kind ki
 	for (size_t i = 0; i < policy->count; i++) {
 		const struct row *row = &policy->row[i];
 
-		if ((row->kinds >> kind & 1) != 0 && tlp <= row->tlp && (strcmp(row->partner, "*") == 0 || strcmp(row->partner, partner) == 0))
+		if ((row->kinds >> kind & 1) != 0 && tlp <= row->tlp &&
+		    (strcmp(row->partner, "*") == 0 || strcmp(row->partner, partner) == 0))
 			return row->answer;
 	}
 	return kind == REQUEST_PING ? POLICY_MACHINE : POLICY_WAIT;

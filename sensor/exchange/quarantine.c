@@ -112,7 +112,8 @@ make_room(struct quarantine *q, uint64_t size)
 
 		if (q->fd >= 0)
 			close(q->fd);
-		q->fd = openat(q->dir_fd, spool_segment_name(number, name), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+		q->fd = openat(
+		    q->dir_fd, spool_segment_name(number, name), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 		more = q->fd >= 0 ? realloc(q->segment, (q->count + 1) * sizeof(*more)) : NULL;
 		if (more == NULL)
 			return false;
@@ -170,10 +171,12 @@ encode(struct quarantine *q, const struct cc_message *msg, const struct verified
 }
 
 void
-quarantine_put(struct quarantine *quarantine, const struct cc_message *msg, const struct verified *verified, uint64_t now)
+quarantine_put(
+    struct quarantine *quarantine, const struct cc_message *msg, const struct verified *verified, uint64_t now)
 {
-	bool good = begin(quarantine) && encode(quarantine, msg, verified, now) == CC_OK && make_room(quarantine, quarantine->out.size) &&
-	    write(quarantine->fd, quarantine->out.p, quarantine->out.size) == (ssize_t)quarantine->out.size;
+	bool good = begin(quarantine) && encode(quarantine, msg, verified, now) == CC_OK &&
+		    make_room(quarantine, quarantine->out.size) &&
+		    write(quarantine->fd, quarantine->out.p, quarantine->out.size) == (ssize_t)quarantine->out.size;
 
 	if (good) {
 		quarantine->segment[quarantine->count - 1].size += quarantine->out.size;
@@ -224,8 +227,10 @@ unwrap(void *ctx, const struct cc_message *wrap, uint64_t position)
 	json = json_loadb((const char *)wrap->value.p, (size_t)(end - wrap->value.p), 0, NULL);
 	if (json == NULL)
 		return;
-	why.why = slice_str(json_is_string(json_object_get(json, "why")) ? json_string_value(json_object_get(json, "why")) : "");
-	why.notes = slice_str(json_is_string(json_object_get(json, "notes")) ? json_string_value(json_object_get(json, "notes")) : "");
+	why.why = slice_str(
+	    json_is_string(json_object_get(json, "why")) ? json_string_value(json_object_get(json, "why")) : "");
+	why.notes = slice_str(
+	    json_is_string(json_object_get(json, "notes")) ? json_string_value(json_object_get(json, "notes")) : "");
 	c = cur_of(end + 1, wrap->value.size - (size_t)(end + 1 - wrap->value.p));
 	(void)message_decode(&c, &msg);
 	visit->fn(visit->ctx, &why, &msg);

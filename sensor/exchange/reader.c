@@ -1,7 +1,7 @@
 /*
- * Messages of the shared topics, from a broker or a file exchange, behind one interface; from the fall-back of the place as
- * well, where one is configured.  What is read here is the bytes of strangers: form is judged here, trust elsewhere.  One
- * thread.
+ * Messages of the shared topics, from a broker or a file exchange, behind one interface; from the fall-back of the
+ * place as well, where one is configured.  What is read here is the bytes of strangers: form is judged here, trust
+ * elsewhere.  One thread.
  */
 #include "exchange/reader_own.h"
 
@@ -43,8 +43,8 @@ exchange_place(const char *outdir, const char *name)
 /* ---- one place ---- */
 
 static enum cc_status
-open_place(const struct conf *conf, const char *from, char *const *whole, size_t count, bool from_start, const struct reader_resume *resume,
-    struct place *place, char **ret_why)
+open_place(const struct conf *conf, const char *from, char *const *whole, size_t count, bool from_start,
+    const struct reader_resume *resume, struct place *place, char **ret_why)
 {
 	if (strncmp(from, "file:", 5) == 0)
 		return reader_file_open(conf, from + 5, whole, count, from_start, resume, &place->file, ret_why);
@@ -68,7 +68,8 @@ time_of(const struct cc_message *msg)
 }
 
 static enum cc_status
-next_of(const struct reader *reader, const struct place *place, int ms, struct cc_message *ret_msg, const char **ret_why)
+next_of(
+    const struct reader *reader, const struct place *place, int ms, struct cc_message *ret_msg, const char **ret_why)
 {
 	enum cc_status st;
 
@@ -105,7 +106,8 @@ fallback_place(void *ctx, const char *place, uint64_t *ret_next)
 
 /* The fall-back of what is read, unless it is not there. */
 static enum cc_status
-open_fallback(struct reader *reader, const struct conf *conf, char *const *whole, size_t count, bool from_start, char **ret_why)
+open_fallback(
+    struct reader *reader, const struct conf *conf, char *const *whole, size_t count, bool from_start, char **ret_why)
 {
 	const char *name = conf->exchange_fallback;
 	enum cc_status st;
@@ -115,7 +117,8 @@ open_fallback(struct reader *reader, const struct conf *conf, char *const *whole
 	if ((st = channels_fallback_conf(conf, &reader->conf)) != CC_OK)
 		return st;
 	reader->fallback_resume = (struct reader_resume){fallback_place, reader, reader->resume.group};
-	st = open_place(&reader->conf, name, whole, count, from_start, reader->resume.fn != NULL ? &reader->fallback_resume : NULL, &reader->place[1], ret_why);
+	st = open_place(&reader->conf, name, whole, count, from_start,
+	    reader->resume.fn != NULL ? &reader->fallback_resume : NULL, &reader->place[1], ret_why);
 	if (st == CC_IO) {
 		log_warning("exchange.fallback: %s: is not read", *ret_why != NULL ? *ret_why : name);
 		free(*ret_why);
@@ -145,7 +148,8 @@ open_reader(const struct conf *conf, const char *from, const char *const *topics
 		reader->places = 1;
 		if (resume != NULL)
 			reader->resume = *resume;
-		st = open_place(conf, from, whole, count, from_start, resume != NULL ? &reader->resume : NULL, &reader->place[0], ret_why);
+		st = open_place(conf, from, whole, count, from_start, resume != NULL ? &reader->resume : NULL,
+		    &reader->place[0], ret_why);
 	}
 	if (st == CC_OK && strcmp(from, conf->exchange_to) == 0)
 		st = open_fallback(reader, conf, whole, count, from_start, ret_why);
@@ -167,8 +171,8 @@ reader_open(const struct conf *conf, const char *from, const char *const *topics
 }
 
 enum cc_status
-reader_open_at(const struct conf *conf, const char *from, const char *const *topics, size_t count, const struct reader_resume *resume,
-    struct reader **ret_reader, char **ret_why)
+reader_open_at(const struct conf *conf, const char *from, const char *const *topics, size_t count,
+    const struct reader_resume *resume, struct reader **ret_reader, char **ret_why)
 {
 	return open_reader(conf, from, topics, count, true, resume, ret_reader, ret_why);
 }

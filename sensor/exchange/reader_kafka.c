@@ -1,6 +1,7 @@
 /*
- * Reads topics of a Kafka cluster: all partitions, from their start or their end, without a group and without commits; or, for who
- * keeps by himself how far he is, those that the coordinator of a group gives us, from where that keeper says.
+ * Reads topics of a Kafka cluster: all partitions, from their start or their end, without a group and without commits;
+ * or, for who keeps by himself how far he is, those that the coordinator of a group gives us, from where that keeper
+ * says.
  *
  * Partitions are asked for until the broker answers, so that one that is away at start is no error; librdkafka mends
  * connections by itself.  One thread.
@@ -133,7 +134,8 @@ reader_kafka_commit(struct reader_kafka *r, const struct reader_position *positi
 		(void)place_of(one->topic, one->partition, place);
 		for (size_t k = 0; k < count; k++) {
 			if (position[k].changed && strcmp(position[k].place, place) == 0)
-				rd_kafka_topic_partition_list_add(list, one->topic, one->partition)->offset = (int64_t)position[k].next;
+				rd_kafka_topic_partition_list_add(list, one->topic, one->partition)->offset =
+				    (int64_t)position[k].next;
 		}
 	}
 	if (list->cnt > 0)
@@ -158,7 +160,8 @@ set_group(struct reader_kafka *r, rd_kafka_conf_t *rconf)
 		(void)rd_kafka_conf_set(rconf, "topic.metadata.refresh.interval.ms", "5000", text, sizeof(text));
 		rd_kafka_conf_set_rebalance_cb(rconf, on_rebalance);
 	} else if (conf_map_get(&r->conf->kafka, "group.id") == NULL) {
-		/* Never joined nor committed to; some versions want the word all the same, and ask for its coordinator. */
+		/* Never joined nor committed to; some versions want the word all the same, and ask for its coordinator.
+		 */
 		snprintf(group, sizeof(group), "%.280s.reader", r->conf->sensor_organisation);
 		(void)rd_kafka_conf_set(rconf, "group.id", group, text, sizeof(text));
 	}
@@ -284,7 +287,9 @@ assign(struct reader_kafka *r, int ms)
 static void
 note_end(struct reader_kafka *r, const rd_kafka_message_t *msg, bool ended)
 {
-	rd_kafka_topic_partition_t *one = r->list == NULL ? NULL : rd_kafka_topic_partition_list_find(r->list, rd_kafka_topic_name(msg->rkt), msg->partition);
+	rd_kafka_topic_partition_t *one = r->list == NULL ? NULL
+							  : rd_kafka_topic_partition_list_find(
+								r->list, rd_kafka_topic_name(msg->rkt), msg->partition);
 
 	if (one == NULL || (one->opaque != NULL) == ended)
 		return;

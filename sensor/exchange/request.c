@@ -4,16 +4,17 @@
  *   requester   sent ─────────────────────────────────────────────────────────► closed
  *   responder        ► acknowledged ► working ► answered, declined (reason)  ──┘
  *
- * Every step is a message that its side signs; it names the step before it (`after`), so that both sides' words stand in one
- * order however they arrive.  A request's id follows from its requester and a nonce: nobody can take another's.  A requester
- * may close at any time: before an answer that withdraws the request.
+ * Every step is a message that its side signs; it names the step before it (`after`), so that both sides' words stand
+ * in one order however they arrive.  A request's id follows from its requester and a nonce: nobody can take another's.
+ * A requester may close at any time: before an answer that withdraws the request.
  */
 #include "exchange/desk_own.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const request_state_word[REQUEST_STATES] = {"sent", "acknowledged", "working", "answered", "declined", "closed"};
+const char *const request_state_word[REQUEST_STATES] = {
+    "sent", "acknowledged", "working", "answered", "declined", "closed"};
 const char *const request_priority_word[REQUEST_PRIORITIES] = {"routine", "urgent", "flash"};
 
 /* From which states one gets there, and whose step it is. */
@@ -90,8 +91,10 @@ step_parse(const struct came *came, struct step *ret_step, const char **ret_why)
 
 	*s = (struct step){.answer = json_object_get(from, "answer"), .part = json_object_get(from, "part")};
 	*ret_why = "it has no request";
-	if (from == NULL || !desk_member(from, "id", s->id, sizeof(s->id)) || !desk_member(from, "requester", s->requester, sizeof(s->requester)) ||
-	    !desk_member(from, "responder", s->responder, sizeof(s->responder)) || !desk_member(from, "state", s->state, sizeof(s->state)) ||
+	if (from == NULL || !desk_member(from, "id", s->id, sizeof(s->id)) ||
+	    !desk_member(from, "requester", s->requester, sizeof(s->requester)) ||
+	    !desk_member(from, "responder", s->responder, sizeof(s->responder)) ||
+	    !desk_member(from, "state", s->state, sizeof(s->state)) ||
 	    !desk_member(from, "after", s->after, sizeof(s->after)))
 		return CC_BAD;
 	(void)desk_member(from, "text", s->text, sizeof(s->text));
@@ -102,7 +105,8 @@ step_parse(const struct came *came, struct step *ret_step, const char **ret_why)
 	if (strcmp(came->organisation, s->requester) != 0 && strcmp(came->organisation, s->responder) != 0)
 		return CC_BAD;
 	*ret_why = "its state is none";
-	return word_of(s->state, request_state_word, REQUEST_STATES) >= 0 || strcmp(s->state, "part") == 0 ? CC_OK : CC_BAD;
+	return word_of(s->state, request_state_word, REQUEST_STATES) >= 0 || strcmp(s->state, "part") == 0 ? CC_OK
+													   : CC_BAD;
 }
 
 enum cc_status
@@ -111,7 +115,8 @@ request_parse(const json_t *from, struct request *r, const char **ret_why)
 	const json_t *indicators = json_object_get(from, "indicators"), *one;
 	char nonce[64], is[40];
 	int kind = word_of(json_string_value(json_object_get(from, "kind")), request_kind_word, REQUEST_KINDS);
-	int priority = word_of(json_string_value(json_object_get(from, "priority")), request_priority_word, REQUEST_PRIORITIES);
+	int priority =
+	    word_of(json_string_value(json_object_get(from, "priority")), request_priority_word, REQUEST_PRIORITIES);
 	size_t i;
 
 	*r = (struct request){.kind = (enum request_kind)kind, .priority = (enum request_priority)priority};
@@ -121,8 +126,10 @@ request_parse(const json_t *from, struct request *r, const char **ret_why)
 	*ret_why = "a text is too long, or is none";
 	if (!desk_member(from, "id", r->id, sizeof(r->id)) || !desk_member(from, "nonce", nonce, sizeof(nonce)) ||
 	    !desk_member(from, "requester", r->requester, sizeof(r->requester)) ||
-	    !desk_member(from, "responder", r->responder, sizeof(r->responder)) || !desk_member(from, "text", r->text, sizeof(r->text)) ||
-	    !desk_member(from, "contact", r->contact, sizeof(r->contact)) || !desk_member(from, "evidence", r->evidence, sizeof(r->evidence)) ||
+	    !desk_member(from, "responder", r->responder, sizeof(r->responder)) ||
+	    !desk_member(from, "text", r->text, sizeof(r->text)) ||
+	    !desk_member(from, "contact", r->contact, sizeof(r->contact)) ||
+	    !desk_member(from, "evidence", r->evidence, sizeof(r->evidence)) ||
 	    !desk_member(from, "pseudonym", r->pseudonym, sizeof(r->pseudonym)))
 		return CC_BAD;
 	*ret_why = "its id does not follow from requester and nonce";
@@ -130,7 +137,8 @@ request_parse(const json_t *from, struct request *r, const char **ret_why)
 	if (strcmp(is, r->id) != 0)
 		return CC_BAD;
 	*ret_why = "a time is no time";
-	if (!time_member(from, "deadline", &r->deadline) || !time_member(from, "from_time", &r->from) || !time_member(from, "until_time", &r->to))
+	if (!time_member(from, "deadline", &r->deadline) || !time_member(from, "from_time", &r->from) ||
+	    !time_member(from, "until_time", &r->to))
 		return CC_BAD;
 	*ret_why = "it asks for more than 64 indicators, or for what is none";
 	if (json_array_size(indicators) > REQUEST_INDICATORS)
@@ -144,7 +152,8 @@ request_parse(const json_t *from, struct request *r, const char **ret_why)
 		snprintf(r->indicator[r->indicators++], sizeof(r->indicator[0]), "%s", text);
 	}
 	*ret_why = "it does not say what it asks for";
-	if ((r->kind == REQUEST_HAVE_YOU_SEEN && r->indicators == 0) || (r->kind == REQUEST_REVEAL && r->pseudonym[0] == '\0') ||
+	if ((r->kind == REQUEST_HAVE_YOU_SEEN && r->indicators == 0) ||
+	    (r->kind == REQUEST_REVEAL && r->pseudonym[0] == '\0') ||
 	    (r->kind == REQUEST_EVIDENCE && strspn(r->evidence, "0123456789abcdef") != 64) ||
 	    (r->kind == REQUEST_HAVE_YOU_SEEN && r->to != 0 && r->to < r->from))
 		return CC_BAD;
@@ -195,7 +204,9 @@ put_sealed(struct json *json, const struct request *r, const struct step_out *ou
 	if (out->answer != NULL)
 		json_raw(&inner, "answer", slice_str(out->answer));
 	json_end_object(&inner);
-	st = plain.full ? CC_FULL : jwe_seal(out->seal_for, slice_str(r->responder), slice_str(r->id), buf_slice(&plain), &sealed);
+	st = plain.full
+		 ? CC_FULL
+		 : jwe_seal(out->seal_for, slice_str(r->responder), slice_str(r->id), buf_slice(&plain), &sealed);
 	if (st == CC_OK)
 		json_string(json, "encrypted", buf_slice(&sealed));
 	buf_close(&plain);
@@ -226,7 +237,11 @@ put_part(struct draft *draft, const struct request *r, const struct step_out *ou
 enum cc_status
 step_send(struct desk *desk, const struct request *r, const struct step_out *out, char **ret_why)
 {
-	struct draft draft = {.topic = "requests", .type = "org.concert.request.v1", .key = r->id, .tlp = out->tlp, .exercise = r->exercise};
+	struct draft draft = {.topic = "requests",
+	    .type = "org.concert.request.v1",
+	    .key = r->id,
+	    .tlp = out->tlp,
+	    .exercise = r->exercise};
 	char word[64], title[200];
 	struct buf text;
 	struct json json = json_into(&text);

@@ -1,7 +1,8 @@
 /*
- * Strict reading of JSON (RFC 8259) without building a tree: for what has to be judged before anybody believes it, fifty
- * thousand times a second.  Refused: a member that is there twice, names with escapes (no name of STIX needs any), text
- * that is no UTF-8, nesting beyond SCAN_DEPTH, objects of more than SCAN_MEMBERS members.  Any thread, no state.
+ * Strict reading of JSON (RFC 8259) without building a tree: for what has to be judged before anybody believes it,
+ * fifty thousand times a second.  Refused: a member that is there twice, names with escapes (no name of STIX needs
+ * any), text that is no UTF-8, nesting beyond SCAN_DEPTH, objects of more than SCAN_MEMBERS members.  Any thread, no
+ * state.
  */
 #include "base/plain.h"
 #include "base/utf8.h"
@@ -104,7 +105,8 @@ static bool
 is_new(const struct slice *name, size_t count, struct slice fresh)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (name[i].size == fresh.size && (fresh.size == 0 || (*name[i].p == *fresh.p && memcmp(name[i].p, fresh.p, fresh.size) == 0)))
+		if (name[i].size == fresh.size &&
+		    (fresh.size == 0 || (*name[i].p == *fresh.p && memcmp(name[i].p, fresh.p, fresh.size) == 0)))
 			return false;
 	}
 	return true;

@@ -2,8 +2,8 @@
  * Who wrote it, whether it was changed, and what is missing: the sensor's own key, the organisations that the operator
  * trusts, signatures on messages, and what a reader finds out about each.  Part of exchange.h.
  *
- * Writers: key_open(), jws_sign(); exchange.c does it for sightings.  Readers want inbox_open() and inbox_next(): messages
- * of the topics, verified, those that are refused kept in the quarantine.
+ * Writers: key_open(), jws_sign(); exchange.c does it for sightings.  Readers want inbox_open() and inbox_next():
+ * messages of the topics, verified, those that are refused kept in the quarantine.
  */
 #ifndef EXCHANGE_SIGN_H
 #define EXCHANGE_SIGN_H
@@ -22,14 +22,16 @@
 struct key;
 
 /*
- * The key of exchange.key, OUTDIR/keys/sensor.key when that is empty; made when it is missing and make is set.  CC_ABSENT: none
- * there; CC_DENIED: its file may be read by others, or is another's; CC_BAD, CC_IO.  *ret_why (malloc) tells.
+ * The key of exchange.key, OUTDIR/keys/sensor.key when that is empty; made when it is missing and make is set.
+ * CC_ABSENT: none there; CC_DENIED: its file may be read by others, or is another's; CC_BAD, CC_IO.  *ret_why (malloc)
+ * tells.
  */
 enum cc_status key_open(const struct conf *conf, const char *outdir, bool make, struct key **ret_key, char **ret_why);
 void key_close(struct key *key);
 const char *key_kid(const struct key *key); /* its fingerprint: the JWK's thumbprint (RFC 7638, RFC 8037), base64url */
 const char *key_x(const struct key *key);  /* the public key as x of a JWK */
-enum cc_status key_sign(const struct key *key, struct slice bytes, uint8_t ret_signature[KEY_SIGNATURE]); /* any thread */
+enum cc_status key_sign(
+    const struct key *key, struct slice bytes, uint8_t ret_signature[KEY_SIGNATURE]); /* any thread */
 void key_thumbprint(const uint8_t x[32], char ret_kid[KEY_ID]);
 /* CC_BAD: not 32 bytes as base64url. */
 enum cc_status key_parse(struct slice text, uint8_t ret_bytes[32]);
@@ -43,11 +45,12 @@ enum cc_status agreement_open(const char *outdir, bool make, struct agreement **
 void agreement_close(struct agreement *agreement);
 const char *agreement_kid(const struct agreement *agreement);
 const char *agreement_x(const struct agreement *agreement);
-/* Appends a compact JWE for the owner of x.  apu, apv: who seals, and what it belongs to; the opener has to name the same. */
+/* Appends a compact JWE for the owner of x.  apu, apv: who seals, and what it belongs to; the opener has to name the
+ * same. */
 enum cc_status jwe_seal(const char *x, struct slice apu, struct slice apv, struct slice plain, struct buf *out);
 /* *ret_plain is malloc.  CC_BAD: *ret_why (static) says why. */
-enum cc_status jwe_open(const struct agreement *agreement, struct slice apu, struct slice apv, struct slice text, struct slice *ret_plain,
-    const char **ret_why);
+enum cc_status jwe_open(const struct agreement *agreement, struct slice apu, struct slice apv, struct slice text,
+    struct slice *ret_plain, const char **ret_why);
 
 /* One public key with the time in which it signs; times in ns since 1970, 0: without end, or not revoked. */
 struct key_entry {
@@ -64,11 +67,13 @@ struct key_list {
 
 /* keys.c: the list beside the key, keys.json, signed by the present key; CC_ABSENT: none yet. */
 enum cc_status keys_load(const struct conf *conf, const char *outdir, struct key_list *ret_list, char **ret_why);
-/* A new key, with which the sensor signs from its next start on; the one before is valid for exchange.key_overlap more. */
-enum cc_status keys_rotate(const struct conf *conf, const char *outdir, uint64_t now, struct key **ret_key, char **ret_why);
+/* A new key, with which the sensor signs from its next start on; the one before is valid for exchange.key_overlap more.
+ */
+enum cc_status keys_rotate(
+    const struct conf *conf, const char *outdir, uint64_t now, struct key **ret_key, char **ret_why);
 /* kid: a fingerprint or its beginning, NULL: the present one.  CC_ABSENT: not in the list. */
-enum cc_status keys_revoke(const struct conf *conf, const char *outdir, const char *kid, uint64_t at, struct key_entry *ret_entry,
-    char **ret_why);
+enum cc_status keys_revoke(const struct conf *conf, const char *outdir, const char *kid, uint64_t at,
+    struct key_entry *ret_entry, char **ret_why);
 /* The "keys" array of the list, as it also stands in a contacts entry. */
 void keys_json(struct json *json, const struct key_list *list);
 void agreement_json(struct json *json, const char *name, const char *x); /* a JWK with its kid */
@@ -94,12 +99,14 @@ struct trust_key {
 
 struct trust;
 
-/* The file exchange.trust (none: nobody) and our own keys.  CC_BAD, CC_IO: *ret_why (malloc) says file:line for each problem. */
+/* The file exchange.trust (none: nobody) and our own keys.  CC_BAD, CC_IO: *ret_why (malloc) says file:line for each
+ * problem. */
 enum cc_status trust_open(const struct conf *conf, const char *outdir, struct trust **ret_trust, char **ret_why);
 void trust_close(struct trust *trust);
 /* Reads both again; what was learnt stays.  On failure all stays as it was.  Pointers into trust end here. */
 enum cc_status trust_reload(struct trust *trust, char **ret_why);
-/* From a contacts entry: x for a fingerprint of the operator's file.  CC_DENIED: it has another thumbprint; CC_ABSENT: not trusted. */
+/* From a contacts entry: x for a fingerprint of the operator's file.  CC_DENIED: it has another thumbprint; CC_ABSENT:
+ * not trusted. */
 enum cc_status trust_learn(struct trust *trust, const char *kid, const char *x);
 /* The same for an organisation's key agreement key. */
 enum cc_status trust_learn_agreement(struct trust *trust, const char *organisation, const char *x);
@@ -155,14 +162,16 @@ struct verifier;
 enum cc_status verifier_new(const struct conf *conf, const struct trust *trust, struct verifier **ret_verifier);
 void verifier_free(struct verifier *verifier);
 /*
- * Judges count messages, in the order in which they came.  seen: the time, for keys' validity, where the message has none of
- * the broker's (msg.appended).  Many at once are cheaper: one signature vouches for the run before it.
+ * Judges count messages, in the order in which they came.  seen: the time, for keys' validity, where the message has
+ * none of the broker's (msg.appended).  Many at once are cheaper: one signature vouches for the run before it.
  */
-void verifier_check(struct verifier *verifier, const struct cc_message *msg, size_t count, uint64_t seen, struct verified *ret_verified);
+void verifier_check(struct verifier *verifier, const struct cc_message *msg, size_t count, uint64_t seen,
+    struct verified *ret_verified);
 uint64_t verifier_count(const struct verifier *verifier, enum verdict verdict);
 uint64_t verifier_note_count(const struct verifier *verifier, enum verify_note note);
 uint64_t verifier_signatures(const struct verifier *verifier); /* that were computed: the rest was vouched for */
-/* What is known of lanes, to be kept by whoever must not accept a message twice over a restart.  Only what changed since. */
+/* What is known of lanes, to be kept by whoever must not accept a message twice over a restart.  Only what changed
+ * since. */
 typedef void verifier_lane_fn(void *ctx, struct slice key, struct slice state);
 void verifier_save(struct verifier *verifier, verifier_lane_fn *fn, void *ctx);
 enum cc_status verifier_restore(struct verifier *verifier, struct slice key, struct slice state);
@@ -171,9 +180,11 @@ enum cc_status verifier_restore(struct verifier *verifier, struct slice key, str
 
 struct quarantine;
 
-enum cc_status quarantine_open(const struct conf *conf, const char *outdir, struct quarantine **ret_quarantine, char **ret_why);
+enum cc_status quarantine_open(
+    const struct conf *conf, const char *outdir, struct quarantine **ret_quarantine, char **ret_why);
 void quarantine_close(struct quarantine *quarantine);
-void quarantine_put(struct quarantine *quarantine, const struct cc_message *msg, const struct verified *verified, uint64_t now);
+void quarantine_put(
+    struct quarantine *quarantine, const struct cc_message *msg, const struct verified *verified, uint64_t now);
 uint64_t quarantine_kept(const struct quarantine *quarantine); /* since it was opened */
 uint64_t quarantine_lost(const struct quarantine *quarantine); /* the disk would not take them */
 struct quarantined {
@@ -188,13 +199,15 @@ enum cc_status quarantine_visit(const char *outdir, quarantine_visit_fn *fn, voi
 struct inbox;
 
 /* As reader_open().  quarantine NULL: what is refused is kept nowhere.  trust and quarantine are borrowed. */
-enum cc_status inbox_open(const struct conf *conf, const char *from, const char *const *topics, size_t count, bool from_start,
-    const struct trust *trust, struct quarantine *quarantine, struct inbox **ret_inbox, char **ret_why);
+enum cc_status inbox_open(const struct conf *conf, const char *from, const char *const *topics, size_t count,
+    bool from_start, const struct trust *trust, struct quarantine *quarantine, struct inbox **ret_inbox,
+    char **ret_why);
 struct reader_resume;
 struct reader_position;
 /* As reader_open_at(). */
 enum cc_status inbox_open_at(const struct conf *conf, const char *from, const char *const *topics, size_t count,
-    const struct reader_resume *resume, const struct trust *trust, struct quarantine *quarantine, struct inbox **ret_inbox, char **ret_why);
+    const struct reader_resume *resume, const struct trust *trust, struct quarantine *quarantine,
+    struct inbox **ret_inbox, char **ret_why);
 /* How far inbox_next() has come, by place.  Only while inbox_drained() does the verifier know of no message beyond. */
 struct reader_position *inbox_positions(struct inbox *inbox, size_t *ret_count);
 bool inbox_drained(const struct inbox *inbox);
@@ -208,9 +221,11 @@ void inbox_close(struct inbox *inbox);
 
 /* ---- learn.c: public keys for fingerprints of the trust file, from contacts entries ---- */
 
-/* What one entry brings; signer: of a message that was accepted, whose own keys it may revoke; NULL: nobody known.  True: a key. */
+/* What one entry brings; signer: of a message that was accepted, whose own keys it may revoke; NULL: nobody known.
+ * True: a key. */
 bool trust_learn_entry(struct trust *trust, struct slice value, const struct trust_organisation *signer);
-/* Reads the topic of contacts where some key is known by its fingerprint alone; a silent broker is waited for three seconds. */
+/* Reads the topic of contacts where some key is known by its fingerprint alone; a silent broker is waited for three
+ * seconds. */
 bool trust_learn_from(const struct conf *conf, const char *from, struct trust *trust);
 
 #endif

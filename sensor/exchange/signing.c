@@ -1,11 +1,11 @@
 /*
- * Messages on their way to the spool: collected in batches, numbered by lane, signed, spooled in the order in which they
- * came.
+ * Messages on their way to the spool: collected in batches, numbered by lane, signed, spooled in the order in which
+ * they came.
  *
- * Signing takes longer than all the rest, and within a lane every message needs the one before; so each thread signs the
- * lanes that fall to it.  While one batch is signed the courier fills the next.  A batch is numbered when the one before is
- * spooled, so that what the spool refuses leaves no hole: the rest of its lane in that batch is numbered and signed anew.
- * The bytes do not depend on the number of threads.
+ * Signing takes longer than all the rest, and within a lane every message needs the one before; so each thread signs
+ * the lanes that fall to it.  While one batch is signed the courier fills the next.  A batch is numbered when the one
+ * before is spooled, so that what the spool refuses leaves no hole: the rest of its lane in that batch is numbered and
+ * signed anew. The bytes do not depend on the number of threads.
  */
 #include "exchange/signing_own.h"
 
@@ -194,7 +194,9 @@ retire(struct signing *signing)
 			signing->too_large++;
 		else if (slot->status != CC_OK)
 			signing->errors++;
-		st = slot->status == CC_OK ? signing->fn(signing->ctx, &slot->msg, slot->digest) : slot->status == CC_FULL ? CC_OK : CC_IO;
+		st = slot->status == CC_OK     ? signing->fn(signing->ctx, &slot->msg, slot->digest)
+		     : slot->status == CC_FULL ? CC_OK
+					       : CC_IO;
 		if (st != CC_OK)
 			result = st;
 		if (st != CC_OK || slot->status != CC_OK)

@@ -66,8 +66,8 @@ lock_dir(struct spool *spool, char **ret_why)
 }
 
 /*
- * Disk set aside for the small files: on a full disk neither the cursor nor the lanes' numbers could be stored else, and
- * without them nothing that is delivered could give way.
+ * Disk set aside for the small files: on a full disk neither the cursor nor the lanes' numbers could be stored else,
+ * and without them nothing that is delivered could give way.
  */
 void
 spool_reserve_take(const struct spool *spool)
@@ -406,8 +406,8 @@ write_message(struct spool *spool)
 }
 
 /*
- * The disk is full: what is delivered gives way, though spool.keep would have it stay.  The last segment can only go when
- * all of it is delivered, and behind a new one, which stores the lanes' numbers first.
+ * The disk is full: what is delivered gives way, though spool.keep would have it stay.  The last segment can only go
+ * when all of it is delivered, and behind a new one, which stores the lanes' numbers first.
  */
 static bool
 make_way(struct spool *spool)

@@ -1,8 +1,8 @@
 /*
  * A spool without owning it: its messages, its figures, what is wrong with it, and the wish that it be offered again.
  *
- * Works on the folder of a running courier: segments may grow or go while they are read, so a message that is cut at the end of
- * the last segment is no damage, and a segment that is gone by now is none either.  One thread, no state.
+ * Works on the folder of a running courier: segments may grow or go while they are read, so a message that is cut at
+ * the end of the last segment is no damage, and a segment that is gone by now is none either.  One thread, no state.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,8 @@ struct look {
 };
 
 static void
-find(struct look *look, const char *segment, const char *what, const char *why, uint64_t position, uint64_t offset, uint64_t size)
+find(struct look *look, const char *segment, const char *what, const char *why, uint64_t position, uint64_t offset,
+    uint64_t size)
 {
 	if (look->fn != NULL)
 		look->fn(look->fn_ctx, &(struct spool_finding){segment, what, why, position, offset, size});
@@ -65,8 +66,8 @@ judge(struct look *look, const char *name, const struct cc_message *msg, uint64_
 	} else if ((v.notes & 1u << VERIFY_GAP) != 0) {
 		char text[120];
 
-		snprintf(text, sizeof(text), "lane %u: %" PRIu64 " messages before number %" PRIu64 " are not here", v.lane,
-		    v.missing, v.sequence);
+		snprintf(text, sizeof(text), "lane %u: %" PRIu64 " messages before number %" PRIu64 " are not here",
+		    v.lane, v.missing, v.sequence);
 		find(look, name, verify_note_word[VERIFY_GAP], text, position, offset, 0);
 	}
 }
@@ -100,7 +101,8 @@ look_at(struct look *look, int dir_fd, const char *name, uint64_t first, bool la
 		uint64_t rest = (uint64_t)about.st_size - end;
 
 		find(look, name, last ? "cut" : "damaged",
-		    last ? "the last message is not whole: being written, or cut by a crash" : "ends with bytes that are no message",
+		    last ? "the last message is not whole: being written, or cut by a crash"
+			 : "ends with bytes that are no message",
 		    position, end, rest);
 		f->damaged += last ? 0 : rest - (reader->damaged - damaged);
 	}
@@ -124,7 +126,8 @@ look_at_all(struct look *look)
 		spool_segment_name(first, name);
 		if (i > 0 && first > before) {
 			look->figures.lost += first - before;
-			find(look, name, "lost", "positions before this segment have no whole message", before, 0, first - before);
+			find(look, name, "lost", "positions before this segment have no whole message", before, 0,
+			    first - before);
 		}
 		st = look_at(look, look->dir_fd, name, first, i + 1 == look->count);
 		look->figures.bytes += look->segment[i].size;

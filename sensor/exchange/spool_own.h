@@ -104,7 +104,8 @@ enum cc_status spool_cursor_load(struct spool *spool);
 enum cc_status spool_cursor_store(struct spool *spool);
 enum cc_status spool_sequences_load(struct spool *spool);
 enum cc_status spool_sequences_store(struct spool *spool);
-enum cc_status spool_sequence_note(struct spool *spool, const struct cc_message *msg, const uint8_t *digest); /* NULL: made here */
+enum cc_status spool_sequence_note(
+    struct spool *spool, const struct cc_message *msg, const uint8_t *digest);   /* NULL: made here */
 enum cc_status spool_replay_ask(const char *dir, int dir_fd, uint64_t position); /* CC_IO: errno */
 void spool_replay_asked(struct spool *spool, uint64_t now); /* acts on the file "replay", looked for once a second */
 

@@ -1,8 +1,9 @@
 /*
  * What the spool has to remember beyond its segments: how far messages are delivered (file "cursor"), and the last
- * ce_sequence of every lane with that message's digest (file "sequences", written before a segment may go, so that a lane
- * counts and chains on without a gap even when all its messages are gone).  Both are text with a checksum, replaced as a whole.
- * And the file "replay", by which others ask the owner to offer delivered messages again.  The courier's thread.
+ * ce_sequence of every lane with that message's digest (file "sequences", written before a segment may go, so that a
+ * lane counts and chains on without a gap even when all its messages are gone).  Both are text with a checksum,
+ * replaced as a whole. And the file "replay", by which others ask the owner to offer delivered messages again.  The
+ * courier's thread.
  */
 #include "exchange/spool_own.h"
 
@@ -190,7 +191,8 @@ spool_machine_died(const struct spool *spool)
 	buf_over(&then, memory[0], sizeof(memory[0]));
 	buf_over(&now, memory[1], sizeof(memory[1]));
 	boot_id(&now);
-	return now.size > 0 && spool_read_file(spool->dir_fd, SPOOL_BOOT, &then) == CC_OK && !slice_eq(buf_slice(&then), buf_slice(&now));
+	return now.size > 0 && spool_read_file(spool->dir_fd, SPOOL_BOOT, &then) == CC_OK &&
+	       !slice_eq(buf_slice(&then), buf_slice(&now));
 }
 
 void
@@ -222,7 +224,8 @@ spool_sequences_leap(struct spool *spool)
 	if (map_get(spool->sequence, slice_str(OTHER_LANES)) == NULL &&
 	    (st = set_sequence(spool, slice_str(OTHER_LANES), SPOOL_LEAP, none)) != CC_OK)
 		return st;
-	log_warning("spool: %s: the machine died before the disk had all that was sent: the lanes' numbers go on %u later, which partners see as a gap",
+	log_warning("spool: %s: the machine died before the disk had all that was sent: the lanes' numbers go on %u "
+		    "later, which partners see as a gap",
 	    spool->dir, SPOOL_LEAP);
 	return spool_sequences_store(spool);
 }

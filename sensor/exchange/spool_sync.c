@@ -1,9 +1,10 @@
 /*
- * The disk's time is not the courier's: fdatasync() of the segment and the cursor's file are another thread's, one round at a time,
- * so that a disk that takes its time holds back what `spool.fsync_interval` promises, and no message.  With `always` each
- * write waits for the disk as before, and only the cursor comes here.
+ * The disk's time is not the courier's: fdatasync() of the segment and the cursor's file are another thread's, one
+ * round at a time, so that a disk that takes its time holds back what `spool.fsync_interval` promises, and no message.
+ * With `always` each write waits for the disk as before, and only the cursor comes here.
  *
- * The spool asks and takes the answer in spool_tick(); the thread touches nothing of the spool's but what stands in the round.
+ * The spool asks and takes the answer in spool_tick(); the thread touches nothing of the spool's but what stands in the
+ * round.
  */
 #include "exchange/spool_own.h"
 

@@ -274,10 +274,11 @@ put_observed(struct json *json, struct exchange_source *source, const struct cc_
 	json_end_object(json);
 }
 
-/* Without observed-data (nothing was seen, or only what has no object: a user agent of a host of ours) the basic information stands here. */
+/* Without observed-data (nothing was seen, or only what has no object: a user agent of a host of ours) the basic
+ * information stands here. */
 static void
-put_sighting(struct json *json, struct exchange_source *source, const struct cc_record *rec, unsigned left_out, const struct ids *ids,
-    bool observed)
+put_sighting(struct json *json, struct exchange_source *source, const struct cc_record *rec, unsigned left_out,
+    const struct ids *ids, bool observed)
 {
 	stix_begin(json, "sighting", ids->sighting, ids->organisation, ids->first, ids->modified);
 	json_text(json, "first_seen", ids->first);

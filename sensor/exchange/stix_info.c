@@ -191,14 +191,15 @@ put_path(struct info *info, const struct cc_record *rec)
 	end(info);
 }
 
-/* Our side by pseudonym, with what the operator's list says of its network.  Names of items outlive the call: literals. */
+/* Our side by pseudonym, with what the operator's list says of its network.  Names of items outlive the call: literals.
+ */
 enum { OURS_WHO, OURS_SECTOR, OURS_CRITICALITY };
 static const char *const ours_attacker[] = {"attacker_pseudonym", "attacker_sector", "attacker_criticality"};
 static const char *const ours_victim[] = {"victim", "victim_sector", "victim_criticality"};
 
 static void
-put_ours(
-    struct info *info, struct exchange_source *source, const struct cc_addr *addr, const char *const *name, uint64_t time)
+put_ours(struct info *info, struct exchange_source *source, const struct cc_addr *addr, const char *const *name,
+    uint64_t time)
 {
 	const char *sector, *criticality, *hidden;
 	char text[VICTIM_TEXT];
@@ -327,9 +328,11 @@ put_rest(struct info *info, const struct exchange_source *source, const struct c
 	begin(info, "evidence");
 	item_digest(info, "sha256", rec->evidence_sha256, "no packets are kept");
 	item_number(info, "size", rec->evidence_size, rec->evidence_size > 0, "no packets are kept");
-	/* Of a file's evidence nobody can say when it was put there: by the capture's time it may have been over long ago. */
+	/* Of a file's evidence nobody can say when it was put there: by the capture's time it may have been over long
+	 * ago. */
 	item_text(info, "kept_until",
-	    rec->evidence_size > 0 && source->live ? time_rfc3339_text(rec->last + source->conf->evidence_keep, until) : "",
+	    rec->evidence_size > 0 && source->live ? time_rfc3339_text(rec->last + source->conf->evidence_keep, until)
+						   : "",
 	    rec->evidence_size > 0 ? "seen in a file, not live" : "no packets are kept");
 	if (rec->evidence_size > 0) {
 		json_uint(&info->json, "packets", rec->evidence_packets);

@@ -1,6 +1,6 @@
 /*
- * A sighting of nothing: a partner's indicator was looked for, so long, over so many packets of which so many were lost, and
- * not seen.  In STIX a sighting with count 0; what makes it worth something is the coverage in our extension.
+ * A sighting of nothing: a partner's indicator was looked for, so long, over so many packets of which so many were
+ * lost, and not seen.  In STIX a sighting with count 0; what makes it worth something is the coverage in our extension.
  */
 #include "exchange/partners_own.h"
 #include "exchange/stix_own.h"
@@ -40,7 +40,8 @@ enum cc_status
 stix_negative(const struct conf *conf, bool live, const struct negative *what, struct buf *out)
 {
 	struct slice org = slice_str(conf->sensor_organisation);
-	char organisation[STIX_ID], self[STIX_ID], indicator[STIX_ID], sighting[STIX_ID], bundle[STIX_ID], from[40], until[40];
+	char organisation[STIX_ID], self[STIX_ID], indicator[STIX_ID], sighting[STIX_ID], bundle[STIX_ID], from[40],
+	    until[40];
 	struct slice part[5] = {org, slice_str(record_kind_text(what->kind)), what->value, slice_str(what->of)};
 	struct json json = json_into(out);
 	struct buf text;

@@ -303,8 +303,8 @@ put_traffic(
 
 /* Each value once: what the indicator names may be one of the things seen beside it. */
 void
-stix_observables(struct json *json, const struct exchange_source *source, const struct cc_record *rec, const char *marking,
-    struct stix_refs *ret_refs)
+stix_observables(struct json *json, const struct exchange_source *source, const struct cc_record *rec,
+    const char *marking, struct stix_refs *ret_refs)
 {
 	bool known = cc_addr_cmp(&rec->attacker.addr, &no_addr) != 0 && !stix_attacker_is_ours(source, rec);
 	struct slice domain = rec->kind == CC_KIND_DOMAIN ? rec->value : rec->domain;
@@ -342,7 +342,8 @@ static bool
 is_plain(struct slice s)
 {
 	for (size_t i = 0; i < s.size; i++) {
-		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", s.p[i]) == NULL || s.p[i] == '\0')
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", s.p[i]) == NULL ||
+		    s.p[i] == '\0')
 			return false;
 	}
 	return true;
@@ -359,7 +360,8 @@ stix_observable(struct json *json, enum cc_kind kind, struct slice value, enum c
 	refs.count = 0;
 	switch (kind) {
 	case CC_KIND_ADDR:
-		snprintf(text, sizeof(text), "%.*s", (int)(value.size < sizeof(text) ? value.size : 0), (const char *)value.p);
+		snprintf(text, sizeof(text), "%.*s", (int)(value.size < sizeof(text) ? value.size : 0),
+		    (const char *)value.p);
 		if (cc_addr_parse(text, &addr) == CC_OK)
 			(void)put_addr(json, &addr, marking, &refs);
 		break;
@@ -378,7 +380,8 @@ stix_observable(struct json *json, enum cc_kind kind, struct slice value, enum c
 	case CC_KIND_CERT_SHA256:
 		if (value.size != 64)
 			break;
-		put_sha256(json, kind == CC_KIND_FILE_SHA256 ? "file" : "x509-certificate", value, slice_of(NULL, 0), marking, &refs);
+		put_sha256(json, kind == CC_KIND_FILE_SHA256 ? "file" : "x509-certificate", value, slice_of(NULL, 0),
+		    marking, &refs);
 		json_end_object(json);
 		break;
 	default:

@@ -27,7 +27,8 @@ bool stix_attacker_is_ours(const struct exchange_source *source, const struct cc
 
 /* stix.c: what every bundle of ours begins with (who, marking, extension), and the marking of an object. */
 void stix_frame(struct json *json, const struct conf *conf, enum cc_tlp level);
-void stix_frame_rest(struct json *json, const struct conf *conf, enum cc_tlp level); /* without the organisation's identity */
+void stix_frame_rest(
+    struct json *json, const struct conf *conf, enum cc_tlp level); /* without the organisation's identity */
 void stix_marking(struct json *json, enum cc_tlp level);
 const char *stix_tlp_id(enum cc_tlp level);
 /* Opens an object with the members that all have; author and modified may be NULL. */
@@ -53,7 +54,8 @@ struct stix_refs {
 void stix_observables(struct json *json, const struct exchange_source *source, const struct cc_record *rec,
     const char *marking, struct stix_refs *ret_refs);
 /* One observable by itself.  CC_ABSENT: STIX has none for it. */
-enum cc_status stix_observable(struct json *json, enum cc_kind kind, struct slice value, enum cc_tlp level, char ret_id[STIX_ID]);
+enum cc_status stix_observable(
+    struct json *json, enum cc_kind kind, struct slice value, enum cc_tlp level, char ret_id[STIX_ID]);
 
 /* stix_info.c */
 /* left_out: STIX_NO_ bits. */

@@ -1,9 +1,10 @@
 /*
  * What this sensor saw, by hour: own indicators, remote addresses of flows, and when it was looking.
  *
- * A table a day: what is too old goes by dropping a table, and a question over 30 days is 30 walks down a tree, however many
- * rows there are.  Addresses are 16 bytes and domains are written backwards, so that a prefix, or a domain with all below it,
- * is one range.  What is noted gathers in memory, a row once an hour and thing, until the owner's thread writes it.
+ * A table a day: what is too old goes by dropping a table, and a question over 30 days is 30 walks down a tree, however
+ * many rows there are.  Addresses are 16 bytes and domains are written backwards, so that a prefix, or a domain with
+ * all below it, is one range.  What is noted gathers in memory, a row once an hour and thing, until the owner's thread
+ * writes it.
  */
 #include "exchange/store.h"
 
@@ -92,10 +93,11 @@ bind_u64(sqlite3_stmt *stmt, int at, uint64_t n)
 static enum cc_status
 database_open(struct store *store)
 {
-	static const char setup[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=16777216;"
-				    "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY;"
-				    "CREATE TABLE IF NOT EXISTS coverage (start INTEGER PRIMARY KEY, until INTEGER, packets INTEGER,"
-				    " lost INTEGER);";
+	static const char setup[] =
+	    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=16777216;"
+	    "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY;"
+	    "CREATE TABLE IF NOT EXISTS coverage (start INTEGER PRIMARY KEY, until INTEGER, packets INTEGER,"
+	    " lost INTEGER);";
 	int flags = store->write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
 
 	if (sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
@@ -307,13 +309,15 @@ day_open(struct writing *w, uint64_t day)
 	w->stmt = NULL;
 	w->day = day;
 	snprintf(sql, sizeof(sql),
-	    "CREATE TABLE IF NOT EXISTS seen_%" PRIu64 " (kind INTEGER, value BLOB, hour INTEGER, first INTEGER, last INTEGER,"
+	    "CREATE TABLE IF NOT EXISTS seen_%" PRIu64
+	    " (kind INTEGER, value BLOB, hour INTEGER, first INTEGER, last INTEGER,"
 	    " count INTEGER, proof INTEGER, PRIMARY KEY (kind, value, hour)) WITHOUT ROWID",
 	    day);
 	if (run(w->store, sql) != CC_OK)
 		return CC_IO;
 	snprintf(sql, sizeof(sql),
-	    "INSERT INTO seen_%" PRIu64 " VALUES (?1,?2,?3,?4,?5,?6,?7) ON CONFLICT DO UPDATE SET first = min(first, ?4),"
+	    "INSERT INTO seen_%" PRIu64
+	    " VALUES (?1,?2,?3,?4,?5,?6,?7) ON CONFLICT DO UPDATE SET first = min(first, ?4),"
 	    " last = max(last, ?5), count = count + ?6, proof = max(proof, ?7)",
 	    day);
 	w->stmt = prepare(w->store, sql);
@@ -401,8 +405,9 @@ store_flush(struct store *store)
 static bool
 oldest(struct store *store, uint64_t *ret_day)
 {
-	sqlite3_stmt *stmt = prepare(store, "SELECT min(CAST(substr(name, 6) AS INTEGER)) FROM sqlite_master WHERE type = 'table'"
-					    " AND name GLOB 'seen_*'");
+	sqlite3_stmt *stmt =
+	    prepare(store, "SELECT min(CAST(substr(name, 6) AS INTEGER)) FROM sqlite_master WHERE type = 'table'"
+			   " AND name GLOB 'seen_*'");
 	bool there = stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_type(stmt, 0) != SQLITE_NULL;
 
 	if (there)
@@ -424,7 +429,8 @@ pragma(struct store *store, const char *sql)
 static uint64_t
 bytes_used(struct store *store)
 {
-	return (pragma(store, "PRAGMA page_count") - pragma(store, "PRAGMA freelist_count")) * pragma(store, "PRAGMA page_size");
+	return (pragma(store, "PRAGMA page_count") - pragma(store, "PRAGMA freelist_count")) *
+	       pragma(store, "PRAGMA page_size");
 }
 
 /* A coverage without its sightings would turn 'forgotten' into 'not seen': both go together. */
@@ -433,20 +439,23 @@ drop_day(struct store *store, uint64_t day)
 {
 	char sql[200];
 
-	snprintf(sql, sizeof(sql), "BEGIN; DROP TABLE IF EXISTS seen_%" PRIu64 "; DELETE FROM coverage WHERE start < %" PRIu64 "; COMMIT",
-	    day, (uint64_t)((day + 1) * DAY_NS));
+	snprintf(sql, sizeof(sql),
+	    "BEGIN; DROP TABLE IF EXISTS seen_%" PRIu64 "; DELETE FROM coverage WHERE start < %" PRIu64 "; COMMIT", day,
+	    (uint64_t)((day + 1) * DAY_NS));
 	return run(store, sql);
 }
 
 static enum cc_status
 let_go(struct store *store, uint64_t now)
 {
-	uint64_t day, limit = now / DAY_NS - (now / DAY_NS < store->conf->store_days ? now / DAY_NS : store->conf->store_days);
+	uint64_t day,
+	    limit = now / DAY_NS - (now / DAY_NS < store->conf->store_days ? now / DAY_NS : store->conf->store_days);
 	enum cc_status st = CC_OK;
 	bool old = store->kept_day != now / DAY_NS + 1;
 
 	store->kept_day = now / DAY_NS + 1;
-	while (st == CC_OK && oldest(store, &day) && ((old && day < limit) || bytes_used(store) > store->conf->store_max))
+	while (
+	    st == CC_OK && oldest(store, &day) && ((old && day < limit) || bytes_used(store) > store->conf->store_max))
 		st = drop_day(store, day);
 	return st;
 }
@@ -528,7 +537,8 @@ ask_day(struct asking *a, uint64_t day, int kind)
 	sqlite3_stmt *stmt;
 	int rc;
 
-	snprintf(sql, sizeof(sql), "SELECT hour, first, last, count, proof FROM seen_%" PRIu64 " WHERE kind = ?1 AND value %s", day,
+	snprintf(sql, sizeof(sql),
+	    "SELECT hour, first, last, count, proof FROM seen_%" PRIu64 " WHERE kind = ?1 AND value %s", day,
 	    a->high != NULL ? ">= ?2 AND value < ?3" : "= ?2");
 	if ((stmt = prepare(a->store, sql)) == NULL)
 		return CC_IO;
@@ -551,8 +561,9 @@ ask_day(struct asking *a, uint64_t day, int kind)
 static enum cc_status
 ask_days(struct asking *a, enum cc_kind kind)
 {
-	sqlite3_stmt *stmt = prepare(a->store, "SELECT CAST(substr(name, 6) AS INTEGER) AS day FROM sqlite_master WHERE type = 'table'"
-					       " AND name GLOB 'seen_*' ORDER BY day");
+	sqlite3_stmt *stmt =
+	    prepare(a->store, "SELECT CAST(substr(name, 6) AS INTEGER) AS day FROM sqlite_master WHERE type = 'table'"
+			      " AND name GLOB 'seen_*' ORDER BY day");
 	uint64_t *days = NULL;
 	size_t count = 0, room = 0;
 	enum cc_status st = stmt != NULL ? CC_OK : CC_IO;
@@ -601,7 +612,8 @@ behind(const uint8_t low[16], uint8_t bits, uint8_t ret_high[16])
 enum cc_status
 store_looked(struct store *store, uint64_t from, uint64_t to, struct store_seen *ret_seen)
 {
-	sqlite3_stmt *stmt = prepare(store, "SELECT start, until, packets, lost FROM coverage WHERE start <= ?2 AND until >= ?1 ORDER BY start");
+	sqlite3_stmt *stmt = prepare(
+	    store, "SELECT start, until, packets, lost FROM coverage WHERE start <= ?2 AND until >= ?1 ORDER BY start");
 	uint64_t end = 0;
 
 	if (stmt == NULL)
@@ -627,7 +639,8 @@ store_looked(struct store *store, uint64_t from, uint64_t to, struct store_seen 
 }
 
 enum cc_status
-store_seen(struct store *store, enum cc_kind kind, struct slice value, uint64_t from, uint64_t to, struct store_seen *ret_seen)
+store_seen(
+    struct store *store, enum cc_kind kind, struct slice value, uint64_t from, uint64_t to, struct store_seen *ret_seen)
 {
 	uint8_t low[VALUE_MAX + 1], high[VALUE_MAX + 1], bits;
 	struct asking a = {.store = store, .from = from, .to = to, .low = low, .seen = ret_seen};

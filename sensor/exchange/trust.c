@@ -1,6 +1,8 @@
 /*
- * Whom the operator trusts: a file of organisations with the fingerprints of their keys, written by his own hand.  Nothing
- * that comes by a topic adds to it; a contacts entry may only bring the public key that a fingerprint of the file names,
+ * Whom the operator trusts: a file of organisations with the fingerprints of their keys, written by his own hand.
+ * Nothing
+ * that comes by a topic adds to it; a contacts entry may only bring the public key that a fingerprint of the file
+ * names,
  * or say that it is revoked.
  *
  *   organisations:
@@ -14,7 +16,8 @@
  *       roles: [partner]
  *       policy: { … }
  *
- * JSON is YAML, so it may be that.  Read at start and when it is told to; one thread changes it, no other reads meanwhile.
+ * JSON is YAML, so it may be that. Read at start and when it is told to; one thread changes it, no other reads
+ * meanwhile.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -215,7 +218,8 @@ take_key(struct reading *r, const yaml_node_t *node, size_t owner)
 
 			if (strcmp(word, "fingerprint") == 0 || strcmp(word, "kid") == 0) {
 				if (key_parse(slice_str(text), bytes) != CC_OK)
-					say(r, value, "a fingerprint is the 43 characters that 'concert keys show' prints");
+					say(r, value,
+					    "a fingerprint is the 43 characters that 'concert keys show' prints");
 				else
 					memcpy(entry.kid, text, KEY_ID);
 			} else if (strcmp(word, "x") == 0) {
@@ -266,7 +270,8 @@ take_policy(struct reading *r, const yaml_node_t *node, struct conf_map *map, co
 	if (node->type == YAML_MAPPING_NODE && depth < DEPTH_MAX) {
 		EACH_PAIR(r, node, name, value)
 		{
-			if (snprintf(path, sizeof(path), "%s%s%s", above, *above != '\0' ? "." : "", scalar(name)) >= (int)sizeof(path))
+			if (snprintf(path, sizeof(path), "%s%s%s", above, *above != '\0' ? "." : "", scalar(name)) >=
+			    (int)sizeof(path))
 				say(r, name, "this key is too long");
 			else if (r->problems < PROBLEMS_MAX)
 				take_policy(r, value, map, path, depth + 1);
@@ -280,8 +285,10 @@ take_policy(struct reading *r, const yaml_node_t *node, struct conf_map *map, co
 	buf_open(&text, 1u << 16);
 	if (node->type == YAML_SEQUENCE_NODE) {
 		buf_add_u8(&text, '[');
-		for (yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top; item++)
-			buf_printf(&text, "%s%s", text.size > 1 ? "," : "", scalar(yaml_document_get_node(r->doc, *item)));
+		for (yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top;
+		     item++)
+			buf_printf(
+			    &text, "%s%s", text.size > 1 ? "," : "", scalar(yaml_document_get_node(r->doc, *item)));
 		buf_add_u8(&text, ']');
 	} else {
 		buf_add_text(&text, scalar(node));
@@ -289,7 +296,8 @@ take_policy(struct reading *r, const yaml_node_t *node, struct conf_map *map, co
 	more = map->count < 1000 ? realloc(map->pair, (map->count + 1) * sizeof(*more)) : NULL;
 	if (more != NULL) {
 		map->pair = more;
-		more[map->count] = (struct conf_pair){strdup(above), strndup(text.p != NULL ? (const char *)text.p : "", text.size)};
+		more[map->count] =
+		    (struct conf_pair){strdup(above), strndup(text.p != NULL ? (const char *)text.p : "", text.size)};
 		map->count++;
 	}
 	if (more == NULL || text.full || more[map->count - 1].key == NULL || more[map->count - 1].value == NULL)
@@ -474,7 +482,8 @@ read_file(const char *path, struct content *content, struct buf *why)
 	}
 	yaml_parser_set_input_file(&parser, file);
 	if (!yaml_parser_load(&parser, &doc)) {
-		buf_printf(why, "%s:%zu: %s", path, parser.problem_mark.line + 1, parser.problem != NULL ? parser.problem : "is no YAML");
+		buf_printf(why, "%s:%zu: %s", path, parser.problem_mark.line + 1,
+		    parser.problem != NULL ? parser.problem : "is no YAML");
 		r.problems = 1;
 	} else {
 		r.doc = &doc;
@@ -523,7 +532,8 @@ keep_learnt(struct content *fresh, const struct content *old)
 {
 	for (size_t i = 0; i < fresh->key_count; i++) {
 		struct trust_key *key = &fresh->key[i];
-		const struct trust_key *was = old->by_kid != NULL ? map_get(old->by_kid, slice_str(key->entry.kid)) : NULL;
+		const struct trust_key *was =
+		    old->by_kid != NULL ? map_get(old->by_kid, slice_str(key->entry.kid)) : NULL;
 
 		if (was == NULL || strcmp(was->organisation->id, key->organisation->id) != 0)
 			continue;
@@ -536,7 +546,8 @@ keep_learnt(struct content *fresh, const struct content *old)
 		struct trust_organisation *o = &fresh->organisation[i];
 
 		for (size_t k = 0; k < old->count && o->agreement_x[0] == '\0'; k++) {
-			if (strcmp(old->organisation[k].id, o->id) == 0 && strcmp(old->organisation[k].agreement, o->agreement) == 0)
+			if (strcmp(old->organisation[k].id, o->id) == 0 &&
+			    strcmp(old->organisation[k].agreement, o->agreement) == 0)
 				memcpy(o->agreement_x, old->organisation[k].agreement_x, KEY_ID);
 		}
 	}

@@ -1,15 +1,15 @@
 /*
- * What a reader finds out about messages: who signed, whether anything was changed, whose objects they hold, and what is
- * missing, repeated or rewritten in the lane.
+ * What a reader finds out about messages: who signed, whether anything was changed, whose objects they hold, and what
+ * is missing, repeated or rewritten in the lane.
  *
- * In: messages in the order in which they came.  Out: a verdict each.  Cheap checks first, since anybody may write to a topic
- * that is not well kept.  Of messages that follow each other in a lane under one key, each naming the digest of the one
- * before, signature and all, the last one's signature vouches for all; where it does not fit, the one before is judged for
- * itself, so that a run gives what its messages would give one by one.
+ * In: messages in the order in which they came.  Out: a verdict each.  Cheap checks first, since anybody may write to a
+ * topic that is not well kept.  Of messages that follow each other in a lane under one key, each naming the digest of
+ * the one before, signature and all, the last one's signature vouches for all; where it does not fit, the one before is
+ * judged for itself, so that a run gives what its messages would give one by one.
  *
- * Time: a key is valid if the message can have been signed in its time, which lies between ce_time, when what it tells of
- * happened, and when the broker took it, or when we see it.  A revoked key counts for nothing that is seen after, whatever
- * time the message claims: who has stolen a key can write any.  One thread.
+ * Time: a key is valid if the message can have been signed in its time, which lies between ce_time, when what it tells
+ * of happened, and when the broker took it, or when we see it.  A revoked key counts for nothing that is seen after,
+ * whatever time the message claims: who has stolen a key can write any.  One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,8 +113,8 @@ source_is_of(struct slice source, const char *organisation)
 	static const char urn[] = "urn:concert:";
 	size_t front = sizeof(urn) - 1, size = strlen(organisation);
 
-	return source.size > front + size + 1 && memcmp(source.p, urn, front) == 0 && memcmp(source.p + front, organisation, size) == 0 &&
-	    source.p[front + size] == '/';
+	return source.size > front + size + 1 && memcmp(source.p, urn, front) == 0 &&
+	       memcmp(source.p + front, organisation, size) == 0 && source.p[front + size] == '/';
 }
 
 static bool
@@ -145,7 +145,8 @@ check_key(const struct trust_key *key, const struct cc_message *msg, uint64_t se
 	}
 	if (seen + CLOCKS < e->from || (e->until != 0 && happened > e->until)) {
 		out->verdict = VERDICT_KEY_NOT_VALID;
-		snprintf(out->why, sizeof(out->why), "its key was valid %s %s", seen + CLOCKS < e->from ? "only from" : "until",
+		snprintf(out->why, sizeof(out->why), "its key was valid %s %s",
+		    seen + CLOCKS < e->from ? "only from" : "until",
 		    time_rfc3339_text(seen + CLOCKS < e->from ? e->from : e->until, when));
 		return false;
 	}
@@ -286,7 +287,8 @@ check_rest(struct verifier *v, const struct cc_message *msg, struct item *item, 
 		(void)refuse(out, VERDICT_DUPLICATE, "came before");
 	else if (out->verdict == VERDICT_FORK)
 		(void)refuse(out, VERDICT_FORK,
-		    item->jws.sequence <= lane->last ? "another message came with this number" : "the message before it is another than it says");
+		    item->jws.sequence <= lane->last ? "another message came with this number"
+						     : "the message before it is another than it says");
 }
 
 static void

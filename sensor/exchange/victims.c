@@ -116,10 +116,11 @@ read_secret(const char *path, uint8_t ret_secret[SECRET], char **ret_why)
 		return make_secret(path, ret_secret, ret_why);
 	if (fd < 0)
 		return because(ret_why, CC_IO, "victims.key: %s: %s", path, strerror(errno));
-	if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode) || (about.st_mode & 077) != 0 || about.st_uid != geteuid()) {
+	if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode) || (about.st_mode & 077) != 0 ||
+	    about.st_uid != geteuid()) {
 		close(fd);
-		return because(ret_why, CC_DENIED, "victims.key: %s: others can read it, or it is another's: chown it, then chmod 600 %s",
-		    path, path);
+		return because(ret_why, CC_DENIED,
+		    "victims.key: %s: others can read it, or it is another's: chown it, then chmod 600 %s", path, path);
 	}
 	got = read(fd, text, sizeof(text));
 	close(fd);
@@ -146,8 +147,8 @@ derive(const struct victims *victims, uint64_t period, uint8_t ret_key[32])
 	};
 	bool good;
 
-	params[2].data_size = (size_t)snprintf(info, sizeof(info), "concert victims|%s|%llu", victims->conf->victims_group,
-	    (unsigned long long)period);
+	params[2].data_size = (size_t)snprintf(
+	    info, sizeof(info), "concert victims|%s|%llu", victims->conf->victims_group, (unsigned long long)period);
 	good = ctx != NULL && EVP_KDF_derive(ctx, ret_key, 32, params) == 1;
 	EVP_KDF_CTX_free(ctx);
 	EVP_KDF_free(kdf);
@@ -335,8 +336,8 @@ victims_open(const struct conf *conf, const char *outdir, struct victims **ret_v
 	enum cc_status st = victims != NULL && key != NULL ? CC_OK : CC_NOMEM;
 
 	if (st == CC_OK && !group_fits(conf->victims_group))
-		st = because(ret_why, CC_BAD, "victims.group: '%s': lower-case letters, digits, dots and dashes are wanted",
-		    conf->victims_group);
+		st = because(ret_why, CC_BAD,
+		    "victims.group: '%s': lower-case letters, digits, dots and dashes are wanted", conf->victims_group);
 	if (st == CC_OK) {
 		victims->conf = conf;
 		st = home_new(conf, &victims->home, ret_why);
@@ -438,7 +439,8 @@ victims_reveal(struct victims *victims, struct slice text, struct cc_addr *ret_a
 	size_t size;
 
 	*ret_why = "this is not a pseudonym: pan4-GROUP-PERIOD-8 digits or pan6-GROUP-PERIOD-32 digits";
-	if (text.size >= sizeof(copy) || text.size < 6 || (memcmp(text.p, "pan4-", 5) != 0 && memcmp(text.p, "pan6-", 5) != 0))
+	if (text.size >= sizeof(copy) || text.size < 6 ||
+	    (memcmp(text.p, "pan4-", 5) != 0 && memcmp(text.p, "pan6-", 5) != 0))
 		return CC_BAD;
 	memcpy(copy, text.p, text.size);
 	copy[text.size] = '\0';

@@ -80,7 +80,8 @@ six_at(const struct victims *victims, const uint8_t *p, const uint8_t *end)
 	size_t size = 0, colons = 0;
 	struct cc_addr addr;
 
-	while (p + size < end && size + 1 < sizeof(text) && (nibble(p[size]) >= 0 || p[size] == ':' || p[size] == '.')) {
+	while (
+	    p + size < end && size + 1 < sizeof(text) && (nibble(p[size]) >= 0 || p[size] == ':' || p[size] == '.')) {
 		text[size] = (char)p[size];
 		colons += p[size] == ':';
 		size++;
@@ -145,7 +146,8 @@ named_in_plain(const struct victims *victims, struct slice text)
 		if (begins && dotted_at(victims, p, end))
 			return true;
 		if ((nibble(*p) >= 0 || *p == ':') && (p == text.p || (nibble(p[-1]) < 0 && p[-1] != ':')) &&
-		    (six_at(victims, p, end) || nibbles_at(victims, p, end, true) || nibbles_at(victims, p, end, false)))
+		    (six_at(victims, p, end) || nibbles_at(victims, p, end, true) ||
+			nibbles_at(victims, p, end, false)))
 			return true;
 		if (*p == '/' && p > text.p && p[-1] == '/' && number_at(victims, p + 1, end))
 			return true;

@@ -1,9 +1,10 @@
 /*
  * Packets to flows; TCP segments to the bytes that the other side received, in order.
  *
- * One table, sized at start, symmetric, keyed by addresses, ports, protocol, VLANs and tunnel id.  A TCP side's bytes are
- * handed on once the other side has acknowledged them, so that what the rules see is what the receiver took; where
- * only one side is seen, at once.  Copies that differ are an event: somebody tries to show us another text.  One thread.
+ * One table, sized at start, symmetric, keyed by addresses, ports, protocol, VLANs and tunnel id.  A TCP side's bytes
+ * are handed on once the other side has acknowledged them, so that what the rules see is what the receiver took; where
+ * only one side is seen, at once.  Copies that differ are an event: somebody tries to show us another text.  One
+ * thread.
  */
 #ifndef FLOW_FLOW_H
 #define FLOW_FLOW_H
@@ -28,7 +29,8 @@ extern const char *const flow_count_name[FLOW_COUNT];
 
 enum tcp_state { TCP_NONE, TCP_SYN_SENT, TCP_SYN_RECV, TCP_ESTABLISHED, TCP_CLOSING, TCP_CLOSED, TCP_RESET };
 
-/* Odd things of a stream; bits of flow.events (whole life) and packet-wise of flow_events(). flow/events.def, Suricata's names. */
+/* Odd things of a stream; bits of flow.events (whole life) and packet-wise of flow_events(). flow/events.def,
+ * Suricata's names. */
 enum flow_event {
 #define EVENT(symbol, name, help) FLOW_EVENT_##symbol,
 #include "flow/events.def"
@@ -64,13 +66,14 @@ struct flow_side {
 };
 
 struct flow {
-	uint64_t id;                  /* for EVE flow_id: 53 bits, which JSON readers keep; same for the same tuple and start in every run */
+	uint64_t
+	    id; /* for EVE flow_id: 53 bits, which JSON readers keep; same for the same tuple and start in every run */
 	uint64_t first, last;         /* ns */
 	uint64_t first_seq, last_seq; /* frame.seq of the first and the last packet */
 	uint64_t established_seq;     /* frame.seq of the packet that made it established; 0: it isn't */
 	uint8_t proto, ip_version;
 	uint8_t vlan_count;
-	bool reversed;                /* what came first was an answer (SYN-ACK first): client and server were swapped */
+	bool reversed; /* what came first was an answer (SYN-ACK first): client and server were swapped */
 	bool midstream;               /* TCP without its handshake */
 	bool established;             /* both sides were seen; for TCP: the handshake was completed */
 	bool no_payload;              /* engine: payload of this flow is of no interest any more */
@@ -97,32 +100,33 @@ struct flow {
 	struct wheel_node timer;
 	struct flow *next;            /* in the free list or among the ended */
 	uint32_t hash;
-	uint32_t holds;               /* flow_hold()s: a flow given back while it is held stays readable until the last flow_drop() */
+	uint32_t holds; /* flow_hold()s: a flow given back while it is held stays readable until the last flow_drop() */
 };
 
 /* Bytes of one side that the receiver has taken, in order. */
 struct chunk {
 	enum cc_dir dir;
-	const uint8_t *p;             /* what the app stage has not consumed yet, the new bytes at its end; for UDP the datagram */
+	const uint8_t *p; /* what the app stage has not consumed yet, the new bytes at its end; for UDP the datagram */
 	size_t size;
 	size_t fresh;                 /* how many at the end are new: size - fresh were shown before */
-	size_t before;                /* bytes at p - before … p that were consumed already and are still there (flow.history) */
+	size_t before; /* bytes at p - before … p that were consumed already and are still there (flow.history) */
 	uint64_t offset;              /* of p in the stream, 0 the first byte after the SYN */
 	uint64_t gap;                 /* > 0: this many bytes before p[0] never came (then size may be 0) */
 	bool eof;                     /* the side is over: FIN taken, reset, or the flow ends */
 	bool datagram;                /* UDP and others: a packet's payload, no stream */
 	size_t used;                  /* result of app: how many of size are consumed */
-	bool turn;                    /* result of app: client and server are the other way round; flow_turn(), and show it again */
+	bool turn; /* result of app: client and server are the other way round; flow_turn(), and show it again */
 };
 
 struct flows;
 
-struct flows *flows_new(const struct conf *conf, struct pool *pool, unsigned workers); /* limits are divided by workers; NULL: no memory */
+struct flows *flows_new(
+    const struct conf *conf, struct pool *pool, unsigned workers); /* limits are divided by workers; NULL: no memory */
 void flows_free(struct flows *flows);
 
 /*
- * The flow of a packet, made if need be, with its counts and TCP state moved on.  Never NULL: packets that no flow can be
- * made for (not IP, table full and nothing to evict) get the stray flow.  *ret_dir: the way this packet goes.
+ * The flow of a packet, made if need be, with its counts and TCP state moved on.  Never NULL: packets that no flow can
+ * be made for (not IP, table full and nothing to evict) get the stray flow.  *ret_dir: the way this packet goes.
  */
 struct flow *flow_track(struct flows *flows, const struct packet *pkt, enum cc_dir *ret_dir);
 
@@ -130,15 +134,15 @@ struct flow *flow_track(struct flows *flows, const struct packet *pkt, enum cc_d
 const uint64_t *flow_packet_events(const struct flows *flows);
 
 /*
- * The bytes that this packet made ready, chunk by chunk; CC_END when there are none left.  Set chunk->used before the next
- * call: what is not used is shown again with more behind it.  p is valid until the next call for the same flow.
+ * The bytes that this packet made ready, chunk by chunk; CC_END when there are none left.  Set chunk->used before the
+ * next call: what is not used is shown again with more behind it.  p is valid until the next call for the same flow.
  * pkt NULL: the flow ends, all that is pending comes out, then each side once with eof.
  */
 enum cc_status flow_next_chunk(struct flows *flows, struct flow *flow, const struct packet *pkt, struct chunk *chunk);
 
 /*
- * Client and server change places, where their roles were guessed (midstream; the first datagram).  The chunk at hand and
- * those to come have the other direction, and so has the packet.
+ * Client and server change places, where their roles were guessed (midstream; the first datagram).  The chunk at hand
+ * and those to come have the other direction, and so has the packet.
  */
 void flow_turn(struct flows *flows, struct flow *flow, struct chunk *chunk);
 
@@ -148,7 +152,8 @@ void flow_ignore(struct flows *flows, struct flow *flow, enum cc_dir dir);
 /* Bytes consumed by app that shall stay readable before each chunk (detect's windows); for all flows. */
 void flows_keep_history(struct flows *flows, size_t size);
 
-/* Moves time on.  Then flow_next_ended() gives the flows that timed out, closed, were evicted or replaced; NULL: none. */
+/* Moves time on.  Then flow_next_ended() gives the flows that timed out, closed, were evicted or replaced; NULL: none.
+ */
 void flow_tick(struct flows *flows, uint64_t now);
 struct flow *flow_next_ended(struct flows *flows);
 /* All that are left end, in order of their first packet; then flow_next_ended(). */
@@ -161,7 +166,8 @@ void flow_drop(struct flows *flows, struct flow *flow);
 
 /* Community id version 1, seed by conf; ret_text has room for 32. */
 char *flow_community_id(const struct flows *flows, const struct flow *flow, char ret_text[32]);
-/* The TCP stack of a side in p0f's notation ("4:64:0:1460:mss*20,7:mss,sok,ts,nop,ws:df,id+:0"); ret_text has room for 128; "" when not seen. */
+/* The TCP stack of a side in p0f's notation ("4:64:0:1460:mss*20,7:mss,sok,ts,nop,ws:df,id+:0"); ret_text has room for
+ * 128; "" when not seen. */
 char *flow_stack_text(const struct flow *flow, enum cc_dir side, char ret_text[128]);
 /* Estimated hops from the first TTL to the nearest start value above it (64, 128, 255, 32); 255: cannot say. */
 uint8_t flow_hops(uint8_t ttl);

@@ -177,8 +177,8 @@ ends_out(struct flows *flows, const struct slot *slot)
 
 /*
  * Mirrors often tag one direction only, and tunnels may number their directions apart.  A packet whose numbers answer
- * exactly what the other side sent belongs to the same session; nobody else's would fit.  Only the youngest flow on these
- * ends is asked, so that nobody can make the search long.
+ * exactly what the other side sent belongs to the same session; nobody else's would fit.  Only the youngest flow on
+ * these ends is asked, so that nobody can make the search long.
  */
 struct slot *
 table_answer(struct flows *flows, const struct key *key, struct hashes hash, const struct packet *pkt)

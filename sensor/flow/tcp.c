@@ -409,7 +409,8 @@ take_segment(struct flows *flows, struct flow *flow, const struct packet *pkt, e
 			    phase_of(slot) == PHASE_CLOSE_WAIT ? FLOW_EVENT_CLOSEWAIT_PKT_BEFORE_LAST_ACK
 							       : FLOW_EVENT_EST_PKT_BEFORE_LAST_ACK);
 		take_data(flows, slot, pkt, dir, off);
-		end = stream_offset(own, tcp->seq, own->cont) + (int64_t)pkt->payload.size; /* unless numbers moved up */
+		end =
+		    stream_offset(own, tcp->seq, own->cont) + (int64_t)pkt->payload.size; /* unless numbers moved up */
 	}
 	if ((tcp->flags & TCP_FIN) && end >= 0)
 		take_fin(flows, slot, dir, (uint64_t)end);

@@ -404,8 +404,8 @@ facts_also(struct indicate *indicate, const struct scene *scene, const struct cc
 	ret_also->hassh_server = keep_hex(batch, text_of(tx, at->hassh_server), 32);
 	ret_also->host_key = keep_hex(batch, text_of(tx, at->host_key), 64);
 	/* Its key signed the exchange, and both sides went on. */
-	ret_also->keyed = tx->done[CC_TO_SERVER] && tx->done[CC_TO_CLIENT] && loud(scene->flow) && scene->flow->established &&
-	    rec->proof == CC_PROOF_DIALOGUE;
+	ret_also->keyed = tx->done[CC_TO_SERVER] && tx->done[CC_TO_CLIENT] && loud(scene->flow) &&
+			  scene->flow->established && rec->proof == CC_PROOF_DIALOGUE;
 }
 
 bool

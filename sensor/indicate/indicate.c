@@ -150,7 +150,8 @@ name_seen(struct indicate *indicate, const char *buffer, bool dns, struct batch 
 		name_it(indicate, CC_KIND_HASSH, base->proof, indicate->also.hassh);
 	if (begins(buffer, "ssh.hassh.server"))
 		name_it(indicate, CC_KIND_HASSH_SERVER, base->proof, indicate->also.hassh_server);
-	name_it(indicate, CC_KIND_SSH_HOST_KEY, indicate->also.keyed ? CC_PROOF_KEYED : base->proof, indicate->also.host_key);
+	name_it(indicate, CC_KIND_SSH_HOST_KEY, indicate->also.keyed ? CC_PROOF_KEYED : base->proof,
+	    indicate->also.host_key);
 	name_it(indicate, CC_KIND_URL, base->proof, base->url);
 	if (base->domain.size > 0 && domain_nameable(base->domain))
 		name_it(indicate, CC_KIND_DOMAIN, base->proof, base->domain);

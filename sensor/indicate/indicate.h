@@ -36,8 +36,8 @@ void indicate_switch(struct indicate *indicate, const struct ruleset *set);
  * The records of a batch, one a call, strongest first; CC_END when there are no more.  Slices live in the batch.  Call
  * until CC_END.  time is that of the packet, or of the flow's end.
  */
-enum cc_status indicate_next(struct indicate *indicate, struct flow *flow, const struct packet *pkt, struct batch *batch,
-    uint64_t time, struct cc_record *ret_rec);
+enum cc_status indicate_next(struct indicate *indicate, struct flow *flow, const struct packet *pkt,
+    struct batch *batch, uint64_t time, struct cc_record *ret_rec);
 
 /* Facts of an interface by its index in frames: name and snap length stand in every record of it. */
 void indicate_interface(struct indicate *indicate, uint32_t index, const char *name, uint32_t snaplen);
@@ -57,7 +57,8 @@ indicate_alerted(const struct flow *flow)
 
 const uint64_t *indicate_counts(const struct indicate *indicate);
 
-/* The home networks of the configuration, for who stands outside of the sensor's workers.  CC_BAD: *ret_why (malloc). */
+/* The home networks of the configuration, for who stands outside of the sensor's workers.  CC_BAD: *ret_why (malloc).
+ */
 struct home;
 enum cc_status home_new(const struct conf *conf, struct home **ret_home, char **ret_why);
 void home_free(struct home *home);
@@ -65,9 +66,12 @@ bool home_has(const struct home *home, const struct cc_addr *addr);
 bool home_touches(const struct home *home, const struct cc_prefix *prefix); /* is any address of the prefix at home? */
 
 /* Normal forms; ret_out is cleared first.  CC_BAD: no such thing. */
-enum cc_status indicate_domain(struct slice raw, struct buf *ret_out); /* lower case, IDNA A-labels, no final dot, no address */
-enum cc_status indicate_email(struct slice raw, struct buf *ret_out); /* of "Name <local@domain>": lower case, the domain as above */
-enum cc_status indicate_url(struct slice scheme, struct slice host, uint16_t port, struct slice target, struct buf *ret_out);
+enum cc_status indicate_domain(
+    struct slice raw, struct buf *ret_out); /* lower case, IDNA A-labels, no final dot, no address */
+enum cc_status indicate_email(
+    struct slice raw, struct buf *ret_out); /* of "Name <local@domain>": lower case, the domain as above */
+enum cc_status indicate_url(
+    struct slice scheme, struct slice host, uint16_t port, struct slice target, struct buf *ret_out);
 
 /*
  * Repeats: the first sight of an indicator passes at once, later ones are counted; when its window closes, one update

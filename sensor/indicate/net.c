@@ -211,7 +211,8 @@ home_touches(const struct home *home, const struct cc_prefix *prefix)
 	for (size_t i = 0; i < home->nets.count; i++) {
 		const struct net *net = &home->nets.net[i];
 
-		if (!net->except && (cc_prefix_has(&net->prefix, &prefix->addr) || cc_prefix_has(prefix, &net->prefix.addr)))
+		if (!net->except &&
+		    (cc_prefix_has(&net->prefix, &prefix->addr) || cc_prefix_has(prefix, &net->prefix.addr)))
 			return true;
 	}
 	return false;

@@ -1,4 +1,5 @@
-/* The autonomous system of an address, from joint.as_database in the MaxMind format, which is mapped; without one, none. */
+/* The autonomous system of an address, from joint.as_database in the MaxMind format, which is mapped; without one,
+ * none. */
 #include <maxminddb.h>
 #include <netinet/in.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
- * Cases as JSON, for people and programs: README.md lists the members.  Texts of partners go out as JSON strings, so that
- * nothing of theirs is ever structure.
+ * Cases as JSON, for people and programs: README.md lists the members.  Texts of partners go out as JSON strings, so
+ * that nothing of theirs is ever structure.
  */
 #include "joint/joint_own.h"
 
@@ -305,7 +305,8 @@ by_bits(const void *a, const void *b, void *ctx)
 }
 
 static void
-ask_others(const struct joint *joint, const struct activity *a, const struct hypothesis *top, struct wanted *list, unsigned *count)
+ask_others(const struct joint *joint, const struct activity *a, const struct hypothesis *top, struct wanted *list,
+    unsigned *count)
 {
 	uint32_t seen[64];
 	unsigned asked = 0;
@@ -321,8 +322,9 @@ ask_others(const struct joint *joint, const struct activity *a, const struct hyp
 			continue;
 		seen[asked++] = who;
 		if (!took_part(joint, a, who))
-			want(list, count, (struct wanted){"another witness", "have-you-seen", who, joint->value[top->value].name, NONE, feature_about[top->type].word,
-			    value_bits(top->probability, 0.4, 2.0, -0.4)});
+			want(list, count,
+			    (struct wanted){"another witness", "have-you-seen", who, joint->value[top->value].name,
+				NONE, feature_about[top->type].word, value_bits(top->probability, 0.4, 2.0, -0.4)});
 	}
 }
 
@@ -341,16 +343,21 @@ ask_of_items(const struct joint *joint, const struct activity *a, struct wanted 
 			bool again = false;
 
 			for (unsigned k = 0; k < *count; k++)
-				again = again || (list[k].ask == node->home && list[k].value == joint->value[one->value].name) ||
+				again = again ||
+					(list[k].ask == node->home && list[k].value == joint->value[one->value].name) ||
 					(list[k].message != NONE && list[k].ask == node->organisation);
 			if (again)
 				continue;
 			if (one->type == FEATURE_ADDR && node->home != NONE)
-				want(list, count, (struct wanted){"who controls this host", "have-you-seen", node->home, joint->value[one->value].name, NONE, "addr",
-				    value_bits(0.5, 0.5, 3.0, -1.0)});
-			else if (one == top && node->proof == CC_PROOF_SPOOFABLE && !node->negative && !node->echo && node->attacker != NONE)
-				want(list, count, (struct wanted){"the packets, to see whether the address answered", "evidence", node->organisation, joint->value[one->value].name,
-				    message_of(joint, node), "addr", value_bits(top->probability, 0.3, 1.5, -0.5)});
+				want(list, count,
+				    (struct wanted){"who controls this host", "have-you-seen", node->home,
+					joint->value[one->value].name, NONE, "addr", value_bits(0.5, 0.5, 3.0, -1.0)});
+			else if (one == top && node->proof == CC_PROOF_SPOOFABLE && !node->negative && !node->echo &&
+				 node->attacker != NONE)
+				want(list, count,
+				    (struct wanted){"the packets, to see whether the address answered", "evidence",
+					node->organisation, joint->value[one->value].name, message_of(joint, node),
+					"addr", value_bits(top->probability, 0.3, 1.5, -0.5)});
 		}
 	}
 }
@@ -358,7 +365,8 @@ ask_of_items(const struct joint *joint, const struct activity *a, struct wanted 
 static uint32_t
 address_of(const struct joint *joint, const struct node *node)
 {
-	for (uint32_t f = node->features; f < node->features + node->feature_count && !node->negative && !node->echo; f++) {
+	for (uint32_t f = node->features; f < node->features + node->feature_count && !node->negative && !node->echo;
+	     f++) {
 		if (value_at(joint, f)->type == FEATURE_ADDR)
 			return value_at(joint, f)->name;
 	}
@@ -367,7 +375,8 @@ address_of(const struct joint *joint, const struct node *node)
 
 #define LOOKED_AT 512 /* nodes, from the oldest */
 
-/* Of the activity, seen in most nodes: who looks for a name can look for it, too, and a sensor's store has every address.  NONE: none. */
+/* Of the activity, seen in most nodes: who looks for a name can look for it, too, and a sensor's store has every
+ * address.  NONE: none. */
 static uint32_t
 commonest_address(const struct joint *joint, const struct activity *a)
 {
@@ -489,8 +498,8 @@ put_coverage(const struct joint *joint, const struct activity *a, struct json *j
 	for (size_t i = 0; list != NULL && i < a->count; i++) {
 		const struct node *node = member(joint, a, i);
 
-		list[i] = (struct looked){node->organisation, node->from != 0 ? node->from : node->first, node->until != 0 ? node->until : node->last,
-		    (double)node->loss, (double)node->clock_error};
+		list[i] = (struct looked){node->organisation, node->from != 0 ? node->from : node->first,
+		    node->until != 0 ? node->until : node->last, (double)node->loss, (double)node->clock_error};
 	}
 	if (list != NULL)
 		qsort_r(list, a->count, sizeof(*list), by_span, (void *)(uintptr_t)joint);
@@ -501,7 +510,9 @@ put_coverage(const struct joint *joint, const struct activity *a, struct json *j
 			one.until = list[i].until > one.until ? list[i].until : one.until;
 			one.lost = list[i].lost > one.lost ? list[i].lost : one.lost;
 			if (one.clock_error >= 0)
-				one.clock_error = list[i].clock_error < 0 || list[i].clock_error > one.clock_error ? list[i].clock_error : one.clock_error;
+				one.clock_error = list[i].clock_error < 0 || list[i].clock_error > one.clock_error
+						      ? list[i].clock_error
+						      : one.clock_error;
 		}
 		put_looked(joint, json, &one);
 		spans++;
@@ -520,7 +531,8 @@ struct vertex {
 static bool
 is_vertex(uint8_t type)
 {
-	return type == FEATURE_ADDR || type == FEATURE_DOMAIN || type == FEATURE_CERT || type == FEATURE_KEY || type == FEATURE_FILE;
+	return type == FEATURE_ADDR || type == FEATURE_DOMAIN || type == FEATURE_CERT || type == FEATURE_KEY ||
+	       type == FEATURE_FILE;
 }
 
 static unsigned
@@ -551,7 +563,8 @@ put_seen_by(const struct joint *joint, const struct activity *a, const struct ve
 		unsigned k = 0;
 		bool has = false;
 
-		for (uint32_t f = node->features; f < node->features + node->feature_count && !node->negative && !node->echo; f++)
+		for (uint32_t f = node->features;
+		     f < node->features + node->feature_count && !node->negative && !node->echo; f++)
 			has = has || (value_at(joint, f)->type == v->type && value_at(joint, f)->name == v->name);
 		while (k < count && seen[k] != node->organisation)
 			k++;
@@ -598,7 +611,8 @@ put_infrastructure(const struct joint *joint, const struct activity *a, struct j
 			for (unsigned t = 0; t < FEATURE_TYPES; t++) {
 				unsigned from = at[from_order[o]], to = at[t], e = 0;
 
-				if (!is_vertex((uint8_t)t) || t == from_order[o] || (o == 1 && t == FEATURE_DOMAIN) || from >= VERTICES_MAX || to >= VERTICES_MAX)
+				if (!is_vertex((uint8_t)t) || t == from_order[o] || (o == 1 && t == FEATURE_DOMAIN) ||
+				    from >= VERTICES_MAX || to >= VERTICES_MAX)
 					continue;
 				while (e < edges && (edge[e].from != from || edge[e].to != to))
 					e++;
@@ -705,7 +719,8 @@ case_json(struct joint *joint, uint32_t activity, struct json *json, const char 
 }
 
 void
-case_json_row(struct joint *joint, uint32_t activity, struct json *json, struct joint_case *row, char ret_activity[64], char *ret_value, size_t room)
+case_json_row(struct joint *joint, uint32_t activity, struct json *json, struct joint_case *row, char ret_activity[64],
+    char *ret_value, size_t room)
 {
 	struct activity *a = &joint->activity[activity];
 	uint32_t who[256];

@@ -7,10 +7,16 @@ double
 joint_proof_llr(enum cc_proof proof, bool client)
 {
 	/* ln P(seen | it is the source) / P(seen | it is not), by what it would cost to make it look so. */
-	static const double server[] = {[CC_PROOF_SPOOFABLE] = 0.1, [CC_PROOF_HANDSHAKE] = 1.0, [CC_PROOF_DIALOGUE] = 1.9,
-	    [CC_PROOF_KEYED] = 2.6, [CC_PROOF_CONTENT] = 2.2};
-	static const double from_client[] = {[CC_PROOF_SPOOFABLE] = 0.1, [CC_PROOF_HANDSHAKE] = 0.8, [CC_PROOF_DIALOGUE] = 1.6,
-	    [CC_PROOF_KEYED] = 2.2, [CC_PROOF_CONTENT] = 2.0};
+	static const double server[] = {[CC_PROOF_SPOOFABLE] = 0.1,
+	    [CC_PROOF_HANDSHAKE] = 1.0,
+	    [CC_PROOF_DIALOGUE] = 1.9,
+	    [CC_PROOF_KEYED] = 2.6,
+	    [CC_PROOF_CONTENT] = 2.2};
+	static const double from_client[] = {[CC_PROOF_SPOOFABLE] = 0.1,
+	    [CC_PROOF_HANDSHAKE] = 0.8,
+	    [CC_PROOF_DIALOGUE] = 1.6,
+	    [CC_PROOF_KEYED] = 2.2,
+	    [CC_PROOF_CONTENT] = 2.0};
 
 	return proof <= CC_PROOF_CONTENT ? (client ? from_client : server)[proof] : 0;
 }
@@ -28,7 +34,8 @@ joint_witness_sum(const double *llr, size_t count)
 double
 joint_negative_llr(double loss, double hours)
 {
-	/* Who looks for long, and loses nothing, would have seen it in one of six cases: most activities are aimed at few. */
+	/* Who looks for long, and loses nothing, would have seen it in one of six cases: most activities are aimed at
+	 * few. */
 	double seen = 1 / 6.0 * (1 - loss) * (1 - exp(-hours / 24));
 
 	return log(1 - seen);

@@ -1,12 +1,13 @@
 /*
  * The set of sightings and the activities that it falls into.
  *
- * A settling looks only at what is dirty: a node that came or changed, or whose shared values weigh otherwise now.  From there it
- * walks over everything that shared values of any weight lead to (a cell), links it anew, and notes which activities changed.  Since
- * nothing outside of a cell has a say in it, the outcome is that of linking everything at once, and a function of the set.
+ * A settling looks only at what is dirty: a node that came or changed, or whose shared values weigh otherwise now. From
+ * there it walks over everything that shared values of any weight lead to (a cell), links it anew, and notes which
+ * activities changed.  Since nothing outside of a cell has a say in it, the outcome is that of linking everything at
+ * once, and a function of the set.
  *
- * A cell that has become large (a flood, or one long campaign) is linked anew only after it has grown by a part, so that a node
- * costs the same however many there are; joint_settle() leaves nothing undone.  One thread.
+ * A cell that has become large (a flood, or one long campaign) is linked anew only after it has grown by a part, so
+ * that a node costs the same however many there are; joint_settle() leaves nothing undone.  One thread.
  */
 #include "joint/joint_own.h"
 
@@ -159,7 +160,8 @@ reach_by(struct joint *joint, struct cell *c, uint32_t value)
 	const struct value *v = &joint->value[value];
 	bool good = true;
 
-	for (uint32_t f = v->head; v->weight >= (float)WEIGHT_LEAST && f != NONE && good && !c->given_up; f = joint->feature[f].next)
+	for (uint32_t f = v->head; v->weight >= (float)WEIGHT_LEAST && f != NONE && good && !c->given_up;
+	     f = joint->feature[f].next)
 		good = reach(joint, c, joint->feature[f].node);
 	for (uint32_t f = v->negative; f != NONE && good && !c->given_up; f = joint->feature[f].next) {
 		if (home_value(joint, &joint->node[joint->feature[f].node]) == value)
@@ -204,7 +206,8 @@ walk(struct joint *joint, struct cell *c, uint32_t start)
 
 			good = good && (home == NONE || reach(joint, c, value_oldest(joint, home)));
 		}
-		for (uint32_t f = node->features; f < node->features + node->feature_count && good && !node->negative; f++) {
+		for (uint32_t f = node->features; f < node->features + node->feature_count && good && !node->negative;
+		     f++) {
 			struct value *v = &joint->value[joint->feature[f].value];
 
 			if (v->mark == c->mark || (v->count < 2 && v->negative == NONE))
@@ -345,7 +348,9 @@ end_activities(struct joint *joint, const struct vector *before)
 		if (a->kept)
 			continue;
 		now = moved_to(joint, a);
-		good = note_change(joint, a->fold, now != NONE ? joint->activity[now].fold : 0, now != NONE ? "merged" : "gone") && good;
+		good = note_change(joint, a->fold, now != NONE ? joint->activity[now].fold : 0,
+			   now != NONE ? "merged" : "gone") &&
+		       good;
 		activity_free(joint, before->at[i]);
 	}
 	for (size_t i = 0; i < joint->made.count; i++)

@@ -2,8 +2,8 @@
  * Several organisations' sightings put together: to activities, and for each to an answer on the infrastructure that it
  * comes from, or to 'cannot say'.  README.md has the formulas.
  *
- * All that comes out is a function of the set of messages that went in, not of their order.  One thread; memory is bounded by
- * joint.nodes_max.
+ * All that comes out is a function of the set of messages that went in, not of their order.  One thread; memory is
+ * bounded by joint.nodes_max.
  */
 #ifndef JOINT_JOINT_H
 #define JOINT_JOINT_H
@@ -48,13 +48,15 @@ enum cc_status joint_read(const struct cc_message *msg, struct slice organisatio
     struct joint_sighting *ret_sighting);
 
 /*
- * What an answer to have-you-seen tells, a call for each result that means something.  CC_ABSENT: no such answer, or one that is sealed and
- * does not open.  open (may be NULL) opens what responder sealed for request id; *ret_plain is malloc.
+ * What an answer to have-you-seen tells, a call for each result that means something.  CC_ABSENT: no such answer, or
+ * one that is sealed and does not open.  open (may be NULL) opens what responder sealed for request id; *ret_plain is
+ * malloc.
  */
 typedef void joint_sighting_fn(void *ctx, const struct joint_sighting *sighting);
-typedef enum cc_status joint_open_fn(void *ctx, struct slice responder, struct slice id, struct slice sealed, struct slice *ret_plain);
-enum cc_status joint_answers(const struct cc_message *msg, struct slice organisation, struct buf *scratch, joint_sighting_fn *fn, joint_open_fn *open,
-    void *ctx);
+typedef enum cc_status joint_open_fn(
+    void *ctx, struct slice responder, struct slice id, struct slice sealed, struct slice *ret_plain);
+enum cc_status joint_answers(const struct cc_message *msg, struct slice organisation, struct buf *scratch,
+    joint_sighting_fn *fn, joint_open_fn *open, void *ctx);
 
 /* ---- joint.c: the set of sightings ---- */
 
@@ -62,12 +64,14 @@ struct joint;
 
 struct joint *joint_new(const struct conf *conf); /* NULL: no memory */
 void joint_free(struct joint *joint);
-/* A network that organisation speaks for, from the operator's trust file: what attacks from there is one of its victims first. */
+/* A network that organisation speaks for, from the operator's trust file: what attacks from there is one of its victims
+ * first. */
 enum cc_status joint_home(struct joint *joint, const char *organisation, const char *prefix);
 /* CC_FULL: joint.nodes_max is reached; counted. */
 enum cc_status joint_add(struct joint *joint, const struct joint_sighting *sighting);
 /* The organisation takes back what it said of this until then: its sights leave their cases.  CC_FULL: counted. */
-enum cc_status joint_revoke(struct joint *joint, struct slice organisation, enum cc_kind kind, struct slice value, uint64_t time);
+enum cc_status joint_revoke(
+    struct joint *joint, struct slice organisation, enum cc_kind kind, struct slice value, uint64_t time);
 size_t joint_nodes(const struct joint *joint);
 uint64_t joint_dropped(const struct joint *joint);
 uint64_t joint_linked(const struct joint *joint); /* nodes that were linked anew, over all settlings */
@@ -78,7 +82,8 @@ size_t joint_cases(const struct joint *joint);
 /* Weighs one case and appends it as JSON: README.md has its members. */
 void joint_case_json(struct joint *joint, size_t index, struct json *json, const char *key);
 
-/* The same at a cost by what was added since, and not by all: the largest activities wait until they have grown by a part. */
+/* The same at a cost by what was added since, and not by all: the largest activities wait until they have grown by a
+ * part. */
 enum cc_status joint_settle_some(struct joint *joint);
 struct joint_change {
 	char id[64], with[64]; /* of cases; with: into which it merged, from which it split; "": none */
@@ -93,7 +98,8 @@ bool joint_next_change(struct joint *joint, struct joint_change *ret_change);
 struct joint_keep;
 
 /* What was kept is read into joint, which is new; state and joint are borrowed. */
-enum cc_status joint_keep_open(struct joint_state *state, struct joint *joint, struct joint_keep **ret_keep, char **ret_why);
+enum cc_status joint_keep_open(
+    struct joint_state *state, struct joint *joint, struct joint_keep **ret_keep, char **ret_why);
 void joint_keep_close(struct joint_keep *keep);
 bool joint_keep_next(struct joint_keep *keep, const char *place, uint64_t *ret_next); /* how far a place was read */
 enum cc_status joint_keep_restore(struct joint_keep *keep, struct verifier *verifier); /* the state of chains */
@@ -123,18 +129,21 @@ enum cc_status joint_keep_commit(struct joint_keep *keep, const struct joint_pro
 struct joint_members;
 
 /* from: "kafka:HOST:PORT"; resume: where joint.nodes_topic was read to.  Borrows trust. */
-enum cc_status joint_members_open(const struct conf *conf, const char *outdir, const char *from, const struct trust *trust,
-    const struct reader_resume *resume, struct joint_members **ret_members, char **ret_why);
+enum cc_status joint_members_open(const struct conf *conf, const char *outdir, const char *from,
+    const struct trust *trust, const struct reader_resume *resume, struct joint_members **ret_members, char **ret_why);
 void joint_members_close(struct joint_members *members);
-/* To it goes what this member reads of the shared topics; then to all, until it is delivered or the time (monotonic) is reached: CC_IO. */
+/* To it goes what this member reads of the shared topics; then to all, until it is delivered or the time (monotonic) is
+ * reached: CC_IO. */
 struct joint *joint_members_first(struct joint_members *members);
 enum cc_status joint_members_send(struct joint_members *members, uint64_t until);
 const char *joint_members_state(const struct joint_members *members);
 /* Into joint, what all have sent, where that topic is ours; at most a few hundred payloads. */
 enum cc_status joint_members_take(struct joint_members *members, struct joint *joint, int ms, size_t *ret_count);
-struct reader_position *joint_members_position(struct joint_members *members); /* to be kept with joint; place NULL: none yet */
+struct reader_position *joint_members_position(
+    struct joint_members *members);                       /* to be kept with joint; place NULL: none yet */
 void joint_members_commit(struct joint_members *members); /* it is kept */
-void joint_members_counts(const struct joint_members *members, uint64_t *ret_sent, uint64_t *ret_taken, uint64_t *ret_refused);
+void joint_members_counts(
+    const struct joint_members *members, uint64_t *ret_sent, uint64_t *ret_taken, uint64_t *ret_refused);
 
 /* ---- evidence.c: the algebra; pure ---- */
 
@@ -148,8 +157,9 @@ double joint_proof_llr(enum cc_proof proof, bool client);
 double joint_witness_sum(const double *llr, size_t count);
 /* Not seen by who looked with this loss: negative. */
 double joint_negative_llr(double loss, double hours);
-/* Weight of a shared feature whose nodes fall into diversity unrelated groups, which is this part of them; steep: how much that
- * part says: 4 of what is let to whoever pays (addresses, certificates), 2 of names, which can be popular, else 0. */
+/* Weight of a shared feature whose nodes fall into diversity unrelated groups, which is this part of them; steep: how
+ * much that part says: 4 of what is let to whoever pays (addresses, certificates), 2 of names, which can be popular,
+ * else 0. */
 double joint_feature_weight(double cap, double spread, double diversity, double part, double steep);
 /* a before b, surely: false inside their error bounds (seconds; negative: not known, never sure). */
 bool joint_before(uint64_t a, double a_error, uint64_t b, double b_error);

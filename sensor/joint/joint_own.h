@@ -45,7 +45,8 @@ struct value {
 	uint32_t count;          /* in the list head */
 	uint32_t oldest;         /* node of that list; NONE: to be looked for */
 	struct sample *sample;   /* beyond SAMPLE nodes; NULL: to be made */
-	float diversity, part, weight; /* groups that its nodes fall into without it; these by the nodes that could tell; as it links */
+	float diversity, part,
+	    weight; /* groups that its nodes fall into without it; these by the nodes that could tell; as it links */
 	uint32_t mark;           /* of the cell whose walk has seen it */
 	uint8_t type;
 	bool dirty, used;
@@ -57,7 +58,8 @@ struct node {
 	uint64_t fold;  /* hash of all that must be equal */
 	uint64_t first, last, count;
 	uint64_t from, until;
-	uint32_t organisation, sensor, value, key, attacker, pseudonym, victim, sector, rule_name, domain, cert, key_sha256, of;
+	uint32_t organisation, sensor, value, key, attacker, pseudonym, victim, sector, rule_name, domain, cert,
+	    key_sha256, of;
 	uint32_t messages, message_count; /* the newest of a list in joint->message; all that came */
 	uint32_t features; /* the first in joint->feature */
 	uint32_t home;     /* organisation in whose networks the attacker is; NONE */
@@ -237,7 +239,8 @@ void node_encode(const struct joint *joint, const struct node *node, struct buf 
 enum cc_status node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node);
 
 /* value.c */
-uint32_t value_of(struct joint *joint, enum feature_type type, struct slice text, bool exercise); /* made; NONE: no memory */
+uint32_t value_of(
+    struct joint *joint, enum feature_type type, struct slice text, bool exercise); /* made; NONE: no memory */
 uint32_t value_find(const struct joint *joint, uint64_t hash);
 uint64_t value_hash(enum feature_type type, struct slice text, bool exercise);
 void value_link(struct joint *joint, uint32_t feature, bool negative);
@@ -279,7 +282,8 @@ void values_clean(struct joint *joint);
 /* cases.c */
 struct joint_case;
 /* And what a row has beside the document; texts in the rooms given. */
-void case_json_row(struct joint *joint, uint32_t activity, struct json *json, struct joint_case *row, char ret_activity[64], char *ret_value, size_t room);
+void case_json_row(struct joint *joint, uint32_t activity, struct json *json, struct joint_case *row,
+    char ret_activity[64], char *ret_value, size_t room);
 void case_json(struct joint *joint, uint32_t activity, struct json *json, const char *key);
 void case_id(uint64_t fold, const char *type, char ret_id[64]);
 

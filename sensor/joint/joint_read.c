@@ -1,8 +1,9 @@
 /*
- * A verified message to a sighting: the bundle is read in place, without a tree, since twenty thousand a second have to be.
+ * A verified message to a sighting: the bundle is read in place, without a tree, since twenty thousand a second have to
+ * be.
  *
- * The verifier has judged the form already (strict JSON, no member twice); still nothing here trusts it: all goes through
- * struct cur, depth is bounded, and what is not as expected is left out.  Thread: any, no state.
+ * The verifier has judged the form already (strict JSON, no member twice); still nothing here trusts it: all goes
+ * through struct cur, depth is bounded, and what is not as expected is left out.  Thread: any, no state.
  */
 #include "joint/joint.h"
 
@@ -65,7 +66,8 @@ skip_value(struct cur *c)
 	return true;
 }
 
-/* The next element of an object (with its name) or array; c is behind the bracket at the beginning.  False at the end. */
+/* The next element of an object (with its name) or array; c is behind the bracket at the beginning.  False at the end.
+ */
 static bool
 next(struct cur *c, struct slice *ret_name, struct slice *ret_value)
 {
@@ -361,8 +363,8 @@ read_object(struct reading *r, struct slice object)
 static bool
 read_key(struct joint_sighting *s, struct slice key)
 {
-	static const char *const word[CC_KIND_COUNT] = {"addr", "domain", "url", "file-sha256", "ja3", "ja3s", "ja4", "cert-sha256", "user-agent",
-	    "email", "hassh", "hassh-server", "ssh-host-key"};
+	static const char *const word[CC_KIND_COUNT] = {"addr", "domain", "url", "file-sha256", "ja3", "ja3s", "ja4",
+	    "cert-sha256", "user-agent", "email", "hassh", "hassh-server", "ssh-host-key"};
 	const uint8_t *colon = key.size > 0 ? memchr(key.p, ':', key.size) : NULL;
 
 	if (colon == NULL)
@@ -382,8 +384,10 @@ read_key(struct joint_sighting *s, struct slice key)
 static void
 fill_in(struct joint_sighting *s)
 {
-	struct slice *const to[CC_KIND_COUNT] = {[CC_KIND_DOMAIN] = &s->domain, [CC_KIND_URL] = &s->url, [CC_KIND_FILE_SHA256] = &s->file,
-	    [CC_KIND_JA3] = &s->ja3, [CC_KIND_JA3S] = &s->ja3s, [CC_KIND_JA4] = &s->ja4, [CC_KIND_CERT_SHA256] = &s->cert,
+	struct slice *const to[CC_KIND_COUNT] = {[CC_KIND_DOMAIN] = &s->domain, [CC_KIND_URL] = &s->url,
+	    [CC_KIND_FILE_SHA256] = &s->file,
+	    [CC_KIND_JA3] = &s->ja3, [CC_KIND_JA3S] = &s->ja3s, [CC_KIND_JA4] = &s->ja4,
+	    [CC_KIND_CERT_SHA256] = &s->cert,
 	    [CC_KIND_USER_AGENT] = &s->agent, [CC_KIND_HASSH] = &s->hassh, [CC_KIND_HASSH_SERVER] = &s->hassh_server,
 	    [CC_KIND_SSH_HOST_KEY] = &s->key_sha256};
 
@@ -402,7 +406,8 @@ header(const struct cc_message *msg, const char *name)
 }
 
 enum cc_status
-joint_read(const struct cc_message *msg, struct slice organisation, struct buf *scratch, struct joint_sighting *ret_sighting)
+joint_read(
+    const struct cc_message *msg, struct slice organisation, struct buf *scratch, struct joint_sighting *ret_sighting)
 {
 	struct joint_sighting s = {.organisation = organisation, .clock_error = -1, .hops = 255, .count = 1};
 	struct reading r = {&s, scratch};
@@ -451,8 +456,8 @@ step_of(struct slice value)
 }
 
 /*
- * What one result says.  A sensor's store has every address that it met, but of names and hashes only those that a rule or a list told
- * it to look for: so only of addresses does 'not seen' mean something.
+ * What one result says.  A sensor's store has every address that it met, but of names and hashes only those that a rule
+ * or a list told it to look for: so only of addresses does 'not seen' mean something.
  */
 static bool
 read_result(struct reading *r, struct slice result)
@@ -476,7 +481,8 @@ read_result(struct reading *r, struct slice result)
 
 /* In clear, or under the seal; plain is what was opened, the caller's to free. */
 static struct slice
-answer_of(struct slice step, struct slice responder, struct buf *scratch, joint_open_fn *open, void *ctx, struct slice *ret_plain)
+answer_of(struct slice step, struct slice responder, struct buf *scratch, joint_open_fn *open, void *ctx,
+    struct slice *ret_plain)
 {
 	struct slice sealed = text(member(step, "encrypted"), scratch);
 
@@ -499,7 +505,8 @@ read_answer(struct reading *r, struct slice answer, joint_sighting_fn *fn, void 
 	read_coverage(r, member(answer, "coverage"));
 	for (c = inside(member(answer, "results"), '['); next(&c, NULL, &result) && count < ANSWERS_MAX; count++) {
 		s->kind = CC_KIND_ADDR;
-		s->attacker = s->domain = s->url = s->file = s->cert = s->ja3 = s->ja3s = s->ja4 = s->agent = slice_of(NULL, 0);
+		s->attacker = s->domain = s->url = s->file = s->cert = s->ja3 = s->ja3s = s->ja4 = s->agent =
+		    slice_of(NULL, 0);
 		if (!read_result(r, result))
 			continue;
 		fill_in(s);
@@ -510,9 +517,11 @@ read_answer(struct reading *r, struct slice answer, joint_sighting_fn *fn, void 
 }
 
 enum cc_status
-joint_answers(const struct cc_message *msg, struct slice organisation, struct buf *scratch, joint_sighting_fn *fn, joint_open_fn *open, void *ctx)
+joint_answers(const struct cc_message *msg, struct slice organisation, struct buf *scratch, joint_sighting_fn *fn,
+    joint_open_fn *open, void *ctx)
 {
-	struct joint_sighting s = {.organisation = organisation, .clock_error = -1, .hops = 255, .origin = JOINT_ANSWER};
+	struct joint_sighting s = {
+	    .organisation = organisation, .clock_error = -1, .hops = 255, .origin = JOINT_ANSWER};
 	struct reading r = {&s, scratch};
 	struct slice step, answer, plain = slice_of(NULL, 0);
 	enum cc_status st = CC_ABSENT;
@@ -525,7 +534,8 @@ joint_answers(const struct cc_message *msg, struct slice organisation, struct bu
 		return CC_NOMEM;
 	step = step_of(msg->value);
 	/* Who answers is who was asked: a step that the requester writes tells nothing. */
-	if (!slice_is(text(member(step, "state"), scratch), "answered") || !slice_eq(text(member(step, "responder"), scratch), organisation))
+	if (!slice_is(text(member(step, "state"), scratch), "answered") ||
+	    !slice_eq(text(member(step, "responder"), scratch), organisation))
 		return CC_ABSENT;
 	answer = answer_of(step, organisation, scratch, open, ctx, &plain);
 	if (answer.size > 0) {

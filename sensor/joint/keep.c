@@ -1,12 +1,13 @@
 /*
- * The correlator's memory on disk, in one transaction with how far it has read: after a crash at any point all is as it was after
- * the last commit, and what came since is read again.
+ * The correlator's memory on disk, in one transaction with how far it has read: after a crash at any point all is as it
+ * was after the last commit, and what came since is read again.
  *
- * hot: nodes in memory, as they changed, a blob a commit, and the names of those that went; written anew when half of it is old.
- * cold: activities that were not used for longest, a row each, found again by their strong values: cold_index_N, a table for each
- * million, before which stands a filter in memory that knows what surely is in none.  What a new node shares with one of them comes
- * back whole.  Cost a sighting: that of its batch, and a look into a filter for each million on disk.  A table of the index ends with
- * its rows, all at once: an era is a million rows, or an eighth of joint.keep if that is over sooner.  One thread.
+ * hot: nodes in memory, as they changed, a blob a commit, and the names of those that went; written anew when half of
+ * it is old. cold: activities that were not used for longest, a row each, found again by their strong values:
+ * cold_index_N, a table for each million, before which stands a filter in memory that knows what surely is in none.
+ * What a new node shares with one of them comes back whole.  Cost a sighting: that of its batch, and a look into a
+ * filter for each million on disk.  A table of the index ends with its rows, all at once: an era is a million rows, or
+ * an eighth of joint.keep if that is over sooner.  One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,9 +94,13 @@ era_of(struct joint_keep *keep, uint64_t number, bool make)
 	more[keep->eras] = (struct era){.number = number, .first = keep->newest, .filter = calloc(1, FILTER_BYTES)};
 	if (more[keep->eras].filter == NULL)
 		return NULL;
-	snprintf(sql, sizeof(sql), "CREATE TABLE IF NOT EXISTS cold_index_%llu (hash INTEGER, id INTEGER, PRIMARY KEY (hash, id)) WITHOUT ROWID",
+	snprintf(sql, sizeof(sql),
+	    "CREATE TABLE IF NOT EXISTS cold_index_%llu (hash INTEGER, id INTEGER, PRIMARY KEY (hash, id)) WITHOUT "
+	    "ROWID",
 	    (unsigned long long)number);
-	if (state_run(keep->state, sql) != CC_OK || state_do(keep->state, "INSERT OR IGNORE INTO eras VALUES (?1, ?2, 0)", "ii", number, keep->newest) != CC_OK) {
+	if (state_run(keep->state, sql) != CC_OK ||
+	    state_do(keep->state, "INSERT OR IGNORE INTO eras VALUES (?1, ?2, 0)", "ii", number, keep->newest) !=
+		CC_OK) {
 		free(more[keep->eras].filter);
 		return NULL;
 	}
@@ -163,8 +168,8 @@ to_cold(void *ctx, struct joint *joint, const uint32_t *node, size_t count)
 	}
 	if (!good || keep->blob.full)
 		return CC_NOMEM;
-	if (keep->put_cold == NULL &&
-	    (keep->put_cold = state_ask(keep->state, "INSERT INTO cold (id, last, data) VALUES (?1, ?2, ?3)", "")) == NULL)
+	if (keep->put_cold == NULL && (keep->put_cold = state_ask(keep->state,
+					   "INSERT INTO cold (id, last, data) VALUES (?1, ?2, ?3)", "")) == NULL)
 		return CC_IO;
 	sqlite3_bind_int64(keep->put_cold, 1, (sqlite3_int64)keep->cold_next);
 	sqlite3_bind_int64(keep->put_cold, 2, (sqlite3_int64)last);
@@ -208,7 +213,8 @@ write_entries(struct joint_keep *keep)
 			sqlite3_finalize(stmt);
 			if ((era = era_of(keep, e->id >> ERA_BITS, true)) == NULL)
 				return CC_IO;
-			snprintf(sql, sizeof(sql), "INSERT OR IGNORE INTO cold_index_%llu VALUES (?1, ?2)", (unsigned long long)era->number);
+			snprintf(sql, sizeof(sql), "INSERT OR IGNORE INTO cold_index_%llu VALUES (?1, ?2)",
+			    (unsigned long long)era->number);
 			if ((stmt = state_ask(keep->state, sql, "")) == NULL)
 				return CC_IO;
 		}
@@ -233,7 +239,8 @@ sweep(struct joint_keep *keep, struct era *era, enum cc_status *ret_st)
 	uint64_t from = (era->number << ERA_BITS) + era->swept, end = (era->number + 1) << ERA_BITS;
 	char sql[100];
 
-	*ret_st = state_do(keep->state, "DELETE FROM cold WHERE id >= ?1 AND id < ?2", "ii", from, from + SWEEP < end ? from + SWEEP : end);
+	*ret_st = state_do(keep->state, "DELETE FROM cold WHERE id >= ?1 AND id < ?2", "ii", from,
+	    from + SWEEP < end ? from + SWEEP : end);
 	era->swept += SWEEP;
 	if (*ret_st != CC_OK || from + SWEEP < end)
 		return false;
@@ -271,8 +278,8 @@ save_eras(struct joint_keep *keep)
 	enum cc_status st = CC_OK;
 
 	for (size_t i = keep->eras > 2 ? keep->eras - 2 : 0; i < keep->eras && st == CC_OK; i++)
-		st = state_do(keep->state, "UPDATE eras SET first = ?2, last = ?3 WHERE number = ?1", "iii", keep->era[i].number, keep->era[i].first,
-		    keep->era[i].last);
+		st = state_do(keep->state, "UPDATE eras SET first = ?2, last = ?3 WHERE number = ?1", "iii",
+		    keep->era[i].number, keep->era[i].first, keep->era[i].last);
 	return st;
 }
 
@@ -298,8 +305,10 @@ recall_row(struct joint_keep *keep, uint64_t id)
 	enum cc_status st = CC_OK;
 	bool there;
 
-	if ((keep->get_cold == NULL && (keep->get_cold = state_ask(keep->state, "SELECT data FROM cold WHERE id = ?1", "")) == NULL) ||
-	    (keep->drop_cold == NULL && (keep->drop_cold = state_ask(keep->state, "DELETE FROM cold WHERE id = ?1", "")) == NULL))
+	if ((keep->get_cold == NULL &&
+		(keep->get_cold = state_ask(keep->state, "SELECT data FROM cold WHERE id = ?1", "")) == NULL) ||
+	    (keep->drop_cold == NULL &&
+		(keep->drop_cold = state_ask(keep->state, "DELETE FROM cold WHERE id = ?1", "")) == NULL))
 		return CC_IO;
 	sqlite3_bind_int64(keep->get_cold, 1, (sqlite3_int64)id);
 	there = sqlite3_step(keep->get_cold) == SQLITE_ROW;
@@ -377,7 +386,9 @@ put_hot(struct joint_keep *keep)
 	if (keep->blob.full)
 		return CC_NOMEM;
 	keep->hot_bytes += keep->blob.size;
-	return keep->blob.size == 0 ? CC_OK : state_do(keep->state, "INSERT INTO hot (data) VALUES (?1)", "b", buf_slice(&keep->blob));
+	return keep->blob.size == 0
+		   ? CC_OK
+		   : state_do(keep->state, "INSERT INTO hot (data) VALUES (?1)", "b", buf_slice(&keep->blob));
 }
 
 static void
@@ -475,7 +486,8 @@ load_hot(struct joint_keep *keep)
 	keep->joint->unsaved.count = keep->joint->fresh.count = 0;
 	buf_clear(&keep->joint->gone);
 	if (st == CC_BAD)
-		snprintf(keep->state->error, sizeof(keep->state->error), "%s: sightings in it are damaged", keep->state->path);
+		snprintf(keep->state->error, sizeof(keep->state->error), "%s: sightings in it are damaged",
+		    keep->state->path);
 	return st != CC_OK ? st : step == SQLITE_DONE ? CC_OK : state_fail(keep->state);
 }
 
@@ -511,7 +523,8 @@ load_cold(struct joint_keep *keep)
 	enum cc_status st = CC_OK;
 
 	while (stmt != NULL && count < ERAS_MAX && sqlite3_step(stmt) == SQLITE_ROW) {
-		era[count++] = (struct era){.number = state_u64(stmt, 0), .first = state_u64(stmt, 1), .last = state_u64(stmt, 2)};
+		era[count++] =
+		    (struct era){.number = state_u64(stmt, 0), .first = state_u64(stmt, 1), .last = state_u64(stmt, 2)};
 	}
 	sqlite3_finalize(stmt);
 	for (size_t i = 0; i < count && st == CC_OK; i++)
@@ -619,11 +632,13 @@ struct said {
 static struct said
 said_of(struct joint_state *state, const char *id)
 {
-	sqlite3_stmt *stmt = state_ask(state, "SELECT verdict, value FROM cases WHERE id = ?1 AND merged IS NULL", "s", id);
+	sqlite3_stmt *stmt =
+	    state_ask(state, "SELECT verdict, value FROM cases WHERE id = ?1 AND merged IS NULL", "s", id);
 	struct said said = {.there = false};
 
 	if (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW) {
-		const char *verdict = (const char *)sqlite3_column_text(stmt, 0), *value = (const char *)sqlite3_column_text(stmt, 1);
+		const char *verdict = (const char *)sqlite3_column_text(stmt, 0),
+			   *value = (const char *)sqlite3_column_text(stmt, 1);
 
 		said.there = true;
 		snprintf(said.verdict, sizeof(said.verdict), "%s", verdict != NULL ? verdict : "");
@@ -648,7 +663,9 @@ put_case(struct joint_keep *keep, const struct joint_change *change, uint64_t no
 		return CC_NOMEM;
 	one.document = buf_slice(&keep->blob);
 	st = joint_state_put(keep->state, &one);
-	if (st == CC_OK && before.there && (strcmp(before.verdict, one.verdict) != 0 || strcmp(before.value, one.value != NULL ? one.value : "") != 0)) {
+	if (st == CC_OK && before.there &&
+	    (strcmp(before.verdict, one.verdict) != 0 ||
+		strcmp(before.value, one.value != NULL ? one.value : "") != 0)) {
 		snprintf(with, sizeof(with), "%s %s", one.verdict, one.value != NULL ? one.value : "");
 		st = joint_state_note(keep->state, one.id, &(struct joint_trace){now, "answer changed", with});
 	}
@@ -711,14 +728,18 @@ save_progress(struct joint_keep *keep, const struct joint_progress *p)
 
 	for (size_t i = 0; i < p->positions && st == CC_OK; i++) {
 		if (p->position[i].changed)
-			st = state_do(keep->state, "INSERT OR REPLACE INTO offsets VALUES (?1, ?2)", "si", p->position[i].place, p->position[i].next);
+			st = state_do(keep->state, "INSERT OR REPLACE INTO offsets VALUES (?1, ?2)", "si",
+			    p->position[i].place, p->position[i].next);
 	}
 	if (st == CC_OK && p->second != NULL && p->second->changed)
-		st = state_do(keep->state, "INSERT OR REPLACE INTO offsets VALUES (?1, ?2)", "si", p->second->place, p->second->next);
+		st = state_do(keep->state, "INSERT OR REPLACE INTO offsets VALUES (?1, ?2)", "si", p->second->place,
+		    p->second->next);
 	for (size_t i = 0; i < p->counts && st == CC_OK; i++)
-		st = state_do(keep->state, "INSERT OR REPLACE INTO counts VALUES (?1, ?2)", "si", p->count[i].name, p->count[i].value);
+		st = state_do(keep->state, "INSERT OR REPLACE INTO counts VALUES (?1, ?2)", "si", p->count[i].name,
+		    p->count[i].value);
 	if (st == CC_OK)
-		st = state_do(keep->state, "INSERT OR REPLACE INTO counts VALUES ('cold', ?1), ('went', ?2)", "ii", keep->cold_next, keep->went);
+		st = state_do(keep->state, "INSERT OR REPLACE INTO counts VALUES ('cold', ?1), ('went', ?2)", "ii",
+		    keep->cold_next, keep->went);
 	return st;
 }
 

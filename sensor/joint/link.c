@@ -1,6 +1,6 @@
 /*
- * Which nodes belong together, of a cell: of nodes that no shared value of any weight leads out of, so that what is found here does
- * not depend on any other.  README.md, Linking; what a value weighs is value.c's.
+ * Which nodes belong together, of a cell: of nodes that no shared value of any weight leads out of, so that what is
+ * found here does not depend on any other.  README.md, Linking; what a value weighs is value.c's.
  *
  * Cost: a sort over the cell's features; each node is held against a bounded number of neighbours by feature.
  */
@@ -147,7 +147,8 @@ group_of(const struct linker *l, uint32_t value)
 	const struct value *v = &l->joint->value[value];
 	const struct feature_about *about = &feature_about[v->type];
 
-	return (about->group == 'a' || about->group == 'k') && (double)v->diversity > about->spread ? 'i' : about->group;
+	return (about->group == 'a' || about->group == 'k') && (double)v->diversity > about->spread ? 'i'
+												    : about->group;
 }
 
 struct tally {
@@ -217,7 +218,8 @@ link_strong(struct linker *l)
 
 			if ((double)at->weight < JOINT_STRONG)
 				continue;
-			if (before != NULL && node_at(l, at->place)->first - node_at(l, before->place)->first < 720 * HOUR)
+			if (before != NULL &&
+			    node_at(l, at->place)->first - node_at(l, before->place)->first < 720 * HOUR)
 				unite(l, before->place, at->place);
 			before = at;
 		}
@@ -325,7 +327,9 @@ bonds_of(struct linker *l, const struct range *r, struct bonds *bonds)
 			/* As good as the weaker side's: shown without proof here, used there, is no more than shown. */
 			float weight = has[i].weight < has[k].weight ? has[i].weight : has[k].weight;
 
-			if (weight >= (float)WEIGHT_LEAST && !add_bond(bonds, (struct bond){has[i].root, has[k].root, weight, group_of(l, l->at[r->start].value)}))
+			if (weight >= (float)WEIGHT_LEAST &&
+			    !add_bond(bonds,
+				(struct bond){has[i].root, has[k].root, weight, group_of(l, l->at[r->start].value)}))
 				return false;
 		}
 	}

@@ -1,12 +1,12 @@
 /*
- * Several correlators as one.  Each verifies and folds the messages of the partitions that are his; what he saw goes, as nodes, to
- * one topic of one partition (joint.nodes_topic), and whoever has that partition links them.  Repeats fold before they go, so the
- * second stage sees few.
+ * Several correlators as one.  Each verifies and folds the messages of the partitions that are his; what he saw goes,
+ * as nodes, to one topic of one partition (joint.nodes_topic), and whoever has that partition links them.  Repeats fold
+ * before they go, so the second stage sees few.
  *
- * Nodes merge by least, most and union, so that it does not matter how often, in which order and by whom one is sent: a member that
- * takes a partition over, and sends again what another has sent, changes nothing.  What goes is signed by our organisation's key; what
- * anybody else writes to the topic is refused.  A payload: signature, fingerprint of the key, then what is signed: a word, nodes.
- * One thread.
+ * Nodes merge by least, most and union, so that it does not matter how often, in which order and by whom one is sent: a
+ * member that takes a partition over, and sends again what another has sent, changes nothing.  What goes is signed by
+ * our organisation's key; what anybody else writes to the topic is refused.  A payload: signature, fingerprint of the
+ * key, then what is signed: a word, nodes. One thread.
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -59,8 +59,8 @@ open_topic(struct joint_members *m, char **ret_why)
 }
 
 enum cc_status
-joint_members_open(const struct conf *conf, const char *outdir, const char *from, const struct trust *trust, const struct reader_resume *resume,
-    struct joint_members **ret_members, char **ret_why)
+joint_members_open(const struct conf *conf, const char *outdir, const char *from, const struct trust *trust,
+    const struct reader_resume *resume, struct joint_members **ret_members, char **ret_why)
 {
 	struct joint_members *m = calloc(1, sizeof(*m));
 	enum cc_status st = CC_NOMEM;
@@ -122,7 +122,8 @@ static enum cc_status
 send_body(struct joint_members *m)
 {
 	uint8_t signature[KEY_SIGNATURE];
-	struct cc_message msg = {.topic = slice_str(m->topic), .key = slice_str(key_kid(m->key)), .class = CC_CLASS_SIGHTING};
+	struct cc_message msg = {
+	    .topic = slice_str(m->topic), .key = slice_str(key_kid(m->key)), .class = CC_CLASS_SIGHTING};
 	enum cc_status st;
 
 	if (m->body.size <= sizeof(WORD) - 1)
@@ -207,7 +208,8 @@ check(const struct joint_members *m, struct slice value, struct cur *ret_nodes)
 	if (word == NULL || memcmp(word, WORD, sizeof(WORD) - 1) != 0 || kid[KEY_ID - 1] != '\0')
 		return false;
 	key = trust_find(m->trust, slice_str((const char *)kid));
-	if (key == NULL || key->pkey == NULL || key->entry.revoked != 0 || strcmp(key->organisation->id, m->conf->sensor_organisation) != 0)
+	if (key == NULL || key->pkey == NULL || key->entry.revoked != 0 ||
+	    strcmp(key->organisation->id, m->conf->sensor_organisation) != 0)
 		return false;
 	*ret_nodes = c;
 	return fits(key->pkey, signature, body);

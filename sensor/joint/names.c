@@ -1,6 +1,6 @@
 /*
- * Texts, each kept once and known by a number.  Those that nothing has any more are let go by gathering the others anew, which
- * is done when as many nodes have gone as are left: so memory follows the nodes.
+ * Texts, each kept once and known by a number.  Those that nothing has any more are let go by gathering the others
+ * anew, which is done when as many nodes have gone as are left: so memory follows the nodes.
  */
 #include "joint/joint_own.h"
 
@@ -81,7 +81,8 @@ keep(struct gathering *g, uint32_t *name)
 	if (*name == NONE)
 		return;
 	if (g->fresh[*name] == NONE)
-		g->fresh[*name] = name_of(g->joint, slice_of(g->text.p + (g->at[*name] >> 24), g->at[*name] & 0xffffff));
+		g->fresh[*name] =
+		    name_of(g->joint, slice_of(g->text.p + (g->at[*name] >> 24), g->at[*name] & 0xffffff));
 	g->failed = g->failed || g->fresh[*name] == NONE;
 	*name = g->fresh[*name];
 }
@@ -89,8 +90,8 @@ keep(struct gathering *g, uint32_t *name)
 static void
 keep_node(struct gathering *g, struct node *n)
 {
-	uint32_t *const name[] = {&n->organisation, &n->sensor, &n->value, &n->key, &n->attacker, &n->pseudonym, &n->victim, &n->sector,
-	    &n->rule_name, &n->domain, &n->cert, &n->key_sha256, &n->of, &n->home};
+	uint32_t *const name[] = {&n->organisation, &n->sensor, &n->value, &n->key, &n->attacker, &n->pseudonym,
+	    &n->victim, &n->sector, &n->rule_name, &n->domain, &n->cert, &n->key_sha256, &n->of, &n->home};
 
 	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++)
 		keep(g, name[i]);

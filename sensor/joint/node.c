@@ -1,8 +1,9 @@
 /*
- * Nodes: what one organisation saw of one thing in one day.  Messages fold into them by least, most and union only, so that
- * their order, and repeats, do not matter; a node can leave as bytes and come back, here or at another member.
+ * Nodes: what one organisation saw of one thing in one day.  Messages fold into them by least, most and union only, so
+ * that their order, and repeats, do not matter; a node can leave as bytes and come back, here or at another member.
  *
- * Bounded: joint.messages_max names of messages a node, those with the least hashes; nodes by who settles (joint.c).  One thread.
+ * Bounded: joint.messages_max names of messages a node, those with the least hashes; nodes by who settles (joint.c).
+ * One thread.
  */
 #include "joint/joint_own.h"
 
@@ -149,8 +150,8 @@ net_of(struct slice addr, const struct cc_addr *at, char room[32])
 }
 
 /*
- * Names that a program has made look alike: long, hardly a vowel or much of digits, under one registry.  What people register does
- * not look so, and has no shape.
+ * Names that a program has made look alike: long, hardly a vowel or much of digits, under one registry.  What people
+ * register does not look so, and has no shape.
  */
 static struct slice
 shape_of(struct slice site, char room[32])
@@ -171,13 +172,15 @@ shape_of(struct slice site, char room[32])
 
 #define CAP(type) feature_about[FEATURE_##type].cap
 
-/* A host of theirs attacks, others say; a host of ours attacks, or is steered from outside, they say: perhaps the same. */
+/* A host of theirs attacks, others say; a host of ours attacks, or is steered from outside, they say: perhaps the same.
+ */
 static void
 draft_home(const struct joint *joint, const struct joint_sighting *s, struct draft *d)
 {
 	struct slice name = name_slice(joint, d->home);
 
-	if (s->attacker_pseudonym.size > 0 || (s->victim.size > 0 && s->client && s->proof >= CC_PROOF_DIALOGUE && d->home == NONE)) {
+	if (s->attacker_pseudonym.size > 0 ||
+	    (s->victim.size > 0 && s->client && s->proof >= CC_PROOF_DIALOGUE && d->home == NONE)) {
 		add_feature(d, FEATURE_HOME, s->organisation, CAP(HOME));
 	} else if (s->proof != CC_PROOF_SPOOFABLE && d->home != NONE) {
 		name.size = name.size < sizeof(d->home_name) ? name.size : sizeof(d->home_name);
@@ -197,7 +200,8 @@ draft_features(const struct joint *joint, const struct joint_sighting *s, struct
 	d->count = 0;
 	d->home = s->attacker.size > 0 && known ? home_at(joint, &at) : NONE;
 	add_feature(d, FEATURE_KEY, s->key_sha256, keyed ? CAP(KEY) : 4);
-	/* A certificate that was shown without its key in use is a copy that anybody can show; named by an indicator it is meant. */
+	/* A certificate that was shown without its key in use is a copy that anybody can show; named by an indicator it
+	 * is meant. */
 	add_feature(d, FEATURE_CERT, s->cert, keyed || s->kind == CC_KIND_CERT_SHA256 ? CAP(CERT) : 3);
 	add_feature(d, FEATURE_DOMAIN, s->domain, CAP(DOMAIN));
 	if (s->domain.size > 0)
@@ -246,14 +250,15 @@ is_echo(const struct joint_sighting *s)
 {
 	if (s->origin == JOINT_RELAY)
 		return true;
-	return s->origin == JOINT_OWN && s->count > 0 && s->victim.size == 0 && s->attacker_pseudonym.size == 0 && s->attacker.size == 0 &&
-	       s->kind != CC_KIND_FILE_SHA256;
+	return s->origin == JOINT_OWN && s->count > 0 && s->victim.size == 0 && s->attacker_pseudonym.size == 0 &&
+	       s->attacker.size == 0 && s->kind != CC_KIND_FILE_SHA256;
 }
 
 static uint64_t
 fold_of(const struct joint_sighting *s, const struct draft *d)
 {
-	uint64_t small[4] = {(uint64_t)s->kind, s->first / DAY, (uint64_t)s->origin << 2 | (uint64_t)(s->count == 0) << 1 | s->exercise, s->client};
+	uint64_t small[4] = {(uint64_t)s->kind, s->first / DAY,
+	    (uint64_t)s->origin << 2 | (uint64_t)(s->count == 0) << 1 | s->exercise, s->client};
 	uint64_t hash = hash64(slice_of(small, sizeof(small)), 11);
 
 	hash = mix(hash, s->organisation);
@@ -526,7 +531,9 @@ fold_in(struct joint *joint, uint32_t index, const struct node *more)
 	node->until = more->until > node->until ? more->until : node->until;
 	node->loss = more->loss > node->loss ? more->loss : node->loss;
 	/* One clock that is not known makes it unknown. */
-	node->clock_error = node->clock_error < 0 || more->clock_error < 0 ? -1 : more->clock_error > node->clock_error ? more->clock_error : node->clock_error;
+	node->clock_error = node->clock_error < 0 || more->clock_error < 0 ? -1
+			    : more->clock_error > node->clock_error        ? more->clock_error
+									   : node->clock_error;
 	node->completeness = more->completeness > node->completeness ? more->completeness : node->completeness;
 	if (node->first < was.first && !node->negative)
 		value_older(joint, index);
@@ -690,8 +697,8 @@ get_text(struct cur *c)
 void
 node_encode(const struct joint *joint, const struct node *n, struct buf *out)
 {
-	const uint32_t name[NODE_TEXTS] = {n->organisation, n->sensor, n->value, n->key, n->attacker, n->pseudonym, n->victim, n->sector,
-	    n->rule_name, n->domain, n->cert, n->key_sha256, n->of};
+	const uint32_t name[NODE_TEXTS] = {n->organisation, n->sensor, n->value, n->key, n->attacker, n->pseudonym,
+	    n->victim, n->sector, n->rule_name, n->domain, n->cert, n->key_sha256, n->of};
 	const uint64_t number[] = {n->fold, n->first, n->last, n->count, n->from, n->until};
 	const uint8_t small[] = {n->kind, n->proof, n->origin, n->completeness, n->hops,
 	    (uint8_t)(n->client | n->exercise << 1 | n->negative << 2 | n->echo << 3), n->feature_count};
@@ -746,8 +753,9 @@ read_node(struct cur *c, struct node *n, struct slice text[NODE_TEXTS])
 	n->feature_count = cur_u8(c);
 	for (unsigned i = 0; i < NODE_TEXTS; i++)
 		text[i] = get_text(c);
-	return !c->bad && version == CODE_VERSION && n->feature_count <= NODE_FEATURES && n->kind < CC_KIND_COUNT && n->proof <= CC_PROOF_CONTENT &&
-	       n->origin <= JOINT_ANSWER && n->loss >= 0 && n->loss <= 1 && n->clock_error >= -1 && text[0].size > 0;
+	return !c->bad && version == CODE_VERSION && n->feature_count <= NODE_FEATURES && n->kind < CC_KIND_COUNT &&
+	       n->proof <= CC_PROOF_CONTENT && n->origin <= JOINT_ANSWER && n->loss >= 0 && n->loss <= 1 &&
+	       n->clock_error >= -1 && text[0].size > 0;
 }
 
 static bool
@@ -765,10 +773,11 @@ read_features(struct cur *c, unsigned count, struct feature_draft *ret_feature)
 }
 
 static uint32_t
-make_decoded(struct joint *joint, struct node *n, const struct slice text[NODE_TEXTS], const struct feature_draft *feature)
+make_decoded(
+    struct joint *joint, struct node *n, const struct slice text[NODE_TEXTS], const struct feature_draft *feature)
 {
-	uint32_t *const name[NODE_TEXTS] = {&n->organisation, &n->sensor, &n->value, &n->key, &n->attacker, &n->pseudonym, &n->victim, &n->sector,
-	    &n->rule_name, &n->domain, &n->cert, &n->key_sha256, &n->of};
+	uint32_t *const name[NODE_TEXTS] = {&n->organisation, &n->sensor, &n->value, &n->key, &n->attacker,
+	    &n->pseudonym, &n->victim, &n->sector, &n->rule_name, &n->domain, &n->cert, &n->key_sha256, &n->of};
 	unsigned count = n->feature_count;
 	struct cc_addr at;
 	uint32_t index;

@@ -1,7 +1,7 @@
 /*
- * What an organisation has taken back: its sights of an indicator up to then leave their cases, and count no more when they come
- * again, whatever comes first.  Kept as bytes beside nodes, and told to members as they are.  Bounded by REVOKED_MAX; what comes
- * beyond is counted.  One thread.
+ * What an organisation has taken back: its sights of an indicator up to then leave their cases, and count no more when
+ * they come again, whatever comes first.  Kept as bytes beside nodes, and told to members as they are.  Bounded by
+ * REVOKED_MAX; what comes beyond is counted.  One thread.
  */
 #include <stdlib.h>
 
@@ -31,10 +31,13 @@ revoked_until(const struct joint *joint, struct slice organisation, unsigned kin
 static enum feature_type
 type_of(enum cc_kind kind)
 {
-	static const enum feature_type type[CC_KIND_COUNT] = {[CC_KIND_ADDR] = FEATURE_ADDR, [CC_KIND_DOMAIN] = FEATURE_DOMAIN,
-	    [CC_KIND_URL] = FEATURE_URL, [CC_KIND_FILE_SHA256] = FEATURE_FILE, [CC_KIND_JA3] = FEATURE_JA3, [CC_KIND_JA3S] = FEATURE_JA3S,
+	static const enum feature_type type[CC_KIND_COUNT] = {[CC_KIND_ADDR] = FEATURE_ADDR,
+	    [CC_KIND_DOMAIN] = FEATURE_DOMAIN,
+	    [CC_KIND_URL] = FEATURE_URL, [CC_KIND_FILE_SHA256] = FEATURE_FILE, [CC_KIND_JA3] = FEATURE_JA3,
+	    [CC_KIND_JA3S] = FEATURE_JA3S,
 	    [CC_KIND_JA4] = FEATURE_JA4, [CC_KIND_CERT_SHA256] = FEATURE_CERT, [CC_KIND_USER_AGENT] = FEATURE_AGENT,
-	    [CC_KIND_HASSH] = FEATURE_HASSH, [CC_KIND_HASSH_SERVER] = FEATURE_HASSHS, [CC_KIND_SSH_HOST_KEY] = FEATURE_KEY};
+	    [CC_KIND_HASSH] = FEATURE_HASSH, [CC_KIND_HASSH_SERVER] = FEATURE_HASSHS,
+	    [CC_KIND_SSH_HOST_KEY] = FEATURE_KEY};
 
 	return type[kind];
 }
@@ -49,10 +52,12 @@ remove_nodes(struct joint *joint, struct slice organisation, enum cc_kind kind, 
 	for (int exercise = 0; exercise < 2; exercise++) {
 		uint32_t value = value_find(joint, value_hash(type_of(kind), text, exercise != 0));
 
-		for (uint32_t f = value != NONE ? joint->value[value].head : NONE; f != NONE && st == CC_OK; f = joint->feature[f].next) {
+		for (uint32_t f = value != NONE ? joint->value[value].head : NONE; f != NONE && st == CC_OK;
+		     f = joint->feature[f].next) {
 			const struct node *node = &joint->node[joint->feature[f].node];
 
-			if (node->kind == (uint8_t)kind && node->last <= time && slice_eq(name_slice(joint, node->organisation), organisation) &&
+			if (node->kind == (uint8_t)kind && node->last <= time &&
+			    slice_eq(name_slice(joint, node->organisation), organisation) &&
 			    slice_eq(name_slice(joint, node->value), text))
 				st = vector_add(&found, joint->feature[f].node) ? CC_OK : CC_NOMEM;
 		}
@@ -81,7 +86,8 @@ joint_revoke(struct joint *joint, struct slice organisation, enum cc_kind kind, 
 		if (!GROW(joint->revocation, joint->revocation_count, joint->revocation_room))
 			return CC_NOMEM;
 		at = ++joint->revocation_count;
-		joint->revocation[at - 1] = (struct revocation){0, name_of(joint, organisation), name_of(joint, value), (uint8_t)kind, true};
+		joint->revocation[at - 1] =
+		    (struct revocation){0, name_of(joint, organisation), name_of(joint, value), (uint8_t)kind, true};
 		if (map_put(joint->revoked, slice_of(&hash, sizeof(hash)), (void *)at, NULL) != CC_OK)
 			return CC_NOMEM;
 	}

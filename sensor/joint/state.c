@@ -1,8 +1,8 @@
 /*
  * The correlator's database: cases with their documents, opinions, the trace; see state.h.
  *
- * Everything is put through bound parameters, so that no partner's text is ever SQL.  One thread a handle; two processes may
- * have it open, and wait for each other.
+ * Everything is put through bound parameters, so that no partner's text is ever SQL.  One thread a handle; two
+ * processes may have it open, and wait for each other.
  */
 #include "joint/state_own.h"
 
@@ -21,11 +21,13 @@ static const char setup[] =
 static const char tables[] =
     "CREATE TABLE IF NOT EXISTS cases (id TEXT PRIMARY KEY, activity TEXT, state TEXT, exercise INTEGER, first INTEGER,"
     " last INTEGER, verdict TEXT, kind TEXT, value TEXT, confidence REAL, organisations INTEGER, sightings INTEGER,"
-    " updated INTEGER, published INTEGER DEFAULT 0, closed INTEGER DEFAULT 0, closed_by TEXT, closed_why TEXT, merged TEXT,"
+    " updated INTEGER, published INTEGER DEFAULT 0, closed INTEGER DEFAULT 0, closed_by TEXT, closed_why TEXT, merged "
+    "TEXT,"
     " document TEXT);"
     "CREATE INDEX IF NOT EXISTS cases_last ON cases (last);"
     "CREATE INDEX IF NOT EXISTS cases_changed ON cases (updated) WHERE updated > published;"
-    "CREATE TABLE IF NOT EXISTS opinions (message TEXT PRIMARY KEY, case_id TEXT, organisation TEXT, opinion TEXT, text TEXT,"
+    "CREATE TABLE IF NOT EXISTS opinions (message TEXT PRIMARY KEY, case_id TEXT, organisation TEXT, opinion TEXT, "
+    "text TEXT,"
     " time INTEGER, signed BLOB) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS opinions_case ON opinions (case_id, time);"
     "CREATE TABLE IF NOT EXISTS trace (n INTEGER PRIMARY KEY, case_id TEXT, time INTEGER, event TEXT, other TEXT);"
@@ -69,7 +71,8 @@ ask_list(struct joint_state *state, const char *sql, const char *format, va_list
 			break;
 		default:
 			bytes = va_arg(args, struct slice);
-			sqlite3_bind_blob64(stmt, at, bytes.p != NULL ? (const void *)bytes.p : "", bytes.size, SQLITE_STATIC);
+			sqlite3_bind_blob64(
+			    stmt, at, bytes.p != NULL ? (const void *)bytes.p : "", bytes.size, SQLITE_STATIC);
 			break;
 		}
 	}
@@ -137,8 +140,8 @@ check_version(struct joint_state *state)
 	sqlite3_finalize(stmt);
 	if (is == VERSION)
 		return CC_OK;
-	snprintf(state->error, sizeof(state->error), "%s: version %llu of the state, this program reads %d", state->path,
-	    (unsigned long long)is, VERSION);
+	snprintf(state->error, sizeof(state->error), "%s: version %llu of the state, this program reads %d",
+	    state->path, (unsigned long long)is, VERSION);
 	return CC_BAD;
 }
 
@@ -151,13 +154,15 @@ open_database(struct joint_state *state)
 	if (sqlite3_open_v2(state->path, &state->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		return state_fail(state);
 	sqlite3_busy_timeout(state->db, BUSY_MS);
-	if ((st = state_run(state, setup)) != CC_OK || (st = state_run(state, tables)) != CC_OK || (st = check_version(state)) != CC_OK)
+	if ((st = state_run(state, setup)) != CC_OK || (st = state_run(state, tables)) != CC_OK ||
+	    (st = check_version(state)) != CC_OK)
 		return st;
 	return state_do(state, "INSERT OR IGNORE INTO meta VALUES ('version', ?1)", "i", (uint64_t)VERSION);
 }
 
 enum cc_status
-joint_state_open(const struct conf *conf, const char *outdir, bool write, struct joint_state **ret_state, char **ret_why)
+joint_state_open(
+    const struct conf *conf, const char *outdir, bool write, struct joint_state **ret_state, char **ret_why)
 {
 	struct joint_state *state = calloc(1, sizeof(*state));
 	struct stat about;
@@ -229,9 +234,11 @@ joint_state_rollback(struct joint_state *state)
 
 /* ---- cases ---- */
 
-#define COLUMNS                                                                                                             \
-	"id, activity, CASE WHEN merged IS NOT NULL THEN 'merged' WHEN closed > 0 THEN 'closed' ELSE state END AS is_state, "  \
-	"exercise, first, last, verdict, kind, value, confidence, organisations, sightings, updated, published, closed, closed_by, " \
+#define COLUMNS                                                                                                        \
+	"id, activity, CASE WHEN merged IS NOT NULL THEN 'merged' WHEN closed > 0 THEN 'closed' ELSE state END AS "    \
+	"is_state, "                                                                                                   \
+	"exercise, first, last, verdict, kind, value, confidence, organisations, sightings, updated, published, "      \
+	"closed, closed_by, "                                                                                          \
 	"closed_why, merged"
 
 static const char *
@@ -245,7 +252,8 @@ case_at(sqlite3_stmt *stmt, bool whole)
 {
 	struct joint_case one = {.id = text_at(stmt, 0), .activity = text_at(stmt, 1), .state = text_at(stmt, 2),
 	    .exercise = sqlite3_column_int(stmt, 3) != 0, .first = state_u64(stmt, 4), .last = state_u64(stmt, 5),
-	    .verdict = text_at(stmt, 6), .kind = text_at(stmt, 7), .value = text_at(stmt, 8), .confidence = sqlite3_column_double(stmt, 9),
+	    .verdict = text_at(stmt, 6), .kind = text_at(stmt, 7), .value = text_at(stmt, 8),
+	        .confidence = sqlite3_column_double(stmt, 9),
 	    .organisations = state_u64(stmt, 10), .sightings = state_u64(stmt, 11), .updated = state_u64(stmt, 12),
 	    .published = state_u64(stmt, 13), .closed = state_u64(stmt, 14), .closed_by = text_at(stmt, 15),
 	    .closed_why = text_at(stmt, 16), .merged = text_at(stmt, 17)};
@@ -275,8 +283,11 @@ enum cc_status
 joint_state_list(struct joint_state *state, const char *which, joint_case_fn *fn, void *ctx)
 {
 	return tell_cases(state,
-	    state_ask(state, "SELECT " COLUMNS " FROM cases WHERE CASE WHEN ?1 IS NULL THEN is_state <> 'merged' ELSE is_state = ?1 END"
-			     " ORDER BY last DESC, id", "s", which),
+	    state_ask(state,
+		"SELECT " COLUMNS
+		" FROM cases WHERE CASE WHEN ?1 IS NULL THEN is_state <> 'merged' ELSE is_state = ?1 END"
+		" ORDER BY last DESC, id",
+		"s", which),
 	    false, fn, ctx);
 }
 
@@ -299,20 +310,25 @@ joint_state_get(struct joint_state *state, const char *id, joint_case_fn *fn, vo
 	sqlite3_finalize(stmt);
 	if (count != 1)
 		return count == 0 ? CC_ABSENT : CC_DENIED;
-	return tell_cases(state, state_ask(state, "SELECT " COLUMNS ", document FROM cases WHERE id >= ?1 AND id < ?2", "ss", from, until),
+	return tell_cases(state,
+	    state_ask(state, "SELECT " COLUMNS ", document FROM cases WHERE id >= ?1 AND id < ?2", "ss", from, until),
 	    true, fn, ctx);
 }
 
 enum cc_status
 joint_state_all(struct joint_state *state, joint_case_fn *fn, void *ctx)
 {
-	return tell_cases(state, state_ask(state, "SELECT " COLUMNS ", document FROM cases WHERE merged IS NULL ORDER BY first, id", ""), true, fn, ctx);
+	return tell_cases(state,
+	    state_ask(state, "SELECT " COLUMNS ", document FROM cases WHERE merged IS NULL ORDER BY first, id", ""),
+	    true, fn, ctx);
 }
 
 enum cc_status
 joint_state_unpublished(struct joint_state *state, joint_case_fn *fn, void *ctx)
 {
-	return tell_cases(state, state_ask(state, "SELECT " COLUMNS ", document FROM cases WHERE updated > published ORDER BY updated, id", ""),
+	return tell_cases(state,
+	    state_ask(
+		state, "SELECT " COLUMNS ", document FROM cases WHERE updated > published ORDER BY updated, id", ""),
 	    true, fn, ctx);
 }
 
@@ -326,13 +342,16 @@ enum cc_status
 joint_state_put(struct joint_state *state, const struct joint_case *one)
 {
 	sqlite3_stmt *stmt = state_ask(state,
-	    "INSERT INTO cases (id, activity, state, exercise, first, last, verdict, kind, value, confidence, organisations, sightings,"
+	    "INSERT INTO cases (id, activity, state, exercise, first, last, verdict, kind, value, confidence, "
+	    "organisations, sightings,"
 	    " updated, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
-	    " ON CONFLICT DO UPDATE SET activity = ?2, state = ?3, exercise = ?4, first = ?5, last = ?6, verdict = ?7, kind = ?8,"
-	    " value = ?9, confidence = ?10, organisations = ?11, sightings = ?12, merged = NULL, updated = max(?13, published + 1),"
-	    " document = ?14 WHERE document IS NOT ?14 OR merged IS NOT NULL", "sssiiisssdiii", one->id, one->activity, one->state,
-	    (uint64_t)one->exercise, one->first, one->last, one->verdict, one->kind, one->value, one->confidence, one->organisations,
-	    one->sightings, one->updated);
+	    " ON CONFLICT DO UPDATE SET activity = ?2, state = ?3, exercise = ?4, first = ?5, last = ?6, verdict = ?7, "
+	    "kind = ?8,"
+	    " value = ?9, confidence = ?10, organisations = ?11, sightings = ?12, merged = NULL, updated = max(?13, "
+	    "published + 1),"
+	    " document = ?14 WHERE document IS NOT ?14 OR merged IS NOT NULL",
+	    "sssiiisssdiii", one->id, one->activity, one->state, (uint64_t)one->exercise, one->first, one->last,
+	    one->verdict, one->kind, one->value, one->confidence, one->organisations, one->sightings, one->updated);
 	int done;
 
 	if (stmt == NULL)
@@ -348,21 +367,24 @@ joint_state_put(struct joint_state *state, const struct joint_case *one)
 enum cc_status
 joint_state_merged(struct joint_state *state, const char *id, const char *into, uint64_t time)
 {
-	return state_do(state, "UPDATE cases SET merged = ?2, updated = max(?3, published + 1) WHERE id = ?1", "ssi", id, into, time);
+	return state_do(state, "UPDATE cases SET merged = ?2, updated = max(?3, published + 1) WHERE id = ?1", "ssi",
+	    id, into, time);
 }
 
 enum cc_status
 joint_state_dropped(struct joint_state *state, const char *id, uint64_t time)
 {
-	return state_do(state, "UPDATE cases SET merged = '', updated = max(?2, published + 1) WHERE id = ?1", "si", id, time);
+	return state_do(
+	    state, "UPDATE cases SET merged = '', updated = max(?2, published + 1) WHERE id = ?1", "si", id, time);
 }
 
 enum cc_status
 joint_state_finish(struct joint_state *state, const char *id, uint64_t time, const char *by, const char *why)
 {
 	enum cc_status st = state_do(state,
-	    "UPDATE cases SET closed = ?2, closed_by = ?3, closed_why = ?4, updated = max(?2, published + 1) WHERE id = ?1", "siss", id,
-	    time, by, why);
+	    "UPDATE cases SET closed = ?2, closed_by = ?3, closed_why = ?4, updated = max(?2, published + 1) WHERE id "
+	    "= ?1",
+	    "siss", id, time, by, why);
 
 	if (st == CC_OK && sqlite3_changes(state->db) == 0)
 		return CC_ABSENT;
@@ -374,24 +396,27 @@ joint_state_finish(struct joint_state *state, const char *id, uint64_t time, con
 enum cc_status
 joint_state_opinion(struct joint_state *state, const struct joint_opinion *o)
 {
-	enum cc_status st = state_do(state, "INSERT OR IGNORE INTO opinions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", "sssssib", o->message,
-	    o->case_id, o->organisation, o->opinion, o->text, o->time, o->signed_as);
+	enum cc_status st = state_do(state, "INSERT OR IGNORE INTO opinions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	    "sssssib", o->message, o->case_id, o->organisation, o->opinion, o->text, o->time, o->signed_as);
 
 	if (st == CC_OK && sqlite3_changes(state->db) > 0)
-		st = state_do(state, "UPDATE cases SET updated = max(updated, ?2, published + 1) WHERE id = ?1", "si", o->case_id, o->time);
+		st = state_do(state, "UPDATE cases SET updated = max(updated, ?2, published + 1) WHERE id = ?1", "si",
+		    o->case_id, o->time);
 	return st;
 }
 
 enum cc_status
 joint_state_opinions(struct joint_state *state, const char *case_id, joint_opinion_fn *fn, void *ctx)
 {
-	sqlite3_stmt *stmt = state_ask(state, "SELECT message, case_id, organisation, opinion, text, time, signed FROM opinions"
-	    " WHERE case_id = ?1 ORDER BY time, message", "s", case_id);
+	sqlite3_stmt *stmt = state_ask(state,
+	    "SELECT message, case_id, organisation, opinion, text, time, signed FROM opinions"
+	    " WHERE case_id = ?1 ORDER BY time, message",
+	    "s", case_id);
 	int step = SQLITE_ERROR;
 
 	while (stmt != NULL && (step = sqlite3_step(stmt)) == SQLITE_ROW)
-		fn(ctx, &(struct joint_opinion){text_at(stmt, 0), text_at(stmt, 1), text_at(stmt, 2), text_at(stmt, 3), text_at(stmt, 4),
-		    state_u64(stmt, 5), state_blob(stmt, 6)});
+		fn(ctx, &(struct joint_opinion){text_at(stmt, 0), text_at(stmt, 1), text_at(stmt, 2), text_at(stmt, 3),
+			    text_at(stmt, 4), state_u64(stmt, 5), state_blob(stmt, 6)});
 	if (stmt != NULL && step != SQLITE_DONE)
 		(void)state_fail(state);
 	sqlite3_finalize(stmt);
@@ -401,14 +426,15 @@ joint_state_opinions(struct joint_state *state, const char *case_id, joint_opini
 enum cc_status
 joint_state_note(struct joint_state *state, const char *case_id, const struct joint_trace *trace)
 {
-	return state_do(state, "INSERT INTO trace (case_id, time, event, other) VALUES (?1, ?2, ?3, ?4)", "siss", case_id, trace->time,
-	    trace->event, trace->with);
+	return state_do(state, "INSERT INTO trace (case_id, time, event, other) VALUES (?1, ?2, ?3, ?4)", "siss",
+	    case_id, trace->time, trace->event, trace->with);
 }
 
 enum cc_status
 joint_state_trace(struct joint_state *state, const char *case_id, joint_trace_fn *fn, void *ctx)
 {
-	sqlite3_stmt *stmt = state_ask(state, "SELECT time, event, other FROM trace WHERE case_id = ?1 ORDER BY n", "s", case_id);
+	sqlite3_stmt *stmt =
+	    state_ask(state, "SELECT time, event, other FROM trace WHERE case_id = ?1 ORDER BY n", "s", case_id);
 	int step = SQLITE_ERROR;
 
 	while (stmt != NULL && (step = sqlite3_step(stmt)) == SQLITE_ROW)

@@ -1,9 +1,9 @@
 /*
- * What the correlator keeps on disk: OUTDIR/joint.sqlite (WAL).  One correlator writes; `concert cases` reads beside it, and
- * writes opinions, closings and what was published.  Part of joint.h; README.md, State, has the tables.
+ * What the correlator keeps on disk: OUTDIR/joint.sqlite (WAL).  One correlator writes; `concert cases` reads beside
+ * it, and writes opinions, closings and what was published.  Part of joint.h; README.md, State, has the tables.
  *
- * A case's document is its member of CASES.json as it stands; opinions, trace and closing have tables of their own, since
- * they outlive a document, and are put beside it by who prints it.  One thread a handle.
+ * A case's document is its member of CASES.json as it stands; opinions, trace and closing have tables of their own,
+ * since they outlive a document, and are put beside it by who prints it.  One thread a handle.
  */
 #ifndef JOINT_STATE_H
 #define JOINT_STATE_H
@@ -13,8 +13,10 @@
 
 struct joint_state;
 
-/* write false: CC_ABSENT where there is none yet.  *ret_why (malloc) names the file.  A file that is damaged is CC_IO: nothing is begun anew. */
-enum cc_status joint_state_open(const struct conf *conf, const char *outdir, bool write, struct joint_state **ret_state, char **ret_why);
+/* write false: CC_ABSENT where there is none yet.  *ret_why (malloc) names the file.  A file that is damaged is CC_IO:
+ * nothing is begun anew. */
+enum cc_status joint_state_open(
+    const struct conf *conf, const char *outdir, bool write, struct joint_state **ret_state, char **ret_why);
 void joint_state_close(struct joint_state *state);
 const char *joint_state_error(const struct joint_state *state); /* after CC_IO */
 
@@ -39,7 +41,8 @@ struct joint_case {
 	struct slice document;          /* JSON */
 };
 typedef void joint_case_fn(void *ctx, const struct joint_case *one);
-/* Newest last_seen first.  which: a state, or NULL: all but merged ones.  document is empty: ask for it by joint_state_get(). */
+/* Newest last_seen first.  which: a state, or NULL: all but merged ones.  document is empty: ask for it by
+ * joint_state_get(). */
 enum cc_status joint_state_list(struct joint_state *state, const char *which, joint_case_fn *fn, void *ctx);
 /* Whole, oldest first, without those that merged. */
 enum cc_status joint_state_all(struct joint_state *state, joint_case_fn *fn, void *ctx);
@@ -54,7 +57,8 @@ enum cc_status joint_state_put(struct joint_state *state, const struct joint_cas
 enum cc_status joint_state_merged(struct joint_state *state, const char *id, const char *into, uint64_t time);
 /* All that it was made of is gone. */
 enum cc_status joint_state_dropped(struct joint_state *state, const char *id, uint64_t time);
-enum cc_status joint_state_finish(struct joint_state *state, const char *id, uint64_t time, const char *by, const char *why);
+enum cc_status joint_state_finish(
+    struct joint_state *state, const char *id, uint64_t time, const char *by, const char *why);
 
 struct joint_opinion {
 	const char *message;      /* ce_id, or an id of ours */
@@ -65,7 +69,8 @@ struct joint_opinion {
 /* An organisation's later opinion stands beside its earlier one.  The same message again changes nothing. */
 enum cc_status joint_state_opinion(struct joint_state *state, const struct joint_opinion *opinion);
 typedef void joint_opinion_fn(void *ctx, const struct joint_opinion *opinion);
-enum cc_status joint_state_opinions(struct joint_state *state, const char *case_id, joint_opinion_fn *fn, void *ctx); /* oldest first */
+enum cc_status joint_state_opinions(
+    struct joint_state *state, const char *case_id, joint_opinion_fn *fn, void *ctx); /* oldest first */
 
 struct joint_trace {
 	uint64_t time;
@@ -74,6 +79,7 @@ struct joint_trace {
 };
 enum cc_status joint_state_note(struct joint_state *state, const char *case_id, const struct joint_trace *trace);
 typedef void joint_trace_fn(void *ctx, const struct joint_trace *trace);
-enum cc_status joint_state_trace(struct joint_state *state, const char *case_id, joint_trace_fn *fn, void *ctx); /* oldest first */
+enum cc_status joint_state_trace(
+    struct joint_state *state, const char *case_id, joint_trace_fn *fn, void *ctx); /* oldest first */
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * What nodes have in common, and what it is worth as a link: a value's weight falls with its diversity, the number of groups that
- * its nodes fall into when it, and its kind, is taken away.  README.md, Linking.
+ * What nodes have in common, and what it is worth as a link: a value's weight falls with its diversity, the number of
+ * groups that its nodes fall into when it, and its kind, is taken away.  README.md, Linking.
  *
- * Kept with each new node at a cost that does not depend on how many there are: a diversity is estimated from the SAMPLE nodes
- * with the least hashes, a set that changes ever more rarely as nodes come; only what changed is judged again.  Three steps, each
- * standing on the one before alone, so that the outcome is a function of the set of nodes: strong values by names and contents,
- * weak ones by strong ones, strong ones by both.  One thread.
+ * Kept with each new node at a cost that does not depend on how many there are: a diversity is estimated from the
+ * SAMPLE nodes with the least hashes, a set that changes ever more rarely as nodes come; only what changed is judged
+ * again.  Three steps, each standing on the one before alone, so that the outcome is a function of the set of nodes:
+ * strong values by names and contents, weak ones by strong ones, strong ones by both.  One thread.
  */
 #include "joint/joint_own.h"
 
@@ -90,7 +90,8 @@ value_of(struct joint *joint, enum feature_type type, struct slice text, bool ex
 			return NONE;
 		index = (uint32_t)joint->value_count++;
 	}
-	joint->value[index] = (struct value){.hash = hash, .name = name, .head = NONE, .negative = NONE, .oldest = NONE, .diversity = 1,
+	joint->value[index] = (struct value){.hash = hash, .name = name, .head = NONE, .negative = NONE, .oldest = NONE,
+	    .diversity = 1,
 	    .weight = (float)feature_about[type].cap, .type = (uint8_t)type, .used = true, .holds = true};
 	joint->value_table[at] = index;
 	joint->value_live++;
@@ -261,7 +262,8 @@ value_oldest(struct joint *joint, uint32_t value)
 	struct value *v = &joint->value[value];
 
 	for (uint32_t f = v->oldest == NONE ? v->head : NONE; f != NONE; f = joint->feature[f].next) {
-		if (v->oldest == NONE || node_by_time(&joint->node[joint->feature[f].node], &joint->node[v->oldest]) < 0)
+		if (v->oldest == NONE ||
+		    node_by_time(&joint->node[joint->feature[f].node], &joint->node[v->oldest]) < 0)
 			v->oldest = joint->feature[f].node;
 	}
 	return v->oldest;
@@ -310,7 +312,8 @@ top_of(const uint8_t *parent, unsigned at)
 }
 
 static void
-judge_node(struct joint *joint, uint32_t index, unsigned at, char group, enum pass pass, uint8_t *parent, bool *ret_informed)
+judge_node(
+    struct joint *joint, uint32_t index, unsigned at, char group, enum pass pass, uint8_t *parent, bool *ret_informed)
 {
 	const struct node *node = &joint->node[index];
 
@@ -326,7 +329,8 @@ judge_node(struct joint *joint, uint32_t index, unsigned at, char group, enum pa
 
 			parent[a > b ? a : b] = (uint8_t)(a > b ? b : a);
 			*ret_informed = true;
-		} else if (pass != BY_CONTENT && is_strong(type) && (double)feature->cap >= 6 && feature_about[type].group != group) {
+		} else if (pass != BY_CONTENT && is_strong(type) && (double)feature->cap >= 6 &&
+			   feature_about[type].group != group) {
 			*ret_informed = true;
 		}
 	}
@@ -403,10 +407,12 @@ weigh(struct joint *joint, struct value *v, float diversity_is)
 	const struct feature_about *about = &feature_about[v->type];
 	double steep = about->group == 'a' || about->group == 'k' ? 4 : about->group == 'd' ? 2 : 0;
 	float was = v->weight, was_diversity = v->diversity;
-	bool candidate = v->type == FEATURE_ADDR || v->type == FEATURE_DOMAIN || v->type == FEATURE_CERT || v->type == FEATURE_KEY;
+	bool candidate =
+	    v->type == FEATURE_ADDR || v->type == FEATURE_DOMAIN || v->type == FEATURE_CERT || v->type == FEATURE_KEY;
 
 	v->diversity = diversity_is;
-	v->weight = (float)joint_feature_weight(about->cap, about->spread, (double)v->diversity, (double)v->part, steep);
+	v->weight =
+	    (float)joint_feature_weight(about->cap, about->spread, (double)v->diversity, (double)v->part, steep);
 	if (fabsf(v->weight - was) <= 0 && fabsf(v->diversity - was_diversity) <= 0)
 		return;
 	if (was < (float)WEIGHT_LEAST && v->weight < (float)WEIGHT_LEAST && !candidate)
@@ -414,7 +420,8 @@ weigh(struct joint *joint, struct value *v, float diversity_is)
 	for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next) {
 		uint32_t node = joint->feature[f].node;
 
-		if (was >= (float)WEIGHT_LEAST || v->weight >= (float)WEIGHT_LEAST || joint->node[node].activity != NONE)
+		if (was >= (float)WEIGHT_LEAST || v->weight >= (float)WEIGHT_LEAST ||
+		    joint->node[node].activity != NONE)
 			node_touch(joint, node);
 	}
 }
@@ -424,7 +431,8 @@ value_rarity(const struct joint *joint, uint32_t value)
 {
 	const struct value *v = &joint->value[value];
 
-	return (double)v->diversity > feature_about[v->type].spread ? (double)v->weight / feature_about[v->type].cap : 1;
+	return (double)v->diversity > feature_about[v->type].spread ? (double)v->weight / feature_about[v->type].cap
+								    : 1;
 }
 
 static bool

@@ -1,6 +1,6 @@
 /*
- * The hypotheses of one activity: candidate sources from what was seen, the rivals that are always there, and Bayes over
- * them.  README.md, Evidence, has every formula; every number that goes in is kept beside its item.
+ * The hypotheses of one activity: candidate sources from what was seen, the rivals that are always there, and Bayes
+ * over them.  README.md, Evidence, has every formula; every number that goes in is kept beside its item.
  */
 #include "joint/joint_own.h"
 
@@ -80,7 +80,8 @@ collect(const struct joint *joint, const struct activity *a, struct claims *c)
 		for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
 			const struct value *v = &joint->value[joint->feature[f].value];
 
-			if (is_candidate(v->type) && !add_claim(c, (struct claim){v->hash, joint->feature[f].value, a->node[i]}))
+			if (is_candidate(v->type) &&
+			    !add_claim(c, (struct claim){v->hash, joint->feature[f].value, a->node[i]}))
 				return CC_NOMEM;
 		}
 	}
@@ -101,11 +102,14 @@ make_item(const struct joint *joint, const struct claim *claim)
 	item.base = joint_proof_llr((enum cc_proof)node->proof, node->client);
 	item.text = "the address took part";
 	if (type == FEATURE_DOMAIN) {
-		item.base = node->proof == CC_PROOF_SPOOFABLE ? 0.5 : node->proof == CC_PROOF_KEYED ? item.base : item.base * 0.85;
+		item.base = node->proof == CC_PROOF_SPOOFABLE ? 0.5
+			    : node->proof == CC_PROOF_KEYED   ? item.base
+							      : item.base * 0.85;
 		item.text = "the name was used";
 	} else if (type == FEATURE_CERT || type == FEATURE_KEY) {
 		item.base = node->proof == CC_PROOF_KEYED ? 2.6 : 0.1;
-		item.text = node->proof == CC_PROOF_KEYED ? "the key was used" : "the certificate was shown, its key not used";
+		item.text =
+		    node->proof == CC_PROOF_KEYED ? "the key was used" : "the certificate was shown, its key not used";
 	} else if (node->attacker == NONE && !node->echo) {
 		item.base = 0.3;
 		item.text = "the address was named";
@@ -281,7 +285,10 @@ static enum cc_status
 make_candidates(const struct joint *joint, struct activity *a, const struct claims *c)
 {
 	for (size_t i = 0, k; i < c->count; i = k) {
-		struct hypothesis h = {.rival = -1, .type = joint->value[c->claim[i].value].type, .value = c->claim[i].value, .hash = c->claim[i].hash};
+		struct hypothesis h = {.rival = -1,
+		    .type = joint->value[c->claim[i].value].type,
+		    .value = c->claim[i].value,
+		    .hash = c->claim[i].hash};
 
 		for (k = i; k < c->count && c->claim[k].hash == h.hash; k++) {
 			if (!add_item(&h, make_item(joint, &c->claim[k]))) {
@@ -320,14 +327,15 @@ controls(const struct joint *joint, const struct hypothesis *h, uint32_t home)
 	for (size_t i = 0; i < h->item_count; i++) {
 		const struct node *node = &joint->node[h->item[i].node];
 
-		if (node->organisation == home && node->victim != NONE && node->home == NONE && node->proof >= CC_PROOF_DIALOGUE && !node->echo &&
-		    !node->negative)
+		if (node->organisation == home && node->victim != NONE && node->home == NONE &&
+		    node->proof >= CC_PROOF_DIALOGUE && !node->echo && !node->negative)
 			return true;
 	}
 	return false;
 }
 
-/* Surely first seen a day and more after the last that was seen of the relay, beyond the bounds of both clocks: it did not steer it. */
+/* Surely first seen a day and more after the last that was seen of the relay, beyond the bounds of both clocks: it did
+ * not steer it. */
 static bool
 came_after(const struct joint *joint, const struct hypothesis *relay, const struct hypothesis *h)
 {
@@ -338,7 +346,8 @@ came_after(const struct joint *joint, const struct hypothesis *relay, const stru
 			const struct node *first = &joint->node[h->item[k].node];
 
 			if (!last->negative && !last->echo && !first->negative &&
-			    !joint_before(last->last + DAY, (double)last->clock_error, first->first, (double)first->clock_error))
+			    !joint_before(
+				last->last + DAY, (double)last->clock_error, first->first, (double)first->clock_error))
 				return false;
 		}
 	}
@@ -359,7 +368,8 @@ follow_relays(const struct joint *joint, struct activity *a)
 			struct hypothesis *h = &a->hypothesis[i];
 			double more = relay->witness * INHERIT < INHERIT_MAX ? relay->witness * INHERIT : INHERIT_MAX;
 
-			if (relay->witness >= WITNESS_LEAST && home_of(joint, h) == NONE && controls(joint, h, home) && more > h->bonus && !came_after(joint, relay, h)) {
+			if (relay->witness >= WITNESS_LEAST && home_of(joint, h) == NONE && controls(joint, h, home) &&
+			    more > h->bonus && !came_after(joint, relay, h)) {
 				h->bonus = more;
 				h->witnesses += relay->witnesses;
 			}
@@ -373,7 +383,8 @@ follow_relays(const struct joint *joint, struct activity *a)
 static bool
 is_facet(const struct hypothesis *top, const struct hypothesis *h)
 {
-	size_t m = top->item_count < FACET_MAX ? top->item_count : FACET_MAX, n = h->item_count < FACET_MAX ? h->item_count : FACET_MAX;
+	size_t m = top->item_count < FACET_MAX ? top->item_count : FACET_MAX,
+	       n = h->item_count < FACET_MAX ? h->item_count : FACET_MAX;
 	size_t both = 0, least = m < n ? m : n;
 
 	for (size_t i = 0; i < m; i++) {
@@ -387,7 +398,8 @@ static void
 drop(struct activity *a, size_t index)
 {
 	free(a->hypothesis[index].item);
-	memmove(&a->hypothesis[index], &a->hypothesis[index + 1], (a->hypothesis_count - index - 1) * sizeof(*a->hypothesis));
+	memmove(&a->hypothesis[index], &a->hypothesis[index + 1],
+	    (a->hypothesis_count - index - 1) * sizeof(*a->hypothesis));
 	a->hypothesis_count--;
 }
 
@@ -397,7 +409,9 @@ shared_by(const struct joint *joint, const struct hypothesis *h)
 {
 	const struct value *v = &joint->value[h->value];
 
-	return (double)v->diversity > feature_about[v->type].spread ? (double)v->diversity / feature_about[v->type].spread : 1;
+	return (double)v->diversity > feature_about[v->type].spread
+		   ? (double)v->diversity / feature_about[v->type].spread
+		   : 1;
 }
 
 static void
@@ -441,7 +455,8 @@ organisations_of(const struct joint *joint, const struct activity *a, bool spoof
 		const struct node *node = &joint->node[a->node[i]];
 		unsigned k = 0;
 
-		if (node->negative || node->echo || (spoofable && (node->proof != CC_PROOF_SPOOFABLE || node->attacker == NONE)))
+		if (node->negative || node->echo ||
+		    (spoofable && (node->proof != CC_PROOF_SPOOFABLE || node->attacker == NONE)))
 			continue;
 		while (k < count && seen[k] != node->organisation)
 			k++;
@@ -475,7 +490,9 @@ widest(const struct joint *joint, const struct claims *c)
 
 	for (size_t i = 0; i < c->count; i++) {
 		const struct value *v = &joint->value[c->claim[i].value];
-		double is = v->type == FEATURE_ADDR && (double)v->diversity > feature_about[FEATURE_ADDR].spread ? (double)v->diversity : 1;
+		double is = v->type == FEATURE_ADDR && (double)v->diversity > feature_about[FEATURE_ADDR].spread
+				? (double)v->diversity
+				: 1;
 
 		most = is > most ? is : most;
 	}
@@ -499,7 +516,8 @@ add_rivals(const struct joint *joint, struct activity *a, const struct claims *c
 		odds[RIVAL_RELAYED] = a->relay_odds;
 	odds[RIVAL_SHARED] += log(widest(joint, c));
 	/* All that speaks for what many unrelated have speaks for its being shared. */
-	if (top != NULL && shared_by(joint, top) > 1 && top->log_odds + 2 * log(shared_by(joint, top)) - SHARED_LESS > odds[RIVAL_SHARED])
+	if (top != NULL && shared_by(joint, top) > 1 &&
+	    top->log_odds + 2 * log(shared_by(joint, top)) - SHARED_LESS > odds[RIVAL_SHARED])
 		odds[RIVAL_SHARED] = top->log_odds + 2 * log(shared_by(joint, top)) - SHARED_LESS;
 	if (top == NULL || top->witnesses < 2)
 		odds[RIVAL_UNKNOWN] += ALONE;

@@ -233,7 +233,8 @@ kafka_open(const struct conf *conf, const char *target, cc_delivered_fn *fn, voi
 		free(why);
 		kafka_pem_tell(conf, &self->pem, time_now());
 	} else {
-		log_warning("kafka: exchange.insecure: anybody on the way to %s can read and change what is sent", self->bootstrap);
+		log_warning("kafka: exchange.insecure: anybody on the way to %s can read and change what is sent",
+		    self->bootstrap);
 	}
 	snprintf(self->state, sizeof(self->state), "kafka: connecting to %.400s", self->bootstrap);
 	*ret_self = self;

@@ -79,7 +79,8 @@ is_no(const char *text)
 static enum cc_status
 too_open(const char *name, const char *value, const char *means, char **ret_why)
 {
-	if (asprintf(ret_why, "kafka.%s: %s: %s; only with exchange.insecure: yes, for a broker of tests", name, value, means) < 0)
+	if (asprintf(ret_why, "kafka.%s: %s: %s; only with exchange.insecure: yes, for a broker of tests", name, value,
+		means) < 0)
 		*ret_why = NULL;
 	return CC_BAD;
 }
@@ -89,7 +90,8 @@ kafka_uses_tls(const struct conf *conf)
 {
 	const char *protocol = conf_map_get(&conf->kafka, "security.protocol");
 
-	return protocol == NULL ? !conf->exchange_insecure : strcasecmp(protocol, "ssl") == 0 || strcasecmp(protocol, "sasl_ssl") == 0;
+	return protocol == NULL ? !conf->exchange_insecure
+				: strcasecmp(protocol, "ssl") == 0 || strcasecmp(protocol, "sasl_ssl") == 0;
 }
 
 /* TLS with both names checked, unless somebody has said in so many words that it need not be. */
@@ -103,9 +105,11 @@ set_security(const struct conf *conf, rd_kafka_conf_t *rconf, char **ret_why)
 
 	if (!conf->exchange_insecure) {
 		if (!kafka_uses_tls(conf))
-			return too_open("security.protocol", protocol, "anybody on the way could read and write", ret_why);
+			return too_open(
+			    "security.protocol", protocol, "anybody on the way could read and write", ret_why);
 		if (is_no(checks))
-			return too_open("enable.ssl.certificate.verification", checks, "anybody could be the broker", ret_why);
+			return too_open(
+			    "enable.ssl.certificate.verification", checks, "anybody could be the broker", ret_why);
 		if (names != NULL && strcasecmp(names, "https") != 0)
 			return too_open("ssl.endpoint.identification.algorithm", names,
 			    "any holder of a certificate could be the broker", ret_why);

@@ -1,9 +1,11 @@
 /*
- * The files of a Kafka client's TLS: kafka.ssl.ca.location, kafka.ssl.certificate.location, kafka.ssl.key.location, all PEM.
+ * The files of a Kafka client's TLS: kafka.ssl.ca.location, kafka.ssl.certificate.location, kafka.ssl.key.location, all
+ * PEM.
  *
- * Looked at before librdkafka reads them, since its own words for what is wrong are OpenSSL's: which file, what is wrong with it,
- * what is to be done.  Looked at again while running: a certificate that ends is spoken of before and after, and one that is
- * replaced is noticed.  A certificate out of its time is no error here: messages wait, and it can be replaced.
+ * Looked at before librdkafka reads them, since its own words for what is wrong are OpenSSL's: which file, what is
+ * wrong with it, what is to be done.  Looked at again while running: a certificate that ends is spoken of before and
+ * after, and one that is replaced is noticed.  A certificate out of its time is no error here: messages wait, and it
+ * can be replaced.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -60,7 +62,8 @@ read_ca(struct kafka_pem *pem, FILE *file, char **ret_why)
 	if (count == 0)
 		return refuse(pem, KAFKA_PEM_CA, "holds no certificate in PEM (BEGIN CERTIFICATE)", ret_why);
 	if (alive == 0) {
-		snprintf(text, sizeof(text), "its certificate ended on %.19s: no broker's certificate can be checked by it",
+		snprintf(text, sizeof(text),
+		    "its certificate ended on %.19s: no broker's certificate can be checked by it",
 		    time_rfc3339_text(until, time));
 		log_error("kafka.ssl.ca.location: %s: %s", pem->path[KAFKA_PEM_CA], text);
 	}
@@ -106,7 +109,8 @@ read_key(const struct conf *conf, struct kafka_pem *pem, FILE *file, X509 *certi
 	char text[200];
 
 	if ((about->st_mode & 077) != 0) {
-		snprintf(text, sizeof(text), "others may read it (mode %04o): chmod 600, and think of it as known if they could have",
+		snprintf(text, sizeof(text),
+		    "others may read it (mode %04o): chmod 600, and think of it as known if they could have",
 		    about->st_mode & 07777);
 		return refuse(pem, KAFKA_PEM_KEY, text, ret_why);
 	}
@@ -114,10 +118,11 @@ read_key(const struct conf *conf, struct kafka_pem *pem, FILE *file, X509 *certi
 	if (key == NULL)
 		return refuse(pem, KAFKA_PEM_KEY,
 		    secret != NULL ? "holds no private key in PEM, or kafka.ssl.key.password is not its password"
-				   : "holds no private key in PEM (one with a password wants kafka.ssl.key.password)", ret_why);
-	if (certificate != NULL && X509_check_private_key(certificate, key) != 1)
-		st = refuse(pem, KAFKA_PEM_KEY, "is not the key of kafka.ssl.certificate.location: not ours, or only one was replaced",
+				   : "holds no private key in PEM (one with a password wants kafka.ssl.key.password)",
 		    ret_why);
+	if (certificate != NULL && X509_check_private_key(certificate, key) != 1)
+		st = refuse(pem, KAFKA_PEM_KEY,
+		    "is not the key of kafka.ssl.certificate.location: not ours, or only one was replaced", ret_why);
 	EVP_PKEY_free(key);
 	ERR_clear_error();
 	return st;
@@ -131,7 +136,8 @@ open_file(struct kafka_pem *pem, int which, FILE **ret_file, char **ret_why)
 	*ret_file = fopen(pem->path[which], "re");
 	if (*ret_file != NULL && fstat(fileno(*ret_file), &pem->seen[which]) == 0)
 		return CC_OK;
-	snprintf(text, sizeof(text), "%s%s", strerror(errno), errno == EACCES ? ": the user that the sensor runs as must be able to read it" : "");
+	snprintf(text, sizeof(text), "%s%s", strerror(errno),
+	    errno == EACCES ? ": the user that the sensor runs as must be able to read it" : "");
 	if (*ret_file != NULL)
 		fclose(*ret_file);
 	*ret_file = NULL;
@@ -152,8 +158,9 @@ kafka_pem_read(const struct conf *conf, struct kafka_pem *ret_pem, char **ret_wh
 
 		/* A folder of authorities is OpenSSL's to read. */
 		if (ret_pem->path[i] == NULL ||
-		    (i == KAFKA_PEM_CA && (strcmp(ret_pem->path[i], "probe") == 0 ||
-					      (stat(ret_pem->path[i], &ret_pem->seen[i]) == 0 && S_ISDIR(ret_pem->seen[i].st_mode)))))
+		    (i == KAFKA_PEM_CA &&
+			(strcmp(ret_pem->path[i], "probe") == 0 ||
+			    (stat(ret_pem->path[i], &ret_pem->seen[i]) == 0 && S_ISDIR(ret_pem->seen[i].st_mode)))))
 			continue;
 		st = open_file(ret_pem, i, &file, ret_why);
 		if (st != CC_OK)
@@ -181,8 +188,8 @@ kafka_pem_changed(const struct kafka_pem *pem)
 		/* One that is gone for a moment is being replaced. */
 		if (pem->path[i] == NULL || stat(pem->path[i], &now) != 0)
 			continue;
-		if (now.st_ino != then->st_ino || now.st_size != then->st_size || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
-		    now.st_mtim.tv_nsec != then->st_mtim.tv_nsec)
+		if (now.st_ino != then->st_ino || now.st_size != then->st_size ||
+		    now.st_mtim.tv_sec != then->st_mtim.tv_sec || now.st_mtim.tv_nsec != then->st_mtim.tv_nsec)
 			return true;
 	}
 	return false;
@@ -198,12 +205,15 @@ kafka_pem_tell(const struct conf *conf, struct kafka_pem *pem, uint64_t now)
 		return;
 	time_rfc3339_text(pem->until, time);
 	if (now >= pem->until && !pem->ended) {
-		log_error("kafka: our certificate %s ended on %.19s: brokers refuse it; replace the file, it is picked up by itself", path,
-		    time);
+		log_error("kafka: our certificate %s ended on %.19s: brokers refuse it; replace the file, it is picked "
+			  "up by itself",
+		    path, time);
 		pem->ended = true;
-	} else if (now < pem->until && now + conf->exchange_expiry_warning >= pem->until && now >= pem->told + TELL_EVERY) {
-		log_warning("kafka: our certificate %s ends on %.19s: have it renewed; a replaced file is picked up by itself", path,
-		    time);
+	} else if (now < pem->until && now + conf->exchange_expiry_warning >= pem->until &&
+		   now >= pem->told + TELL_EVERY) {
+		log_warning(
+		    "kafka: our certificate %s ends on %.19s: have it renewed; a replaced file is picked up by itself",
+		    path, time);
 		pem->told = now;
 	}
 }

@@ -1,9 +1,9 @@
 /*
  * What librdkafka says is wrong, in the words of the operator: cause and remedy.
  *
- * A broker's certificate that we refuse comes as one and the same text whatever is wrong with it, so that the callback of its
- * verification notes it (threads of librdkafka).  One of ours that the broker refuses comes as a TLS alert, the same for a wrong
- * authority, an end that has come, and a revocation: our own file tells which of it can be.
+ * A broker's certificate that we refuse comes as one and the same text whatever is wrong with it, so that the callback
+ * of its verification notes it (threads of librdkafka).  One of ours that the broker refuses comes as a TLS alert, the
+ * same for a wrong authority, an end that has come, and a revocation: our own file tells which of it can be.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,16 +66,20 @@ refusal_text(X509 *x, int error, const char *broker, char *text, size_t size)
 	switch (error) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 		date_text(X509_get0_notAfter(x), date);
-		snprintf(text, size, "the certificate of %.60s (%s) ended on %s: its owner must renew it", broker, subject, date);
+		snprintf(text, size, "the certificate of %.60s (%s) ended on %s: its owner must renew it", broker,
+		    subject, date);
 		break;
 	case X509_V_ERR_CERT_NOT_YET_VALID:
 		date_text(X509_get0_notBefore(x), date);
-		snprintf(text, size, "the certificate of %.60s (%s) begins on %s: is our clock right?", broker, subject, date);
+		snprintf(text, size, "the certificate of %.60s (%s) begins on %s: is our clock right?", broker, subject,
+		    date);
 		break;
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
 		hosts_text(x, hosts, sizeof(hosts));
-		snprintf(text, size, "unknown host: the certificate of %.60s (%s) is for%s: another machine answers, or exchange.to has another name for it",
+		snprintf(text, size,
+		    "unknown host: the certificate of %.60s (%s) is for%s: another machine answers, or exchange.to has "
+		    "another name for it",
 		    broker, subject, hosts[0] != '\0' ? hosts : " no host");
 		break;
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
@@ -84,18 +88,20 @@ refusal_text(X509 *x, int error, const char *broker, char *text, size_t size)
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
 	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-		snprintf(text, size, "wrong CA: the certificate of %.60s (%s) was issued by %s, who is not in kafka.ssl.ca.location", broker,
-		    subject, issuer);
+		snprintf(text, size,
+		    "wrong CA: the certificate of %.60s (%s) was issued by %s, who is not in kafka.ssl.ca.location",
+		    broker, subject, issuer);
 		break;
 	default:
-		snprintf(text, size, "the certificate of %.60s (%s): %s", broker, subject, X509_verify_cert_error_string(error));
+		snprintf(text, size, "the certificate of %.60s (%s): %s", broker, subject,
+		    X509_verify_cert_error_string(error));
 		break;
 	}
 }
 
 int
-kafka_on_certificate(rd_kafka_t *rk, const char *broker_name, int32_t broker_id, int *x509_error, int depth, const char *der,
-    size_t size, char *text, size_t text_size, void *opaque)
+kafka_on_certificate(rd_kafka_t *rk, const char *broker_name, int32_t broker_id, int *x509_error, int depth,
+    const char *der, size_t size, char *text, size_t text_size, void *opaque)
 {
 	const unsigned char *p = (const unsigned char *)der;
 	char why[400];
@@ -120,7 +126,8 @@ kafka_on_certificate(rd_kafka_t *rk, const char *broker_name, int32_t broker_id,
 
 /* ---- words ---- */
 
-enum { CAUSE_OTHER = 1000, CAUSE_AWAY, CAUSE_NAME, CAUSE_PEER, CAUSE_CREDENTIALS, CAUSE_NO_CERTIFICATE, CAUSE_OURS_ENDED,
+enum { CAUSE_OTHER = 1000, CAUSE_AWAY, CAUSE_NAME, CAUSE_PEER, CAUSE_CREDENTIALS, CAUSE_NO_CERTIFICATE,
+    CAUSE_OURS_ENDED,
 	CAUSE_OURS_REFUSED, CAUSE_CONNECTION, CAUSE_ACL_TOPIC, CAUSE_ACL_CLUSTER, CAUSE_TOPIC, CAUSE_PLAINTEXT };
 
 static int
@@ -137,7 +144,8 @@ peer_refused(struct output_kafka_peer *peer, const char *what, char *text, size_
 	if (why[0] != '\0')
 		snprintf(text, size, "TLS: %s", why);
 	else
-		snprintf(text, size, "TLS: the broker's certificate is not from kafka.ssl.ca.location, or names another host: %s", what);
+		snprintf(text, size,
+		    "TLS: the broker's certificate is not from kafka.ssl.ca.location, or names another host: %s", what);
 	return CAUSE_PEER;
 }
 
@@ -152,11 +160,14 @@ ours_refused(const struct conf *conf, const char *what, char *text, size_t size)
 	free(why);
 	if (st != CC_OK || pem.until == 0) {
 		snprintf(text, size,
-		    "TLS: the broker wants a client certificate and we have none: name it in kafka.ssl.certificate.location, and its key in kafka.ssl.key.location (%s)", what);
+		    "TLS: the broker wants a client certificate and we have none: name it in "
+		    "kafka.ssl.certificate.location, and its key in kafka.ssl.key.location (%s)",
+		    what);
 		return CAUSE_NO_CERTIFICATE;
 	}
 	if (pem.until <= time_now()) {
-		snprintf(text, size, "TLS: our certificate %s ended on %.19s: replace the file, it is picked up by itself",
+		snprintf(text, size,
+		    "TLS: our certificate %s ended on %.19s: replace the file, it is picked up by itself",
 		    pem.path[KAFKA_PEM_CERTIFICATE], time_rfc3339_text(pem.until, time));
 		return CAUSE_OURS_ENDED;
 	}
@@ -166,13 +177,15 @@ ours_refused(const struct conf *conf, const char *what, char *text, size_t size)
 		return CAUSE_OURS_ENDED;
 	}
 	snprintf(text, size,
-	    "TLS: the broker refuses our certificate %s (%s): it does not know its issuer %s, or it was revoked: ask who runs the broker (%s)",
+	    "TLS: the broker refuses our certificate %s (%s): it does not know its issuer %s, or it was revoked: ask "
+	    "who runs the broker (%s)",
 	    pem.path[KAFKA_PEM_CERTIFICATE], pem.subject, pem.issuer, what);
 	return CAUSE_OURS_REFUSED;
 }
 
 static int
-connection(const struct conf *conf, struct output_kafka_peer *peer, const char *bootstrap, const char *what, char *text, size_t size)
+connection(const struct conf *conf, struct output_kafka_peer *peer, const char *bootstrap, const char *what, char *text,
+    size_t size)
 {
 	if (strstr(what, "certificate verify failed") != NULL)
 		return peer_refused(peer, what, text, size);
@@ -180,7 +193,8 @@ connection(const struct conf *conf, struct output_kafka_peer *peer, const char *
 	if (strstr(what, "alert") != NULL && strstr(what, "certificate") != NULL)
 		return ours_refused(conf, what, text, size);
 	if (!kafka_uses_tls(conf) && (strstr(what, "Disconnected") != NULL || strstr(what, "SSL") != NULL)) {
-		snprintf(text, size, "no connection to %s: if it speaks TLS, drop exchange.insecure: %s", bootstrap, what);
+		snprintf(
+		    text, size, "no connection to %s: if it speaks TLS, drop exchange.insecure: %s", bootstrap, what);
 		return CAUSE_PLAINTEXT;
 	}
 	snprintf(text, size, "no connection to %s: %s", bootstrap, what);
@@ -188,8 +202,8 @@ connection(const struct conf *conf, struct output_kafka_peer *peer, const char *
 }
 
 int
-output_kafka_why(const struct conf *conf, struct output_kafka_peer *peer, const char *bootstrap, int error, const char *what,
-    char *text, size_t size)
+output_kafka_why(const struct conf *conf, struct output_kafka_peer *peer, const char *bootstrap, int error,
+    const char *what, char *text, size_t size)
 {
 	switch ((rd_kafka_resp_err_t)error) {
 	case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
@@ -213,10 +227,14 @@ output_kafka_why(const struct conf *conf, struct output_kafka_peer *peer, const 
 	case RD_KAFKA_RESP_ERR__TRANSPORT:
 		return connection(conf, peer, bootstrap, what, text, size);
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-		snprintf(text, size, "not allowed on the topic (ACL): who runs the broker must list it for us in partners.yaml: %s", what);
+		snprintf(text, size,
+		    "not allowed on the topic (ACL): who runs the broker must list it for us in partners.yaml: %s",
+		    what);
 		return CAUSE_ACL_TOPIC;
 	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-		snprintf(text, size, "not allowed to write idempotently (ACL): who runs the broker must list us in partners.yaml: %s", what);
+		snprintf(text, size,
+		    "not allowed to write idempotently (ACL): who runs the broker must list us in partners.yaml: %s",
+		    what);
 		return CAUSE_ACL_CLUSTER;
 	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:

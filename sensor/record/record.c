@@ -376,8 +376,8 @@ take_numbers(struct cur *c, struct cc_record *rec)
 	take_endpoint(c, &rec->attacker);
 	take_endpoint(c, &rec->victim);
 	if (rec->first > rec->last || rec->last > INT64_MAX || rec->flow_start > INT64_MAX || rec->count == 0 ||
-	    rec->vlan[0] > 4095 || rec->vlan[1] > 4095 || rec->count > COUNT_MAX || rec->file_size > COUNT_MAX || rec->evidence_size > COUNT_MAX || whole > 1 ||
-	    (rec->offset > COUNT_MAX && rec->offset != UINT64_MAX))
+	    rec->vlan[0] > 4095 || rec->vlan[1] > 4095 || rec->count > COUNT_MAX || rec->file_size > COUNT_MAX ||
+	    rec->evidence_size > COUNT_MAX || whole > 1 || (rec->offset > COUNT_MAX && rec->offset != UINT64_MAX))
 		c->bad = true;
 }
 

@@ -30,7 +30,7 @@ enum cc_status record_decode(struct slice bytes, struct cc_record *ret_rec);
 /* An identity for aggregation: same kind, value, detector, rule: same key. ret_key: SHA-256. */
 void record_key(const struct cc_record *rec, uint8_t ret_key[32]);
 
-const char *record_kind_text(enum cc_kind kind);         /* "addr", "domain", "url", "file-sha256", … as in watch lists */
+const char *record_kind_text(enum cc_kind kind); /* "addr", "domain", "url", "file-sha256", … as in watch lists */
 enum cc_status record_kind_parse(struct slice text, enum cc_kind *ret_kind);
 const char *record_proof_text(enum cc_proof proof);
 const char *record_tlp_text(enum cc_tlp tlp);            /* "clear", "green", "amber", "amber+strict", "red" */

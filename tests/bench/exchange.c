@@ -1,7 +1,7 @@
 /*
- * What the exchange costs: by stage, over the file exchange; and to a broker, against what bounds it: OpenSSL's bare Ed25519 on
- * as many threads, and a loop of librdkafka alone with the same messages, in turns, so that other work on the machine meets
- * all three.
+ * What the exchange costs: by stage, over the file exchange; and to a broker, against what bounds it: OpenSSL's bare
+ *Ed25519 on as many threads, and a loop of librdkafka alone with the same messages, in turns, so that other work on the
+ *machine meets all three.
  *
  *	exchange [MESSAGES]                     by stage
  *	exchange MESSAGES BOOTSTRAP [ROUNDS]    to a broker without TLS; topics bench.* must be there
@@ -47,9 +47,18 @@ set(const char *assignment)
 static void
 record(unsigned n, char value[64], struct cc_record *rec)
 {
-	*rec = (struct cc_record){.kind = CC_KIND_DOMAIN, .detector = CC_BY_SIGNATURE, .severity = 3, .tlp = CC_TLP_AMBER,
-	    .first = 1700000000 * NS_PER_S + n, .count = 1, .gid = 1, .sid = 1, .proto = 17, .attacker.hops = 255,
-	    .victim.hops = 255, .direction = CC_OUTBOUND};
+	*rec = (struct cc_record){.kind = CC_KIND_DOMAIN,
+	    .detector = CC_BY_SIGNATURE,
+	    .severity = 3,
+	    .tlp = CC_TLP_AMBER,
+	    .first = 1700000000 * NS_PER_S + n,
+	    .count = 1,
+	    .gid = 1,
+	    .sid = 1,
+	    .proto = 17,
+	    .attacker.hops = 255,
+	    .victim.hops = 255,
+	    .direction = CC_OUTBOUND};
 	snprintf(value, 64, "h%u.example", n);
 	rec->value = rec->domain = slice_str(value);
 	rec->last = rec->first;
@@ -105,7 +114,8 @@ read_all(bool one_by_one)
 	    inbox_open(conf, from, topics, 1, true, trust, NULL, &inbox, &why) != CC_OK)
 		exit(1);
 	start = spent();
-	while ((one_by_one ? reader_next(reader, 0, &msg, &trouble) : inbox_next(inbox, 0, &msg, &verified, &trouble)) == CC_OK) {
+	while ((one_by_one ? reader_next(reader, 0, &msg, &trouble)
+			   : inbox_next(inbox, 0, &msg, &verified, &trouble)) == CC_OK) {
 		if (one_by_one)
 			verifier_check(v, &msg, 1, time_now(), &verified);
 		count++;
@@ -114,8 +124,9 @@ read_all(bool one_by_one)
 			break;
 	}
 	signatures = verifier_signatures(one_by_one ? v : inbox_verifier(inbox));
-	printf("read and verified %s:        %8.0f a CPU second (%llu of %llu good, %llu signatures)\n", one_by_one ? "one by one" : "by the chain",
-	    (double)count / since(start), (unsigned long long)good, (unsigned long long)count, (unsigned long long)signatures);
+	printf("read and verified %s:        %8.0f a CPU second (%llu of %llu good, %llu signatures)\n",
+	    one_by_one ? "one by one" : "by the chain", (double)count / since(start), (unsigned long long)good,
+	    (unsigned long long)count, (unsigned long long)signatures);
 	inbox_close(inbox);
 	reader_close(reader);
 	verifier_free(v);
@@ -139,9 +150,10 @@ stages(const struct key *key, unsigned count)
 	uint8_t signature[KEY_SIGNATURE], digest[32];
 	char value[64];
 	struct cc_record rec;
-	struct cc_message msg = {.topic = slice_str("concert.indicators"), .key = slice_str("domain:h1.example"), .class = CC_CLASS_ALERT};
-	static const char *const names[] = {"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_sequence", "content-type",
-	    "tlp", "exercise"};
+	struct cc_message msg = {
+	    .topic = slice_str("concert.indicators"), .key = slice_str("domain:h1.example"), .class = CC_CLASS_ALERT};
+	static const char *const names[] = {"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_sequence",
+	    "content-type", "tlp", "exercise"};
 	struct buf out, jws, bytes;
 	uint64_t start;
 
@@ -157,7 +169,8 @@ stages(const struct key *key, unsigned count)
 	printf("a sighting of %zu bytes\n", out.size);
 	row("its bundle", count, start);
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		msg.header[msg.header_count++] = (struct cc_header){names[i], slice_str("urn:concert:example.org/sensor-1 or so")};
+		msg.header[msg.header_count++] =
+		    (struct cc_header){names[i], slice_str("urn:concert:example.org/sensor-1 or so")};
 	msg.value = buf_slice(&out);
 	start = spent();
 	for (unsigned i = 0; i < count; i++)
@@ -261,7 +274,8 @@ loop_rate(const char *bootstrap, struct slice value, unsigned count)
 		rd_kafka_header_add(headers, "ce_type", -1, "org.concert.sighting.v1", -1);
 		while (rd_kafka_producev(rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
 			   RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, (size_t)size),
-			   RD_KAFKA_V_VALUE((void *)(uintptr_t)value.p, value.size), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END) != 0)
+			   RD_KAFKA_V_VALUE((void *)(uintptr_t)value.p, value.size), RD_KAFKA_V_HEADERS(headers),
+			   RD_KAFKA_V_END) != 0)
 			rd_kafka_poll(rk, 5);
 		rd_kafka_poll(rk, 0);
 	}
@@ -335,7 +349,8 @@ to_broker(const struct key *key, const char *bootstrap, unsigned count, unsigned
 	(void)stix_sighting(&source, &rec, false, &out);
 	printf("%u signed sightings of %zu bytes, %llu signing thread%s, a second of wall time\n", count, out.size,
 	    (unsigned long long)conf->exchange_sign_threads, conf->exchange_sign_threads == 1 ? "" : "s");
-	printf("  %14s %16s %24s %10s %12s\n", "bare Ed25519", "librdkafka alone", "the chain, acknowledged", "of lesser", "CPU us each");
+	printf("  %14s %16s %24s %10s %12s\n", "bare Ed25519", "librdkafka alone", "the chain, acknowledged",
+	    "of lesser", "CPU us each");
 	for (unsigned r = 0; r < rounds && r < 64; r++) {
 		struct round round = {0, 0, 0, 0};
 		double lesser;
@@ -345,7 +360,8 @@ to_broker(const struct key *key, const char *bootstrap, unsigned count, unsigned
 		round.loop = loop_rate(bootstrap, buf_slice(&out), count);
 		lesser = round.bare < round.loop ? round.bare : round.loop;
 		ratio[r] = round.chain / lesser;
-		printf("  %14.0f %16.0f %24.0f %9.0f%% %12.1f\n", round.bare, round.loop, round.chain, 100 * ratio[r], round.chain_cpu * 1e6);
+		printf("  %14.0f %16.0f %24.0f %9.0f%% %12.1f\n", round.bare, round.loop, round.chain, 100 * ratio[r],
+		    round.chain_cpu * 1e6);
 		fflush(stdout);
 	}
 	qsort(ratio, rounds < 64 ? rounds : 64, sizeof(ratio[0]), by_ratio);

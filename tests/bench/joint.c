@@ -1,11 +1,13 @@
 /*
- * What a sighting costs the correlator, by how many there were before: sightings made up here go in from the accepted one on (the
- * exchange's reading and verifying is bench-exchange's), are linked, weighed, committed, and leave memory for disk.
+ * What a sighting costs the correlator, by how many there were before: sightings made up here go in from the accepted
+ * one on (the exchange's reading and verifying is bench-exchange's), are linked, weighed, committed, and leave memory
+ * for disk.
  *
- *   joint DIR COUNT [KEY=VALUE…]     a line at each step: sightings so far, CPU microseconds a sighting since the line before, …
+ *   joint DIR COUNT [KEY=VALUE…]     a line at each step: sightings so far, CPU microseconds a sighting since the line
+ * before, …
  *
- * Of ten: six of something that is never seen again, two repeats of something of the last days, two of activities that three
- * organisations see, each for some days.  One thread.
+ * Of ten: six of something that is never seen again, two repeats of something of the last days, two of activities that
+ * three organisations see, each for some days.  One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +34,8 @@ chance(uint32_t below)
 }
 
 struct words {
-	char message[ROOM], who[ROOM], addr[ROOM], victim[ROOM], rule[ROOM], domain[ROOM], ja4[ROOM], key[ROOM + 8], cert[80];
+	char message[ROOM], who[ROOM], addr[ROOM], victim[ROOM], rule[ROOM], domain[ROOM], ja4[ROOM], key[ROOM + 8],
+	    cert[80];
 };
 
 static struct slice
@@ -46,7 +49,8 @@ put(char *to, const char *format, unsigned long long a, unsigned long long b)
 static struct slice
 address(char *to, uint64_t n)
 {
-	int size = snprintf(to, ROOM, "%u.%u.%u.%u", 20 + (unsigned)(n / 16387064 % 200), 1 + (unsigned)(n / 64516 % 254), 1 + (unsigned)(n / 254 % 254), 1 + (unsigned)(n % 254));
+	int size = snprintf(to, ROOM, "%u.%u.%u.%u", 20 + (unsigned)(n / 16387064 % 200),
+	    1 + (unsigned)(n / 64516 % 254), 1 + (unsigned)(n / 254 % 254), 1 + (unsigned)(n % 254));
 
 	return slice_of(to, (size_t)size);
 }
@@ -103,7 +107,8 @@ cpu(void)
 	struct rusage usage;
 
 	getrusage(RUSAGE_SELF, &usage);
-	return (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	return (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 static void
@@ -116,8 +121,9 @@ line(struct joint *joint, const struct joint_keep *keep, const char *dir, uint64
 	getrusage(RUSAGE_SELF, &usage);
 	snprintf(path, sizeof(path), "%s/joint.sqlite", dir);
 	(void)stat(path, &about);
-	printf("%llu\t%.2f\t%zu\t%llu\t%ld\t%lld\n", (unsigned long long)n, spent * 1e6 / (double)since, joint_nodes(joint),
-	    (unsigned long long)joint_keep_cold(keep), usage.ru_maxrss / 1024, (long long)about.st_size >> 20);
+	printf("%llu\t%.2f\t%zu\t%llu\t%ld\t%lld\n", (unsigned long long)n, spent * 1e6 / (double)since,
+	    joint_nodes(joint), (unsigned long long)joint_keep_cold(keep), usage.ru_maxrss / 1024,
+	    (long long)about.st_size >> 20);
 	fflush(stdout);
 }
 
@@ -144,7 +150,8 @@ main(int argc, char **argv)
 		}
 	}
 	joint = joint_new(conf);
-	if (joint == NULL || joint_state_open(conf, argv[1], true, &state, &why) != CC_OK || joint_keep_open(state, joint, &keep, &why) != CC_OK) {
+	if (joint == NULL || joint_state_open(conf, argv[1], true, &state, &why) != CC_OK ||
+	    joint_keep_open(state, joint, &keep, &why) != CC_OK) {
 		fprintf(stderr, "joint: %s\n", why != NULL ? why : "no memory");
 		return 1;
 	}

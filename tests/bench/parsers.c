@@ -1,9 +1,10 @@
 /*
  * parsers [--set KEY=VALUE]… CAPTURE…: what each protocol's parser costs.
  *
- * The sensor's stages in one thread, as a worker has them, over captures; the time stamp counter is read around what app does with
- * each chunk and put down to the flow's protocol.  The captures are gone through RUNS times and the least of each protocol counts: on a
- * shared machine the rest is other people's work.  A table in Markdown; shares are of the whole way from frame to formatted line.
+ * The sensor's stages in one thread, as a worker has them, over captures; the time stamp counter is read around what
+ * app does with each chunk and put down to the flow's protocol.  The captures are gone through RUNS times and the least
+ * of each protocol counts: on a shared machine the rest is other people's work.  A table in Markdown; shares are of the
+ * whole way from frame to formatted line.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -243,7 +244,8 @@ print_row(const char *name, const struct cost *cost, uint64_t whole, const struc
 	printf("| %s | %llu | %llu | %llu | %.1f | %.0f | %.2f %% |", name, (unsigned long long)cost->flows,
 	    (unsigned long long)cost->chunks, (unsigned long long)cost->bytes,
 	    cost->bytes > 0 ? (double)cost->ticks / (double)cost->bytes : 0.0,
-	    cost->chunks > 0 ? (double)cost->ticks / (double)cost->chunks : 0.0, 100.0 * (double)cost->ticks / (double)whole);
+	    cost->chunks > 0 ? (double)cost->ticks / (double)cost->chunks : 0.0,
+	    100.0 * (double)cost->ticks / (double)whole);
 	if (parser != NULL)
 		printf(" %u | %zu |\n", parser->state_size, sizeof(struct cc_tx) + parser->tx_size);
 	else
@@ -282,7 +284,8 @@ main(int argc, char **argv)
 			if (i == 0 || b->cost[k].ticks < least[k].ticks)
 				least[k] = b->cost[k];
 	}
-	printf("| protocol | flows | chunks | bytes | cycles a byte | cycles a chunk | of the whole way | state of a flow, bytes | "
+	printf("| protocol | flows | chunks | bytes | cycles a byte | cycles a chunk | of the whole way | state of a "
+	       "flow, bytes | "
 	       "of a transaction |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n");
 	for (unsigned k = 0; k < app_parser_count && k < NOBODY; k++)
 		print_row(app_parsers[k]->name, &least[k], whole, app_parsers[k]);

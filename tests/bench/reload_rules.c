@@ -1,7 +1,7 @@
 /*
- * What a reload costs: reload_rules RULES RULES…: loads the first file, then each of the others beside the set in use, as
- * the running sensor does; a line each: CPU seconds, what of the set was kept, memory before, at the peak, and after.
- * Linux tells the peak (VmHWM), and forgets it upon "5" to clear_refs.
+ * What a reload costs: reload_rules RULES RULES…: loads the first file, then each of the others beside the set in use,
+ * as the running sensor does; a line each: CPU seconds, what of the set was kept, memory before, at the peak, and
+ * after. Linux tells the peak (VmHWM), and forgets it upon "5" to clear_refs.
  */
 #include <malloc.h>
 #include <stdio.h>

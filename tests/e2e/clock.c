@@ -1,5 +1,5 @@
-/* LD_PRELOAD: the wall clock is off by the seconds in the file CLOCK_SHIFT (eight bytes, of this machine's order), from the moment on when
- * they are written.  The monotonic clock is the machine's. */
+/* LD_PRELOAD: the wall clock is off by the seconds in the file CLOCK_SHIFT (eight bytes, of this machine's order), from
+ * the moment on when they are written.  The monotonic clock is the machine's. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 /*
- * What the fuzz targets share.  A target is one <name>_fuzz.c with the function that libFuzzer calls; it reads its input
- * through struct cur, shows the sensor bytes in memory of exactly their size, and calls FUZZ_CHECK() on what must hold.
+ * What the fuzz targets share.  A target is one <name>_fuzz.c with the function that libFuzzer calls; it reads its
+ * input through struct cur, shows the sensor bytes in memory of exactly their size, and calls FUZZ_CHECK() on what must
+ * hold.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -132,10 +133,12 @@ fuzz_json(struct slice text)
 {
 	json_error_t error;
 	json_t *json = json_loadb((const char *)text.p, text.size,
-	    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error); /* SMB's sessions have 64 bits */
+	    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL,
+	    &error); /* SMB's sessions have 64 bits */
 
 	if (json == NULL)
-		fprintf(stderr, "not JSON: %s at %d: %.*s\n", error.text, error.position, (int)text.size, (const char *)text.p);
+		fprintf(stderr, "not JSON: %s at %d: %.*s\n", error.text, error.position, (int)text.size,
+		    (const char *)text.p);
 	FUZZ_CHECK(json != NULL && memchr(text.p, '\n', text.size) == NULL);
 	json_decref(json);
 }

@@ -1,6 +1,6 @@
 /*
- * Frames through the whole of a worker's way.  Input: linktype and memory in one byte each, then parts: control byte (how
- * much later it comes, how much of the frame the snap length cut off) and the frame.
+ * Frames through the whole of a worker's way.  Input: linktype and memory in one byte each, then parts: control byte
+ * (how much later it comes, how much of the frame the snap length cut off) and the frame.
  */
 #include "fuzz/sensor.h"
 

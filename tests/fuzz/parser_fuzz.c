@@ -16,7 +16,8 @@ struct side {
 };
 
 static void
-feed(struct sensor *s, struct flow *flow, const struct packet *pkt, struct side *side, struct chunk *chunk, struct slice bytes)
+feed(struct sensor *s, struct flow *flow, const struct packet *pkt, struct side *side, struct chunk *chunk,
+    struct slice bytes)
 {
 	uint8_t *copy;
 
@@ -46,7 +47,8 @@ feed(struct sensor *s, struct flow *flow, const struct packet *pkt, struct side 
 }
 
 static void
-feed_part(struct sensor *s, struct flow *flow, const struct packet *pkt, struct side *side, uint8_t control, struct slice bytes)
+feed_part(struct sensor *s, struct flow *flow, const struct packet *pkt, struct side *side, uint8_t control,
+    struct slice bytes)
 {
 	static const uint16_t pieces[8] = {65535, 1, 2, 3, 7, 64, 300, 1460};
 	size_t piece = pieces[control >> 1 & 7], at = 0, pieces_fed = 0;

@@ -1,7 +1,7 @@
 /*
  * The pool of the fuzz targets: sensor/base/pool.h over malloc, so that a sanitizer guards every object's both ends and
- * its life after pool_give(), which slabs and powers of two would hide.  Linked before the sensor's own.  The budget counts
- * as it does there.
+ * its life after pool_give(), which slabs and powers of two would hide.  Linked before the sensor's own.  The budget
+ * counts as it does there.
  */
 #include "fuzz/fuzz.h"
 

@@ -1,6 +1,6 @@
 /*
- * The targets without a fuzzer: every file named, or in a folder named, goes through LLVMFuzzerTestOneInput() once, in order
- * of names.  The last input's name is on standard error when it crashes.
+ * The targets without a fuzzer: every file named, or in a folder named, goes through LLVMFuzzerTestOneInput() once, in
+ * order of names.  The last input's name is on standard error when it crashes.
  */
 #include <dirent.h>
 #include <signal.h>

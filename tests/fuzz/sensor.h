@@ -1,7 +1,7 @@
 /*
- * The sensor's stages in a row, as a worker has them, for the targets: frames or hand-made chunks in; EVE lines out, each
- * held to be JSON, and indicator records, which the courier's side must take.  Half of the files are held beyond their
- * batch, as scans hold them.
+ * The sensor's stages in a row, as a worker has them, for the targets: frames or hand-made chunks in; EVE lines out,
+ * each held to be JSON, and indicator records, which the courier's side must take.  Half of the files are held beyond
+ * their batch, as scans hold them.
  */
 #ifndef FUZZ_SENSOR_H
 #define FUZZ_SENSOR_H
@@ -64,8 +64,8 @@ sensor_conf(const struct cc_parser *only)
 }
 
 /*
- * The formatter and what makes records of events take longer to make than most inputs to run, and keep nothing of what they
- * see; of flows they need the community id's seed alone.
+ * The formatter and what makes records of events take longer to make than most inputs to run, and keep nothing of what
+ * they see; of flows they need the community id's seed alone.
  */
 static inline struct flows *
 sensor_seed(void)
@@ -321,7 +321,8 @@ sensor_frame(struct sensor *s, const struct frame *frame)
 		sensor_batch(s, NULL, &pkt);
 		return;
 	}
-	FUZZ_CHECK(pkt.layer_count <= DECODE_LAYERS_MAX && pkt.ip_count <= DECODE_IP_MAX && pkt.vlan_count <= DECODE_VLAN_MAX);
+	FUZZ_CHECK(
+	    pkt.layer_count <= DECODE_LAYERS_MAX && pkt.ip_count <= DECODE_IP_MAX && pkt.vlan_count <= DECODE_VLAN_MAX);
 	for (unsigned i = 0; i < pkt.ip_count; i++)
 		fuzz_touch(pkt.ip[i].header), fuzz_touch(pkt.ip[i].payload);
 	fuzz_touch(pkt.l4), fuzz_touch(pkt.payload), fuzz_touch(pkt.link);
@@ -346,7 +347,10 @@ sensor_frames(struct sensor *s, struct cur *in, uint16_t linktype)
 	for (uint64_t seq = 1; fuzz_part(in, &control, &bytes) && seq < 64; seq++) {
 		uint8_t *copy = fuzz_copy(bytes);
 		uint32_t cut = (uint32_t)(control >> 2) * 8;
-		struct frame frame = {.p = copy, .size = (uint32_t)bytes.size, .wire_size = (uint32_t)bytes.size + cut, .seq = seq,
+		struct frame frame = {.p = copy,
+		    .size = (uint32_t)bytes.size,
+		    .wire_size = (uint32_t)bytes.size + cut,
+		    .seq = seq,
 		    .linktype = linktype};
 
 		frame.time = s->now += later[control & 3];

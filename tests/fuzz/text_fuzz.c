@@ -14,8 +14,10 @@ addresses(const char *text)
 	uint8_t raw[16];
 
 	if (cc_addr_parse(text, &addr) == CC_OK) {
-		FUZZ_CHECK(inet_pton(cc_addr_is4(&addr) && strchr(text, ':') == NULL ? AF_INET : AF_INET6, text, raw) == 1);
-		FUZZ_CHECK(cc_addr_parse(cc_addr_text(&addr, printed), &again) == CC_OK && cc_addr_cmp(&addr, &again) == 0);
+		FUZZ_CHECK(
+		    inet_pton(cc_addr_is4(&addr) && strchr(text, ':') == NULL ? AF_INET : AF_INET6, text, raw) == 1);
+		FUZZ_CHECK(
+		    cc_addr_parse(cc_addr_text(&addr, printed), &again) == CC_OK && cc_addr_cmp(&addr, &again) == 0);
 	} else {
 		FUZZ_CHECK(inet_pton(AF_INET, text, raw) != 1 && inet_pton(AF_INET6, text, raw) != 1);
 	}

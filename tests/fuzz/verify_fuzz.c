@@ -1,6 +1,6 @@
 /*
- * What readers judge before they believe: a jws header and a bundle.  Input: parts of a message divided by c0 de: the protected
- * header (once encoded here, as its own bytes are JSON, once as the whole jws header), value, key.
+ * What readers judge before they believe: a jws header and a bundle.  Input: parts of a message divided by c0 de: the
+ * protected header (once encoded here, as its own bytes are JSON, once as the whole jws header), value, key.
  */
 #include "fuzz/fuzz.h"
 
@@ -18,14 +18,16 @@ take_parts(struct slice in, struct slice part[PARTS])
 		size_t size = end != NULL && i + 1 < PARTS ? (size_t)(end - in.p) : in.size;
 
 		part[i] = slice_of(in.p, size);
-		in = end != NULL ? slice_of(in.p + size + 2, in.size - size - (size + 2 <= in.size ? 2 : 0)) : slice_of(in.p, 0);
+		in = end != NULL ? slice_of(in.p + size + 2, in.size - size - (size + 2 <= in.size ? 2 : 0))
+				 : slice_of(in.p, 0);
 	}
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char signature[] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+	static const char signature[] =
+	    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 	struct slice part[PARTS];
 	struct bundle_owner owner = {"identity--42c160d5-d32b-5499-a5f2-dcc622922203", NULL};
 	struct cc_message msg = {.topic = slice_str("concert.indicators")};

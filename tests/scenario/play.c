@@ -1,11 +1,11 @@
 /*
- * Plays a world: every observation of world.json becomes the signed message that the sensor of its organisation would have
- * sent, in a file exchange.  The project's own writers do it, so that what is correlated is what sensors send.
+ * Plays a world: every observation of world.json becomes the signed message that the sensor of its organisation would
+ * have sent, in a file exchange.  The project's own writers do it, so that what is correlated is what sensors send.
  *
  *   play world.json DIR
  *
- * DIR gets the exchange, trust.yaml (everybody's keys and networks), ids.tsv (observation, ce_id) and DIR/sensors/ with keys.
- * The member "truth" is not read.
+ * DIR gets the exchange, trust.yaml (everybody's keys and networks), ids.tsv (observation, ce_id) and DIR/sensors/ with
+ * keys. The member "truth" is not read.
  */
 #include <jansson.h>
 #include <openssl/evp.h>
@@ -178,7 +178,8 @@ open_sensor(struct play *play, json_t *organisation, json_t *said)
 	snprintf(dir, sizeof(dir), "%s/sensors/%s+%s", play->dir, id, name);
 	write_key(dir, text_of(organisation, "seed"));
 	write_secret(play, organisation, s->conf);
-	if (key_open(s->conf, dir, false, &s->key, &why) != CC_OK || victims_open(s->conf, dir, &s->victims, &why) != CC_OK ||
+	if (key_open(s->conf, dir, false, &s->key, &why) != CC_OK ||
+	    victims_open(s->conf, dir, &s->victims, &why) != CC_OK ||
 	    play->file->open(s->conf, play->dir, delivered, play, &s->output, &why) != CC_OK)
 		fail(dir, why);
 	s->next = play->sensors;
@@ -222,7 +223,8 @@ write_trust(struct play *play)
 			s = s->next;
 		if (s == NULL)
 			continue;
-		fprintf(out, "  - id: %s\n    receive: amber\n    roles: [partner]\n    policy:\n      networks: \"", text_of(organisation, "id"));
+		fprintf(out, "  - id: %s\n    receive: amber\n    roles: [partner]\n    policy:\n      networks: \"",
+		    text_of(organisation, "id"));
 		json_array_foreach(json_object_get(organisation, "prefixes"), j, prefix)
 			fprintf(out, "%s%s", j > 0 ? " " : "", json_string_value(prefix));
 		fprintf(out, "\"\n    keys:\n      - fingerprint: %s\n        x: %s\n", key_kid(s->key), key_x(s->key));
@@ -269,15 +271,19 @@ coverage(const struct sensor *s, uint64_t at, char ret_text[400], bool *ret_one)
 	{
 		uint64_t from, until;
 
-		if (time_rfc3339_parse(text_of(one, "from"), &from) == CC_OK && time_rfc3339_parse(text_of(one, "until"), &until) == CC_OK &&
+		if (time_rfc3339_parse(text_of(one, "from"), &from) == CC_OK &&
+		    time_rfc3339_parse(text_of(one, "until"), &until) == CC_OK &&
 		    (best == NULL || (from <= at && at <= until)))
 			best = one;
 	}
 	if (best == NULL)
 		return;
 	*ret_one = strcmp(text_of(best, "sides"), "one") == 0;
-	snprintf(ret_text, 400, "{\"from\":\"%s\",\"until\":\"%s\",\"packets\":%.0f,\"lost_kernel\":%.0f,\"lost_interface\":0,\"lost_ring\":0}",
-	    text_of(best, "from"), text_of(best, "until"), 1e6 * (1 - real_of(best, "lost", 0)), 1e6 * real_of(best, "lost", 0));
+	snprintf(ret_text, 400,
+	    "{\"from\":\"%s\",\"until\":\"%s\",\"packets\":%.0f,\"lost_kernel\":%.0f,\"lost_interface\":0,\"lost_"
+	    "ring\":0}",
+	    text_of(best, "from"), text_of(best, "until"), 1e6 * (1 - real_of(best, "lost", 0)),
+	    1e6 * real_of(best, "lost", 0));
 }
 
 static void
@@ -293,17 +299,24 @@ endpoint(json_t *said, struct cc_endpoint *end)
 static void
 make_record(struct play *play, json_t *o, struct sensor *s, struct cc_record *rec)
 {
-	static const char *const kinds[] = {"addr", "domain", "url", "file-sha256", "ja3", "ja3s", "ja4", "cert-sha256", "user-agent"};
+	static const char *const kinds[] = {
+	    "addr", "domain", "url", "file-sha256", "ja3", "ja3s", "ja4", "cert-sha256", "user-agent"};
 	static const char *const proofs[] = {"spoofable", "handshake", "dialogue", "keyed", "content"};
 	static const char *const tlps[] = {"clear", "green", "amber"};
-	json_t *indicator = json_object_get(o, "indicator"), *prints = json_object_get(o, "fingerprints"), *rule = json_object_get(o, "rule");
+	json_t *indicator = json_object_get(o, "indicator"), *prints = json_object_get(o, "fingerprints"),
+	       *rule = json_object_get(o, "rule");
 	json_t *attacker = json_object_get(o, "attacker");
 	json_t *positive = json_object_get(o, "positive");
 	const struct cc_addr none = {{0}};
 
-	*rec = (struct cc_record){.kind = (enum cc_kind)word_of(text_of(indicator, "kind"), kinds, 9), .value = slice_at(indicator, "value"),
-	    .proof = (enum cc_proof)word_of(text_of(o, "proof"), proofs, 5), .tlp = (enum cc_tlp)word_of(text_of(o, "tlp"), tlps, 3),
-	    .class = CC_CLASS_ALERT, .severity = 2, .offset = UINT64_MAX, .snaplen = 262144};
+	*rec = (struct cc_record){.kind = (enum cc_kind)word_of(text_of(indicator, "kind"), kinds, 9),
+	    .value = slice_at(indicator, "value"),
+	    .proof = (enum cc_proof)word_of(text_of(o, "proof"), proofs, 5),
+	    .tlp = (enum cc_tlp)word_of(text_of(o, "tlp"), tlps, 3),
+	    .class = CC_CLASS_ALERT,
+	    .severity = 2,
+	    .offset = UINT64_MAX,
+	    .snaplen = 262144};
 	if (json_object_get(o, "tlp") == NULL)
 		rec->tlp = CC_TLP_AMBER;
 	rec->first = time_at(play, o, "time", s);
@@ -353,7 +366,8 @@ add_header(struct cc_message *msg, const char *name, const char *value)
 static void
 send_message(struct play *play, struct sensor *s, const struct cc_record *rec, const char *observation)
 {
-	struct cc_message msg = {.topic = slice_str("concert.indicators"), .class = CC_CLASS_ALERT, .value = buf_slice(&play->value)};
+	struct cc_message msg = {
+	    .topic = slice_str("concert.indicators"), .class = CC_CLASS_ALERT, .value = buf_slice(&play->value)};
 	char key[8192], id[40], when[40], number[24], hex[65];
 	uint8_t digest[32];
 	struct digest d;

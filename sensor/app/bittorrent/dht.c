@@ -12,22 +12,27 @@
 enum { DEPTH_MAX = 8, NODE_ID = 20, NODE4 = 26, NODE6 = 38, PEER4 = 6, PEER6 = 18 };
 
 enum dht_field {
-	F_ID, F_VERSION, F_TYPE, F_REQ_ID, F_INFO_HASH, F_TARGET, F_REQ_TOKEN, F_IMPLIED_PORT, F_PORT, F_RES_ID, F_NODES, F_NODE_ID,
-	F_NODE_IP, F_NODE_PORT, F_NODES6, F_NODE6_ID, F_NODE6_IP, F_NODE6_PORT, F_VALUES, F_VALUE_IP, F_VALUE_PORT, F_RES_TOKEN,
-	F_ERROR, F_ERROR_TEXT, F_COUNT
+	F_ID, F_VERSION, F_TYPE, F_REQ_ID, F_INFO_HASH, F_TARGET, F_REQ_TOKEN, F_IMPLIED_PORT, F_PORT, F_RES_ID,
+	F_NODES, F_NODE_ID, F_NODE_IP, F_NODE_PORT, F_NODES6, F_NODE6_ID, F_NODE6_IP, F_NODE6_PORT, F_VALUES,
+	F_VALUE_IP, F_VALUE_PORT, F_RES_TOKEN, F_ERROR, F_ERROR_TEXT, F_COUNT
 };
 
 #define BOTH (CC_REQUEST | CC_RESPONSE)
 
 static const struct cc_field dht_fields[F_COUNT] = {
-	[F_ID] = {"bittorrent_dht.transaction_id", "transaction_id", CC_BYTES, BOTH | CC_HEX, "The query's id, which its answer repeats."},
-	[F_VERSION] = {"bittorrent_dht.client_version", "client_version", CC_BYTES, BOTH | CC_HEX, "Program and version of the sender."},
-	[F_TYPE] = {"bittorrent_dht.request_type", "request_type", CC_BYTES, BOTH, "ping, find_node, get_peers, announce_peer."},
+	[F_ID] = {"bittorrent_dht.transaction_id", "transaction_id", CC_BYTES, BOTH | CC_HEX,
+	    "The query's id, which its answer repeats."},
+	[F_VERSION] = {"bittorrent_dht.client_version", "client_version", CC_BYTES, BOTH | CC_HEX,
+	    "Program and version of the sender."},
+	[F_TYPE] = {"bittorrent_dht.request_type", "request_type", CC_BYTES, BOTH,
+	    "ping, find_node, get_peers, announce_peer."},
 	[F_REQ_ID] = {NULL, "request.id", CC_BYTES, BOTH | CC_HEX, "Node that asks."},
-	[F_INFO_HASH] = {"bittorrent_dht.info_hash", "request.info_hash", CC_BYTES, BOTH | CC_HEX, "Torrent that is asked for."},
+	[F_INFO_HASH] = {"bittorrent_dht.info_hash", "request.info_hash", CC_BYTES, BOTH | CC_HEX,
+	    "Torrent that is asked for."},
 	[F_TARGET] = {NULL, "request.target", CC_BYTES, BOTH | CC_HEX, "Node that is looked for."},
 	[F_REQ_TOKEN] = {NULL, "request.token", CC_BYTES, BOTH | CC_HEX, "Token of an earlier answer."},
-	[F_IMPLIED_PORT] = {NULL, "request.implied_port", CC_UINT, BOTH, "1: the port is the one that the message came from."},
+	[F_IMPLIED_PORT] = {NULL, "request.implied_port", CC_UINT, BOTH,
+	    "1: the port is the one that the message came from."},
 	[F_PORT] = {"bittorrent_dht.port", "request.port", CC_UINT, BOTH, "Port where the sender has the torrent."},
 	[F_RES_ID] = {NULL, "response.id", CC_BYTES, BOTH | CC_HEX, "Node that answers."},
 	[F_NODES] = {NULL, "response.nodes[]", CC_ROW, BOTH, "Nodes that may know more."},
@@ -49,8 +54,8 @@ static const struct cc_field dht_fields[F_COUNT] = {
 enum { A_MALFORMED, A_TOO_MANY, A_COUNT };
 
 static const struct cc_anomaly dht_anomalies[A_COUNT] = {
-	[A_MALFORMED] = {"malformed_packet", "A message is not well formed, or lacks what it must have."},
-	[A_TOO_MANY] = {"too_many_nodes", "More nodes or peers than bittorrent_dht.nodes_limit; the rest was left out."},
+    [A_MALFORMED] = {"malformed_packet", "A message is not well formed, or lacks what it must have."},
+    [A_TOO_MANY] = {"too_many_nodes", "More nodes or peers than bittorrent_dht.nodes_limit; the rest was left out."},
 };
 
 /* ---- bencoding ---- */

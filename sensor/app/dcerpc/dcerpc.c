@@ -10,8 +10,8 @@
 
 enum {
 	F_REQUEST, F_RESPONSE, F_CALL_ID, F_RPC_VERSION, F_OPNUM, F_REQ_FRAGS, F_REQ_SIZE, F_RES_FRAGS, F_RES_SIZE,
-	F_STUB_REQ, F_STUB_RES, F_BIG_REQ, F_BIG_RES, F_IFACES, F_UUID, F_IFACE_VERSION, F_ACK_RESULT, F_IFACE, F_ACTIVITY, F_SEQUENCE,
-	F_NTLM_DOMAIN, F_NTLM_USER, F_NTLM_HOST, F_NTLM_VERSION,
+	F_STUB_REQ, F_STUB_RES, F_BIG_REQ, F_BIG_RES, F_IFACES, F_UUID, F_IFACE_VERSION, F_ACK_RESULT, F_IFACE,
+	F_ACTIVITY, F_SEQUENCE, F_NTLM_DOMAIN, F_NTLM_USER, F_NTLM_HOST, F_NTLM_VERSION,
 	F_COUNT,
 };
 
@@ -33,18 +33,24 @@ static const struct cc_field dcerpc_fields[F_COUNT] = {
 	[F_SEQUENCE] = {NULL, "seqnum", CC_UINT, CC_REQUEST, "UDP: number of the call in its activity."},
 	[F_STUB_REQ] = {"dcerpc.stub_data", NULL, CC_BYTES, CC_REQUEST, "Stub data of a request, put together."},
 	[F_STUB_RES] = {"dcerpc.stub_data", NULL, CC_BYTES, CC_RESPONSE, "Stub data of a response, put together."},
-	[F_BIG_REQ] = {"dcerpc.big_endian", NULL, CC_FLAG, CC_REQUEST, "The request's numbers begin with the high byte."},
+	[F_BIG_REQ] = {"dcerpc.big_endian", NULL, CC_FLAG, CC_REQUEST,
+	    "The request's numbers begin with the high byte."},
 	[F_BIG_RES] = {"dcerpc.big_endian", NULL, CC_FLAG, CC_RESPONSE, "The response's numbers do."},
 	[F_IFACE] = {"dcerpc.iface", NULL, CC_BYTES, BOTH | CC_MULTI,
 	    "Interface of a call: UUID, space, version."},
 	[F_NTLM_DOMAIN] = {NULL, "concert.ntlm.domain", CC_BYTES, CC_REQUEST, "NTLMSSP: the user's domain."},
 	[F_NTLM_USER] = {NULL, "concert.ntlm.user", CC_BYTES, CC_REQUEST, "NTLMSSP: who logs on."},
 	[F_NTLM_HOST] = {NULL, "concert.ntlm.host", CC_BYTES, CC_REQUEST, "NTLMSSP: name of the client's machine."},
-	[F_NTLM_VERSION] = {NULL, "concert.ntlm.version", CC_BYTES, CC_REQUEST, "NTLMSSP: version of the client's system."},
+	[F_NTLM_VERSION] = {NULL, "concert.ntlm.version", CC_BYTES, CC_REQUEST,
+	    "NTLMSSP: version of the client's system."},
 };
 
 static const struct ntlm_table ntlm_table = {
-	.domain = F_NTLM_DOMAIN, .user = F_NTLM_USER, .host = F_NTLM_HOST, .version = F_NTLM_VERSION, .server = NTLM_NONE,
+    .domain = F_NTLM_DOMAIN,
+    .user = F_NTLM_USER,
+    .host = F_NTLM_HOST,
+    .version = F_NTLM_VERSION,
+    .server = NTLM_NONE,
 };
 
 enum { A_MALFORMED, A_TOO_MANY_CALLS, A_STUB_TOO_LONG, A_NTLM_V1, A_COUNT };

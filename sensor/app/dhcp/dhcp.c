@@ -24,12 +24,12 @@ enum {
 };
 
 enum {
-	F_TYPE, F_ID, F_CLIENT_MAC, F_ASSIGNED, F_CLIENT_IP, F_RELAY_IP, F_NEXT_SERVER, F_DHCP_TYPE, F_CLIENT_ID, F_HOSTNAME,
-	F_PARAMS, F_REQUESTED, F_LEASE, F_RENEWAL, F_REBINDING, F_MASK, F_ROUTERS, F_DNS, F_VENDOR, F_SERVER_ID, F_DOMAIN,
-	F_FQDN, F_WPAD, F_BOOT_FILE, F_ORDER, F_PARAMETER_LIST,
+	F_TYPE, F_ID, F_CLIENT_MAC, F_ASSIGNED, F_CLIENT_IP, F_RELAY_IP, F_NEXT_SERVER, F_DHCP_TYPE, F_CLIENT_ID,
+	F_HOSTNAME, F_PARAMS, F_REQUESTED, F_LEASE, F_RENEWAL, F_REBINDING, F_MASK, F_ROUTERS, F_DNS, F_VENDOR,
+	F_SERVER_ID, F_DOMAIN, F_FQDN, F_WPAD, F_BOOT_FILE, F_ORDER, F_PARAMETER_LIST,
 	/* a buffer has one index for each side */
-	F_LEASE_TS, F_LEASE_TC, F_RENEWAL_TS, F_RENEWAL_TC, F_REBINDING_TS, F_REBINDING_TC, F_HOSTNAME_TS, F_HOSTNAME_TC,
-	F_VENDOR_TS, F_VENDOR_TC, F_ORDER_TS, F_ORDER_TC,
+	F_LEASE_TS, F_LEASE_TC, F_RENEWAL_TS, F_RENEWAL_TC, F_REBINDING_TS, F_REBINDING_TC, F_HOSTNAME_TS,
+	F_HOSTNAME_TC, F_VENDOR_TS, F_VENDOR_TC, F_ORDER_TS, F_ORDER_TC,
 	F_COUNT,
 };
 
@@ -58,13 +58,16 @@ static const struct cc_field dhcp_fields[F_COUNT] = {
 	[F_FQDN] = {NULL, "concert.fqdn", CC_BYTES, BOTH, "Full name that the client wants to have."},
 	[F_WPAD] = {NULL, "concert.wpad", CC_BYTES, BOTH, "Where the client finds its proxy settings."},
 	[F_BOOT_FILE] = {NULL, "concert.boot_file", CC_BYTES, BOTH, "File to boot."},
-	[F_ORDER] = {NULL, "concert.option_order", CC_BYTES, BOTH, "Codes of the options in their order, \"53,61,50,12\"."},
+	[F_ORDER] = {NULL, "concert.option_order", CC_BYTES, BOTH,
+	    "Codes of the options in their order, \"53,61,50,12\"."},
 	[F_PARAMETER_LIST] = {NULL, "concert.parameter_list", CC_BYTES, BOTH,
 	    "Codes of the parameters that the client asks for, in their order."},
 	[F_LEASE_TS] = {"dhcp.leasetime", NULL, CC_UINT, CC_REQUEST, "Seconds that the address is lent for."},
 	[F_LEASE_TC] = {"dhcp.leasetime", NULL, CC_UINT, CC_RESPONSE, "Seconds that the address is lent for."},
-	[F_RENEWAL_TS] = {"dhcp.renewal_time", NULL, CC_UINT, CC_REQUEST, "Seconds until the client asks its server again."},
-	[F_RENEWAL_TC] = {"dhcp.renewal_time", NULL, CC_UINT, CC_RESPONSE, "Seconds until the client asks its server again."},
+	[F_RENEWAL_TS] = {"dhcp.renewal_time", NULL, CC_UINT, CC_REQUEST,
+	    "Seconds until the client asks its server again."},
+	[F_RENEWAL_TC] = {"dhcp.renewal_time", NULL, CC_UINT, CC_RESPONSE,
+	    "Seconds until the client asks its server again."},
 	[F_REBINDING_TS] = {"dhcp.rebinding_time", NULL, CC_UINT, CC_REQUEST, "Seconds until it asks any server."},
 	[F_REBINDING_TC] = {"dhcp.rebinding_time", NULL, CC_UINT, CC_RESPONSE, "Seconds until it asks any server."},
 	[F_HOSTNAME_TS] = {"dhcp.hostname", NULL, CC_BYTES, CC_REQUEST, "The client's host name."},
@@ -137,8 +140,8 @@ dhcp_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
 static const char *
 type_text(unsigned type)
 {
-	static const char *const text[] = {"unknown", "discover", "offer", "request", "decline", "ack", "nak", "release",
-	    "inform", "forcerenew", "leasequery", "leaseunassigned", "leaseunknown", "leaseactive"};
+	static const char *const text[] = {"unknown", "discover", "offer", "request", "decline", "ack", "nak",
+	    "release", "inform", "forcerenew", "leasequery", "leaseunassigned", "leaseunknown", "leaseactive"};
 
 	return type < sizeof(text) / sizeof(text[0]) ? text[type] : "unknown";
 }

@@ -1,6 +1,6 @@
 /*
- * Is this multicast DNS (RFC 6762) or LLMNR (RFC 4795)?  Both are written as DNS is, and nothing in a message says which of
- * the three it is: the port does.  All else is looked at as strictly as DNS on a foreign port.
+ * Is this multicast DNS (RFC 6762) or LLMNR (RFC 4795)?  Both are written as DNS is, and nothing in a message says
+ * which of the three it is: the port does.  All else is looked at as strictly as DNS on a foreign port.
  *
  * In multicast DNS the class's highest bit is a flag of its own (answer by unicast; forget what you had), a message may
  * ask many questions, and answers go to everybody, from a host that was never asked.

@@ -1,7 +1,7 @@
 /*
- * A handshake message put together out of fragments that come in any order, again, and not at all.  What is here already
- * stays as it is.  Memory grows with what has come: a fragment far behind the rest is not kept, so that one datagram can't
- * claim a whole message.
+ * A handshake message put together out of fragments that come in any order, again, and not at all.  What is here
+ * already stays as it is.  Memory grows with what has come: a fragment far behind the rest is not kept, so that one
+ * datagram can't claim a whole message.
  */
 #include "app/dtls/own.h"
 

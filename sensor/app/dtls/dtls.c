@@ -17,9 +17,9 @@ static const struct cc_field dtls_fields[DTLS_F_COUNT] = {
 
 static const struct cc_anomaly dtls_anomalies[DTLS_ANOMALY_COUNT] = {
 #include "app/tls/anomalies.def"
-	[DTLS_FRAGMENT_MISMATCH] = {"fragment_mismatch", "Fragments of one message disagree about its size."},
-	[DTLS_FRAGMENT_OVERLAP] = {"fragment_overlap", "Fragments of one message say different things for the same place."},
-	[DTLS_FRAGMENT_TOO_FAR] = {"fragment_too_far", "A fragment far behind those before it was not kept."},
+    [DTLS_FRAGMENT_MISMATCH] = {"fragment_mismatch", "Fragments of one message disagree about its size."},
+    [DTLS_FRAGMENT_OVERLAP] = {"fragment_overlap", "Fragments of one message say different things for the same place."},
+    [DTLS_FRAGMENT_TOO_FAR] = {"fragment_too_far", "A fragment far behind those before it was not kept."},
 };
 
 static int

@@ -54,7 +54,8 @@ enum cc_status dtls_next_fragment(struct cur *in, struct dtls_fragment *ret_frag
 enum cc_status dtls_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in);
 
 /* assemble.c */
-/* CC_OK: the message is whole, in *ret_body until dtls_drop(); CC_MORE: not yet; CC_BAD: no memory, or it doesn't fit. */
+/* CC_OK: the message is whole, in *ret_body until dtls_drop(); CC_MORE: not yet; CC_BAD: no memory, or it doesn't fit.
+ */
 enum cc_status dtls_assemble(struct cc_ctx *ctx, struct dtls_state *state, struct dtls_message *message,
     const struct dtls_fragment *fragment, struct slice *ret_body);
 void dtls_drop(struct cc_ctx *ctx, struct dtls_message *message);

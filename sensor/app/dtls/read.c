@@ -1,5 +1,6 @@
 /*
- * Records and handshake fragments of DTLS (RFC 6347, 4.1 and 4.2.2; RFC 9147, 4), and: is this DTLS?  Bytes in, slices of
+ * Records and handshake fragments of DTLS (RFC 6347, 4.1 and 4.2.2; RFC 9147, 4), and: is this DTLS? Bytes in, slices
+ * of
  * them out; no state.
  *
  *     type 1 | version 2 | epoch 2 | number 6 | size 2 | fragment          a record; beyond epoch 0 it is encrypted

@@ -163,8 +163,9 @@ command_probe(const struct ftp_command *command, bool likely)
 	if (command->word == FTP_UNKNOWN || (!likely && !is_text(arg)))
 		return CC_BAD;
 	if (command->word == FTP_AUTH)
-		return text_eq_nocase(arg, "tls") || text_eq_nocase(arg, "ssl") || text_eq_nocase(arg, "tls-c") ? CC_OK :
-		    CC_BAD;
+		return text_eq_nocase(arg, "tls") || text_eq_nocase(arg, "ssl") || text_eq_nocase(arg, "tls-c")
+			   ? CC_OK
+			   : CC_BAD;
 	if (command->own)
 		return argument_fits(command) ? CC_OK : CC_BAD;
 	if (likely)

@@ -1,6 +1,6 @@
 /*
- * Who logs on by Authorization and Proxy-Authorization (RFC 7235): Basic (7617) and Digest (7616) say the user, NTLM and
- * Negotiate (MS-NTHT, 4559) carry NTLMSSP.  Passwords are never kept.
+ * Who logs on by Authorization and Proxy-Authorization (RFC 7235): Basic (7617) and Digest (7616) say the user, NTLM
+ * and Negotiate (MS-NTHT, 4559) carry NTLMSSP.  Passwords are never kept.
  */
 #include "app/http/http.h"
 #include "app/smtp/mime.h"

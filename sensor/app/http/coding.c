@@ -1,6 +1,6 @@
 /*
- * Content codings undone: gzip (RFC 1952), deflate with and without zlib's wrapper (RFC 1950, 1951), brotli (RFC 7932), zstd
- * (RFC 8878), lzma (the format of the LZMA SDK), stacked up to HTTP_CODINGS.
+ * Content codings undone: gzip (RFC 1952), deflate with and without zlib's wrapper (RFC 1950, 1951), brotli (RFC 7932),
+ * zstd (RFC 8878), lzma (the format of the LZMA SDK), stacked up to HTTP_CODINGS.
  *
  * Headers lie: the first bytes of a layer decide what it really is, and a layer that isn't there is left out.  gzip's
  * header is read here, since browsers take headers that zlib refuses.  Memory is the pool's; the libraries

@@ -1,6 +1,6 @@
 /*
- * The files in a multipart/form-data body (RFC 7578): each part that names a file becomes one; and the ranges in a body of
- * multipart/byteranges (RFC 9110, 14.6).  The delimiter is looked for across calls by keeping back what may be its
+ * The files in a multipart/form-data body (RFC 7578): each part that names a file becomes one; and the ranges in a body
+ * of multipart/byteranges (RFC 9110, 14.6).  The delimiter is looked for across calls by keeping back what may be its
  * beginning.
  */
 #include "app/http/http.h"
@@ -155,7 +155,8 @@ put_data(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body 
  * that can still begin one is found by looking for its first byte, CR, which a boundary doesn't contain again.
  */
 static size_t
-part_data(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body *body, struct slice in, bool *ret_found)
+part_data(
+    struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body *body, struct slice in, bool *ret_found)
 {
 	size_t n = 0;
 

@@ -1,9 +1,10 @@
 /*
- * Responses that are a range of something (RFC 9110, 14.4 and 15.3.7): a download that is resumed, or fetched in pieces.
+ * Responses that are a range of something (RFC 9110, 14.4 and 15.3.7): a download that is resumed, or fetched in
+ * pieces.
  *
- * What they are a range of is known by host, path, version (ETag, else Last-Modified) and size; the core puts the ranges
- * together.  A range of a coded representation is one of coded bytes, which cannot be decoded from the middle: those are
- * left alone.  A whole response that is cut is the beginning of what a later one resumes.
+ * What they are a range of is known by host, path, version (ETag, else Last-Modified) and size; the core puts the
+ * ranges together.  A range of a coded representation is one of coded bytes, which cannot be decoded from the middle:
+ * those are left alone.  A whole response that is cut is the beginning of what a later one resumes.
  */
 #include "app/http/http.h"
 
@@ -59,8 +60,8 @@ http_ranges_cut(struct cc_ctx *ctx, struct http_body *body)
 {
 	const struct http_whole *whole = &body->whole;
 
-	if (whole->partial || whole->version.size == 0 || body->coding != NULL || body->multipart != NULL || body->cut ||
-	    body->broken || body->in != body->out || body->in == 0 || body->in >= whole->total)
+	if (whole->partial || whole->version.size == 0 || body->coding != NULL || body->multipart != NULL ||
+	    body->cut || body->broken || body->in != body->out || body->in == 0 || body->in >= whole->total)
 		return;
 	open_at(ctx, body, 0, whole->total - 1, whole->total);
 	if (body->ranged)

@@ -420,7 +420,8 @@ static const struct http_auth auth_fields = {
 static void
 authorization(struct parse *parse, struct slice value)
 {
-	unsigned found = http_auth_put(parse->ctx, parse->side->tx, &auth_fields, value), fresh = found & ~parse->side->auth;
+	unsigned found = http_auth_put(parse->ctx, parse->side->tx, &auth_fields, value),
+		 fresh = found & ~parse->side->auth;
 
 	if (found == 0)
 		http1_odd(parse->ctx, parse->side->tx, A_AUTH_UNKNOWN);

@@ -192,7 +192,9 @@ learn_whole(const struct http1_side *side, struct http_whole *whole)
 	whole->type = value_of(side->tx, F_RES_CONTENT_TYPE);
 	whole->partial = side->status == 206;
 	if (!whole->partial) {
-		whole->total = side->status == 200 && side->framing.has_length && !side->framing.chunked ? side->framing.length : 0;
+		whole->total = side->status == 200 && side->framing.has_length && !side->framing.chunked
+				   ? side->framing.length
+				   : 0;
 		return;
 	}
 	if (http_range(value_of(side->tx, F_RANGE_RAW), number, &count) != CC_OK || count != 3) {

@@ -1,6 +1,6 @@
 /*
- * Frames other than DATA (RFC 9113, 4 and 6), whole ones: header blocks to their streams, settings and errors to values.
- * A frame of stream 0 is a transaction of its own.
+ * Frames other than DATA (RFC 9113, 4 and 6), whole ones: header blocks to their streams, settings and errors to
+ * values. A frame of stream 0 is a transaction of its own.
  */
 #include "app/http2/own.h"
 
@@ -252,7 +252,8 @@ take_headers(struct cc_ctx *ctx, struct http2 *http2, enum cc_dir dir, const str
 		weight = cur_u8(&c);
 		weighed = true;
 	}
-	if (c.bad || (promise && (side->block.promised == 0 || http2_stream_find(http2, side->block.promised) != NULL))) {
+	if (c.bad ||
+	    (promise && (side->block.promised == 0 || http2_stream_find(http2, side->block.promised) != NULL))) {
 		http2_odd(ctx, NULL, A_FRAME_DATA);
 		memset(&side->block, 0, sizeof(side->block));
 		http2_hpack_lose(ctx, &side->hpack);
@@ -290,7 +291,8 @@ take_small(struct cc_ctx *ctx, struct http2 *http2, enum cc_dir dir, const struc
 		put_priority(ctx, stream->tx, dir, cur_u8(&c));
 		break;
 	case T_WINDOW_UPDATE:
-		cc_put_uint(ctx, stream->tx, dir == CC_TO_SERVER ? F_REQ_WINDOW : F_RES_WINDOW, cur_u32(&c) & 0x7fffffff);
+		cc_put_uint(
+		    ctx, stream->tx, dir == CC_TO_SERVER ? F_REQ_WINDOW : F_RES_WINDOW, cur_u32(&c) & 0x7fffffff);
 		break;
 	case T_RST_STREAM:
 		take_reset(ctx, http2, dir, stream, cur_u32(&c));

@@ -2,9 +2,9 @@
  * Header blocks to lines (RFC 7541).  The representations are told apart here, since only so one knows which headers
  * can be trusted; their contents (Huffman, tables) are nghttp2's work.
  *
- * After bytes were lost the peer's table holds headers that ours lacks.  Indices count from the newest entry, so what was
- * inserted since then is right all the same, and only what lies beyond is unknown: such a header is left out, and when
- * it is inserted a stand-in takes its place.  A table made empty by the peer makes all well again.
+ * After bytes were lost the peer's table holds headers that ours lacks.  Indices count from the newest entry, so what
+ * was inserted since then is right all the same, and only what lies beyond is unknown: such a header is left out, and
+ * when it is inserted a stand-in takes its place.  A table made empty by the peer makes all well again.
  *
  * nghttp2's memory is the pool's, up to http2.hpack_memory for each direction; blocks begin with their size.
  */
@@ -279,7 +279,8 @@ inflate_bytes(struct cc_ctx *ctx, struct http2_side *side, struct slice bytes, b
 			return false;
 		bytes = slice_of(bytes.p + used, bytes.size - (size_t)used);
 		if ((flags & NGHTTP2_HD_INFLATE_EMIT) != 0 && lines)
-			http2_block_add(ctx, &side->block, slice_of(nv.name, nv.namelen), slice_of(nv.value, nv.valuelen));
+			http2_block_add(
+			    ctx, &side->block, slice_of(nv.name, nv.namelen), slice_of(nv.value, nv.valuelen));
 		if (used == 0 && (flags & NGHTTP2_HD_INFLATE_EMIT) == 0)
 			return false;
 	}

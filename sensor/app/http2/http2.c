@@ -104,7 +104,8 @@ probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
 		return size == HTTP2_MAGIC_SIZE ? CC_OK : CC_MORE;
 	if (dir == CC_TO_SERVER && !cc_is_midstream(ctx) && !cc_other_known(ctx))
 		return CC_BAD;
-	if (http2_frame_read(&c, &frame) != CC_OK) /* a length begins with 0, or it is beyond all that is allowed at first */
+	if (http2_frame_read(&c, &frame) !=
+	    CC_OK) /* a length begins with 0, or it is beyond all that is allowed at first */
 		return in.p[0] == 0 ? CC_MORE : CC_BAD;
 	if (!http2_frame_plausible(&frame))
 		return CC_BAD;
@@ -287,8 +288,8 @@ find_frame(struct cc_ctx *ctx, struct http2 *http2, enum cc_dir dir, struct cur 
 		    cc_is_midstream(ctx))) {
 			unsigned count = frames_in_row(cur_rest(in), &end);
 
-			if (end && count < 2 && cur_left(&c) < (size_t)frame.length + HTTP2_HEADER && !cc_is_last(ctx) &&
-			    cur_left(&c) != frame.length)
+			if (end && count < 2 && cur_left(&c) < (size_t)frame.length + HTTP2_HEADER &&
+			    !cc_is_last(ctx) && cur_left(&c) != frame.length)
 				return CC_MORE;
 			if (end) {
 				side->state = S_FRAME;

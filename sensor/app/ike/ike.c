@@ -1,8 +1,9 @@
 /*
- * IKE versions 1 and 2 over UDP (RFC 2408, 2409, 7296), on port 4500 behind a marker of four zero bytes (RFC 3948): a message in, a
- * transaction out.
+ * IKE versions 1 and 2 over UDP (RFC 2408, 2409, 7296), on port 4500 behind a marker of four zero bytes (RFC 3948):
+ * a message in, a transaction out.
  *
- *     initiator's SPI 8 | responder's SPI 8 | next payload 1 | version 1 | exchange 1 | flags 1 | message's id 4 | size 4
+ *     initiator's SPI 8 | responder's SPI 8 | next payload 1 | version 1 | exchange 1 | flags 1 | message's id 4 |
+ *     size 4
  *     payload: next 1 | critical 1 | size 2 | body
  *
  * Payloads are read up to the first that is encrypted.  What goes beside IKE on port 4500 is ESP: it is passed by.  One
@@ -22,17 +23,18 @@
 
 /* A buffer of both sides has one index for each, in the order of enum cc_dir. */
 enum {
-	F_MAJOR, F_MINOR, F_INIT, F_RESP, F_ID, F_EXCHANGE, F_EXCHANGE_TEXT, F_ROLE, F_PAYLOAD, F_ERRORS, F_NOTIFY, F_DOI,
-	F_ENCRYPTED, F_VENDORS, F_KE_TS, F_KE_TC, F_KE_SIZE_TS, F_KE_SIZE_TC, F_NONCE_TS, F_NONCE_TC, F_NONCE_SIZE_TS,
-	F_NONCE_SIZE_TC, F_PROPOSAL, F_PROPOSAL_KEY, F_PROPOSAL_VALUE, F_PROPOSAL_RAW, F_ATTRIBUTE, F_ATTRIBUTE_KEY,
-	F_ATTRIBUTE_VALUE, F_ATTRIBUTE_RAW, B_INIT_TS, B_INIT_TC, B_RESP_TS, B_RESP_TC, B_EXCHANGE_TS, B_EXCHANGE_TC,
-	B_VENDOR_TS, B_VENDOR_TC, B_CHOSEN, B_KE_TS, B_KE_TC, B_KE_SIZE_TS, B_KE_SIZE_TC, B_NONCE_TS, B_NONCE_TC,
-	B_NONCE_SIZE_TS, B_NONCE_SIZE_TC,
+	F_MAJOR, F_MINOR, F_INIT, F_RESP, F_ID, F_EXCHANGE, F_EXCHANGE_TEXT, F_ROLE, F_PAYLOAD, F_ERRORS, F_NOTIFY,
+	F_DOI, F_ENCRYPTED, F_VENDORS, F_KE_TS, F_KE_TC, F_KE_SIZE_TS, F_KE_SIZE_TC, F_NONCE_TS, F_NONCE_TC,
+	F_NONCE_SIZE_TS, F_NONCE_SIZE_TC, F_PROPOSAL, F_PROPOSAL_KEY, F_PROPOSAL_VALUE, F_PROPOSAL_RAW, F_ATTRIBUTE,
+	F_ATTRIBUTE_KEY, F_ATTRIBUTE_VALUE, F_ATTRIBUTE_RAW, B_INIT_TS, B_INIT_TC, B_RESP_TS, B_RESP_TC, B_EXCHANGE_TS,
+	B_EXCHANGE_TC, B_VENDOR_TS, B_VENDOR_TC, B_CHOSEN, B_KE_TS, B_KE_TC, B_KE_SIZE_TS, B_KE_SIZE_TC, B_NONCE_TS,
+	B_NONCE_TC, B_NONCE_SIZE_TS, B_NONCE_SIZE_TC,
 	F_COUNT,
 };
 
-#define TWO(index, buffer, eve, type, flags, help) \
-	[index] = {buffer, eve, type, CC_REQUEST | (flags), help}, [(index) + 1] = {buffer, eve, type, CC_RESPONSE | (flags), help}
+#define TWO(index, buffer, eve, type, flags, help)                                                                     \
+	[index] = {buffer, eve, type, CC_REQUEST | (flags), help},                                                     \
+	[(index) + 1] = {buffer, eve, type, CC_RESPONSE | (flags), help}
 #define SIDES(index, path, type, flags, help) \
 	[index] = {NULL, "ikev1.client." path, type, CC_REQUEST | (flags), help}, \
 	[(index) + 1] = {NULL, "ikev1.server." path, type, CC_RESPONSE | (flags), help}
@@ -68,7 +70,8 @@ static const struct cc_field ike_fields[F_COUNT] = {
 	TWO(B_RESP_TS, "ike.resp_spi", NULL, CC_BYTES, 0, "The responder's SPI, as hex."),
 	TWO(B_EXCHANGE_TS, "ike.exchtype", NULL, CC_UINT, 0, "Kind of the exchange."),
 	TWO(B_VENDOR_TS, "ike.vendor", NULL, CC_BYTES, CC_MULTI, "A vendor's mark, as hex."),
-	[B_CHOSEN] = {"ike.chosen_sa_attribute", NULL, CC_UINT, CC_RESPONSE | CC_MULTI, "An attribute that the server chose, \"alg_hash=2\"."},
+	[B_CHOSEN] = {"ike.chosen_sa_attribute", NULL, CC_UINT, CC_RESPONSE | CC_MULTI,
+	    "An attribute that the server chose, \"alg_hash=2\"."},
 	TWO(B_KE_TS, "ike.key_exchange_payload", NULL, CC_BYTES, 0, "Public key."),
 	TWO(B_KE_SIZE_TS, "ike.key_exchange_payload_length", NULL, CC_UINT, 0, "Size of the public key."),
 	TWO(B_NONCE_TS, "ike.nonce_payload", NULL, CC_BYTES, 0, "Nonce."),
@@ -76,8 +79,9 @@ static const struct cc_field ike_fields[F_COUNT] = {
 };
 
 enum {
-	A_MALFORMED, A_ENC, A_PRF, A_AUTH, A_DH, A_NO_DH, A_NO_AUTH, A_NO_ENC, A_INVALID, A_UNKNOWN, A_MULTIPLE, A_PAYLOADS,
-	A_AGGRESSIVE, A_COUNT,
+	A_MALFORMED, A_ENC, A_PRF, A_AUTH, A_DH, A_NO_DH, A_NO_AUTH, A_NO_ENC, A_INVALID, A_UNKNOWN, A_MULTIPLE,
+	A_PAYLOADS, A_AGGRESSIVE,
+	A_COUNT,
 };
 
 static const struct cc_anomaly ike_anomalies[A_COUNT] = {
@@ -96,11 +100,13 @@ static const struct cc_anomaly ike_anomalies[A_COUNT] = {
 	[A_AGGRESSIVE] = {"aggressive_mode", "Version 1's aggressive mode, which gives away a hash of the shared key."},
 };
 
-enum attribute { K_ENC = 1, K_HASH, K_AUTH, K_DH, K_LIFE_TYPE, K_LIFE, K_KEY_LENGTH, K_PRF, K_GROUP_TYPE, K_FIELD_SIZE };
+enum attribute { K_ENC = 1, K_HASH, K_AUTH, K_DH, K_LIFE_TYPE, K_LIFE, K_KEY_LENGTH, K_PRF, K_GROUP_TYPE,
+    K_FIELD_SIZE };
 
 static const struct cc_word chosen_words[] = {
 	{"alg_enc", K_ENC}, {"alg_hash", K_HASH}, {"alg_auth", K_AUTH}, {"alg_dh", K_DH}, {"sa_life_type", K_LIFE_TYPE},
-	{"sa_life_duration", K_LIFE}, {"sa_key_length", K_KEY_LENGTH}, {"alg_prf", K_PRF}, {"sa_group_type", K_GROUP_TYPE},
+	{"sa_life_duration", K_LIFE}, {"sa_key_length", K_KEY_LENGTH}, {"alg_prf", K_PRF},
+	{"sa_group_type", K_GROUP_TYPE},
 	{"sa_field_size", K_FIELD_SIZE},
 };
 static const struct cc_words ike_words[] = {
@@ -235,10 +241,10 @@ key_text(unsigned key)
 static const char *
 dh_text(uint32_t group)
 {
-	static const char *const text[] = {"None", "Modp768", "Modp1024", "EC2N155", "EC2N185", "Modp1536", NULL, NULL, NULL, NULL,
-	    NULL, NULL, NULL, NULL, "Modp2048", "Modp3072", "Modp4096", "Modp6144", "Modp8192", "Ecp256", "Ecp384", "Ecp521",
-	    "Modp1024s160", "Modp2048s224", "Modp2048s256", "Ecp192", "Ecp224", "BrainpoolP224r1", "BrainpoolP256r1",
-	    "BrainpoolP384r1", "BrainpoolP512r1", "Curve25519", "Curve448"};
+	static const char *const text[] = {"None", "Modp768", "Modp1024", "EC2N155", "EC2N185", "Modp1536", NULL, NULL,
+	    NULL, NULL, NULL, NULL, NULL, NULL, "Modp2048", "Modp3072", "Modp4096", "Modp6144", "Modp8192", "Ecp256",
+	    "Ecp384", "Ecp521", "Modp1024s160", "Modp2048s224", "Modp2048s256", "Ecp192", "Ecp224", "BrainpoolP224r1",
+	    "BrainpoolP256r1", "BrainpoolP384r1", "BrainpoolP512r1", "Curve25519", "Curve448"};
 
 	return group < sizeof(text) / sizeof(text[0]) ? text[group] : NULL;
 }
@@ -246,8 +252,8 @@ dh_text(uint32_t group)
 static const char *
 enc1_text(uint32_t value)
 {
-	static const char *const text[] = {NULL, "EncDesCbc", "EncIdeaCbc", "EncBlowfishCbc", "EncRc5R16B64Cbc", "EncTripleDesCbc",
-	    "EncCastCbc", "EncAesCbc", "EncCamelliaCbc"};
+	static const char *const text[] = {NULL, "EncDesCbc", "EncIdeaCbc", "EncBlowfishCbc", "EncRc5R16B64Cbc",
+	    "EncTripleDesCbc", "EncCastCbc", "EncAesCbc", "EncCamelliaCbc"};
 
 	return value < sizeof(text) / sizeof(text[0]) ? text[value] : NULL;
 }
@@ -255,7 +261,8 @@ enc1_text(uint32_t value)
 static const char *
 hash_text(uint32_t value)
 {
-	static const char *const text[] = {NULL, "HashMd5", "HashSha", "HashTiger", "HashSha2_256", "HashSha2_384", "HashSha2_512"};
+	static const char *const text[] = {
+	    NULL, "HashMd5", "HashSha", "HashTiger", "HashSha2_256", "HashSha2_384", "HashSha2_512"};
 
 	return value < sizeof(text) / sizeof(text[0]) ? text[value] : NULL;
 }
@@ -263,13 +270,14 @@ hash_text(uint32_t value)
 static const char *
 auth1_text(uint32_t value)
 {
-	static const char *const text[] = {NULL, "AuthPreSharedKey", "AuthDssSignatures", "AuthRsaSignatures", "AuthEncryptionWithRsa",
-	    "AuthRevisedEncryptionWithRsa"};
+	static const char *const text[] = {NULL, "AuthPreSharedKey", "AuthDssSignatures", "AuthRsaSignatures",
+	    "AuthEncryptionWithRsa", "AuthRevisedEncryptionWithRsa"};
 
 	return value < sizeof(text) / sizeof(text[0]) ? text[value] : NULL;
 }
 
-/* One attribute of a proposal: the server's is what was chosen, the client's what was offered (version 1 has a place for it). */
+/* One attribute of a proposal: the server's is what was chosen, the client's what was offered (version 1 has a place
+ * for it). */
 static void
 put_attribute(struct tell *t, unsigned major, unsigned key, uint32_t value, const char *text)
 {
@@ -298,8 +306,8 @@ weak_group(uint32_t group)
 static bool
 attributes1(struct tell *t, struct cur *c)
 {
-	static const uint8_t key[] = {0, K_ENC, K_HASH, K_AUTH, K_DH, K_GROUP_TYPE, 0, 0, 0, 0, 0, K_LIFE_TYPE, K_LIFE, K_PRF,
-	    K_KEY_LENGTH, K_FIELD_SIZE};
+	static const uint8_t key[] = {0, K_ENC, K_HASH, K_AUTH, K_DH, K_GROUP_TYPE, 0, 0, 0, 0, 0, K_LIFE_TYPE, K_LIFE,
+	    K_PRF, K_KEY_LENGTH, K_FIELD_SIZE};
 
 	while (cur_left(c) > 0) {
 		uint16_t type = cur_u16(c), size = cur_u16(c);
@@ -453,13 +461,14 @@ proposals(struct tell *t, unsigned major, struct cur *c)
 static const char *
 payload_text(unsigned major, unsigned type)
 {
-	static const char *const v1[] = {"", "SecurityAssociation", "Proposal", "Transform", "KeyExchange", "Identification",
-	    "Certificate", "CertificateRequest", "Hash", "Signature", "Nonce", "Notification", "Delete", "VendorID", "",
-	    "SAKEKPayload", "SATEKPayload", "KeyDownload", "SequenceNumber", "ProofOfPossession", "NatDiscovery",
-	    "NatOriginalAddress"};
-	static const char *const v2[] = {"SecurityAssociation", "KeyExchange", "IDi", "IDr", "Certificate", "CertificateRequest",
-	    "Authentication", "Nonce", "Notify", "Delete", "VendorID", "TSi", "TSr", "EncryptedAndAuthenticated",
-	    "Configuration", "EAP", "GSPM", "IDg", "GSA", "KeyDownload", "EncryptedFragment", "PuzzleSolution"};
+	static const char *const v1[] = {"", "SecurityAssociation", "Proposal", "Transform", "KeyExchange",
+	    "Identification", "Certificate", "CertificateRequest", "Hash", "Signature", "Nonce", "Notification",
+	    "Delete", "VendorID", "", "SAKEKPayload", "SATEKPayload", "KeyDownload", "SequenceNumber",
+	    "ProofOfPossession", "NatDiscovery", "NatOriginalAddress"};
+	static const char *const v2[] = {"SecurityAssociation", "KeyExchange", "IDi", "IDr", "Certificate",
+	    "CertificateRequest", "Authentication", "Nonce", "Notify", "Delete", "VendorID", "TSi", "TSr",
+	    "EncryptedAndAuthenticated", "Configuration", "EAP", "GSPM", "IDg", "GSA", "KeyDownload",
+	    "EncryptedFragment", "PuzzleSolution"};
 
 	if (major == 1 && type < sizeof(v1) / sizeof(v1[0]))
 		return v1[type];
@@ -499,11 +508,12 @@ notify(struct tell *t, struct cur *c, unsigned *errors)
 	static const struct {
 		uint16_t kind;
 		const char *text;
-	} known[] = {{1, "UNSUPPORTED_CRITICAL_PAYLOAD"}, {4, "INVALID_IKE_SPI"}, {5, "INVALID_MAJOR_VERSION"}, {7, "INVALID_SYNTAX"},
-	    {9, "INVALID_MESSAGE_ID"}, {11, "INVALID_SPI"}, {14, "NO_PROPOSAL_CHOSEN"}, {17, "INVALID_KE_PAYLOAD"},
-	    {24, "AUTHENTICATION_FAILED"}, {16388, "NAT_DETECTION_SOURCE_IP"}, {16389, "NAT_DETECTION_DESTINATION_IP"},
-	    {16390, "COOKIE"}, {16404, "MULTIPLE_AUTH_SUPPORTED"}, {16406, "REDIRECT_SUPPORTED"},
-	    {16430, "IKEV2_FRAGMENTATION_SUPPORTED"}, {16431, "SIGNATURE_HASH_ALGORITHMS"}};
+	} known[] = {{1, "UNSUPPORTED_CRITICAL_PAYLOAD"}, {4, "INVALID_IKE_SPI"}, {5, "INVALID_MAJOR_VERSION"},
+	    {7, "INVALID_SYNTAX"}, {9, "INVALID_MESSAGE_ID"}, {11, "INVALID_SPI"}, {14, "NO_PROPOSAL_CHOSEN"},
+	    {17, "INVALID_KE_PAYLOAD"}, {24, "AUTHENTICATION_FAILED"}, {16388, "NAT_DETECTION_SOURCE_IP"},
+	    {16389, "NAT_DETECTION_DESTINATION_IP"}, {16390, "COOKIE"}, {16404, "MULTIPLE_AUTH_SUPPORTED"},
+	    {16406, "REDIRECT_SUPPORTED"}, {16430, "IKEV2_FRAGMENTATION_SUPPORTED"},
+	    {16431, "SIGNATURE_HASH_ALGORITHMS"}};
 	uint16_t kind;
 	char number[16];
 
@@ -610,10 +620,11 @@ payloads(struct tell *t, struct message *m)
 static const char *
 exchange_text(unsigned exchange)
 {
-	static const char *const v1[] = {"", "Base", "Identity Protection", "Authentication Only", "Aggressive", "Informational",
-	    "Transaction"};
-	static const char *const v2[] = {"Quick Mode", "New Group Mode", "IKE_SA_INIT", "IKE_AUTH", "CREATE_CHILD_SA", "INFORMATIONAL",
-	    "IKE_SESSION_RESUME", "GSA_AUTH", "GSA_REGISTRATION", "GSA_REKEY", "", "IKE_INTERMEDIATE", "IKE_FOLLOWUP_KE"};
+	static const char *const v1[] = {
+	    "", "Base", "Identity Protection", "Authentication Only", "Aggressive", "Informational", "Transaction"};
+	static const char *const v2[] = {"Quick Mode", "New Group Mode", "IKE_SA_INIT", "IKE_AUTH", "CREATE_CHILD_SA",
+	    "INFORMATIONAL", "IKE_SESSION_RESUME", "GSA_AUTH", "GSA_REGISTRATION", "GSA_REKEY", "", "IKE_INTERMEDIATE",
+	    "IKE_FOLLOWUP_KE"};
 
 	return exchange < 7 ? v1[exchange] : exchange >= 32 && exchange - 32 < 13 ? v2[exchange - 32] : "";
 }

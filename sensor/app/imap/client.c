@@ -64,7 +64,8 @@ put_word(struct cc_ctx *ctx, struct imap *imap, struct cc_tx *tx, struct slice r
 		size_t size = 0;
 
 		for (; size < name.size && size < sizeof(upper); size++)
-			upper[size] = name.p[size] >= 'a' && name.p[size] <= 'z' ? (uint8_t)(name.p[size] - 32) : name.p[size];
+			upper[size] =
+			    name.p[size] >= 'a' && name.p[size] <= 'z' ? (uint8_t)(name.p[size] - 32) : name.p[size];
 		cc_put(ctx, tx, F_COMMAND, slice_of(upper, size));
 		imap_report(ctx, imap, tx, A_UNKNOWN_COMMAND);
 	}

@@ -185,7 +185,8 @@ imap_literal_end(struct cc_ctx *ctx, struct imap *imap, enum cc_dir dir, bool wh
 	} else if (side->use == USE_MAIL) {
 		close_mail(ctx, side, whole);
 	} else if (dir == CC_TO_SERVER && imap->word == IMAP_LOGIN) {
-		imap_login_user(ctx, imap, imap_current(imap), slice_of(imap->user, side->use == USE_USER ? imap->user_size : 0));
+		imap_login_user(
+		    ctx, imap, imap_current(imap), slice_of(imap->user, side->use == USE_USER ? imap->user_size : 0));
 	} else if (dir == CC_TO_SERVER && imap->word == IMAP_APPEND) {
 		imap->args = 1;
 	}

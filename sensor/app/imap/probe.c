@@ -67,9 +67,10 @@ judge(struct slice line)
 		return -1;
 	if (imap_word_bare(word) ? count != 0 : count == 0)
 		return -1;
-	if ((word == IMAP_LOGIN || word == IMAP_FETCH || word == IMAP_STORE || word == IMAP_COPY || word == IMAP_STATUS ||
-	    word == IMAP_APPEND || word == IMAP_RENAME || word == IMAP_LIST || word == IMAP_LSUB) && count < 2 &&
-	    args.p[args.size - 1] != '}')
+	if ((word == IMAP_LOGIN || word == IMAP_FETCH || word == IMAP_STORE || word == IMAP_COPY ||
+		word == IMAP_STATUS || word == IMAP_APPEND || word == IMAP_RENAME || word == IMAP_LIST ||
+		word == IMAP_LSUB) &&
+	    count < 2 && args.p[args.size - 1] != '}')
 		return -1;
 	second = word == IMAP_UID ? imap_word_of(args, &args) : word;
 	if (second == IMAP_OTHER)
@@ -101,7 +102,8 @@ static bool
 is_data(struct slice rest)
 {
 	static const char *const numbered[] = {"exists", "recent", "expunge", "fetch ("};
-	static const char *const plain[] = {"list (", "lsub (", "flags (", "capability imap4", "status ", "namespace (("};
+	static const char *const plain[] = {
+	    "list (", "lsub (", "flags (", "capability imap4", "status ", "namespace (("};
 	size_t digits = 0;
 
 	while (digits < rest.size && rest.p[digits] >= '0' && rest.p[digits] <= '9')
@@ -133,8 +135,9 @@ probe_server(const struct cc_ctx *ctx, struct slice in)
 		status = imap_next(&rest);
 		if (lf == NULL && status.size < 4)
 			return CC_MORE;
-		return text_eq_nocase(status, "OK") || text_eq_nocase(status, "NO") || text_eq_nocase(status, "BAD") ? CC_OK :
-		    CC_BAD;
+		return text_eq_nocase(status, "OK") || text_eq_nocase(status, "NO") || text_eq_nocase(status, "BAD")
+			   ? CC_OK
+			   : CC_BAD;
 	}
 	if (in.size >= 2 && in.p[1] != ' ')
 		return CC_BAD;
@@ -142,7 +145,8 @@ probe_server(const struct cc_ctx *ctx, struct slice in)
 		return in.size < 1024 ? CC_MORE : CC_BAD;
 	rest = mime_drop(line, 2);
 	if (mime_begins(rest, "ok ") || mime_begins(rest, "preauth ") || mime_begins(rest, "bye ")) {
-		if (mime_says(line, "imap") || mime_says(line, "[capability ") || cc_other_known(ctx) || cc_server_port(ctx) == 143)
+		if (mime_says(line, "imap") || mime_says(line, "[capability ") || cc_other_known(ctx) ||
+		    cc_server_port(ctx) == 143)
 			return CC_OK;
 		return in.size < 1024 ? CC_MORE : CC_BAD; /* the client will tell */
 	}

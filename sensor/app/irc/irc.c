@@ -1,6 +1,6 @@
 /*
- * IRC (RFC 1459, RFC 2812, IRCv3): lines in, a transaction for each that says something out.  Either side may be missing,
- * and a gap is made good at the next line.
+ * IRC (RFC 1459, RFC 2812, IRCv3): lines in, a transaction for each that says something out.  Either side may be
+ * missing, and a gap is made good at the next line.
  */
 #include "app/irc/own.h"
 
@@ -8,11 +8,13 @@
 
 static const struct cc_field irc_fields[IRC_F_COUNT] = {
 	[IRC_F_COMMAND] = {"irc.command", "command", CC_BYTES, BOTH, "Command, or the number of a reply."},
-	[IRC_F_SOURCE] = {"irc.source", "source", CC_BYTES, BOTH, "Who says it, as the line says: \"nick!user@host\", a server."},
+	[IRC_F_SOURCE] = {"irc.source", "source", CC_BYTES, BOTH,
+	    "Who says it, as the line says: \"nick!user@host\", a server."},
 	[IRC_F_NICK] = {"irc.nick", "nick", CC_BYTES, BOTH, "Nick of the flow's client, as known."},
 	[IRC_F_USER] = {"irc.user", "user", CC_BYTES, BOTH, "User's name of the flow's client, as known."},
 	[IRC_F_REALNAME] = {"irc.realname", "realname", CC_BYTES, BOTH, "Real name that USER gives."},
-	[IRC_F_TARGET] = {"irc.target", "target", CC_BYTES, BOTH, "Channel or nick that it is about; OPER's name, a mechanism of SASL."},
+	[IRC_F_TARGET] = {"irc.target", "target", CC_BYTES, BOTH,
+	    "Channel or nick that it is about; OPER's name, a mechanism of SASL."},
 	[IRC_F_PARAMS] = {"irc.params", "params", CC_BYTES, BOTH | CC_MULTI, "Further parameters."},
 	[IRC_F_TEXT] = {"irc.text", "text", CC_BYTES, BOTH, "Text at the line's end."},
 	[IRC_F_TAGS] = {"irc.tags", "tags", CC_BYTES, BOTH, "IRCv3's tags."},

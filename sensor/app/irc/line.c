@@ -114,11 +114,13 @@ struct judged {
 };
 
 static const struct judged judged[] = {
-	{"NICK", 1, SURE, SURE}, {"USER", 4, SURE, NO}, {"USER", 1, MAYBE, NO}, {"PASS", 1, MAYBE, NO}, {"CAP", 1, SURE, SURE},
+	{"NICK", 1, SURE, SURE}, {"USER", 4, SURE, NO}, {"USER", 1, MAYBE, NO}, {"PASS", 1, MAYBE, NO},
+	{"CAP", 1, SURE, SURE},
 	{"JOIN", 1, MAYBE, SURE}, {"PART", 1, MAYBE, SURE}, {"PRIVMSG", 2, SURE, SURE}, {"NOTICE", 2, SURE, SURE},
 	{"MODE", 1, MAYBE, SURE}, {"TOPIC", 1, MAYBE, SURE}, {"KICK", 2, MAYBE, SURE}, {"INVITE", 2, MAYBE, SURE},
 	{"PING", 0, MAYBE, MAYBE}, {"PONG", 0, MAYBE, MAYBE}, {"QUIT", 0, MAYBE, SURE}, {"ERROR", 1, NO, SURE},
-	{"WHO", 0, MAYBE, NO}, {"WHOIS", 1, MAYBE, NO}, {"USERHOST", 1, SURE, NO}, {"LUSERS", 0, SURE, NO}, {"MOTD", 0, SURE, NO},
+	{"WHO", 0, MAYBE, NO}, {"WHOIS", 1, MAYBE, NO}, {"USERHOST", 1, SURE, NO}, {"LUSERS", 0, SURE, NO},
+	{"MOTD", 0, SURE, NO},
 	{"LIST", 0, MAYBE, NO}, {"OPER", 2, SURE, NO}, {"AWAY", 0, MAYBE, SURE}, {"AUTHENTICATE", 1, MAYBE, MAYBE},
 	{"STARTTLS", 0, MAYBE, NO}, {"WEBIRC", 4, SURE, NO}, {"TAGMSG", 1, MAYBE, SURE}, {"ISON", 1, SURE, NO},
 };

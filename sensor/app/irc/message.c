@@ -1,7 +1,9 @@
 /*
- * A line of IRC to a transaction: who says what to whom, and with each who the flow's client is, as far as it has said so.
+ * A line of IRC to a transaction: who says what to whom, and with each who the flow's client is, as far as it has said
+ * so.
  *
- * Passwords are never kept.  Replies that only fill a screen (lists, the message of the day) and PING make no transaction.
+ * Passwords are never kept.  Replies that only fill a screen (lists, the message of the day) and PING make no
+ * transaction.
  */
 #include "app/irc/own.h"
 
@@ -36,8 +38,8 @@ put(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, struct slice text)
 static bool
 number_told(unsigned number)
 {
-	return number == 1 || number == 332 || number == 381 || number == 433 || number == 464 || number == 465 || number == 670 ||
-	    (number >= 900 && number <= 908);
+	return number == 1 || number == 332 || number == 381 || number == 433 || number == 464 || number == 465 ||
+	       number == 670 || (number >= 900 && number <= 908);
 }
 
 /* Nick and user, as the client says, the server repeats, or changes. */

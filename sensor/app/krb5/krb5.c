@@ -3,7 +3,7 @@
  *
  *     UDP: a message a datagram.  TCP: size (32 bits, the highest 0) | message
  *
- * Nothing is decrypted: who asks for what, with which encryption, and what goes wrong.  The KDC's answer to a request is
+ * Nothing is decrypted: who asks for what, with which encryption, and what goes wrong. The KDC's answer to a request is
  * the next of its side; a failed one names the request before it.
  */
 #include <stdio.h>
@@ -43,8 +43,10 @@ enum { A_MALFORMED, A_WEAK, A_WEAK_TICKET, A_TOO_LONG, A_COUNT };
 #define BOTH (CC_REQUEST | CC_RESPONSE)
 
 static const struct cc_field fields[F_COUNT] = {
-	[F_TYPE] = {"krb5.msg_type", NULL, CC_UINT, CC_REQUEST, "Type of the message: AS-REQ (10), AS-REP, TGS-REQ, TGS-REP, ERROR (30)."},
-	[F_TYPE_REPLY] = {"krb5.msg_type", NULL, CC_UINT, CC_RESPONSE, "Type of the message: AS-REQ (10), AS-REP, TGS-REQ, TGS-REP, ERROR (30)."},
+	[F_TYPE] = {"krb5.msg_type", NULL, CC_UINT, CC_REQUEST,
+	    "Type of the message: AS-REQ (10), AS-REP, TGS-REQ, TGS-REP, ERROR (30)."},
+	[F_TYPE_REPLY] = {"krb5.msg_type", NULL, CC_UINT, CC_RESPONSE,
+	    "Type of the message: AS-REQ (10), AS-REP, TGS-REQ, TGS-REP, ERROR (30)."},
 	[F_TYPE_TEXT] = {NULL, "msg_type", CC_BYTES, BOTH, "Type of the message, as a word."},
 	[F_FAILED] = {NULL, "failed_request", CC_BYTES, CC_RESPONSE, "Type of the request that an error answers."},
 	[F_ERROR] = {"krb5.err_code", NULL, CC_UINT, CC_RESPONSE, "Code of an error."},
@@ -61,7 +63,8 @@ static const struct cc_field fields[F_COUNT] = {
 	[F_SNAME_TEXT] = {NULL, "sname", CC_BYTES, BOTH, "Service's name, parts divided by '/'."},
 	[F_ETYPE_TEXT] = {NULL, "encryption", CC_BYTES, BOTH, "Encryption of a reply."},
 	[F_WEAK] = {"krb5.weak_encryption", "weak_encryption", CC_FLAG, CC_REQUEST, "A reply's encryption is weak."},
-	[F_WEAK_REPLY] = {"krb5.weak_encryption", "weak_encryption", CC_FLAG, CC_RESPONSE, "A reply's encryption is weak."},
+	[F_WEAK_REPLY] = {"krb5.weak_encryption", "weak_encryption", CC_FLAG, CC_RESPONSE,
+	    "A reply's encryption is weak."},
 	[F_TICKET] = {"krb5.ticket_encryption", NULL, CC_UINT, CC_RESPONSE, "Encryption type of a reply's ticket."},
 	[F_TICKET_TEXT] = {NULL, "ticket_encryption", CC_BYTES, CC_RESPONSE, "Encryption of a reply's ticket."},
 	[F_TICKET_WEAK] = {NULL, "ticket_weak_encryption", CC_FLAG, CC_RESPONSE, "A ticket's encryption is weak."},

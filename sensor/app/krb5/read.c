@@ -215,7 +215,8 @@ krb5_begins(struct slice in, size_t *ret_size)
 	cur_skip(&c, cur_left(&c) > 0 && c.p[0] >= 0x80 ? (size_t)(c.p[0] & 0x7f) + 1 : 1);
 	/* [n] { INTEGER 5 } [n + 1] { INTEGER type } */
 	for (unsigned i = 0; i < 2; i++) {
-		const uint8_t want[5] = {(uint8_t)BER_IN_CONTEXT(first + i), 3, BER_INTEGER, 1, i == 0 ? KRB5_VERSION : type};
+		const uint8_t want[5] = {
+		    (uint8_t)BER_IN_CONTEXT(first + i), 3, BER_INTEGER, 1, i == 0 ? KRB5_VERSION : type};
 
 		for (unsigned k = 0; k < sizeof(want); k++) {
 			uint8_t is = cur_u8(&c);

@@ -403,7 +403,8 @@ feed_stream(struct cc_ctx *ctx, struct ldap *ldap, enum cc_dir dir, struct cur *
 		st = measure(ldap, dir, cur_rest(in), &size);
 		if (st == CC_MORE)
 			return CC_MORE;
-		if (st == CC_BAD && (side->lost || cc_is_midstream(ctx))) { /* the next piece may begin with a message */
+		if (st == CC_BAD &&
+		    (side->lost || cc_is_midstream(ctx))) { /* the next piece may begin with a message */
 			in->p = in->end;
 			return CC_OK;
 		}
@@ -420,7 +421,8 @@ feed_stream(struct cc_ctx *ctx, struct ldap *ldap, enum cc_dir dir, struct cur *
 		if (size > cur_left(in))
 			return CC_MORE;
 		unit = cur_take(in, size);
-		st = wrapped ? unwrap(ctx, ldap, dir, slice_of(unit.p + 4, unit.size - 4)) : message(ctx, ldap, dir, unit);
+		st = wrapped ? unwrap(ctx, ldap, dir, slice_of(unit.p + 4, unit.size - 4))
+			     : message(ctx, ldap, dir, unit);
 		if (st == CC_END) {
 			hand_over(ctx, ldap);
 			return CC_OK;

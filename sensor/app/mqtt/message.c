@@ -133,7 +133,8 @@ connect_values(struct cc_ctx *ctx, struct cc_tx *tx, struct cur *c, unsigned fla
 	}
 }
 
-/* name | version 1 | flags 1 | keep alive 2 | properties | client's id, will's properties, topic, message, user, password */
+/* name | version 1 | flags 1 | keep alive 2 | properties | client's id, will's properties, topic, message, user,
+ * password */
 static void
 connect_body(struct cc_ctx *ctx, struct mqtt_state *state, struct cc_tx *tx, struct cur *c)
 {
@@ -174,7 +175,8 @@ publish_body(struct cc_ctx *ctx, struct mqtt_state *state, struct cc_tx *tx, uns
 		return;
 	message = cur_rest(c);
 	cc_put(ctx, tx, MQTT_F_B_MESSAGE, message);
-	cc_put(ctx, tx, MQTT_F_MESSAGE, slice_of(message.p, message.size < MQTT_TOLD_MAX ? message.size : MQTT_TOLD_MAX));
+	cc_put(
+	    ctx, tx, MQTT_F_MESSAGE, slice_of(message.p, message.size < MQTT_TOLD_MAX ? message.size : MQTT_TOLD_MAX));
 }
 
 /* A reason code and properties, which may be left off when the reason is 0. */
@@ -187,8 +189,8 @@ ack_body(struct cc_ctx *ctx, struct mqtt_state *state, struct cc_tx *tx, unsigne
 		put_reason(ctx, tx, MQTT_F_REASON_DISCONNECT, 0);
 	if (state->version != 5 || cur_left(c) == 0)
 		return;
-	put_reason(ctx, tx, type == MQTT_DISCONNECT ? MQTT_F_REASON_DISCONNECT : MQTT_F_REASON_PUBACK + type - MQTT_PUBACK,
-	    cur_u8(c));
+	put_reason(ctx, tx,
+	    type == MQTT_DISCONNECT ? MQTT_F_REASON_DISCONNECT : MQTT_F_REASON_PUBACK + type - MQTT_PUBACK, cur_u8(c));
 	if (cur_left(c) > 0)
 		properties(ctx, state, tx, type, c);
 }
@@ -248,7 +250,8 @@ mqtt_body(struct cc_ctx *ctx, struct mqtt_state *state, struct cc_tx *tx, const 
 {
 	struct cur c = cur_slice(body);
 	unsigned qos = head->flags >> 1 & 3;
-	bool has_id = (head->type == MQTT_PUBLISH && qos > 0) || (head->type >= MQTT_PUBACK && head->type <= MQTT_UNSUBACK);
+	bool has_id =
+	    (head->type == MQTT_PUBLISH && qos > 0) || (head->type >= MQTT_PUBACK && head->type <= MQTT_UNSUBACK);
 
 	if (has_id && mqtt_id(head, body, ret_id))
 		cc_put_uint(ctx, tx, MQTT_F_ID_PUBLISH + head->type - MQTT_PUBLISH, *ret_id);

@@ -17,7 +17,8 @@
 	[3 * (type - 1) + 1] = {NULL, name ".retain", CC_FLAG, REQ, "Retain flag of a " #type "."}, \
 	[3 * (type - 1) + 2] = {NULL, name ".dup", CC_FLAG, REQ, "Duplicate flag of a " #type "."}
 #define ID(symbol, name) [MQTT_F_ID_##symbol] = {NULL, name ".message_id", CC_UINT, REQ, "Number of a " #symbol "."}
-#define REASON(symbol, name) [MQTT_F_REASON_##symbol] = {NULL, name ".reason_code", CC_UINT, REQ, "Reason of a " #symbol "."}
+#define REASON(symbol, name)                                                                                           \
+	[MQTT_F_REASON_##symbol] = {NULL, name ".reason_code", CC_UINT, REQ, "Reason of a " #symbol "."}
 #define PROP(at, name, type) [MQTT_F_PROPS + at] = {NULL, name, type, REQ, "A property of version 5."}
 
 const struct cc_field mqtt_fields[MQTT_F_COUNT] = {
@@ -26,13 +27,16 @@ const struct cc_field mqtt_fields[MQTT_F_COUNT] = {
 	HEAD(MQTT_PUBCOMP, "pubcomp"), HEAD(MQTT_SUBSCRIBE, "subscribe"), HEAD(MQTT_SUBACK, "suback"),
 	HEAD(MQTT_UNSUBSCRIBE, "unsubscribe"), HEAD(MQTT_UNSUBACK, "unsuback"), HEAD(MQTT_PINGREQ, "pingreq"),
 	HEAD(MQTT_PINGRESP, "pingresp"), HEAD(MQTT_DISCONNECT, "disconnect"),
-	ID(PUBLISH, "publish"), ID(PUBACK, "puback"), ID(PUBREC, "pubrec"), ID(PUBREL, "pubrel"), ID(PUBCOMP, "pubcomp"),
+	ID(PUBLISH, "publish"), ID(PUBACK, "puback"), ID(PUBREC, "pubrec"), ID(PUBREL, "pubrel"),
+	ID(PUBCOMP, "pubcomp"),
 	ID(SUBSCRIBE, "subscribe"), ID(SUBACK, "suback"), ID(UNSUBSCRIBE, "unsubscribe"), ID(UNSUBACK, "unsuback"),
 	REASON(PUBACK, "puback"), REASON(PUBREC, "pubrec"), REASON(PUBREL, "pubrel"), REASON(PUBCOMP, "pubcomp"),
 	REASON(DISCONNECT, "disconnect"),
-	[MQTT_F_PROTOCOL] = {"mqtt.connect.protocol_string", "connect.protocol_string", CC_BYTES, REQ, "\"MQTT\", \"MQIsdp\"."},
+	[MQTT_F_PROTOCOL] = {"mqtt.connect.protocol_string", "connect.protocol_string", CC_BYTES, REQ,
+	    "\"MQTT\", \"MQIsdp\"."},
 	[MQTT_F_VERSION] = {NULL, "connect.protocol_version", CC_UINT, REQ, "3, 4 (3.1.1) or 5."},
-	[MQTT_F_CLIENT_ID] = {"mqtt.connect.clientid", "connect.client_id", CC_BYTES, REQ, "How the client calls itself."},
+	[MQTT_F_CLIENT_ID] = {"mqtt.connect.clientid", "connect.client_id", CC_BYTES, REQ,
+	    "How the client calls itself."},
 	[MQTT_F_HAS_USER] = {NULL, "connect.flags.username", CC_FLAG, REQ, "CONNECT names a user."},
 	[MQTT_F_HAS_PASSWORD] = {NULL, "connect.flags.password", CC_FLAG, REQ, "CONNECT has a password."},
 	[MQTT_F_WILL_RETAIN] = {NULL, "connect.flags.will_retain", CC_FLAG, REQ, "The will is to be retained."},
@@ -42,25 +46,31 @@ const struct cc_field mqtt_fields[MQTT_F_COUNT] = {
 	[MQTT_F_PASSWORD] = {"mqtt.connect.password", "connect.password", CC_BYTES, REQ, "The password, in clear."},
 	[MQTT_F_WILL_TOPIC] = {"mqtt.connect.willtopic", "connect.will.topic", CC_BYTES, REQ, "Topic of the will."},
 	[MQTT_F_WILL_MESSAGE] = {"mqtt.connect.willmessage", "connect.will.message", CC_BYTES, REQ, "The will."},
-	[MQTT_F_SESSION] = {"mqtt.connack.session_present", "connack.session_present", CC_FLAG, REQ, "The server remembers."},
+	[MQTT_F_SESSION] = {"mqtt.connack.session_present", "connack.session_present", CC_FLAG, REQ,
+	    "The server remembers."},
 	[MQTT_F_RETURN_CODE] = {NULL, "connack.return_code", CC_UINT, REQ, "0: accepted."},
 	[MQTT_F_TOPIC] = {"mqtt.publish.topic", "publish.topic", CC_BYTES, REQ, "Topic of a PUBLISH."},
 	[MQTT_F_MESSAGE] = {NULL, "publish.message", CC_BYTES, REQ, "The beginning of what is published."},
-	[MQTT_F_SKIPPED] = {NULL, "publish.skipped_length", CC_UINT, REQ, "Bytes of a message that was too long to read."},
+	[MQTT_F_SKIPPED] = {NULL, "publish.skipped_length", CC_UINT, REQ,
+	    "Bytes of a message that was too long to read."},
 	[MQTT_F_TRUNCATED] = {NULL, "publish.truncated", CC_FLAG, REQ, "The message was too long to read."},
 	[MQTT_F_TOPICS] = {NULL, "subscribe.topics[]", CC_ROW, REQ, "Topics of a SUBSCRIBE."},
 	[MQTT_F_TOPICS_TOPIC] = {NULL, "subscribe.topics[].topic", CC_BYTES, REQ, "A topic."},
 	[MQTT_F_TOPICS_QOS] = {NULL, "subscribe.topics[].qos", CC_UINT, REQ, "Quality of service that is asked for."},
-	[MQTT_F_GRANTED] = {NULL, "suback.qos_granted", CC_UINT, REQ | CC_MULTI, "What the server grants, for each topic."},
-	[MQTT_F_UNSUB_TOPICS] = {"mqtt.unsubscribe.topic", "unsubscribe.topics", CC_BYTES, REQ | CC_MULTI, "Topics to leave."},
+	[MQTT_F_GRANTED] = {NULL, "suback.qos_granted", CC_UINT, REQ | CC_MULTI,
+	    "What the server grants, for each topic."},
+	[MQTT_F_UNSUB_TOPICS] = {"mqtt.unsubscribe.topic", "unsubscribe.topics", CC_BYTES, REQ | CC_MULTI,
+	    "Topics to leave."},
 	[MQTT_F_UNSUB_REASONS] = {NULL, "unsuback.reason_codes", CC_UINT, REQ | CC_MULTI, "Reasons, for each topic."},
-	PROP(0, "connect.properties.session_expiry_interval", CC_UINT), PROP(1, "connect.properties.receive_maximum", CC_UINT),
+	PROP(0, "connect.properties.session_expiry_interval", CC_UINT),
+	PROP(1, "connect.properties.receive_maximum", CC_UINT),
 	PROP(2, "connect.properties.maximum_packet_size", CC_UINT),
 	PROP(3, "connect.properties.topic_alias_maximum", CC_UINT),
 	PROP(4, "connect.properties.authentication_method", CC_BYTES),
 	PROP(5, "connack.properties.session_expiry_interval", CC_UINT),
 	PROP(6, "connack.properties.assigned_client_identifier", CC_BYTES),
-	PROP(7, "connack.properties.topic_alias_maximum", CC_UINT), PROP(8, "connack.properties.reason_string", CC_BYTES),
+	PROP(7, "connack.properties.topic_alias_maximum", CC_UINT),
+	PROP(8, "connack.properties.reason_string", CC_BYTES),
 	PROP(9, "connack.properties.receive_maximum", CC_UINT), PROP(10, "publish.properties.content_type", CC_BYTES),
 	PROP(11, "publish.properties.response_topic", CC_BYTES),
 	PROP(12, "publish.properties.message_expiry_interval", CC_UINT),
@@ -142,7 +152,8 @@ is_likely(const struct mqtt_head *head)
 	return head->type == MQTT_PUBLISH ? (head->flags & 6) != 6 : head->flags == flags[head->type];
 }
 
-/* A client begins with CONNECT and the protocol's name; a server's CONNACK is believed where the port or the client say so. */
+/* A client begins with CONNECT and the protocol's name; a server's CONNACK is believed where the port or the client say
+ * so. */
 static enum cc_status
 mqtt_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
 {
@@ -169,9 +180,11 @@ mqtt_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
 	name = cur_take(&c, cur_u16(&c));
 	version = cur_u8(&c) & 0x7f;
 	if (c.bad)
-		return in.size >= 64 || (in.size > (size_t)head.header + 1 && in.p[head.header] != 0) ? CC_BAD : CC_MORE;
-	return (slice_is(name, "MQTT") && (version == 4 || version == 5)) || (slice_is(name, "MQIsdp") && version == 3) ?
-	    CC_OK : CC_BAD;
+		return in.size >= 64 || (in.size > (size_t)head.header + 1 && in.p[head.header] != 0) ? CC_BAD
+												      : CC_MORE;
+	return (slice_is(name, "MQTT") && (version == 4 || version == 5)) || (slice_is(name, "MQIsdp") && version == 3)
+		   ? CC_OK
+		   : CC_BAD;
 }
 
 static void

@@ -1,9 +1,9 @@
 /*
  * Files that are read and written, by their handles: bytes with their places in, files out.
  *
- * Bytes that continue go on at once.  Those ahead wait in pieces, bounded in number and size (several calls are under way
- * at a time); where the bound is reached the hole before them is one.  What was there already is dropped.  One transaction
- * tells a file, and holds all of its calls.
+ * Bytes that continue go on at once.  Those ahead wait in pieces, bounded in number and size (several calls are under
+ * way at a time); where the bound is reached the hole before them is one.  What was there already is dropped.  One
+ * transaction tells a file, and holds all of its calls.
  */
 #include "app/nfs/own.h"
 
@@ -67,8 +67,11 @@ nfs_file_use(struct cc_ctx *ctx, struct nfs_state *state, struct slice handle, e
 		cc_put_uint(ctx, file->tx, NFS_F_VERSION, version);
 		cc_put_uint(ctx, file->tx, NFS_F_VERSION_NUM, version);
 		cc_put_text(ctx, file->tx, NFS_F_PROCEDURE, read ? "READ" : "WRITE");
-		cc_put_uint(ctx, file->tx, NFS_F_PROC_NUM, version == 4 ? (read ? 25 : 38) : version == 3 ? (read ? 6 : 7) :
-		    read ? 6 : 8);
+		cc_put_uint(ctx, file->tx, NFS_F_PROC_NUM,
+		    version == 4   ? (read ? 25 : 38)
+		    : version == 3 ? (read ? 6 : 7)
+		    : read         ? 6
+				   : 8);
 		cc_put(ctx, file->tx, NFS_F_FILE, name);
 		nfs_put_hash(ctx, file->tx, handle);
 		cc_put_uint(ctx, file->tx, NFS_F_ID, ++state->tx_count);

@@ -1,11 +1,11 @@
 /*
- * NFS versions 2, 3 and 4 over ONC RPC (RFC 1094, 1813, 7530, 8881; RPC: 5531), over UDP and TCP: messages in, a transaction for
- * each call with its reply, and one for each file that is read or written.
+ * NFS versions 2, 3 and 4 over ONC RPC (RFC 1094, 1813, 7530, 8881; RPC: 5531), over UDP and TCP: messages in, a
+ * transaction for each call with its reply, and one for each file that is read or written.
  *
- * Over TCP a message is a record of fragments: 4 bytes (1 bit: the last one; 31 bits: size), then the fragment.  Of a long one
- * the beginning is read, the file's bytes in it go on as they come.  After a gap the next call, or the reply to a known
- * one, is looked for.  Replies say nothing without their calls: they are found by the number they share, xid.
- * One thread, a worker's.
+ * Over TCP a message is a record of fragments: 4 bytes (1 bit: the last one; 31 bits: size), then the fragment.  Of a
+ * long one the beginning is read, the file's bytes in it go on as they come.  After a gap the next call, or the reply
+ * to a known one, is looked for.  Replies say nothing without their calls: they are found by the number they share,
+ * xid. One thread, a worker's.
  */
 #include "app/nfs/own.h"
 
@@ -18,7 +18,8 @@
 
 static const struct cc_field nfs_fields[NFS_F_COUNT] = {
 	[NFS_F_VERSION] = {NULL, "version", CC_UINT, CC_REQUEST, "NFS's version."},
-	[NFS_F_PROCEDURE] = {NULL, "procedure", CC_BYTES, CC_REQUEST, "What is asked for; version 4: the operation that matters most."},
+	[NFS_F_PROCEDURE] = {NULL, "procedure", CC_BYTES, CC_REQUEST,
+	    "What is asked for; version 4: the operation that matters most."},
 	[NFS_F_FILE] = {"nfs.filename", "filename", CC_BYTES, CC_REQUEST, "Name of the file, as it was looked up."},
 	[NFS_F_HASH] = {NULL, "hhash", CC_BYTES, CC_REQUEST, "CRC-32 of the file's handle."},
 	[NFS_F_ID] = {NULL, "id", CC_UINT, CC_REQUEST, "Number of the transaction."},
@@ -38,12 +39,15 @@ static const struct cc_field nfs_fields[NFS_F_COUNT] = {
 	[NFS_F_XID] = {NULL, "/rpc.xid", CC_UINT, CC_REQUEST, "Number that a call shares with its reply."},
 	[NFS_F_RPC_STATUS] = {NULL, "/rpc.status", CC_BYTES, CC_RESPONSE, "\"ACCEPTED\" or \"DENIED\"."},
 	[NFS_F_AUTH] = {NULL, "/rpc.auth_type", CC_BYTES, CC_REQUEST, "Kind of the credential."},
-	[NFS_F_MACHINE] = {"rpc.machine_name", "/rpc.creds.machine_name", CC_BYTES, CC_REQUEST, "Host that the client says it is."},
+	[NFS_F_MACHINE] = {"rpc.machine_name", "/rpc.creds.machine_name", CC_BYTES, CC_REQUEST,
+	    "Host that the client says it is."},
 	[NFS_F_UID] = {"rpc.uid", "/rpc.creds.uid", CC_UINT, CC_REQUEST, "User that the client says it is."},
 	[NFS_F_GID] = {"rpc.gid", "/rpc.creds.gid", CC_UINT, CC_REQUEST, "Group that the client says it is."},
-	[NFS_F_OPS] = {NULL, "concert.operations", CC_BYTES, CC_REQUEST | CC_MULTI | CC_DETAIL, "Version 4: the operations."},
+	[NFS_F_OPS] = {NULL, "concert.operations", CC_BYTES, CC_REQUEST | CC_MULTI | CC_DETAIL,
+	    "Version 4: the operations."},
 	[NFS_F_VERSION_NUM] = {"nfs.version", NULL, CC_UINT, CC_REQUEST, "NFS's version."},
-	[NFS_F_PROC_NUM] = {"nfs_procedure", NULL, CC_UINT, CC_REQUEST | CC_MULTI, "Number of the procedure; version 4: of each operation."},
+	[NFS_F_PROC_NUM] = {"nfs_procedure", NULL, CC_UINT, CC_REQUEST | CC_MULTI,
+	    "Number of the procedure; version 4: of each operation."},
 };
 
 static const struct cc_anomaly nfs_anomalies[NFS_ODD_COUNT] = {
@@ -97,7 +101,8 @@ mark_right(uint32_t mark)
 	return size >= NFS_RPC_SIZE && size <= RECORD_MAX;
 }
 
-/* A call names the program in its twelve constant bytes.  A reply names nothing: on the port, or to a call that was seen. */
+/* A call names the program in its twelve constant bytes.  A reply names nothing: on the port, or to a call that was
+ * seen. */
 static enum cc_status
 nfs_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
 {
@@ -321,7 +326,8 @@ reply_message(struct cc_ctx *ctx, struct nfs_state *state, struct rpc_reply *rep
 		if (!good && !partial)
 			nfs_report(ctx, state, call->tx, NFS_MALFORMED);
 		if (good && res.status == 0 && res.handle.size > 0)
-			nfs_name_put(ctx, state, res.handle, slice_of(call->bytes + call->handle_size, call->name_size));
+			nfs_name_put(
+			    ctx, state, res.handle, slice_of(call->bytes + call->handle_size, call->name_size));
 		if (good && res.status == 0 && call->act == ACT_READ && res.data.is)
 			read_reply(ctx, state, call, &res);
 		file = good && call->act == ACT_WRITE && res.has_size ?

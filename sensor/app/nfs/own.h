@@ -1,4 +1,5 @@
-/* What nfs's files share: messages of ONC RPC, calls that wait for replies, files and their names.  Nobody outside includes it. */
+/* What nfs's files share: messages of ONC RPC, calls that wait for replies, files and their names.  Nobody outside
+ * includes it. */
 #ifndef NFS_OWN_H
 #define NFS_OWN_H
 
@@ -25,11 +26,12 @@ enum {
 };
 
 enum {
-	NFS_MALFORMED, NFS_TOO_MANY_CALLS, NFS_RECORD_LONG, NFS_TOO_MANY_FILES, NFS_HOLE, NFS_NO_CALL, NFS_DENIED, NFS_ROOT,
-	NFS_ODD_COUNT,
+	NFS_MALFORMED, NFS_TOO_MANY_CALLS, NFS_RECORD_LONG, NFS_TOO_MANY_FILES, NFS_HOLE, NFS_NO_CALL, NFS_DENIED,
+	NFS_ROOT, NFS_ODD_COUNT,
 };
 
-enum { NFS_FRAME_RPC, NFS_FRAME_HDR, NFS_FRAME_CREDS, NFS_FRAME_DATA, NFS_FRAME_PDU, NFS_FRAME_STATUS, NFS_FRAME_COUNT };
+enum { NFS_FRAME_RPC, NFS_FRAME_HDR, NFS_FRAME_CREDS, NFS_FRAME_DATA, NFS_FRAME_PDU, NFS_FRAME_STATUS,
+    NFS_FRAME_COUNT };
 
 /* A message as far as RPC goes; slices borrow. */
 struct rpc_call {

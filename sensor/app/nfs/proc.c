@@ -1,5 +1,6 @@
 /*
- * Procedures of NFS versions 2 (RFC 1094) and 3 (RFC 1813): arguments and results.  Bytes in, slices of them out; no state.
+ * Procedures of NFS versions 2 (RFC 1094) and 3 (RFC 1813): arguments and results.  Bytes in, slices of them out; no
+ * state.
  *
  * Of each only what names a file, makes one or carries its bytes.  A handle has 32 bytes in version 2, up to 64 in 3.
  */
@@ -12,8 +13,9 @@
 enum nfs_act
 nfs_act_of(unsigned version, uint32_t procedure)
 {
-	static const uint8_t v2[] = {ACT_NONE, ACT_HANDLE, ACT_HANDLE, ACT_NONE, ACT_LOOKUP, ACT_HANDLE, ACT_READ, ACT_NONE,
-	    ACT_WRITE, ACT_MAKE, ACT_REMOVE, ACT_RENAME, ACT_LINK, ACT_MAKE, ACT_MAKE, ACT_REMOVE, ACT_HANDLE, ACT_HANDLE};
+	static const uint8_t v2[] = {ACT_NONE, ACT_HANDLE, ACT_HANDLE, ACT_NONE, ACT_LOOKUP, ACT_HANDLE, ACT_READ,
+	    ACT_NONE, ACT_WRITE, ACT_MAKE, ACT_REMOVE, ACT_RENAME, ACT_LINK, ACT_MAKE, ACT_MAKE, ACT_REMOVE, ACT_HANDLE,
+	    ACT_HANDLE};
 	static const uint8_t v3[] = {ACT_NONE, ACT_HANDLE, ACT_HANDLE, ACT_LOOKUP, ACT_HANDLE, ACT_HANDLE, ACT_READ,
 	    ACT_WRITE, ACT_MAKE, ACT_MAKE, ACT_MAKE, ACT_MAKE, ACT_REMOVE, ACT_REMOVE, ACT_RENAME, ACT_LINK, ACT_HANDLE,
 	    ACT_HANDLE, ACT_HANDLE, ACT_HANDLE, ACT_HANDLE, ACT_COMMIT};

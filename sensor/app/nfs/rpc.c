@@ -4,7 +4,8 @@
  *     call:  xid | 0 | RPC's version 2 | program 100003 | version | procedure | credential | verifier | arguments
  *     reply: xid | 1 | 0 accepted | verifier | status | results          xid | 1 | 1 denied | why
  *
- * Everything is XDR (RFC 4506): units of four bytes; what is shorter is filled up.  Credential and verifier: kind, size, bytes.
+ * Everything is XDR (RFC 4506): units of four bytes; what is shorter is filled up. Credential and verifier: kind, size,
+ * bytes.
  */
 #include "app/nfs/own.h"
 
@@ -48,7 +49,8 @@ user(struct rpc_call *call)
 	call->has_user = !c.bad;
 }
 
-/* version 1 | procedure | sequence | service | context; arguments with integrity are wrapped: size, sequence, arguments */
+/* version 1 | procedure | sequence | service | context; arguments with integrity are wrapped: size, sequence, arguments
+ */
 static void
 gss(struct rpc_call *call)
 {

@@ -1,6 +1,6 @@
 /*
- * What a flow of NFS remembers: calls that wait for their replies, and which name a handle was looked up by.  Both bounded;
- * the one that was used the longest ago makes room.
+ * What a flow of NFS remembers: calls that wait for their replies, and which name a handle was looked up by.  Both
+ * bounded; the one that was used the longest ago makes room.
  */
 #include "app/nfs/own.h"
 

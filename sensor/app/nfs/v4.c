@@ -1,11 +1,13 @@
 /*
- * Compounds of NFS version 4 (RFC 7530, 8881): arguments and results of the operations in a row.  Bytes in, slices of them
+ * Compounds of NFS version 4 (RFC 7530, 8881): arguments and results of the operations in a row. Bytes in, slices of
+ * them
  * out; no state.
  *
  *     arguments: tag | minor version | count | { operation | its arguments }
  *     results:   status | tag | count | { operation | status | its results }       the first that fails is the last
  *
- * An operation tells nobody its size, so each has to be read to come to the next.  At one that isn't known the reading ends;
+ * An operation tells nobody its size, so each has to be read to come to the next. At one that isn't known the reading
+ * ends;
  * what came before is good.
  */
 #include "app/nfs/own.h"
@@ -15,10 +17,12 @@
 #define CHANGE 20               /* what a change did to its folder */
 
 enum op {
-	OP_ACCESS = 3, OP_CLOSE, OP_COMMIT, OP_CREATE, OP_DELEGPURGE, OP_DELEGRETURN, OP_GETATTR, OP_GETFH, OP_LINK, OP_LOCK,
+	OP_ACCESS = 3, OP_CLOSE, OP_COMMIT, OP_CREATE, OP_DELEGPURGE, OP_DELEGRETURN, OP_GETATTR, OP_GETFH, OP_LINK,
+	OP_LOCK,
 	OP_LOCKT, OP_LOCKU, OP_LOOKUP, OP_LOOKUPP, OP_NVERIFY, OP_OPEN, OP_OPENATTR, OP_OPEN_CONFIRM, OP_OPEN_DOWNGRADE,
-	OP_PUTFH, OP_PUTPUBFH, OP_PUTROOTFH, OP_READ, OP_READDIR, OP_READLINK, OP_REMOVE, OP_RENAME, OP_RENEW, OP_RESTOREFH,
-	OP_SAVEFH, OP_SECINFO, OP_SETATTR, OP_SETCLIENTID, OP_SETCLIENTID_CONFIRM, OP_VERIFY, OP_WRITE, OP_RELEASE_LOCKOWNER,
+	OP_PUTFH, OP_PUTPUBFH, OP_PUTROOTFH, OP_READ, OP_READDIR, OP_READLINK, OP_REMOVE, OP_RENAME, OP_RENEW,
+	OP_RESTOREFH, OP_SAVEFH, OP_SECINFO, OP_SETATTR, OP_SETCLIENTID, OP_SETCLIENTID_CONFIRM, OP_VERIFY, OP_WRITE,
+	OP_RELEASE_LOCKOWNER,
 	OP_EXCHANGE_ID = 42, OP_DESTROY_SESSION = 44, OP_FREE_STATEID, OP_SECINFO_NO_NAME = 52, OP_SEQUENCE,
 	OP_DESTROY_CLIENTID = 57, OP_RECLAIM_COMPLETE,
 };

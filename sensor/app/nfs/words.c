@@ -1,4 +1,5 @@
-/* Names of NFS's procedures, of version 4's operations and of what becomes of them (RFC 1094, 1813, 7530, 8881, 7862). */
+/* Names of NFS's procedures, of version 4's operations and of what becomes of them (RFC 1094, 1813, 7530, 8881, 7862).
+ */
 #include "app/nfs/own.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -6,7 +6,7 @@
  *     times 8 each: reference, origin, receive, transmit | extensions, key, digest
  *
  *     LI 2, VN 3, mode 6 | R E M op | sequence 2 | status 2 | association 2 | offset 2 | count 2 | data       control
- *     R M VN 3, mode 7 | auth, sequence | implementation 1 | request 1 | error 4 bits, items 12 | size 2 | data  private
+ *     R M VN 3, mode 7 | auth, sequence | implementation 1 | request 1 | error 4 bits, items 12 | size 2 | data private
  *
  * A private answer to "monlist" is many times the size of its question: the amplifier of many attacks.  One thread, a
  * worker's.
@@ -39,18 +39,20 @@ static const struct cc_field ntp_fields[F_COUNT] = {
 
 enum {
 	A_MALFORMED, A_NOT_REQUEST, A_NOT_RESPONSE, A_CONTROL, A_PRIVATE, A_MONLIST_REQUEST, A_MONLIST_RESPONSE,
-	A_AMPLIFIED, A_COUNT,
+	A_AMPLIFIED,
+	A_COUNT,
 };
 
 static const struct cc_anomaly ntp_anomalies[A_COUNT] = {
-	[A_MALFORMED] = {"malformed_data", "The message is too short for its mode."},
-	[A_NOT_REQUEST] = {"not_request", "A server's message was sent to the server."},
-	[A_NOT_RESPONSE] = {"not_response", "A client's message was sent to the client."},
-	[A_CONTROL] = {"control_message", "Somebody asks a server for its variables."},
-	[A_PRIVATE] = {"private_message", "Somebody uses the private mode of ntpd."},
-	[A_MONLIST_REQUEST] = {"monlist_request", "Somebody asks for the list of a server's clients."},
-	[A_MONLIST_RESPONSE] = {"monlist_response", "A server tells the list of its clients: it can be used as an amplifier."},
-	[A_AMPLIFIED] = {"amplified_response", "The answers are more than ten times as large as the questions."},
+    [A_MALFORMED] = {"malformed_data", "The message is too short for its mode."},
+    [A_NOT_REQUEST] = {"not_request", "A server's message was sent to the server."},
+    [A_NOT_RESPONSE] = {"not_response", "A client's message was sent to the client."},
+    [A_CONTROL] = {"control_message", "Somebody asks a server for its variables."},
+    [A_PRIVATE] = {"private_message", "Somebody uses the private mode of ntpd."},
+    [A_MONLIST_REQUEST] = {"monlist_request", "Somebody asks for the list of a server's clients."},
+    [A_MONLIST_RESPONSE] = {"monlist_response",
+	"A server tells the list of its clients: it can be used as an amplifier."},
+    [A_AMPLIFIED] = {"amplified_response", "The answers are more than ten times as large as the questions."},
 };
 
 struct ntp_state {
@@ -177,7 +179,8 @@ ntp_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
 	if (on_port)
 		return CC_OK;
 	if (msg.mode == MODE_CLIENT) /* elsewhere: one that says something, or all zero as simple clients do */
-		return msg.version >= 3 && (time[3] != 0 || precision != 0) && time[1] == 0 && time[2] == 0 ? CC_OK : CC_BAD;
+		return msg.version >= 3 && (time[3] != 0 || precision != 0) && time[1] == 0 && time[2] == 0 ? CC_OK
+													    : CC_BAD;
 	return msg.mode == MODE_SERVER && msg.stratum > 0 && time[2] != 0 && precision < 0 ? CC_OK : CC_BAD;
 }
 
@@ -193,7 +196,8 @@ report_once(struct cc_ctx *ctx, struct ntp_state *state, struct cc_tx *tx, unsig
 static void
 check(struct cc_ctx *ctx, struct ntp_state *state, struct cc_tx *tx, enum cc_dir dir, const struct message *msg)
 {
-	bool monlist = msg->mode == MODE_PRIVATE && (msg->request == REQUEST_MONLIST || msg->request == REQUEST_MONLIST_1);
+	bool monlist =
+	    msg->mode == MODE_PRIVATE && (msg->request == REQUEST_MONLIST || msg->request == REQUEST_MONLIST_1);
 
 	state->odd = state->odd || msg->mode >= MODE_CONTROL;
 	if (msg->mode == MODE_CONTROL)

@@ -1,11 +1,12 @@
 /*
  * OpenVPN over UDP and TCP: its control channel, as far as it is in clear, to a transaction a flow.
  *
- *     [size 2 over TCP] | kind 5 bits, key 3 bits | session 8 | protection | acks 1+4n | (their session 8) | number 4 | TLS
+ *     [size 2 over TCP] | kind 5 bits, key 3 bits | session 8 | protection | acks 1+4n | (their session 8) | number 4 |
+ *     TLS
  *
  *     none         nothing
  *     tls-auth     HMAC 16 to 64 | number 4 | time 4        what follows is in clear
- *     tls-crypt    number 4 | time 4 | HMAC 32              what follows is encrypted; version 2 by a key behind the reset
+ *     tls-crypt number 4 | time 4 | HMAC 32 what follows is encrypted; version 2 by a key behind the reset
  *
  * Where the channel is in clear, it carries TLS, which TLS's own files read: the table begins as theirs.
  */
@@ -13,7 +14,8 @@
 
 #define BOTH (CC_REQUEST | CC_RESPONSE)
 
-enum { RESET_CLIENT1 = 1, RESET_SERVER1, SOFT_RESET, CONTROL, ACK, DATA1, RESET_CLIENT2, RESET_SERVER2, DATA2, RESET_CLIENT3,
+enum { RESET_CLIENT1 = 1, RESET_SERVER1, SOFT_RESET, CONTROL, ACK, DATA1, RESET_CLIENT2, RESET_SERVER2, DATA2,
+    RESET_CLIENT3,
 	CONTROL_KEY };
 enum { NONE, AUTH, CRYPT, CRYPT2 };
 enum { SESSION = 8, RESET_SIZE = 14, CRYPT_SIZE = 54, WAIT_MAX = 16384, ACKS_MAX = 8, CLOCKS_DIFFER = 30 * 86400 };
@@ -126,7 +128,8 @@ read_packet(struct slice in, const struct openvpn_state *state, uint64_t now, st
 	packet.session = cur_take(&c, SESSION);
 	if (c.bad)
 		return false;
-	if (reset ? !read_reset(c, in.size, now, &packet) : state == NULL || (packet.kind != CONTROL && packet.kind != ACK))
+	if (reset ? !read_reset(c, in.size, now, &packet)
+		  : state == NULL || (packet.kind != CONTROL && packet.kind != ACK))
 		return false;
 	if (!reset && state->protection > AUTH)
 		return false;
@@ -147,7 +150,8 @@ openvpn_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
 		unsigned size = cur_u16(&c), kind = cur_u8(&c);
 
 		if ((in.size > 1 && (size < RESET_SIZE || size > 1500)) ||
-		    (in.size > 2 && kind != RESET_CLIENT2 << 3 && kind != RESET_SERVER2 << 3 && kind != RESET_CLIENT3 << 3))
+		    (in.size > 2 && kind != RESET_CLIENT2 << 3 && kind != RESET_SERVER2 << 3 &&
+			kind != RESET_CLIENT3 << 3))
 			return CC_BAD;
 		c = cur_of(in.p, in.size);
 		cur_skip(&c, 2);

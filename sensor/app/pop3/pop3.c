@@ -138,7 +138,8 @@ put_command(struct cc_ctx *ctx, struct pop3 *pop3, struct cc_tx *tx, struct slic
 		size_t size = 0;
 
 		for (; size < line.size && size < sizeof(upper) && line.p[size] != ' '; size++)
-			upper[size] = line.p[size] >= 'a' && line.p[size] <= 'z' ? (uint8_t)(line.p[size] - 32) : line.p[size];
+			upper[size] =
+			    line.p[size] >= 'a' && line.p[size] <= 'z' ? (uint8_t)(line.p[size] - 32) : line.p[size];
 		cc_put(ctx, tx, F_COMMAND, slice_of(upper, size));
 		pop3_report(ctx, pop3, tx, A_UNKNOWN_COMMAND);
 	}

@@ -68,7 +68,8 @@ probe_client(const struct cc_ctx *ctx, struct slice in)
 		case -1:
 			return CC_BAD;
 		default:
-			if (cc_other_known(ctx) || ((word == POP3_USER || word == POP3_AUTH) && cc_server_port(ctx) == 110))
+			if (cc_other_known(ctx) ||
+			    ((word == POP3_USER || word == POP3_AUTH) && cc_server_port(ctx) == 110))
 				return CC_OK;
 			break;
 		}

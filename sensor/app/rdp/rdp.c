@@ -3,10 +3,11 @@
  * message.
  *
  *     TPKT: 3, 0, size 2 | X.224: size 1, code 1 (e0 request, d0 confirm, f0 data) …
- *     e0: "Cookie: mstshash=name" CR LF | 1, flags 1, 8 0, protocols 4      d0: 2 (3: refused), flags 1, 8 0, protocol 4
+ *     e0: "Cookie: mstshash=name" CR LF | 1, flags 1, 8 0, protocols 4 d0: 2 (3: refused), flags 1, 8 0, protocol 4
  *     f0 80: MCS Connect-Initial (7f65, BER) with GCC's blocks: type 2, size 2, … little endian
  *
- * When TLS is agreed on the flow is handed over, so that its hello is read by the parser for TLS.  One thread, a worker's.
+ * When TLS is agreed on the flow is handed over, so that its hello is read by the parser for TLS. One thread, a
+ * worker's.
  */
 #include "base/base.h"
 #include "base/ber.h"
@@ -22,20 +23,22 @@
 enum { CODE_REQUEST = 0xe0, CODE_CONFIRM = 0xd0, CODE_DATA = 0xf0 };
 
 enum {
-	F_TX_ID, F_EVENT, F_COOKIE, F_VERSION, F_WIDTH, F_HEIGHT, F_DEPTH, F_LAYOUT, F_BUILD, F_NAME, F_KEYBOARD, F_KEYS,
-	F_PRODUCT, F_CAPABILITIES, F_ID, F_CHANNELS, F_REQUESTED, F_SELECTED, F_BUILD_NUMBER,
+	F_TX_ID, F_EVENT, F_COOKIE, F_VERSION, F_WIDTH, F_HEIGHT, F_DEPTH, F_LAYOUT, F_BUILD, F_NAME, F_KEYBOARD,
+	F_KEYS, F_PRODUCT, F_CAPABILITIES, F_ID, F_CHANNELS, F_REQUESTED, F_SELECTED, F_BUILD_NUMBER,
 	F_COUNT,
 };
 
 static const struct cc_field rdp_fields[F_COUNT] = {
 	[F_TX_ID] = {NULL, "tx_id", CC_UINT, CC_REQUEST, "Number of the message in its flow."},
-	[F_EVENT] = {NULL, "event_type", CC_BYTES, CC_REQUEST, "\"initial_request\", \"connect_request\", and the answers."},
+	[F_EVENT] = {NULL, "event_type", CC_BYTES, CC_REQUEST,
+	    "\"initial_request\", \"connect_request\", and the answers."},
 	[F_COOKIE] = {"rdp.cookie", "cookie", CC_BYTES, CC_REQUEST, "Name that the client gives, mostly the user's."},
 	[F_VERSION] = {NULL, "client.version", CC_BYTES, CC_REQUEST, "The client's version, \"v5\"."},
 	[F_WIDTH] = {NULL, "client.desktop_width", CC_UINT, CC_REQUEST, "Width that the client wants."},
 	[F_HEIGHT] = {NULL, "client.desktop_height", CC_UINT, CC_REQUEST, "Height that the client wants."},
 	[F_DEPTH] = {NULL, "client.color_depth", CC_UINT, CC_REQUEST, "Bits of a pixel."},
-	[F_LAYOUT] = {NULL, "client.keyboard_layout", CC_BYTES, CC_REQUEST, "The client's keyboard, a language or its number."},
+	[F_LAYOUT] = {NULL, "client.keyboard_layout", CC_BYTES, CC_REQUEST,
+	    "The client's keyboard, a language or its number."},
 	[F_BUILD] = {NULL, "client.build", CC_BYTES, CC_REQUEST, "The client's system, by its build."},
 	[F_NAME] = {"rdp.client_name", "client.client_name", CC_BYTES, CC_REQUEST, "The client's computer."},
 	[F_KEYBOARD] = {NULL, "client.keyboard_type", CC_BYTES, CC_REQUEST, "Kind of its keyboard."},
@@ -44,8 +47,10 @@ static const struct cc_field rdp_fields[F_COUNT] = {
 	[F_CAPABILITIES] = {NULL, "client.capabilities", CC_BYTES, CC_REQUEST | CC_MULTI, "What the client can do."},
 	[F_ID] = {NULL, "client.id", CC_BYTES, CC_REQUEST, "The client's product id."},
 	[F_CHANNELS] = {NULL, "channels", CC_BYTES, CC_REQUEST | CC_MULTI, "Channels that the client asks for."},
-	[F_REQUESTED] = {NULL, "concert.requested_protocols", CC_UINT, CC_REQUEST, "Security that the client offers, as bits."},
-	[F_SELECTED] = {NULL, "concert.selected_protocol", CC_UINT, CC_REQUEST, "Security that the server chose; 0: RDP's own."},
+	[F_REQUESTED] = {NULL, "concert.requested_protocols", CC_UINT, CC_REQUEST,
+	    "Security that the client offers, as bits."},
+	[F_SELECTED] = {NULL, "concert.selected_protocol", CC_UINT, CC_REQUEST,
+	    "Security that the server chose; 0: RDP's own."},
 	[F_BUILD_NUMBER] = {NULL, "concert.build", CC_UINT, CC_REQUEST, "Number of the client's build."},
 };
 
@@ -231,10 +236,10 @@ put_word(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, const struct word
 static const struct word versions[] = {{0x80001, "v4"}, {0x80004, "v5"}, {0x80005, "v10.0"}, {0x80006, "v10.1"},
     {0x80007, "v10.2"}, {0x80008, "v10.3"}, {0x80009, "v10.4"}, {0x8000a, "v10.5"}, {0x8000b, "v10.6"},
     {0x8000c, "v10.7"}, {0, NULL}};
-static const struct word layouts[] = {{0x407, "de-DE"}, {0x409, "en-US"}, {0x809, "en-GB"}, {0x40a, "es-ES"}, {0x40c, "fr-FR"},
-    {0x410, "it-IT"}, {0x411, "ja-JP"}, {0x412, "ko-KR"}, {0x413, "nl-NL"}, {0x415, "pl-PL"}, {0x416, "pt-BR"},
-    {0x419, "ru-RU"}, {0x41f, "tr-TR"}, {0x422, "uk-UA"}, {0x429, "fa-IR"}, {0x804, "zh-CN"}, {0x404, "zh-TW"},
-    {0x401, "ar-SA"}, {0x40d, "he-IL"}, {0, NULL}};
+static const struct word layouts[] = {{0x407, "de-DE"}, {0x409, "en-US"}, {0x809, "en-GB"}, {0x40a, "es-ES"},
+    {0x40c, "fr-FR"}, {0x410, "it-IT"}, {0x411, "ja-JP"}, {0x412, "ko-KR"}, {0x413, "nl-NL"}, {0x415, "pl-PL"},
+    {0x416, "pt-BR"}, {0x419, "ru-RU"}, {0x41f, "tr-TR"}, {0x422, "uk-UA"}, {0x429, "fa-IR"}, {0x804, "zh-CN"},
+    {0x404, "zh-TW"}, {0x401, "ar-SA"}, {0x40d, "he-IL"}, {0, NULL}};
 static const struct word builds[] = {{2195, "Windows 2000"}, {2600, "Windows XP"}, {3790, "Windows Server 2003"},
     {6000, "Windows Vista"}, {6001, "Windows Vista SP1"}, {6002, "Windows Vista SP2"}, {7600, "Windows 7"},
     {7601, "Windows 7 SP1"}, {9200, "Windows 8"}, {9600, "Windows 8.1"}, {10240, "Windows 10"}, {22000, "Windows 11"},

@@ -7,7 +7,7 @@
  *     server: result 4 (3.8: also where there is no authentication; a failure is followed by its reason)
  *     client: shared 1                 server: width 2, height 2, pixel format 16, size 4, name
  *
- * The two sides take turns, so what a message is hangs on what the other side said; a side that is ahead waits.  TLS and
+ * The two sides take turns, so what a message is hangs on what the other side said; a side that is ahead waits. TLS and
  * VeNCrypt hand the flow over to the parser of what comes inside.  One thread, a worker's.
  */
 #include "base/base.h"
@@ -21,22 +21,29 @@
 enum { TYPE_NONE = 1, TYPE_VNC = 2, TYPE_TLS = 18, TYPE_VENCRYPT = 19 };
 
 enum {
-	F_SERVER_MAJOR, F_SERVER_MINOR, F_CLIENT_MAJOR, F_CLIENT_MINOR, F_SECTYPE, F_CHALLENGE, F_RESPONSE, F_RESULT_TEXT,
-	F_REASON, F_SHARED, F_WIDTH, F_HEIGHT, F_NAME, F_BITS, F_DEPTH, F_BIG, F_TRUE, F_RED_MAX, F_GREEN_MAX, F_BLUE_MAX,
-	F_RED_SHIFT, F_GREEN_SHIFT, F_BLUE_SHIFT, F_TYPES, F_RESULT,
+	F_SERVER_MAJOR, F_SERVER_MINOR, F_CLIENT_MAJOR, F_CLIENT_MINOR, F_SECTYPE, F_CHALLENGE, F_RESPONSE,
+	F_RESULT_TEXT, F_REASON, F_SHARED, F_WIDTH, F_HEIGHT, F_NAME, F_BITS, F_DEPTH, F_BIG, F_TRUE, F_RED_MAX,
+	F_GREEN_MAX, F_BLUE_MAX, F_RED_SHIFT, F_GREEN_SHIFT, F_BLUE_SHIFT, F_TYPES, F_RESULT,
 	F_COUNT,
 };
 
 static const struct cc_field rfb_fields[F_COUNT] = {
-	[F_SERVER_MAJOR] = {NULL, "server_protocol_version.major", CC_BYTES, CC_RESPONSE, "The server's version, \"003\"."},
-	[F_SERVER_MINOR] = {NULL, "server_protocol_version.minor", CC_BYTES, CC_RESPONSE, "The server's version, \"008\"."},
-	[F_CLIENT_MAJOR] = {NULL, "client_protocol_version.major", CC_BYTES, CC_REQUEST, "The client's version, \"003\"."},
-	[F_CLIENT_MINOR] = {NULL, "client_protocol_version.minor", CC_BYTES, CC_REQUEST, "The client's version, \"008\"."},
+	[F_SERVER_MAJOR] = {NULL, "server_protocol_version.major", CC_BYTES, CC_RESPONSE,
+	    "The server's version, \"003\"."},
+	[F_SERVER_MINOR] = {NULL, "server_protocol_version.minor", CC_BYTES, CC_RESPONSE,
+	    "The server's version, \"008\"."},
+	[F_CLIENT_MAJOR] = {NULL, "client_protocol_version.major", CC_BYTES, CC_REQUEST,
+	    "The client's version, \"003\"."},
+	[F_CLIENT_MINOR] = {NULL, "client_protocol_version.minor", CC_BYTES, CC_REQUEST,
+	    "The client's version, \"008\"."},
 	[F_SECTYPE] = {"rfb.sectype", "authentication.security_type", CC_UINT, CC_REQUEST,
 	    "Security that the client chose: 1 none, 2 VNC, 18 TLS, 19 VeNCrypt."},
-	[F_CHALLENGE] = {NULL, "authentication.vnc.challenge", CC_BYTES, CC_RESPONSE | CC_HEX, "VNC: what the client has to encrypt."},
-	[F_RESPONSE] = {NULL, "authentication.vnc.response", CC_BYTES, CC_REQUEST | CC_HEX, "VNC: the client's answer."},
-	[F_RESULT_TEXT] = {NULL, "authentication.security_result", CC_BYTES, CC_RESPONSE, "\"OK\", \"FAIL\", \"TOOMANY\"."},
+	[F_CHALLENGE] = {NULL, "authentication.vnc.challenge", CC_BYTES, CC_RESPONSE | CC_HEX,
+	    "VNC: what the client has to encrypt."},
+	[F_RESPONSE] = {NULL, "authentication.vnc.response", CC_BYTES, CC_REQUEST | CC_HEX,
+	    "VNC: the client's answer."},
+	[F_RESULT_TEXT] = {NULL, "authentication.security_result", CC_BYTES, CC_RESPONSE,
+	    "\"OK\", \"FAIL\", \"TOOMANY\"."},
 	[F_REASON] = {NULL, "server_security_failure_reason", CC_BYTES, CC_RESPONSE, "Why the server refuses."},
 	[F_SHARED] = {NULL, "screen_shared", CC_FLAG, CC_REQUEST, "The client shares the desktop with others."},
 	[F_WIDTH] = {NULL, "framebuffer.width", CC_UINT, CC_RESPONSE, "Width of the desktop."},
@@ -52,7 +59,8 @@ static const struct cc_field rfb_fields[F_COUNT] = {
 	[F_RED_SHIFT] = {NULL, "framebuffer.pixel_format.red_shift", CC_UINT, CC_RESPONSE, "Place of red."},
 	[F_GREEN_SHIFT] = {NULL, "framebuffer.pixel_format.green_shift", CC_UINT, CC_RESPONSE, "Place of green."},
 	[F_BLUE_SHIFT] = {NULL, "framebuffer.pixel_format.blue_shift", CC_UINT, CC_RESPONSE, "Place of blue."},
-	[F_TYPES] = {NULL, "concert.security_types", CC_UINT, CC_RESPONSE | CC_MULTI, "Security that the server offers."},
+	[F_TYPES] = {NULL, "concert.security_types", CC_UINT, CC_RESPONSE | CC_MULTI,
+	    "Security that the server offers."},
 	[F_RESULT] = {"rfb.secresult", NULL, CC_UINT, CC_RESPONSE, "What became of the authentication."},
 };
 
@@ -73,8 +81,8 @@ static const struct cc_frame_kind rfb_frames[] = {{"pdu", "A message, up to the 
 
 /* Whose turn it is, and for what. */
 enum step {
-	S_SERVER_BANNER, S_CLIENT_BANNER, S_TYPES, S_CHOICE, S_CHALLENGE, S_RESPONSE, S_RESULT, S_REASON, S_SHARED, S_INIT,
-	S_VEN_SERVER, S_VEN_CLIENT, S_VEN_TYPES, S_VEN_CHOICE, S_VEN_OK, S_OVER,
+	S_SERVER_BANNER, S_CLIENT_BANNER, S_TYPES, S_CHOICE, S_CHALLENGE, S_RESPONSE, S_RESULT, S_REASON, S_SHARED,
+	S_INIT, S_VEN_SERVER, S_VEN_CLIENT, S_VEN_TYPES, S_VEN_CHOICE, S_VEN_OK, S_OVER,
 };
 
 struct rfb_state {
@@ -122,8 +130,10 @@ rfb_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
 		return CC_BAD;
 	if (in.size < BANNER_SIZE)
 		return CC_MORE;
-	return is_digits(slice_of(in.p + 4, 3)) && in.p[7] == '.' && is_digits(slice_of(in.p + 8, 3)) && in.p[11] == '\n' ?
-	    CC_OK : CC_BAD;
+	return is_digits(slice_of(in.p + 4, 3)) && in.p[7] == '.' && is_digits(slice_of(in.p + 8, 3)) &&
+		       in.p[11] == '\n'
+		   ? CC_OK
+		   : CC_BAD;
 }
 
 static void
@@ -266,7 +276,8 @@ reason(struct cc_ctx *ctx, struct rfb_state *state, struct cur *c)
 	tell(ctx, state);
 }
 
-/* width 2, height 2 | pixel format: bits 1, depth 1, big 1, true 1, maxima 2 each, shifts 1 each, padding 3 | size 4, name */
+/* width 2, height 2 | pixel format: bits 1, depth 1, big 1, true 1, maxima 2 each, shifts 1 each, padding 3 | size 4,
+ * name */
 static void
 init(struct cc_ctx *ctx, struct rfb_state *state, struct cur *c)
 {

@@ -4,8 +4,10 @@
  *     METHOD SP uri SP SIP/2.0 CRLF        or        SIP/2.0 SP code SP reason CRLF
  *     Name: value CRLF …  CRLF  body
  *
- * Over TCP a message is read when its head is here; its body goes by, counted by Content-Length.  Peers call each other on
- * one flow, so either side may send either kind: buffers stand on the side that the message went.  One thread, a worker's.
+ * Over TCP a message is read when its head is here; its body goes by, counted by Content-Length. Peers call each other
+ * on
+ * one flow, so either side may send either kind: buffers stand on the side that the message went. One thread, a
+ * worker's.
  */
 #include "base/base.h"
 #include "concert/parser.h"
@@ -17,10 +19,11 @@
 /* SIDES: a buffer has one index for each side, in the order of enum cc_dir. */
 #define SIDES(symbol) symbol##_TS, symbol##_TC
 enum {
-	F_METHOD, F_URI, F_VERSION, F_REQUEST_LINE, F_CODE, F_REASON, F_RESPONSE_LINE, F_FROM, F_TO, F_CALL_ID, F_CONTACT,
-	F_AGENT, F_TYPE, F_USER,
+	F_METHOD, F_URI, F_VERSION, F_REQUEST_LINE, F_CODE, F_REASON, F_RESPONSE_LINE, F_FROM, F_TO, F_CALL_ID,
+	F_CONTACT, F_AGENT, F_TYPE, F_USER,
 	SIDES(B_METHOD), SIDES(B_URI), SIDES(B_PROTOCOL), SIDES(B_REQUEST_LINE), SIDES(B_CODE), SIDES(B_REASON),
-	SIDES(B_RESPONSE_LINE), SIDES(B_FROM), SIDES(B_TO), SIDES(B_VIA), SIDES(B_AGENT), SIDES(B_TYPE), SIDES(B_LENGTH),
+	SIDES(B_RESPONSE_LINE), SIDES(B_FROM), SIDES(B_TO), SIDES(B_VIA), SIDES(B_AGENT), SIDES(B_TYPE),
+	SIDES(B_LENGTH),
 	F_COUNT,
 };
 #undef SIDES
@@ -72,7 +75,8 @@ static const struct cc_anomaly sip_anomalies[A_COUNT] = {
 
 enum {
 	FRAME_PDU, FRAME_REQUEST_LINE, FRAME_RESPONSE_LINE, FRAME_REQUEST_HEADERS, FRAME_RESPONSE_HEADERS,
-	FRAME_REQUEST_BODY, FRAME_RESPONSE_BODY, FRAME_COUNT,
+	FRAME_REQUEST_BODY, FRAME_RESPONSE_BODY,
+	FRAME_COUNT,
 };
 
 static const struct cc_frame_kind sip_frames[FRAME_COUNT] = {
@@ -175,7 +179,8 @@ read_start(struct slice line, struct start *ret_start)
 	return is_method(start.method) && start.uri.size > 0 && is_version(rest) ? CC_OK : CC_BAD;
 }
 
-/* CC_MORE: right so far, with ret_head->whole false and what is here of the headers.  CC_BAD: no message's beginning. */
+/* CC_MORE: right so far, with ret_head->whole false and what is here of the headers.  CC_BAD: no message's beginning.
+ */
 static enum cc_status
 read_head(struct slice in, struct head *ret_head)
 {
@@ -251,7 +256,8 @@ trimmed(struct slice text)
 	return text;
 }
 
-/* The next header; its value may be folded over several lines.  CC_BAD: a line without a colon; CC_END: none is left. */
+/* The next header; its value may be folded over several lines.  CC_BAD: a line without a colon; CC_END: none is left.
+ */
 static enum cc_status
 next_header(struct cur *c, struct slice *ret_name, struct slice *ret_value)
 {

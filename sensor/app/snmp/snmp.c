@@ -51,12 +51,12 @@ static const struct cc_field snmp_fields[F_COUNT] = {
 enum { A_MALFORMED, A_MODEL, A_MISMATCH, A_DEFAULT_COMMUNITY, A_CREDENTIALS, A_TOO_MANY_VARS, A_COUNT };
 
 static const struct cc_anomaly snmp_anomalies[A_COUNT] = {
-	[A_MALFORMED] = {"malformed_data", "The message breaks off, or is not what its type demands."},
-	[A_MODEL] = {"unknown_security_model", "Version 3 with a security model other than the user-based one."},
-	[A_MISMATCH] = {"version_mismatch", "The version is not the one that the flow began with."},
-	[A_DEFAULT_COMMUNITY] = {"default_community", "The community is one that devices are delivered with."},
-	[A_CREDENTIALS] = {"plaintext_credentials", "A community went by in clear: versions 1 and 2 know no other way."},
-	[A_TOO_MANY_VARS] = {"too_many_variables", "More objects than are recorded; the rest was left out."},
+    [A_MALFORMED] = {"malformed_data", "The message breaks off, or is not what its type demands."},
+    [A_MODEL] = {"unknown_security_model", "Version 3 with a security model other than the user-based one."},
+    [A_MISMATCH] = {"version_mismatch", "The version is not the one that the flow began with."},
+    [A_DEFAULT_COMMUNITY] = {"default_community", "The community is one that devices are delivered with."},
+    [A_CREDENTIALS] = {"plaintext_credentials", "A community went by in clear: versions 1 and 2 know no other way."},
+    [A_TOO_MANY_VARS] = {"too_many_variables", "More objects than are recorded; the rest was left out."},
 };
 
 struct snmp_state {
@@ -87,8 +87,8 @@ pdu_text(unsigned pdu)
 static const char *
 error_text(uint64_t error)
 {
-	static const char *const text[] = {"noError", "tooBig", "noSuchName", "badValue", "readOnly", "genErr", "noAccess",
-	    "wrongType", "wrongLength", "wrongEncoding", "wrongValue", "noCreation", "inconsistentValue",
+	static const char *const text[] = {"noError", "tooBig", "noSuchName", "badValue", "readOnly", "genErr",
+	    "noAccess", "wrongType", "wrongLength", "wrongEncoding", "wrongValue", "noCreation", "inconsistentValue",
 	    "resourceUnavailable", "commitFailed", "undoFailed", "authorizationError", "notWritable",
 	    "inconsistentName"};
 
@@ -225,7 +225,8 @@ put_value(struct cc_ctx *ctx, struct cc_tx *tx, struct cur *bind)
 		break;
 	default:
 		for (size_t i = 0; i < value.size; i++)
-			plain = plain && (value.p[i] >= ' ' || (value.p[i] >= 9 && value.p[i] <= 13)) && value.p[i] != 0x7f;
+			plain =
+			    plain && (value.p[i] >= ' ' || (value.p[i] >= 9 && value.p[i] <= 13)) && value.p[i] != 0x7f;
 		if (plain) {
 			cc_put(ctx, tx, F_VALUES, value);
 			return;
@@ -304,7 +305,8 @@ put_pdu(struct cc_ctx *ctx, struct cc_tx *tx, struct message *msg)
 static void
 check_community(struct cc_ctx *ctx, struct snmp_state *state, struct cc_tx *tx, struct slice community)
 {
-	static const char *const known[] = {"public", "private", "cisco", "manager", "admin", "snmp", "write", "default"};
+	static const char *const known[] = {
+	    "public", "private", "cisco", "manager", "admin", "snmp", "write", "default"};
 
 	if (community.size > 0)
 		report_once(ctx, state, tx, A_CREDENTIALS);

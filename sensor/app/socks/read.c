@@ -1,10 +1,11 @@
 /*
- * Messages of SOCKS 4, 4a (no RFC) and 5 (RFC 1928, RFC 1929), and: is this SOCKS?  Bytes in, slices of them out; no state.
+ * Messages of SOCKS 4, 4a (no RFC) and 5 (RFC 1928, RFC 1929), and: is this SOCKS? Bytes in, slices of them out; no
+ * state.
  *
- *     4: 4 | command 1 | port 2 | address 4 | user NUL | (address 0.0.0.x: name NUL)      0 | reply 1 | port 2 | address 4
+ *     4: 4 | command 1 | port 2 | address 4 | user NUL | (address 0.0.0.x: name NUL) 0 | reply 1 | port 2 | address 4
  *     5: 5 | methods 1+n                                                                  5 | method 1
  *        1 | user 1+n | password 1+n                                                      1 | status 1
- *        5 | command 1 | 0 | kind 1 | address | port 2                                    5 | reply 1 | 0 | kind 1 | address | port 2
+ *        5 | command 1 | 0 | kind 1 | address | port 2 5 | reply 1 | 0 | kind 1 | address | port 2
  */
 #include "app/socks/own.h"
 

@@ -1,6 +1,6 @@
 /*
- * SOCKS 4, 4a and 5 over TCP: a transaction a flow, told with the proxy's answer; then the flow is handed on to whatever
- * goes through it.
+ * SOCKS 4, 4a and 5 over TCP: a transaction a flow, told with the proxy's answer; then the flow is handed on to
+ * whatever goes through it.
  *
  * Each side is read by itself, for either may be missing or ahead of the other.  What a client says behind its request
  * waits for the answer.
@@ -8,22 +8,22 @@
 #include "app/socks/own.h"
 
 enum socks_field {
-	F_VERSION, F_COMMAND, F_HOST, F_PORT, F_USER, F_METHODS, F_METHOD, F_AUTH_STATUS, F_REPLY, F_BOUND_HOST, F_BOUND_PORT,
-	F_COUNT
+	F_VERSION, F_COMMAND, F_HOST, F_PORT, F_USER, F_METHODS, F_METHOD, F_AUTH_STATUS, F_REPLY, F_BOUND_HOST,
+	F_BOUND_PORT, F_COUNT
 };
 
 static const struct cc_field socks_fields[F_COUNT] = {
-	[F_VERSION] = {"socks.version", "version", CC_UINT, CC_REQUEST | CC_RESPONSE, "Version: 4 or 5."},
-	[F_COMMAND] = {"socks.command", "command", CC_UINT, CC_REQUEST, "What is asked for: 1 connect, 2 bind, 3 UDP."},
-	[F_HOST] = {"socks.host", "host", CC_BYTES, CC_REQUEST, "Name or address of the host that is to be reached."},
-	[F_PORT] = {"socks.port", "port", CC_UINT, CC_REQUEST, "Its port."},
-	[F_USER] = {"socks.user", "user", CC_BYTES, CC_REQUEST, "User's name."},
-	[F_METHODS] = {NULL, "methods", CC_UINT, CC_REQUEST | CC_MULTI, "Ways to authenticate that the client offers."},
-	[F_METHOD] = {"socks.method", "method", CC_UINT, CC_RESPONSE, "The one that the proxy chose; 255: none."},
-	[F_AUTH_STATUS] = {NULL, "auth_status", CC_UINT, CC_RESPONSE, "What it says of the password; 0: right."},
-	[F_REPLY] = {"socks.reply", "reply", CC_UINT, CC_RESPONSE, "The proxy's answer; granted is 0, of version 4 90."},
-	[F_BOUND_HOST] = {NULL, "bound_host", CC_BYTES, CC_RESPONSE, "Where the proxy speaks from."},
-	[F_BOUND_PORT] = {NULL, "bound_port", CC_UINT, CC_RESPONSE, "The port there."},
+    [F_VERSION] = {"socks.version", "version", CC_UINT, CC_REQUEST | CC_RESPONSE, "Version: 4 or 5."},
+    [F_COMMAND] = {"socks.command", "command", CC_UINT, CC_REQUEST, "What is asked for: 1 connect, 2 bind, 3 UDP."},
+    [F_HOST] = {"socks.host", "host", CC_BYTES, CC_REQUEST, "Name or address of the host that is to be reached."},
+    [F_PORT] = {"socks.port", "port", CC_UINT, CC_REQUEST, "Its port."},
+    [F_USER] = {"socks.user", "user", CC_BYTES, CC_REQUEST, "User's name."},
+    [F_METHODS] = {NULL, "methods", CC_UINT, CC_REQUEST | CC_MULTI, "Ways to authenticate that the client offers."},
+    [F_METHOD] = {"socks.method", "method", CC_UINT, CC_RESPONSE, "The one that the proxy chose; 255: none."},
+    [F_AUTH_STATUS] = {NULL, "auth_status", CC_UINT, CC_RESPONSE, "What it says of the password; 0: right."},
+    [F_REPLY] = {"socks.reply", "reply", CC_UINT, CC_RESPONSE, "The proxy's answer; granted is 0, of version 4 90."},
+    [F_BOUND_HOST] = {NULL, "bound_host", CC_BYTES, CC_RESPONSE, "Where the proxy speaks from."},
+    [F_BOUND_PORT] = {NULL, "bound_port", CC_UINT, CC_RESPONSE, "The port there."},
 };
 
 static const struct cc_word command_words[] = {{"connect", 1}, {"bind", 2}, {"udp", 3}};

@@ -1,6 +1,6 @@
 /*
- * Who logs in: the server's prompts tell what the client's next line is.  Typed bytes may come one by one, with corrections.
- * The password is never kept; only whether there was one.
+ * Who logs in: the server's prompts tell what the client's next line is.  Typed bytes may come one by one, with
+ * corrections. The password is never kept; only whether there was one.
  */
 #include "app/telnet/own.h"
 
@@ -75,7 +75,8 @@ telnet_shown(struct cc_ctx *ctx, struct telnet_state *state, struct slice text)
 			result(ctx, state, false);
 		state->asked = ASKED_PASSWORD;
 		state->typed_password = false;
-	} else if (state->asked == ASKED_RESULT && (ends(state, "$") || ends(state, "#") || ends(state, ">") || ends(state, "%"))) {
+	} else if (state->asked == ASKED_RESULT &&
+		   (ends(state, "$") || ends(state, "#") || ends(state, ">") || ends(state, "%"))) {
 		result(ctx, state, true);
 	}
 }

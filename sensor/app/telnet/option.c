@@ -33,7 +33,8 @@ telnet_put_options(struct cc_ctx *ctx, struct telnet_state *state)
 			buf_printf(&text, "%s%s:%u", i > 0 ? " " : "", word[options->item[i].command - TELNET_WILL],
 			    options->item[i].option);
 		if (options->count > 0)
-			cc_put(ctx, state->tx, dir == CC_TO_SERVER ? F_CLIENT_OPTIONS : F_SERVER_OPTIONS, buf_slice(&text));
+			cc_put(ctx, state->tx, dir == CC_TO_SERVER ? F_CLIENT_OPTIONS : F_SERVER_OPTIONS,
+			    buf_slice(&text));
 	}
 }
 
@@ -113,7 +114,8 @@ telnet_suboption(struct cc_ctx *ctx, struct telnet_state *state, enum cc_dir dir
 	case TELNET_TERMINAL:
 	case TELNET_DISPLAY:
 		if (dir == CC_TO_SERVER && value.p[0] == 0)
-			put_once(ctx, state, option == TELNET_TERMINAL ? F_TERMINAL : F_DISPLAY, slice_of(value.p + 1, value.size - 1));
+			put_once(ctx, state, option == TELNET_TERMINAL ? F_TERMINAL : F_DISPLAY,
+			    slice_of(value.p + 1, value.size - 1));
 		return true;
 	case TELNET_OLD_ENVIRON:
 	case TELNET_ENVIRON:

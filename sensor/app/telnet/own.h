@@ -50,7 +50,8 @@ void telnet_tell(struct cc_ctx *ctx, struct telnet_state *state);
 
 /* option.c: WILL, WONT, DO, DONT; a suboption's bytes behind its code, as sent.  false: what follows is encrypted. */
 void telnet_option(struct telnet_state *state, enum cc_dir dir, unsigned command, unsigned option);
-bool telnet_suboption(struct cc_ctx *ctx, struct telnet_state *state, enum cc_dir dir, unsigned option, struct slice raw);
+bool telnet_suboption(
+    struct cc_ctx *ctx, struct telnet_state *state, enum cc_dir dir, unsigned option, struct slice raw);
 void telnet_put_options(struct cc_ctx *ctx, struct telnet_state *state);
 enum cc_status telnet_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in);
 

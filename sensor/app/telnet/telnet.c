@@ -5,22 +5,25 @@
 #include "app/telnet/own.h"
 
 static const struct cc_field telnet_fields[F_COUNT] = {
-	[F_USER] = {"telnet.user", "user", CC_BYTES, CC_REQUEST, "Name that is typed at the prompt, or sent as a variable."},
-	[F_SUCCESS] = {"telnet.success", "success", CC_FLAG, CC_RESPONSE, "Did the server let it in?  Not there: nothing tells."},
-	[F_TERMINAL] = {"telnet.terminal", "terminal", CC_BYTES, CC_REQUEST, "Type of the terminal."},
-	[F_DISPLAY] = {"telnet.display", "display", CC_BYTES, CC_REQUEST, "The X display that the client offers."},
-	[F_ENVIRON] = {"telnet.environ", "environ", CC_BYTES, CC_REQUEST | CC_MULTI, "Variables that the client sends, \"NAME=value\"."},
-	[F_CLIENT_OPTIONS] = {"telnet.client_options", "client_options", CC_BYTES, CC_REQUEST,
-	    "Options in the order of the client's words, \"will:24 do:3\"."},
-	[F_SERVER_OPTIONS] = {"telnet.server_options", "server_options", CC_BYTES, CC_RESPONSE, "The same of the server."},
+    [F_USER] = {"telnet.user", "user", CC_BYTES, CC_REQUEST,
+	"Name that is typed at the prompt, or sent as a variable."},
+    [F_SUCCESS] = {"telnet.success", "success", CC_FLAG, CC_RESPONSE,
+	"Did the server let it in?  Not there: nothing tells."},
+    [F_TERMINAL] = {"telnet.terminal", "terminal", CC_BYTES, CC_REQUEST, "Type of the terminal."},
+    [F_DISPLAY] = {"telnet.display", "display", CC_BYTES, CC_REQUEST, "The X display that the client offers."},
+    [F_ENVIRON] = {"telnet.environ", "environ", CC_BYTES, CC_REQUEST | CC_MULTI,
+	"Variables that the client sends, \"NAME=value\"."},
+    [F_CLIENT_OPTIONS] = {"telnet.client_options", "client_options", CC_BYTES, CC_REQUEST,
+	"Options in the order of the client's words, \"will:24 do:3\"."},
+    [F_SERVER_OPTIONS] = {"telnet.server_options", "server_options", CC_BYTES, CC_RESPONSE, "The same of the server."},
 };
 
 static const struct cc_anomaly telnet_anomalies[A_COUNT] = {
-	[A_CREDENTIALS] = {"plaintext_credentials", "A password went by in clear."},
-	[A_USER_IS_OPTION] = {"user_is_option",
-	    "The user's name that is sent as a variable begins with a dash: login programs took it for an option (CVE-2007-0882)."},
-	[A_SUB_TOO_LONG] = {"suboption_too_long", "A suboption is longer than telnet.suboption_limit; it was passed by."},
-	[A_INVALID_COMMAND] = {"invalid_command", "A command is none of Telnet."},
+    [A_CREDENTIALS] = {"plaintext_credentials", "A password went by in clear."},
+    [A_USER_IS_OPTION] = {"user_is_option", "The user's name that is sent as a variable begins with a dash: login "
+					    "programs took it for an option (CVE-2007-0882)."},
+    [A_SUB_TOO_LONG] = {"suboption_too_long", "A suboption is longer than telnet.suboption_limit; it was passed by."},
+    [A_INVALID_COMMAND] = {"invalid_command", "A command is none of Telnet."},
 };
 
 static const struct cc_frame_kind telnet_frames[FRAME_COUNT] = {
@@ -163,7 +166,9 @@ skip(struct telnet_state *state, enum cc_dir dir, struct cur *in)
 	size_t end = sub_end(rest);
 
 	state->skip[dir] = end == rest.size;
-	cur_skip(in, end < rest.size ? end + 2 : rest.size > 1 && rest.p[rest.size - 1] == TELNET_IAC ? rest.size - 1 : rest.size);
+	cur_skip(in, end < rest.size                                        ? end + 2
+		     : rest.size > 1 && rest.p[rest.size - 1] == TELNET_IAC ? rest.size - 1
+									    : rest.size);
 }
 
 static enum cc_status

@@ -19,14 +19,17 @@ struct data_state {
 };
 
 static const struct cc_field data_fields[T_TRANSFER_COUNT] = {
-	[T_COMMAND] = {NULL, "packet", CC_BYTES, CC_REQUEST | CC_RESPONSE, "Request that led to it: \"read\" or \"write\"."},
-	[T_FILE] = {NULL, "file", CC_BYTES, CC_REQUEST | CC_RESPONSE, "Name of the file."},
-	[T_BLOCK_SIZE] = {NULL, "concert.block_size", CC_UINT, CC_REQUEST | CC_RESPONSE, "Size of blocks that was agreed."},
-	[T_TRANSFER_SIZE] = {NULL, "concert.transfer_size", CC_UINT, CC_REQUEST | CC_RESPONSE,
-	    "Size of the file, as an option says."},
-	[T_WINDOW_SIZE] = {NULL, "concert.window_size", CC_UINT, CC_REQUEST | CC_RESPONSE, "Blocks before each acknowledgement."},
-	[T_ERROR_CODE] = {NULL, "concert.error_code", CC_UINT, CC_REQUEST | CC_RESPONSE, "Code of the error that ended it."},
-	[T_ERROR] = {NULL, "concert.error", CC_BYTES, CC_REQUEST | CC_RESPONSE, "Text of that error."},
+    [T_COMMAND] = {NULL, "packet", CC_BYTES, CC_REQUEST | CC_RESPONSE,
+	"Request that led to it: \"read\" or \"write\"."},
+    [T_FILE] = {NULL, "file", CC_BYTES, CC_REQUEST | CC_RESPONSE, "Name of the file."},
+    [T_BLOCK_SIZE] = {NULL, "concert.block_size", CC_UINT, CC_REQUEST | CC_RESPONSE, "Size of blocks that was agreed."},
+    [T_TRANSFER_SIZE] = {NULL, "concert.transfer_size", CC_UINT, CC_REQUEST | CC_RESPONSE,
+	"Size of the file, as an option says."},
+    [T_WINDOW_SIZE] = {NULL, "concert.window_size", CC_UINT, CC_REQUEST | CC_RESPONSE,
+	"Blocks before each acknowledgement."},
+    [T_ERROR_CODE] = {NULL, "concert.error_code", CC_UINT, CC_REQUEST | CC_RESPONSE,
+	"Code of the error that ended it."},
+    [T_ERROR] = {NULL, "concert.error", CC_BYTES, CC_REQUEST | CC_RESPONSE, "Text of that error."},
 };
 
 void

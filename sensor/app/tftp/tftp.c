@@ -12,14 +12,14 @@ struct tftp_state {
 };
 
 static const struct cc_field fields[T_REQUEST_COUNT] = {
-	[T_COMMAND] = {"tftp.packet", "packet", CC_BYTES, CC_REQUEST, "Kind of the request: \"read\" or \"write\"."},
-	[T_FILE] = {"tftp.file", "file", CC_BYTES, CC_REQUEST, "Name of the file."},
-	[T_BLOCK_SIZE] = {NULL, "concert.block_size", CC_UINT, CC_RESPONSE, "Size of blocks that was agreed."},
-	[T_TRANSFER_SIZE] = {NULL, "concert.transfer_size", CC_UINT, CC_REQUEST, "Size of the file, as an option says."},
-	[T_WINDOW_SIZE] = {NULL, "concert.window_size", CC_UINT, CC_RESPONSE, "Blocks before each acknowledgement."},
-	[T_ERROR_CODE] = {NULL, "concert.error_code", CC_UINT, CC_RESPONSE, "Code of the error that the server sent."},
-	[T_ERROR] = {NULL, "concert.error", CC_BYTES, CC_RESPONSE, "Text of that error."},
-	[T_MODE] = {"tftp.mode", "mode", CC_BYTES, CC_REQUEST, "How the file is sent: octet, netascii, mail."},
+    [T_COMMAND] = {"tftp.packet", "packet", CC_BYTES, CC_REQUEST, "Kind of the request: \"read\" or \"write\"."},
+    [T_FILE] = {"tftp.file", "file", CC_BYTES, CC_REQUEST, "Name of the file."},
+    [T_BLOCK_SIZE] = {NULL, "concert.block_size", CC_UINT, CC_RESPONSE, "Size of blocks that was agreed."},
+    [T_TRANSFER_SIZE] = {NULL, "concert.transfer_size", CC_UINT, CC_REQUEST, "Size of the file, as an option says."},
+    [T_WINDOW_SIZE] = {NULL, "concert.window_size", CC_UINT, CC_RESPONSE, "Blocks before each acknowledgement."},
+    [T_ERROR_CODE] = {NULL, "concert.error_code", CC_UINT, CC_RESPONSE, "Code of the error that the server sent."},
+    [T_ERROR] = {NULL, "concert.error", CC_BYTES, CC_RESPONSE, "Text of that error."},
+    [T_MODE] = {"tftp.mode", "mode", CC_BYTES, CC_REQUEST, "How the file is sent: octet, netascii, mail."},
 };
 
 const struct cc_anomaly tftp_anomalies[TFTP_ODD_COUNT] = {

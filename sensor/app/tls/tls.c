@@ -1,5 +1,6 @@
 /*
- * TLS 1.0 to 1.3 (RFC 8446, RFC 5246), SSL 3.0 and SSL 2.0's hellos over TCP: records in, a transaction a handshake out.
+ * TLS 1.0 to 1.3 (RFC 8446, RFC 5246), SSL 3.0 and SSL 2.0's hellos over TCP: records in, a transaction a handshake
+ * out.
  *
  *     type 1 | version 2 | size 2 | fragment                a record
  *     type 1 | size 3    | body                             a handshake message, across records as it likes
@@ -193,8 +194,10 @@ continue_message(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, s
 void
 tls_note_state(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, uint8_t type)
 {
-	static const uint8_t bit[32] = {[TLS_CLIENT_HELLO] = STATE_CLIENT_HELLO, [TLS_SERVER_HELLO] = STATE_SERVER_HELLO,
-	    [12] = STATE_SERVER_KEYX, [16] = STATE_CLIENT_KEYX};
+	static const uint8_t bit[32] = {[TLS_CLIENT_HELLO] = STATE_CLIENT_HELLO,
+	    [TLS_SERVER_HELLO] = STATE_SERVER_HELLO,
+	    [12] = STATE_SERVER_KEYX,
+	    [16] = STATE_CLIENT_KEYX};
 
 	if (type >= sizeof(bit) || bit[type] == 0 || (state->seen & bit[type]) != 0)
 		return;
@@ -299,7 +302,8 @@ header_wrong(unsigned type, unsigned version, unsigned size)
 }
 
 static void
-record_frames(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, const uint8_t *p, unsigned type, unsigned size)
+record_frames(
+    struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, const uint8_t *p, unsigned type, unsigned size)
 {
 	if (state->inner)
 		return;

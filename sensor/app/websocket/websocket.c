@@ -3,8 +3,8 @@
  * (RFC 7692), each a transaction.
  *
  * It is never identified by content: HTTP/1 hands the connection over.  A message's payload is kept up to
- * websocket.payload_limit; what is beyond is passed over, and said.  A gap within a frame leaves the frames in step; any
- * other ends our interest in that side, as frames have no mark to be found by.
+ * websocket.payload_limit; what is beyond is passed over, and said.  A gap within a frame leaves the frames in step;
+ * any other ends our interest in that side, as frames have no mark to be found by.
  */
 #include "app/websocket/own.h"
 
@@ -20,8 +20,8 @@ static const struct cc_anomaly anomalies[A_COUNT] = {
 #undef ANOMALY
 };
 
-static const struct cc_word opcode_words[] = {{"continuation", OP_CONTINUATION}, {"text", OP_TEXT}, {"binary", OP_BINARY},
-    {"connection_close", OP_CLOSE}, {"close", OP_CLOSE}, {"ping", OP_PING}, {"pong", OP_PONG}};
+static const struct cc_word opcode_words[] = {{"continuation", OP_CONTINUATION}, {"text", OP_TEXT},
+    {"binary", OP_BINARY}, {"connection_close", OP_CLOSE}, {"close", OP_CLOSE}, {"ping", OP_PING}, {"pong", OP_PONG}};
 
 static const struct cc_word flag_words[] = {{"fin", FLAG_FIN}, {"comp", FLAG_COMPRESSED}, {"rsv2", FLAG_RSV2},
     {"rsv3", FLAG_RSV3}};

@@ -11,7 +11,7 @@
 enum { F_KIND, F_COUNT };
 
 static const struct cc_field wireguard_fields[F_COUNT] = {
-	[F_KIND] = {"wireguard.type", NULL, CC_UINT, CC_REQUEST | CC_RESPONSE, "Kind of a handshake's message: 1 to 3."},
+    [F_KIND] = {"wireguard.type", NULL, CC_UINT, CC_REQUEST | CC_RESPONSE, "Kind of a handshake's message: 1 to 3."},
 };
 
 struct message {

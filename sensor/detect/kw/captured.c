@@ -64,7 +64,8 @@ listed_groups(struct build *build, struct slice text, uint32_t groups, struct ca
 			return build_refuse(build, "\"%.*s\" should be flow:name, pkt:name or alert:name",
 			    (int)(word.size < 40 ? word.size : 40), word.p);
 		size_t prefix = word.p[0] == 'f' ? 5 : 4;
-		if (capture_add(build, list, slice_of(word.p + prefix, word.size - prefix), group, word.p[0] == 'p') != CC_OK)
+		if (capture_add(build, list, slice_of(word.p + prefix, word.size - prefix), group, word.p[0] == 'p') !=
+		    CC_OK)
 			return CC_BAD;
 	}
 	return CC_OK;

@@ -62,7 +62,8 @@ to_its_case(const struct build *build, uint8_t *bytes, size_t size)
 	static const struct {
 		const char *buffer;
 		bool upper;
-	} table[] = {{"tls.cert_serial", true}, {"tls.cert_fingerprint", false}, {"ja3.hash", false}, {"ja3s.hash", false}};
+	} table[] = {
+	    {"tls.cert_serial", true}, {"tls.cert_fingerprint", false}, {"ja3.hash", false}, {"ja3s.hash", false}};
 	const char *name = build->set->buffer[build->buffer].name;
 
 	for (size_t t = 0; t < sizeof(table) / sizeof(table[0]); t++) {

@@ -281,7 +281,8 @@ static bool
 age_test(struct run *run, const struct check *check)
 {
 	return run->flow != NULL && run->time >= run->flow->first &&
-	       number_holds(check->data, run->time / NS_PER_S - run->flow->first / NS_PER_S); /* by the clock's seconds */
+	       number_holds(
+		   check->data, run->time / NS_PER_S - run->flow->first / NS_PER_S); /* by the clock's seconds */
 }
 
 static enum cc_status

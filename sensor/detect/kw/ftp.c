@@ -37,7 +37,8 @@ ftpbounce_parse(struct build *build, const struct keyword *keyword, struct slice
 {
 	(void)keyword, (void)value, (void)negated;
 	for (unsigned i = 0; i < app_parser_count; i++) {
-		for (unsigned k = 0; strcmp(app_parsers[i]->name, "ftp") == 0 && k < app_parsers[i]->anomaly_count; k++) {
+		for (unsigned k = 0; strcmp(app_parsers[i]->name, "ftp") == 0 && k < app_parsers[i]->anomaly_count;
+		     k++) {
 			if (strcmp(app_parsers[i]->anomalies[k].name, "port_bounce") != 0)
 				continue;
 			build->rule.anomaly = (int32_t)k;

@@ -24,7 +24,8 @@ header_field(struct build *build, struct slice value)
 		if (slice_is_nocase(rest, table[i].name))
 			return build_sticky(build, table[i].buffer);
 	}
-	return build_refuse(build, "the header \"%.*s\" has no buffer of its own; look in http_header for its whole line",
+	return build_refuse(build,
+	    "the header \"%.*s\" has no buffer of its own; look in http_header for its whole line",
 	    (int)(rest.size < 40 ? rest.size : 40), rest.p);
 }
 

@@ -383,7 +383,8 @@ address_parse(struct build *build, const struct keyword *keyword, struct slice v
 NUMBER(ttl, "ttl", NULL, ttl, "Time to live, or hop limit");
 NUMBER(tos, "tos", NULL, tos, "Type of service of an IPv4 packet");
 NUMBER(id, "id", NULL, id, "Identification of the IPv4 header");
-NUMBER(fragoffset, "fragoffset", NULL, fragoffset, "Offset of a fragment, in units of 8 bytes for IPv4, in bytes for IPv6");
+NUMBER(fragoffset, "fragoffset", NULL, fragoffset,
+    "Offset of a fragment, in units of 8 bytes for IPv4, in bytes for IPv6");
 NUMBER(seq, "seq", "tcp.seq", seq, "TCP sequence number");
 NUMBER(ack, "ack", "tcp.ack", ack, "TCP acknowledgement number");
 NUMBER(window, "window", "tcp.window", window, "TCP window, as in the header");

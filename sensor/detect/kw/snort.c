@@ -29,7 +29,8 @@ modifier_apply(struct build *build, struct slice text, uint64_t fast[2])
 			return build_refuse(build, i >= 5 ? "needs a number" : "takes no value");
 		return keyword->parse(build, keyword, rest, false);
 	}
-	return build_refuse(build, "\"%.*s\" is no modifier of a content", (int)(text.size < 40 ? text.size : 40), text.p);
+	return build_refuse(
+	    build, "\"%.*s\" is no modifier of a content", (int)(text.size < 40 ? text.size : 40), text.p);
 }
 
 enum cc_status

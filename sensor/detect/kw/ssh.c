@@ -61,7 +61,7 @@ software_parse(struct build *build, const struct keyword *keyword, struct slice 
 	return CC_OK;
 }
 
-const struct keyword kw_ssh_protoversion = {"ssh.protoversion", "ssh_protoversion", KW_VALUE, protoversion_parse, "ssh.proto",
-    "The version in a banner: 2.0, or 2_compat for 2.0 and 1.99"};
+const struct keyword kw_ssh_protoversion = {"ssh.protoversion", "ssh_protoversion", KW_VALUE, protoversion_parse,
+    "ssh.proto", "The version in a banner: 2.0, or 2_compat for 2.0 and 1.99"};
 const struct keyword kw_ssh_softwareversion = {"ssh.softwareversion", "ssh_softwareversion", KW_VALUE, software_parse,
     "ssh.software", "The whole of ssh.software, to the last byte"};

@@ -96,7 +96,8 @@ date_keyword(struct build *build, const struct keyword *keyword, struct slice va
 		       date_parse(slice_of(range + 2, value.size - (size_t)(range + 2 - value.p)), &number->b) &&
 		       number->a < number->b;
 	else
-		good = date_parse(number->compare == CMP_EQ ? value : slice_of(value.p + 1, value.size - 1), &number->a);
+		good =
+		    date_parse(number->compare == CMP_EQ ? value : slice_of(value.p + 1, value.size - 1), &number->a);
 	if (!good)
 		return build_refuse(build,
 		    "should be a date such as 2026, 2026-11 or 2026-11-23T12:30:00, with < or > before it or <> "

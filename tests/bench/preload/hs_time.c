@@ -1,10 +1,11 @@
 /*
  * Put before Hyperscan (LD_PRELOAD) it times each scan, then the same scan once more with nothing done about what is
- * found: the first is what the multi-pattern stage costs where it stands, the second what it would cost alone.  The sums
- * go to the file that HS_TIME names.  Every 16th scan, so that the program is not much slowed down.
+ * found: the first is what the multi-pattern stage costs where it stands, the second what it would cost alone.  The
+ * sums go to the file that HS_TIME names.  Every 16th scan, so that the program is not much slowed down.
  *
- * What is looked for without Hyperscan (sensor/detect/few.c) is sampled: HS_TIME_FEW=START,SIZE says where its code lies in
- * the program, and each tick of the profiling clock that finds us there counts as the processor time since the tick before.
+ * What is looked for without Hyperscan (sensor/detect/few.c) is sampled: HS_TIME_FEW=START,SIZE says where its code
+ * lies in the program, and each tick of the profiling clock that finds us there counts as the processor time since the
+ * tick before.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -24,7 +25,8 @@
 #define LONGEST 20000 /* ns, and 20 a byte: what takes longer was interrupted, and is left out */
 
 typedef int (*found)(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx);
-typedef int (*scan)(const void *db, const char *p, unsigned size, unsigned flags, void *scratch, found found, void *ctx);
+typedef int (*scan)(
+    const void *db, const char *p, unsigned size, unsigned flags, void *scratch, found found, void *ctx);
 
 static struct {
 	uint64_t scans, bytes, sampled_bytes, in_place_ns, alone_ns, few_ns;

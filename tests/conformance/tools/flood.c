@@ -1,7 +1,7 @@
 /*
- * A hostile partner: whoever holds a trusted key and means ill.  Signed messages to a broker as fast as they can be made, of
- * many indicators each: names nobody knows, all of the Internet, public suffixes, the reader's own networks, deep JSON, huge bundles,
- * megabytes of headers, repetitions and two pasts.
+ * A hostile partner: whoever holds a trusted key and means ill.  Signed messages to a broker as fast as they can be
+ *made, of many indicators each: names nobody knows, all of the Internet, public suffixes, the reader's own networks,
+ *deep JSON, huge bundles, megabytes of headers, repetitions and two pasts.
  *
  *	flood BOOTSTRAP KEYFILE ORGANISATION INDICATORS OWN_PREFIX INDICATORS_A_BUNDLE
  *
@@ -48,8 +48,10 @@ indicator(struct flood *f, const char *path, const char *value, bool comma)
 {
 	f->indicators++;
 	buf_printf(&f->value,
-	    "%s{\"type\":\"indicator\",\"spec_version\":\"2.1\",\"id\":\"indicator--00000000-0000-5000-8000-%012llx\",\"created_by_ref\":\"%s\","
-	    "\"created\":\"2026-01-01T00:00:00Z\",\"modified\":\"2026-01-01T00:00:00Z\",\"pattern\":\"[%s = '%s']\",\"pattern_type\":\"stix\","
+	    "%s{\"type\":\"indicator\",\"spec_version\":\"2.1\",\"id\":\"indicator--00000000-0000-5000-8000-%012llx\","
+	    "\"created_by_ref\":\"%s\","
+	    "\"created\":\"2026-01-01T00:00:00Z\",\"modified\":\"2026-01-01T00:00:00Z\",\"pattern\":\"[%s = "
+	    "'%s']\",\"pattern_type\":\"stix\","
 	    "\"valid_from\":\"2026-01-01T00:00:00Z\"}",
 	    comma ? "," : "", (unsigned long long)f->indicators, f->identity, path, value);
 }
@@ -60,8 +62,10 @@ begin(struct flood *f)
 	buf_clear(&f->value);
 	buf_printf(&f->value,
 	    "{\"type\":\"bundle\",\"id\":\"bundle--00000000-0000-5000-8000-%012llx\",\"objects\":["
-	    "{\"type\":\"sighting\",\"spec_version\":\"2.1\",\"id\":\"sighting--00000000-0000-5000-8000-%012llx\",\"created_by_ref\":\"%s\","
-	    "\"extensions\":{\"extension-definition--e70757fa-d206-44a7-8d39-8276cee6795e\":{\"origin\":{\"kind\":\"own\"},"
+	    "{\"type\":\"sighting\",\"spec_version\":\"2.1\",\"id\":\"sighting--00000000-0000-5000-8000-%012llx\","
+	    "\"created_by_ref\":\"%s\","
+	    "\"extensions\":{\"extension-definition--e70757fa-d206-44a7-8d39-8276cee6795e\":{\"origin\":{\"kind\":"
+	    "\"own\"},"
 	    "\"proof\":{\"level\":\"content\"}}}}",
 	    (unsigned long long)f->number, (unsigned long long)f->number, f->identity);
 }
@@ -83,7 +87,8 @@ static void
 poison(struct flood *f)
 {
 	static const char *const domains[] = {"com", "co.uk", "arpa", "localhost"};
-	static const char *const addresses[] = {"0.0.0.0/0", "0.0.0.0/1", "10.0.0.0/8", "127.0.0.1", "198.51.0.0/16", "255.255.255.255"};
+	static const char *const addresses[] = {
+	    "0.0.0.0/0", "0.0.0.0/1", "10.0.0.0/8", "127.0.0.1", "198.51.0.0/16", "255.255.255.255"};
 
 	begin(f);
 	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++)
@@ -111,13 +116,15 @@ deep(struct flood *f)
 static void
 offer(struct flood *f, bool forks, unsigned large)
 {
-	struct cc_message msg = {.topic = slice_str("concert.indicators"), .class = CC_CLASS_ALERT, .value = buf_slice(&f->value)};
+	struct cc_message msg = {
+	    .topic = slice_str("concert.indicators"), .class = CC_CLASS_ALERT, .value = buf_slice(&f->value)};
 	char key[64], id[40], when[40], number[24];
 	rd_kafka_headers_t *headers;
 	const struct {
 		const char *name, *value;
-	} fixed[] = {{"ce_specversion", "1.0"}, {"ce_id", id}, {"ce_source", f->source}, {"ce_type", "org.concert.sighting.v1"}, {"ce_time", when},
-	    {"ce_sequence", number}, {"content-type", "application/stix+json;version=2.1"}, {"tlp", "TLP:CLEAR"}, {"exercise", "false"}};
+	} fixed[] = {{"ce_specversion", "1.0"}, {"ce_id", id}, {"ce_source", f->source},
+	    {"ce_type", "org.concert.sighting.v1"}, {"ce_time", when}, {"ce_sequence", number},
+	    {"content-type", "application/stix+json;version=2.1"}, {"tlp", "TLP:CLEAR"}, {"exercise", "false"}};
 
 	f->number++;
 	snprintf(key, sizeof(key), "domain:k%llu", (unsigned long long)f->number % 1000);
@@ -140,12 +147,14 @@ offer(struct flood *f, bool forks, unsigned large)
 
 		headers = rd_kafka_headers_new(msg.header_count + large);
 		for (unsigned i = 0; i < msg.header_count; i++)
-			rd_kafka_header_add(headers, msg.header[i].name, -1, msg.header[i].value.p, (ssize_t)msg.header[i].value.size);
+			rd_kafka_header_add(
+			    headers, msg.header[i].name, -1, msg.header[i].value.p, (ssize_t)msg.header[i].value.size);
 		for (unsigned i = 0; i < large; i++)
 			rd_kafka_header_add(headers, "ce_large", -1, f->pad, HEADER_SIZE);
-		error = rd_kafka_producev(f->rk, RD_KAFKA_V_TOPIC("concert.indicators"), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-		    RD_KAFKA_V_KEY(msg.key.p, msg.key.size), RD_KAFKA_V_VALUE((void *)(uintptr_t)msg.value.p, msg.value.size),
-		    RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+		error = rd_kafka_producev(f->rk, RD_KAFKA_V_TOPIC("concert.indicators"),
+		    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(msg.key.p, msg.key.size),
+		    RD_KAFKA_V_VALUE((void *)(uintptr_t)msg.value.p, msg.value.size), RD_KAFKA_V_HEADERS(headers),
+		    RD_KAFKA_V_END);
 		if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
 			break;
 		rd_kafka_headers_destroy(headers);

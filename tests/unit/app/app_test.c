@@ -392,5 +392,5 @@ TEST(names)
 	CHECK_TEXT(app_count_name[APP_FLOWS_http1], "app.flows.http1");
 }
 
-TESTS(T(transactions), T(many_values), T(too_many_transactions), T(give_up), T(switching), T(identification), T(turned_round), T(off),
-    T(datagrams), T(full_batch), T(names))
+TESTS(T(transactions), T(many_values), T(too_many_transactions), T(give_up), T(switching), T(identification),
+    T(turned_round), T(off), T(datagrams), T(full_batch), T(names))

@@ -77,9 +77,11 @@ le(struct buf *out, uint64_t value, unsigned size)
 static size_t
 packed(struct slice in, uint8_t *out, size_t room, int bits)
 {
-	z_stream z = {.next_in = (Bytef *)(uintptr_t)in.p, .avail_in = (uInt)in.size, .next_out = out, .avail_out = (uInt)room};
+	z_stream z = {
+	    .next_in = (Bytef *)(uintptr_t)in.p, .avail_in = (uInt)in.size, .next_out = out, .avail_out = (uInt)room};
 
-	if (deflateInit2(&z, 9, Z_DEFLATED, bits, 8, Z_DEFAULT_STRATEGY) != Z_OK || deflate(&z, Z_FINISH) != Z_STREAM_END)
+	if (deflateInit2(&z, 9, Z_DEFLATED, bits, 8, Z_DEFAULT_STRATEGY) != Z_OK ||
+	    deflate(&z, Z_FINISH) != Z_STREAM_END)
 		abort();
 	deflateEnd(&z);
 	return room - z.avail_out;
@@ -155,7 +157,8 @@ make_zip(struct buf *zip)
 TEST(zip_in_all_its_forms)
 {
 	static const char *const entries[] = {
-	    "file > whole 12 ", " stored.txt [stored words]\n", " dir/packed.txt [packed words, packed words, packed words]\n",
+	    "file > whole 12 ", " stored.txt [stored words]\n",
+	        " dir/packed.txt [packed words, packed words, packed words]\n",
 	    " later.txt [later words, later words, later words]\n", " bare.txt [bare words, bare words, bare words]\n",
 	    " caf\\xc3\\xa9.txt [e acute in code page 437]\n", " caf\\xc3\\xa9.txt [e acute in UTF-8]\n",
 	    "file > cut 14 - secret.bin []\n", "file > cut 0 - secret2.bin []\n", "file > cut 14 - lzma.bin []\n",
@@ -244,8 +247,8 @@ TEST(cut_and_flipped)
 
 TEST(what_is_made_to_harm)
 {
-	static const char *const settings[] = {"files.archive_members=10", "files.archive_bytes=4m", "files.archive_bomb=64k",
-	    "files.archive_ratio=50", "files.archive_memory=128k", NULL};
+	static const char *const settings[] = {"files.archive_members=10", "files.archive_bytes=4m",
+	    "files.archive_bomb=64k", "files.archive_ratio=50", "files.archive_memory=128k", NULL};
 	static uint8_t zeros[1u << 20], out[1u << 16], noise[200000];
 	const char *text;
 	struct bench bench;

@@ -7,11 +7,14 @@ extern const struct cc_parser bittorrent_dht_parser;
 #define NODE "abcdefghij0123456789"
 
 static const struct said said[] = {
-	SAID(CC_TO_SERVER, "d1:ad2:id20:" NODE "12:implied_porti1e9:info_hash20:mnopqrstuvwxyz1234564:porti6881e5:token2:xye"
-	    "1:q13:announce_peer1:t2:ad1:v4:UT011:y1:qe"),
-	SAID(CC_TO_CLIENT, "d1:rd2:id20:" NODE "5:nodes52:" NODE "\1\2\3\4\x1a\xe1" NODE "\1\2\3\5\x1a\xe1"
-	    "5:token1:z6:valuesl6:\5\6\7\x08\x1a\xe1" "6:\5\6\7\x09\x1a\xe1" "ee1:t2:ad1:y1:re"),
-	SAID(CC_TO_CLIENT, "d1:eli201e5:Errore1:t2:ad1:y1:ee"),
+    SAID(CC_TO_SERVER,
+	"d1:ad2:id20:" NODE "12:implied_porti1e9:info_hash20:mnopqrstuvwxyz1234564:porti6881e5:token2:xye"
+	"1:q13:announce_peer1:t2:ad1:v4:UT011:y1:qe"),
+    SAID(CC_TO_CLIENT, "d1:rd2:id20:" NODE "5:nodes52:" NODE "\1\2\3\4\x1a\xe1" NODE "\1\2\3\5\x1a\xe1"
+		       "5:token1:z6:valuesl6:\5\6\7\x08\x1a\xe1"
+		       "6:\5\6\7\x09\x1a\xe1"
+		       "ee1:t2:ad1:y1:re"),
+    SAID(CC_TO_CLIENT, "d1:eli201e5:Errore1:t2:ad1:y1:ee"),
 };
 
 static bool
@@ -45,8 +48,9 @@ TEST(messages)
 
 TEST(who_is_taken)
 {
-	static const char *const not[] = {"d1:t2:aa1:y1:q", "d1:t2:aa1:y1:qex", "d1:t2:aae", "d1:t2:aa1:y1:xe", "l1:ye", "de", "d",
-	    "d1:t99:aa1:y1:qe", "d1:tlllllllllleeeeeeeeee1:y1:qe", "d1:t2:aa1:yi99999999999999999999e1:y1:qe", ""};
+	static const char *const not [] = {"d1:t2:aa1:y1:q", "d1:t2:aa1:y1:qex", "d1:t2:aae", "d1:t2:aa1:y1:xe",
+	    "l1:ye", "de", "d", "d1:t99:aa1:y1:qe", "d1:tlllllllllleeeeeeeeee1:y1:qe",
+	    "d1:t2:aa1:yi99999999999999999999e1:y1:qe", ""};
 
 	CHECK(torture_probe(&bittorrent_dht_parser, true, 9, CC_TO_SERVER, LIT("d1:t2:aa1:y1:qe")) == CC_OK);
 	for (size_t i = 0; i < sizeof(not) / sizeof(not[0]); i++)

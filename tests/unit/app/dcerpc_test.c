@@ -345,5 +345,5 @@ TEST(random_damage)
 	}
 }
 
-TESTS(T(tables_are_whole), T(calls_in_both_byte_orders), T(who_logs_on), T(cut_anywhere), T(unanswered_is_said), T(datagrams),
-    T(floods_are_bounded), T(random_damage))
+TESTS(T(tables_are_whole), T(calls_in_both_byte_orders), T(who_logs_on), T(cut_anywhere), T(unanswered_is_said),
+    T(datagrams), T(floods_are_bounded), T(random_damage))

@@ -9,7 +9,8 @@ extern const struct cc_parser dhcp_parser;
 	"\x02\x00\x00\x00\x00\x09" "\0\0\0\0\0\0\0\0\0\0" ZERO192 "\x63\x82\x53\x63"
 #define DISCOVER HEAD("\x01", "\0\0\0\0") "\x35\x01\x01" "\x3d\x07\x01\x02\x00\x00\x00\x00\x09" "\x0c\x04" "host" \
 	"\x3c\x08" "MSFT 5.0" "\x37\x03\x01\x03\x06" "\xff"
-#define ACK HEAD("\x02", "\x0a\0\0\x05") "\x35\x01\x05" "\x33\x04\0\0\x0e\x10" "\x3a\x04\0\0\x07\x08" "\x3b\x04\0\0\x0c\x4e" \
+#define ACK HEAD("\x02", "\x0a\0\0\x05") \
+	"\x35\x01\x05" "\x33\x04\0\0\x0e\x10" "\x3a\x04\0\0\x07\x08" "\x3b\x04\0\0\x0c\x4e" \
 	"\x06\x08\x0a\0\0\x01\x0a\0\0\x02" "\x36\x04\x0a\0\0\x01" "\0\0\xff"
 
 static const struct said talk[] = {SAID(CC_TO_SERVER, DISCOVER), SAID(CC_TO_CLIENT, ACK)};
@@ -20,7 +21,8 @@ TEST(messages)
 
 	rig_open(&rig, &dhcp_parser, true, 67);
 	for (unsigned i = 0; i < 2; i++) {
-		CHECK_UINT(torture_probe(&dhcp_parser, true, 9, talk[i].dir, slice_of(talk[i].bytes, talk[i].size)), CC_OK);
+		CHECK_UINT(
+		    torture_probe(&dhcp_parser, true, 9, talk[i].dir, slice_of(talk[i].bytes, talk[i].size)), CC_OK);
 		rig_feed(&rig, talk[i].dir, slice_of(talk[i].bytes, talk[i].size));
 	}
 	CHECK_UINT(rig.done_count, 2);

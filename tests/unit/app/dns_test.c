@@ -522,7 +522,8 @@ TEST(flipped_bytes)
 
 extern const struct cc_parser mdns_parser, llmnr_parser;
 
-/* What datagrams say by multicast: questions with the flag in their class, answers to everybody, from nobody's question. */
+/* What datagrams say by multicast: questions with the flag in their class, answers to everybody, from nobody's
+ * question. */
 TEST(multicast_is_told_apart)
 {
 	static struct made m;
@@ -571,8 +572,9 @@ TEST(multicast_is_told_apart)
 	rig_free(&rig);
 }
 
-TESTS(T(table_is_whole), T(multicast_is_told_apart), T(query_says_what_it_asks), T(response_has_all_sections), T(rdata_is_readable),
-    T(broken_rdata_is_an_anomaly_not_the_end), T(several_questions_are_rows), T(root_has_an_empty_name), T(loops_end),
-    T(pointers_forward_are_followed), T(long_names_are_cut), T(expansion_is_bounded), T(counts_are_not_believed),
-    T(directions_and_flags_are_judged), T(datagrams_cut_anywhere), T(streams_cut_anywhere_say_the_same),
-    T(streams_find_on_after_a_gap), T(probe_is_strict_off_its_port), T(probe_waits_for_a_stream), T(flipped_bytes))
+TESTS(T(table_is_whole), T(multicast_is_told_apart), T(query_says_what_it_asks), T(response_has_all_sections),
+    T(rdata_is_readable), T(broken_rdata_is_an_anomaly_not_the_end), T(several_questions_are_rows),
+    T(root_has_an_empty_name), T(loops_end), T(pointers_forward_are_followed), T(long_names_are_cut),
+    T(expansion_is_bounded), T(counts_are_not_believed), T(directions_and_flags_are_judged), T(datagrams_cut_anywhere),
+    T(streams_cut_anywhere_say_the_same), T(streams_find_on_after_a_gap), T(probe_is_strict_off_its_port),
+    T(probe_waits_for_a_stream), T(flipped_bytes))

@@ -109,15 +109,15 @@ TEST(long_frames_come_in_pieces)
 /* An encrypted stream is gone through by its headers, and no further than it makes sense. */
 TEST(encrypted_records)
 {
-	static const uint8_t stream[] = {22, 3, 1, 0, 4, 20, 0, 0, 0, 20, 3, 3, 0, 1, 1, 23, 3, 3, 0, 2, 'a', 'b', 23, 3, 3, 0,
-	    3, 'c', 'd', 'e', 21, 3, 3, 0, 2, 2, 40, 'x', 'y', 'z', 0, 0, 0, 23, 3, 3, 0, 1, 'q'};
+	static const uint8_t stream[] = {22, 3, 1, 0, 4, 20, 0, 0, 0, 20, 3, 3, 0, 1, 1, 23, 3, 3, 0, 2, 'a', 'b', 23,
+	    3, 3, 0, 3, 'c', 'd', 'e', 21, 3, 3, 0, 2, 2, 40, 'x', 'y', 'z', 0, 0, 0, 23, 3, 3, 0, 1, 'q'};
 	struct rig rig;
 
 	rig_open(&rig, NULL);
 	want(&rig, "tls", 1u << 0 | 1u << 3);
 	for (size_t piece = 1; piece < sizeof(stream); piece++) {
-		static const uint8_t hello[] = {22, 3, 1, 0, 47, 1, 0, 0, 43, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-		    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0x2f, 0, 0x35, 1, 0};
+		static const uint8_t hello[] = {22, 3, 1, 0, 47, 1, 0, 0, 43, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0x2f, 0, 0x35, 1, 0};
 		const char *out;
 
 		rig_begin(&rig);

@@ -55,7 +55,9 @@ static const struct sample samples[] = {
 	    {"<http.header Host: h\\r\\nX-A: 1 2 3\\r\\nY: z\\r\\n\n", "<http.request_header X-A: 1 2 3\n"}},
 	{"Basic", "GET /a HTTP/1.1\r\nHost: h\r\nAuthorization: Basic cm9iaW46c2VjcmV0\r\n\r\n", "",
 	    {"<concert.auth.mechanism Basic\n", "<http.auth_user robin\n", "odd plaintext_credentials\n", "!secret"}},
-	{"Digest", "GET /a HTTP/1.1\r\nHost: h\r\nAuthorization: Digest realm=\"r\", username=\"robin\", uri=\"/a\"\r\n\r\n", "",
+	{"Digest",
+	    "GET /a HTTP/1.1\r\nHost: h\r\nAuthorization: Digest realm=\"r\", username=\"robin\", uri=\"/a\"\r\n\r\n",
+	        "",
 	    {"<concert.auth.mechanism Digest\n", "<http.auth_user robin\n", "!odd "}},
 	{"NTLM", "GET /a HTTP/1.1\r\nHost: h\r\nProxy-Authorization: NTLM " NTLM_V1 "\r\n\r\n", "",
 	    {"<concert.ntlm.domain DOM\n", "<concert.ntlm.user robin\n", "<concert.ntlm.host WS\n", "odd ntlm_v1\n"}},
@@ -82,7 +84,8 @@ static const struct sample samples[] = {
 	    {"[abc]", "[x]", "odd ambiguous_content_length"}},
 	{"endless length", GET, OK "Content-Length: 99999999999999999999999999\r\n\r\nabc",
 	    {"file > whole 3", "odd invalid_content_length_field_in_response"}},
-	{"odd coding names", GET, OK "Content-Encoding: identity, foo\r\n\r\nabc", {"file > whole 3", "odd abnormal_ce_header"}},
+	{"odd coding names", GET, OK "Content-Encoding: identity, foo\r\n\r\nabc",
+	    {"file > whole 3", "odd abnormal_ce_header"}},
 	{"lone CR", GET, "HTTP/1.1 200 OK\rContent-Length: 3\rServer: s\r\n\r\nabcdef", {"file > whole 3",
 	    ">http.server s\n"}},
 	{"white line ends", GET, OK "Content-Length: 3\n\t\n@bc", {"file > whole 3"}},
@@ -286,11 +289,14 @@ TEST(zstd_and_lzma)
 		uint8_t body[64];
 		size_t size;
 	} cases[] = {
-	    {"Content-Encoding: zstd\r\n", {0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x68, 0x6d, 0x00, 0x00, 0x38, 0x68, 0x65, 0x6c, 0x6c,
-		0x6f, 0x20, 0x0a, 0x01, 0x00, 0xa9, 0x4b, 0x11, 0x1a, 0x48, 0x72, 0xab}, 26},
-	    {"Content-Encoding: lzma\r\n", {0x5d, 0x00, 0x00, 0x80, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00,
-		0x34, 0x19, 0x49, 0xee, 0x8d, 0xe9, 0x57, 0x3a, 0xc7, 0x0d, 0xb0, 0x03, 0xff, 0xff,
-		0xfd, 0xd1, 0xc0, 0x00}, 32},
+	    {"Content-Encoding: zstd\r\n",
+		{0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x68, 0x6d, 0x00, 0x00, 0x38, 0x68, 0x65, 0x6c, 0x6c, 0x6f, 0x20, 0x0a,
+		    0x01, 0x00, 0xa9, 0x4b, 0x11, 0x1a, 0x48, 0x72, 0xab},
+		26},
+	    {"Content-Encoding: lzma\r\n",
+		{0x5d, 0x00, 0x00, 0x80, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00, 0x34, 0x19, 0x49,
+		    0xee, 0x8d, 0xe9, 0x57, 0x3a, 0xc7, 0x0d, 0xb0, 0x03, 0xff, 0xff, 0xfd, 0xd1, 0xc0, 0x00},
+		32},
 	};
 	struct slice response;
 	struct buf buf;

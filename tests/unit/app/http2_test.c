@@ -182,7 +182,8 @@ TEST(exchange)
 static void
 odd_names(struct talk *talk)
 {
-	headers(talk, CC_TO_SERVER, END_STREAM, 1, LINES(":method: GET", "X-Upper: 1", ":path: /", "connection: close"));
+	headers(
+	    talk, CC_TO_SERVER, END_STREAM, 1, LINES(":method: GET", "X-Upper: 1", ":path: /", "connection: close"));
 }
 
 static void
@@ -274,8 +275,8 @@ static void
 promise(struct talk *talk)
 {
 	uint8_t block[256] = {0, 0, 0, 2};
-	size_t size = 4 + compress(talk, CC_TO_CLIENT, LINES(":method: GET", ":path: /pushed", ":authority: h"), block + 4,
-	    252);
+	size_t size =
+	    4 + compress(talk, CC_TO_CLIENT, LINES(":method: GET", ":path: /pushed", ":authority: h"), block + 4, 252);
 
 	headers(talk, CC_TO_SERVER, END_STREAM, 1, GET("/"));
 	frame(&talk->side[1], PUSH_PROMISE, END_HEADERS, 1, block, size);
@@ -310,7 +311,8 @@ TEST(tables)
 		void (*make)(struct talk *talk);
 		const char *has[6];
 	} cases[] = {
-		{odd_names, {"odd header_name_invalid", "odd pseudo_header_invalid", "odd connection_header", "<http.uri /\n"}},
+		{odd_names,
+		    {"odd header_name_invalid", "odd pseudo_header_invalid", "odd connection_header", "<http.uri /\n"}},
 		{odd_value, {"odd header_value_invalid", "!<http.host "}},
 		{hosts, {"odd userinfo_in_uri", "odd authority_host_mismatch", "<http.host real.example\n",
 		    "<http.host.raw u:p@real.example:80\n"}},

@@ -11,15 +11,23 @@ extern const struct cc_parser ike_parser;
 	"\x03\x00\x00\x08\x02\x00\x00\x02" "\x03\x00\x00\x08\x03\x00\x00\x0c" "\x00\x00\x00\x08\x04\x00\x00\x02"
 #define INIT2 SPI NONE "\x28\x20\x22\x08\0\0\0\0\0\0\0\x64" "\x22\0\0\x0cnonce123" "\x21\0\0\x0c\0\x02\0\0kkkk" SA2
 /* Version 1, aggressive: association with 3DES, MD5, shared key, group 2, then a vendor's mark. */
-#define SA1 \
-	"\x0d\0\0\x34\0\0\0\x01\0\0\0\x01" "\0\0\0\x28\x01\x01\0\x01" "\0\0\0\x20\x01\x01\0\0" "\x80\x01\0\x05\x80\x02\0\x01\x80\x03\0\x01" \
+#define SA1                                                                                                            \
+	"\x0d\0\0\x34\0\0\0\x01\0\0\0\x01"                                                                             \
+	"\0\0\0\x28\x01\x01\0\x01"                                                                                     \
+	"\0\0\0\x20\x01\x01\0\0"                                                                                       \
+	"\x80\x01\0\x05\x80\x02\0\x01\x80\x03\0\x01"                                                                   \
 	"\x80\x04\0\x02\x80\x0b\0\x01\x80\x0c\x0e\x10"
 #define INIT1 SPI NONE "\x01\x10\x04\0\0\0\0\0\0\0\0\x58" SA1 "\0\0\0\x08\x4a\x13\x1c\x81"
 #define ANSWER1 SPI SPI "\x01\x10\x02\0\0\0\0\0\0\0\0\x58" SA1 "\0\0\0\x08\x4a\x13\x1c\x81"
 
 static const struct said talk[] = {
-	SAID(CC_TO_SERVER, INIT2), SAID(CC_TO_SERVER, INIT1), SAID(CC_TO_CLIENT, ANSWER1), SAID(CC_TO_SERVER, "\0\0\0\0" INIT2),
-	SAID(CC_TO_SERVER, "\x12\x34\x56\x78" "encrypted"), SAID(CC_TO_CLIENT, "\xff"),
+    SAID(CC_TO_SERVER, INIT2),
+    SAID(CC_TO_SERVER, INIT1),
+    SAID(CC_TO_CLIENT, ANSWER1),
+    SAID(CC_TO_SERVER, "\0\0\0\0" INIT2),
+    SAID(CC_TO_SERVER, "\x12\x34\x56\x78"
+		       "encrypted"),
+    SAID(CC_TO_CLIENT, "\xff"),
 };
 
 TEST(both_versions)

@@ -41,14 +41,15 @@ has(const char *text, const char *part)
 	"> --zz\r\n> Content-Type: application/octet-stream; name=f.bin\r\n" \
 	"> Content-Transfer-Encoding: base64\r\n> \r\n> aGVsbG8=\r\n> --zz--\r\n"
 
-static const char session[] = "> * OK [CAPABILITY IMAP4rev1 LITERAL+] ready\r\n"
-			      "a1 CAPABILITY\r\n> * CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n> a1 OK done\r\n"
-			      "a2 login \"ro\\\"bin\" secret\r\n> a2 OK in\r\n"
-			      "a3 select inbox\r\n> * 2 EXISTS\r\n> * FLAGS (\\Seen)\r\n> a3 OK [READ-WRITE] selected\r\n"
-			      "a4 UID FETCH 7 (UID BODY.PEEK[])\r\n> * 1 FETCH (UID 7 BODY[] {312}\r\n" MAIL "> )\r\n> a4 OK done\r\n"
-			      "a5 APPEND \"Sent\" (\\Seen) {39+}\r\nSubject: mine\r\nFrom: m@x.example\r\n\r\na\r\n\r\n> a5 OK stored\r\n"
-			      "a6 idle\r\n> + idling\r\n> * 3 EXISTS\r\nDONE\r\n> a6 OK\r\n"
-			      "a7 logout\r\n> * BYE\r\n> a7 OK bye\r\n";
+static const char session[] =
+    "> * OK [CAPABILITY IMAP4rev1 LITERAL+] ready\r\n"
+    "a1 CAPABILITY\r\n> * CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n> a1 OK done\r\n"
+    "a2 login \"ro\\\"bin\" secret\r\n> a2 OK in\r\n"
+    "a3 select inbox\r\n> * 2 EXISTS\r\n> * FLAGS (\\Seen)\r\n> a3 OK [READ-WRITE] selected\r\n"
+    "a4 UID FETCH 7 (UID BODY.PEEK[])\r\n> * 1 FETCH (UID 7 BODY[] {312}\r\n" MAIL "> )\r\n> a4 OK done\r\n"
+    "a5 APPEND \"Sent\" (\\Seen) {39+}\r\nSubject: mine\r\nFrom: m@x.example\r\n\r\na\r\n\r\n> a5 OK stored\r\n"
+    "a6 idle\r\n> + idling\r\n> * 3 EXISTS\r\nDONE\r\n> a6 OK\r\n"
+    "a7 logout\r\n> * BYE\r\n> a7 OK bye\r\n";
 
 TEST(a_session)
 {
@@ -61,7 +62,8 @@ TEST(a_session)
 	CHECK(has(out, "is imap\ntx 0\n  >imap.status OK\n  >imap.reply [CAPABILITY IMAP4rev1 LITERAL+] ready\n"));
 	CHECK(has(out, "  <tag a2\n  <imap.command LOGIN\n  <imap.user ro\"bin\n  >imap.status OK\n"));
 	CHECK(has(out, "odd plaintext_credentials\n") && !has(out, "secret"));
-	CHECK(has(out, "  <imap.command SELECT\n  <imap.args inbox\n  >imap.data 2 EXISTS\n  >imap.data FLAGS (\\\\Seen)\n"));
+	CHECK(has(
+	    out, "  <imap.command SELECT\n  <imap.args inbox\n  >imap.data 2 EXISTS\n  >imap.data FLAGS (\\\\Seen)\n"));
 	CHECK(has(out, "  <imap.command UID FETCH\n  <imap.args 7 (UID BODY.PEEK[])\n"));
 	CHECK(has(out, "  <email.from a@x.example\n") && has(out, "  <email.to c@z.example\n"));
 	CHECK(has(out, "  <email.url u.example/p\n"));
@@ -81,8 +83,9 @@ TEST(a_session)
 
 TEST(logging_in)
 {
-	static const char ntlm[] = "TlRMTVNTUAADAAAAGAAYAFIAAAAYABgAagAAAAYABgBAAAAACgAKAEYAAAAEAAQAUAAAAAAAAACCAAAAAQAAAEQATwBNA"
-				   "HIAbwBiAGkAbgBXAFMAMTExMTExMTExMTExMTExMTExMTExMTExMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIy";
+	static const char ntlm[] =
+	    "TlRMTVNTUAADAAAAGAAYAFIAAAAYABgAagAAAAYABgBAAAAACgAKAEYAAAAEAAQAUAAAAAAAAACCAAAAAQAAAEQATwBNA"
+	    "HIAbwBiAGkAbgBXAFMAMTExMTExMTExMTExMTExMTExMTExMTExMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIy";
 	struct rig rig;
 	const char *out;
 	char text[600];
@@ -90,13 +93,23 @@ TEST(logging_in)
 	rig_open(&rig, NULL);
 	out = run(&rig, "> * OK IMAP4\r\na1 AUTHENTICATE PLAIN AHJvYmluAHNlY3JldA==\r\n> a1 OK\r\n", 0);
 	CHECK(has(out, "auth.mechanism PLAIN\n  <imap.user robin\n") && has(out, "odd plaintext_credentials\n"));
-	out = run(&rig, "> * OK IMAP4\r\na1 AUTHENTICATE LOGIN\r\n> + VXNlcg==\r\ncm9iaW4=\r\n> + UGFzcw==\r\nc2VjcmV0\r\n> a1 OK\r\n"
-			"a2 NOOP\r\n> a2 OK\r\n", 3);
-	CHECK(has(out, "imap.user robin\n") && has(out, "<imap.command NOOP\n") && !has(out, "secret") && !has(out, "odd invalid"));
-	out = run(&rig, "> * OK IMAP4\r\na1 LOGIN {5}\r\n> + go\r\nrobin {6}\r\n> + go\r\nsecret\r\n> a1 OK\r\na2 NOOP\r\n> a2 OK\r\n", 0);
+	out = run(&rig,
+	    "> * OK IMAP4\r\na1 AUTHENTICATE LOGIN\r\n> + VXNlcg==\r\ncm9iaW4=\r\n> + UGFzcw==\r\nc2VjcmV0\r\n> a1 "
+	    "OK\r\n"
+	    "a2 NOOP\r\n> a2 OK\r\n",
+	    3);
+	CHECK(has(out, "imap.user robin\n") && has(out, "<imap.command NOOP\n") && !has(out, "secret") &&
+	      !has(out, "odd invalid"));
+	out = run(&rig,
+	    "> * OK IMAP4\r\na1 LOGIN {5}\r\n> + go\r\nrobin {6}\r\n> + go\r\nsecret\r\n> a1 OK\r\na2 NOOP\r\n> a2 "
+	    "OK\r\n",
+	    0);
 	CHECK(has(out, "imap.user robin\n") && has(out, "odd plaintext_credentials\n") && !has(out, "secret"));
 	CHECK(has(out, "<imap.command NOOP\n") && !has(out, "odd invalid"));
-	snprintf(text, sizeof(text), "> * OK IMAP4\r\na1 AUTHENTICATE NTLM\r\n> + \r\nTlRMTVNTUAABAAAAB4IIogAAAAA=\r\n> + x\r\n%s\r\n> a1 OK\r\n", ntlm);
+	snprintf(text, sizeof(text),
+	    "> * OK IMAP4\r\na1 AUTHENTICATE NTLM\r\n> + \r\nTlRMTVNTUAABAAAAB4IIogAAAAA=\r\n> + x\r\n%s\r\n> a1 "
+	    "OK\r\n",
+	    ntlm);
 	out = run(&rig, text, 0);
 	CHECK(has(out, "ntlm.domain DOM\n") && has(out, "ntlm.user robin\n") && has(out, "ntlm.host WS\n"));
 	CHECK(has(out, "odd ntlm_v1\n") && !has(out, "odd plaintext"));
@@ -116,8 +129,11 @@ TEST(literals)
 	out = run(&rig, "> * OK IMAP4\r\na1 APPEND {5+}\r\ninbox {16+}\r\nSubject: x\r\n\r\nab\r\n> a1 OK\r\n", 0);
 	CHECK(has(out, "email.subject x\n"));
 	/* In pieces: one message. */
-	out = run(&rig, "> * OK IMAP4\r\na1 FETCH 3 BODY.PEEK[]<0.14>\r\n> * 3 FETCH (BODY[]<0> {14}\r\n> Subject: x\r\n> \r\n> )\r\n> a1 OK\r\n"
-			"a2 FETCH 3 BODY.PEEK[]<14.14>\r\n> * 3 FETCH (BODY[]<14> {8}\r\n> http://\n> )\r\n> a2 OK\r\n", 0);
+	out = run(&rig,
+	    "> * OK IMAP4\r\na1 FETCH 3 BODY.PEEK[]<0.14>\r\n> * 3 FETCH (BODY[]<0> {14}\r\n> Subject: x\r\n> \r\n> "
+	    ")\r\n> a1 OK\r\n"
+	    "a2 FETCH 3 BODY.PEEK[]<14.14>\r\n> * 3 FETCH (BODY[]<14> {8}\r\n> http://\n> )\r\n> a2 OK\r\n",
+	    0);
 	CHECK(has(out, "email.subject x\n") && has(out, "email.status PARSE_DONE\n") && !has(out, "tx 4\n"));
 	/* What claims too much is none. */
 	out = run(&rig, "> * OK IMAP4\r\na1 FETCH 3 BODY[]\r\n> * 3 FETCH (BODY[] {99999999999}\r\n> a1 OK end\r\n", 0);
@@ -152,15 +168,23 @@ TEST(one_side_and_gaps)
 	rig_open(&rig, NULL);
 	out = run(&rig, "1 LOGIN a b\r\n2 SELECT x\r\n3 FETCH 1 RFC822\r\n4 LOGOUT\r\n", 0);
 	CHECK(has(out, "is imap\n") && has(out, "tx 3\n"));
-	out = run(&rig, "> * OK ready for IMAP4\r\n> 1 OK in\r\n> * 1 FETCH (RFC822 {12}\r\n> Subject: q\r\n> )\r\n> 2 OK done\r\n", 0);
+	out = run(&rig,
+	    "> * OK ready for IMAP4\r\n> 1 OK in\r\n> * 1 FETCH (RFC822 {12}\r\n> Subject: q\r\n> )\r\n> 2 OK done\r\n",
+	    0);
 	CHECK(has(out, "is imap\n") && has(out, "imap.reply done\n") && has(out, "email.subject q\n"));
 	rig_begin(&rig);
-	say(&rig, "> * OK IMAP4\r\na FETCH 1 BODY[]\r\n> * 1 FETCH (BODY[] {150}\r\n> Subject: x\r\n> Content-Type: a/b; name=n\r\n> \r\n> begin\r\n", 0);
+	say(&rig,
+	    "> * OK IMAP4\r\na FETCH 1 BODY[]\r\n> * 1 FETCH (BODY[] {150}\r\n> Subject: x\r\n> Content-Type: a/b; "
+	    "name=n\r\n> \r\n> begin\r\n",
+	    0);
 	rig_chunk(&rig, CC_TO_CLIENT, slice_str("end)\r\na OK done\r\n"), 98, false);
 	out = rig_end(&rig);
 	CHECK(has(out, " gap n [begin") && has(out, "imap.reply done\n") && !has(out, "odd invalid"));
 	rig_begin(&rig);
-	say(&rig, "> * OK IMAP4\r\na FETCH 1 BODY[]\r\nb NOOP\r\n> * 1 FETCH (BODY[] {50}\r\n> Subject: x\r\n> \r\n> begin\r\n", 0);
+	say(&rig,
+	    "> * OK IMAP4\r\na FETCH 1 BODY[]\r\nb NOOP\r\n> * 1 FETCH (BODY[] {50}\r\n> Subject: x\r\n> \r\n> "
+	    "begin\r\n",
+	    0);
 	rig_chunk(&rig, CC_TO_CLIENT, slice_str("rest of the other {9}\r\na OK done\r\nb OK b\r\n"), 500, false);
 	out = rig_end(&rig);
 	CHECK(has(out, "BODY_STARTED\n") && has(out, "imap.reply b\n") && !has(out, "odd invalid"));
@@ -190,7 +214,8 @@ TEST(limits)
 TEST(others_are_not_taken)
 {
 	static const char *const not[] = {
-	    "> +OK\r\n> +OK\r\n", "USER login\r\n> 331 go\r\n", "> 220 ftp\r\nRETR list\r\n", "NICK y\r\n", "> * hello\r\n",
+	    "> +OK\r\n> +OK\r\n", "USER login\r\n> 331 go\r\n", "> 220 ftp\r\nRETR list\r\n", "NICK y\r\n",
+	        "> * hello\r\n",
 	    "GET /1 HTTP/1.1\r\n", "a1 LOGIN\r\n", "a1 NOOP x\r\n", "a1 GET x\r\n", "1 2 3\r\n", "> * OK\r\n> * OK\r\n",
 	    "EHLO LOGOUT\r\n", "PASS LOGOUT\r\n",
 	};
@@ -229,5 +254,5 @@ TEST(cut_and_flipped)
 	rig_close(&rig);
 }
 
-TESTS(T(a_session), T(logging_in), T(literals), T(tls_takes_over), T(one_side_and_gaps), T(limits), T(others_are_not_taken),
-    T(cut_and_flipped))
+TESTS(T(a_session), T(logging_in), T(literals), T(tls_takes_over), T(one_side_and_gaps), T(limits),
+    T(others_are_not_taken), T(cut_and_flipped))

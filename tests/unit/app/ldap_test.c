@@ -217,7 +217,8 @@ TEST(a_session)
 	out = rig_run(&rig, slice(&client), slice(&server), 0);
 	CHECK(has(out, "is ldap\n") && has(out, "odd plaintext_credentials\n") && !has(out, "secret"));
 	CHECK(has(out, "  <ldap.request.operation 0\n  <request.operation bind_request\n  <request.message_id 1\n"));
-	CHECK(has(out, "  <request.bind_request.version 3\n  <request.bind_request.name cn=admin\n  <ldap.request.dn cn=admin\n"));
+	CHECK(has(out,
+	    "  <request.bind_request.version 3\n  <request.bind_request.name cn=admin\n  <ldap.request.dn cn=admin\n"));
 	CHECK(has(out, ">responses[].bind_response.result_code invalid_credentials\n"));
 	CHECK(has(out, "  >ldap.responses.result_code 49\n  >ldap.responses.message 80090308: data 52e\n"));
 	CHECK(has(out, "  <request.search_request.scope 2\n"));

@@ -16,8 +16,13 @@ extern const struct cc_parser mqtt_parser;
 #define CONNACK5 "\x20\x06\0\x86\x03\x22\0\x0a"
 
 static const struct said talk[] = {
-	SAID(CC_TO_SERVER, CONNECT), SAID(CC_TO_CLIENT, CONNACK), SAID(CC_TO_SERVER, SUBSCRIBE PUBLISH),
-	SAID(CC_TO_CLIENT, SUBACK PUBREC), SAID(CC_TO_SERVER, PUBREL), SAID(CC_TO_CLIENT, PUBCOMP), SAID(CC_TO_SERVER, PING),
+    SAID(CC_TO_SERVER, CONNECT),
+    SAID(CC_TO_CLIENT, CONNACK),
+    SAID(CC_TO_SERVER, SUBSCRIBE PUBLISH),
+    SAID(CC_TO_CLIENT, SUBACK PUBREC),
+    SAID(CC_TO_SERVER, PUBREL),
+    SAID(CC_TO_CLIENT, PUBCOMP),
+    SAID(CC_TO_SERVER, PING),
 };
 
 static void
@@ -124,7 +129,8 @@ TEST(who_is_taken)
 	CHECK_UINT(torture_probe(&mqtt_parser, false, 1883, CC_TO_CLIENT, slice_of(CONNACK, 4)), CC_OK);
 	for (size_t cut = 0; cut < 9; cut++)
 		CHECK_UINT(torture_probe(&mqtt_parser, false, 1883, CC_TO_SERVER, slice_of(CONNECT, cut)), CC_MORE);
-	CHECK_UINT(torture_probe(&mqtt_parser, false, 1883, CC_TO_SERVER, slice_str("\x10\x1c\x04\x04MQTTxxxxxxx")), CC_BAD);
+	CHECK_UINT(
+	    torture_probe(&mqtt_parser, false, 1883, CC_TO_SERVER, slice_str("\x10\x1c\x04\x04MQTTxxxxxxx")), CC_BAD);
 }
 
 TEST(cut_and_flipped)

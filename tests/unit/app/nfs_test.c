@@ -24,14 +24,17 @@ static const struct said talk[] = {
 };
 
 static const struct said v4[] = {
-	SAID(CC_TO_SERVER, CALL("\1", "\4", "\1") W("\0") W("\0") W("\4") W("\x16") FH W("\x12") W("\0") W("\2") W("\0") "clientid" W("\1")
-	    "o\0\0\0" W("\0") W("\0") W("\4") "file" W("\x0a") W("\x09") W("\1") W("\1")),
-	SAID(CC_TO_CLIENT, REPLY("\1") W("\0") W("\0") W("\3") W("\x16") W("\0") W("\x12") W("\0") "0123456789abcdef" W("\1") "12345678" "12345678"
-	    W("\0") W("\0") W("\0") W("\x0a") W("\0") FH2),
-	SAID(CC_TO_SERVER, CALL("\2", "\4", "\1") W("\0") W("\0") W("\2") W("\x16") FH2 W("\x26") "0123456789abcdef" W("\0") W("\0") W("\2") W("\3")
-	    "hey\0"),
-	SAID(CC_TO_CLIENT, REPLY("\2") W("\0") W("\0") W("\2") W("\x16") W("\0") W("\x26") W("\0") W("\3") W("\2") "12345678"),
-	SAID(CC_TO_SERVER, CALL("\3", "\4", "\1") W("\0") W("\0") W("\2") W("\x16") FH2 W("\4") W("\0") "0123456789abcdef"),
+    SAID(CC_TO_SERVER,
+	CALL("\1", "\4", "\1") W("\0") W("\0") W("\4") W("\x16") FH W("\x12") W("\0") W("\2")
+	    W("\0") "clientid" W("\1") "o\0\0\0" W("\0") W("\0") W("\4") "file" W("\x0a") W("\x09") W("\1") W("\1")),
+    SAID(CC_TO_CLIENT, REPLY("\1") W("\0") W("\0") W("\3") W("\x16") W("\0") W("\x12")
+			   W("\0") "0123456789abcdef" W("\1") "12345678"
+							      "12345678" W("\0") W("\0") W("\0") W("\x0a") W("\0") FH2),
+    SAID(CC_TO_SERVER, CALL("\2", "\4", "\1") W("\0") W("\0") W("\2") W("\x16") FH2 W("\x26") "0123456789abcdef" W("\0")
+			   W("\0") W("\2") W("\3") "hey\0"),
+    SAID(CC_TO_CLIENT,
+	REPLY("\2") W("\0") W("\0") W("\2") W("\x16") W("\0") W("\x26") W("\0") W("\3") W("\2") "12345678"),
+    SAID(CC_TO_SERVER, CALL("\3", "\4", "\1") W("\0") W("\0") W("\2") W("\x16") FH2 W("\4") W("\0") "0123456789abcdef"),
 };
 
 static void
@@ -148,8 +151,10 @@ TEST(others_are_not_taken)
 {
 	CHECK(torture_probe(&nfs_parser, true, 2049, CC_TO_SERVER, slice_of(talk[0].bytes, talk[0].size)) == CC_OK);
 	CHECK(torture_probe(&nfs_parser, true, 9, CC_TO_CLIENT, slice_of(talk[1].bytes, talk[1].size)) == CC_BAD);
-	CHECK(torture_probe(&nfs_parser, true, 2049, CC_TO_SERVER, slice_str("GET / HTTP/1.1\r\n\r\n0123456789")) == CC_BAD);
-	CHECK(torture_probe(&nfs_parser, false, 2049, CC_TO_SERVER, slice_str("GET / HTTP/1.1\r\n\r\n0123456789")) == CC_BAD);
+	CHECK(torture_probe(&nfs_parser, true, 2049, CC_TO_SERVER, slice_str("GET / HTTP/1.1\r\n\r\n0123456789")) ==
+	      CC_BAD);
+	CHECK(torture_probe(&nfs_parser, false, 2049, CC_TO_SERVER, slice_str("GET / HTTP/1.1\r\n\r\n0123456789")) ==
+	      CC_BAD);
 }
 
 TEST(cut_and_flipped)
@@ -172,5 +177,5 @@ TEST(records_cut_and_flipped)
 	torture(&nfs_parser, false, 2049, marked, 8);
 }
 
-TESTS(T(version_3_names_and_files), T(version_4_open_write_close), T(fragments_and_gaps), T(long_record), T(others_are_not_taken),
-    T(cut_and_flipped), T(records_cut_and_flipped))
+TESTS(T(version_3_names_and_files), T(version_4_open_write_close), T(fragments_and_gaps), T(long_record),
+    T(others_are_not_taken), T(cut_and_flipped), T(records_cut_and_flipped))

@@ -20,7 +20,8 @@ TEST(messages)
 
 	rig_open(&rig, &ntp_parser, true, 123);
 	for (unsigned i = 0; i < 4; i++) {
-		CHECK_UINT(torture_probe(&ntp_parser, true, 123, talk[i].dir, slice_of(talk[i].bytes, talk[i].size)), CC_OK);
+		CHECK_UINT(
+		    torture_probe(&ntp_parser, true, 123, talk[i].dir, slice_of(talk[i].bytes, talk[i].size)), CC_OK);
 		rig_feed(&rig, talk[i].dir, slice_of(talk[i].bytes, talk[i].size));
 	}
 	CHECK_UINT(rig.done_count, 4);

@@ -11,9 +11,11 @@ extern const struct cc_parser openvpn_parser;
 #define CLOCK "\x65\x53\xf1\0" /* the bench's */
 
 static const struct said plain[] = {
-	SAID(CC_TO_SERVER, "\x38" SESSION_C "\0\0\0\0\0"), SAID(CC_TO_CLIENT, "\x40" SESSION_S "\1\0\0\0\0" SESSION_C "\0\0\0\0"),
-	SAID(CC_TO_SERVER, "\x20" SESSION_C "\0\0\0\0\1" HELLO), SAID(CC_TO_CLIENT, "\x28" SESSION_S "\1\0\0\0\1" SESSION_C),
-	SAID(CC_TO_CLIENT, "\x20" SESSION_S "\0\0\0\0\1\x15\3\3\0\2\2\x28"),
+    SAID(CC_TO_SERVER, "\x38" SESSION_C "\0\0\0\0\0"),
+    SAID(CC_TO_CLIENT, "\x40" SESSION_S "\1\0\0\0\0" SESSION_C "\0\0\0\0"),
+    SAID(CC_TO_SERVER, "\x20" SESSION_C "\0\0\0\0\1" HELLO),
+    SAID(CC_TO_CLIENT, "\x28" SESSION_S "\1\0\0\0\1" SESSION_C),
+    SAID(CC_TO_CLIENT, "\x20" SESSION_S "\0\0\0\0\1\x15\3\3\0\2\2\x28"),
 };
 static const struct said auth[] = {
 	SAID(CC_TO_SERVER, "\0\x2a\x38" SESSION_C AUTH "\0\0\0\0\0"),
@@ -66,7 +68,8 @@ TEST(with_tls_auth_over_tcp)
 	struct cc_ctx rig;
 
 	run(&rig, false, auth, 3);
-	CHECK(is(&rig, "protection", "tls-auth") && is(&rig, "hmac_size", "20") && is(&rig, "ja3.string", "771,49199,,,"));
+	CHECK(is(&rig, "protection", "tls-auth") && is(&rig, "hmac_size", "20") &&
+	      is(&rig, "ja3.string", "771,49199,,,"));
 	end(&rig);
 }
 
@@ -94,11 +97,16 @@ TEST(lost_and_twice)
 TEST(who_is_taken)
 {
 	for (size_t i = 0; i < 2; i++) {
-		CHECK(torture_probe(&openvpn_parser, true, 9, plain[i].dir, slice_of(plain[i].bytes, plain[i].size)) == CC_OK);
-		CHECK(torture_probe(&openvpn_parser, true, 9, plain[i].dir, slice_of(plain[i].bytes, plain[i].size - 1)) == CC_BAD);
-		CHECK(torture_probe(&openvpn_parser, true, 9, crypt[i].dir, slice_of(crypt[i].bytes, crypt[i].size)) == CC_OK);
-		CHECK(torture_probe(&openvpn_parser, false, 9, auth[i].dir, slice_of(auth[i].bytes, auth[i].size)) == CC_OK);
-		CHECK(torture_probe(&openvpn_parser, false, 9, auth[i].dir, slice_of(auth[i].bytes, auth[i].size - 1)) == CC_MORE);
+		CHECK(torture_probe(&openvpn_parser, true, 9, plain[i].dir, slice_of(plain[i].bytes, plain[i].size)) ==
+		      CC_OK);
+		CHECK(torture_probe(&openvpn_parser, true, 9, plain[i].dir,
+			  slice_of(plain[i].bytes, plain[i].size - 1)) == CC_BAD);
+		CHECK(torture_probe(&openvpn_parser, true, 9, crypt[i].dir, slice_of(crypt[i].bytes, crypt[i].size)) ==
+		      CC_OK);
+		CHECK(torture_probe(&openvpn_parser, false, 9, auth[i].dir, slice_of(auth[i].bytes, auth[i].size)) ==
+		      CC_OK);
+		CHECK(torture_probe(&openvpn_parser, false, 9, auth[i].dir,
+			  slice_of(auth[i].bytes, auth[i].size - 1)) == CC_MORE);
 	}
 	CHECK(torture_probe(&openvpn_parser, true, 9, CC_TO_CLIENT, slice_of(plain[0].bytes, plain[0].size)) == CC_BAD);
 	CHECK(torture_probe(&openvpn_parser, true, 9, CC_TO_SERVER, slice_of(plain[2].bytes, plain[2].size)) == CC_BAD);

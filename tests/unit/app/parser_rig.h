@@ -577,8 +577,8 @@ void
 cc_expect(struct cc_ctx *ctx, enum cc_dir listener, const struct cc_addr *addr, uint16_t port,
     const struct cc_parser *parser, struct slice note)
 {
-	rig_say(ctx, "expect %s at %d %u.%u.%u.%u:%u", parser->name, (int)listener, addr->b[12], addr->b[13], addr->b[14],
-	    addr->b[15], port);
+	rig_say(ctx, "expect %s at %d %u.%u.%u.%u:%u", parser->name, (int)listener, addr->b[12], addr->b[13],
+	    addr->b[14], addr->b[15], port);
 	for (size_t i = 0; i < note.size; i++)
 		rig_say(ctx, note.p[i] > ' ' && note.p[i] < 0x7f ? "%c" : " %u", note.p[i]);
 	rig_say(ctx, "\n");

@@ -54,7 +54,8 @@ TEST(a_session)
 
 	rig_open(&rig, NULL);
 	out = run(&rig, session, 0);
-	CHECK(strstr(out, "is pop3\ntx 0\n  >response.success 1\n  >pop3.status OK\n  >pop3.reply POP3 ready\n") != NULL);
+	CHECK(
+	    strstr(out, "is pop3\ntx 0\n  >response.success 1\n  >pop3.status OK\n  >pop3.reply POP3 ready\n") != NULL);
 	CHECK(strstr(out, "  <pop3.command USER\n  <pop3.args robin\n  >response.success 1\n") != NULL);
 	CHECK(strstr(out, "odd plaintext_credentials\n") != NULL && strstr(out, "secret") == NULL);
 	CHECK(strstr(out, "  >response.data 1 400\n  >response.data 2 500\n") != NULL);
@@ -80,8 +81,10 @@ TEST(logging_in)
 	out = run(&rig, "> +OK hi <1.2@h>\r\nAUTH PLAIN AHJvYmluAHNlY3JldA==\r\n> +OK\r\n", 0);
 	CHECK(strstr(out, "concert.auth.mechanism PLAIN\n  <concert.auth.user robin\n") != NULL);
 	CHECK(strstr(out, "odd plaintext_credentials\n") != NULL);
-	out = run(&rig, "> +OK hi <1.2@h>\r\nAUTH LOGIN\r\n> + VXNlcg==\r\ncm9iaW4=\r\n> + UGFzcw==\r\nc2VjcmV0\r\n> +OK\r\n"
-			"STAT\r\n> +OK 1 2\r\n", 3);
+	out = run(&rig,
+	    "> +OK hi <1.2@h>\r\nAUTH LOGIN\r\n> + VXNlcg==\r\ncm9iaW4=\r\n> + UGFzcw==\r\nc2VjcmV0\r\n> +OK\r\n"
+	    "STAT\r\n> +OK 1 2\r\n",
+	    3);
 	CHECK(strstr(out, "concert.auth.user robin\n") != NULL && strstr(out, "<pop3.command STAT\n") != NULL);
 	CHECK(strstr(out, "secret") == NULL && strstr(out, "odd invalid_reply") == NULL);
 	out = run(&rig, "> +OK hi <1.2@h>\r\nAUTH NTLM\r\n> + \r\nTlRMTVNTUAABAAAAB4IIogAAAAA=\r\n> + x\r\n" NTLM_V1
@@ -121,14 +124,16 @@ TEST(one_side_and_gaps)
 	out = run(&rig, "> +OK ready\r\n> +OK name?\r\n> +OK 2 messages\r\n", 0);
 	CHECK(strstr(out, "is pop3\n") != NULL && strstr(out, "pop3.reply 2 messages\n") != NULL);
 	rig_begin(&rig);
-	say(&rig, "> +OK POP\r\nRETR 1\r\n> +OK\r\n> Subject: x\r\n> Content-Type: a/b; name=n\r\n> \r\n> begin\r\n", 0);
+	say(&rig, "> +OK POP\r\nRETR 1\r\n> +OK\r\n> Subject: x\r\n> Content-Type: a/b; name=n\r\n> \r\n> begin\r\n",
+	    0);
 	rig_chunk(&rig, CC_TO_CLIENT, slice_str("middle\r\n.\r\n"), 100, false);
 	say(&rig, "RETR 2\r\n> +OK\r\n> Subject: y\r\n> \r\n> z\r\n", 0);
 	say(&rig, "STAT\r\n", 0);
 	rig_chunk(&rig, CC_TO_CLIENT, slice_str("w\r\n+OK 9 99\r\n"), 100, false);
 	out = rig_end(&rig);
 	CHECK(strstr(out, " gap n [begin") != NULL && strstr(out, "  >email.subject y\n") != NULL);
-	CHECK(strstr(out, "<pop3.command STAT\n  >response.success 1\n  >pop3.status OK\n  >pop3.reply 9 99\n") != NULL);
+	CHECK(
+	    strstr(out, "<pop3.command STAT\n  >response.success 1\n  >pop3.status OK\n  >pop3.reply 9 99\n") != NULL);
 	rig_close(&rig);
 }
 
@@ -152,9 +157,14 @@ TEST(limits)
 
 TEST(others_are_not_taken)
 {
-	static const char *const not[] = {
-	    "> +OK\r\n> +OK\r\n", "SET a b\r\n> +OK\r\n", "> 220 ftp\r\nUSER x\r\n> 331 go\r\n",
-	    "> * OK IMAP4rev1\r\na1 CAPABILITY\r\n", "USER x\r\nNICK y\r\n", "LIST\r\nNOOP\r\n", "RETR file.txt\r\nLIST\r\n",
+	static const char *const not [] = {
+	    "> +OK\r\n> +OK\r\n",
+	    "SET a b\r\n> +OK\r\n",
+	    "> 220 ftp\r\nUSER x\r\n> 331 go\r\n",
+	    "> * OK IMAP4rev1\r\na1 CAPABILITY\r\n",
+	    "USER x\r\nNICK y\r\n",
+	    "LIST\r\nNOOP\r\n",
+	    "RETR file.txt\r\nLIST\r\n",
 	};
 	struct rig rig;
 

@@ -71,7 +71,9 @@ part(struct rig *rig, size_t from, size_t to, size_t size, const uint8_t *bytes,
 	const char *out;
 
 	buf_open(&answer, 1u << 20);
-	buf_printf(&answer, "HTTP/1.1 206 Partial Content\r\nETag: %s\r\nContent-Range: bytes %zu-%zu/%zu\r\nContent-Length: %zu\r\n\r\n",
+	buf_printf(&answer,
+	    "HTTP/1.1 206 Partial Content\r\nETag: %s\r\nContent-Range: bytes %zu-%zu/%zu\r\nContent-Length: "
+	    "%zu\r\n\r\n",
 	    etag, from, to - 1, size, to - from);
 	buf_add(&answer, bytes + from, to - from);
 	out = fetch(rig, buf_slice(&answer), 0, 0);
@@ -116,7 +118,8 @@ TEST(random_orders_and_overlaps)
 		}
 		for (size_t i = 0; i < count; i++) {
 			size_t from = cut[order[i]], to = cut[order[i] + 1];
-			size_t back = (size_t)rnd(from + 1 < 5000 ? from + 1 : 5000), on = (size_t)rnd(size - to + 1 < 5000 ? size - to + 1 : 5000);
+			size_t back = (size_t)rnd(from + 1 < 5000 ? from + 1 : 5000),
+			       on = (size_t)rnd(size - to + 1 < 5000 ? size - to + 1 : 5000);
 
 			if (told > 0)
 				break; /* overlaps were enough already */
@@ -141,7 +144,8 @@ TEST(a_cut_download_is_resumed)
 	rig_open(&rig, NULL);
 	rig.keep_ranges = true;
 	buf_open(&answer, 1u << 20);
-	buf_printf(&answer, "HTTP/1.1 200 OK\r\nLast-Modified: Tue, 19 Dec 2023 20:31:06 GMT\r\nContent-Length: 200000\r\n\r\n");
+	buf_printf(&answer,
+	    "HTTP/1.1 200 OK\r\nLast-Modified: Tue, 19 Dec 2023 20:31:06 GMT\r\nContent-Length: 200000\r\n\r\n");
 	buf_add(&answer, whole, 123456);
 	out = fetch(&rig, buf_slice(&answer), 0, 0);
 	CHECK(strstr(out, "file > cut 123456 ") != NULL);
@@ -180,12 +184,14 @@ TEST(byteranges_in_one_answer)
 	for (unsigned i = 0; i < 4; i++) {
 		static const unsigned from[] = {50000, 0, 90000, 20000}, to[] = {90000, 20000, 100000, 50000};
 
-		buf_printf(&body, "%s--THIS_STRING\r\nContent-Type: application/pdf\r\nContent-Range: bytes %u-%u/100000\r\n\r\n",
+		buf_printf(&body,
+		    "%s--THIS_STRING\r\nContent-Type: application/pdf\r\nContent-Range: bytes %u-%u/100000\r\n\r\n",
 		    i > 0 ? "\r\n" : "", from[i], to[i] - 1);
 		buf_add(&body, whole + from[i], to[i] - from[i]);
 	}
 	buf_add_text(&body, "\r\n--THIS_STRING--\r\n");
-	buf_printf(&answer, "HTTP/1.1 206 Partial\r\nETag: \"x\"\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", type, body.size);
+	buf_printf(&answer, "HTTP/1.1 206 Partial\r\nETag: \"x\"\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
+	    type, body.size);
 	buf_add_slice(&answer, buf_slice(&body));
 	out = fetch(&rig, buf_slice(&answer), 0, 0);
 	CHECK(whole_told(out, 100000));
@@ -209,7 +215,8 @@ TEST(a_hole_is_said)
 	CHECK(strstr(out, "file > cut 2000 - gap file.bin") != NULL);
 	/* Lost packets in a range leave a hole, and another range fills it. */
 	buf_open(&answer, 1u << 20);
-	buf_printf(&answer, "HTTP/1.1 206 Partial Content\r\nETag: \"1\"\r\nContent-Range: bytes 1000-3999/5000\r\nContent-Length: 3000\r\n\r\n");
+	buf_printf(&answer, "HTTP/1.1 206 Partial Content\r\nETag: \"1\"\r\nContent-Range: bytes "
+			    "1000-3999/5000\r\nContent-Length: 3000\r\n\r\n");
 	buf_add(&answer, whole + 1000, 3000);
 	out = fetch(&rig, buf_slice(&answer), answer.size - 2000, 500);
 	CHECK(strstr(out, "file > cut 4500 - gap file.bin") != NULL);
@@ -247,7 +254,8 @@ TEST(what_is_said_twice_differently_is_not_whole)
 	rig_close(&rig);
 }
 
-/* A million ranges of a byte, none beside another: no more memory than for the pieces that are allowed, and not for long. */
+/* A million ranges of a byte, none beside another: no more memory than for the pieces that are allowed, and not for
+ * long. */
 TEST(a_million_tiny_ranges)
 {
 	static const char *const settings[] = {"http.range_pieces=1000", "http.range_memory=1m", NULL};

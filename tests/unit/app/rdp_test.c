@@ -95,7 +95,9 @@ TEST(cut_and_flipped)
 {
 	char request[256];
 	const struct said talk[] = {
-		SAID(CC_TO_SERVER, COOKIE), SAID(CC_TO_CLIENT, PLAIN), {CC_TO_SERVER, request, connect_request(request)},
+	    SAID(CC_TO_SERVER, COOKIE),
+	    SAID(CC_TO_CLIENT, PLAIN),
+	    {CC_TO_SERVER, request, connect_request(request)},
 	};
 
 	torture(&rdp_parser, false, 3389, talk, 3);

@@ -71,7 +71,8 @@ TEST(version_3_3_and_a_refusal)
 TEST(vencrypt_hands_over)
 {
 	static const struct said ven[] = {
-		SAID(CC_TO_CLIENT, V8), SAID(CC_TO_SERVER, V8), SAID(CC_TO_CLIENT, "\x01\x13"), SAID(CC_TO_SERVER, "\x13"),
+		SAID(CC_TO_CLIENT, V8), SAID(CC_TO_SERVER, V8), SAID(CC_TO_CLIENT, "\x01\x13"),
+		SAID(CC_TO_SERVER, "\x13"),
 		SAID(CC_TO_CLIENT, "\0\x02"), SAID(CC_TO_SERVER, "\0\x02"), SAID(CC_TO_CLIENT, "\0\x01\0\0\x01\x03"),
 		SAID(CC_TO_SERVER, "\0\0\x01\x03"), SAID(CC_TO_CLIENT, "\x01"),
 	};

@@ -3,13 +3,18 @@
 
 extern const struct cc_parser sip_parser;
 
-#define INVITE "INVITE sip:bob@b.example SIP/2.0\r\nVia: SIP/2.0/TCP a\r\nf: <sip:alice@a.example>\r\nTo:\r\n <sip:bob@b.example>\r\n" \
-	"Call-ID: 7@a\r\nProxy-Authorization: Digest username=\"alice\", realm=\"r\"\r\nContent-Type: text/plain\r\nl: 4\r\n\r\nbody"
+#define INVITE                                                                                                         \
+	"INVITE sip:bob@b.example SIP/2.0\r\nVia: SIP/2.0/TCP a\r\nf: <sip:alice@a.example>\r\nTo:\r\n "               \
+	"<sip:bob@b.example>\r\n"                                                                                      \
+	"Call-ID: 7@a\r\nProxy-Authorization: Digest username=\"alice\", realm=\"r\"\r\nContent-Type: "                \
+	"text/plain\r\nl: 4\r\n\r\nbody"
 #define TRYING "SIP/2.0 100 Trying\r\nServer: x/1\r\nContent-Length: 0\r\n\r\n"
 #define BYE "BYE sip:alice@a.example SIP/2.0\r\nFrom: <sip:bob@b.example>\r\n\r\n"
 
 static const struct said talk[] = {
-	SAID(CC_TO_SERVER, INVITE), SAID(CC_TO_CLIENT, TRYING BYE), SAID(CC_TO_SERVER, "\r\n\r\nSIP/2.0 200 OK\r\n\r\n"),
+    SAID(CC_TO_SERVER, INVITE),
+    SAID(CC_TO_CLIENT, TRYING BYE),
+    SAID(CC_TO_SERVER, "\r\n\r\nSIP/2.0 200 OK\r\n\r\n"),
 };
 
 static void
@@ -83,7 +88,8 @@ TEST(datagrams)
 TEST(who_is_taken)
 {
 	CHECK_UINT(torture_probe(&sip_parser, false, 9, CC_TO_SERVER, slice_str("GET / HTTP/1.1\r\n")), CC_BAD);
-	CHECK_UINT(torture_probe(&sip_parser, false, 9, CC_TO_SERVER, slice_str("OPTIONS rtsp://a RTSP/1.0\r\n")), CC_BAD);
+	CHECK_UINT(
+	    torture_probe(&sip_parser, false, 9, CC_TO_SERVER, slice_str("OPTIONS rtsp://a RTSP/1.0\r\n")), CC_BAD);
 	CHECK_UINT(torture_probe(&sip_parser, false, 9, CC_TO_SERVER, slice_str("OPTIONS sip:a SIP/2.0\r\n")), CC_OK);
 	CHECK_UINT(torture_probe(&sip_parser, false, 9, CC_TO_SERVER, slice_str("SSH-2.0-x\r\n")), CC_BAD);
 	CHECK_UINT(torture_probe(&sip_parser, true, 9, CC_TO_CLIENT, slice_str("SIP/2.0 200 OK\r\n")), CC_OK);

@@ -7,7 +7,10 @@ extern const struct cc_parser snmp_parser;
 	"\x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x01\x00\x05\x00"
 #define RESPONSE "\x30\x2b\x02\x01\x01\x04\x06" "public" "\xa2\x1e\x02\x02\x12\x34\x02\x01\x02\x02\x01\x00" \
 	"\x30\x12\x30\x10\x06\x08\x2b\x06\x01\x02\x01\x01\x01\x00\x04\x04" "unix"
-#define TRAP "\x30\x27\x02\x01\x00\x04\x04" "secr" "\xa4\x1c\x06\x08\x2b\x06\x01\x04\x01\x0b\x02\x03\x40\x04\x0a\x00\x00\x01" \
+#define TRAP                                                                                                           \
+	"\x30\x27\x02\x01\x00\x04\x04"                                                                                 \
+	"secr"                                                                                                         \
+	"\xa4\x1c\x06\x08\x2b\x06\x01\x04\x01\x0b\x02\x03\x40\x04\x0a\x00\x00\x01"                                     \
 	"\x02\x01\x02\x02\x01\x00\x43\x02\x10\x00\x30\x00"
 #define SECRET "\x30\x34\x02\x01\x03\x30\x0d\x02\x01\x07\x02\x02\x05\xdc\x04\x01\x03\x02\x01\x03" \
 	"\x04\x1a\x30\x18\x04\x05\x80\x00\x01\x02\x03\x02\x01\x01\x02\x01\x02\x04\x05" "admin" "\x04\x00\x04\x00" \
@@ -23,7 +26,8 @@ TEST(messages)
 
 	rig_open(&rig, &snmp_parser, true, 161);
 	for (unsigned i = 0; i < 4; i++) {
-		CHECK_UINT(torture_probe(&snmp_parser, true, 9, talk[i].dir, slice_of(talk[i].bytes, talk[i].size)), CC_OK);
+		CHECK_UINT(
+		    torture_probe(&snmp_parser, true, 9, talk[i].dir, slice_of(talk[i].bytes, talk[i].size)), CC_OK);
 		rig_feed(&rig, talk[i].dir, slice_of(talk[i].bytes, talk[i].size));
 	}
 	CHECK_UINT(rig.done_count, 4);

@@ -121,5 +121,5 @@ TEST(cut_and_flipped)
 	torture(&socks_parser, false, 1080, bind, sizeof(bind) / sizeof(bind[0]));
 }
 
-TESTS(T(five_with_a_password), T(four_with_a_name), T(bind_is_answered_twice), T(refused_and_unanswered), T(who_is_taken),
-    T(cut_and_flipped))
+TESTS(T(five_with_a_password), T(four_with_a_name), T(bind_is_answered_twice), T(refused_and_unanswered),
+    T(who_is_taken), T(cut_and_flipped))

@@ -1,4 +1,5 @@
-/* Telnet: options, who logs in and whether it worked, variables, TLS; bytes one by one; who is taken; cuts and flips. */
+/* Telnet: options, who logs in and whether it worked, variables, TLS; bytes one by one; who is taken; cuts and flips.
+ */
 #include "torture.h"
 
 extern const struct cc_parser telnet_parser;
@@ -8,9 +9,12 @@ extern const struct cc_parser telnet_parser;
 
 static const struct said session[] = {
 	SAID(CC_TO_CLIENT, "\xff\xfd\x18\xff\xfb\x01"), SAID(CC_TO_SERVER, "\xff\xfb\x18\xff\xfd\x01"),
-	SAID(CC_TO_CLIENT, "\xff\xfa\x18\1\xff\xf0"), SAID(CC_TO_SERVER, TYPE), SAID(CC_TO_CLIENT, "Debian 12\r\nhost login: "),
-	SAID(CC_TO_SERVER, "rx\x7foot\r\0"), SAID(CC_TO_CLIENT, "rx\b oot\r\nPassword: "), SAID(CC_TO_SERVER, "hush\r\n"),
-	SAID(CC_TO_CLIENT, "\r\nLogin incorrect\r\nlogin: "), SAID(CC_TO_SERVER, "admin\r\n"), SAID(CC_TO_CLIENT, "Password: "),
+	SAID(CC_TO_CLIENT, "\xff\xfa\x18\1\xff\xf0"), SAID(CC_TO_SERVER, TYPE),
+	SAID(CC_TO_CLIENT, "Debian 12\r\nhost login: "),
+	SAID(CC_TO_SERVER, "rx\x7foot\r\0"), SAID(CC_TO_CLIENT, "rx\b oot\r\nPassword: "),
+	SAID(CC_TO_SERVER, "hush\r\n"),
+	SAID(CC_TO_CLIENT, "\r\nLogin incorrect\r\nlogin: "), SAID(CC_TO_SERVER, "admin\r\n"),
+	SAID(CC_TO_CLIENT, "Password: "),
 	SAID(CC_TO_SERVER, "\r\n"), SAID(CC_TO_CLIENT, "\r\nLast login: yesterday\r\n# "), SAID(CC_TO_SERVER, "id\r\n"),
 };
 

@@ -14,7 +14,8 @@ struct said {
 #define SAID(dir, text) {dir, text, sizeof(text) - 1}
 
 static inline void
-torture_run(const struct cc_parser *parser, bool udp, uint16_t port, const struct said *said, size_t count, size_t piece)
+torture_run(
+    const struct cc_parser *parser, bool udp, uint16_t port, const struct said *said, size_t count, size_t piece)
 {
 	struct cc_ctx rig;
 

@@ -16,7 +16,8 @@ struct sample {
 /* "Hello" compressed, and again from the window, as RFC 7692, 7.2.3, has them. */
 static const struct sample samples[] = {
 	{"text", BYTES("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"), BYTES(AGREE "\r\n\x81\5Hello"),
-	    {"is websocket\n", "<websocket.payload Hello\n", ">websocket.payload Hello\n", "<mask 939139389\n", "!odd "}},
+	    {"is websocket\n", "<websocket.payload Hello\n", ">websocket.payload Hello\n", "<mask 939139389\n",
+	        "!odd "}},
 	{"in pieces", BYTES(""), BYTES(AGREE "\r\n\x01\3Hel\x89\2hi\x80\2lo"),
 	    {">websocket.payload hi\n", ">websocket.payload Hello\n", ">websocket.opcode 9\n", ">websocket.flags 0\n",
 	    "!odd "}},
@@ -31,7 +32,8 @@ static const struct sample samples[] = {
 	{"close", BYTES("\x88\x82\0\0\0\0\3\xe8"), BYTES(AGREE "\r\n\x88\2\3\xed"),
 	    {"<opcode close\n", "<concert.close_code 1000\n", "<concert.close_code 1005\n", "odd invalid_close_code"}},
 	{"masks", BYTES("\x81\1x"), BYTES(AGREE "\r\n\x81\x81\0\0\0\0y"),
-	    {"odd unmasked_client_frame", "odd masked_server_frame", "<websocket.payload x\n", ">websocket.payload y\n"}},
+	    {"odd unmasked_client_frame", "odd masked_server_frame", "<websocket.payload x\n",
+	        ">websocket.payload y\n"}},
 	{"odd frames", BYTES(""), BYTES(AGREE "\r\n\x83\0\x09\0\x80\0\xa1\0"),
 	    {"odd invalid_opcode", "odd invalid_control_frame", "odd invalid_continuation", "odd reserved_bits"}},
 	{"a long one", BYTES(""), BYTES(AGREE "\r\n\x82\x7e\0\x7e" "01234567890123456789012345678901234567890123456789"
@@ -51,7 +53,8 @@ check_has(const struct sample *sample, const char *out)
 		if ((strstr(out, sample->has[i] + !wanted) != NULL) == wanted)
 			continue;
 		test_failures++;
-		printf("%s: %s \"%s\" in:\n%s\n", sample->name, wanted ? "no" : "there is", sample->has[i] + !wanted, out);
+		printf(
+		    "%s: %s \"%s\" in:\n%s\n", sample->name, wanted ? "no" : "there is", sample->has[i] + !wanted, out);
 	}
 }
 

@@ -103,7 +103,8 @@ TEST(oids)
 	CHECK(!ber_oid_text(slice_of("\x2b\x86", 2), text, sizeof(text)) && text[0] == '\0');
 	CHECK(!ber_oid_text(slice_of(NULL, 0), text, sizeof(text)));
 	CHECK(!ber_oid_text(slice_of("\x2b\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 11), text, sizeof(text)));
-	CHECK(!ber_oid_text(slice_of("\x2b\x06\x01", 3), text, 7) && ber_oid_text(slice_of("\x2b\x06\x01", 3), text, 8));
+	CHECK(
+	    !ber_oid_text(slice_of("\x2b\x06\x01", 3), text, 7) && ber_oid_text(slice_of("\x2b\x06\x01", 3), text, 8));
 	CHECK(!ber_oid_text(slice_of("\x2b", 1), text, 0));
 }
 
@@ -118,7 +119,8 @@ TEST(noise)
 		struct cur c;
 
 		for (size_t i = 0; i < size; i++)
-			noise[i] = (uint8_t)(rand_below(&rand, 3) == 0 ? rand_below(&rand, 256) : rand_below(&rand, 2) * 0x30);
+			noise[i] =
+			    (uint8_t)(rand_below(&rand, 3) == 0 ? rand_below(&rand, 256) : rand_below(&rand, 2) * 0x30);
 		(void)ber_tree(slice_of(noise, size), 8);
 		c = cur_of(noise, size);
 		while (!c.bad) {

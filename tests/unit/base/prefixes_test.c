@@ -55,13 +55,15 @@ TEST(like_a_walk)
 	uint64_t state = 5;
 
 	for (uint32_t i = 0; i < COUNT; i++) {
-		uint8_t b[4] = {10, (uint8_t)rand_below(&state, 4), (uint8_t)rand_below(&state, 4), (uint8_t)rand_next(&state)};
+		uint8_t b[4] = {
+		    10, (uint8_t)rand_below(&state, 4), (uint8_t)rand_below(&state, 4), (uint8_t)rand_next(&state)};
 
 		list[i] = (struct cc_prefix){cc_addr4(b), (uint8_t)(96 + rand_below(&state, 33))};
 		CHECK(prefixes_add(prefixes, &list[i], list[i].bits) == CC_OK);
 	}
 	for (unsigned n = 0; n < 20000; n++) {
-		uint8_t b[4] = {10, (uint8_t)rand_below(&state, 4), (uint8_t)rand_below(&state, 4), (uint8_t)rand_next(&state)};
+		uint8_t b[4] = {
+		    10, (uint8_t)rand_below(&state, 4), (uint8_t)rand_below(&state, 4), (uint8_t)rand_next(&state)};
 		struct cc_addr addr = cc_addr4(b);
 		uint32_t word = 0, longest = 0;
 		bool has = false;

@@ -185,7 +185,8 @@ TEST(for_people)
 TEST(utf16le)
 {
 	char text[32];
-	static const uint8_t pair[] = {0x3d, 0xd8, 0x00, 0xde, 'a', 0}, half[] = {0x3d, 0xd8, 'b', 0}, low[] = {0x00, 0xde, 'c', 0};
+	static const uint8_t pair[] = {0x3d, 0xd8, 0x00, 0xde, 'a', 0}, half[] = {0x3d, 0xd8, 'b', 0},
+			     low[] = {0x00, 0xde, 'c', 0};
 	static const uint8_t ends[] = {'a', 0, 0, 0, 'b', 0}, odd[] = {0xe9, 0, 'x'}, wide[] = {0xac, 0x20};
 
 	CHECK(slice_is(utf16le_text(slice_of(pair, sizeof(pair)), text, sizeof(text)), "\xf0\x9f\x98\x80" "a"));
@@ -197,5 +198,5 @@ TEST(utf16le)
 	CHECK_UINT(utf16le_text(slice_of(odd, sizeof(odd)), text, 3).size, 0);
 }
 
-TESTS(T(utf16le), T(hex), T(base64), T(utf8_code_points), T(utf8_strings), T(sizes), T(durations), T(numbers), T(case_of_ascii),
-    T(for_people))
+TESTS(T(utf16le), T(hex), T(base64), T(utf8_code_points), T(utf8_strings), T(sizes), T(durations), T(numbers),
+    T(case_of_ascii), T(for_people))

@@ -28,7 +28,8 @@ conf_for_tests(void)
 static void
 send_some(unsigned count)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in to = {
+	    .sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
 	for (unsigned i = 0; i < count; i++) {
 		int fd = socket(AF_INET, SOCK_DGRAM, 0); /* another port each time: other flows */

@@ -80,8 +80,9 @@ TEST(members)
 
 TEST(refused)
 {
-	static const char *const bad[] = {"", "[]", "{}", "{\"id\":\"case--x\",\"answer\":{\"verdict\":\"source\"}}", "{\"id\":\"" ID "\"}",
-	    "{\"id\":\"" ID "\",\"answer\":{}}", "{\"id\":\"" ID "\",\"id\":\"" ID "\",\"answer\":{\"verdict\":\"source\"}}",
+	static const char *const bad[] = {"", "[]", "{}", "{\"id\":\"case--x\",\"answer\":{\"verdict\":\"source\"}}",
+	    "{\"id\":\"" ID "\"}", "{\"id\":\"" ID "\",\"answer\":{}}",
+	    "{\"id\":\"" ID "\",\"id\":\"" ID "\",\"answer\":{\"verdict\":\"source\"}}",
 	    "{\"id\":\"CASE--9e1586b8-7ebe-8851-badf-c67e72e32484\",\"answer\":{\"verdict\":\"source\"}}"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -138,9 +139,13 @@ TEST(damaged)
 
 TEST(wrong_types)
 {
-	static const char odd[] = "{\"id\":\"" ID "\",\"answer\":{\"verdict\":\"source\",\"kind\":7,\"value\":[],\"confidence\":\"1\"},\"hypotheses\":[7,{},{\"kind\":"
-		"\"source\",\"probability\":1e308,\"log_odds\":-1e308,\"for\":[{}],\"against\":7}],\"coverage\":{},\"missing\":[{}],\"infrastructure\":[],"
-		"\"timeline\":[{}, {\"from\":\"2026-03-02T12:00:00Z\",\"until\":\"1999-03-02T12:00:00Z\"}],\"organisations\":[1,2],\"opinions\":[{}],\"trace\":[1]}";
+	static const char odd[] = "{\"id\":\"" ID "\",\"answer\":{\"verdict\":\"source\",\"kind\":7,\"value\":[],"
+						  "\"confidence\":\"1\"},\"hypotheses\":[7,{},{\"kind\":"
+				  "\"source\",\"probability\":1e308,\"log_odds\":-1e308,\"for\":[{}],\"against\":7}],"
+				  "\"coverage\":{},\"missing\":[{}],\"infrastructure\":[],"
+				  "\"timeline\":[{}, "
+				  "{\"from\":\"2026-03-02T12:00:00Z\",\"until\":\"1999-03-02T12:00:00Z\"}],"
+				  "\"organisations\":[1,2],\"opinions\":[{}],\"trace\":[1]}";
 	struct casefile *one = read_case(odd);
 	struct buf out;
 
@@ -187,8 +192,8 @@ TEST(page_is_safe)
 /* What is told is infrastructure; nobody is named as behind it. */
 TEST(no_word_of_who)
 {
-	static const char *const never[] = {"attribut", " actor", "nation-", "country", "government", "culprit", "perpetrator", "hacker", "criminal", "guilty",
-	    "person", "suspect", "blame", "adversary", "enemy"};
+	static const char *const never[] = {"attribut", " actor", "nation-", "country", "government", "culprit",
+	    "perpetrator", "hacker", "criminal", "guilty", "person", "suspect", "blame", "adversary", "enemy"};
 	struct casefile *one = read_case(whole);
 	struct buf out;
 
@@ -227,7 +232,8 @@ TEST(layout)
 	static const char *const kind[] = {"domain", "addr", "cert-sha256", "file-sha256", "url", "key-sha256", "odd"};
 	struct case_node node[CASES_NODES];
 	struct case_edge edge[CASES_EDGES];
-	struct casefile one = {.node = node, .edge = edge, .what = "addr", .value = "v1", .nodes = CASES_NODES, .edges = CASES_EDGES};
+	struct casefile one = {
+	    .node = node, .edge = edge, .what = "addr", .value = "v1", .nodes = CASES_NODES, .edges = CASES_EDGES};
 	struct cases_place a[CASES_NODES], b[CASES_NODES];
 	unsigned rows[CASES_COLUMNS], again[CASES_COLUMNS];
 	char value[CASES_NODES][16];
@@ -237,11 +243,13 @@ TEST(layout)
 	memset(node, 0, sizeof(node));
 	for (size_t i = 0; i < CASES_NODES; i++) {
 		snprintf(value[i], sizeof(value[i]), "v%zu", i);
-		node[i] = (struct case_node){.id = value[i], .kind = kind[i % 7], .value = value[i], .proof = "", .seers = i % 5};
+		node[i] = (struct case_node){
+		    .id = value[i], .kind = kind[i % 7], .value = value[i], .proof = "", .seers = i % 5};
 	}
 	for (size_t i = 0; i < CASES_EDGES; i++) {
 		seed = seed * 1664525 + 1013904223;
-		edge[i] = (struct case_edge){.from = (seed >> 8) % CASES_NODES, .to = (seed >> 20) % CASES_NODES, .why = "", .weight = 1};
+		edge[i] = (struct case_edge){
+		    .from = (seed >> 8) % CASES_NODES, .to = (seed >> 20) % CASES_NODES, .why = "", .weight = 1};
 	}
 	cases_layout(&one, a, rows, &left_out);
 	for (size_t i = 0; i < CASES_NODES; i++) {
@@ -292,7 +300,8 @@ TEST(found)
 	bool many;
 
 	CHECK(cases_list_add(&list, read_case(whole)) == CC_OK);
-	CHECK(cases_list_add(&list, read_case("{\"id\":\"case--9e1586b8-0000-8851-badf-c67e72e32484\",\"answer\":{\"verdict\":\"cannot say\"}}")) == CC_OK);
+	CHECK(cases_list_add(&list, read_case("{\"id\":\"case--9e1586b8-0000-8851-badf-c67e72e32484\",\"answer\":{"
+					      "\"verdict\":\"cannot say\"}}")) == CC_OK);
 	CHECK(cases_find(&list, "9e1586b8-7", &many) == list.one[0]);
 	CHECK(cases_find(&list, ID, &many) == list.one[0]);
 	CHECK(cases_find(&list, "9e15", &many) == NULL && many);
@@ -302,4 +311,5 @@ TEST(found)
 	cases_list_free(&list);
 }
 
-TESTS(T(members), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(cleaned), T(layout), T(changes), T(found))
+TESTS(T(members), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(cleaned), T(layout),
+    T(changes), T(found))

@@ -45,9 +45,9 @@ TEST(defaults_hold)
 TEST(set_takes_units_and_refuses_the_rest)
 {
 	struct conf *conf = conf_new();
-	static const char *const bad[] = {"flow.max=0", "flow.max=many", "flow.max", "=3", "flow.max=99999999999999999999",
-	    "flow.timeout_new=3 parsecs", "exchange.ceiling=purple", "eve.extended=maybe", "flow.maxx=3", "vars.address=[1.2.3.4]",
-	    "memory.limit=1", "capture.ring=1q"};
+	static const char *const bad[] = {"flow.max=0", "flow.max=many", "flow.max", "=3",
+	    "flow.max=99999999999999999999", "flow.timeout_new=3 parsecs", "exchange.ceiling=purple",
+	    "eve.extended=maybe", "flow.maxx=3", "vars.address=[1.2.3.4]", "memory.limit=1", "capture.ring=1q"};
 	char *why;
 
 	CHECK(conf_set(conf, "memory.limit=2g", &why) == CC_OK && conf->memory_limit == 2ull << 30);
@@ -155,5 +155,6 @@ TEST(numbers_by_name)
 	conf_free(conf);
 }
 
-TESTS(T(defaults_hold), T(set_takes_units_and_refuses_the_rest), T(unknown_key_has_a_hint), T(yaml_nested_and_dotted_are_one),
-    T(every_problem_is_told_by_line), T(printed_configuration_reads_back), T(numbers_by_name))
+TESTS(T(defaults_hold), T(set_takes_units_and_refuses_the_rest), T(unknown_key_has_a_hint),
+    T(yaml_nested_and_dotted_are_one), T(every_problem_is_told_by_line), T(printed_configuration_reads_back),
+    T(numbers_by_name))

@@ -593,7 +593,8 @@ TEST(each_cut)
 			decode_spread(d, &frame, &fragment);
 			frame.wire_size = frame.size;
 			if (decode_frame(d, &frame, &pkt) == CC_OK && pkt.ip_count > 0 && pkt.proto == 6)
-				CHECK(pkt.cut ? pkt.payload.size == 0 : pkt.l4.size == TCP_SIZE || pkt.l4.size == TCP_SIZE + 4);
+				CHECK(pkt.cut ? pkt.payload.size == 0
+					      : pkt.l4.size == TCP_SIZE || pkt.l4.size == TCP_SIZE + 4);
 			free(copy);
 		}
 	}

@@ -1,6 +1,6 @@
 /*
- * Which worker gets a frame, over all captures that are here: an innermost pair of addresses has one worker, and several
- * decoders that are dealt the frames find together what one alone finds.
+ * Which worker gets a frame, over all captures that are here: an innermost pair of addresses has one worker, and
+ * several decoders that are dealt the frames find together what one alone finds.
  */
 #include <dirent.h>
 #include <unistd.h>

@@ -13,11 +13,11 @@ TEST(flow)
 {
 	struct rig rig;
 
-	rig_open(&rig,
-	    TCP "(pcre:\"/user=(?P<flow_user>[a-z]+)/\"; sid:1;)\n" TCP
-		"(pcre:\"/pass=([a-z]+):([0-9]+)/,flow:pass, flow:number\"; noalert; sid:2;)\n" TCP
-		"(content:\"end\"; flowvar:user,\"oo\"; sid:3;)\n" TCP "(content:\"end\"; flowvar:user,!\"oo\"; sid:4;)\n" TCP
-		"(content:\"end\"; flowvar:pass,\"s|65|c\"; flowvar:number,\"42\"; sid:5;)\n");
+	rig_open(&rig, TCP "(pcre:\"/user=(?P<flow_user>[a-z]+)/\"; sid:1;)\n" TCP
+			   "(pcre:\"/pass=([a-z]+):([0-9]+)/,flow:pass, flow:number\"; noalert; sid:2;)\n" TCP
+			   "(content:\"end\"; flowvar:user,\"oo\"; sid:3;)\n" TCP
+			   "(content:\"end\"; flowvar:user,!\"oo\"; sid:4;)\n" TCP
+			   "(content:\"end\"; flowvar:pass,\"s|65|c\"; flowvar:number,\"42\"; sid:5;)\n");
 	CHECK_UINT(rig.report.loaded, 5);
 	CHECK_UINT(rig.report.warnings, 0);
 	say(&rig, "end");
@@ -40,8 +40,9 @@ TEST(half_held)
 {
 	struct rig rig;
 
-	rig_open(&rig, TCP "(pcre:\"/a(?P<flow_x>.)/\"; content:\"Z\"; distance:0; sid:1;)\n" TCP
-			   "(content:\"Q\"; flowvar:x,\"3\"; sid:2;)\n" TCP "(content:\"Q\"; flowvar:x,\"1\"; sid:3;)\n");
+	rig_open(&rig,
+	    TCP "(pcre:\"/a(?P<flow_x>.)/\"; content:\"Z\"; distance:0; sid:1;)\n" TCP
+		"(content:\"Q\"; flowvar:x,\"3\"; sid:2;)\n" TCP "(content:\"Q\"; flowvar:x,\"1\"; sid:3;)\n");
 	say(&rig, "a1a2");
 	say(&rig, "Q");
 	CHECK_UINT(rig.batch.match_count, 0);

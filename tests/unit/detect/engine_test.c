@@ -379,9 +379,10 @@ TEST(addresses_as_buffers)
 {
 	struct rig rig;
 
-	rig_open(&rig, "alert tcp any any -> any any (ip.src; content:\"|0a 00 00 01|\"; bsize:4; sid:1;)\n"
-		       "alert tcp any any -> any any (ip.dst; content:\"|0a 00 00 01|\"; sid:2;)\n"
-		       "alert tcp any any -> any any (ip.src; content:\"|20 01 0d b8|\"; startswith; bsize:16; sid:3;)\n");
+	rig_open(&rig,
+	    "alert tcp any any -> any any (ip.src; content:\"|0a 00 00 01|\"; bsize:4; sid:1;)\n"
+	    "alert tcp any any -> any any (ip.dst; content:\"|0a 00 00 01|\"; sid:2;)\n"
+	    "alert tcp any any -> any any (ip.src; content:\"|20 01 0d b8|\"; startswith; bsize:16; sid:3;)\n");
 	CHECK_UINT(rig.report.loaded, 3);
 	rig_packet(&rig, CC_TO_SERVER, "a", 1);
 	CHECK_UINT(rig_alerts(&rig, 1), 1);
@@ -478,9 +479,10 @@ TEST(costs)
 	struct rig rig;
 	unsigned count;
 
-	rig_open(&rig, "alert tcp any any -> any any (content:\"needle\"; dsize:<100; sid:1;)\n"
-		       "alert tcp any any -> any any (content:\"needle\"; dsize:<100; pcre:\"/^[a-z ]*[0-9]/\"; sid:2;)\n"
-		       "alert tcp any any -> any any (content:\"other\"; dsize:<100; sid:3;)\n");
+	rig_open(&rig,
+	    "alert tcp any any -> any any (content:\"needle\"; dsize:<100; sid:1;)\n"
+	    "alert tcp any any -> any any (content:\"needle\"; dsize:<100; pcre:\"/^[a-z ]*[0-9]/\"; sid:2;)\n"
+	    "alert tcp any any -> any any (content:\"other\"; dsize:<100; sid:3;)\n");
 	for (unsigned i = 0; i < 5000; i++) {
 		rig_packet(&rig, CC_TO_SERVER, "needle", 6);
 		rig_clear(&rig);
@@ -496,4 +498,5 @@ TEST(costs)
 	rig_close(&rig);
 }
 
-TESTS(T(costs), T(addresses_as_buffers), T(outer_packets), T(odd_things), T(sizes), T(packets_and_streams), T(segments), T(marks), T(thresholds), T(pass_and_limit), T(transactions), T(reload))
+TESTS(T(costs), T(addresses_as_buffers), T(outer_packets), T(odd_things), T(sizes), T(packets_and_streams), T(segments),
+    T(marks), T(thresholds), T(pass_and_limit), T(transactions), T(reload))

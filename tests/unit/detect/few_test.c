@@ -85,7 +85,8 @@ TEST(together_is_each_alone)
 				const struct want *w = &want[pick(count)];
 
 				if (w->size <= size) {
-					size_t at = pick(2) == 0 ? size - w->size : pick((unsigned)(size - w->size + 1));
+					size_t at =
+					    pick(2) == 0 ? size - w->size : pick((unsigned)(size - w->size + 1));
 
 					memcpy(p + at, w->bytes, w->size);
 				}

@@ -44,18 +44,23 @@ static const char rules[] =
     "alert http1 any any -> any any (frame:request; content:\"GET /a\"; startswith; bsize:28; sid:1;)\n"
     "alert http1 any any -> any any (frame:request; content:\"abc\"; endswith; sid:2;)\n"
     "alert http1 any any -> any any (frame:request; content:!\"Content-Length\"; sid:3;)\n"
-    "alert http1 any any -> any any (frame:response; content:\"|0d 0a 0d 0a|\"; content:\"hi\"; distance:0; within:2; sid:4;)\n"
+    "alert http1 any any -> any any (frame:response; content:\"|0d 0a 0d 0a|\"; content:\"hi\"; distance:0; within:2; "
+    "sid:4;)\n"
     "alert http1 any any -> any any (frame:response; content:\"200\"; offset:9; depth:3; pcre:\"/^ OK/R\"; sid:5;)\n"
     "alert http1 any any -> any any (frame:request; content:\"POST\"; frame:response; content:\"hi\"; sid:6;)\n"
     "alert http1 any any -> any any (frame:request; to_md5; content:\"|ff|\"; bsize:15; sid:7;)\n"
-    "alert http1 any any -> any any (frame:request; strip_whitespace; content:\"GET/aHTTP/1.1Host:x\"; startswith; sid:8;)\n"
+    "alert http1 any any -> any any (frame:request; strip_whitespace; content:\"GET/aHTTP/1.1Host:x\"; startswith; "
+    "sid:8;)\n"
     "alert http1 any any -> any any (frame:response; bsize:>1000; sid:9;)\n"
-    "alert tcp any any -> any any (frame:http1.response; content:\"H\"; byte_test:3,=,200,8,relative,string; sid:10;)\n";
+    "alert tcp any any -> any any (frame:http1.response; content:\"H\"; byte_test:3,=,200,8,relative,string; "
+    "sid:10;)\n";
 
-static const unsigned expected[] = {[1] = 1, [2] = 1, [3] = 1, [4] = 1, [5] = 2, [6] = 1, [7] = 0, [8] = 1, [9] = 0, [10] = 2};
+static const unsigned expected[] = {
+    [1] = 1, [2] = 1, [3] = 1, [4] = 1, [5] = 2, [6] = 1, [7] = 0, [8] = 1, [9] = 0, [10] = 2};
 
 static void
-feed(struct rig *rig, struct app *app, enum cc_dir dir, struct slice all, size_t from, size_t size, size_t *used, bool eof)
+feed(struct rig *rig, struct app *app, enum cc_dir dir, struct slice all, size_t from, size_t size, size_t *used,
+    bool eof)
 {
 	struct chunk chunk = {.dir = dir, .eof = eof, .fresh = size, .offset = *used};
 
@@ -76,8 +81,10 @@ batch_end(struct rig *rig, struct app *app)
 
 TEST(any_cut_gives_the_same_alerts)
 {
-	static const char request[] = "GET /a HTTP/1.1\r\nHost: x\r\n\r\nPOST /b HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
-	static const char response[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP/1.0 200 OK\r\n\r\nto the end";
+	static const char request[] =
+	    "GET /a HTTP/1.1\r\nHost: x\r\n\r\nPOST /b HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
+	static const char response[] =
+	    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP/1.0 200 OK\r\n\r\nto the end";
 	const struct slice text[2] = {slice_str(request), slice_str(response)};
 	uint64_t seed = 7;
 	struct app_wants wants;

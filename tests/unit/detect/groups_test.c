@@ -12,14 +12,17 @@ pick(unsigned count)
 
 #define RULES 200
 
-static const char *const addresses[] = {"any", "10.0.0.0/8", "!10.0.0.0/8", "10.0.0.0/8", "!10.0.0.0/8", "192.168.0.0/16",
-    "[10.1.0.0/16,192.168.1.0/24]", "!192.168.0.0/16", "2001:db8::/32", "10.1.1.1", "[0.0.0.0/0,!10.1.0.0/16]"};
+static const char *const addresses[] = {"any", "10.0.0.0/8", "!10.0.0.0/8", "10.0.0.0/8", "!10.0.0.0/8",
+    "192.168.0.0/16", "[10.1.0.0/16,192.168.1.0/24]", "!192.168.0.0/16", "2001:db8::/32", "10.1.1.1",
+    "[0.0.0.0/0,!10.1.0.0/16]"};
 static const char *const ports[] = {"any", "any", "53", "!53", "[53,80,443]", "1024:", ":1023", "[5000:5100,!5050]"};
 static const char *const contents[] = {"content:\"needle\";", "content:\"needle\"; depth:6;",
     "content:\"needle\"; offset:3; depth:9;", "content:\"needle\"; nocase; dsize:<20;",
-    "content:\"pin\"; startswith; content:\"needle\";", "content:\"n\"; dsize:>2;", "content:\"N\"; nocase;", "dsize:>1;"};
-static const char *const payloads[] = {"needle", "xxxneedle", "pin and needle and a long way to go", "Needle", "nothing",
-    "pin", "what is in here is longer than the others, and it has a needle in it, well behind its beginning"};
+    "content:\"pin\"; startswith; content:\"needle\";", "content:\"n\"; dsize:>2;", "content:\"N\"; nocase;",
+    "dsize:>1;"};
+static const char *const payloads[] = {"needle", "xxxneedle", "pin and needle and a long way to go", "Needle",
+    "nothing", "pin",
+    "what is in here is longer than the others, and it has a needle in it, well behind its beginning"};
 
 /* What contents[] say of payloads[]. */
 static bool
@@ -72,7 +75,8 @@ rule_of(const struct ruleset *set, uint32_t sid)
 static bool
 ends_hold(const struct rule *rule, const struct packet *pkt, bool back)
 {
-	return addr_set_has(rule->src, back ? &pkt->dst : &pkt->src) && addr_set_has(rule->dst, back ? &pkt->src : &pkt->dst) &&
+	return addr_set_has(rule->src, back ? &pkt->dst : &pkt->src) &&
+	       addr_set_has(rule->dst, back ? &pkt->src : &pkt->dst) &&
 	       port_set_has(rule->sport, back ? pkt->dport : pkt->sport) &&
 	       port_set_has(rule->dport, back ? pkt->sport : pkt->dport);
 }
@@ -132,8 +136,8 @@ TEST(ways_and_ports)
 TEST(long_contents)
 {
 	static const char head[] = "before ", tail[] = " behind";
-	static const char hex[] =
-	    "|00 00 00 00 00 00 00 00|Telling Part|00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00|";
+	static const char hex[] = "|00 00 00 00 00 00 00 00|Telling Part|00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 "
+				  "00 00 00 00 00 00 00 00 00|";
 	uint8_t bytes[64];
 	char rules[512];
 	size_t size = sizeof(head) - 1;
@@ -184,7 +188,8 @@ TEST(single_bytes)
 	rig_close(&rig);
 }
 
-/* Rules of addresses alone, thousands of them: each address finds those that name it, as a look through all of them does. */
+/* Rules of addresses alone, thousands of them: each address finds those that name it, as a look through all of them
+ * does. */
 TEST(many_addresses)
 {
 	enum { NAMERS = 400, EACH = 50 };
@@ -202,8 +207,8 @@ TEST(many_addresses)
 			bits = i % 8 == 0 ? 12 + (unsigned)(seed >> 60) : 32;
 			range[r][i].low = (uint32_t)(seed >> 24) & (bits == 32 ? 0xffffffff : ~(0xffffffffu >> bits));
 			range[r][i].high = range[r][i].low | (bits == 32 ? 0 : 0xffffffffu >> bits);
-			at += sprintf(at, "%s%u.%u.%u.%u/%u", i > 0 ? "," : "", range[r][i].low >> 24, range[r][i].low >> 16 & 255,
-			    range[r][i].low >> 8 & 255, range[r][i].low & 255, bits);
+			at += sprintf(at, "%s%u.%u.%u.%u/%u", i > 0 ? "," : "", range[r][i].low >> 24,
+			    range[r][i].low >> 16 & 255, range[r][i].low >> 8 & 255, range[r][i].low & 255, bits);
 		}
 		at += sprintf(at, "] any -> any any (sid:%u;)\n", r + 1);
 	}
@@ -217,7 +222,8 @@ TEST(many_addresses)
 
 		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
 		v = n % 2 == 0 ? range[n % NAMERS][n / 7 % EACH].low + (n % 3) - 1 : (uint32_t)(seed >> 30);
-		addr = cc_addr4((const uint8_t[4]){(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v});
+		addr =
+		    cc_addr4((const uint8_t[4]){(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v});
 		list = addr_lists_find(&rig.set->ip_src, &addr, &count);
 		for (unsigned r = 0; r < NAMERS; r++) {
 			bool in = false, told = false;
@@ -255,7 +261,8 @@ TEST(many_patterns)
 	rig.flow.proto = 17;
 	rig.flow.tcp = TCP_NONE;
 	for (unsigned sid = 1; sid <= 400; sid++) {
-		int size = snprintf(payload, sizeof(payload), "\xf7\xe3\x9b\xc1\xf5\xd7\xfe\xd7 %c%u-%u \xf7\xe3\x9b\xc1\xf5\xd7\xfe\xd7",
+		int size = snprintf(payload, sizeof(payload),
+		    "\xf7\xe3\x9b\xc1\xf5\xd7\xfe\xd7 %c%u-%u \xf7\xe3\x9b\xc1\xf5\xd7\xfe\xd7",
 		    sid % 3 == 0 ? 'P' : 'p', sid * 7919, sid);
 
 		rig_clear(&rig);

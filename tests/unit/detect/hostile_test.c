@@ -68,7 +68,8 @@ TEST(many_options)
 	CHECK_UINT(loads("more than 64 conditions", 1), 0);
 	buf_add_text(&text, "alert http any any -> any any (");
 	for (unsigned i = 0; i < 100; i++)
-		buf_printf(&text, "http.uri;%.*s content:\"a\";", (int)(i % 9) * 13, "to_lowercase;to_uppercase;to_lowercase;to_uppercase;"
+		buf_printf(&text, "http.uri;%.*s content:\"a\";", (int)(i % 9) * 13,
+		    "to_lowercase;to_uppercase;to_lowercase;to_uppercase;"
 		    "to_lowercase;to_uppercase;to_lowercase;to_uppercase;");
 	buf_add_text(&text, "sid:1;)\n");
 	CHECK_UINT(loads(NULL, 1), 0);
@@ -98,7 +99,8 @@ TEST(many_names)
 {
 	open_text();
 	for (unsigned i = 0; i < 66000; i++)
-		buf_printf(&text, "alert ip 10.0.0.%u any -> any any (flowbits:set,n%u; noalert; sid:%u;)\n", i % 250, i, i + 1);
+		buf_printf(&text, "alert ip 10.0.0.%u any -> any any (flowbits:set,n%u; noalert; sid:%u;)\n", i % 250,
+		    i, i + 1);
 	CHECK(loads(NULL, 66000) <= 65536);
 }
 
@@ -110,7 +112,8 @@ TEST(endless_searches)
 
 	memset(payload, 'a', sizeof(payload));
 	rig_open(&rig, "alert udp any any -> any any (pcre:\"/^(a+)+$/\"; sid:1;)\n"
-		       "alert udp any any -> any any (content:\"a\"; fast_pattern; content:\"a\"; distance:0; content:\"a\"; distance:0; "
+		       "alert udp any any -> any any (content:\"a\"; fast_pattern; content:\"a\"; distance:0; "
+		       "content:\"a\"; distance:0; "
 		       "content:\"a\"; distance:0; content:\"b\"; distance:0; sid:2;)\n"
 		       "alert udp any any -> any any (pcre:\"/(a*)*(a*)*(a*)*b/\"; content:\"a\"; sid:3;)\n");
 	rig.flow.proto = 17;

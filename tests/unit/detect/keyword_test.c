@@ -63,9 +63,11 @@ TEST(values)
 		char rule[256];
 		struct rig rig;
 
-		snprintf(rule, sizeof(rule), "alert %s any any -> any any (%s; sid:1;)", table[i].protocol, table[i].options);
+		snprintf(rule, sizeof(rule), "alert %s any any -> any any (%s; sid:1;)", table[i].protocol,
+		    table[i].options);
 		rig_open(&rig, rule);
-		if ((rig.report.loaded == 1) != (table[i].why == NULL) || (table[i].why != NULL && !rig_said(&rig, table[i].why)))
+		if ((rig.report.loaded == 1) != (table[i].why == NULL) ||
+		    (table[i].why != NULL && !rig_said(&rig, table[i].why)))
 			printf("%s: %.*s\n", rule, (int)rig.report.text.size, (const char *)rig.report.text.p);
 		CHECK_UINT(rig.report.loaded, table[i].why == NULL);
 		CHECK(table[i].why == NULL || rig_said(&rig, table[i].why));
@@ -104,8 +106,10 @@ TEST(asn1)
 	static const uint8_t bits[] = {'x', 0x30, 4, 3, 2, 9, 0xf0};
 	static const uint8_t large[] = {'x', 0x30, 0x84, 0xff, 0xff, 0xff, 0xff};
 	static const uint8_t endless[] = {'x', 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff};
-	const char *at_one = "alert udp any any -> any any (asn1:bitstring_overflow, oversize_length 1000, absolute_offset 1; sid:1;)";
-	const char *behind = "alert udp any any -> any any (content:\"x\"; asn1:oversize_length 1000, relative_offset 0; sid:1;)";
+	const char *at_one =
+	    "alert udp any any -> any any (asn1:bitstring_overflow, oversize_length 1000, absolute_offset 1; sid:1;)";
+	const char *behind =
+	    "alert udp any any -> any any (content:\"x\"; asn1:oversize_length 1000, relative_offset 0; sid:1;)";
 
 	CHECK_UINT(alerts(at_one, good, sizeof(good)), 0);
 	CHECK_UINT(alerts(at_one, bits, sizeof(bits)), 1);
@@ -151,7 +155,8 @@ TEST(geoip)
 	fclose(file);
 	snprintf(setting, sizeof(setting), "detect.geoip=%s", path);
 	rig_open_with(&rig,
-	    "alert ip any any -> any any (geoip:src,us; sid:1;)\nalert ip any any -> any any (geoip:src,!US,CA; sid:2;)\n"
+	    "alert ip any any -> any any (geoip:src,us; sid:1;)\nalert ip any any -> any any (geoip:src,!US,CA; "
+	    "sid:2;)\n"
 	    "alert ip any any -> any any (geoip:both,US,CA; sid:3;)\nalert ip any any -> any any (geoip:DE; sid:4;)\n"
 	    "alert ip any any -> any any (geoip:src; sid:5;)\n",
 	    settings);

@@ -74,7 +74,8 @@ TEST(rates)
 	rig.frame.time += 2 * NS_PER_S;
 	for (unsigned i = 0; i < 7; i++)
 		rig_packet(&rig, CC_TO_SERVER, "x", 1);
-	CHECK_UINT(rig_alerts(&rig, 3), 4 + 5); /* the first one ends it and isn't counted; the count of before is old */
+	CHECK_UINT(
+	    rig_alerts(&rig, 3), 4 + 5); /* the first one ends it and isn't counted; the count of before is old */
 	rig_close(&rig);
 }
 

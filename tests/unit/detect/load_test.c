@@ -1,4 +1,5 @@
-/* Loading: any number of threads brings the same; the cache holds against damage; a reload shares what has not changed. */
+/* Loading: any number of threads brings the same; the cache holds against damage; a reload shares what has not changed.
+ */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -44,7 +45,8 @@ rules_write(char path[64], unsigned count, unsigned changed)
 	file = fopen(path, "w");
 	for (unsigned i = 1; i <= count; i++) {
 		fprintf(file, "alert http any any -> any %u (msg:\"%u\"; flow:to_server; ", 80 + i % 3, i);
-		fprintf(file, "http.uri; content:\"/path%04u/%s\"; ", i, changed > 0 && i % changed == 0 ? "new" : "old");
+		fprintf(
+		    file, "http.uri; content:\"/path%04u/%s\"; ", i, changed > 0 && i % changed == 0 ? "new" : "old");
 		if (i % 3 == 0)
 			fprintf(file, "pcre:\"/a{%u}b/R\"; ", i % 20 + 1);
 		if (i % 4 == 0)
@@ -224,8 +226,9 @@ TEST(reload_reads_what_stands_beside_the_rules)
 	    "detect.classification", "detect.reference"};
 	static const char *const first[] = {"1,bad,Bad\n", "10.0.0.1,1,50\n", "suppress gen_id 1, sig_id 1\n",
 	    "config classification: misc,Misc,3\n", "config reference: x http://one/\n"};
-	static const char *const later[] = {"1,bad,Bad\n2,worse,Worse\n", "10.0.0.1,1,90\n", "suppress gen_id 1, sig_id 2\n",
-	    "config classification: misc,Misc,2\n", "config reference: x http://two/\n"};
+	static const char *const later[] = {"1,bad,Bad\n2,worse,Worse\n", "10.0.0.1,1,90\n",
+	    "suppress gen_id 1, sig_id 2\n", "config classification: misc,Misc,2\n",
+	    "config reference: x http://two/\n"};
 	struct ruleset_report report;
 	struct ruleset *set, *next;
 	char rules[64], path[5][64], setting[256], *why = NULL;
@@ -489,5 +492,5 @@ TEST(flows_remember_over_a_reload)
 	rig_close(&rig);
 }
 
-TESTS(T(reload_reads_what_stands_beside_the_rules), T(any_number_of_threads), T(reload_shares_what_is_the_same), T(cache_holds_against_damage), T(cache_is_bounded),
-    T(databases_from_the_cache), T(flows_remember_over_a_reload))
+TESTS(T(reload_reads_what_stands_beside_the_rules), T(any_number_of_threads), T(reload_shares_what_is_the_same),
+    T(cache_holds_against_damage), T(cache_is_bounded), T(databases_from_the_cache), T(flows_remember_over_a_reload))

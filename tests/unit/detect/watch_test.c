@@ -188,7 +188,9 @@ TEST(many)
 static enum cc_status
 put(struct watch *live, enum cc_kind kind, const char *value)
 {
-	return watch_add(live, &(struct watch_entry){.kind = kind, .value = slice_str(value), .source = slice_str("cert.example"),
+	return watch_add(live, &(struct watch_entry){.kind = kind,
+				   .value = slice_str(value),
+				   .source = slice_str("cert.example"),
 				   .answer_to = slice_str("cert.example 1")});
 }
 

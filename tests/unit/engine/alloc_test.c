@@ -1,7 +1,7 @@
 /*
- * Nothing between capture and ring calls malloc: a worker takes captures of many protocols, with rules, and after the first thousand
- * packets its thread asks for no memory until the flows end.  malloc and its kin are this program's own, and count.  libmagic,
- * which takes memory once for each file, is off.
+ * Nothing between capture and ring calls malloc: a worker takes captures of many protocols, with rules, and after the
+ * first thousand packets its thread asks for no memory until the flows end.  malloc and its kin are this program's own,
+ * and count.  libmagic, which takes memory once for each file, is off.
  */
 #include <errno.h>
 #include <glob.h>

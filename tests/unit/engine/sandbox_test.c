@@ -1,4 +1,5 @@
-/* What inspect can still do once it is confined: the things that it needs, and none that a parser taken over would want. */
+/* What inspect can still do once it is confined: the things that it needs, and none that a parser taken over would
+ * want. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -73,8 +74,8 @@ confined(void)
 	if (opens("in/rules", O_WRONLY) || opens("in/rules", O_RDWR) || opens("in/rules", O_RDONLY | O_TRUNC) ||
 	    opens("in/new", O_RDONLY | O_CREAT) || opens("out", O_WRONLY))
 		return 4;
-	if (truncate(outside, 0) == 0 || chmod(outside, 0777) == 0 || unlink(outside) == 0 || link(outside, inside) == 0 ||
-	    mkdir(inside, 0700) == 0)
+	if (truncate(outside, 0) == 0 || chmod(outside, 0777) == 0 || unlink(outside) == 0 ||
+	    link(outside, inside) == 0 || mkdir(inside, 0700) == 0)
 		return 5;
 	pid = fork();
 	if (pid == 0)
@@ -83,8 +84,8 @@ confined(void)
 		return 6;
 	if (socket(AF_INET, SOCK_DGRAM, 0) >= 0 || socket(AF_UNIX, SOCK_STREAM, 0) >= 0)
 		return 7;
-	if (kill(parent, 0) == 0 || syscall(SYS_tgkill, parent, parent, 0) == 0 || syscall(SYS_rt_sigqueueinfo, parent, 0, NULL) == 0 ||
-	    errno != EPERM)
+	if (kill(parent, 0) == 0 || syscall(SYS_tgkill, parent, parent, 0) == 0 ||
+	    syscall(SYS_rt_sigqueueinfo, parent, 0, NULL) == 0 || errno != EPERM)
 		return 8;
 	if (prlimit(parent, RLIMIT_CORE, NULL, &limit) == 0)
 		return 9;

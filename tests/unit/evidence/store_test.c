@@ -75,7 +75,8 @@ TEST(oldest_gives_way_and_is_remembered)
 	for (unsigned n = 0; n < 8; n++)
 		put(store, n, 300000, sha256[n]);
 	CHECK_UINT(evidence_store_bytes(store), 900000);
-	CHECK(evidence_store_find(store, sha256[0], &entry) == CC_OK && entry.state == EVIDENCE_OVERWRITTEN && entry.gone > 0);
+	CHECK(evidence_store_find(store, sha256[0], &entry) == CC_OK && entry.state == EVIDENCE_OVERWRITTEN &&
+	      entry.gone > 0);
 	CHECK(evidence_store_read(store, sha256[0], &bytes) == CC_ABSENT);
 	CHECK(evidence_store_find(store, never, &entry) == CC_ABSENT);
 	CHECK(evidence_store_read(store, sha256[7], &bytes) == CC_OK && bytes.size == 300000);
@@ -103,7 +104,8 @@ TEST(two_at_a_time)
 	CHECK(evidence_store_tick(store, time_now()) == CC_OK);
 	CHECK(evidence_store_find(store, one, &entry) == CC_OK);
 	other = open_it(conf, true);
-	CHECK(evidence_store_list(other, slice_str("domain:x.example"), 10, count, counts) == CC_OK && counts[EVIDENCE_KEPT] == 1);
+	CHECK(evidence_store_list(other, slice_str("domain:x.example"), 10, count, counts) == CC_OK &&
+	      counts[EVIDENCE_KEPT] == 1);
 	CHECK(evidence_store_purge(other, one, 0, &gone) == CC_OK && gone == 1);
 	CHECK(evidence_store_purge(other, one, 0, &gone) == CC_OK && gone == 0);
 	put(store, 2, 1000, two);

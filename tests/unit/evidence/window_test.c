@@ -25,7 +25,8 @@ window(const char *size, const char *flow_bytes, struct conf **ret_conf)
 static struct frame
 frame_of(const uint8_t *bytes, uint32_t size, uint64_t seq)
 {
-	return (struct frame){.p = bytes, .size = size, .wire_size = size + 4, .time = seq * 1000, .seq = seq, .linktype = 1};
+	return (struct frame){
+	    .p = bytes, .size = size, .wire_size = size + 4, .time = seq * 1000, .seq = seq, .linktype = 1};
 }
 
 struct seen {
@@ -88,8 +89,10 @@ TEST(from_the_first_packet)
 	sha256_of(out, digest);
 	CHECK(memcmp(digest, piece.sha256, 32) == 0);
 	read_back(conf, out, &seen);
-	CHECK(seen.count == 3 && seen.time[0] == 1000 && seen.time[1] == 3000 && seen.time[2] == 5000 && seen.size[2] == 65);
-	CHECK(evidence_take(evidence, &flow, &frame, &out, &again) == CC_END && memcmp(&again, &piece, sizeof(piece)) == 0);
+	CHECK(seen.count == 3 && seen.time[0] == 1000 && seen.time[1] == 3000 && seen.time[2] == 5000 &&
+	      seen.size[2] == 65);
+	CHECK(evidence_take(evidence, &flow, &frame, &out, &again) == CC_END &&
+	      memcmp(&again, &piece, sizeof(piece)) == 0);
 	CHECK(evidence_take(evidence, &other, NULL, &out, &again) == CC_OK && again.packets == 3);
 	evidence_free(evidence);
 	conf_free(conf);

@@ -43,7 +43,8 @@ static struct cc_message
 message(unsigned n)
 {
 	static char id[32];
-	struct cc_message msg = {.topic = slice_str("concert.indicators"), .key = slice_str("k"), .value = slice_str("{}")};
+	struct cc_message msg = {
+	    .topic = slice_str("concert.indicators"), .key = slice_str("k"), .value = slice_str("{}")};
 
 	snprintf(id, sizeof(id), "id-%u", n);
 	msg.header[msg.header_count++] = (struct cc_header){"ce_id", slice_str(id)};

@@ -1,6 +1,6 @@
 /*
- * The desk: the state machine's every step, what operators and partners may write wrongly, policy, the audit log with every byte
- * flipped, and two desks that talk over a file exchange.
+ * The desk: the state machine's every step, what operators and partners may write wrongly, policy, the audit log with
+ * every byte flipped, and two desks that talk over a file exchange.
  */
 #include <jansson.h> /* before base/json.h, which has names of its own */
 
@@ -53,7 +53,8 @@ write_file(const char *name, const char *text, size_t size)
 
 TEST(every_step)
 {
-	/* By state before (the last: no request), state after: '-' never, 'r' by the requester, 'a' by the responder. */
+	/* By state before (the last: no request), state after: '-' never, 'r' by the requester, 'a' by the responder.
+	 */
 	static const char *const table[REQUEST_STATES + 1] = {
 	    [REQUEST_SENT] = "-a---r",
 	    [REQUEST_ACKNOWLEDGED] = "--aaar",
@@ -108,11 +109,16 @@ TEST(hours)
 		unsigned day, hour;
 		int want; /* -1: can't be read */
 	} is[] = {
-	    {"24/7", 6, 23, 1}, {"Mo-Fr 08:00-17:00", 0, 8, 1}, {"Mo-Fr 08:00-17:00", 0, 17, 0}, {"Mo-Fr 08:00-17:00", 5, 9, 0},
-	    {"Mo-Fr 08:00-17:00, Sa 09:00-12:00", 5, 9, 1}, {"22:00-06:00", 3, 23, 1}, {"22:00-06:00", 3, 5, 1}, {"22:00-06:00", 3, 6, 0},
-	    {"Fr 22:00-06:00", 5, 5, 1}, {"Fr 22:00-06:00", 4, 5, 0}, {"Su 22:00-06:00", 0, 5, 1}, {"Sa-Mo 00:00-24:00", 6, 12, 1},
-	    {"Sa-Mo 00:00-24:00", 2, 12, 0}, {"always", 0, 0, -1}, {"Mo", 0, 0, -1}, {"Mo-Xx 08:00-09:00", 0, 0, -1}, {"25:00-26:00", 0, 0, -1},
-	    {"08:00-17:60", 0, 0, -1}, {"08:00", 0, 0, -1}, {"08:00-", 0, 0, -1}, {"", 0, 0, -1}, {"08:00-09:00,", 0, 0, -1},
+	    {"24/7", 6, 23, 1}, {"Mo-Fr 08:00-17:00", 0, 8, 1}, {"Mo-Fr 08:00-17:00", 0, 17, 0},
+	    {"Mo-Fr 08:00-17:00", 5, 9, 0},
+	    {"Mo-Fr 08:00-17:00, Sa 09:00-12:00", 5, 9, 1}, {"22:00-06:00", 3, 23, 1}, {"22:00-06:00", 3, 5, 1},
+	    {"22:00-06:00", 3, 6, 0},
+	    {"Fr 22:00-06:00", 5, 5, 1}, {"Fr 22:00-06:00", 4, 5, 0}, {"Su 22:00-06:00", 0, 5, 1},
+	    {"Sa-Mo 00:00-24:00", 6, 12, 1},
+	    {"Sa-Mo 00:00-24:00", 2, 12, 0}, {"always", 0, 0, -1}, {"Mo", 0, 0, -1}, {"Mo-Xx 08:00-09:00", 0, 0, -1},
+	    {"25:00-26:00", 0, 0, -1},
+	    {"08:00-17:60", 0, 0, -1}, {"08:00", 0, 0, -1}, {"08:00-", 0, 0, -1}, {"", 0, 0, -1},
+	    {"08:00-09:00,", 0, 0, -1},
 	};
 
 	for (size_t i = 0; i < sizeof(is) / sizeof(is[0]); i++) {
@@ -126,10 +132,11 @@ TEST(hours)
 	}
 }
 
-static const char entry[] = "organisation: org.example\ncountry: DE\nkind: national\nreceive: amber\nvalid: 30d\ncontacts:\n"
-			    "  - role: technical\n    name: Duty officer\n    email: duty@cert.example\n    telephone: '+49 30 1'\n"
-			    "    languages: [de, en]\n    hours: Mo-Fr 08:00-17:00\n    time_zone: Europe/Berlin\n"
-			    "sectors:\n  - name: energy\n    criteria: {critical: many people, high: some}\n";
+static const char entry[] =
+    "organisation: org.example\ncountry: DE\nkind: national\nreceive: amber\nvalid: 30d\ncontacts:\n"
+    "  - role: technical\n    name: Duty officer\n    email: duty@cert.example\n    telephone: '+49 30 1'\n"
+    "    languages: [de, en]\n    hours: Mo-Fr 08:00-17:00\n    time_zone: Europe/Berlin\n"
+    "sectors:\n  - name: energy\n    criteria: {critical: many people, high: some}\n";
 
 /* Cut at each byte and with each byte another: it is read or refused with a word, never anything else. */
 TEST(hostile_yaml)
@@ -170,8 +177,9 @@ TEST(hostile_yaml)
 	/* An alias that holds itself, and one that doubles at each level. */
 	CHECK(contact_read(write_file("c.yaml", "a: &a [*a]", 10), conf, 0, &contact, &why) == CC_BAD);
 	free(why);
-	strcpy(text, "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
-		     "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n");
+	strcpy(text,
+	    "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
+	    "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n");
 	CHECK(contact_read(write_file("c.yaml", text, strlen(text)), conf, 0, &contact, &why) == CC_BAD);
 	free(why);
 	conf_free(conf);
@@ -188,7 +196,8 @@ TEST(hostile_entry)
 
 	begin();
 	buf_open(&text, 1u << 20);
-	CHECK(contact_read(write_file("c.yaml", entry, sizeof(entry) - 1), conf, NS_PER_S, &contact, &trouble) == CC_OK);
+	CHECK(
+	    contact_read(write_file("c.yaml", entry, sizeof(entry) - 1), conf, NS_PER_S, &contact, &trouble) == CC_OK);
 	contact_json(&json, NULL, &contact);
 	CHECK(contact_parse(buf_slice(&text), &again, why) == CC_OK);
 	CHECK_TEXT(again.point[0].name, "Duty officer");
@@ -212,11 +221,13 @@ TEST(hostile_entry)
 
 TEST(policy_rows)
 {
-	static const char rows[] = "rules:\n  - {partner: cert.b, kind: have-you-seen, tlp: green, answer: machine}\n"
-				   "  - {partner: cert.b, kind: evidence, answer: wait}\n  - {partner: '*', kind: reveal, answer: never}\n"
-				   "  - {partner: cert.c, answer: machine}\n";
-	static const char *const bad[] = {"rules: x", "rule: []", "rules: [{kind: x, partner: a, answer: wait}]", "rules: [{answer: wait}]",
-	    "rules: [{partner: a, answer: perhaps}]", "rules: [{partner: a, tlp: blue, answer: wait}]", "rules: [{partner: a, answer: wait, x: y}]",
+	static const char rows[] =
+	    "rules:\n  - {partner: cert.b, kind: have-you-seen, tlp: green, answer: machine}\n"
+	    "  - {partner: cert.b, kind: evidence, answer: wait}\n  - {partner: '*', kind: reveal, answer: never}\n"
+	    "  - {partner: cert.c, answer: machine}\n";
+	static const char *const bad[] = {"rules: x", "rule: []", "rules: [{kind: x, partner: a, answer: wait}]",
+	    "rules: [{answer: wait}]", "rules: [{partner: a, answer: perhaps}]",
+	    "rules: [{partner: a, tlp: blue, answer: wait}]", "rules: [{partner: a, answer: wait, x: y}]",
 	    "rules: [{partner: a, kind: eliminate, answer: machine}]", "rules: [x]", "[", ""};
 	struct policy *policy = NULL;
 	char *why = NULL;
@@ -266,7 +277,9 @@ TEST(audit_every_byte)
 	begin();
 	CHECK(log_is_good(&count) && count == 0);
 	for (int i = 0; i < 5; i++)
-		CHECK(audit_note(dir, "test", (const char *const[]){"who", "a \"quoted\" one", "empty", "", "none", NULL, NULL}, &why) == CC_OK);
+		CHECK(audit_note(dir, "test",
+			  (const char *const[]){"who", "a \"quoted\" one", "empty", "", "none", NULL, NULL},
+			  &why) == CC_OK);
 	CHECK(log_is_good(&count) && count == 5);
 	file = fopen(path_of("desk/audit.jsonl"), "r");
 	size = fread(text, 1, sizeof(text), file);
@@ -281,7 +294,8 @@ TEST(audit_every_byte)
 		write_file("desk/audit.jsonl", text, cut);
 		CHECK(!log_is_good(&count));
 	}
-	CHECK(audit_note(dir, "test", (const char *const[]){NULL}, &why) == CC_BAD); /* and nothing is added to what was changed */
+	CHECK(audit_note(dir, "test", (const char *const[]){NULL}, &why) ==
+	      CC_BAD); /* and nothing is added to what was changed */
 	free(why);
 	/* What a crash leaves: half a line, or a line that the head does not name yet. */
 	memcpy(text + size, "{\"prev", 6);
@@ -336,9 +350,11 @@ open_sides(struct side side[2])
 		CHECK(agreement_open(side[i].outdir, true, &agreement[i], &why) == CC_OK);
 	}
 	for (int i = 0; i < 2; i++) {
-		snprintf(text, sizeof(text), "organisations: [{id: cert.%c, receive: amber, keys: [{fingerprint: %s, x: %s}], "
-			"agreement: {fingerprint: %s, x: %s}}]", 'b' - i, key_kid(key[1 - i]), key_x(key[1 - i]),
-		    agreement_kid(agreement[1 - i]), agreement_x(agreement[1 - i]));
+		snprintf(text, sizeof(text),
+		    "organisations: [{id: cert.%c, receive: amber, keys: [{fingerprint: %s, x: %s}], "
+		    "agreement: {fingerprint: %s, x: %s}}]",
+		    'b' - i, key_kid(key[1 - i]), key_x(key[1 - i]), agreement_kid(agreement[1 - i]),
+		    agreement_x(agreement[1 - i]));
 		snprintf(name, sizeof(name), "%d.yaml", i);
 		set(side[i].conf, "exchange.trust=%s", write_file(name, text, strlen(text)));
 		CHECK(desk_open(side[i].conf, side[i].outdir, &side[i].desk, &why) == CC_OK);
@@ -394,12 +410,20 @@ TEST(have_you_seen)
 	begin();
 	open_sides(side);
 	CHECK(store_open(side[1].conf, side[1].outdir, true, &store, &why) == CC_OK);
-	store_note(store, &(struct store_note){.kind = CC_KIND_DOMAIN, .value = slice_str("bad.example"), .first = now - NS_PER_S, .last = now - NS_PER_S, .count = 3,
-	    .proof = CC_PROOF_DIALOGUE});
+	store_note(store, &(struct store_note){.kind = CC_KIND_DOMAIN,
+			      .value = slice_str("bad.example"),
+			      .first = now - NS_PER_S,
+			      .last = now - NS_PER_S,
+			      .count = 3,
+			      .proof = CC_PROOF_DIALOGUE});
 	store_coverage(store, now - 60 * NS_PER_S, now, 1000, 2);
 	CHECK(store_flush(store) == CC_OK);
 	store_end(store);
-	r = (struct request){.kind = REQUEST_HAVE_YOU_SEEN, .tlp = CC_TLP_AMBER, .indicators = 3, .from = now - 3600 * NS_PER_S, .to = now};
+	r = (struct request){.kind = REQUEST_HAVE_YOU_SEEN,
+	    .tlp = CC_TLP_AMBER,
+	    .indicators = 3,
+	    .from = now - 3600 * NS_PER_S,
+	    .to = now};
 	strcpy(r.responder, "cert.b");
 	strcpy(r.indicator[0], "domain:bad.example");
 	strcpy(r.indicator[1], "domain:good.example");
@@ -412,9 +436,11 @@ TEST(have_you_seen)
 	sync_both(side);
 	CHECK(requests_visit(side[0].desk, r.id, keep_request, &got) == CC_OK);
 	CHECK_UINT(got.state, REQUEST_ANSWERED);
-	CHECK(got.answer != NULL && strstr(got.answer, "\"indicator\":\"domain:bad.example\",\"seen\":true,\"count\":3") != NULL);
+	CHECK(got.answer != NULL &&
+	      strstr(got.answer, "\"indicator\":\"domain:bad.example\",\"seen\":true,\"count\":3") != NULL);
 	CHECK(got.answer != NULL && strstr(got.answer, "\"indicator\":\"domain:good.example\",\"seen\":false") != NULL);
-	CHECK(got.answer != NULL && strstr(got.answer, "\"packets\":1000,\"lost\":2") != NULL && strstr(got.answer, "no indicator") != NULL);
+	CHECK(got.answer != NULL && strstr(got.answer, "\"packets\":1000,\"lost\":2") != NULL &&
+	      strstr(got.answer, "no indicator") != NULL);
 	CHECK(requests_serve(side[1].desk, policy, &done, &why) == CC_OK);
 	CHECK_UINT(done, 0);
 	free(got.answer);
@@ -467,5 +493,5 @@ TEST(both_sides_agree)
 	end();
 }
 
-TESTS(T(every_step), T(escalation_climbs), T(hours), T(hostile_yaml), T(hostile_entry), T(policy_rows), T(audit_every_byte), T(have_you_seen),
-    T(both_sides_agree))
+TESTS(T(every_step), T(escalation_climbs), T(hours), T(hostile_yaml), T(hostile_entry), T(policy_rows),
+    T(audit_every_byte), T(have_you_seen), T(both_sides_agree))

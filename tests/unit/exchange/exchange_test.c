@@ -62,7 +62,8 @@ record(unsigned n)
 {
 	static char value[64];
 	struct cc_record rec = {.kind = CC_KIND_DOMAIN, .detector = CC_BY_SIGNATURE, .severity = 3, .tlp = CC_TLP_AMBER,
-	    .first = 1700000000 * NS_PER_S + n, .count = 1, .gid = 1, .sid = 1, .proto = 17, .attacker.hops = 255, .victim.hops = 255,
+	    .first = 1700000000 * NS_PER_S + n, .count = 1, .gid = 1, .sid = 1, .proto = 17, .attacker.hops = 255,
+	        .victim.hops = 255,
 	    .direction = CC_OUTBOUND};
 
 	snprintf(value, sizeof(value), "h%u.example", n);
@@ -211,8 +212,8 @@ TEST(too_large_is_counted)
 
 TEST(wrong_targets)
 {
-	static const char *const targets[] = {"exchange.to=carrier-pigeon:x", "exchange.to=file", "exchange.to=file:/proc/nothing",
-	    "exchange.to=kafka:"};
+	static const char *const targets[] = {
+	    "exchange.to=carrier-pigeon:x", "exchange.to=file", "exchange.to=file:/proc/nothing", "exchange.to=kafka:"};
 
 	fresh_dir();
 	for (size_t i = 0; i < 4; i++) {
@@ -336,8 +337,8 @@ TEST(home_addresses_stay_home)
 static void
 put_text(struct slice *ret_text, char *into, uint64_t *state, const char *addr)
 {
-	static const char *const form[] = {"http://%s/x", "x.example", "%s", "agent/1.0 (%s)", "report-%s.doc", "http://x.example/?ip=%s",
-	    "GET", "dsl-%s.isp.example"};
+	static const char *const form[] = {"http://%s/x", "x.example", "%s", "agent/1.0 (%s)", "report-%s.doc",
+	    "http://x.example/?ip=%s", "GET", "dsl-%s.isp.example"};
 
 	snprintf(into, 200, form[rand_below(state, sizeof(form) / sizeof(form[0]))], addr);
 	*ret_text = slice_str(into);
@@ -359,7 +360,8 @@ TEST(no_address_of_ours_leaves)
 	buf_open(&out, 1 << 20);
 	for (unsigned n = 0; n < 3000; n++) {
 		struct cc_record rec = record(n);
-		uint8_t four[4] = {10, (uint8_t)rand_next(&state), (uint8_t)rand_next(&state), (uint8_t)rand_next(&state)};
+		uint8_t four[4] = {
+		    10, (uint8_t)rand_next(&state), (uint8_t)rand_next(&state), (uint8_t)rand_next(&state)};
 		uint8_t six[16] = {0x20, 1, 0x0d, 0xb8, 0, 1, [14] = 1, [15] = (uint8_t)rand_next(&state)};
 		struct cc_addr ours = n % 3 == 0 ? cc_addr6(six) : cc_addr4(four);
 		enum cc_status st;
@@ -435,7 +437,8 @@ TEST(updates_are_versions)
 	a = object_of(first, "sighting");
 	b = object_of(second, "sighting");
 	CHECK_TEXT(json_string_value(json_object_get(b, "id")), json_string_value(json_object_get(a, "id")));
-	CHECK(strcmp(json_string_value(json_object_get(a, "modified")), json_string_value(json_object_get(b, "modified"))) < 0);
+	CHECK(strcmp(json_string_value(json_object_get(a, "modified")),
+		  json_string_value(json_object_get(b, "modified"))) < 0);
 	CHECK_UINT(json_integer_value(json_object_get(b, "count")), 5);
 	json_decref(first);
 	json_decref(second);
@@ -458,5 +461,5 @@ TEST(observable_ids_are_the_standards)
 }
 
 TESTS(T(over_a_restart), T(ids_repeat), T(ceiling_holds_back), T(too_large_is_counted), T(wrong_targets),
-    T(none_keeps_nothing), T(no_broker), T(home_addresses_stay_home), T(no_address_of_ours_leaves), T(items_go_by_marking),
-    T(updates_are_versions), T(observable_ids_are_the_standards))
+    T(none_keeps_nothing), T(no_broker), T(home_addresses_stay_home), T(no_address_of_ours_leaves),
+    T(items_go_by_marking), T(updates_are_versions), T(observable_ids_are_the_standards))

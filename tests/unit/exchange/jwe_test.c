@@ -1,6 +1,6 @@
 /*
- * What is sealed for one partner: opens what jose and jwcrypto sealed (for RFC 8037's key of A.6), and our own; nothing that was
- * changed at any bit, cut at any byte, moved to another message, for another key, or by other algorithms.
+ * What is sealed for one partner: opens what jose and jwcrypto sealed (for RFC 8037's key of A.6), and our own; nothing
+ * that was changed at any bit, cut at any byte, moved to another message, for another key, or by other algorithms.
  */
 #include "exchange/exchange.h"
 
@@ -15,18 +15,24 @@
 #define REQUEST "1b4e28ba-2fa1-5fd2-883f-0016d3cca427"
 #define RESPONDER "cert.b.example"
 
-static const char bob[] = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VuBCIEIHcHbQpzGKV9PBbBclGyZkXfTC+H68CZKrF3+6UduSwq\n-----END PRIVATE KEY-----\n";
-static const char by_jwcrypto[] =
-    "eyJhbGciOiJFQ0RILUVTIiwiYXB1IjoiWTJWeWRDNWlMbVY0WVcxd2JHVSIsImFwdiI6Ik1XSTBaVEk0WW1FdE1tWmhNUzAxWm1ReUxUZzRNMll0TURBeE5t"
-    "UXpZMk5oTkRJMyIsImVuYyI6IkEyNTZHQ00iLCJlcGsiOnsiY3J2IjoiWDI1NTE5Iiwia3R5IjoiT0tQIiwieCI6IlRIUkt3M0Y2TF9wbUdzeGV0akhBZXI4"
-    "aDE5ZXY4NWVENWZnUmV4WDFuam8ifSwia2lkIjoidTgwOVZwcHg1aXhXTU9vaHhXcjJhTTNtNWJEMExRNjdnX0dQbXViUXVzNCJ9..vadznWZqnWb4jmZH.C-"
-    "gwFOumoEn_tgbeCoLMNY0rB6ghmw._a8dp50DtnFEHve6AcuZ9w";
-static const char by_jose[] =
-    "eyJhbGciOiJFQ0RILUVTIiwiZW5jIjoiQTI1NkdDTSIsImtpZCI6InU4MDlWcHB4NWl4V01Pb2h4V3IyYU0zbTViRDBMUTY3Z19HUG11YlF1czQiLCJlcGsi"
-    "Onsi"
-    "eCI6IkJKMmE4MEJnSldzVWtZX05TZVhkMmptOHoyVjRTc3BtUFRzLVJ0SzFnQ0kiLCJjcnYiOiJYMjU1MTkiLCJrdHkiOiJPS1AifSwiYXB1IjoiWTJWeWRD"
-    "NWlMbVY0WVcxd2JHVSIsImFwdiI6Ik1XSTBaVEk0WW1FdE1tWmhNUzAxWm1ReUxUZzRNMll0TURBeE5tUXpZMk5oTkRJMyJ9..Iy8KAcFs1G4KMSGW.-5y8N"
-    "G_bgk6idT8Yaevd4fJd.UtFZButxpsmYmfcfM6vtuw";
+static const char bob[] =
+    "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VuBCIEIHcHbQpzGKV9PBbBclGyZkXfTC+H68CZKrF3+6UduSwq\n-----END PRIVATE "
+    "KEY-----\n";
+static const char by_jwcrypto[] = "eyJhbGciOiJFQ0RILUVTIiwiYXB1IjoiWTJWeWRDNWlMbVY0WVcxd2JHVSIsImFwdiI6Ik1XSTBaVEk0WW1F"
+				  "dE1tWmhNUzAxWm1ReUxUZzRNMll0TURBeE5t"
+				  "UXpZMk5oTkRJMyIsImVuYyI6IkEyNTZHQ00iLCJlcGsiOnsiY3J2IjoiWDI1NTE5Iiwia3R5IjoiT0tQIiwi"
+				  "eCI6IlRIUkt3M0Y2TF9wbUdzeGV0akhBZXI4"
+				  "aDE5ZXY4NWVENWZnUmV4WDFuam8ifSwia2lkIjoidTgwOVZwcHg1aXhXTU9vaHhXcjJhTTNtNWJEMExRNjdn"
+				  "X0dQbXViUXVzNCJ9..vadznWZqnWb4jmZH.C-"
+				  "gwFOumoEn_tgbeCoLMNY0rB6ghmw._a8dp50DtnFEHve6AcuZ9w";
+static const char by_jose[] = "eyJhbGciOiJFQ0RILUVTIiwiZW5jIjoiQTI1NkdDTSIsImtpZCI6InU4MDlWcHB4NWl4V01Pb2h4V3IyYU0zbTVi"
+			      "RDBMUTY3Z19HUG11YlF1czQiLCJlcGsi"
+			      "Onsi"
+			      "eCI6IkJKMmE4MEJnSldzVWtZX05TZVhkMmptOHoyVjRTc3BtUFRzLVJ0SzFnQ0kiLCJjcnYiOiJYMjU1MTkiLCJr"
+			      "dHkiOiJPS1AifSwiYXB1IjoiWTJWeWRD"
+			      "NWlMbVY0WVcxd2JHVSIsImFwdiI6Ik1XSTBaVEk0WW1FdE1tWmhNUzAxWm1ReUxUZzRNMll0TURBeE5tUXpZMk5o"
+			      "TkRJMyJ9..Iy8KAcFs1G4KMSGW.-5y8N"
+			      "G_bgk6idT8Yaevd4fJd.UtFZButxpsmYmfcfM6vtuw";
 
 static struct agreement *
 key_of(const char *pem)
@@ -102,17 +108,23 @@ TEST(our_own)
 		memset(text, 'a' + (int)(size % 26), size);
 		text[size] = '\0';
 		buf_clear(&first);
-		CHECK_UINT(jwe_seal(agreement_x(a), slice_str(RESPONDER), slice_str(REQUEST), slice_of(text, size), &first), CC_OK);
+		CHECK_UINT(
+		    jwe_seal(agreement_x(a), slice_str(RESPONDER), slice_str(REQUEST), slice_of(text, size), &first),
+		    CC_OK);
 		buf_add_u8(&first, '\0');
 		opens_to(a, (const char *)first.p, text);
 	}
 	CHECK_UINT(jwe_seal(agreement_x(a), slice_str(RESPONDER), slice_str(REQUEST), slice_str("x"), &second), CC_OK);
 	CHECK_UINT(jwe_open(other, slice_str(RESPONDER), slice_str(REQUEST), buf_slice(&second), &plain, &why), CC_BAD);
 	CHECK(strstr(why, "another key") != NULL);
-	CHECK_UINT(jwe_open(a, slice_str("cert.c.example"), slice_str(REQUEST), buf_slice(&second), &plain, &why), CC_BAD);
-	CHECK_UINT(jwe_open(a, slice_str(RESPONDER), slice_str(REQUEST "/1"), buf_slice(&second), &plain, &why), CC_BAD);
+	CHECK_UINT(
+	    jwe_open(a, slice_str("cert.c.example"), slice_str(REQUEST), buf_slice(&second), &plain, &why), CC_BAD);
+	CHECK_UINT(
+	    jwe_open(a, slice_str(RESPONDER), slice_str(REQUEST "/1"), buf_slice(&second), &plain, &why), CC_BAD);
 	CHECK(strstr(why, "another message") != NULL);
-	CHECK_UINT(jwe_seal("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", slice_str(""), slice_str(""), slice_str("x"), &first), CC_IO);
+	CHECK_UINT(jwe_seal("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", slice_str(""), slice_str(""), slice_str("x"),
+		       &first),
+	    CC_IO);
 	CHECK_UINT(jwe_seal("short", slice_str(""), slice_str(""), slice_str("x"), &first), CC_IO);
 	buf_close(&first);
 	buf_close(&second);
@@ -136,7 +148,8 @@ TEST(changed_or_cut)
 			for (int bit = 0; bit < 8; bit++) {
 				memcpy(copy, all[k], size + 1);
 				copy[at] = (char)(copy[at] ^ 1 << bit);
-				/* The last character of a part has bits that base64url does not use: strict readers refuse those, too. */
+				/* The last character of a part has bits that base64url does not use: strict readers
+				 * refuse those, too. */
 				CHECK_UINT(open_text(a, copy, size, &plain), CC_BAD);
 			}
 		}
@@ -155,11 +168,16 @@ TEST(downgraded)
 	    "{\"alg\":\"none\",\"enc\":\"none\"}",
 	    "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"zip\":\"DEF\",\"kid\":\"" BOB_KID "\"}",
 	    "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"crit\":[\"x\"],\"kid\":\"" BOB_KID "\"}",
-	    "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"kid\":\"" BOB_KID "\",\"apu\":\"Y2VydC5iLmV4YW1wbGU\",\"apv\":\"MWI0ZTI4YmEtMmZhMS01ZmQyLTg4M2Yt"
-	    "MDAxNmQzY2NhNDI3\",\"epk\":{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}}",
-	    "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"kid\":\"" BOB_KID "\",\"apu\":\"Y2VydC5iLmV4YW1wbGU\",\"apv\":\"MWI0ZTI4YmEtMmZhMS01ZmQyLTg4M2Yt"
+	    "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"kid\":\"" BOB_KID
+	    "\",\"apu\":\"Y2VydC5iLmV4YW1wbGU\",\"apv\":\"MWI0ZTI4YmEtMmZhMS01ZmQyLTg4M2Yt"
+	    "MDAxNmQzY2NhNDI3\",\"epk\":{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":"
+	    "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}}",
+	    "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"kid\":\"" BOB_KID
+	    "\",\"apu\":\"Y2VydC5iLmV4YW1wbGU\",\"apv\":\"MWI0ZTI4YmEtMmZhMS01ZmQyLTg4M2Yt"
 	    "MDAxNmQzY2NhNDI3\",\"epk\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" BOB_X "\",\"y\":\"" BOB_X "\"}}",
-	    "[]", "{", "",
+	    "[]",
+	    "{",
+	    "",
 	};
 	struct agreement *a = key_of(bob);
 	struct slice plain;

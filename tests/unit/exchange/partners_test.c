@@ -1,6 +1,6 @@
 /*
- * What partners tell, from their signed messages to the list that workers get: policy, allow-lists, expiry, withdrawal, restart,
- * hits and quiet windows, and a partner that means us harm.
+ * What partners tell, from their signed messages to the list that workers get: policy, allow-lists, expiry, withdrawal,
+ * restart, hits and quiet windows, and a partner that means us harm.
  */
 #include "exchange/exchange.h"
 
@@ -43,8 +43,8 @@ take_list(void *ctx, struct slice bytes)
 	(void)ctx;
 	buf_open(&out, 64u << 20);
 	while (partners_list_next(&c, &item) == CC_OK) {
-		buf_printf(&out, "%s:%.*s %.*s;", record_kind_text((enum cc_kind)item.kind), (int)item.value.size, item.value.p,
-		    (int)item.source.size, item.source.p);
+		buf_printf(&out, "%s:%.*s %.*s;", record_kind_text((enum cc_kind)item.kind), (int)item.value.size,
+		    item.value.p, (int)item.source.size, item.source.p);
 		if (answer[0] == '\0')
 			snprintf(answer, sizeof(answer), "%.*s", (int)item.answer_to.size, item.answer_to.p);
 	}
@@ -86,8 +86,8 @@ trust_of_a(const char *policy)
 	snprintf(path, sizeof(path), "%s/trust.yaml", dir);
 	CHECK(keys_load(conf_a, out, &keys, &why) == CC_OK);
 	file = fopen(path, "w");
-	fprintf(file, "organisations:\n  - id: a.example\n    policy: {%s}\n    keys: [{fingerprint: %s, x: %s}]\n", policy, keys.entry[0].kid,
-	    keys.entry[0].x);
+	fprintf(file, "organisations:\n  - id: a.example\n    policy: {%s}\n    keys: [{fingerprint: %s, x: %s}]\n",
+	    policy, keys.entry[0].kid, keys.entry[0].x);
 	fclose(file);
 	set(conf_b, "exchange.trust=%s", path);
 }
@@ -96,7 +96,8 @@ static void
 open_b(bool live)
 {
 	char *why = NULL, out[100];
-	struct partners_setup setup = {.conf = conf_b, .outdir = out, .live = live, .store = store, .publish = take_list, .send = take_sent};
+	struct partners_setup setup = {
+	    .conf = conf_b, .outdir = out, .live = live, .store = store, .publish = take_list, .send = take_sent};
 
 	snprintf(out, sizeof(out), "%s/b", dir);
 	CHECK(partners_open(&setup, &b, &why) == CC_OK);
@@ -166,14 +167,22 @@ tell(const char *pattern, const char *origin, const char *proof, unsigned count,
 	identity_of("a.example", identity);
 	number++;
 	snprintf(text, sizeof(text),
-	    "{\"type\":\"bundle\",\"id\":\"bundle--00000000-0000-4000-8000-%012u\",\"objects\":[{\"type\":\"indicator\",\"id\":"
-	    "\"indicator--00000000-0000-4000-8000-000000000001\",\"created_by_ref\":\"%s\",\"pattern_type\":\"stix\",\"pattern\":\"%s\"%s},"
-	    "{\"type\":\"sighting\",\"id\":\"sighting--00000000-0000-4000-8000-%012u\",\"created_by_ref\":\"%s\",\"count\":%u,"
-	    "\"sighting_of_ref\":\"indicator--00000000-0000-4000-8000-000000000001\",\"extensions\":{\"" EXTENSION "\":{\"origin\":"
+	    "{\"type\":\"bundle\",\"id\":\"bundle--00000000-0000-4000-8000-%012u\",\"objects\":[{\"type\":"
+	    "\"indicator\",\"id\":"
+	    "\"indicator--00000000-0000-4000-8000-000000000001\",\"created_by_ref\":\"%s\",\"pattern_type\":\"stix\","
+	    "\"pattern\":\"%s\"%s},"
+	    "{\"type\":\"sighting\",\"id\":\"sighting--00000000-0000-4000-8000-%012u\",\"created_by_ref\":\"%s\","
+	    "\"count\":%u,"
+	    "\"sighting_of_ref\":\"indicator--00000000-0000-4000-8000-000000000001\",\"extensions\":{\"" EXTENSION
+	    "\":{\"origin\":"
 	    "{\"kind\":\"%s\"},\"proof\":{\"level\":\"%s\"}}}}]}",
 	    number, identity, quoted, more, number, identity, count, origin, proof);
-	CHECK(exchange_send(a, &(struct exchange_message){.topic = "indicators", .type = "org.concert.sighting.v1",
-				   .key = slice_str(pattern), .value = slice_str(text), .time = time_now(), .tlp = CC_TLP_AMBER,
+	CHECK(exchange_send(a, &(struct exchange_message){.topic = "indicators",
+				   .type = "org.concert.sighting.v1",
+				   .key = slice_str(pattern),
+				   .value = slice_str(text),
+				   .time = time_now(),
+				   .tlp = CC_TLP_AMBER,
 				   .class = CC_CLASS_SIGHTING}) == CC_OK);
 }
 
@@ -203,8 +212,9 @@ TEST(becomes_live_and_is_withdrawn)
 	tell_own("[url:value = 'http://evil.example/a\\'b']");
 	tell_own("[file:hashes.'SHA-256' = '0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF']");
 	hear();
-	CHECK_TEXT(list, "addr:198.51.100.7 a.example;domain:evil.example a.example;url:http://evil.example/a'b a.example;"
-			 "file-sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef a.example;");
+	CHECK_TEXT(list,
+	    "addr:198.51.100.7 a.example;domain:evil.example a.example;url:http://evil.example/a'b a.example;"
+	    "file-sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef a.example;");
 	tell("[domain-name:value = 'evil.example']", "own", "dialogue", 1, ",\"revoked\":true");
 	hear();
 	CHECK(strstr(list, "domain:") == NULL && strstr(list, "addr:198.51.100.7") != NULL);
@@ -297,7 +307,8 @@ TEST(restart_and_expiry)
 	begin("");
 	open_b(false);
 	tell_own("[domain-name:value = 'evil.example']");
-	tell("[domain-name:value = 'short.example']", "own", "dialogue", 1, ",\"valid_until\":\"2999-01-01T00:00:00Z\"");
+	tell(
+	    "[domain-name:value = 'short.example']", "own", "dialogue", 1, ",\"valid_until\":\"2999-01-01T00:00:00Z\"");
 	hear();
 	partners_close(b);
 	open_b(false);
@@ -373,7 +384,12 @@ TEST(hostile_partner)
 /* What stands in the shared memory is hostile to whoever reads it: cut and changed at each byte. */
 TEST(list_cut)
 {
-	static const uint8_t good[] = "\x01\x00\x03" "abc\x00\x01" "o\x00\x03" "o m" "\x00\x00\x07" "192.0.2\x00\x00\x00\x00";
+	static const uint8_t good[] = "\x01\x00\x03"
+				      "abc\x00\x01"
+				      "o\x00\x03"
+				      "o m"
+				      "\x00\x00\x07"
+				      "192.0.2\x00\x00\x00\x00";
 	uint8_t bytes[sizeof(good) - 1];
 	struct partners_item item;
 
@@ -401,5 +417,5 @@ TEST(list_cut)
 	}
 }
 
-TESTS(T(becomes_live_and_is_withdrawn), T(what_is_refused), T(policy), T(restart_and_expiry), T(quiet_windows), T(hostile_partner),
-    T(list_cut))
+TESTS(T(becomes_live_and_is_withdrawn), T(what_is_refused), T(policy), T(restart_and_expiry), T(quiet_windows),
+    T(hostile_partner), T(list_cut))

@@ -46,11 +46,13 @@ send_some(const struct conf *conf, const char *topic, unsigned from, unsigned co
 	CHECK(file_output.open(conf, dir, report, &reported, &self, &why) == CC_OK);
 	memset(value, 'v', sizeof(value));
 	for (unsigned i = from; i < from + count; i++) {
-		struct cc_message msg = {.topic = slice_str(topic), .key = slice_str("k"), .value = slice_of(value, sizeof(value))};
+		struct cc_message msg = {
+		    .topic = slice_str(topic), .key = slice_str("k"), .value = slice_of(value, sizeof(value))};
 
 		snprintf(id, sizeof(id), "%s-%u", conf->sensor_name, i);
 		msg.header[0] = (struct cc_header){"ce_id", slice_str(id)};
-		msg.header[1] = (struct cc_header){"ce_time", slice_str(i % 2 == 0 ? "2026-01-01T00:00:00Z" : "2026-03-01T00:00:00Z")};
+		msg.header[1] = (struct cc_header){
+		    "ce_time", slice_str(i % 2 == 0 ? "2026-01-01T00:00:00Z" : "2026-03-01T00:00:00Z")};
 		msg.header_count = 2;
 		CHECK(file_output.send(self, &msg, i + 1) == CC_OK);
 	}

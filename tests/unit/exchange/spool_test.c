@@ -66,7 +66,9 @@ static enum cc_status
 append(struct spool *spool, unsigned n, enum cc_class class, uint64_t *ret_position)
 {
 	char value[2000], sequence[24], id[24];
-	struct cc_message msg = {.topic = slice_str("concert.indicators"), .key = slice_str("domain:a.example"), .class = class,
+	struct cc_message msg = {.topic = slice_str("concert.indicators"),
+	    .key = slice_str("domain:a.example"),
+	    .class = class,
 	    .lane = n % 4};
 
 	memset(value, 'x', sizeof(value));
@@ -446,8 +448,8 @@ TEST(sequences_outlive_segments)
 }
 
 /*
- * A file size limit stands for a full disk: the write is cut in the middle of a message.  The trouble has the file's name,
- * nothing that was written is lost, and it goes on when there is room again.
+ * A file size limit stands for a full disk: the write is cut in the middle of a message.  The trouble has the file's
+ * name, nothing that was written is lost, and it goes on when there is room again.
  */
 TEST(full_disk)
 {
@@ -612,5 +614,7 @@ TEST(numbers_leap_when_the_end_is_gone)
 	conf_free(conf);
 }
 
-TESTS(T(numbers_leap_after_the_machine_died), T(numbers_leap_when_the_end_is_gone), T(replay), T(full_disk), T(keeps_order_and_cursor), T(recovers_from_any_cut), T(one_flip_costs_one_message), T(damage_does_not_hold_the_cursor),
-    T(damaged_cursor_sends_again), T(sheds_by_priority), T(one_owner), T(visit_sees_all), T(sequences_outlive_segments))
+TESTS(T(numbers_leap_after_the_machine_died), T(numbers_leap_when_the_end_is_gone), T(replay), T(full_disk),
+    T(keeps_order_and_cursor), T(recovers_from_any_cut), T(one_flip_costs_one_message),
+    T(damage_does_not_hold_the_cursor), T(damaged_cursor_sends_again), T(sheds_by_priority), T(one_owner),
+    T(visit_sees_all), T(sequences_outlive_segments))

@@ -1,4 +1,5 @@
-/* What was seen by hour, questions over it with coverage, what is let go, a broken file, and a million rows over 30 days. */
+/* What was seen by hour, questions over it with coverage, what is let go, a broken file, and a million rows over 30
+ * days. */
 #include "exchange/exchange.h"
 
 #include <sys/stat.h>
@@ -88,7 +89,8 @@ TEST(by_hour)
 	CHECK_UINT(seen.first, BEGIN + HOUR);
 	CHECK_UINT(seen.last, BEGIN + HOUR + 12);
 	CHECK_UINT(seen.proof, CC_PROOF_DIALOGUE);
-	CHECK(ask(CC_KIND_DOMAIN, "evil.example", 0, UINT64_MAX) == CC_OK); /* what is below it, too; not what ends alike */
+	CHECK(ask(CC_KIND_DOMAIN, "evil.example", 0, UINT64_MAX) ==
+	      CC_OK); /* what is below it, too; not what ends alike */
 	CHECK_UINT(seen.count, 5);
 	CHECK_UINT(seen.hours, 2);
 	CHECK_UINT(seen.hour[1].start, BEGIN + 30 * HOUR);
@@ -209,7 +211,8 @@ TEST(many_rows)
 	note(CC_KIND_ADDR, true, "99.1.2.3", BEGIN + 3 * DAY, BEGIN + 3 * DAY, 7);
 	CHECK(store_flush(store) == CC_OK);
 	CHECK_UINT(store_lost(store), 0);
-	printf("many_rows: %llu rows written in %.1f s", (unsigned long long)rows, (double)(time_monotonic() - began) / 1e9);
+	printf("many_rows: %llu rows written in %.1f s", (unsigned long long)rows,
+	    (double)(time_monotonic() - began) / 1e9);
 	store_end(store);
 	open_store();
 	snprintf(path, sizeof(path), "%s/store.sqlite", dir);
@@ -217,10 +220,12 @@ TEST(many_rows)
 	began = time_monotonic();
 	CHECK(ask(CC_KIND_ADDR, "99.1.2.3", BEGIN, BEGIN + 30 * DAY) == CC_OK);
 	CHECK_UINT(seen.flows, 7);
-	printf(", %lld MiB; one address %.2f ms", (long long)(about.st_size >> 20), (double)(time_monotonic() - began) / 1e6);
+	printf(", %lld MiB; one address %.2f ms", (long long)(about.st_size >> 20),
+	    (double)(time_monotonic() - began) / 1e6);
 	began = time_monotonic();
 	CHECK(ask(CC_KIND_ADDR, "20.7.0.0/16", BEGIN, BEGIN + 30 * DAY) == CC_OK);
-	printf(", a /16 with %llu flows %.2f ms", (unsigned long long)seen.flows, (double)(time_monotonic() - began) / 1e6);
+	printf(", a /16 with %llu flows %.2f ms", (unsigned long long)seen.flows,
+	    (double)(time_monotonic() - began) / 1e6);
 	began = time_monotonic();
 	CHECK(ask(CC_KIND_ADDR, "0.0.0.0/0", BEGIN, BEGIN + 30 * DAY) == CC_OK);
 	CHECK(seen.flows > 7 && (seen.cut || rows < 500000));

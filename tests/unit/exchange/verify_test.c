@@ -102,8 +102,10 @@ own_objects(const char *organisation, unsigned n)
 
 	identity_of(organisation, id);
 	snprintf(text, sizeof(text),
-	    "{\"type\":\"identity\",\"id\":\"%s\",\"created_by_ref\":\"%s\"},{\"type\":\"ipv4-addr\",\"id\":\"ipv4-addr--"
-	    "28bb3599-77cd-5a82-a950-b5bc3caf07c4\",\"value\":\"198.51.100.3\"},{\"type\":\"sighting\",\"created_by_ref\":\"%s\","
+	    "{\"type\":\"identity\",\"id\":\"%s\",\"created_by_ref\":\"%s\"},{\"type\":\"ipv4-addr\",\"id\":\"ipv4-"
+	    "addr--"
+	    "28bb3599-77cd-5a82-a950-b5bc3caf07c4\",\"value\":\"198.51.100.3\"},{\"type\":\"sighting\",\"created_by_"
+	    "ref\":\"%s\","
 	    "\"id\":\"sighting--00000000-0000-5000-8000-%012u\",\"count\":%u}",
 	    id, id, id, n, n);
 	return text;
@@ -120,7 +122,8 @@ sign(struct made *m, const struct key *with, const uint8_t *prev)
 }
 
 static void
-make_with(struct made *m, const char *source, const char *topic, const char *lane_key, unsigned sequence, const char *value)
+make_with(
+    struct made *m, const char *source, const char *topic, const char *lane_key, unsigned sequence, const char *value)
 {
 	char number[24];
 
@@ -128,7 +131,9 @@ make_with(struct made *m, const char *source, const char *topic, const char *lan
 	snprintf(m->key, sizeof(m->key), "%s", lane_key);
 	snprintf(m->topic, sizeof(m->topic), "%s", topic);
 	snprintf(m->value, sizeof(m->value), "%s", value);
-	m->msg = (struct cc_message){.topic = slice_str(m->topic), .key = slice_str(m->key), .value = slice_str(m->value),
+	m->msg = (struct cc_message){.topic = slice_str(m->topic),
+	    .key = slice_str(m->key),
+	    .value = slice_str(m->value),
 	    .class = CC_CLASS_SIGHTING};
 	snprintf(number, sizeof(number), "%u", sequence);
 	header(m, "ce_specversion", "1.0");
@@ -199,7 +204,10 @@ TEST(no_bit_may_change)
 	make(&m, 1, NULL);
 	CHECK(judge(&m.msg) == VERDICT_ACCEPTED);
 	for (unsigned part = 0; part < 3 + m.msg.header_count; part++) {
-		struct slice s = part == 0 ? m.msg.value : part == 1 ? m.msg.key : part == 2 ? m.msg.topic : m.msg.header[part - 3].value;
+		struct slice s = part == 0   ? m.msg.value
+				 : part == 1 ? m.msg.key
+				 : part == 2 ? m.msg.topic
+					     : m.msg.header[part - 3].value;
 
 		for (size_t bit = 0; bit < s.size * 8; bit++, tried++) {
 			uint8_t *p = (uint8_t *)(uintptr_t)s.p + bit / 8;
@@ -214,7 +222,10 @@ TEST(no_bit_may_change)
 		/* Cut at each byte. */
 		for (size_t size = 0; size < s.size; size++) {
 			struct cc_message cut = m.msg;
-			struct slice *at = part == 0 ? &cut.value : part == 1 ? &cut.key : part == 2 ? &cut.topic : &cut.header[part - 3].value;
+			struct slice *at = part == 0   ? &cut.value
+					   : part == 1 ? &cut.key
+					   : part == 2 ? &cut.topic
+						       : &cut.header[part - 3].value;
 
 			at->size = size;
 			CHECK(judge(&cut) != VERDICT_ACCEPTED);
@@ -273,12 +284,14 @@ TEST(keys_have_their_time)
 	CHECK(trust_open(conf, text, &trust, &why) == CC_OK);
 	CHECK(judge(&m.msg) == VERDICT_UNKNOWN_KEY);
 	CHECK(trust_learn(trust, key_kid(key), "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo") == CC_DENIED);
-	CHECK(trust_learn(trust, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo") == CC_ABSENT);
+	CHECK(trust_learn(trust, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+		  "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo") == CC_ABSENT);
 	CHECK(judge(&m.msg) == VERDICT_UNKNOWN_KEY);
 	CHECK(trust_learn(trust, key_kid(key), key_x(key)) == CC_OK);
 	CHECK(judge(&m.msg) == VERDICT_FOREIGN_SOURCE); /* org.example's message, cert.example's key */
 	/* What was learnt stays over a reload, a broken file changes nothing. */
-	snprintf(text, sizeof(text), "organisations: [{id: org.example, keys: [{fingerprint: %s, x: %s, until: 2025-12-31T00:00:00Z}]}]",
+	snprintf(text, sizeof(text),
+	    "organisations: [{id: org.example, keys: [{fingerprint: %s, x: %s, until: 2025-12-31T00:00:00Z}]}]",
 	    key_kid(key), key_x(key));
 	write_file("t.yaml", text);
 	CHECK(trust_reload(trust, &why) == CC_OK);
@@ -287,13 +300,16 @@ TEST(keys_have_their_time)
 	CHECK(trust_reload(trust, &why) == CC_BAD && why != NULL && strstr(why, "t.yaml:1") != NULL);
 	free(why);
 	CHECK(judge(&m.msg) == VERDICT_KEY_NOT_VALID);
-	snprintf(text, sizeof(text), "{\"organisations\": [{\"id\": \"org.example\", \"receive\": \"amber\", \"roles\": [\"a\", \"b\"],"
-	    " \"policy\": {\"indicators\": {\"accept\": \"yes\"}}, \"keys\": [{\"fingerprint\": \"%s\", \"x\": \"%s\"}]}]}",
+	snprintf(text, sizeof(text),
+	    "{\"organisations\": [{\"id\": \"org.example\", \"receive\": \"amber\", \"roles\": [\"a\", \"b\"],"
+	    " \"policy\": {\"indicators\": {\"accept\": \"yes\"}}, \"keys\": [{\"fingerprint\": \"%s\", \"x\": "
+	    "\"%s\"}]}]}",
 	    key_kid(key), key_x(key));
 	write_file("t.yaml", text);
 	CHECK(trust_reload(trust, &why) == CC_OK);
 	CHECK(judge(&m.msg) == VERDICT_ACCEPTED);
-	CHECK_TEXT(conf_map_get(&trust_organisation(trust, slice_str("org.example"))->policy, "indicators.accept"), "yes");
+	CHECK_TEXT(
+	    conf_map_get(&trust_organisation(trust, slice_str("org.example"))->policy, "indicators.accept"), "yes");
 	CHECK_UINT(trust_organisation(trust, slice_str("org.example"))->receive, CC_TLP_AMBER);
 	/* Revoked: what is seen later counts for nothing, what the broker took earlier does. */
 	CHECK(trust_revoke(trust, key_kid(key), now) == CC_OK);
@@ -330,22 +346,29 @@ TEST(whose_objects)
 	identity_of("cert.other", other);
 #define BUNDLE(...) (snprintf(text, sizeof(text), __VA_ARGS__), judge_bundle(bundle_with(text)))
 #define UUID "00000000-0000-5000-8000-000000000001"
-	CHECK(BUNDLE("{\"type\":\"note\",\"id\":\"note--" UUID "\",\"created_by_ref\":\"%s\"}", own) == VERDICT_ACCEPTED);
-	CHECK(BUNDLE("{\"type\":\"note\",\"id\":\"note--" UUID "\",\"created_by_ref\":\"%s\"}", other) == VERDICT_FOREIGN_OBJECT);
+	CHECK(
+	    BUNDLE("{\"type\":\"note\",\"id\":\"note--" UUID "\",\"created_by_ref\":\"%s\"}", own) == VERDICT_ACCEPTED);
+	CHECK(BUNDLE("{\"type\":\"note\",\"id\":\"note--" UUID "\",\"created_by_ref\":\"%s\"}", other) ==
+	      VERDICT_FOREIGN_OBJECT);
 	CHECK(BUNDLE("{\"type\":\"note\",\"id\":\"note--" UUID "\"}") == VERDICT_FOREIGN_OBJECT);
-	CHECK(BUNDLE("{\"type\":\"note\",\"id\":\"report--" UUID "\",\"created_by_ref\":\"%s\"}", own) == VERDICT_MALFORMED);
+	CHECK(BUNDLE("{\"type\":\"note\",\"id\":\"report--" UUID "\",\"created_by_ref\":\"%s\"}", own) ==
+	      VERDICT_MALFORMED);
 	CHECK(BUNDLE("{\"type\":\"url\",\"id\":\"url--" UUID "\",\"value\":\"x\"}") == VERDICT_ACCEPTED);
-	CHECK(BUNDLE("{\"type\":\"identity\",\"id\":\"%s\",\"created_by_ref\":\"%s\"}", other, own) == VERDICT_FOREIGN_OBJECT);
+	CHECK(BUNDLE("{\"type\":\"identity\",\"id\":\"%s\",\"created_by_ref\":\"%s\"}", other, own) ==
+	      VERDICT_FOREIGN_OBJECT);
 	CHECK(BUNDLE("{\"type\":\"identity\",\"id\":\"%s\"}", other) == VERDICT_FOREIGN_OBJECT);
 	CHECK(BUNDLE("{\"type\":\"identity\",\"id\":\"%s\"}", own) == VERDICT_ACCEPTED);
-	CHECK(BUNDLE("{\"type\":\"marking-definition\",\"id\":\"marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487\"}") ==
-	    VERDICT_ACCEPTED);
-	CHECK(BUNDLE("{\"type\":\"marking-definition\",\"id\":\"marking-definition--" UUID "\"}") == VERDICT_FOREIGN_OBJECT);
+	CHECK(BUNDLE("{\"type\":\"marking-definition\",\"id\":\"marking-definition--94868c89-83c2-464b-929b-"
+		     "a1a8aa3c8487\"}") == VERDICT_ACCEPTED);
+	CHECK(BUNDLE("{\"type\":\"marking-definition\",\"id\":\"marking-definition--" UUID "\"}") ==
+	      VERDICT_FOREIGN_OBJECT);
 	/* What two readers could read differently. */
-	CHECK(BUNDLE("{\"type\":\"note\",\"id\":\"note--" UUID "\",\"created_by_ref\":\"%s\",\"created_by_ref\":\"%s\"}", other, own) ==
-	    VERDICT_MALFORMED);
-	CHECK(BUNDLE("{\"type\":\"note\",\"id\":\"note--" UUID "\",\"created\\u005fby_ref\":\"%s\",\"created_by_ref\":\"%s\"}", other,
-	    own) == VERDICT_MALFORMED);
+	CHECK(
+	    BUNDLE("{\"type\":\"note\",\"id\":\"note--" UUID "\",\"created_by_ref\":\"%s\",\"created_by_ref\":\"%s\"}",
+		other, own) == VERDICT_MALFORMED);
+	CHECK(BUNDLE("{\"type\":\"note\",\"id\":\"note--" UUID
+		     "\",\"created\\u005fby_ref\":\"%s\",\"created_by_ref\":\"%s\"}",
+		  other, own) == VERDICT_MALFORMED);
 	CHECK(judge_bundle("{\"type\":\"bundle\",\"objects\":[]}") == VERDICT_ACCEPTED);
 	CHECK(judge_bundle("{\"type\":\"bundle\",\"objects\":[]} ") == VERDICT_ACCEPTED);
 	CHECK(judge_bundle("{\"type\":\"bundle\",\"objects\":[]}x") == VERDICT_MALFORMED);
@@ -355,7 +378,9 @@ TEST(whose_objects)
 	CHECK(judge_bundle("") == VERDICT_MALFORMED);
 	CHECK(judge_bundle("{\"type\":\"bundle\",\"objects\":[],\"x\":\"\xff\"}") == VERDICT_MALFORMED);
 	CHECK(judge_bundle("{\"type\":\"bundle\",\"objects\":[],\"x\":01}") == VERDICT_MALFORMED);
-	CHECK(judge_bundle("{\"type\":\"bundle\",\"objects\":[],\"x\":-1.5e+7,\"y\":[true,false,null,\"\\u00e9\\n\"]}") == VERDICT_ACCEPTED);
+	CHECK(
+	    judge_bundle("{\"type\":\"bundle\",\"objects\":[],\"x\":-1.5e+7,\"y\":[true,false,null,\"\\u00e9\\n\"]}") ==
+	    VERDICT_ACCEPTED);
 	memset(deep, 0, sizeof(deep));
 	snprintf(deep, sizeof(deep), "{\"type\":\"bundle\",\"objects\":[],\"x\":");
 	memset(deep + strlen(deep), '[', 200);
@@ -415,7 +440,8 @@ TEST(a_lane_and_what_is_missing)
 	CHECK(next(v, 3).verdict == VERDICT_ACCEPTED && next(v, 3).verdict == VERDICT_DUPLICATE);
 	/* Another verifier takes it up from what was saved. */
 	verifier_save(v, save, w);
-	CHECK(next(w, 10).verdict == VERDICT_DUPLICATE && next(w, 7).verdict == VERDICT_ACCEPTED && next(w, 11).notes == 0);
+	CHECK(next(w, 10).verdict == VERDICT_DUPLICATE && next(w, 7).verdict == VERDICT_ACCEPTED &&
+	      next(w, 11).notes == 0);
 	CHECK(next(w, 7).verdict == VERDICT_DUPLICATE);
 	verifier_free(v);
 	verifier_free(w);
@@ -622,5 +648,6 @@ TEST(quarantine_is_bounded)
 	end();
 }
 
-TESTS(T(thumbprint_of_the_rfc), T(no_bit_may_change), T(headers_are_all_or_nothing), T(keys_have_their_time), T(whose_objects),
-    T(a_lane_and_what_is_missing), T(two_pasts), T(runs_give_what_single_messages_give), T(key_files), T(quarantine_is_bounded))
+TESTS(T(thumbprint_of_the_rfc), T(no_bit_may_change), T(headers_are_all_or_nothing), T(keys_have_their_time),
+    T(whose_objects), T(a_lane_and_what_is_missing), T(two_pasts), T(runs_give_what_single_messages_give), T(key_files),
+    T(quarantine_is_bounded))

@@ -8,8 +8,8 @@
 #include "unit/test.h"
 
 /* The key and the pairs that the authors of Crypto-PAn publish with their sample programs. */
-static const uint8_t sample_key[32] = {21, 34, 23, 141, 51, 164, 207, 128, 19, 10, 91, 22, 73, 144, 125, 16, 216, 152, 143,
-    131, 121, 121, 101, 39, 98, 87, 76, 45, 42, 132, 34, 2};
+static const uint8_t sample_key[32] = {21, 34, 23, 141, 51, 164, 207, 128, 19, 10, 91, 22, 73, 144, 125, 16, 216, 152,
+    143, 131, 121, 121, 101, 39, 98, 87, 76, 45, 42, 132, 34, 2};
 
 static struct cc_addr
 addr_of(const char *text)
@@ -33,7 +33,8 @@ TEST(published_pairs)
 	char text[CC_ADDR_TEXT];
 
 	for (size_t i = 0; i < sizeof(pair) / sizeof(pair[0]); i++) {
-		struct cc_addr addr = addr_of(pair[i][0]), hidden = pan_hide(pan, &addr), shown = pan_show(pan, &hidden);
+		struct cc_addr addr = addr_of(pair[i][0]), hidden = pan_hide(pan, &addr),
+			       shown = pan_show(pan, &hidden);
 
 		CHECK_TEXT(cc_addr_text(&hidden, text), pair[i][1]);
 		CHECK_TEXT(cc_addr_text(&shown, text), pair[i][0]);
@@ -145,7 +146,8 @@ TEST(a_pseudonym_and_back)
 	victims = NULL;
 	snprintf(path, sizeof(path), "%s/keys/victims.key", dir);
 	CHECK(chmod(path, 0640) == 0);
-	CHECK(victims_open(conf, dir, &victims, &trouble) == CC_DENIED && trouble != NULL && strstr(trouble, "chmod 600"));
+	CHECK(victims_open(conf, dir, &victims, &trouble) == CC_DENIED && trouble != NULL &&
+	      strstr(trouble, "chmod 600"));
 	free(trouble);
 	end(NULL, conf);
 }
@@ -194,12 +196,13 @@ TEST(texts_that_name_us)
 {
 	static const char *const ours[] = {"10.1.2.3", "http://10.1.2.3/x", "x 10.1.2.3:80", "dsl-10-1-2-3.isp.example",
 	    "3.2.1.10.in-addr.arpa", "http://10%2e1%2e2%2e3/", "%31%30.1.2.3", "http://167838211/", "http://0xa010203/",
-	    "http://user@0x0a010203/", "167838211", "[2001:db8:1::5]", "http://[2001:DB8:1:0:0::5]:80/", "::ffff:10.1.2.3",
-	    "5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", "20010db8000100000000000000000005",
-	    "ip_10_1_2_3", "a=1&ip=10.255.255.255", "10.1.2.3.example"};
+	    "http://user@0x0a010203/", "167838211", "[2001:db8:1::5]", "http://[2001:DB8:1:0:0::5]:80/",
+	    "::ffff:10.1.2.3", "5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
+	    "20010db8000100000000000000000005", "ip_10_1_2_3", "a=1&ip=10.255.255.255", "10.1.2.3.example"};
 	static const char *const others[] = {"", "203.0.113.5", "http://203.0.113.5/1.2.3.4", "version 1.10.2.300",
-	    "Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "2001:db8:2::5", "host.example", "http://3405803781/", "12:34:56",
-	    "8.8.8.8.in-addr.arpa", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "%", "%1", "10.1.2", ":::"};
+	    "Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "2001:db8:2::5", "host.example", "http://3405803781/",
+	    "12:34:56", "8.8.8.8.in-addr.arpa", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "%",
+	    "%1", "10.1.2", ":::"};
 	struct conf *conf;
 	struct victims *victims = NULL;
 	char *why = NULL;
@@ -243,7 +246,8 @@ TEST(no_way_out)
 		whole[size++] = " =/,;x"[rand_below(&state, 6)];
 		cc_addr_text(&addr, text);
 		for (char *p = text; *p != '\0'; p++)
-			size += (size_t)snprintf(whole + size, sizeof(whole) - size, rand_below(&state, 20) == 0 ? "%%%02x" : "%c", *p);
+			size += (size_t)snprintf(
+			    whole + size, sizeof(whole) - size, rand_below(&state, 20) == 0 ? "%%%02x" : "%c", *p);
 		snprintf(whole + size, sizeof(whole) - size, "%s", n % 2 == 0 ? "/path?x" : "");
 		if (!victims_named_in(victims, slice_str(whole)))
 			printf("not found: %s in %s\n", text, whole);
@@ -252,5 +256,5 @@ TEST(no_way_out)
 	end(victims, conf);
 }
 
-TESTS(T(published_pairs), T(prefixes_are_kept), T(a_pseudonym_and_back), T(networks_and_their_reload), T(texts_that_name_us),
-    T(no_way_out))
+TESTS(T(published_pairs), T(prefixes_are_kept), T(a_pseudonym_and_back), T(networks_and_their_reload),
+    T(texts_that_name_us), T(no_way_out))

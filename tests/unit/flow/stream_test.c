@@ -478,8 +478,8 @@ TEST(turned_round)
 	rig_free(rig);
 }
 
-TESTS(T(turned_round), T(delivers_on_ack), T(orders_across_wrap), T(gap_when_ack_passes), T(ack_before_its_data), T(gap_at_the_end),
-    T(lost_tail_is_told), T(differing_copies), T(differs_from_what_was_shown), T(policy_by_receiver),
+TESTS(T(turned_round), T(delivers_on_ack), T(orders_across_wrap), T(gap_when_ack_passes), T(ack_before_its_data),
+    T(gap_at_the_end), T(lost_tail_is_told), T(differing_copies), T(differs_from_what_was_shown), T(policy_by_receiver),
     T(reset_in_and_out_of_window), T(one_sided), T(one_sided_midstream), T(fast_open), T(old_time_stamp_and_window),
     T(goes_on_after_a_large_loss), T(data_behind_a_fin), T(unconsumed_is_shown_again), T(limit_of_one_side),
     T(limit_of_all), T(depth_and_ignore), T(any_way_gives_the_text))

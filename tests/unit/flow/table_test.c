@@ -128,8 +128,11 @@ TEST(every_answer_on_another_vlan)
 			rig_packet(rig, round == 1, 6, port, 80, slice_str(""));
 			rig->pkt.vlan[0] = 7;
 			rig->pkt.vlan_count = round == 1;
-			rig->pkt.tcp = (struct tcp_info){.flags = round == 1 ? TCP_SYN | TCP_ACK : TCP_SYN, .seq = round == 1 ? 5 : 99,
-			    .ack = round == 1 ? 100 : 0, .window = 65000, .wscale = 255};
+			rig->pkt.tcp = (struct tcp_info){.flags = round == 1 ? TCP_SYN | TCP_ACK : TCP_SYN,
+			    .seq = round == 1 ? 5 : 99,
+			    .ack = round == 1 ? 100 : 0,
+			    .window = 65000,
+			    .wscale = 255};
 			rig_track(rig);
 			rig->time -= NS_PER_MS;
 		}

@@ -21,13 +21,15 @@ pass(void *ctx, const struct cc_record *rec, bool update)
 	seen->sum += update ? rec->count - 1 : rec->count;
 	seen->last_count = rec->count;
 	if (strlen(seen->order) < sizeof(seen->order) - 64)
-		sprintf(seen->order + strlen(seen->order), "%.*s%s ", (int)rec->value.size, (const char *)rec->value.p, update ? "+" : "");
+		sprintf(seen->order + strlen(seen->order), "%.*s%s ", (int)rec->value.size, (const char *)rec->value.p,
+		    update ? "+" : "");
 }
 
 static struct cc_record
 record(const char *value, uint64_t second)
 {
-	struct cc_record rec = {.kind = CC_KIND_DOMAIN, .value = slice_str(value), .detector = CC_BY_SIGNATURE, .severity = 3,
+	struct cc_record rec = {.kind = CC_KIND_DOMAIN, .value = slice_str(value), .detector = CC_BY_SIGNATURE,
+	    .severity = 3,
 	    .first = second * NS_PER_S, .last = second * NS_PER_S, .count = 1, .sid = 1};
 
 	return rec;

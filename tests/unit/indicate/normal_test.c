@@ -61,11 +61,13 @@ TEST(urls)
 	CHECK_TEXT(url("evil.example", 0, "/../../x"), "http://evil.example/x");
 	CHECK_TEXT(url("evil.example", 0, "/a//b"), "http://evil.example/a//b");
 	CHECK_TEXT(url("evil.example", 0, "\\a\\b"), "http://evil.example/a/b");
-	CHECK_TEXT(url("evil.example", 0, "/x y\"<>`{}?q='a b'#frag"), "http://evil.example/x%20y%22%3C%3E%60%7B%7D?q=%27a%20b%27");
+	CHECK_TEXT(url("evil.example", 0, "/x y\"<>`{}?q='a b'#frag"),
+	    "http://evil.example/x%20y%22%3C%3E%60%7B%7D?q=%27a%20b%27");
 	CHECK_TEXT(url("evil.example", 0, "/%c3%a4/\xc3\xa4/%zz"), "http://evil.example/%C3%A4/%C3%A4/%25zz");
 	CHECK_TEXT(url("evil.example", 0, "/a\tb\r\nc"), "http://evil.example/abc");
 	CHECK_TEXT(url("evil.example", 0, "/?"), "http://evil.example/?");
-	CHECK_TEXT(url("evil.example", 0, "/a|b[c]^%?d|{e}\\%f"), "http://evil.example/a%7Cb%5Bc%5D%5E%25?d%7C%7Be%7D%5C%25f");
+	CHECK_TEXT(
+	    url("evil.example", 0, "/a|b[c]^%?d|{e}\\%f"), "http://evil.example/a%7Cb%5Bc%5D%5E%25?d%7C%7Be%7D%5C%25f");
 	CHECK_TEXT(url("192.0.2.1", 0, "/"), "http://192.0.2.1/");
 	CHECK_TEXT(url("[2001:DB8::0:1]", 81, "/"), "http://[2001:db8::1]:81/");
 	CHECK_TEXT(url("proxy.example", 3128, "HTTP://user:pw@Other.Example:80/p?q"), "http://other.example/p?q");
@@ -79,7 +81,8 @@ TEST(urls)
 /* Cut at each byte, and long: no read past the end, and what comes out is a URL again and stays as it is. */
 TEST(urls_are_stable)
 {
-	static const char *const targets[] = {"http://u:p@h.example:81/a/%2e./b%zz%4", "/a/../%2e%2e/?q=%", "/..", "/%2", "\\..\\"};
+	static const char *const targets[] = {
+	    "http://u:p@h.example:81/a/%2e./b%zz%4", "/a/../%2e%2e/?q=%", "/..", "/%2", "\\..\\"};
 	char text[4096];
 	struct buf out;
 
@@ -89,7 +92,8 @@ TEST(urls_are_stable)
 
 			memcpy(cut, targets[i], size);
 			buf_over(&out, (uint8_t *)text, sizeof(text) - 1);
-			if (indicate_url(slice_str("http"), slice_str("h.example"), 0, slice_of(cut, size), &out) == CC_OK) {
+			if (indicate_url(slice_str("http"), slice_str("h.example"), 0, slice_of(cut, size), &out) ==
+			    CC_OK) {
 				text[out.size] = '\0';
 				again = strdup(text);
 				CHECK_TEXT(url("other.example", 0, again), again);

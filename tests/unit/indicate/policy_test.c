@@ -39,7 +39,8 @@ scene_new(bool client_is_home, uint8_t proto)
 	s->flow.side[1].addr = cc_addr4(client_is_home ? away : home);
 	s->flow.side[0].port = 40000;
 	s->flow.side[1].port = 80;
-	s->rule = (struct rule_info){.gid = 1, .sid = 5, .rev = 2, .severity = 1, .priority = 1, .msg = slice_str("rule")};
+	s->rule =
+	    (struct rule_info){.gid = 1, .sid = 5, .rev = 2, .severity = 1, .priority = 1, .msg = slice_str("rule")};
 	s->match = (struct match){.by = MATCH_SIGNATURE, .rule = &s->rule, .flow = &s->flow, .offset = UINT64_MAX};
 	s->list[0] = &s->match;
 	s->tx.value = s->value;
@@ -91,7 +92,8 @@ run(struct scene *s)
 	s->batch.match = s->list;
 	s->batch.match_count = 1;
 	s->count = 0;
-	while (s->count < 16 && indicate_next(s->indicate, &s->flow, NULL, &s->batch, 1700000000 * NS_PER_S, &s->rec[s->count]) == CC_OK)
+	while (s->count < 16 &&
+	       indicate_next(s->indicate, &s->flow, NULL, &s->batch, 1700000000 * NS_PER_S, &s->rec[s->count]) == CC_OK)
 		s->count++;
 	s->batch.match = old;
 	s->batch.match_count = 0;
@@ -144,7 +146,8 @@ TEST(client_goes_to_an_evil_server)
 	CHECK(find(s, CC_KIND_URL, "http://evil.example/x?y") == &s->rec[0]);
 	CHECK(find(s, CC_KIND_DOMAIN, "evil.example") != NULL);
 	rec = find(s, CC_KIND_ADDR, "203.0.113.66");
-	CHECK(rec != NULL && rec->direction == CC_OUTBOUND && !rec->attacker_is_client && rec->proof == CC_PROOF_DIALOGUE);
+	CHECK(rec != NULL && rec->direction == CC_OUTBOUND && !rec->attacker_is_client &&
+	      rec->proof == CC_PROOF_DIALOGUE);
 	CHECK(rec != NULL && rec->loss == 1 && rec->severity == 1 && rec->sid == 5 && rec->class == CC_CLASS_ALERT);
 	scene_free(s);
 }
@@ -161,7 +164,8 @@ TEST(attack_on_our_server)
 	check_records(s);
 	CHECK_UINT(s->count, 1);
 	CHECK(find(s, CC_KIND_ADDR, "203.0.113.66") != NULL);
-	CHECK(s->rec[0].direction == CC_INBOUND && s->rec[0].attacker_is_client && s->rec[0].proof == CC_PROOF_SPOOFABLE);
+	CHECK(
+	    s->rec[0].direction == CC_INBOUND && s->rec[0].attacker_is_client && s->rec[0].proof == CC_PROOF_SPOOFABLE);
 	CHECK_UINT(s->rec[0].domain.size + s->rec[0].url.size, 0);
 	scene_free(s);
 }
@@ -204,7 +208,8 @@ TEST(rule_says_who_the_victim_is)
 
 TEST(nobody_in_particular)
 {
-	static const uint8_t addresses[][4] = {{127, 0, 0, 1}, {0, 0, 0, 0}, {224, 0, 0, 5}, {255, 255, 255, 255}, {169, 254, 1, 1}, {192, 0, 2, 1}};
+	static const uint8_t addresses[][4] = {
+	    {127, 0, 0, 1}, {0, 0, 0, 0}, {224, 0, 0, 5}, {255, 255, 255, 255}, {169, 254, 1, 1}, {192, 0, 2, 1}};
 	struct scene *s = scene_new(true, 6);
 
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
@@ -219,8 +224,8 @@ TEST(nobody_in_particular)
 
 TEST(strictest_marking)
 {
-	static const struct rule_meta meta[] = {
-	    {{(const uint8_t *)"tlp", 3}, {(const uint8_t *)"green", 5}}, {{(const uint8_t *)"TLP", 3}, {(const uint8_t *)"amber", 5}}};
+	static const struct rule_meta meta[] = {{{(const uint8_t *)"tlp", 3}, {(const uint8_t *)"green", 5}},
+	    {{(const uint8_t *)"TLP", 3}, {(const uint8_t *)"amber", 5}}};
 	struct scene *s = scene_new(true, 6);
 
 	s->rule.meta = meta;
@@ -245,15 +250,16 @@ TEST(watch_names_its_own)
 	run(s);
 	check_records(s);
 	CHECK_UINT(s->count, 1);
-	CHECK(s->rec[0].detector == CC_BY_WATCH && s->rec[0].class == CC_CLASS_SIGHTING && !s->rec[0].attacker_is_client);
+	CHECK(
+	    s->rec[0].detector == CC_BY_WATCH && s->rec[0].class == CC_CLASS_SIGHTING && !s->rec[0].attacker_is_client);
 	scene_free(s);
 }
 
 TEST(bad_networks_are_named)
 {
 	static const char *const sets[][2] = {{"indicate.home=[10.0.0.0/8, nonsense]", "nonsense"},
-	    {"vars.address.HOME_NET=[10.0.0.0/8,$NOWHERE]", "$NOWHERE"}, {"vars.address.HOME_NET=$HOME_NET", "HOME_NET"},
-	    {"indicate.tlp_networks.10.0.0.0/8=purple", "purple"}};
+	    {"vars.address.HOME_NET=[10.0.0.0/8,$NOWHERE]", "$NOWHERE"},
+	    {"vars.address.HOME_NET=$HOME_NET", "HOME_NET"}, {"indicate.tlp_networks.10.0.0.0/8=purple", "purple"}};
 
 	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
 		struct conf *conf = conf_new();

@@ -3,13 +3,20 @@
 
 #include "joint/joint.h"
 
-#define HEAD "{\"type\":\"bundle\",\"id\":\"bundle--1\",\"objects\":[{\"type\":\"identity\",\"id\":\"identity--1\"},{\"type\":\"note\",\"extensions\":{\"extension-" \
-	"definition--e70757fa-d206-44a7-8d39-8276cee6795e\":{\"extension_type\":\"property-extension\",\"request\":{\"id\":\"r1\",\"requester\":\"cert.a\"," \
+#define HEAD                                                                                                           \
+	"{\"type\":\"bundle\",\"id\":\"bundle--1\",\"objects\":[{\"type\":\"identity\",\"id\":\"identity--1\"},{"      \
+	"\"type\":\"note\",\"extensions\":{\"extension-"                                                               \
+	"definition--e70757fa-d206-44a7-8d39-8276cee6795e\":{\"extension_type\":\"property-extension\",\"request\":{"  \
+	"\"id\":\"r1\",\"requester\":\"cert.a\","                                                                      \
 	"\"responder\":\"cert.c\",\"state\":\"answered\",\"answer\":"
 #define TAIL "}}}}]}"
-#define SEEN "{\"indicator\":\"addr:192.0.2.7\",\"seen\":true,\"count\":0,\"flows\":3,\"first\":\"2026-03-01T12:00:00Z\",\"last\":\"2026-03-01T13:00:00Z\",\"proof\":\"dialogue\"}"
+#define SEEN                                                                                                           \
+	"{\"indicator\":\"addr:192.0.2.7\",\"seen\":true,\"count\":0,\"flows\":3,\"first\":\"2026-03-01T12:00:00Z\","  \
+	"\"last\":\"2026-03-01T13:00:00Z\",\"proof\":\"dialogue\"}"
 #define NOT(what) "{\"indicator\":\"" what "\",\"seen\":false,\"count\":0,\"flows\":0}"
-#define COVERAGE ",\"coverage\":{\"looked\":\"3600s\",\"from\":\"2026-03-01T00:00:00Z\",\"until\":\"2026-03-02T00:00:00Z\",\"packets\":90,\"lost\":10}"
+#define COVERAGE                                                                                                       \
+	",\"coverage\":{\"looked\":\"3600s\",\"from\":\"2026-03-01T00:00:00Z\",\"until\":\"2026-03-02T00:00:00Z\","    \
+	"\"packets\":90,\"lost\":10}"
 
 struct heard {
 	struct joint_sighting one[8];
@@ -41,14 +48,19 @@ unseal(void *ctx, struct slice responder, struct slice id, struct slice sealed, 
 static enum cc_status
 answers(const char *value, size_t size, const char *organisation, struct buf *scratch, struct heard *h)
 {
-	struct cc_message msg = {.topic = slice_str("concert.requests"), .key = slice_str("r1"), .value = slice_of(value, size), .header_count = 3,
-	    .header = {{"ce_id", slice_str("m1")}, {"ce_type", slice_str("org.concert.request.v1")}, {"exercise", slice_str("false")}}};
+	struct cc_message msg = {.topic = slice_str("concert.requests"),
+	    .key = slice_str("r1"),
+	    .value = slice_of(value, size),
+	    .header_count = 3,
+	    .header = {{"ce_id", slice_str("m1")}, {"ce_type", slice_str("org.concert.request.v1")},
+		{"exercise", slice_str("false")}}};
 
 	h->count = 0;
 	return joint_answers(&msg, slice_str(organisation), scratch, hear, unseal, h);
 }
 
-static const char whole[] = HEAD "{\"results\":[" SEEN "," NOT("addr:192.0.2.8") "," NOT("domain:x.example") "]" COVERAGE "}" TAIL;
+static const char whole[] =
+    HEAD "{\"results\":[" SEEN "," NOT("addr:192.0.2.8") "," NOT("domain:x.example") "]" COVERAGE "}" TAIL;
 
 TEST(told)
 {
@@ -59,7 +71,8 @@ TEST(told)
 	CHECK(answers(whole, sizeof(whole) - 1, "cert.c", &scratch, &h) == CC_OK);
 	/* Of names a store knows only what it was told to look for: their absence says nothing. */
 	CHECK_UINT(h.count, 2);
-	CHECK(slice_is(h.one[0].value, "192.0.2.7") && slice_is(h.one[0].attacker, "192.0.2.7") && slice_is(h.one[0].organisation, "cert.c"));
+	CHECK(slice_is(h.one[0].value, "192.0.2.7") && slice_is(h.one[0].attacker, "192.0.2.7") &&
+	      slice_is(h.one[0].organisation, "cert.c"));
 	CHECK(h.one[0].count == 3 && h.one[0].proof == CC_PROOF_DIALOGUE && h.one[0].origin == JOINT_ANSWER);
 	CHECK(slice_is(h.one[0].origin_of, "r1") && slice_is(h.one[0].message, "m1"));
 	CHECK(h.one[1].count == 0 && h.one[1].last - h.one[1].first == 24 * 3600 * NS_PER_S);
@@ -69,7 +82,8 @@ TEST(told)
 
 TEST(sealed)
 {
-	static const char good[] = HEAD "null,\"encrypted\":\"e.y.J\"" TAIL, bad[] = HEAD "null,\"encrypted\":\"e.y.K\"" TAIL;
+	static const char good[] = HEAD "null,\"encrypted\":\"e.y.J\"" TAIL,
+			  bad[] = HEAD "null,\"encrypted\":\"e.y.K\"" TAIL;
 	struct buf scratch;
 	struct heard h;
 

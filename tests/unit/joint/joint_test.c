@@ -34,9 +34,12 @@ numbered(const char *word, unsigned n)
 static struct joint_sighting
 contact(const char *who, const char *addr, unsigned n)
 {
-	struct joint_sighting s = {.message = numbered("m", n), .organisation = keep(who), .sensor = keep("s1"), .kind = CC_KIND_ADDR,
-	    .value = keep(addr), .key = keep(addr), .first = (DAY0 + n * 60) * NS_PER_S, .last = (DAY0 + n * 60) * NS_PER_S, .count = 1,
-	    .proof = CC_PROOF_DIALOGUE, .clock_error = 0.1, .completeness = 80, .hops = 255, .port = 443, .attacker = keep(addr),
+	struct joint_sighting s = {.message = numbered("m", n), .organisation = keep(who), .sensor = keep("s1"),
+	    .kind = CC_KIND_ADDR,
+	    .value = keep(addr), .key = keep(addr), .first = (DAY0 + n * 60) * NS_PER_S,
+	        .last = (DAY0 + n * 60) * NS_PER_S, .count = 1,
+	    .proof = CC_PROOF_DIALOGUE, .clock_error = 0.1, .completeness = 80, .hops = 255, .port = 443,
+	        .attacker = keep(addr),
 	    .rule = keep("1:3000001:1")};
 
 	s.victim = numbered(who, n);
@@ -310,7 +313,11 @@ TEST(order_does_not_matter)
 		for (unsigned i = 0; i < 60; i++) {
 			static const char *const who[] = {"cert.a", "cert.b", "cert.c", "cert.d"};
 
-			all[i] = contact(who[i % 4], i % 3 == 0 ? "192.0.2.7" : i % 3 == 1 ? "192.0.2.8" : "198.51.100.3", i);
+			all[i] = contact(who[i % 4],
+			    i % 3 == 0   ? "192.0.2.7"
+			    : i % 3 == 1 ? "192.0.2.8"
+					 : "198.51.100.3",
+			    i);
 			all[i].ja4 = keep(i % 5 == 0 ? "ja4.x" : "ja4.y");
 			all[i].cert = i % 4 == 0 ? keep("cert.1") : slice_of(NULL, 0);
 			all[i].count = i % 11 == 0 ? 0 : i;
@@ -350,7 +357,8 @@ rolled(uint32_t *seed, uint32_t below)
 	return (uint32_t)((uint64_t)*seed * below >> 32);
 }
 
-/* A small world by numbers: campaigns that share tools, a content network, repeats, "not seen", exercises, forged sources. */
+/* A small world by numbers: campaigns that share tools, a content network, repeats, "not seen", exercises, forged
+ * sources. */
 static struct joint_sighting
 random_sighting(uint32_t *seed, unsigned n, unsigned span)
 {
@@ -361,7 +369,8 @@ random_sighting(uint32_t *seed, unsigned n, unsigned span)
 
 	s.first = (DAY0 + day * 86400 + rolled(seed, 80000)) * NS_PER_S;
 	s.last = s.first + rolled(seed, 7200) * NS_PER_S;
-	s.attacker = s.value = s.key = shared ? numbered("198.51.100.", rolled(seed, 3)) : numbered("192.0.2.", campaign * 3 + rolled(seed, 3));
+	s.attacker = s.value = s.key =
+	    shared ? numbered("198.51.100.", rolled(seed, 3)) : numbered("192.0.2.", campaign * 3 + rolled(seed, 3));
 	s.rule = numbered("1:", rolled(seed, 6) < 2 ? campaign : 1000 + rolled(seed, 4));
 	s.ja4 = numbered("ja4.", rolled(seed, 3) == 0 ? campaign : 900 + rolled(seed, 3));
 	if (rolled(seed, 3) == 0)
@@ -407,7 +416,8 @@ TEST(bit_by_bit_as_at_once)
 		for (unsigned i = 0; i < count; i++)
 			all[i] = random_sighting(&seed, i, span);
 		whole = joint_new(other = conf_new());
-		CHECK(joint_home(joint, "cert.c", "192.0.2.8/30") == CC_OK && joint_home(whole, "cert.c", "192.0.2.8/30") == CC_OK);
+		CHECK(joint_home(joint, "cert.c", "192.0.2.8/30") == CC_OK &&
+		      joint_home(whole, "cert.c", "192.0.2.8/30") == CC_OK);
 		for (unsigned i = 0; i < count; i++)
 			CHECK(joint_add(whole, &all[i]) == CC_OK);
 		for (unsigned i = count - 1; i > 0; i--) {
@@ -444,7 +454,10 @@ TEST(revoked_sights_leave)
 		json_t *cases;
 
 		for (unsigned i = 0; i < 5; i++) {
-			struct joint_sighting s = contact(i < 2 ? "cert.a" : i < 4 ? "cert.b" : "cert.c", "192.0.2.7", i);
+			struct joint_sighting s = contact(i < 2   ? "cert.a"
+							  : i < 4 ? "cert.b"
+								  : "cert.c",
+			    "192.0.2.7", i);
 			struct joint_sighting back = s;
 
 			back.revoked = true;
@@ -552,12 +565,15 @@ TEST(bounded)
 
 /* ---- reading ---- */
 
-static const char bundle[] =
-    "{\"type\":\"bundle\",\"id\":\"b\",\"objects\":[{\"type\":\"domain-name\",\"value\":\"a\\u002eb\\\"c\"},{\"type\":\"observed-data\",\"extensions\":"
-    "{\"x\":{\"clock\":{\"error_bound_seconds\":0.5},\"coverage\":{\"packets\":80,\"lost_kernel\":20},\"endpoint\":{\"attacker\":\"192.0.2.7\","
-    "\"attacker_port\":443,\"attacker_role\":\"server\",\"victim\":\"pan4-x\"},\"proof\":{\"level\":\"keyed\"},\"origin\":{\"kind\":\"relay\","
-    "\"of\":\"m0\"},\"completeness\":77}}},{\"type\":\"sighting\",\"first_seen\":\"2026-03-02T00:00:00Z\",\"last_seen\":\"2026-03-02T01:00:00Z\","
-    "\"count\":3}]}";
+static const char bundle[] = "{\"type\":\"bundle\",\"id\":\"b\",\"objects\":[{\"type\":\"domain-name\",\"value\":"
+			     "\"a\\u002eb\\\"c\"},{\"type\":\"observed-data\",\"extensions\":"
+			     "{\"x\":{\"clock\":{\"error_bound_seconds\":0.5},\"coverage\":{\"packets\":80,\"lost_"
+			     "kernel\":20},\"endpoint\":{\"attacker\":\"192.0.2.7\","
+			     "\"attacker_port\":443,\"attacker_role\":\"server\",\"victim\":\"pan4-x\"},\"proof\":{"
+			     "\"level\":\"keyed\"},\"origin\":{\"kind\":\"relay\","
+			     "\"of\":\"m0\"},\"completeness\":77}}},{\"type\":\"sighting\",\"first_seen\":\"2026-03-"
+			     "02T00:00:00Z\",\"last_seen\":\"2026-03-02T01:00:00Z\","
+			     "\"count\":3}]}";
 
 static struct cc_message
 message_of(const char *value, size_t size)
@@ -615,6 +631,8 @@ TEST(hostile_bundles)
 	buf_close(&scratch);
 }
 
-TESTS(T(algebra_by_hand), T(order_in_time_only_beyond_the_bounds), T(three_witnesses), T(one_organisation_never_decides),
-    T(five_echoes_and_two_witnesses), T(forged_sources_name_nobody), T(relay_through_a_victim), T(shared_hosting_does_not_link),
-    T(order_does_not_matter), T(bit_by_bit_as_at_once), T(revoked_sights_leave), T(changes_tell_all), T(a_flood_costs_by_what_it_adds), T(bounded), T(reads_a_bundle), T(hostile_bundles))
+TESTS(T(algebra_by_hand), T(order_in_time_only_beyond_the_bounds), T(three_witnesses),
+    T(one_organisation_never_decides), T(five_echoes_and_two_witnesses), T(forged_sources_name_nobody),
+    T(relay_through_a_victim), T(shared_hosting_does_not_link), T(order_does_not_matter), T(bit_by_bit_as_at_once),
+    T(revoked_sights_leave), T(changes_tell_all), T(a_flood_costs_by_what_it_adds), T(bounded), T(reads_a_bundle),
+    T(hostile_bundles))

@@ -71,8 +71,10 @@ static void
 add(struct running *r, unsigned n, const char *who, const char *addr, unsigned day)
 {
 	char message[32], victim[32];
-	struct joint_sighting s = {.organisation = slice_str(who), .sensor = slice_str("s1"), .kind = CC_KIND_ADDR, .value = slice_str(addr),
-	    .key = slice_str(addr), .attacker = slice_str(addr), .count = 1, .proof = CC_PROOF_DIALOGUE, .clock_error = 0.1,
+	struct joint_sighting s = {.organisation = slice_str(who), .sensor = slice_str("s1"), .kind = CC_KIND_ADDR,
+	    .value = slice_str(addr),
+	    .key = slice_str(addr), .attacker = slice_str(addr), .count = 1, .proof = CC_PROOF_DIALOGUE,
+	        .clock_error = 0.1,
 	    .completeness = 80, .hops = 255, .port = 443, .rule = slice_str("1:3000001:1")};
 
 	snprintf(message, sizeof(message), "m%u", n);
@@ -150,7 +152,8 @@ number_of(const struct running *r, const char *sql)
 	uint64_t is;
 
 	snprintf(path, sizeof(path), "%s/joint.sqlite", r->dir);
-	CHECK(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW);
+	CHECK(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+	      sqlite3_step(stmt) == SQLITE_ROW);
 	is = (uint64_t)sqlite3_column_int64(stmt, 0);
 	sqlite3_finalize(stmt);
 	sqlite3_close(db);

@@ -18,7 +18,8 @@ on_case(void *ctx, const struct joint_case *one)
 	seen->count++;
 	snprintf(seen->id, sizeof(seen->id), "%s", one->id);
 	snprintf(seen->state, sizeof(seen->state), "%s", one->state);
-	snprintf(seen->document, sizeof(seen->document), "%.*s", (int)one->document.size, (const char *)one->document.p);
+	snprintf(
+	    seen->document, sizeof(seen->document), "%.*s", (int)one->document.size, (const char *)one->document.p);
 	seen->updated = one->updated;
 	seen->published = one->published;
 }
@@ -71,15 +72,18 @@ gone(struct joint_state *state, const char *dir)
 static struct joint_case
 a_case(const char *id, const char *document, uint64_t updated)
 {
-	return (struct joint_case){.id = id, .activity = "activity--1", .state = "determined", .verdict = "source", .kind = "addr",
-	    .value = "192.0.2.7", .confidence = 0.9, .first = 1, .last = 2, .updated = updated, .document = slice_str(document)};
+	return (struct joint_case){.id = id, .activity = "activity--1", .state = "determined", .verdict = "source",
+	    .kind = "addr",
+	    .value = "192.0.2.7", .confidence = 0.9, .first = 1, .last = 2, .updated = updated,
+	        .document = slice_str(document)};
 }
 
 TEST(cases_are_kept_and_found)
 {
 	char dir[64];
 	struct joint_state *state = opened(dir);
-	struct joint_case one = a_case("case--11111111-a", "{\"a\":1}", 100), two = a_case("case--11112222-b", "{}", 101);
+	struct joint_case one = a_case("case--11111111-a", "{\"a\":1}", 100),
+			  two = a_case("case--11112222-b", "{}", 101);
 	struct seen seen = {0};
 
 	CHECK(joint_state_put(state, &one) == CC_OK && joint_state_put(state, &two) == CC_OK);
@@ -90,7 +94,8 @@ TEST(cases_are_kept_and_found)
 	CHECK_TEXT(seen.document, "{\"a\":1}");
 	/* The same document again is no change. */
 	one.updated = 200;
-	CHECK(joint_state_put(state, &one) == CC_OK && joint_state_get(state, "case--11111111-a", on_case, &seen) == CC_OK);
+	CHECK(joint_state_put(state, &one) == CC_OK &&
+	      joint_state_get(state, "case--11111111-a", on_case, &seen) == CC_OK);
 	CHECK_UINT(seen.updated, 100);
 	CHECK(joint_state_published(state, one.id, 100) == CC_OK);
 	seen.count = 0;
@@ -130,7 +135,8 @@ TEST(opinions_stay)
 	char dir[64];
 	struct joint_state *state = opened(dir);
 	struct joint_case one = a_case("case--1", "{}", 100);
-	struct joint_opinion o = {"m1", "case--1", "cert.b", "disagree", "'); DROP TABLE cases; --", 120, slice_str("x")};
+	struct joint_opinion o = {
+	    "m1", "case--1", "cert.b", "disagree", "'); DROP TABLE cases; --", 120, slice_str("x")};
 	struct seen seen = {0};
 
 	CHECK(joint_state_put(state, &one) == CC_OK && joint_state_published(state, "case--1", 100) == CC_OK);

@@ -116,7 +116,8 @@ line_of(struct scene *s, enum cc_dir dir)
 static const char *
 text_at(json_t *json, const char *one, const char *two)
 {
-	return json_string_value(json_object_get(two != NULL ? json_object_get(json, one) : json, two != NULL ? two : one));
+	return json_string_value(
+	    json_object_get(two != NULL ? json_object_get(json, one) : json, two != NULL ? two : one));
 }
 
 TEST(nests_rows)
@@ -225,7 +226,8 @@ TEST(types_can_be_chosen)
 	struct buf out;
 	char *why = NULL;
 
-	CHECK(eve_wants(s->eve, "http") && !eve_wants(s->eve, "dns") && !eve_wants(s->eve, "flow") && !eve_wants(s->eve, "nothing"));
+	CHECK(eve_wants(s->eve, "http") && !eve_wants(s->eve, "dns") && !eve_wants(s->eve, "flow") &&
+	      !eve_wants(s->eve, "nothing"));
 	put_text(s, "rrname", "example.com");
 	buf_open(&out, 4096);
 	CHECK(!eve_tx(s->eve, &s->flow, &s->tx, NULL, CC_TO_SERVER, 1, &out));
@@ -241,7 +243,8 @@ TEST(types_can_be_chosen)
 
 TEST(stats_nest)
 {
-	static const char *const names[] = {"flow.tcp.gaps", "b", "flow.tcp", "flow.tcp_x", "a.b.c", "capture.kernel_drops", "flow.new"};
+	static const char *const names[] = {
+	    "flow.tcp.gaps", "b", "flow.tcp", "flow.tcp_x", "a.b.c", "capture.kernel_drops", "flow.new"};
 	static const uint64_t values[] = {1, 2, 3, 4, 5, 6, 7};
 	struct scene *s = scene_new(NULL);
 	struct buf out;
@@ -257,8 +260,10 @@ TEST(stats_nest)
 	CHECK_UINT(json_integer_value(json_object_get(stats, "uptime")), 12);
 	CHECK_UINT(json_integer_value(json_object_get(json_object_get(stats, "capture"), "kernel_drops")), 6);
 	CHECK_UINT(json_integer_value(json_object_get(json_object_get(stats, "flow"), "total")), 7);
-	CHECK_UINT(json_integer_value(json_object_get(json_object_get(json_object_get(ours, "flow"), "tcp"), "all")), 3);
-	CHECK_UINT(json_integer_value(json_object_get(json_object_get(json_object_get(ours, "flow"), "tcp"), "gaps")), 1);
+	CHECK_UINT(
+	    json_integer_value(json_object_get(json_object_get(json_object_get(ours, "flow"), "tcp"), "all")), 3);
+	CHECK_UINT(
+	    json_integer_value(json_object_get(json_object_get(json_object_get(ours, "flow"), "tcp"), "gaps")), 1);
 	CHECK_UINT(json_integer_value(json_object_get(json_object_get(ours, "flow"), "tcp_x")), 4);
 	CHECK_UINT(json_integer_value(json_object_get(json_object_get(json_object_get(ours, "a"), "b"), "c")), 5);
 	CHECK_UINT(json_integer_value(json_object_get(ours, "b")), 2);

@@ -203,7 +203,8 @@ TEST(fatal_makes_a_new_producer)
 	uint64_t end;
 	bool taken, told;
 
-	rd_kafka_mock_push_request_errors(mock, 22 /* InitProducerId */, 1, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+	rd_kafka_mock_push_request_errors(
+	    mock, 22 /* InitProducerId */, 1, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
 	CHECK(kafka_output.open(conf, rd_kafka_mock_cluster_bootstraps(mock), report, r, &self, &why) == CC_OK);
 	/* The broker's no may be here before the message is offered: then it isn't taken, and nothing is lost. */
 	taken = kafka_output.send(self, &msg, 1) == CC_OK;
@@ -282,9 +283,10 @@ TEST(settings)
 /* What would let others listen in or step in wants a word of its own. */
 TEST(secured_by_default)
 {
-	static const char *const sets[] = {"kafka.security.protocol=plaintext", "kafka.security.protocol=SASL_PLAINTEXT",
-	    "kafka.enable.ssl.certificate.verification=false", "kafka.ssl.endpoint.identification.algorithm=none",
-	    "kafka.ssl.key.location=/nowhere/at/all", "kafka.ssl.ca.location=/dev/null"};
+	static const char *const sets[] = {"kafka.security.protocol=plaintext",
+	    "kafka.security.protocol=SASL_PLAINTEXT", "kafka.enable.ssl.certificate.verification=false",
+	    "kafka.ssl.endpoint.identification.algorithm=none", "kafka.ssl.key.location=/nowhere/at/all",
+	    "kafka.ssl.ca.location=/dev/null"};
 
 	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
 		struct conf *conf = conf_new();
@@ -299,4 +301,5 @@ TEST(secured_by_default)
 	}
 }
 
-TESTS(T(secured_by_default), T(delivers_by_lane), T(refused_is_not_dropped), T(fatal_makes_a_new_producer), T(nobody_there), T(settings))
+TESTS(T(secured_by_default), T(delivers_by_lane), T(refused_is_not_dropped), T(fatal_makes_a_new_producer),
+    T(nobody_there), T(settings))

@@ -31,7 +31,8 @@ TEST(comes_back_as_it_was)
 	c = cur_slice(buf_slice(&out));
 	for (int i = 0; i < 2; i++) {
 		CHECK(message_decode(&c, &back) == CC_OK);
-		CHECK(slice_eq(back.topic, msg.topic) && slice_eq(back.key, msg.key) && slice_eq(back.value, msg.value));
+		CHECK(
+		    slice_eq(back.topic, msg.topic) && slice_eq(back.key, msg.key) && slice_eq(back.value, msg.value));
 		CHECK_UINT(back.lane, 63);
 		CHECK_UINT(back.class, CC_CLASS_SIGHTING);
 		CHECK(slice_is(message_header(&back, "ce_sequence"), "17"));
@@ -131,4 +132,5 @@ TEST(too_much_is_refused)
 	CHECK_UINT(out.size, 0);
 }
 
-TESTS(T(comes_back_as_it_was), T(cut_at_each_byte_is_more), T(each_flip_is_noticed), T(hostile_bodies), T(too_much_is_refused))
+TESTS(T(comes_back_as_it_was), T(cut_at_each_byte_is_more), T(each_flip_is_noticed), T(hostile_bodies),
+    T(too_much_is_refused))

@@ -54,8 +54,13 @@ example(void)
 	    .snaplen = 65535,
 	};
 
-	rec.attacker = (struct cc_endpoint){.addr = cc_addr4((const uint8_t[]){203, 0, 113, 9}), .port = 4444, .ttl = 57,
-	    .hops = 7, .packets = 10, .bytes = 1000, .stack = slice_str("4:64:0:1460:mss*20,7:mss,sok,ts,nop,ws:df,id+:0")};
+	rec.attacker = (struct cc_endpoint){.addr = cc_addr4((const uint8_t[]){203, 0, 113, 9}),
+	    .port = 4444,
+	    .ttl = 57,
+	    .hops = 7,
+	    .packets = 10,
+	    .bytes = 1000,
+	    .stack = slice_str("4:64:0:1460:mss*20,7:mss,sok,ts,nop,ws:df,id+:0")};
 	rec.victim.hops = 255;
 	return rec;
 }
@@ -84,7 +89,8 @@ TEST(comes_back_as_it_was)
 	CHECK_UINT(back.first, rec.first);
 	CHECK_UINT(back.offset, 77);
 	CHECK_UINT(back.victim.hops, 255);
-	CHECK(back.attacker_is_client && back.one_sided && back.direction == CC_INBOUND && back.tlp == CC_TLP_AMBER_STRICT);
+	CHECK(back.attacker_is_client && back.one_sided && back.direction == CC_INBOUND &&
+	      back.tlp == CC_TLP_AMBER_STRICT);
 	buf_close(&one);
 	buf_close(&two);
 }
@@ -125,7 +131,8 @@ TEST(flips_stay_in_range)
 			out.p[i] ^= (uint8_t)(1u << bit);
 			if (record_decode(buf_slice(&out), &back) == CC_OK) {
 				accepted++;
-				CHECK(back.kind < CC_KIND_COUNT && back.severity >= 1 && back.severity <= 4 && back.loss <= 100);
+				CHECK(back.kind < CC_KIND_COUNT && back.severity >= 1 && back.severity <= 4 &&
+				      back.loss <= 100);
 				CHECK(back.first <= back.last && back.count > 0);
 				CHECK(slice_eq(buf_slice(&out), encode(&back, &again)));
 			}
@@ -144,15 +151,18 @@ TEST(values_have_their_form)
 		const char *value;
 		bool good;
 	} cases[] = {
-	    {CC_KIND_ADDR, "203.0.113.9", true}, {CC_KIND_ADDR, "2001:db8::1", true}, {CC_KIND_ADDR, "evil.example", false},
+	    {CC_KIND_ADDR, "203.0.113.9", true}, {CC_KIND_ADDR, "2001:db8::1", true},
+	    {CC_KIND_ADDR, "evil.example", false},
 	    {CC_KIND_ADDR, "", false}, {CC_KIND_DOMAIN, "evil.example", true}, {CC_KIND_DOMAIN, "Evil.example", false},
-	    {CC_KIND_DOMAIN, "evil..example", false}, {CC_KIND_DOMAIN, "evil.example'", false}, {CC_KIND_DOMAIN, ".", false},
+	    {CC_KIND_DOMAIN, "evil..example", false}, {CC_KIND_DOMAIN, "evil.example'", false},
+	    {CC_KIND_DOMAIN, ".", false},
 	    {CC_KIND_URL, "http://a/", true}, {CC_KIND_URL, "http://a/ b", false}, {CC_KIND_URL, "a/b", false},
 	    {CC_KIND_FILE_SHA256, HEX64, true}, {CC_KIND_FILE_SHA256, "abc", false},
 	    {CC_KIND_JA3, "0123456789abcdef0123456789abcdef", true}, {CC_KIND_JA3, HEX64, false},
 	    {CC_KIND_JA4, "t13d1516h2_8daaf6152771_000000000001", true}, {CC_KIND_JA4, "", false},
 	    {CC_KIND_CERT_SHA256, HEX64, true}, {CC_KIND_USER_AGENT, "\xff any", true}, {CC_KIND_USER_AGENT, "", false},
-	    {CC_KIND_EMAIL, "a@b.example", true}, {CC_KIND_EMAIL, "@b.example", false}, {CC_KIND_EMAIL, "a b@b.example", false},
+	    {CC_KIND_EMAIL, "a@b.example", true}, {CC_KIND_EMAIL, "@b.example", false},
+	    {CC_KIND_EMAIL, "a b@b.example", false},
 	    {CC_KIND_SSH_HOST_KEY, HEX64, true}, {CC_KIND_HASSH, HEX64, false},
 	};
 	struct buf out;
@@ -247,5 +257,5 @@ TEST(print_is_safe)
 	free(text);
 }
 
-TESTS(T(comes_back_as_it_was), T(no_cut_is_a_record), T(flips_stay_in_range), T(values_have_their_form), T(long_texts_are_cut),
-    T(keys), T(words), T(print_is_safe))
+TESTS(T(comes_back_as_it_was), T(no_cut_is_a_record), T(flips_stay_in_range), T(values_have_their_form),
+    T(long_texts_are_cut), T(keys), T(words), T(print_is_safe))
