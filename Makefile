@@ -151,7 +151,7 @@ layers:
 	@tests/unit/layers
 
 format:
-	clang-format -i $(SRC) $(wildcard sensor/*/*.h include/concert/*.h)
+	git clang-format -f
 
 install: $(BIN)
 	$(INSTALL) -D -m 755 $(BIN) $(DESTDIR)$(bindir)/concert
@@ -180,5 +180,5 @@ help:
 	@echo 'make bench-peers  time and memory of loading rules, beside Suricata'
 	@echo 'make bench        speed, as ratios to libpcap and Suricata in the same run'
 	@echo 'make install      prefix, DESTDIR and the other GNU directory variables are heard'
-	@echo 'make format       clang-format over the sources'
+	@echo 'make format       clang-format over what you changed and did not commit'
 	@echo 'make clean        remove build/'
