@@ -155,13 +155,13 @@ board_cases(struct desk *desk, board_case_fn *fn, void *ctx)
 	if (stmt == NULL)
 		return CC_IO;
 	while (sqlite3_step(stmt) == SQLITE_ROW) {
-		struct board_case one = {.id = desk_text(stmt, 0),
-		    .organisation = desk_text(stmt, 1),
-		    .message = desk_text(stmt, 2),
+		struct board_case one = {.id = sql_text(stmt, 0),
+		    .organisation = sql_text(stmt, 1),
+		    .message = sql_text(stmt, 2),
 		    .tlp = (enum cc_tlp)sqlite3_column_int(stmt, 3),
 		    .exercise = sqlite3_column_int(stmt, 4) != 0,
 		    .time = (uint64_t)sqlite3_column_int64(stmt, 5),
-		    .document = slice_str(desk_text(stmt, 6))};
+		    .document = slice_str(sql_text(stmt, 6))};
 
 		one.ours = strcmp(one.organisation, desk->conf.sensor_organisation) == 0;
 		fn(ctx, &one);
@@ -186,12 +186,12 @@ board_opinions(struct desk *desk, const char *id, board_opinion_fn *fn, void *ct
 		    .tlp = (enum cc_tlp)sqlite3_column_int(stmt, 7),
 		    .exercise = sqlite3_column_int(stmt, 8) != 0,
 		    .time = (uint64_t)sqlite3_column_int64(stmt, 9)};
-		snprintf(o->id, sizeof(o->id), "%s", desk_text(stmt, 0));
-		snprintf(o->of, sizeof(o->of), "%s", desk_text(stmt, 1));
-		snprintf(o->organisation, sizeof(o->organisation), "%s", desk_text(stmt, 2));
-		snprintf(o->text, sizeof(o->text), "%s", desk_text(stmt, 4));
-		snprintf(o->about, sizeof(o->about), "%s", desk_text(stmt, 5));
-		snprintf(o->message, sizeof(o->message), "%s", desk_text(stmt, 6));
+		snprintf(o->id, sizeof(o->id), "%s", sql_text(stmt, 0));
+		snprintf(o->of, sizeof(o->of), "%s", sql_text(stmt, 1));
+		snprintf(o->organisation, sizeof(o->organisation), "%s", sql_text(stmt, 2));
+		snprintf(o->text, sizeof(o->text), "%s", sql_text(stmt, 4));
+		snprintf(o->about, sizeof(o->about), "%s", sql_text(stmt, 5));
+		snprintf(o->message, sizeof(o->message), "%s", sql_text(stmt, 6));
 		fn(ctx, o);
 	}
 	sqlite3_finalize(stmt);

@@ -35,33 +35,10 @@ desk_fail(struct desk *desk, enum cc_status st, char **ret_why, const char *form
 
 /* ---- SQLite ---- */
 
-static sqlite3_stmt *
-ask_list(struct desk *desk, const char *sql, const char *format, va_list args)
+static void
+db_failed(struct desk *desk)
 {
-	sqlite3_stmt *stmt = NULL;
-	int at = 1;
-
-	if (sqlite3_prepare_v2(desk->db, sql, -1, &stmt, NULL) != SQLITE_OK) {
-		log_error("%s/desk.sqlite: %s", desk->dir, sqlite3_errmsg(desk->db));
-		return NULL;
-	}
-	for (; *format != '\0'; format++, at++) {
-		struct slice bytes;
-
-		switch (*format) {
-		case 's':
-			sqlite3_bind_text(stmt, at, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
-			break;
-		case 'i':
-			sqlite3_bind_int64(stmt, at, (sqlite3_int64)va_arg(args, uint64_t));
-			break;
-		default:
-			bytes = va_arg(args, struct slice);
-			sqlite3_bind_blob64(stmt, at, bytes.p, bytes.size, SQLITE_TRANSIENT);
-			break;
-		}
-	}
-	return stmt;
+	log_error("%s/desk.sqlite: %s", desk->dir, sqlite3_errmsg(desk->db));
 }
 
 sqlite3_stmt *
@@ -71,29 +48,25 @@ desk_ask(struct desk *desk, const char *sql, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	stmt = ask_list(desk, sql, format, args);
+	stmt = sql_ask(desk->db, sql, format, args);
 	va_end(args);
+	if (stmt == NULL)
+		db_failed(desk);
 	return stmt;
 }
 
 enum cc_status
 desk_do(struct desk *desk, const char *sql, const char *format, ...)
 {
-	sqlite3_stmt *stmt;
+	enum cc_status st;
 	va_list args;
-	int code;
 
 	va_start(args, format);
-	stmt = ask_list(desk, sql, format, args);
+	st = sql_do(desk->db, sql, format, args);
 	va_end(args);
-	if (stmt == NULL)
-		return CC_IO;
-	code = sqlite3_step(stmt);
-	sqlite3_finalize(stmt);
-	if (code == SQLITE_DONE || code == SQLITE_ROW)
-		return CC_OK;
-	log_error("%s/desk.sqlite: %s", desk->dir, sqlite3_errmsg(desk->db));
-	return CC_IO;
+	if (st != CC_OK)
+		db_failed(desk);
+	return st;
 }
 
 uint64_t
@@ -104,20 +77,14 @@ desk_number(struct desk *desk, const char *sql, const char *format, ...)
 	uint64_t number = 0;
 
 	va_start(args, format);
-	stmt = ask_list(desk, sql, format, args);
+	stmt = sql_ask(desk->db, sql, format, args);
 	va_end(args);
-	if (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW)
-		number = (uint64_t)sqlite3_column_int64(stmt, 0);
+	if (stmt == NULL)
+		db_failed(desk);
+	else if (sqlite3_step(stmt) == SQLITE_ROW)
+		number = sql_u64(stmt, 0);
 	sqlite3_finalize(stmt);
 	return number;
-}
-
-const char *
-desk_text(sqlite3_stmt *stmt, int column)
-{
-	const char *text = (const char *)sqlite3_column_text(stmt, column);
-
-	return text != NULL ? text : "";
 }
 
 static enum cc_status

@@ -3,9 +3,9 @@
 #define EXCHANGE_DESK_OWN_H
 
 #include <jansson.h>
-#include <sqlite3.h>
 #include <yaml.h>
 
+#include "base/sql.h"
 #include "exchange/exchange.h"
 #include "exchange/stix_own.h"
 
@@ -44,11 +44,10 @@ struct came {
 
 enum cc_status desk_fail(struct desk *desk, enum cc_status st, char **ret_why, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* A statement with its values: s const char * (NULL: null), i uint64_t, b struct slice. */
+/* As sql_ask() and sql_do(); what fails is logged. */
 sqlite3_stmt *desk_ask(struct desk *desk, const char *sql, const char *format, ...);
 enum cc_status desk_do(struct desk *desk, const char *sql, const char *format, ...);
 uint64_t desk_number(struct desk *desk, const char *sql, const char *format, ...); /* 0: no row */
-const char *desk_text(sqlite3_stmt *stmt, int column);                              /* "": null */
 
 struct draft {
 	const char *topic, *type, *key, *word; /* word: makes the bundle's id, with key and time */

@@ -118,12 +118,12 @@ contacts_visit(struct desk *desk, const char *organisation, contacts_fn *fn, voi
 	char why[160];
 
 	while (st != CC_IO && sqlite3_step(stmt) == SQLITE_ROW) {
-		const char *id = desk_text(stmt, 0);
+		const char *id = sql_text(stmt, 0);
 
-		if (!is_believed(desk, id) || contact_parse(slice_str(desk_text(stmt, 3)), contact, why) != CC_OK)
+		if (!is_believed(desk, id) || contact_parse(slice_str(sql_text(stmt, 3)), contact, why) != CC_OK)
 			continue;
 		contact->published = (uint64_t)sqlite3_column_int64(stmt, 1);
-		snprintf(contact->kid, sizeof(contact->kid), "%s", desk_text(stmt, 2));
+		snprintf(contact->kid, sizeof(contact->kid), "%s", sql_text(stmt, 2));
 		find_pings(desk, contact);
 		fn(ctx, contact);
 		st = CC_OK;

@@ -144,15 +144,15 @@ row_to_notice(struct desk *desk, sqlite3_stmt *stmt, struct notice *n)
 {
 	*n = (struct notice){
 	    .kind = (enum notice_kind)sqlite3_column_int(stmt, 2), .tlp = (enum cc_tlp)sqlite3_column_int(stmt, 5)};
-	snprintf(n->id, sizeof(n->id), "%s", desk_text(stmt, 0));
-	snprintf(n->organisation, sizeof(n->organisation), "%s", desk_text(stmt, 1));
-	snprintf(n->title, sizeof(n->title), "%s", desk_text(stmt, 3));
-	snprintf(n->text, sizeof(n->text), "%s", desk_text(stmt, 4));
+	snprintf(n->id, sizeof(n->id), "%s", sql_text(stmt, 0));
+	snprintf(n->organisation, sizeof(n->organisation), "%s", sql_text(stmt, 1));
+	snprintf(n->title, sizeof(n->title), "%s", sql_text(stmt, 3));
+	snprintf(n->text, sizeof(n->text), "%s", sql_text(stmt, 4));
 	n->exercise = sqlite3_column_int(stmt, 6) != 0;
 	n->revoked = sqlite3_column_int(stmt, 7) != 0;
 	n->created = (uint64_t)sqlite3_column_int64(stmt, 8);
 	n->modified = (uint64_t)sqlite3_column_int64(stmt, 9);
-	snprintf(n->installed, sizeof(n->installed), "%s", desk_text(stmt, 10));
+	snprintf(n->installed, sizeof(n->installed), "%s", sql_text(stmt, 10));
 	n->ours = strcmp(n->organisation, desk->conf.sensor_organisation) == 0;
 }
 
@@ -189,8 +189,8 @@ notices_visit(struct desk *desk, const char *id, notice_fn *fn, void *ctx)
 				break;
 			if (size > 0)
 				memcpy(bytes, sqlite3_column_blob(files, 2), size);
-			snprintf(f->name, sizeof(f->name), "%s", desk_text(files, 0));
-			snprintf(f->sha256, sizeof(f->sha256), "%s", desk_text(files, 1));
+			snprintf(f->name, sizeof(f->name), "%s", sql_text(files, 0));
+			snprintf(f->sha256, sizeof(f->sha256), "%s", sql_text(files, 1));
 			f->bytes = slice_of(bytes, size);
 			n->files++;
 		}
@@ -342,7 +342,7 @@ notice_revoke(struct desk *desk, const char *id, const char *words, char **ret_w
 	if (st == CC_OK) {
 		stmt = desk_ask(desk, "SELECT nonce FROM notice WHERE id = ?1", "s", n->id);
 		if (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW)
-			snprintf(nonce, sizeof(nonce), "%s", desk_text(stmt, 0));
+			snprintf(nonce, sizeof(nonce), "%s", sql_text(stmt, 0));
 		sqlite3_finalize(stmt);
 		n->revoked = true;
 		n->modified = time_now();

@@ -5,11 +5,11 @@
  *
  * A disk that fails costs the memory of it, not the list; that is counted, and logged once.
  */
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/sql.h"
 #include "exchange/partners_own.h"
 
 enum { KEEP, REMOVE, LANE, STATEMENTS };
@@ -164,12 +164,6 @@ entries_add(struct entries *e, struct source *source, enum cc_kind kind, struct 
 	return CC_OK;
 }
 
-static void
-bind_u64(sqlite3_stmt *stmt, int at, uint64_t n)
-{
-	sqlite3_bind_int64(stmt, at, n < INT64_MAX ? (sqlite3_int64)n : INT64_MAX);
-}
-
 void
 entries_keep(struct entries *e, const struct entry *entry)
 {
@@ -182,10 +176,10 @@ entries_keep(struct entries *e, const struct entry *entry)
 	sqlite3_bind_text(stmt, 3, entry->value, -1, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, 4, entry->message, -1, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, 5, entry->indicator, -1, SQLITE_STATIC);
-	bind_u64(stmt, 6, entry->told);
-	bind_u64(stmt, 7, entry->until);
-	bind_u64(stmt, 8, entry->looked);
-	bind_u64(stmt, 9, entry->hit);
+	sql_bind_u64(stmt, 6, entry->told);
+	sql_bind_u64(stmt, 7, entry->until);
+	sql_bind_u64(stmt, 8, entry->looked);
+	sql_bind_u64(stmt, 9, entry->hit);
 	sqlite3_bind_int(stmt, 10, entry->negative);
 	step(e, stmt);
 }
@@ -334,21 +328,11 @@ entries_restore_lanes(struct entries *e, const char *from, struct verifier *veri
 	}
 	sqlite3_bind_text(stmt, 1, from, -1, SQLITE_STATIC);
 	while (sqlite3_step(stmt) == SQLITE_ROW)
-		(void)verifier_restore(verifier,
-		    slice_of(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0)),
-		    slice_of(sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1)));
+		(void)verifier_restore(verifier, sql_blob(stmt, 0), sql_blob(stmt, 1));
 	sqlite3_finalize(stmt);
 }
 
 /* ---- opening ---- */
-
-static uint64_t
-column_u64(sqlite3_stmt *stmt, int column)
-{
-	sqlite3_int64 n = sqlite3_column_int64(stmt, column);
-
-	return n > 0 ? (uint64_t)n : 0;
-}
 
 static void
 load_entry(struct entries *e, sqlite3_stmt *stmt)
@@ -368,10 +352,10 @@ load_entry(struct entries *e, sqlite3_stmt *stmt)
 		return;
 	snprintf(entry->message, sizeof(entry->message), "%s", message != NULL ? message : "");
 	snprintf(entry->indicator, sizeof(entry->indicator), "%s", indicator != NULL ? indicator : "");
-	entry->told = column_u64(stmt, 5);
-	entry->until = column_u64(stmt, 6);
-	entry->looked = column_u64(stmt, 7);
-	entry->hit = column_u64(stmt, 8);
+	entry->told = sql_u64(stmt, 5);
+	entry->until = sql_u64(stmt, 6);
+	entry->looked = sql_u64(stmt, 7);
+	entry->hit = sql_u64(stmt, 8);
 	entry->negative = sqlite3_column_int(stmt, 9) != 0;
 }
 
@@ -479,9 +463,9 @@ partners_visit(const char *outdir, partners_visit_fn *fn, void *ctx, char **ret_
 		struct partners_entry entry = {.source = (const char *)sqlite3_column_text(stmt, 0),
 		    .value = (const char *)sqlite3_column_text(stmt, 2),
 		    .message = (const char *)sqlite3_column_text(stmt, 3),
-		    .told = column_u64(stmt, 4),
-		    .until = column_u64(stmt, 5),
-		    .hit = column_u64(stmt, 6)};
+		    .told = sql_u64(stmt, 4),
+		    .until = sql_u64(stmt, 5),
+		    .hit = sql_u64(stmt, 6)};
 		int kind = sqlite3_column_int(stmt, 1);
 
 		entry.kind = (enum cc_kind)kind;

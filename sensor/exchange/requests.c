@@ -137,7 +137,7 @@ static bool
 row_to_request(struct desk *desk, sqlite3_stmt *stmt, struct request *r)
 {
 	json_error_t error;
-	json_t *question = json_loads(desk_text(stmt, 8), 0, &error);
+	json_t *question = json_loads(sql_text(stmt, 8), 0, &error);
 	const char *why;
 	bool good = question != NULL && request_parse(question, r, &why) == CC_OK;
 
@@ -147,10 +147,10 @@ row_to_request(struct desk *desk, sqlite3_stmt *stmt, struct request *r)
 	r->exercise = sqlite3_column_int(stmt, 5) != 0;
 	r->created = (uint64_t)sqlite3_column_int64(stmt, 6);
 	r->changed = (uint64_t)sqlite3_column_int64(stmt, 7);
-	snprintf(r->reason, sizeof(r->reason), "%s", desk_text(stmt, 9));
-	r->answer = sqlite3_column_type(stmt, 10) == SQLITE_NULL ? NULL : (char *)(uintptr_t)desk_text(stmt, 10);
-	snprintf(r->verdict, sizeof(r->verdict), "%s", desk_text(stmt, 11));
-	snprintf(r->held, sizeof(r->held), "%s", desk_text(stmt, 12));
+	snprintf(r->reason, sizeof(r->reason), "%s", sql_text(stmt, 9));
+	r->answer = sqlite3_column_type(stmt, 10) == SQLITE_NULL ? NULL : (char *)(uintptr_t)sql_text(stmt, 10);
+	snprintf(r->verdict, sizeof(r->verdict), "%s", sql_text(stmt, 11));
+	snprintf(r->held, sizeof(r->held), "%s", sql_text(stmt, 12));
 	r->ours = strcmp(r->requester, desk->conf.sensor_organisation) == 0;
 	return good && (unsigned)r->state < REQUEST_STATES;
 }
@@ -192,10 +192,10 @@ request_events(struct desk *desk, const char *id, request_event_fn *fn, void *ct
 
 	while (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW) {
 		json_error_t error;
-		json_t *content = json_loads(desk_text(stmt, 4), 0, &error);
+		json_t *content = json_loads(sql_text(stmt, 4), 0, &error);
 		const char *text = json_string_value(json_object_get(content, "text"));
-		struct request_event event = {desk_text(stmt, 0), desk_text(stmt, 1),
-		    status[sqlite3_column_int(stmt, 2) % 3], desk_text(stmt, 3), text != NULL ? text : "",
+		struct request_event event = {sql_text(stmt, 0), sql_text(stmt, 1),
+		    status[sqlite3_column_int(stmt, 2) % 3], sql_text(stmt, 3), text != NULL ? text : "",
 		    (uint64_t)sqlite3_column_int64(stmt, 5)};
 
 		fn(ctx, &event);
@@ -289,8 +289,8 @@ apply_step(struct desk *desk, const char *id, const struct waiting *w)
 {
 	sqlite3_stmt *stmt = desk_ask(desk, "SELECT requester, responder, state FROM request WHERE id = ?1", "s", id);
 	bool there = stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW,
-	     by_requester = there && strcmp(desk_text(stmt, 0), w->organisation) == 0;
-	bool party = there && (by_requester || strcmp(desk_text(stmt, 1), w->organisation) == 0);
+	     by_requester = there && strcmp(sql_text(stmt, 0), w->organisation) == 0;
+	bool party = there && (by_requester || strcmp(sql_text(stmt, 1), w->organisation) == 0);
 	enum request_state from = there ? (enum request_state)sqlite3_column_int(stmt, 2) : REQUEST_STATES,
 			   to = REQUEST_STATES;
 	json_t *answer = json_object_get(w->content, "answer");
@@ -347,13 +347,13 @@ settle_one(struct desk *desk, const char *id)
 		sqlite3_finalize(stmt);
 		return false;
 	}
-	snprintf(w.id, sizeof(w.id), "%s", desk_text(stmt, 0));
-	snprintf(w.organisation, sizeof(w.organisation), "%s", desk_text(stmt, 1));
-	snprintf(w.state, sizeof(w.state), "%s", desk_text(stmt, 2));
+	snprintf(w.id, sizeof(w.id), "%s", sql_text(stmt, 0));
+	snprintf(w.organisation, sizeof(w.organisation), "%s", sql_text(stmt, 1));
+	snprintf(w.state, sizeof(w.state), "%s", sql_text(stmt, 2));
 	w.time = (uint64_t)sqlite3_column_int64(stmt, 4);
 	w.tlp = (enum cc_tlp)sqlite3_column_int(stmt, 5);
 	w.exercise = sqlite3_column_int(stmt, 6) != 0;
-	w.content = json_loads(desk_text(stmt, 7), 0, &error);
+	w.content = json_loads(sql_text(stmt, 7), 0, &error);
 	sqlite3_finalize(stmt);
 	why = strcmp(w.state, "sent") == 0 ? apply_sent(desk, id, &w) : apply_step(desk, id, &w);
 	if (why != NULL)
@@ -575,7 +575,7 @@ request_deliver(struct desk *desk, const struct request *r, struct step_out *out
 		return st;
 	stmt = desk_ask(desk, "SELECT last FROM request WHERE id = ?1", "s", r->id);
 	snprintf(
-	    after, sizeof(after), "%s", stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW ? desk_text(stmt, 0) : "");
+	    after, sizeof(after), "%s", stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW ? sql_text(stmt, 0) : "");
 	sqlite3_finalize(stmt);
 	out->after = after;
 	st = step_send(desk, r, out, ret_why);

@@ -11,13 +11,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/base.h"
+#include "base/sql.h"
 
 #define HOUR_NS (3600 * NS_PER_S)
 #define DAY_NS (24 * HOUR_NS)
@@ -72,20 +72,6 @@ prepare(struct store *store, const char *sql)
 	if (sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) != SQLITE_OK)
 		(void)fail(store);
 	return stmt;
-}
-
-static uint64_t
-column_u64(sqlite3_stmt *stmt, int column)
-{
-	sqlite3_int64 n = sqlite3_column_int64(stmt, column);
-
-	return n > 0 ? (uint64_t)n : 0;
-}
-
-static void
-bind_u64(sqlite3_stmt *stmt, int at, uint64_t n)
-{
-	sqlite3_bind_int64(stmt, at, n < INT64_MAX ? (sqlite3_int64)n : INT64_MAX);
 }
 
 /* ---- opening ---- */
@@ -337,9 +323,9 @@ write_row(struct writing *w, struct slice key, const struct row *row)
 	sqlite3_bind_int(w->stmt, 1, key.p[4]);
 	sqlite3_bind_blob(w->stmt, 2, key.p + 5, (int)(key.size - 5), SQLITE_STATIC);
 	sqlite3_bind_int(w->stmt, 3, (int)(hour % 24));
-	bind_u64(w->stmt, 4, row->first);
-	bind_u64(w->stmt, 5, row->last);
-	bind_u64(w->stmt, 6, row->count);
+	sql_bind_u64(w->stmt, 4, row->first);
+	sql_bind_u64(w->stmt, 5, row->last);
+	sql_bind_u64(w->stmt, 6, row->count);
 	sqlite3_bind_int(w->stmt, 7, row->proof);
 	return sqlite3_step(w->stmt) == SQLITE_DONE ? CC_OK : fail(w->store);
 }
@@ -352,10 +338,10 @@ write_spans(struct store *store, const struct span *span, size_t count)
 
 	for (size_t i = 0; i < count && st == CC_OK; i++) {
 		sqlite3_reset(stmt);
-		bind_u64(stmt, 1, span[i].from);
-		bind_u64(stmt, 2, span[i].until);
-		bind_u64(stmt, 3, span[i].packets);
-		bind_u64(stmt, 4, span[i].lost);
+		sql_bind_u64(stmt, 1, span[i].from);
+		sql_bind_u64(stmt, 2, span[i].until);
+		sql_bind_u64(stmt, 3, span[i].packets);
+		sql_bind_u64(stmt, 4, span[i].lost);
 		st = sqlite3_step(stmt) == SQLITE_DONE ? CC_OK : fail(store);
 	}
 	sqlite3_finalize(stmt);
@@ -411,7 +397,7 @@ oldest(struct store *store, uint64_t *ret_day)
 	bool there = stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_type(stmt, 0) != SQLITE_NULL;
 
 	if (there)
-		*ret_day = column_u64(stmt, 0);
+		*ret_day = sql_u64(stmt, 0);
 	sqlite3_finalize(stmt);
 	return there;
 }
@@ -420,7 +406,7 @@ static uint64_t
 pragma(struct store *store, const char *sql)
 {
 	sqlite3_stmt *stmt = prepare(store, sql);
-	uint64_t n = stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW ? column_u64(stmt, 0) : 0;
+	uint64_t n = stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW ? sql_u64(stmt, 0) : 0;
 
 	sqlite3_finalize(stmt);
 	return n;
@@ -514,7 +500,7 @@ add_hour(struct store_seen *seen, uint64_t start, uint64_t count, bool flow)
 static void
 add_row(struct asking *a, uint64_t day, sqlite3_stmt *stmt, bool flow)
 {
-	uint64_t first = column_u64(stmt, 1), last = column_u64(stmt, 2), count = column_u64(stmt, 3);
+	uint64_t first = sql_u64(stmt, 1), last = sql_u64(stmt, 2), count = sql_u64(stmt, 3);
 	struct store_seen *seen = a->seen;
 	enum cc_proof proof = (enum cc_proof)sqlite3_column_int(stmt, 4);
 
@@ -527,7 +513,7 @@ add_row(struct asking *a, uint64_t day, sqlite3_stmt *stmt, bool flow)
 	seen->first = seen->first == 0 || first < seen->first ? first : seen->first;
 	seen->last = last > seen->last ? last : seen->last;
 	seen->proof = proof > seen->proof && proof <= CC_PROOF_CONTENT ? proof : seen->proof;
-	add_hour(seen, day * DAY_NS + column_u64(stmt, 0) * HOUR_NS, count, flow);
+	add_hour(seen, day * DAY_NS + sql_u64(stmt, 0) * HOUR_NS, count, flow);
 }
 
 static enum cc_status
@@ -569,7 +555,7 @@ ask_days(struct asking *a, enum cc_kind kind)
 	enum cc_status st = stmt != NULL ? CC_OK : CC_IO;
 
 	while (st == CC_OK && sqlite3_step(stmt) == SQLITE_ROW) {
-		uint64_t day = column_u64(stmt, 0);
+		uint64_t day = sql_u64(stmt, 0);
 
 		if (day < a->from / DAY_NS || day > a->to / DAY_NS)
 			continue;
@@ -618,15 +604,15 @@ store_looked(struct store *store, uint64_t from, uint64_t to, struct store_seen 
 
 	if (stmt == NULL)
 		return CC_IO;
-	bind_u64(stmt, 1, from);
-	bind_u64(stmt, 2, to);
+	sql_bind_u64(stmt, 1, from);
+	sql_bind_u64(stmt, 2, to);
 	while (sqlite3_step(stmt) == SQLITE_ROW) {
-		uint64_t start = column_u64(stmt, 0), until = column_u64(stmt, 1);
+		uint64_t start = sql_u64(stmt, 0), until = sql_u64(stmt, 1);
 
 		start = start < from ? from : start;
 		until = until > to ? to : until;
-		ret_seen->packets += column_u64(stmt, 2);
-		ret_seen->lost += column_u64(stmt, 3);
+		ret_seen->packets += sql_u64(stmt, 2);
+		ret_seen->lost += sql_u64(stmt, 3);
 		if (ret_seen->looked_from == 0)
 			ret_seen->looked_from = start;
 		start = start < end ? end : start; /* spans of two runs may overlap */

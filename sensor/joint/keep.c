@@ -313,7 +313,7 @@ recall_row(struct joint_keep *keep, uint64_t id)
 	sqlite3_bind_int64(keep->get_cold, 1, (sqlite3_int64)id);
 	there = sqlite3_step(keep->get_cold) == SQLITE_ROW;
 	if (there)
-		st = decode_all(keep, state_blob(keep->get_cold, 0));
+		st = decode_all(keep, sql_blob(keep->get_cold, 0));
 	sqlite3_reset(keep->get_cold);
 	keep->recalled += there;
 	sqlite3_bind_int64(keep->drop_cold, 1, (sqlite3_int64)id);
@@ -461,7 +461,7 @@ load_hot(struct joint_keep *keep)
 	int step = SQLITE_ERROR;
 
 	while (stmt != NULL && st == CC_OK && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
-		struct slice data = state_blob(stmt, 0);
+		struct slice data = sql_blob(stmt, 0);
 		struct cur c = cur_slice(data);
 
 		keep->hot_bytes += data.size;
@@ -598,7 +598,7 @@ restore_lanes(struct joint_keep *keep, struct verifier *verifier)
 	int step = SQLITE_ERROR;
 
 	while (stmt != NULL && st == CC_OK && (step = sqlite3_step(stmt)) == SQLITE_ROW)
-		st = verifier_restore(verifier, state_blob(stmt, 0), state_blob(stmt, 1));
+		st = verifier_restore(verifier, sql_blob(stmt, 0), sql_blob(stmt, 1));
 	sqlite3_finalize(stmt);
 	return st != CC_OK ? st : step == SQLITE_DONE ? CC_OK : CC_IO;
 }

@@ -47,38 +47,6 @@ state_run(struct joint_state *state, const char *sql)
 	return sqlite3_exec(state->db, sql, NULL, NULL, NULL) == SQLITE_OK ? CC_OK : state_fail(state);
 }
 
-static sqlite3_stmt *
-ask_list(struct joint_state *state, const char *sql, const char *format, va_list args)
-{
-	sqlite3_stmt *stmt = NULL;
-
-	if (sqlite3_prepare_v2(state->db, sql, -1, &stmt, NULL) != SQLITE_OK) {
-		(void)state_fail(state);
-		return NULL;
-	}
-	for (int at = 1; *format != '\0'; format++, at++) {
-		struct slice bytes;
-
-		switch (*format) {
-		case 's':
-			sqlite3_bind_text(stmt, at, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
-			break;
-		case 'i':
-			sqlite3_bind_int64(stmt, at, (sqlite3_int64)va_arg(args, uint64_t));
-			break;
-		case 'd':
-			sqlite3_bind_double(stmt, at, va_arg(args, double));
-			break;
-		default:
-			bytes = va_arg(args, struct slice);
-			sqlite3_bind_blob64(
-			    stmt, at, bytes.p != NULL ? (const void *)bytes.p : "", bytes.size, SQLITE_STATIC);
-			break;
-		}
-	}
-	return stmt;
-}
-
 sqlite3_stmt *
 state_ask(struct joint_state *state, const char *sql, const char *format, ...)
 {
@@ -86,43 +54,29 @@ state_ask(struct joint_state *state, const char *sql, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	stmt = ask_list(state, sql, format, args);
+	stmt = sql_ask(state->db, sql, format, args);
 	va_end(args);
+	if (stmt == NULL)
+		(void)state_fail(state);
 	return stmt;
 }
 
 enum cc_status
 state_do(struct joint_state *state, const char *sql, const char *format, ...)
 {
-	sqlite3_stmt *stmt;
+	enum cc_status st;
 	va_list args;
-	int done;
 
 	va_start(args, format);
-	stmt = ask_list(state, sql, format, args);
+	st = sql_do(state->db, sql, format, args);
 	va_end(args);
-	if (stmt == NULL)
-		return CC_IO;
-	while ((done = sqlite3_step(stmt)) == SQLITE_ROW)
-		;
-	if (done != SQLITE_DONE)
-		(void)state_fail(state);
-	sqlite3_finalize(stmt);
-	return done == SQLITE_DONE ? CC_OK : CC_IO;
+	return st == CC_OK ? st : state_fail(state);
 }
 
 uint64_t
 state_u64(sqlite3_stmt *stmt, int column)
 {
 	return (uint64_t)sqlite3_column_int64(stmt, column);
-}
-
-struct slice
-state_blob(sqlite3_stmt *stmt, int column)
-{
-	const void *p = sqlite3_column_blob(stmt, column);
-
-	return slice_of(p, p != NULL ? (size_t)sqlite3_column_bytes(stmt, column) : 0);
 }
 
 /* ---- opening ---- */
@@ -259,7 +213,7 @@ case_at(sqlite3_stmt *stmt, bool whole)
 	    .closed_why = text_at(stmt, 16), .merged = text_at(stmt, 17)};
 
 	if (whole)
-		one.document = state_blob(stmt, 18);
+		one.document = sql_blob(stmt, 18);
 	return one;
 }
 
@@ -416,7 +370,7 @@ joint_state_opinions(struct joint_state *state, const char *case_id, joint_opini
 
 	while (stmt != NULL && (step = sqlite3_step(stmt)) == SQLITE_ROW)
 		fn(ctx, &(struct joint_opinion){text_at(stmt, 0), text_at(stmt, 1), text_at(stmt, 2), text_at(stmt, 3),
-			    text_at(stmt, 4), state_u64(stmt, 5), state_blob(stmt, 6)});
+			    text_at(stmt, 4), state_u64(stmt, 5), sql_blob(stmt, 6)});
 	if (stmt != NULL && step != SQLITE_DONE)
 		(void)state_fail(state);
 	sqlite3_finalize(stmt);

@@ -2,8 +2,7 @@
 #ifndef JOINT_STATE_OWN_H
 #define JOINT_STATE_OWN_H
 
-#include <sqlite3.h>
-
+#include "base/sql.h"
 #include "joint/joint.h"
 
 struct joint_state {
@@ -13,12 +12,11 @@ struct joint_state {
 	char error[300];
 };
 
-/* format: s text or NULL, i uint64_t, d double, b slice.  NULL: joint_state_error(). */
+/* As sql_ask() and sql_do().  NULL: joint_state_error(). */
 sqlite3_stmt *state_ask(struct joint_state *state, const char *sql, const char *format, ...);
 enum cc_status state_do(struct joint_state *state, const char *sql, const char *format, ...);
 enum cc_status state_run(struct joint_state *state, const char *sql);
 enum cc_status state_fail(struct joint_state *state);
-uint64_t state_u64(sqlite3_stmt *stmt, int column);
-struct slice state_blob(sqlite3_stmt *stmt, int column);
+uint64_t state_u64(sqlite3_stmt *stmt, int column); /* all 64 bits: hashes, too */
 
 #endif
