@@ -80,6 +80,7 @@ struct case_opinion {
 	const char *organisation, *opinion, *text, *message,
 	    *about; /* about: the answer that was spoken of, in words; "" */
 	uint64_t time;
+	enum cc_tlp tlp;
 };
 
 struct case_trace {
@@ -94,7 +95,8 @@ struct casefile {
 	const char *publisher; /* who signed it; "": it is of this machine */
 	bool sent;             /* ours, and published */
 	uint64_t made;         /* when it was written or published, 0: not said */
-	enum cc_tlp tlp;
+	enum cc_tlp floor; /* the strictest of its sightings: it never goes out below */
+	enum cc_tlp tlp;   /* as it goes out, or came */
 	bool exercise;
 	uint64_t first, last;
 	const char *organisation[CASES_ORGANISATIONS];
@@ -134,6 +136,9 @@ struct casefile *cases_find(const struct cases_list *list, const char *id, bool 
 enum cc_status cases_add_opinion(struct casefile *one, const struct case_opinion *opinion);
 enum cc_status cases_add_trace(struct casefile *one, const struct case_trace *trace);
 bool cases_has_trace(const struct casefile *one, const struct case_trace *trace);
+void cases_mark(struct casefile *one, enum cc_tlp tlp); /* never below its floor */
+/* Of all that it tells, the opinions on it among them. */
+enum cc_tlp cases_marking(const struct casefile *one);
 enum cc_status cases_set_state(struct casefile *one, const char *state);
 enum cc_status cases_drop_opinions(struct casefile *one); /* they are messages of their own */
 /* Lines of another version's trace that this one has not, in order of time. */

@@ -131,7 +131,7 @@ static void
 put_top(struct buf *out, const struct casefile *one)
 {
 	char time[40];
-	const char *tlp = record_tlp_text(one->tlp);
+	const char *tlp = record_tlp_text(cases_marking(one));
 
 	buf_add_text(out, "<div class=\"top\"><span class=\"mark\">TLP:");
 	for (; *tlp != '\0'; tlp++)

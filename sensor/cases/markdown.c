@@ -181,7 +181,7 @@ cases_markdown(struct buf *out, const struct casefile *one)
 
 	buf_add_text(out, "# ");
 	cases_say_title(&w, one);
-	buf_printf(out, "\n\n`TLP:%s` ", record_tlp_text(one->tlp));
+	buf_printf(out, "\n\n`TLP:%s` ", record_tlp_text(cases_marking(one)));
 	theirs(out, one->state, 20);
 	buf_printf(out, " `%s`%s\n\n## The answer\n\n", one->id, one->exercise ? " **EXERCISE**" : "");
 	cases_say_answer(&w, one);

@@ -93,6 +93,15 @@ texts_of(const json_t *array, const char **ret_text, size_t most)
 	return count;
 }
 
+/* Where none is said, as in documents older than markings are: AMBER. */
+static enum cc_tlp
+marking_of(const json_t *from)
+{
+	enum cc_tlp tlp;
+
+	return record_tlp_parse(slice_str(text_of(from, "tlp")), &tlp) == CC_OK ? tlp : CC_TLP_AMBER;
+}
+
 /* ---- parts ---- */
 
 static struct case_evidence *
@@ -244,7 +253,8 @@ take_words(struct casefile *one, const json_t *opinions, const json_t *traces)
 		const json_t *from = json_array_get(opinions, i);
 
 		one->opinion[i] = (struct case_opinion){text_of(from, "organisation"), text_of(from, "opinion"),
-		    text_of(from, "text"), text_of(from, "message"), text_of(from, "about"), time_of(from, "time")};
+		    text_of(from, "text"), text_of(from, "message"), text_of(from, "about"), time_of(from, "time"),
+		    marking_of(from)};
 	}
 	one->trace = room_for(traces, CASES_TRACE, sizeof(*one->trace), &one->traces);
 	for (size_t i = 0; i < one->traces; i++) {
@@ -325,7 +335,7 @@ from_json(json_t *json, struct casefile **ret_case, char **ret_why)
 	}
 	one->json = json;
 	one->publisher = "";
-	one->tlp = CC_TLP_AMBER;
+	one->tlp = one->floor = marking_of(json);
 	take_parts(one);
 	*ret_case = one;
 	return CC_OK;
@@ -491,9 +501,9 @@ cases_add_opinion(struct casefile *one, const struct case_opinion *opinion)
 	char when[40];
 
 	return append(one, "opinions",
-	    json_pack("{ss ss ss ss ss ss}", "organisation", opinion->organisation, "opinion", opinion->opinion, "text",
+	    json_pack("{ss ss ss ss ss ss ss}", "organisation", opinion->organisation, "opinion", opinion->opinion, "text",
 		opinion->text, "time", time_rfc3339_text(opinion->time, when), "message", opinion->message, "about",
-		opinion->about),
+		opinion->about, "tlp", record_tlp_text(opinion->tlp)),
 	    CASES_OPINIONS);
 }
 
@@ -506,6 +516,22 @@ cases_add_trace(struct casefile *one, const struct case_trace *trace)
 	    json_pack(
 		"{ss ss ss}", "time", time_rfc3339_text(trace->time, when), "event", trace->event, "with", trace->with),
 	    CASES_TRACE);
+}
+
+void
+cases_mark(struct casefile *one, enum cc_tlp tlp)
+{
+	one->tlp = tlp > one->floor ? tlp : one->floor;
+}
+
+enum cc_tlp
+cases_marking(const struct casefile *one)
+{
+	enum cc_tlp tlp = one->tlp;
+
+	for (size_t i = 0; i < one->opinions; i++)
+		tlp = one->opinion[i].tlp > tlp ? one->opinion[i].tlp : tlp;
+	return tlp;
 }
 
 enum cc_status

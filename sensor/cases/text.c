@@ -70,7 +70,7 @@ cases_text(struct buf *out, const struct casefile *one)
 	struct cases_words w = {out, buf_add_text, theirs};
 	char when[40];
 
-	buf_printf(out, "%s  TLP:%s  ", one->id, record_tlp_text(one->tlp));
+	buf_printf(out, "%s  TLP:%s  ", one->id, record_tlp_text(cases_marking(one)));
 	cases_clean(out, one->state, 20);
 	buf_add_text(out, one->exercise ? "  EXERCISE\n" : "\n");
 	if (one->publisher[0] != '\0') {

@@ -66,12 +66,15 @@ take_published(void *ctx, const struct board_case *from)
 			 : from->ours ? cases_ours(r)
 				      : "(not trusted any more)";
 	one->made = from->time;
-	one->tlp = from->tlp;
+	cases_mark(one, from->tlp);
+	/* What another marks stricter than its sightings were stays so. */
+	if (!from->ours)
+		one->floor = one->tlp;
 	one->exercise = one->exercise || from->exercise;
 	(void)cases_drop_opinions(one);
 	local = from->ours ? cases_version(r, from->id, "") : NULL;
 	if (local != NULL) {
-		local->tlp = from->tlp;
+		cases_mark(local, from->tlp);
 		local->sent = true;
 		(void)cases_join_trace(local, one);
 		if (strcmp(one->state, "closed") == 0)
@@ -86,7 +89,7 @@ take_opinion(void *ctx, const struct board_opinion *o)
 {
 	struct cases_room *r = ctx;
 	struct case_opinion opinion = {
-	    o->organisation, board_view_word[o->view], o->text, o->message, o->about, o->time};
+	    o->organisation, board_view_word[o->view], o->text, o->message, o->about, o->time, o->tlp};
 
 	for (size_t i = 0; i < r->list.count; i++) {
 		if (strcmp(r->list.one[i]->id, o->id) == 0)
@@ -259,7 +262,7 @@ cases_row_json(struct cases_room *r, const struct casefile *one)
 	json_text(&json, "publisher", one->publisher);
 	json_text(&json, "state", one->state);
 	json_bool(&json, "exercise", one->exercise);
-	json_text(&json, "tlp", record_tlp_text(one->tlp));
+	json_text(&json, "tlp", record_tlp_text(cases_marking(one)));
 	json_time_if(&json, "first_seen", one->first);
 	json_time_if(&json, "last_seen", one->last);
 	json_uint(&json, "organisations", one->organisations);

@@ -67,7 +67,7 @@ fill_opinions(const struct casefile *one, struct posting *p, const char *of)
 		const struct case_opinion *from = &one->opinion[i];
 		struct board_opinion *o = &p->opinion[p->post.opinions++];
 
-		*o = (struct board_opinion){.tlp = one->tlp, .exercise = one->exercise, .time = from->time};
+		*o = (struct board_opinion){.tlp = from->tlp, .exercise = one->exercise, .time = from->time};
 		snprintf(o->id, sizeof(o->id), "%s", one->id);
 		snprintf(o->of, sizeof(o->of), "%s", of);
 		snprintf(o->organisation, sizeof(o->organisation), "%s", from->organisation);
@@ -125,7 +125,7 @@ cases_posting(struct casefile *one, const char *of, uint64_t time, size_t most, 
 	st = cases_document(one, most, &p->document);
 	p->post = (struct board_post){.id = one->id, .name = (const char *)p->name.p,
 	    .summary = (const char *)p->summary.p,
-	    .document = buf_slice(&p->document), .tlp = one->tlp, .exercise = one->exercise, .time = time,
+	    .document = buf_slice(&p->document), .tlp = cases_marking(one), .exercise = one->exercise, .time = time,
 	        .first = one->first, .last = one->last,
 	    .item = p->item, .items = items, .witness = p->witness, .witnesses = one->organisations,
 	        .source_kind = one->what,
@@ -183,15 +183,27 @@ send_case(struct cases_room *r, struct casefile *one, uint64_t time)
 	return EXIT_DONE;
 }
 
+/* --tlp, which is never below the strictest of the sightings that the case tells of. */
 static bool
-take_tlp(struct cases_room *r, enum cc_tlp *ret_tlp, int *ret_code)
+take_tlp(struct cases_room *r, const struct casefile *one, enum cc_tlp *ret_tlp, int *ret_code)
 {
-	const char *tlp = cases_said(r, "tlp");
+	const char *said = cases_said(r, "tlp");
+	enum cc_tlp tlp;
 
-	if (tlp == NULL || record_tlp_parse(slice_str(tlp), ret_tlp) == CC_OK)
+	*ret_tlp = one->tlp;
+	if (said == NULL)
 		return true;
-	*ret_code = cases_fail(EXIT_USAGE, "--tlp is clear, green, amber or amber+strict, not", tlp);
-	return false;
+	if (record_tlp_parse(slice_str(said), &tlp) != CC_OK) {
+		*ret_code = cases_fail(EXIT_USAGE, "--tlp is clear, green, amber or amber+strict, not", said);
+		return false;
+	}
+	if (tlp < one->floor) {
+		*ret_code = cases_fail(EXIT_FAILED, "weaker_marking: what was seen is marked, and the case with it, TLP",
+		    record_tlp_text(one->floor));
+		return false;
+	}
+	*ret_tlp = tlp;
+	return true;
 }
 
 int
@@ -202,7 +214,7 @@ cases_publish(struct cases_room *r)
 	struct casefile *one = cases_pick(r, r->d.rest[0], &code), *earlier;
 	bool changed;
 
-	if (one == NULL || !take_tlp(r, &one->tlp, &code))
+	if (one == NULL || !take_tlp(r, one, &one->tlp, &code))
 		return code;
 	if (one->publisher[0] != '\0')
 		return cases_fail(EXIT_FAILED,
@@ -287,6 +299,7 @@ cases_opinion(struct cases_room *r)
 	int code = EXIT_DONE;
 	struct casefile *one = cases_pick(r, r->d.rest[0], &code);
 	const char *of, *text = cases_said(r, "text") != NULL ? cases_said(r, "text") : "";
+	const struct casefile *meant;
 	struct board_opinion *o;
 	enum cc_status st;
 
@@ -301,11 +314,9 @@ cases_opinion(struct cases_room *r)
 		code = cases_fail(EXIT_USAGE, "an opinion is agree, disagree or abstain, not", r->d.rest[1]);
 	else if (strlen(text) >= sizeof(o->text))
 		code = cases_fail(EXIT_USAGE, "--text is too long", "2,047 bytes at most");
-	o->tlp = one->tlp;
 	o->exercise = one->exercise;
-	if (code == EXIT_DONE && take_tlp(r, &o->tlp, &code)) {
-		const struct casefile *meant = cases_version(r, one->id, of);
-
+	meant = cases_version(r, one->id, of);
+	if (code == EXIT_DONE && take_tlp(r, meant != NULL ? meant : one, &o->tlp, &code)) {
 		snprintf(o->id, sizeof(o->id), "%s", one->id);
 		snprintf(o->of, sizeof(o->of), "%s", of);
 		snprintf(o->text, sizeof(o->text), "%s", text);
@@ -425,8 +436,7 @@ cases_ask(struct cases_room *r)
 	q = calloc(1, sizeof(*q));
 	if (q == NULL)
 		return EXIT_FAILED;
-	q->tlp = one->tlp;
-	if (take_tlp(r, &q->tlp, &code) && (code = fill_request(r, one, &one->missing[n - 1], q)) == EXIT_DONE) {
+	if (take_tlp(r, one, &q->tlp, &code) && (code = fill_request(r, one, &one->missing[n - 1], q)) == EXIT_DONE) {
 		st = request_send(r->d.desk, q, &r->d.why);
 		if (st != CC_OK)
 			code = cmd_desk_fail(&r->d, st);

@@ -676,6 +676,17 @@ put_timeline(const struct joint *joint, const struct activity *a, struct json *j
 	json_end_array(json);
 }
 
+/* A case says what its sightings say, so it is marked as the strictest of them. */
+static enum cc_tlp
+marking(const struct joint *joint, const struct activity *a)
+{
+	enum cc_tlp tlp = CC_TLP_CLEAR;
+
+	for (size_t i = 0; i < a->count; i++)
+		tlp = member(joint, a, i)->tlp > tlp ? (enum cc_tlp)member(joint, a, i)->tlp : tlp;
+	return tlp;
+}
+
 void
 case_json(struct joint *joint, uint32_t activity, struct json *json, const char *key)
 {
@@ -692,6 +703,7 @@ case_json(struct joint *joint, uint32_t activity, struct json *json, const char 
 	put_id(a, json, "activity", "activity");
 	json_text(json, "state", a->source ? "determined" : "undetermined");
 	json_bool(json, "exercise", member(joint, a, 0)->exercise);
+	json_text(json, "tlp", record_tlp_text(marking(joint, a)));
 	put_time(json, "first_seen", member(joint, a, 0)->first);
 	put_time(json, "last_seen", last);
 	put_organisations(joint, a, json);

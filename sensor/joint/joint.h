@@ -26,6 +26,7 @@ struct joint_sighting {
 	enum cc_kind kind;
 	struct slice value;
 	uint64_t first, last, count;                /* ns; count 0: looked for and not seen */
+	enum cc_tlp tlp;                            /* as its message is marked */
 	bool exercise;
 	enum joint_origin origin;
 	struct slice origin_of;                     /* the message that it repeats */

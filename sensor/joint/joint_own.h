@@ -69,7 +69,7 @@ struct node {
 	uint32_t newer, older; /* by use; newer: of a free one, the next free one */
 	float loss, clock_error;
 	uint16_t port;
-	uint8_t feature_count, kind, proof, origin, completeness, hops;
+	uint8_t feature_count, kind, proof, origin, completeness, hops, tlp; /* tlp: the strictest of its messages */
 	bool client, exercise, negative, echo;
 	bool used, dirty, unsaved;
 	bool put_off;      /* its cell is large, and waits until it has grown */

@@ -6,6 +6,7 @@
  * through struct cur, depth is bounded, and what is not as expected is left out.  Thread: any, no state.
  */
 #include "joint/joint.h"
+#include "record/record.h"
 
 #include <stdlib.h>
 
@@ -405,6 +406,15 @@ header(const struct cc_message *msg, const char *name)
 	return slice_of(NULL, 0);
 }
 
+/* What the writer marked it; the verifier refuses what has no marking, so the default is for those who skip it. */
+static enum cc_tlp
+marking(const struct cc_message *msg)
+{
+	enum cc_tlp tlp;
+
+	return record_tlp_parse(header(msg, "tlp"), &tlp) == CC_OK ? tlp : CC_TLP_AMBER;
+}
+
 enum cc_status
 joint_read(
     const struct cc_message *msg, struct slice organisation, struct buf *scratch, struct joint_sighting *ret_sighting)
@@ -422,6 +432,7 @@ joint_read(
 	if (!buf_reserve(scratch, msg->value.size + 64) || !read_key(&s, msg->key))
 		return CC_BAD;
 	s.message = header(msg, "ce_id");
+	s.tlp = marking(msg);
 	s.exercise = slice_is(header(msg, "exercise"), "true");
 	if (slash != NULL)
 		s.sensor = slice_of(slash + 1, source.size - (size_t)(slash + 1 - source.p));
@@ -540,6 +551,7 @@ joint_answers(const struct cc_message *msg, struct slice organisation, struct bu
 	answer = answer_of(step, organisation, scratch, open, ctx, &plain);
 	if (answer.size > 0) {
 		s.message = header(msg, "ce_id");
+		s.tlp = marking(msg);
 		s.exercise = slice_is(header(msg, "exercise"), "true");
 		s.origin_of = text(member(step, "id"), scratch);
 		s.sensor = slice_str("desk");

@@ -535,6 +535,7 @@ fold_in(struct joint *joint, uint32_t index, const struct node *more)
 			    : more->clock_error > node->clock_error        ? more->clock_error
 									   : node->clock_error;
 	node->completeness = more->completeness > node->completeness ? more->completeness : node->completeness;
+	node->tlp = more->tlp > node->tlp ? more->tlp : node->tlp;
 	if (node->first < was.first && !node->negative)
 		value_older(joint, index);
 	return memcmp(&was, node, sizeof(was)) != 0;
@@ -578,6 +579,7 @@ fill_node(struct joint *joint, const struct joint_sighting *s, const struct draf
 	node->origin = (uint8_t)s->origin;
 	node->completeness = (uint8_t)s->completeness;
 	node->hops = (uint8_t)s->hops;
+	node->tlp = (uint8_t)s->tlp;
 	node->client = s->client;
 	node->exercise = s->exercise;
 	node->negative = s->count == 0;
@@ -701,7 +703,9 @@ node_encode(const struct joint *joint, const struct node *n, struct buf *out)
 	    n->victim, n->sector, n->rule_name, n->domain, n->cert, n->key_sha256, n->of};
 	const uint64_t number[] = {n->fold, n->first, n->last, n->count, n->from, n->until};
 	const uint8_t small[] = {n->kind, n->proof, n->origin, n->completeness, n->hops,
-	    (uint8_t)(n->client | n->exercise << 1 | n->negative << 2 | n->echo << 3), n->feature_count};
+	    (uint8_t)(
+		n->client | n->exercise << 1 | n->negative << 2 | n->echo << 3 | (n->tlp + 1) << 4),
+	    n->feature_count};
 
 	buf_add_u8(out, CODE_VERSION);
 	for (unsigned i = 0; i < 6; i++)
@@ -750,11 +754,13 @@ read_node(struct cur *c, struct node *n, struct slice text[NODE_TEXTS])
 	n->exercise = (flags & 2) != 0;
 	n->negative = (flags & 4) != 0;
 	n->echo = (flags & 8) != 0;
+	/* Written before markings were kept: what is marked by nobody goes as AMBER. */
+	n->tlp = flags >> 4 > 0 ? (uint8_t)((flags >> 4) - 1) : CC_TLP_AMBER;
 	n->feature_count = cur_u8(c);
 	for (unsigned i = 0; i < NODE_TEXTS; i++)
 		text[i] = get_text(c);
 	return !c->bad && version == CODE_VERSION && n->feature_count <= NODE_FEATURES && n->kind < CC_KIND_COUNT &&
-	       n->proof <= CC_PROOF_CONTENT && n->origin <= JOINT_ANSWER && n->loss >= 0 && n->loss <= 1 &&
+	       n->proof <= CC_PROOF_CONTENT && n->origin <= JOINT_ANSWER && n->tlp <= CC_TLP_RED && n->loss >= 0 && n->loss <= 1 &&
 	       n->clock_error >= -1 && text[0].size > 0;
 }
 

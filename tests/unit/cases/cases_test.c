@@ -78,6 +78,28 @@ TEST(members)
 	cases_free(one);
 }
 
+/* As strict as the sightings, and as the opinions on it; an older document without a marking is AMBER. */
+TEST(marked)
+{
+	struct casefile *one = read_case(whole),
+			*green = read_case("{\"id\":\"" ID "\",\"tlp\":\"green\",\"answer\":{\"verdict\":\"cannot say\"}}");
+
+	CHECK(one != NULL && one->tlp == CC_TLP_AMBER);
+	CHECK(green != NULL && green->tlp == CC_TLP_GREEN && green->floor == CC_TLP_GREEN);
+	if (one != NULL && green != NULL) {
+		cases_mark(green, CC_TLP_CLEAR);
+		CHECK(green->tlp == CC_TLP_GREEN);
+		cases_mark(green, CC_TLP_AMBER);
+		CHECK(green->tlp == CC_TLP_AMBER && green->floor == CC_TLP_GREEN);
+		CHECK(cases_add_opinion(green, &(struct case_opinion){"cert.b", "agree", "", "o1", "", 5,
+						   CC_TLP_AMBER_STRICT}) == CC_OK);
+		CHECK(cases_marking(green) == CC_TLP_AMBER_STRICT && green->tlp == CC_TLP_AMBER);
+		CHECK(cases_drop_opinions(green) == CC_OK && cases_marking(green) == CC_TLP_AMBER);
+	}
+	cases_free(one);
+	cases_free(green);
+}
+
 TEST(refused)
 {
 	static const char *const bad[] = {"", "[]", "{}", "{\"id\":\"case--x\",\"answer\":{\"verdict\":\"source\"}}",
@@ -311,5 +333,5 @@ TEST(found)
 	cases_list_free(&list);
 }
 
-TESTS(T(members), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(cleaned), T(layout),
+TESTS(T(members), T(marked), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(cleaned), T(layout),
     T(changes), T(found))

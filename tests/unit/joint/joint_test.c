@@ -129,6 +129,34 @@ TEST(order_in_time_only_beyond_the_bounds)
 	CHECK(!joint_before(13 * NS_PER_S, 0, 10 * NS_PER_S, 0));
 }
 
+/* A case is marked as the strictest of its sightings, whichever came first, a repeat among them. */
+TEST(marking)
+{
+	static const enum cc_tlp order[][3] = {{CC_TLP_GREEN, CC_TLP_AMBER_STRICT, CC_TLP_CLEAR},
+	    {CC_TLP_AMBER_STRICT, CC_TLP_CLEAR, CC_TLP_GREEN}, {CC_TLP_CLEAR, CC_TLP_GREEN, CC_TLP_GREEN}};
+	static const char *const is[] = {"amber+strict", "amber+strict", "green"};
+
+	for (unsigned o = 0; o < 3; o++) {
+		struct conf *conf;
+		struct joint *joint = fresh(&conf);
+		json_t *cases;
+
+		for (unsigned i = 0; i < 3; i++) {
+			struct joint_sighting s = contact(i == 2 ? "cert.b" : "cert.a", "192.0.2.7", 0);
+
+			s.message = numbered("t", i);
+			s.tlp = order[o][i];
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+		cases = settled(joint);
+		CHECK_UINT(json_array_size(cases), 1);
+		CHECK_TEXT(word(json_array_get(cases, 0), "tlp"), is[o]);
+		json_decref(cases);
+		joint_free(joint);
+		conf_free(conf);
+	}
+}
+
 /* Three organisations, dialogues with one server: the numbers of the case are those of the README's example. */
 TEST(three_witnesses)
 {
@@ -631,8 +659,8 @@ TEST(hostile_bundles)
 	buf_close(&scratch);
 }
 
-TESTS(T(algebra_by_hand), T(order_in_time_only_beyond_the_bounds), T(three_witnesses),
-    T(one_organisation_never_decides), T(five_echoes_and_two_witnesses), T(forged_sources_name_nobody),
+TESTS(T(algebra_by_hand), T(order_in_time_only_beyond_the_bounds), T(marking),
+    T(three_witnesses), T(one_organisation_never_decides), T(five_echoes_and_two_witnesses), T(forged_sources_name_nobody),
     T(relay_through_a_victim), T(shared_hosting_does_not_link), T(order_does_not_matter), T(bit_by_bit_as_at_once),
     T(revoked_sights_leave), T(changes_tell_all), T(a_flood_costs_by_what_it_adds), T(bounded), T(reads_a_bundle),
     T(hostile_bundles))

@@ -81,6 +81,7 @@ add(struct running *r, unsigned n, const char *who, const char *addr, unsigned d
 	snprintf(victim, sizeof(victim), "v%s%u", who, n);
 	s.message = slice_str(message);
 	s.victim = slice_str(victim);
+	s.tlp = n <= 2 ? CC_TLP_GREEN : CC_TLP_CLEAR;
 	s.first = s.last = (DAY0 + day * 86400ull + n % 3600) * NS_PER_S;
 	CHECK(joint_add(r->joint, &s) == CC_OK);
 }
@@ -132,6 +133,7 @@ TEST(what_went_to_disk_comes_back)
 	CHECK_UINT(found.count, 1);
 	CHECK_UINT(found.sightings, 3);
 	CHECK_TEXT(found.state, "determined");
+	CHECK(strstr(found.document, "\"tlp\":\"green\"") != NULL);
 	CHECK_UINT(joint_dropped(r.joint), 0);
 	/* A repeat of what is on disk is known there, too: no second node of it. */
 	add(&r, 10, "cert.a", "10.0.0.1", 1);
