@@ -760,8 +760,8 @@ read_node(struct cur *c, struct node *n, struct slice text[NODE_TEXTS])
 	for (unsigned i = 0; i < NODE_TEXTS; i++)
 		text[i] = get_text(c);
 	return !c->bad && version == CODE_VERSION && n->feature_count <= NODE_FEATURES && n->kind < CC_KIND_COUNT &&
-	       n->proof <= CC_PROOF_CONTENT && n->origin <= JOINT_ANSWER && n->tlp <= CC_TLP_RED && n->loss >= 0 && n->loss <= 1 &&
-	       n->clock_error >= -1 && text[0].size > 0;
+	       n->proof <= CC_PROOF_CONTENT && n->origin <= JOINT_ANSWER && n->tlp <= CC_TLP_RED && n->loss >= 0 &&
+	       n->loss <= 1 && n->clock_error >= -1 && text[0].size > 0;
 }
 
 static bool

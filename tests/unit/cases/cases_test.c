@@ -81,8 +81,8 @@ TEST(members)
 /* As strict as the sightings, and as the opinions on it; an older document without a marking is AMBER. */
 TEST(marked)
 {
-	struct casefile *one = read_case(whole),
-			*green = read_case("{\"id\":\"" ID "\",\"tlp\":\"green\",\"answer\":{\"verdict\":\"cannot say\"}}");
+	static const char clean[] = "{\"id\":\"" ID "\",\"tlp\":\"green\",\"answer\":{\"verdict\":\"cannot say\"}}";
+	struct casefile *one = read_case(whole), *green = read_case(clean);
 
 	CHECK(one != NULL && one->tlp == CC_TLP_AMBER);
 	CHECK(green != NULL && green->tlp == CC_TLP_GREEN && green->floor == CC_TLP_GREEN);
@@ -333,5 +333,5 @@ TEST(found)
 	cases_list_free(&list);
 }
 
-TESTS(T(members), T(marked), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(cleaned), T(layout),
-    T(changes), T(found))
+TESTS(T(members), T(marked), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(cleaned),
+    T(layout), T(changes), T(found))

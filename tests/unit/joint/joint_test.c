@@ -660,7 +660,8 @@ TEST(hostile_bundles)
 }
 
 TESTS(T(algebra_by_hand), T(order_in_time_only_beyond_the_bounds), T(marking),
-    T(three_witnesses), T(one_organisation_never_decides), T(five_echoes_and_two_witnesses), T(forged_sources_name_nobody),
+    T(three_witnesses), T(one_organisation_never_decides), T(five_echoes_and_two_witnesses),
+    T(forged_sources_name_nobody),
     T(relay_through_a_victim), T(shared_hosting_does_not_link), T(order_does_not_matter), T(bit_by_bit_as_at_once),
     T(revoked_sights_leave), T(changes_tell_all), T(a_flood_costs_by_what_it_adds), T(bounded), T(reads_a_bundle),
     T(hostile_bundles))
