@@ -501,9 +501,9 @@ cases_add_opinion(struct casefile *one, const struct case_opinion *opinion)
 	char when[40];
 
 	return append(one, "opinions",
-	    json_pack("{ss ss ss ss ss ss ss}", "organisation", opinion->organisation, "opinion", opinion->opinion, "text",
-		opinion->text, "time", time_rfc3339_text(opinion->time, when), "message", opinion->message, "about",
-		opinion->about, "tlp", record_tlp_text(opinion->tlp)),
+	    json_pack("{ss ss ss ss ss ss ss}", "organisation", opinion->organisation, "opinion", opinion->opinion,
+		"text", opinion->text, "time", time_rfc3339_text(opinion->time, when), "message", opinion->message,
+		"about", opinion->about, "tlp", record_tlp_text(opinion->tlp)),
 	    CASES_OPINIONS);
 }
 

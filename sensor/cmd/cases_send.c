@@ -198,7 +198,7 @@ take_tlp(struct cases_room *r, const struct casefile *one, enum cc_tlp *ret_tlp,
 		return false;
 	}
 	if (tlp < one->floor) {
-		*ret_code = cases_fail(EXIT_FAILED, "weaker_marking: what was seen is marked, and the case with it, TLP",
+		*ret_code = cases_fail(EXIT_FAILED, "weaker_marking: the case is marked as what was seen, TLP",
 		    record_tlp_text(one->floor));
 		return false;
 	}
