@@ -274,7 +274,10 @@ take_reset(struct cc_ctx *ctx, struct http2 *http2, enum cc_dir dir, struct http
 	http2_error_put(ctx, stream->tx, dir, code);
 	if (dir == CC_TO_SERVER && !stream->answered && ++http2->resets == HTTP2_RESETS)
 		http2_odd_once(ctx, http2, stream->tx, A_RAPID_RESET);
-	http2_stream_end(ctx, http2, stream);
+	if (dir == CC_TO_SERVER && !stream->answered && http2->late < HTTP2_LATE && http2->resets < HTTP2_RESETS)
+		http2_stream_late(ctx, http2, stream);
+	else
+		http2_stream_end(ctx, http2, stream);
 }
 
 /* Of a stream that is open. */
@@ -309,6 +312,8 @@ http2_frame_take(struct cc_ctx *ctx, struct http2 *http2, enum cc_dir dir, const
 	struct http2_side *side = &http2->side[dir];
 	struct http2_stream *stream;
 
+	if (http2->late > 0 && dir == CC_TO_SERVER) /* the server's bytes may come late, with their acknowledgement */
+		http2_streams_late_end(ctx, http2);
 	if (side->block.stream != 0 && (frame->type != T_CONTINUATION || frame->stream != side->block.stream))
 		block_broken(ctx, http2, dir);
 	if (frame->type < T_COUNT && !length_fits(frame)) {

@@ -35,6 +35,8 @@ enum http2_anomaly {
 #define HTTP2_BUCKETS 64
 #define HTTP2_FLOOD 10000       /* frames of control in one flow and side before it is said */
 #define HTTP2_RESETS 100        /* streams reset unanswered before it is said */
+#define HTTP2_LATE   16         /* of them so many wait for an answer that was on its way, */
+#define HTTP2_LATE_NS (2 * UINT64_C(1000000000)) /* so long */
 
 enum http2_type {
 	T_DATA, T_HEADERS, T_PRIORITY, T_RST_STREAM, T_SETTINGS, T_PUSH_PROMISE, T_PING, T_GOAWAY, T_WINDOW_UPDATE,
@@ -92,6 +94,7 @@ struct http2_stream {
 	bool body_open[2];
 	bool tunnel;                   /* CONNECT: DATA is another protocol */
 	bool answered;
+	uint64_t reset_at;             /* by the client, unanswered: an answer may be on its way; 0: not */
 	bool no_body;                  /* the response to HEAD, or 204, 304: its Content-Length says nothing */
 	bool has_length[2];
 	uint64_t length[2];
@@ -120,6 +123,8 @@ struct http2 {
 	struct http2_stream *oldest, *newest;
 	uint32_t streams;
 	uint32_t resets;
+	uint32_t late;                 /* streams that are reset and wait for an answer */
+	uint64_t late_since;           /* the earliest of them, as far as known */
 	uint32_t reported;             /* bits by enum http2_anomaly: those that are said once a flow */
 };
 
@@ -155,6 +160,10 @@ void http2_stream_gap(struct cc_ctx *ctx, struct http2_stream *stream, enum cc_d
 bool http2_stream_side_done(struct cc_ctx *ctx, struct http2 *http2, struct http2_stream *stream, enum cc_dir dir,
     bool whole);
 void http2_stream_end(struct cc_ctx *ctx, struct http2 *http2, struct http2_stream *stream);
+/* The client lets go of it, unanswered: it stays for an answer that is on its way. */
+void http2_stream_late(struct cc_ctx *ctx, struct http2 *http2, struct http2_stream *stream);
+/* Those whose answer did not come. */
+void http2_streams_late_end(struct cc_ctx *ctx, struct http2 *http2);
 void http2_streams_finish(struct cc_ctx *ctx, struct http2 *http2, enum cc_dir dir);
 void http2_streams_forget(struct cc_ctx *ctx, struct http2 *http2);
 

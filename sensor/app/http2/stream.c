@@ -80,6 +80,8 @@ stream_remove(struct cc_ctx *ctx, struct http2 *http2, struct http2_stream *stre
 	*link = stream->next;
 	order_remove(http2, stream);
 	http2->streams--;
+	if (stream->reset_at != 0)
+		http2->late--;
 	cc_give(ctx, stream, sizeof(*stream));
 }
 
@@ -156,6 +158,45 @@ http2_stream_end(struct cc_ctx *ctx, struct http2 *http2, struct http2_stream *s
 {
 	side_close(ctx, stream, CC_TO_SERVER, false);
 	http2_stream_side_done(ctx, http2, stream, CC_TO_CLIENT, false);
+}
+
+/*
+ * A request that is cancelled is often answered all the same: both were on their way.  What the server said is worth
+ * having; what it says on a stream that waits is bounded in number and time.
+ */
+void
+http2_stream_late(struct cc_ctx *ctx, struct http2 *http2, struct http2_stream *stream)
+{
+	if (stream->reset_at != 0)
+		return;
+	side_close(ctx, stream, CC_TO_SERVER, false);
+	if (http2->side[CC_TO_CLIENT].finished || stream->done[CC_TO_CLIENT]) {
+		http2_stream_end(ctx, http2, stream);
+		return;
+	}
+	stream->reset_at = cc_now(ctx) != 0 ? cc_now(ctx) : 1;
+	if (http2->late++ == 0)
+		http2->late_since = stream->reset_at;
+}
+
+void
+http2_streams_late_end(struct cc_ctx *ctx, struct http2 *http2)
+{
+	uint64_t now = cc_now(ctx), since = UINT64_MAX;
+	struct http2_stream *next;
+
+	if (now < http2->late_since + HTTP2_LATE_NS)
+		return;
+	for (struct http2_stream *stream = http2->oldest; stream != NULL; stream = next) {
+		next = stream->newer;
+		if (stream->reset_at == 0)
+			continue;
+		if (now >= stream->reset_at + HTTP2_LATE_NS)
+			http2_stream_end(ctx, http2, stream);
+		else if (stream->reset_at < since)
+			since = stream->reset_at;
+	}
+	http2->late_since = since == UINT64_MAX ? now : since;
 }
 
 void

@@ -271,6 +271,16 @@ resets(struct talk *talk)
 	}
 }
 
+/* The client lets go while the answer is on its way. */
+static void
+late(struct talk *talk)
+{
+	headers(talk, CC_TO_SERVER, END_STREAM, 1, GET("/late"));
+	frame(&talk->side[0], RST_STREAM, 0, 1, "\0\0\0\10", 4);
+	headers(talk, CC_TO_CLIENT, 0, 1, OK);
+	frame(&talk->side[1], DATA, END_STREAM, 1, "answer", 6);
+}
+
 static void
 promise(struct talk *talk)
 {
@@ -325,6 +335,7 @@ TEST(tables)
 		{between, {"odd invalid_frame_header", "<http.method GET\n"}},
 		{reuse, {"odd stream_id_reuse", "<http.uri /one\n", "<http.uri /two\n"}},
 		{mismatch, {"odd content_length_mismatch", "file < whole 4"}},
+		{late, {">http.stat_code 200\n", "file > whole 6 ", "!odd "}},
 		{resets, {"odd rapid_reset", "<http2.errorcode 8\n"}},
 		{promise, {"<http.uri /pushed\n", "file > whole 6 ", "!odd "}},
 		{weight, {"<http2.priority 15\n", "<http2.window 256\n", "!odd "}},
