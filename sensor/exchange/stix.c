@@ -146,7 +146,7 @@ stix_frame_rest(struct json *json, const struct conf *conf, enum cc_tlp level)
 	json_text(json, "name", "concert basic information");
 	json_text(json, "description",
 	    "On observed-data: what partners agreed a sighting must carry to be of use in determining a source. On "
-	    "network-traffic: fingerprints of the TLS handshake. On others: contacts, requests, notices, health.");
+	    "network-traffic: what was seen of handshake or request. On others: contacts, requests, notices, health.");
 	json_text(json, "schema", "sensor/exchange/schema.json of concert " CC_VERSION);
 	json_text(json, "version", "1.0.0");
 	json_array(json, "extension_types");

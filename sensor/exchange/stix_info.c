@@ -260,7 +260,11 @@ put_fingerprints(struct info *info, const struct cc_record *rec)
 		item(info, "certificate_sha256", rec->cert_sha256, "no certificate was seen in clear");
 		miss(info, "key_sha256", "not extracted");
 	}
-	if (slice_is(rec->app, "ssh"))
+	if (rec->kind == CC_KIND_HASSH || rec->kind == CC_KIND_HASSH_SERVER)
+		item(info, rec->kind == CC_KIND_HASSH ? "hassh" : "hassh_server", rec->value, "");
+	else if (rec->kind == CC_KIND_SSH_HOST_KEY)
+		item(info, "ssh_host_key_sha256", rec->value, "");
+	else if (slice_is(rec->app, "ssh"))
 		miss(info, "hassh", "not the indicator, and told of those alone");
 	if (rec->user_agent.size > 0)
 		json_string(&info->json, "user_agent", rec->user_agent);

@@ -131,76 +131,37 @@ put_certificate(struct json *json, struct slice sha256, const char *marking, str
 
 /* ---- network-traffic ---- */
 
-/* From the path on. */
-static struct slice
-request_value(const struct cc_record *rec)
-{
-	const uint8_t *p = rec->url.p, *end = p != NULL ? p + rec->url.size : NULL;
-	unsigned slashes = 0;
-
-	for (; p != NULL && p < end; p++) {
-		if (*p == '/' && ++slashes == 3)
-			return slice_of(p, (size_t)(end - p));
-	}
-	return slice_str("/");
-}
-
 /*
- * The extensions of the traffic, once for the object and once for its id: every writer here keeps its members sorted
- * and without blanks, so that the one text serves both.
+ * The extension of the traffic, once for the object and once for its id: members sorted and without blanks, so that the
+ * one text serves both.  What the indicator names is not told here again: its pattern has it, the basic information
+ * too, and importers that fold an indicator into an observable of the same value (misp-stix) would lose both, having no
+ * name for this one.  For their sake there is no http-request-ext either: they give the whole object up for it.
  */
 static void
 put_extensions(struct buf *out, const struct cc_record *rec)
 {
-	const struct slice none = {NULL, 0};
 	const struct {
 		const char *name;
 		struct slice value;
-	} prints[] = {
-	    {"hassh", rec->kind == CC_KIND_HASSH ? rec->value : none},
-	    {"hassh_server", rec->kind == CC_KIND_HASSH_SERVER ? rec->value : none},
-	    {"ja3", rec->ja3}, {"ja3s", rec->ja3s}, {"ja4", rec->ja4},
-	    {"ssh_host_key_sha256", rec->kind == CC_KIND_SSH_HOST_KEY ? rec->value : none},
+		enum cc_kind kind;
+	} part[] = {
+	    {"http_method", rec->url.size > 0 ? rec->http_method : slice_of(NULL, 0), CC_KIND_COUNT},
+	    {"ja3", rec->ja3, CC_KIND_JA3}, {"ja3s", rec->ja3s, CC_KIND_JA3S}, {"ja4", rec->ja4, CC_KIND_JA4},
+	    {"user_agent", rec->user_agent, CC_KIND_USER_AGENT},
 	};
-	bool fingerprint = false;
+	bool begun = false;
 
-	for (size_t i = 0; i < sizeof(prints) / sizeof(prints[0]); i++)
-		fingerprint = fingerprint || prints[i].value.size > 0;
-
-	buf_add_text(out, "{");
-	if (fingerprint) {
-		buf_add_text(out, "\"" STIX_EXTENSION "\":{\"extension_type\":\"property-extension\"");
-		for (size_t i = 0; i < sizeof(prints) / sizeof(prints[0]); i++) {
-			if (prints[i].value.size == 0)
-				continue;
-			buf_printf(out, ",\"%s\":", prints[i].name);
-			stix_jcs_string(out, prints[i].value);
-		}
-		buf_add_text(out, "}");
+	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+		if (part[i].value.size == 0 || part[i].kind == rec->kind)
+			continue;
+		if (!begun)
+			buf_add_text(out, "{\"" STIX_EXTENSION "\":{\"extension_type\":\"property-extension\"");
+		begun = true;
+		buf_printf(out, ",\"%s\":", part[i].name);
+		stix_jcs_string(out, part[i].value);
 	}
-	if (rec->http_method.size > 0 && rec->url.size > 0) {
-		buf_printf(out, "%s\"" STIX_HTTP_EXT "\":{", fingerprint ? "," : "");
-		if (rec->domain.size > 0 || rec->user_agent.size > 0)
-			buf_add_text(out, "\"request_header\":{");
-		if (rec->domain.size > 0) {
-			buf_add_text(out, "\"Host\":[");
-			stix_jcs_string(out, rec->domain);
-			buf_add_text(out, rec->user_agent.size > 0 ? "]," : "]");
-		}
-		if (rec->user_agent.size > 0) {
-			buf_add_text(out, "\"User-Agent\":[");
-			stix_jcs_string(out, rec->user_agent);
-			buf_add_text(out, "]");
-		}
-		if (rec->domain.size > 0 || rec->user_agent.size > 0)
-			buf_add_text(out, "},");
-		buf_add_text(out, "\"request_method\":");
-		stix_jcs_string(out, rec->http_method);
-		buf_add_text(out, ",\"request_value\":");
-		stix_jcs_string(out, request_value(rec));
-		buf_add_text(out, "}");
-	}
-	buf_add_text(out, "}");
+	if (begun)
+		buf_add_text(out, "}}");
 }
 
 /* Part of an id: without the zeros at a fraction's end, which others leave out when they write it again. */
@@ -262,7 +223,7 @@ put_traffic(
 		buf_printf(&canonical, "\"dst_port\":%u,", dst->port);
 	if (!rec->attacker_is_client)
 		buf_printf(&canonical, "\"dst_ref\":\"%s\",", addr_id);
-	if (extensions.size > 2) {
+	if (extensions.size > 0) {
 		buf_add_text(&canonical, "\"extensions\":");
 		buf_add_slice(&canonical, buf_slice(&extensions));
 		buf_add_text(&canonical, ",");
@@ -293,7 +254,7 @@ put_traffic(
 		json_uint(json, "src_packets", src->packets);
 		json_uint(json, "dst_packets", dst->packets);
 	}
-	if (extensions.size > 2)
+	if (extensions.size > 0)
 		json_raw(json, "extensions", buf_slice(&extensions));
 	json_end_object(json);
 	buf_close(&canonical);

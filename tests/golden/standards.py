@@ -1,9 +1,8 @@
 """standards.py MESSAGES: a JSON list of {topic, key, headers, value}, value as base64: what others' libraries make of them.
 
 cloudevents reads each (Kafka binding, binary mode) and writes the same headers again; markings are TLP 2.0's by misp-stix's table;
-misp-stix makes MISP events whose attributes have the value of every indicator that MISP has a type for, marked for detection, and the
-pattern of the others (of a bundle without the traffic: it takes a pattern whose value it finds in an observable for that observable,
-and then has no attribute for it).  Prints what is wrong, in the end how many of each were looked at."""
+misp-stix makes MISP events of the whole bundles without an error: the value of every indicator that MISP has a type for is an attribute,
+marked for detection, of the others the pattern; every address, domain, URL, file, certificate, port of a flow is one, too.  Prints what is wrong, in the end how many of each were looked at."""
 import base64
 import collections
 import json
@@ -18,7 +17,8 @@ from misp_stix_converter.misp_stix_mapping import TLP2MarkingDefinitions
 
 TYPES = {"addr": ("ip-dst", "ip-src"), "domain": ("domain", "hostname"), "url": ("url",), "file-sha256": ("sha256",),
 	"cert-sha256": ("x509-fingerprint-sha256",), "ja3": ("stix2-pattern",), "ja3s": ("stix2-pattern",), "ja4": ("stix2-pattern",),
-	"user-agent": ("stix2-pattern",)}
+	"user-agent": ("stix2-pattern",), "email": ("email", "email-src", "email-dst"), "hassh": ("stix2-pattern",), "hassh-server": ("stix2-pattern",),
+	"ssh-host-key": ("stix2-pattern",)}
 looked = collections.Counter()
 
 
@@ -49,25 +49,30 @@ def marked(m, bundle):
 def as_misp(m, bundle):
 	kind, _, value = m["key"].partition(":")
 	by_pattern = TYPES[kind] == ("stix2-pattern",)
-	if by_pattern:
-		bundle = {**bundle, "objects": [o for o in bundle["objects"] if o["type"] not in ("network-traffic", "observed-data", "sighting")]}
 	parser = ExternalSTIX2toMISPParser()
 	parser.load_stix_bundle(stix2.parse(json.dumps(bundle)))
 	parser.parse_stix_bundle()
+	if parser.errors:
+		yield f"misp-stix: {dict(parser.errors)}"
 	event = json.loads(parser.misp_event.to_json())
 	attributes = [(a["type"], a["value"], a.get("to_ids"), {t["name"] for t in a.get("Tag", [])}) for a in event.get("Attribute", []) +
 		[a for one in event.get("Object", []) for a in one["Attribute"]]]
 	(pattern,) = (one["pattern"] for one in bundle["objects"] if one["type"] == "indicator")
 	want = pattern if by_pattern else value
-	found = [a for a in attributes if a[0] in TYPES[kind] and a[1] == want and (a[2] or by_pattern)]
-	if not found:
-		yield f"no MISP attribute {TYPES[kind]} of {want}: {attributes} {dict(parser.errors)}"
+	if not any(a[0] in TYPES[kind] and a[1] == want and a[2] for a in attributes):
+		yield f"no MISP attribute {TYPES[kind]} of {want}: {attributes}"
 	tags = {name for a in attributes for name in a[3]}
 	if tags and not tags <= {f"tlp:{m['headers']['tlp']}"}:
 		yield f"MISP tags {tags}"
+	values = [a[1] for a in attributes]
 	for one in bundle["objects"]:
-		if one["type"] in ("domain-name", "url", "ipv4-addr", "ipv6-addr") and one["value"] not in [a[1] for a in attributes]:
-			yield f"no MISP attribute of {one['type']} {one['value']}"
+		lost = {"domain-name": lambda o: [o["value"]], "url": lambda o: [o["value"]], "ipv4-addr": lambda o: [o["value"]],
+			"ipv6-addr": lambda o: [o["value"]], "email-addr": lambda o: [o["value"]], "file": lambda o: [o["hashes"]["SHA-256"]],
+			"x509-certificate": lambda o: [o["hashes"]["SHA-256"]],
+			"network-traffic": lambda o: [str(o[name]) for name in ("src_port", "dst_port", "src_byte_count", "dst_byte_count") if name in o]}
+		for value in lost.get(one["type"], lambda _: [])(one):
+			if value not in values:
+				yield f"no MISP attribute of {one['type']} {value}"
 	looked[f"misp {kind}"] += 1
 
 
