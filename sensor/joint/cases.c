@@ -8,35 +8,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void
-put_name(const struct joint *joint, struct json *json, const char *key, uint32_t name)
+void
+case_name(const struct joint *joint, struct json *json, const char *key, uint32_t name)
 {
 	json_string(json, key, name_slice(joint, name));
 }
 
-static void
-put_time(struct json *json, const char *key, uint64_t ns)
+void
+case_time(struct json *json, const char *key, uint64_t ns)
 {
 	char text[40];
 
 	json_text(json, key, time_rfc3339_text(ns, text));
 }
 
-static const struct node *
-member(const struct joint *joint, const struct activity *a, size_t index)
-{
-	return &joint->node[a->node[index]];
-}
-
-static const struct value *
-value_at(const struct joint *joint, uint32_t feature)
-{
-	return &joint->value[joint->feature[feature].value];
-}
-
 /* The least ce_id of a node's messages: one that does not depend on the order of arrival. */
-static uint32_t
-message_of(const struct joint *joint, const struct node *node)
+uint32_t
+node_first_message(const struct joint *joint, const struct node *node)
 {
 	uint32_t least = NONE;
 
@@ -81,7 +69,7 @@ put_organisations(const struct joint *joint, const struct activity *a, struct js
 	unsigned count = 0;
 
 	for (size_t i = 0; i < a->count; i++) {
-		uint32_t who = member(joint, a, i)->organisation;
+		uint32_t who = case_node(joint, a, i)->organisation;
 		unsigned k = 0;
 
 		while (k < count && seen[k] != who)
@@ -91,12 +79,12 @@ put_organisations(const struct joint *joint, const struct activity *a, struct js
 	}
 	json_array(json, "organisations");
 	for (unsigned k = 0; k < count; k++)
-		put_name(joint, json, NULL, seen[k]);
+		case_name(joint, json, NULL, seen[k]);
 	json_end_array(json);
 }
 
-static int
-by_text(const void *a, const void *b, void *ctx)
+int
+name_order(const void *a, const void *b, void *ctx)
 {
 	struct slice x = name_slice(ctx, *(const uint32_t *)a), y = name_slice(ctx, *(const uint32_t *)b);
 	int order = memcmp(x.p, y.p, x.size < y.size ? x.size : y.size);
@@ -112,7 +100,7 @@ put_sightings(struct joint *joint, const struct activity *a, struct json *json)
 	uint32_t *name = NULL;
 
 	for (size_t i = 0; i < a->count; i++) {
-		for (uint32_t m = member(joint, a, i)->messages; m != NONE; m = joint->message[m].next) {
+		for (uint32_t m = case_node(joint, a, i)->messages; m != NONE; m = joint->message[m].next) {
 			if (count == room) {
 				uint32_t *more = realloc(name, (room = room > 0 ? room * 2 : 256) * sizeof(*more));
 
@@ -124,11 +112,11 @@ put_sightings(struct joint *joint, const struct activity *a, struct json *json)
 		}
 	}
 	if (name != NULL)
-		qsort_r(name, count, sizeof(*name), by_text, joint);
+		qsort_r(name, count, sizeof(*name), name_order, joint);
 	json_array(json, "sightings");
 	for (size_t i = 0; i < count; i++) {
 		if (i == 0 || name[i] != name[i - 1])
-			put_name(joint, json, NULL, name[i]);
+			case_name(joint, json, NULL, name[i]);
 	}
 	json_end_array(json);
 	free(name);
@@ -150,10 +138,10 @@ put_item(const struct joint *joint, const struct item *item, struct json *json)
 	const struct node *node = &joint->node[item->node];
 
 	json_object(json, NULL);
-	put_name(joint, json, "organisation", node->organisation);
-	put_name(joint, json, "message", message_of(joint, node));
+	case_name(joint, json, "organisation", node->organisation);
+	case_name(joint, json, "message", node_first_message(joint, node));
 	json_text(json, "item", item->text);
-	put_name(joint, json, "indicator", node->key);
+	case_name(joint, json, "indicator", node->key);
 	json_text(json, "proof", proof_word(node->proof));
 	json_double(json, "llr", item->llr);
 	json_object(json, "factors");
@@ -191,7 +179,7 @@ put_candidate(const struct joint *joint, const struct hypothesis *h, struct json
 {
 	json_object(json, key);
 	json_text(json, "kind", feature_about[h->type].word);
-	put_name(joint, json, "value", joint->value[h->value].name);
+	case_name(joint, json, "value", joint->value[h->value].name);
 	json_end_object(json);
 }
 
@@ -224,7 +212,7 @@ put_answer(const struct joint *joint, const struct activity *a, struct json *jso
 	json_text(json, "verdict", a->source ? "source" : "cannot say");
 	if (a->source) {
 		json_text(json, "kind", feature_about[a->hypothesis[0].type].word);
-		put_name(joint, json, "value", joint->value[a->hypothesis[0].value].name);
+		case_name(joint, json, "value", joint->value[a->hypothesis[0].value].name);
 	} else {
 		json_null(json, "kind");
 		json_null(json, "value");
@@ -232,222 +220,6 @@ put_answer(const struct joint *joint, const struct activity *a, struct json *jso
 	}
 	json_double(json, "confidence", a->confidence);
 	json_end_object(json);
-}
-
-/* ---- what is missing ---- */
-
-static double
-entropy(double p)
-{
-	return p > 0 && p < 1 ? -(p * log2(p) + (1 - p) * log2(1 - p)) : 0;
-}
-
-static double
-moved(double p, double llr)
-{
-	double odds = p / (1 - p) * exp(llr);
-
-	return odds / (1 + odds);
-}
-
-/* Bits that an answer is worth: yes with this chance moves the odds by up, no by down. */
-static double
-value_bits(double p, double chance, double up, double down)
-{
-	double after;
-
-	if (p < 0.001)
-		p = 0.001;
-	if (p > 0.999)
-		p = 0.999;
-	after = chance * entropy(moved(p, up)) + (1 - chance) * entropy(moved(p, down));
-	return entropy(p) > after ? entropy(p) - after : 0;
-}
-
-static bool
-took_part(const struct joint *joint, const struct activity *a, uint32_t organisation)
-{
-	for (size_t i = 0; i < a->count; i++) {
-		if (member(joint, a, i)->organisation == organisation)
-			return true;
-	}
-	return false;
-}
-
-struct wanted {
-	const char *item, *kind; /* static */
-	uint32_t ask, value, message;
-	const char *what; /* of value */
-	double bits;
-};
-
-#define WANTED_MAX 32
-
-static void
-want(struct wanted *list, unsigned *count, struct wanted one)
-{
-	if (*count < WANTED_MAX)
-		list[(*count)++] = one;
-}
-
-static int
-by_bits(const void *a, const void *b, void *ctx)
-{
-	const struct wanted *x = a, *y = b;
-	int order = 0;
-
-	if (fabs(x->bits - y->bits) > 1e-12)
-		return x->bits > y->bits ? -1 : 1;
-	order = by_text(&x->ask, &y->ask, ctx);
-	if (order == 0 && x->message != NONE && y->message != NONE)
-		order = by_text(&x->message, &y->message, ctx);
-	return order != 0 ? order : by_text(&x->value, &y->value, ctx);
-}
-
-static void
-ask_others(const struct joint *joint, const struct activity *a, const struct hypothesis *top, struct wanted *list,
-    unsigned *count)
-{
-	uint32_t seen[64];
-	unsigned asked = 0;
-
-	/* Whoever the operator's trust file gives networks can be asked. */
-	for (size_t i = 0; i < joint->home_count && asked < 64; i++) {
-		uint32_t who = joint->home[i].organisation;
-		unsigned k = 0;
-
-		while (k < asked && seen[k] != who)
-			k++;
-		if (k < asked)
-			continue;
-		seen[asked++] = who;
-		if (!took_part(joint, a, who))
-			want(list, count,
-			    (struct wanted){"another witness", "have-you-seen", who, joint->value[top->value].name,
-				NONE, feature_about[top->type].word, value_bits(top->probability, 0.4, 2.0, -0.4)});
-	}
-}
-
-static void
-ask_of_items(const struct joint *joint, const struct activity *a, struct wanted *list, unsigned *count)
-{
-	const struct hypothesis *top = &a->hypothesis[0];
-
-	for (size_t h = 0; h < a->hypothesis_count; h++) {
-		const struct hypothesis *one = &a->hypothesis[h];
-
-		if (one->rival >= 0)
-			continue;
-		for (size_t i = 0; i < one->item_count; i++) {
-			const struct node *node = &joint->node[one->item[i].node];
-			bool again = false;
-
-			for (unsigned k = 0; k < *count; k++)
-				again = again ||
-					(list[k].ask == node->home && list[k].value == joint->value[one->value].name) ||
-					(list[k].message != NONE && list[k].ask == node->organisation);
-			if (again)
-				continue;
-			if (one->type == FEATURE_ADDR && node->home != NONE)
-				want(list, count,
-				    (struct wanted){"who controls this host", "have-you-seen", node->home,
-					joint->value[one->value].name, NONE, "addr", value_bits(0.5, 0.5, 3.0, -1.0)});
-			else if (one == top && node->proof == CC_PROOF_SPOOFABLE && !node->negative && !node->echo &&
-				 node->attacker != NONE)
-				want(list, count,
-				    (struct wanted){"the packets, to see whether the address answered", "evidence",
-					node->organisation, joint->value[one->value].name, message_of(joint, node),
-					"addr", value_bits(top->probability, 0.3, 1.5, -0.5)});
-		}
-	}
-}
-
-static uint32_t
-address_of(const struct joint *joint, const struct node *node)
-{
-	for (uint32_t f = node->features; f < node->features + node->feature_count && !node->negative && !node->echo;
-	     f++) {
-		if (value_at(joint, f)->type == FEATURE_ADDR)
-			return value_at(joint, f)->name;
-	}
-	return NONE;
-}
-
-#define LOOKED_AT 512 /* nodes, from the oldest */
-
-/* Of the activity, seen in most nodes: who looks for a name can look for it, too, and a sensor's store has every
- * address.  NONE: none. */
-static uint32_t
-commonest_address(const struct joint *joint, const struct activity *a)
-{
-	uint32_t best = NONE, most = 0;
-	size_t nodes = a->count < LOOKED_AT ? a->count : LOOKED_AT;
-
-	for (size_t i = 0; i < nodes; i++) {
-		uint32_t name = address_of(joint, member(joint, a, i)), count = 0;
-
-		if (name == NONE || name == best)
-			continue;
-		for (size_t k = 0; k < nodes; k++)
-			count += address_of(joint, member(joint, a, k)) == name;
-		if (count > most || (count == most && by_text(&name, &best, (void *)(uintptr_t)joint) < 0)) {
-			best = name;
-			most = count;
-		}
-	}
-	return best;
-}
-
-static void
-put_address(const struct joint *joint, struct json *json, uint32_t address, const char *what)
-{
-	if (address == NONE || strcmp(what, "addr") == 0)
-		return;
-	json_object(json, NULL);
-	json_text(json, "kind", "addr");
-	put_name(joint, json, "value", address);
-	json_end_object(json);
-}
-
-static void
-put_missing(const struct joint *joint, const struct activity *a, struct json *json)
-{
-	struct wanted list[WANTED_MAX];
-	unsigned count = 0;
-	uint32_t also = commonest_address(joint, a);
-
-	for (size_t i = 0; i < a->hypothesis_count; i++) {
-		if (a->hypothesis[i].rival < 0) {
-			ask_others(joint, a, &a->hypothesis[i], list, &count);
-			break;
-		}
-	}
-	ask_of_items(joint, a, list, &count);
-	qsort_r(list, count, sizeof(*list), by_bits, (void *)(uintptr_t)joint);
-	json_array(json, "missing");
-	for (unsigned i = 0; i < count; i++) {
-		json_object(json, NULL);
-		json_text(json, "item", list[i].item);
-		put_name(joint, json, "ask", list[i].ask);
-		json_object(json, "request");
-		json_text(json, "kind", list[i].kind);
-		if (list[i].message != NONE) {
-			put_name(joint, json, "message", list[i].message);
-		} else {
-			json_array(json, "indicators");
-			json_object(json, NULL);
-			json_text(json, "kind", list[i].what);
-			put_name(joint, json, "value", list[i].value);
-			json_end_object(json);
-			put_address(joint, json, also, list[i].what);
-			json_end_array(json);
-			put_time(json, "from", member(joint, a, 0)->first);
-		}
-		json_end_object(json);
-		json_double(json, "value_bits", list[i].bits);
-		json_end_object(json);
-	}
-	json_end_array(json);
 }
 
 /* ---- coverage, infrastructure, time line ---- */
@@ -464,7 +236,7 @@ by_span(const void *a, const void *b, void *ctx)
 	const struct looked *x = a, *y = b;
 
 	if (x->organisation != y->organisation)
-		return by_text(&x->organisation, &y->organisation, ctx);
+		return name_order(&x->organisation, &y->organisation, ctx);
 	if (x->from != y->from)
 		return x->from < y->from ? -1 : 1;
 	return (x->until > y->until) - (x->until < y->until);
@@ -474,9 +246,9 @@ static void
 put_looked(const struct joint *joint, struct json *json, const struct looked *one)
 {
 	json_object(json, NULL);
-	put_name(joint, json, "organisation", one->organisation);
-	put_time(json, "from", one->from);
-	put_time(json, "until", one->until);
+	case_name(joint, json, "organisation", one->organisation);
+	case_time(json, "from", one->from);
+	case_time(json, "until", one->until);
 	json_double(json, "lost", one->lost);
 	if (one->clock_error < 0)
 		json_null(json, "clock_error_s");
@@ -496,7 +268,7 @@ put_coverage(const struct joint *joint, const struct activity *a, struct json *j
 
 	json_array(json, "coverage");
 	for (size_t i = 0; list != NULL && i < a->count; i++) {
-		const struct node *node = member(joint, a, i);
+		const struct node *node = case_node(joint, a, i);
 
 		list[i] = (struct looked){node->organisation, node->from != 0 ? node->from : node->first,
 		    node->until != 0 ? node->until : node->last, (double)node->loss, (double)node->clock_error};
@@ -559,18 +331,19 @@ put_seen_by(const struct joint *joint, const struct activity *a, const struct ve
 
 	json_array(json, "seen_by");
 	for (size_t i = 0; i < a->count; i++) {
-		const struct node *node = member(joint, a, i);
+		const struct node *node = case_node(joint, a, i);
 		unsigned k = 0;
 		bool has = false;
 
 		for (uint32_t f = node->features;
 		     f < node->features + node->feature_count && !node->negative && !node->echo; f++)
-			has = has || (value_at(joint, f)->type == v->type && value_at(joint, f)->name == v->name);
+			has = has || (feature_value(joint, f)->type == v->type &&
+					 feature_value(joint, f)->name == v->name);
 		while (k < count && seen[k] != node->organisation)
 			k++;
 		if (has && k == count && count < 64) {
 			seen[count++] = node->organisation;
-			put_name(joint, json, NULL, node->organisation);
+			case_name(joint, json, NULL, node->organisation);
 		}
 	}
 	json_end_array(json);
@@ -599,13 +372,15 @@ put_infrastructure(const struct joint *joint, const struct activity *a, struct j
 	unsigned count = 0, edges = 0;
 
 	for (size_t i = 0; i < a->count && list != NULL && edge != NULL; i++) {
-		const struct node *node = member(joint, a, i);
+		const struct node *node = case_node(joint, a, i);
 		unsigned at[FEATURE_TYPES];
 
 		memset(at, 0xff, sizeof(at));
 		for (uint32_t f = node->features; f < node->features + node->feature_count && !node->negative; f++) {
-			if (is_vertex(value_at(joint, f)->type))
-				at[value_at(joint, f)->type] = vertex_of(list, &count, value_at(joint, f), node->proof);
+			const struct value *v = feature_value(joint, f);
+
+			if (is_vertex(v->type))
+				at[v->type] = vertex_of(list, &count, v, node->proof);
 		}
 		for (unsigned o = 0; o < 2; o++) {
 			for (unsigned t = 0; t < FEATURE_TYPES; t++) {
@@ -629,7 +404,7 @@ put_infrastructure(const struct joint *joint, const struct activity *a, struct j
 		json_object(json, NULL);
 		json_printf(json, "id", "n%u", i + 1);
 		json_text(json, "kind", feature_about[list[i].type].word);
-		put_name(joint, json, "value", list[i].name);
+		case_name(joint, json, "value", list[i].name);
 		put_seen_by(joint, a, &list[i], json);
 		json_text(json, "proof", proof_word(list[i].proof));
 		json_end_object(json);
@@ -655,22 +430,22 @@ put_timeline(const struct joint *joint, const struct activity *a, struct json *j
 {
 	json_array(json, "timeline");
 	for (size_t i = 0; i < a->count && i < joint->conf->joint_evidence_max; i++) {
-		const struct node *node = member(joint, a, i);
+		const struct node *node = case_node(joint, a, i);
 
 		json_object(json, NULL);
-		put_name(joint, json, "organisation", node->organisation);
-		put_time(json, "from", node->first);
-		put_time(json, "until", node->last);
+		case_name(joint, json, "organisation", node->organisation);
+		case_time(json, "from", node->first);
+		case_time(json, "until", node->last);
 		if (node->clock_error < 0)
 			json_null(json, "error_s");
 		else
 			json_double(json, "error_s", (double)node->clock_error);
 		json_bool(json, "positive", !node->negative);
 		json_bool(json, "echo", node->echo);
-		put_name(joint, json, "item", node->key);
+		case_name(joint, json, "item", node->key);
 		if (node->rule_name != NONE)
-			put_name(joint, json, "rule", node->rule_name);
-		put_name(joint, json, "message", message_of(joint, node));
+			case_name(joint, json, "rule", node->rule_name);
+		case_name(joint, json, "message", node_first_message(joint, node));
 		json_end_object(json);
 	}
 	json_end_array(json);
@@ -683,7 +458,7 @@ marking(const struct joint *joint, const struct activity *a)
 	enum cc_tlp tlp = CC_TLP_CLEAR;
 
 	for (size_t i = 0; i < a->count; i++)
-		tlp = member(joint, a, i)->tlp > tlp ? (enum cc_tlp)member(joint, a, i)->tlp : tlp;
+		tlp = case_node(joint, a, i)->tlp > tlp ? (enum cc_tlp)case_node(joint, a, i)->tlp : tlp;
 	return tlp;
 }
 
@@ -697,19 +472,19 @@ case_json(struct joint *joint, uint32_t activity, struct json *json, const char 
 		log_error("joint: no memory to weigh a case of %zu sightings", a->count);
 
 	for (size_t i = 0; i < a->count; i++)
-		last = member(joint, a, i)->last > last ? member(joint, a, i)->last : last;
+		last = case_node(joint, a, i)->last > last ? case_node(joint, a, i)->last : last;
 	json_object(json, key);
 	put_id(a, json, "case", "id");
 	put_id(a, json, "activity", "activity");
 	json_text(json, "state", a->source ? "determined" : "undetermined");
-	json_bool(json, "exercise", member(joint, a, 0)->exercise);
+	json_bool(json, "exercise", case_node(joint, a, 0)->exercise);
 	json_text(json, "tlp", record_tlp_text(marking(joint, a)));
-	put_time(json, "first_seen", member(joint, a, 0)->first);
-	put_time(json, "last_seen", last);
+	case_time(json, "first_seen", case_node(joint, a, 0)->first);
+	case_time(json, "last_seen", last);
 	put_organisations(joint, a, json);
 	json_array(json, "trace");
 	json_object(json, NULL);
-	put_time(json, "time", member(joint, a, 0)->first);
+	case_time(json, "time", case_node(joint, a, 0)->first);
 	json_text(json, "event", "opened");
 	json_end_object(json);
 	json_end_array(json);
@@ -721,7 +496,7 @@ case_json(struct joint *joint, uint32_t activity, struct json *json, const char 
 	json_end_array(json);
 	json_double(json, "completeness", a->completeness / 100.0);
 	put_coverage(joint, a, json);
-	put_missing(joint, a, json);
+	case_missing(joint, a, json);
 	put_infrastructure(joint, a, json);
 	put_timeline(joint, a, json);
 	json_array(json, "opinions");
@@ -744,10 +519,10 @@ case_json_row(struct joint *joint, uint32_t activity, struct json *json, struct 
 	row->state = a->source ? "determined" : "undetermined";
 	row->verdict = a->source ? "source" : "cannot say";
 	row->confidence = a->confidence;
-	row->exercise = member(joint, a, 0)->exercise;
-	row->first = member(joint, a, 0)->first;
+	row->exercise = case_node(joint, a, 0)->exercise;
+	row->first = case_node(joint, a, 0)->first;
 	for (size_t i = 0; i < a->count; i++) {
-		const struct node *node = member(joint, a, i);
+		const struct node *node = case_node(joint, a, i);
 		uint64_t k = 0;
 
 		row->last = node->last > row->last ? node->last : row->last;

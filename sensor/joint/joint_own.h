@@ -76,6 +76,21 @@ struct node {
 	uint64_t used_at;  /* rising number of its last use */
 };
 
+/* A feature of a sighting, or of a node on its way in; the text is borrowed. */
+struct feature_draft {
+	enum feature_type type;
+	struct slice text;
+	double cap;
+	uint64_t hash;
+};
+
+struct draft {
+	struct feature_draft feature[NODE_FEATURES];
+	unsigned count;
+	uint32_t home;       /* of the attacker */
+	char port[16], net[32], shape[32], as[24], home_name[256]; /* texts move when more are kept */
+};
+
 struct message_ref {
 	uint32_t name, next, hash;
 };
@@ -227,16 +242,34 @@ struct slice name_slice(const struct joint *joint, uint32_t name);
 uint32_t name_of(struct joint *joint, struct slice text); /* NONE: empty, or no memory */
 enum cc_status names_gather(struct joint *joint); /* only those in use: other numbers for all */
 
+/* draft.c */
+void draft_features(const struct joint *joint, const struct joint_sighting *s, struct draft *d);
+uint64_t draft_fold(const struct joint_sighting *s, const struct draft *d); /* what folds into one node */
+bool draft_is_echo(const struct joint_sighting *s);
+uint32_t home_named(const struct joint *joint, struct slice addr); /* in whose networks; NONE */
+
 /* node.c */
+/* With these features; NONE: no memory.  like gets its place in joint->feature. */
+uint32_t node_make(struct joint *joint, struct node *like, const struct feature_draft *feature, unsigned count);
+/* A repeat: everything by least and most.  True: something of it changed. */
+bool node_merge(struct joint *joint, uint32_t node, const struct node *more, const struct feature_draft *feature,
+    unsigned count);
+/* CC_ABSENT: it is there already, or left out. */
+enum cc_status node_message(struct joint *joint, uint32_t node, struct slice id);
 int node_by_time(const struct node *a, const struct node *b);
 void node_changed(struct joint *joint, uint32_t node); /* touched, and to be written */
 void node_touch(struct joint *joint, uint32_t node); /* dirty: is linked anew with the next settling */
 void node_use(struct joint *joint, uint32_t node);   /* it is the newest by use */
 void node_drop(struct joint *joint, uint32_t node);  /* gone; its activity is the caller's care */
 uint32_t node_find(const struct joint *joint, uint64_t fold); /* NONE */
+
+/* code.c */
+void gone_encode(const struct node *node, struct buf *out);
 /* All of a node and its messages as bytes, and back: merged into what is there.  CC_BAD; CC_NOMEM. */
 void node_encode(const struct joint *joint, const struct node *node, struct buf *out);
 enum cc_status node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node);
+/* As node_decode() reads it; all: those that are saved, too. */
+void revocations_encode(struct joint *joint, bool all, uint8_t tag, struct buf *out);
 
 /* value.c */
 uint32_t value_of(
@@ -260,14 +293,25 @@ void hypotheses_free(struct activity *activity);
 
 /* revoke.c: 0: not taken back */
 uint64_t revoked_until(const struct joint *joint, struct slice organisation, unsigned kind, struct slice value);
-/* as node_decode() reads it; all: those that are saved, too */
-void revocations_encode(struct joint *joint, bool all, uint8_t tag, struct buf *out);
 
 /* as.c */
 void as_open(struct joint *joint);
 void as_close(struct joint *joint);
 /* "AS64500", or "": not known */
 void as_name(const struct joint *joint, const struct cc_addr *addr, char ret_name[24]);
+
+/* cell.c */
+struct cell {
+	struct vector node;     /* all that was reached */
+	struct vector activity; /* that were there before */
+	uint32_t mark;
+	size_t limit;
+	bool given_up;
+};
+enum cc_status cell_walk(struct joint *joint, struct cell *cell, uint32_t start);
+enum cc_status cell_settle(struct joint *joint, struct cell *cell); /* what was walked */
+void activity_free(struct joint *joint, uint32_t activity);
+bool note_change(struct joint *joint, uint64_t fold, uint64_t other, const char *event);
 
 /* joint.c: event: of its case's trace */
 void joint_remove(struct joint *joint, uint32_t node, const char *event);
@@ -285,6 +329,26 @@ struct joint_case;
 void case_json_row(struct joint *joint, uint32_t activity, struct json *json, struct joint_case *row,
     char ret_activity[64], char *ret_value, size_t room);
 void case_json(struct joint *joint, uint32_t activity, struct json *json, const char *key);
+void case_name(const struct joint *joint, struct json *json, const char *key, uint32_t name);
+void case_time(struct json *json, const char *key, uint64_t ns);
+/* The least ce_id of a node's messages: one that does not depend on the order of arrival. */
+uint32_t node_first_message(const struct joint *joint, const struct node *node);
+int name_order(const void *a, const void *b, void *joint); /* of names, as texts */
+
+static inline const struct node *
+case_node(const struct joint *joint, const struct activity *a, size_t index)
+{
+	return &joint->node[a->node[index]];
+}
+
+static inline const struct value *
+feature_value(const struct joint *joint, uint32_t feature)
+{
+	return &joint->value[joint->feature[feature].value];
+}
+
+/* missing.c */
+void case_missing(const struct joint *joint, const struct activity *a, struct json *json);
 void case_id(uint64_t fold, const char *type, char ret_id[64]);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * The correlator's database: cases with their documents, opinions, the trace; see state.h.
+ * The correlator's database: cases with their documents, and their trace; see state.h.
  *
  * Everything is put through bound parameters, so that no partner's text is ever SQL.  One thread a handle; two
  * processes may have it open, and wait for each other.
@@ -26,10 +26,6 @@ static const char tables[] =
     " document TEXT);"
     "CREATE INDEX IF NOT EXISTS cases_last ON cases (last);"
     "CREATE INDEX IF NOT EXISTS cases_changed ON cases (updated) WHERE updated > published;"
-    "CREATE TABLE IF NOT EXISTS opinions (message TEXT PRIMARY KEY, case_id TEXT, organisation TEXT, opinion TEXT, "
-    "text TEXT,"
-    " time INTEGER, signed BLOB) WITHOUT ROWID;"
-    "CREATE INDEX IF NOT EXISTS opinions_case ON opinions (case_id, time);"
     "CREATE TABLE IF NOT EXISTS trace (n INTEGER PRIMARY KEY, case_id TEXT, time INTEGER, event TEXT, other TEXT);"
     "CREATE INDEX IF NOT EXISTS trace_case ON trace (case_id, n);"
     "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;";
@@ -345,37 +341,7 @@ joint_state_finish(struct joint_state *state, const char *id, uint64_t time, con
 	return st == CC_OK ? joint_state_note(state, id, &(struct joint_trace){time, "closed", why}) : st;
 }
 
-/* ---- opinions and the trace ---- */
-
-enum cc_status
-joint_state_opinion(struct joint_state *state, const struct joint_opinion *o)
-{
-	enum cc_status st = state_do(state, "INSERT OR IGNORE INTO opinions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-	    "sssssib", o->message, o->case_id, o->organisation, o->opinion, o->text, o->time, o->signed_as);
-
-	if (st == CC_OK && sqlite3_changes(state->db) > 0)
-		st = state_do(state, "UPDATE cases SET updated = max(updated, ?2, published + 1) WHERE id = ?1", "si",
-		    o->case_id, o->time);
-	return st;
-}
-
-enum cc_status
-joint_state_opinions(struct joint_state *state, const char *case_id, joint_opinion_fn *fn, void *ctx)
-{
-	sqlite3_stmt *stmt = state_ask(state,
-	    "SELECT message, case_id, organisation, opinion, text, time, signed FROM opinions"
-	    " WHERE case_id = ?1 ORDER BY time, message",
-	    "s", case_id);
-	int step = SQLITE_ERROR;
-
-	while (stmt != NULL && (step = sqlite3_step(stmt)) == SQLITE_ROW)
-		fn(ctx, &(struct joint_opinion){text_at(stmt, 0), text_at(stmt, 1), text_at(stmt, 2), text_at(stmt, 3),
-			    text_at(stmt, 4), state_u64(stmt, 5), sql_blob(stmt, 6)});
-	if (stmt != NULL && step != SQLITE_DONE)
-		(void)state_fail(state);
-	sqlite3_finalize(stmt);
-	return step == SQLITE_DONE ? CC_OK : CC_IO;
-}
+/* ---- the trace ---- */
 
 enum cc_status
 joint_state_note(struct joint_state *state, const char *case_id, const struct joint_trace *trace)

@@ -1,9 +1,9 @@
 /*
  * What the correlator keeps on disk: OUTDIR/joint.sqlite (WAL).  One correlator writes; `concert cases` reads beside
- * it, and writes opinions, closings and what was published.  Part of joint.h; README.md, State, has the tables.
+ * it, and writes closings and what was published.  Part of joint.h; README.md, State, has the tables.
  *
- * A case's document is its member of CASES.json as it stands; opinions, trace and closing have tables of their own,
- * since they outlive a document, and are put beside it by who prints it.  One thread a handle.
+ * A case's document is its member of CASES.json as it stands; trace and closing are kept apart, since they outlive a
+ * document, and are put beside it by who prints it.  Opinions are on the exchange's board.  One thread a handle.
  */
 #ifndef JOINT_STATE_H
 #define JOINT_STATE_H
@@ -59,18 +59,6 @@ enum cc_status joint_state_merged(struct joint_state *state, const char *id, con
 enum cc_status joint_state_dropped(struct joint_state *state, const char *id, uint64_t time);
 enum cc_status joint_state_finish(
     struct joint_state *state, const char *id, uint64_t time, const char *by, const char *why);
-
-struct joint_opinion {
-	const char *message;      /* ce_id, or an id of ours */
-	const char *case_id, *organisation, *opinion, *text; /* opinion: agree, disagree, abstain */
-	uint64_t time;
-	struct slice signed_as;   /* the message as it came (message_encode), so that it can be verified again */
-};
-/* An organisation's later opinion stands beside its earlier one.  The same message again changes nothing. */
-enum cc_status joint_state_opinion(struct joint_state *state, const struct joint_opinion *opinion);
-typedef void joint_opinion_fn(void *ctx, const struct joint_opinion *opinion);
-enum cc_status joint_state_opinions(
-    struct joint_state *state, const char *case_id, joint_opinion_fn *fn, void *ctx); /* oldest first */
 
 struct joint_trace {
 	uint64_t time;

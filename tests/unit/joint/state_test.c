@@ -25,15 +25,6 @@ on_case(void *ctx, const struct joint_case *one)
 }
 
 static void
-on_opinion(void *ctx, const struct joint_opinion *o)
-{
-	struct seen *seen = ctx;
-
-	seen->count++;
-	snprintf(seen->text, sizeof(seen->text), "%s %s", o->organisation, o->opinion);
-}
-
-static void
 on_trace(void *ctx, const struct joint_trace *trace)
 {
 	struct seen *seen = ctx;
@@ -130,33 +121,29 @@ TEST(closed_and_merged)
 	gone(state, dir);
 }
 
-TEST(opinions_stay)
+TEST(rolled_back)
 {
 	char dir[64];
 	struct joint_state *state = opened(dir);
 	struct joint_case one = a_case("case--1", "{}", 100);
-	struct joint_opinion o = {
-	    "m1", "case--1", "cert.b", "disagree", "'); DROP TABLE cases; --", 120, slice_str("x")};
+	struct joint_trace trace = {120, "answer changed", "'); DROP TABLE cases; --"};
 	struct seen seen = {0};
 
 	CHECK(joint_state_put(state, &one) == CC_OK && joint_state_published(state, "case--1", 100) == CC_OK);
-	CHECK(joint_state_opinion(state, &o) == CC_OK && joint_state_opinion(state, &o) == CC_OK);
-	o.message = "m2";
-	o.opinion = "agree";
-	o.time = 130;
-	CHECK(joint_state_opinion(state, &o) == CC_OK);
-	CHECK(joint_state_opinions(state, "case--1", on_opinion, &seen) == CC_OK && seen.count == 2);
-	CHECK_TEXT(seen.text, "cert.b agree");
-	seen.count = 0;
-	CHECK(joint_state_unpublished(state, on_case, &seen) == CC_OK && seen.count == 1);
-	/* What was rolled back is not there. */
+	CHECK(joint_state_note(state, "case--1", &trace) == CC_OK);
 	CHECK(joint_state_begin(state) == CC_OK);
-	o.message = "m3";
-	CHECK(joint_state_opinion(state, &o) == CC_OK);
+	trace.event = "revoked";
+	one.updated = 130;
+	one.document = slice_str("{\"a\":2}");
+	CHECK(joint_state_note(state, "case--1", &trace) == CC_OK && joint_state_put(state, &one) == CC_OK);
+	CHECK(joint_state_unpublished(state, on_case, &seen) == CC_OK && seen.count == 1);
 	joint_state_rollback(state);
 	seen.count = 0;
-	CHECK(joint_state_opinions(state, "case--1", on_opinion, &seen) == CC_OK && seen.count == 2);
+	CHECK(joint_state_trace(state, "case--1", on_trace, &seen) == CC_OK && seen.count == 1);
+	CHECK_TEXT(seen.text, "answer changed");
+	seen.count = 0;
+	CHECK(joint_state_unpublished(state, on_case, &seen) == CC_OK && seen.count == 0);
 	gone(state, dir);
 }
 
-TESTS(T(cases_are_kept_and_found), T(closed_and_merged), T(opinions_stay))
+TESTS(T(cases_are_kept_and_found), T(closed_and_merged), T(rolled_back))

@@ -1,0 +1,335 @@
+/*
+ * A cell: all that shared values of any weight lead to from a node.  It is walked, linked anew (link.c), and its groups
+ * become activities, which keep their slots where their oldest node stays; what opened, merged, split or went is noted.
+ * Nothing outside of a cell has a say in it.  One thread.
+ */
+#include "joint/joint_own.h"
+
+#include <stdlib.h>
+
+static bool
+reach(struct joint *joint, struct cell *c, uint32_t index)
+{
+	struct node *node = &joint->node[index];
+
+	if (node->mark == c->mark)
+		return true;
+	if (node->put_off && c->limit != SIZE_MAX) {
+		c->given_up = true;
+		return true;
+	}
+	node->mark = c->mark;
+	return vector_add(&c->node, index);
+}
+
+/* "Not seen" belongs to the activity whose indicator it names: the first of its values that anybody has seen. */
+static uint32_t
+home_value(const struct joint *joint, const struct node *node)
+{
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		const struct value *v = &joint->value[joint->feature[f].value];
+
+		if (v->count > 0 && v->type != FEATURE_NET && v->type != FEATURE_SITE)
+			return joint->feature[f].value;
+	}
+	return NONE;
+}
+
+static bool
+reach_by(struct joint *joint, struct cell *c, uint32_t value)
+{
+	const struct value *v = &joint->value[value];
+	bool good = true;
+
+	for (uint32_t f = v->head; v->weight >= (float)WEIGHT_LEAST && f != NONE && good && !c->given_up;
+	     f = joint->feature[f].next)
+		good = reach(joint, c, joint->feature[f].node);
+	for (uint32_t f = v->negative; f != NONE && good && !c->given_up; f = joint->feature[f].next) {
+		if (home_value(joint, &joint->node[joint->feature[f].node]) == value)
+			good = reach(joint, c, joint->feature[f].node);
+	}
+	return good;
+}
+
+/* The first of its nodes that is met brings all: it may fall apart. */
+static bool
+reach_activity(struct joint *joint, struct cell *c, uint32_t activity)
+{
+	struct activity *a = &joint->activity[activity];
+	bool good = true;
+
+	if (a->mark == c->mark)
+		return true;
+	a->mark = c->mark;
+	if (!vector_add(&c->activity, activity))
+		return false;
+	for (size_t i = 0; i < a->count && good && !c->given_up; i++)
+		good = reach(joint, c, a->node[i]);
+	return good;
+}
+
+enum cc_status
+cell_walk(struct joint *joint, struct cell *c, uint32_t start)
+{
+	bool good;
+
+	c->node.count = c->activity.count = 0;
+	c->given_up = false;
+	c->mark = ++joint->mark;
+	good = reach(joint, c, start);
+	for (size_t i = 0; i < c->node.count && good && !c->given_up; i++) {
+		const struct node *node = &joint->node[c->node.at[i]];
+
+		if (node->activity != NONE)
+			good = reach_activity(joint, c, node->activity);
+		if (node->negative) {
+			uint32_t home = home_value(joint, node);
+
+			good = good && (home == NONE || reach(joint, c, value_oldest(joint, home)));
+		}
+		for (uint32_t f = node->features; f < node->features + node->feature_count && good && !node->negative;
+		     f++) {
+			struct value *v = &joint->value[joint->feature[f].value];
+
+			if (v->mark == c->mark || (v->count < 2 && v->negative == NONE))
+				continue;
+			v->mark = c->mark;
+			good = reach_by(joint, c, joint->feature[f].value);
+		}
+		c->given_up = c->given_up || c->node.count > c->limit;
+	}
+	return good ? CC_OK : CC_NOMEM;
+}
+
+/* ---- activities ---- */
+
+static struct activity *
+activity_new(struct joint *joint, uint32_t *ret_index)
+{
+	uint32_t index = joint->activity_free;
+
+	if (index != NONE) {
+		joint->activity_free = (uint32_t)joint->activity[index].count;
+	} else {
+		if (!GROW(joint->activity, joint->activity_count, joint->activity_room))
+			return NULL;
+		index = (uint32_t)joint->activity_count++;
+	}
+	memset(&joint->activity[index], 0, sizeof(joint->activity[index]));
+	*ret_index = index;
+	return &joint->activity[index];
+}
+
+void
+activity_free(struct joint *joint, uint32_t index)
+{
+	struct activity *a = &joint->activity[index];
+	bool changed = a->changed;
+
+	hypotheses_free(a);
+	free(a->node);
+	memset(a, 0, sizeof(*a));
+	a->changed = changed;
+	a->count = joint->activity_free;
+	/* One that stands in the list of what changed is free for others after that was told. */
+	if (changed)
+		return;
+	joint->activity_free = index;
+}
+
+bool
+note_change(struct joint *joint, uint64_t fold, uint64_t other, const char *event)
+{
+	if (!GROW(joint->change, joint->change_count, joint->change_room))
+		return false;
+	joint->change[joint->change_count++] = (struct change){fold, other, event};
+	return true;
+}
+
+static bool
+mark_changed(struct joint *joint, uint32_t index)
+{
+	struct activity *a = &joint->activity[index];
+
+	hypotheses_free(a);
+	if (a->changed)
+		return true;
+	a->changed = true;
+	return vector_add(&joint->changed, index);
+}
+
+/* A group of a cell, on its way to be an activity. */
+struct group {
+	uint32_t *node;
+	size_t count, room;
+};
+
+static bool
+group_add(struct group *g, uint32_t node)
+{
+	if (g->count == g->room) {
+		size_t room = g->room > 0 ? g->room * 2 : 4;
+		uint32_t *more = realloc(g->node, room * sizeof(*more));
+
+		if (more == NULL)
+			return false;
+		g->node = more;
+		g->room = room;
+	}
+	g->node[g->count++] = node;
+	return true;
+}
+
+/* The group becomes an activity, in the slot of the one before that had the same oldest node. */
+static bool
+make_activity(struct joint *joint, struct group *g)
+{
+	const struct node *oldest = &joint->node[g->node[0]];
+	uint32_t index = oldest->activity;
+	struct activity *a = index != NONE ? &joint->activity[index] : NULL;
+	bool good = true;
+
+	if (a == NULL || a->fold != oldest->fold) {
+		uint64_t from = a != NULL ? a->fold : 0;
+
+		if ((a = activity_new(joint, &index)) == NULL)
+			return false;
+		good = note_change(joint, oldest->fold, from, from != 0 ? "split" : "opened");
+	}
+	free(a->node);
+	a->node = g->node;
+	a->count = g->count;
+	a->first = oldest->first;
+	a->fold = oldest->fold;
+	a->kept = true;
+	g->node = NULL;
+	return vector_add(&joint->made, index) && mark_changed(joint, index) && good;
+}
+
+/* Where the nodes of what was an activity are now: with the oldest that is left. */
+static uint32_t
+moved_to(const struct joint *joint, const struct activity *a)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		if (joint->node[a->node[i]].used)
+			return joint->node[a->node[i]].activity;
+	}
+	return NONE;
+}
+
+static bool
+end_activities(struct joint *joint, const struct vector *before)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < before->count; i++) {
+		struct activity *a = &joint->activity[before->at[i]];
+		uint32_t now;
+
+		if (a->kept)
+			continue;
+		now = moved_to(joint, a);
+		good = note_change(joint, a->fold, now != NONE ? joint->activity[now].fold : 0,
+			   now != NONE ? "merged" : "gone") &&
+		       good;
+		activity_free(joint, before->at[i]);
+	}
+	for (size_t i = 0; i < joint->made.count; i++)
+		joint->activity[joint->made.at[i]].kept = false;
+	joint->made.count = 0;
+	return good;
+}
+
+/* ---- one cell ---- */
+
+static int
+by_time(const void *a, const void *b, void *ctx)
+{
+	const struct joint *joint = ctx;
+
+	return node_by_time(&joint->node[*(const uint32_t *)a], &joint->node[*(const uint32_t *)b]);
+}
+
+struct parting {
+	struct group *group;
+	size_t count;
+	uint32_t *root, *slot; /* by place: the oldest of its group; of the oldest, the group */
+};
+
+/* Positive nodes in order of time into groups, then "not seen" to the group of the oldest node that has its value. */
+static bool
+part_cell(struct joint *joint, const struct cell *c, size_t positive, struct parting *p)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < positive && good; i++) {
+		struct node *node = &joint->node[c->node.at[i]];
+
+		if (p->root[i] == i)
+			p->slot[i] = (uint32_t)p->count++;
+		node->place = p->slot[p->root[i]];
+		good = group_add(&p->group[node->place], c->node.at[i]);
+	}
+	for (size_t i = positive; i < c->node.count && good; i++) {
+		uint32_t home = home_value(joint, &joint->node[c->node.at[i]]);
+
+		if (home != NONE && joint->node[value_oldest(joint, home)].mark == c->mark)
+			good = group_add(&p->group[joint->node[value_oldest(joint, home)].place], c->node.at[i]);
+	}
+	return good;
+}
+
+/* The old numbers of activities stand in the nodes until all new ones are made. */
+static bool
+place_groups(struct joint *joint, const struct cell *c, struct parting *p)
+{
+	bool good = true;
+
+	for (size_t g = 0; g < p->count && good; g++) {
+		if (p->group[g].count >= 2)
+			good = make_activity(joint, &p->group[g]);
+	}
+	for (size_t i = 0; i < c->node.count; i++)
+		joint->node[c->node.at[i]].activity = NONE;
+	for (size_t i = 0; i < joint->made.count; i++) {
+		const struct activity *a = &joint->activity[joint->made.at[i]];
+
+		for (size_t k = 0; k < a->count; k++)
+			joint->node[a->node[k]].activity = joint->made.at[i];
+	}
+	return end_activities(joint, &c->activity) && good;
+}
+
+enum cc_status
+cell_settle(struct joint *joint, struct cell *c)
+{
+	size_t positive = 0, count = c->node.count;
+	struct parting p = {.count = 0};
+	enum cc_status st = CC_NOMEM;
+
+	joint->relinked += count;
+	if (count == 1 && c->activity.count == 0)
+		return CC_OK;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t one = c->node.at[i];
+
+		if (!joint->node[one].negative) {
+			c->node.at[i] = c->node.at[positive];
+			c->node.at[positive++] = one;
+		}
+	}
+	qsort_r(c->node.at + positive, count - positive, sizeof(*c->node.at), by_time, joint);
+	p.group = calloc(positive + 1, sizeof(*p.group));
+	p.root = malloc((positive + 1) * sizeof(*p.root));
+	p.slot = malloc((positive + 1) * sizeof(*p.slot));
+	if (p.group != NULL && p.root != NULL && p.slot != NULL)
+		st = link_cell(joint, c->node.at, positive, p.root);
+	if (st == CC_OK && (!part_cell(joint, c, positive, &p) || !place_groups(joint, c, &p)))
+		st = CC_NOMEM;
+	for (size_t g = 0; g < p.count; g++)
+		free(p.group[g].node);
+	free(p.group);
+	free(p.root);
+	free(p.slot);
+	return st;
+}

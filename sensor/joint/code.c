@@ -1,0 +1,248 @@
+/*
+ * A node, and what an organisation took back, as bytes and back: for the disk (keep.c) and other members (members.c).
+ * A node that comes in is merged into what is there.  One thread.
+ */
+#include "joint/joint_own.h"
+
+#define CODE_VERSION 1
+#define CODE_REVOKED 2
+
+static void
+put_u64(struct buf *out, uint64_t n)
+{
+	uint8_t b[8];
+
+	for (unsigned i = 0; i < 8; i++)
+		b[i] = (uint8_t)(n >> 8 * (7 - i));
+	buf_add(out, b, 8);
+}
+
+void
+gone_encode(const struct node *node, struct buf *out)
+{
+	buf_add_u8(out, TAG_GONE);
+	put_u64(out, node->fold);
+}
+
+static void
+put_u16(struct buf *out, size_t n)
+{
+	uint8_t b[2] = {(uint8_t)(n >> 8), (uint8_t)n};
+
+	buf_add(out, b, 2);
+}
+
+static void
+put_float(struct buf *out, float f)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &f, 4);
+	put_u16(out, bits >> 16);
+	put_u16(out, bits & 0xffff);
+}
+
+static void
+put_text(struct buf *out, struct slice text)
+{
+	put_u16(out, text.size);
+	buf_add_slice(out, text);
+}
+
+static float
+get_float(struct cur *c)
+{
+	uint32_t bits = cur_u32(c);
+	float f;
+
+	memcpy(&f, &bits, 4);
+	return f;
+}
+
+static struct slice
+get_text(struct cur *c)
+{
+	size_t size = cur_u16(c);
+	const uint8_t *p = cur_bytes(c, size);
+
+	return slice_of(p, p != NULL ? size : 0);
+}
+
+#define NODE_TEXTS 13
+
+void
+node_encode(const struct joint *joint, const struct node *n, struct buf *out)
+{
+	const uint32_t name[NODE_TEXTS] = {n->organisation, n->sensor, n->value, n->key, n->attacker, n->pseudonym,
+	    n->victim, n->sector, n->rule_name, n->domain, n->cert, n->key_sha256, n->of};
+	const uint64_t number[] = {n->fold, n->first, n->last, n->count, n->from, n->until};
+	const uint8_t small[] = {n->kind, n->proof, n->origin, n->completeness, n->hops,
+	    (uint8_t)(
+		n->client | n->exercise << 1 | n->negative << 2 | n->echo << 3 | (n->tlp + 1) << 4),
+	    n->feature_count};
+
+	buf_add_u8(out, CODE_VERSION);
+	for (unsigned i = 0; i < 6; i++)
+		put_u64(out, number[i]);
+	put_float(out, n->loss);
+	put_float(out, n->clock_error);
+	put_u16(out, n->port);
+	buf_add(out, small, sizeof(small));
+	for (unsigned i = 0; i < NODE_TEXTS; i++)
+		put_text(out, name_slice(joint, name[i]));
+	for (uint32_t f = n->features; f < n->features + n->feature_count; f++) {
+		const struct value *v = &joint->value[joint->feature[f].value];
+
+		buf_add_u8(out, v->type);
+		put_float(out, joint->feature[f].cap);
+		put_text(out, name_slice(joint, v->name));
+	}
+	put_u16(out, n->message_count);
+	for (uint32_t m = n->messages; m != NONE; m = joint->message[m].next)
+		put_text(out, name_slice(joint, joint->message[m].name));
+}
+
+/* Where what was written by us, or by a member whom we trust, is damaged all the same, nothing is read past its end. */
+static bool
+read_node(struct cur *c, struct node *n, struct slice text[NODE_TEXTS])
+{
+	uint8_t version = cur_u8(c), flags;
+
+	memset(n, 0, sizeof(*n));
+	n->fold = cur_u64(c);
+	n->first = cur_u64(c);
+	n->last = cur_u64(c);
+	n->count = cur_u64(c);
+	n->from = cur_u64(c);
+	n->until = cur_u64(c);
+	n->loss = get_float(c);
+	n->clock_error = get_float(c);
+	n->port = cur_u16(c);
+	n->kind = cur_u8(c);
+	n->proof = cur_u8(c);
+	n->origin = cur_u8(c);
+	n->completeness = cur_u8(c);
+	n->hops = cur_u8(c);
+	flags = cur_u8(c);
+	n->client = (flags & 1) != 0;
+	n->exercise = (flags & 2) != 0;
+	n->negative = (flags & 4) != 0;
+	n->echo = (flags & 8) != 0;
+	/* Written before markings were kept: what is marked by nobody goes as AMBER. */
+	n->tlp = flags >> 4 > 0 ? (uint8_t)((flags >> 4) - 1) : CC_TLP_AMBER;
+	n->feature_count = cur_u8(c);
+	for (unsigned i = 0; i < NODE_TEXTS; i++)
+		text[i] = get_text(c);
+	return !c->bad && version == CODE_VERSION && n->feature_count <= NODE_FEATURES && n->kind < CC_KIND_COUNT &&
+	       n->proof <= CC_PROOF_CONTENT && n->origin <= JOINT_ANSWER && n->tlp <= CC_TLP_RED && n->loss >= 0 &&
+	       n->loss <= 1 && n->clock_error >= -1 && text[0].size > 0;
+}
+
+static bool
+read_features(struct cur *c, unsigned count, struct feature_draft *ret_feature)
+{
+	for (unsigned i = 0; i < count; i++) {
+		uint8_t type = cur_u8(c);
+		float cap = get_float(c);
+
+		ret_feature[i] = (struct feature_draft){(enum feature_type)type, get_text(c), (double)cap, 0};
+		if (c->bad || type >= FEATURE_TYPES || !(cap >= 0 && cap <= 20) || ret_feature[i].text.size == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Texts by their numbers here, and in whose networks it is by our own list. */
+static uint32_t
+make_decoded(
+    struct joint *joint, struct node *n, const struct slice text[NODE_TEXTS], const struct feature_draft *feature)
+{
+	uint32_t *const name[NODE_TEXTS] = {&n->organisation, &n->sensor, &n->value, &n->key, &n->attacker,
+	    &n->pseudonym, &n->victim, &n->sector, &n->rule_name, &n->domain, &n->cert, &n->key_sha256, &n->of};
+
+	for (unsigned i = 0; i < NODE_TEXTS; i++)
+		*name[i] = name_of(joint, text[i]);
+	n->home = home_named(joint, text[4]);
+	return node_make(joint, n, feature, n->feature_count);
+}
+
+void
+revocations_encode(struct joint *joint, bool all, uint8_t tag, struct buf *out)
+{
+	for (size_t i = 0; (all || joint->revocations_unsaved) && i < joint->revocation_count; i++) {
+		struct revocation *r = &joint->revocation[i];
+
+		if (!all && !r->unsaved)
+			continue;
+		r->unsaved = false;
+		if (tag != 0)
+			buf_add_u8(out, tag);
+		buf_add_u8(out, CODE_REVOKED);
+		buf_add_u8(out, r->kind);
+		put_u64(out, r->time);
+		put_text(out, name_slice(joint, r->organisation));
+		put_text(out, name_slice(joint, r->value));
+	}
+	joint->revocations_unsaved = false;
+}
+
+static enum cc_status
+decode_revocation(struct joint *joint, struct cur *in)
+{
+	struct cur c = *in;
+	uint8_t kind;
+	uint64_t time;
+	struct slice organisation, value;
+
+	(void)cur_u8(&c);
+	kind = cur_u8(&c);
+	time = cur_u64(&c);
+	organisation = get_text(&c);
+	value = get_text(&c);
+	if (c.bad || kind >= CC_KIND_COUNT || organisation.size == 0 || value.size == 0)
+		return CC_BAD;
+	*in = c;
+	return joint_revoke(joint, organisation, (enum cc_kind)kind, value, time) == CC_NOMEM ? CC_NOMEM : CC_OK;
+}
+
+enum cc_status
+node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node)
+{
+	struct cur c = *in;
+	struct node n;
+	struct slice text[NODE_TEXTS];
+	struct feature_draft feature[NODE_FEATURES];
+	uint32_t index;
+	unsigned count;
+	bool changed = true;
+
+	*ret_node = NONE;
+	if (cur_left(&c) > 0 && c.p[0] == CODE_REVOKED)
+		return decode_revocation(joint, in);
+	if (!read_node(&c, &n, text) || !read_features(&c, n.feature_count, feature))
+		return CC_BAD;
+	if (n.last <= revoked_until(joint, text[0], n.kind, text[2])) {
+		for (count = cur_u16(&c); count > 0 && !c.bad; count--)
+			(void)get_text(&c);
+		*in = c;
+		return c.bad ? CC_BAD : CC_OK;
+	}
+	if ((index = node_find(joint, n.fold)) != NONE) {
+		changed = node_merge(joint, index, &n, feature, n.feature_count);
+	} else if ((index = make_decoded(joint, &n, text, feature)) == NONE) {
+		return CC_NOMEM;
+	}
+	for (count = cur_u16(&c); count > 0 && !c.bad; count--) {
+		struct slice id = get_text(&c);
+		enum cc_status st = c.bad ? CC_BAD : node_message(joint, index, id);
+
+		if (st == CC_NOMEM)
+			return st;
+		changed = changed || st == CC_OK;
+	}
+	if (changed)
+		node_changed(joint, index);
+	*in = c;
+	*ret_node = index;
+	return c.bad ? CC_BAD : CC_OK;
+}

@@ -1,0 +1,221 @@
+/*
+ * What a sighting has that another may have, too, as texts with their weights, and what it is folded by: equal features
+ * of one organisation and day are one node.  A function of the sighting alone (and of whose networks are whose).
+ * Thread: any.
+ */
+#include "joint/joint_own.h"
+
+#include <stdio.h>
+
+#define DAY (86400 * NS_PER_S)
+
+static void
+add_feature(struct draft *draft, enum feature_type type, struct slice text, double cap)
+{
+	uint64_t hash;
+
+	if (text.size == 0 || draft->count == NODE_FEATURES)
+		return;
+	hash = value_hash(type, text, false);
+	for (unsigned i = 0; i < draft->count; i++) {
+		if (draft->feature[i].type == type && draft->feature[i].hash == hash)
+			return;
+	}
+	draft->feature[draft->count++] = (struct feature_draft){type, text, cap, hash};
+}
+
+/* The part that somebody registers: two labels, three where the second last is a short word of a registry (co.uk). */
+static struct slice
+site_of(struct slice domain)
+{
+	const uint8_t *p = domain.p + domain.size, *dot[3] = {NULL, NULL, NULL};
+	unsigned dots = 0;
+
+	while (p > domain.p && dots < 3) {
+		if (*--p == '.')
+			dot[dots++] = p;
+	}
+	if (dots < 2)
+		return domain;
+	if (dot[0] - dot[1] <= 4 && domain.p + domain.size - dot[0] == 3)
+		p = dots == 3 ? dot[2] + 1 : domain.p;
+	else
+		p = dot[1] + 1;
+	return slice_of(p, (size_t)(domain.p + domain.size - p));
+}
+
+/* Path without query, when it is long enough to mean something. */
+static struct slice
+path_of(struct slice url)
+{
+	const uint8_t *p = url.p, *end = url.p != NULL ? url.p + url.size : NULL, *start = NULL;
+	unsigned slashes = 0;
+
+	for (; p != NULL && p < end && *p != '?' && *p != '#'; p++) {
+		if (*p == '/' && ++slashes == 3)
+			start = p;
+	}
+	return start != NULL && p - start >= 5 ? slice_of(start, (size_t)(p - start)) : slice_of(NULL, 0);
+}
+
+static bool
+addr_of(struct slice text, struct cc_addr *ret_addr)
+{
+	char word[CC_ADDR_TEXT];
+
+	if (text.size == 0 || text.size >= sizeof(word))
+		return false;
+	memcpy(word, text.p, text.size);
+	word[text.size] = '\0';
+	return cc_addr_parse(word, ret_addr) == CC_OK;
+}
+
+static uint32_t
+home_at(const struct joint *joint, const struct cc_addr *addr)
+{
+	for (size_t i = 0; i < joint->home_count; i++) {
+		if (cc_prefix_has(&joint->home[i].prefix, addr))
+			return joint->home[i].organisation;
+	}
+	return NONE;
+}
+
+uint32_t
+home_named(const struct joint *joint, struct slice addr)
+{
+	struct cc_addr at;
+
+	return addr_of(addr, &at) ? home_at(joint, &at) : NONE;
+}
+
+/* The /24 or /48 that it is in, as text. */
+static struct slice
+net_of(struct slice addr, const struct cc_addr *at, char room[32])
+{
+	for (size_t i = addr.size; i > 0; i--) {
+		if (addr.p[i - 1] == '.')
+			return slice_of(addr.p, i);
+	}
+	snprintf(room, 32, "%02x%02x:%02x%02x:%02x%02x", at->b[0], at->b[1], at->b[2], at->b[3], at->b[4], at->b[5]);
+	return slice_str(room);
+}
+
+/*
+ * Names that a program has made look alike: long, hardly a vowel or much of digits, under one registry.  What people
+ * register does not look so, and has no shape.
+ */
+static struct slice
+shape_of(struct slice site, char room[32])
+{
+	const uint8_t *dot = site.size > 0 ? memchr(site.p, '.', site.size) : NULL;
+	size_t size = dot != NULL ? (size_t)(dot - site.p) : 0, vowels = 0, digits = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		vowels += memchr("aeiouy", site.p[i] | 0x20, 6) != NULL;
+		digits += site.p[i] >= '0' && site.p[i] <= '9';
+	}
+	if (size < 7 || (vowels * 6 > size && digits * 4 < size))
+		return slice_of(NULL, 0);
+	snprintf(room, 32, "%s%s%.*s", size < 12 ? "s" : size < 20 ? "m" : "l", digits * 4 >= size ? "d" : "c",
+	    (int)(site.size - size < 16 ? site.size - size : 16), (const char *)dot);
+	return slice_str(room);
+}
+
+#define CAP(type) feature_about[FEATURE_##type].cap
+
+/* A host of theirs attacks, others say; a host of ours attacks, or is steered from outside, they say: perhaps the same.
+ */
+static void
+draft_home(const struct joint *joint, const struct joint_sighting *s, struct draft *d)
+{
+	struct slice name = name_slice(joint, d->home);
+
+	if (s->attacker_pseudonym.size > 0 ||
+	    (s->victim.size > 0 && s->client && s->proof >= CC_PROOF_DIALOGUE && d->home == NONE)) {
+		add_feature(d, FEATURE_HOME, s->organisation, CAP(HOME));
+	} else if (s->proof != CC_PROOF_SPOOFABLE && d->home != NONE) {
+		name.size = name.size < sizeof(d->home_name) ? name.size : sizeof(d->home_name);
+		memcpy(d->home_name, name.p, name.size);
+		add_feature(d, FEATURE_HOME, slice_of(d->home_name, name.size), CAP(HOME));
+	}
+}
+
+void
+draft_features(const struct joint *joint, const struct joint_sighting *s, struct draft *d)
+{
+	bool keyed = s->proof == CC_PROOF_KEYED, forged = s->proof == CC_PROOF_SPOOFABLE;
+	struct slice addr = s->attacker.size > 0 ? s->attacker : s->kind == CC_KIND_ADDR ? s->value : slice_of(NULL, 0);
+	struct cc_addr at;
+	bool known = addr_of(addr, &at);
+
+	d->count = 0;
+	d->home = s->attacker.size > 0 && known ? home_at(joint, &at) : NONE;
+	add_feature(d, FEATURE_KEY, s->key_sha256, keyed ? CAP(KEY) : 4);
+	/* A certificate that was shown without its key in use is a copy that anybody can show; named by an indicator it
+	 * is meant. */
+	add_feature(d, FEATURE_CERT, s->cert, keyed || s->kind == CC_KIND_CERT_SHA256 ? CAP(CERT) : 3);
+	add_feature(d, FEATURE_DOMAIN, s->domain, CAP(DOMAIN));
+	if (s->domain.size > 0)
+		add_feature(d, FEATURE_SITE, site_of(s->domain), CAP(SITE));
+	add_feature(d, FEATURE_URL, s->url, CAP(URL));
+	add_feature(d, FEATURE_FILE, s->file, CAP(FILE));
+	add_feature(d, FEATURE_ADDR, addr, forged && s->attacker.size > 0 ? 3.5 : CAP(ADDR));
+	if (!forged && known)
+		add_feature(d, FEATURE_NET, net_of(addr, &at, d->net), CAP(NET));
+	add_feature(d, FEATURE_VICTIM, s->victim, CAP(VICTIM));
+	add_feature(d, FEATURE_VICTIM, s->attacker_pseudonym, CAP(VICTIM) + 1.5);
+	draft_home(joint, s, d);
+	add_feature(d, FEATURE_JA4, s->ja4, CAP(JA4));
+	add_feature(d, FEATURE_JA3, s->ja3, CAP(JA3));
+	add_feature(d, FEATURE_JA3S, s->ja3s, CAP(JA3S));
+	add_feature(d, FEATURE_AGENT, s->agent, CAP(AGENT));
+	add_feature(d, FEATURE_RULE, s->rule.size > 0 ? s->rule : s->rule_name, CAP(RULE));
+	add_feature(d, FEATURE_PATH, path_of(s->url), CAP(PATH));
+	add_feature(d, FEATURE_STACK, s->stack, CAP(STACK));
+	if (!s->client && s->port != 0) {
+		snprintf(d->port, sizeof(d->port), "%u", s->port);
+		add_feature(d, FEATURE_PORT, slice_str(d->port), CAP(PORT));
+	}
+	if (s->domain.size > 0)
+		add_feature(d, FEATURE_SHAPE, shape_of(site_of(s->domain), d->shape), CAP(SHAPE));
+	add_feature(d, FEATURE_HASSH, s->hassh, CAP(HASSH));
+	add_feature(d, FEATURE_HASSHS, s->hassh_server, CAP(HASSHS));
+	/* Last, and no part of what a node is: another edition of the database is no other sight. */
+	if (!forged && known) {
+		as_name(joint, &at, d->as);
+		add_feature(d, FEATURE_AS, slice_str(d->as), CAP(AS));
+	}
+}
+static uint64_t
+mix(uint64_t hash, struct slice text)
+{
+	return hash64(text, hash * 0x9e3779b97f4a7c15ull + 1);
+}
+
+/* A copy of another's list has the value, and nothing that its own wire would have told. */
+bool
+draft_is_echo(const struct joint_sighting *s)
+{
+	if (s->origin == JOINT_RELAY)
+		return true;
+	return s->origin == JOINT_OWN && s->count > 0 && s->victim.size == 0 && s->attacker_pseudonym.size == 0 &&
+	       s->attacker.size == 0 && s->kind != CC_KIND_FILE_SHA256;
+}
+
+uint64_t
+draft_fold(const struct joint_sighting *s, const struct draft *d)
+{
+	uint64_t small[4] = {(uint64_t)s->kind, s->first / DAY,
+	    (uint64_t)s->origin << 2 | (uint64_t)(s->count == 0) << 1 | s->exercise, s->client};
+	uint64_t hash = hash64(slice_of(small, sizeof(small)), 11);
+
+	hash = mix(hash, s->organisation);
+	hash = mix(hash, s->value);
+	hash = mix(hash, s->attacker);
+	hash = mix(hash, s->origin_of);
+	for (unsigned i = 0; i < d->count; i++) {
+		if (d->feature[i].type != FEATURE_AS)
+			hash = hash64(slice_of(&d->feature[i].hash, 8), hash);
+	}
+	return hash;
+}
