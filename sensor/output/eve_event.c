@@ -222,7 +222,7 @@ static void
 put_file_members(const struct eve *eve, const struct cc_file *file, struct buf *out)
 {
 	static const char *const state[] = {"UNKNOWN", "CLOSED", "TRUNCATED"};
-	bool whole = file->state == FILE_WHOLE && !file->gap;
+	bool whole = file->state == FILE_WHOLE && !file->gap, hashed = !file->gap && (whole || file->size > 0);
 	char hex[65];
 
 	eve_put(out, "{\"filename\":");
@@ -232,12 +232,12 @@ put_file_members(const struct eve *eve, const struct cc_file *file, struct buf *
 		eve_put_string(slice_str(file->type), out);
 	}
 	buf_printf(out, ",\"gaps\":%s,\"state\":\"%s\"", file->gap ? "true" : "false", state[file->state]);
-	/* The hash of a part would be taken for the file's. */
-	if (file->has_md5 && whole)
+	/* Of a file that was cut they are of what was seen: its state says so.  Indicators are made of whole ones alone. */
+	if (file->has_md5 && hashed)
 		buf_printf(out, ",\"md5\":\"%s\"", hex_text(slice_of(file->md5, 16), hex));
-	if (file->has_sha1 && whole)
+	if (file->has_sha1 && hashed)
 		buf_printf(out, ",\"sha1\":\"%s\"", hex_text(slice_of(file->sha1, 20), hex));
-	if (file->has_sha256 && whole)
+	if (file->has_sha256 && hashed)
 		buf_printf(out, ",\"sha256\":\"%s\"", hex_text(slice_of(file->sha256, 32), hex));
 	buf_printf(out, ",\"stored\":%s,\"size\":",
 	    eve->conf->files_store && whole && file->content != NULL && !file->content_cut ? "true" : "false");
