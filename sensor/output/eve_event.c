@@ -232,7 +232,7 @@ put_file_members(const struct eve *eve, const struct cc_file *file, struct buf *
 		eve_put_string(slice_str(file->type), out);
 	}
 	buf_printf(out, ",\"gaps\":%s,\"state\":\"%s\"", file->gap ? "true" : "false", state[file->state]);
-	/* Of a file that was cut they are of what was seen: its state says so.  Indicators are made of whole ones alone. */
+	/* Of a file that was cut they are of what was seen, as its state says; indicators are made of whole ones. */
 	if (file->has_md5 && hashed)
 		buf_printf(out, ",\"md5\":\"%s\"", hex_text(slice_of(file->md5, 16), hex));
 	if (file->has_sha1 && hashed)
