@@ -165,6 +165,7 @@ void cases_clean(struct buf *out, const char *text, size_t most);
 void cases_say_title(const struct cases_words *w, const struct casefile *one);
 void cases_say_seen(const struct cases_words *w, const struct casefile *one);
 void cases_say_answer(const struct cases_words *w, const struct casefile *one);
+const char *cases_against_head(const struct casefile *one); /* above the sentences of cases_say_against() */
 /* Sentences of a list; each returns whether there was an index-th. */
 bool cases_say_against(const struct cases_words *w, const struct casefile *one, size_t index);
 bool cases_say_change(const struct cases_words *w, const struct casefile *one, size_t index);
@@ -179,6 +180,8 @@ struct cases_tally {
 struct cases_tally cases_tally(const struct casefile *one);
 bool cases_opinion_newest(const struct casefile *one, size_t index); /* its organisation has said nothing later */
 const char *cases_likely(double probability);                       /* "very likely" */
+/* Likeliest first; one->hypotheses of them. */
+void cases_sorted(const struct casefile *one, const struct case_hypothesis *ret_list[CASES_HYPOTHESES]);
 double cases_odds_sum(
     const struct casefile *one, double *ret_highest); /* sum of e^(log_odds - highest) over all hypotheses */
 void cases_time(uint64_t ns, char ret_text[40]);                     /* "2026-03-01 12:00 UTC" */
@@ -192,7 +195,7 @@ void cases_html(struct buf *out, const struct casefile *one);
 
 /* ---- graph.c: places for the infrastructure's nodes; pure ---- */
 
-#define CASES_DRAWN 36 /* nodes in one column of the picture */
+#define CASES_DRAWN 24 /* nodes in one column of the picture: what fits on a sheet */
 #define CASES_COLUMNS 4
 
 struct cases_place {

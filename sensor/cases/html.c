@@ -12,43 +12,59 @@
 
 static const char style[] =
     ":root{color-scheme:light}*{box-sizing:border-box}"
-    "body{margin:0;background:#fff;color:" INK ";font:15px/1.5 system-ui,'Segoe UI','DejaVu Sans',Helvetica,Arial,sans-serif}"
+    "body{margin:0;background:#fff;color:" INK ";"
+    "font:15px/1.5 system-ui,'Segoe UI','DejaVu Sans',Helvetica,Arial,sans-serif}"
     "main{max-width:1120px;margin:0 auto;padding:28px 20px 60px}"
-    "h1{font-size:28px;line-height:1.2;margin:.2em 0}h2{font-size:20px;margin:2.2em 0 .5em;border-bottom:1px solid #d0d7de;padding-bottom:.25em}"
+    "h1{font-size:28px;line-height:1.2;margin:.2em 0}"
+    "h2{font-size:20px;margin:2.2em 0 .5em;border-bottom:1px solid #d0d7de;padding-bottom:.25em}"
     "h3{font-size:16px;margin:1.6em 0 .4em}p,ul{margin:.4em 0 .8em}li{margin:.25em 0}"
-    ".top{display:flex;gap:10px;flex-wrap:wrap;align-items:center;font-size:13px;color:" SOFT "}"
-    ".mark{border:1.5px solid " INK ";color:" INK ";font-weight:700;padding:0 .55em;border-radius:3px;letter-spacing:.03em}"
+    ".top{display:flex;gap:4px 14px;flex-wrap:wrap;align-items:center;font-size:13px;color:" SOFT "}"
+    ".mark{background:#000;font-weight:700;padding:.1em .55em;border-radius:2px;letter-spacing:.03em}"
     ".drill{border:2px dashed " ORANGE ";padding:.5em .9em;font-weight:700;margin:.8em 0}"
-    ".answer{border-left:6px solid " BLUE ";background:#f2f6fa;padding:14px 20px;margin:1em 0;font-size:18px;line-height:1.45}"
+    ".answer{border-left:6px solid " BLUE ";background:#f2f6fa;padding:14px 20px;margin:1em 0;"
+    "font-size:18px;line-height:1.45}"
     ".answer.open{border-color:#8c959f;background:#f5f6f7}"
     ".meter{width:100%;max-width:640px;display:block;margin-top:10px}"
     ".cols{display:grid;grid-template-columns:1fr 1fr;gap:4px 36px}.cols h2{margin-top:1em}"
     ".v{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:.9em;overflow-wrap:anywhere}"
-    ".note{color:" SOFT ";font-size:13px}"
+    ".d{white-space:nowrap}.note{color:" SOFT ";font-size:13px}"
     ".picture{width:100%;height:auto;display:block;margin:.6em 0}"
+    ".legend{display:flex;flex-wrap:wrap;gap:2px 20px;font-size:13px;color:" SOFT ";margin:.2em 0 .8em}"
+    ".legend span{display:inline-flex;align-items:center;gap:7px;white-space:nowrap}"
     "svg text{font:13px system-ui,'Segoe UI','DejaVu Sans',Helvetica,Arial,sans-serif;fill:" INK "}"
     "svg .tick{font-size:12px;fill:" SOFT "}svg .day,svg .head{font-size:13px;font-weight:700}svg .who{font-weight:700}"
-    "svg .tick text{font-size:12px;fill:" SOFT "}"
-    "svg .kind{font-size:11.5px;fill:" SOFT "}svg .value{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:12px}"
+    "svg .kind{font-size:11.5px;fill:" SOFT "}"
+    "svg .value{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:12px}"
     "svg .hyp{font-size:14px}"
     ".grid{stroke:#d8dee4;stroke-width:1}.lane{fill:none;stroke:#8c959f;stroke-width:1}"
     ".dot{fill:" BLUE "}.span{stroke:" BLUE ";stroke-width:3.5;fill:none}.w{stroke:" INK ";stroke-width:1.1;fill:none}"
-    ".wq{stroke:" INK ";stroke-width:1.4;stroke-dasharray:1.5 3;fill:none}.echo{fill:#fff;stroke:" ORANGE ";stroke-width:2}"
+    ".wq{stroke:" INK ";stroke-width:1.4;stroke-dasharray:1.5 3;fill:none}"
+    ".echo{fill:#fff;stroke:" ORANGE ";stroke-width:2}"
     ".neg{fill:#fff;stroke:" INK ";stroke-width:1.1;stroke-dasharray:3 2}.x{stroke:" INK ";stroke-width:1.4;fill:none}"
-    ".e{fill:none;stroke:#6e7781}.e2{stroke-dasharray:8 4;stroke:" INK "}.e3{stroke-dasharray:2 3;stroke:" INK "}.e4{stroke-dasharray:9 3 2 3}"
+    ".e{fill:none;stroke:#6e7781}.e2{stroke-dasharray:8 4;stroke:" INK "}"
+    ".e3{stroke-dasharray:2 3;stroke:" INK "}.e4{stroke-dasharray:9 3 2 3}.many .e{stroke-opacity:.45}"
     ".box{fill:#fff;stroke:#57606a;stroke-width:1.2}.box.answer{stroke:" ORANGE ";stroke-width:3.5;fill:#fff4ea}"
     ".box.best{stroke:" ORANGE ";stroke-width:2.5;stroke-dasharray:6 3}"
     ".rail{fill:#eef1f4;stroke:#8c959f;stroke-width:.8}.bar{stroke:" INK ";stroke-width:.8}"
     "table{border-collapse:collapse;width:100%;font-size:13px;margin:.6em 0 1em}"
     "th{text-align:left;border-bottom:2px solid " INK ";padding:4px 8px 4px 0;vertical-align:bottom}"
-    "td{border-bottom:1px solid #d0d7de;padding:4px 8px 4px 0;vertical-align:top}td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}"
-    "td.f{white-space:nowrap;font-variant-numeric:tabular-nums}.op td:first-child{white-space:nowrap}tr.sum td{font-weight:700;background:#f5f6f7}"
-    "code{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:.92em}.ids{font-size:11px;line-height:1.35;columns:2}"
-    "@page{size:A4;margin:14mm 13mm}"
-    "@media print{body{font-size:10pt}main{max-width:none;padding:0}.first{break-after:page}h2,h3{break-after:avoid}tr,svg,li{break-inside:avoid}"
-    "thead{display:table-header-group}.answer{font-size:12.5pt}h1{font-size:20pt}h2{font-size:14pt}table{font-size:8pt}td.f{white-space:normal}"
-    "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}"
-    "@media (max-width:760px){.cols{grid-template-columns:1fr}}";
+    "td{border-bottom:1px solid #d0d7de;padding:4px 8px 4px 0;vertical-align:top}"
+    "td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}"
+    "td.f{white-space:nowrap;font-variant-numeric:tabular-nums}td.t,.op td:first-child{white-space:nowrap}"
+    ".infra td:nth-child(2){width:44%}tr.sum td{font-weight:700;background:#f5f6f7}"
+    "code{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:.92em}"
+    ".ids{font-size:11px;line-height:1.35;columns:2}"
+    "@media print{body{font-size:10pt}main{max-width:none;padding:0}.first{break-after:page}h2,h3{break-after:avoid}"
+    "tr,svg,li,.legend{break-inside:avoid}.picture{max-height:232mm}"
+    "thead{display:table-header-group}.answer{font-size:12.5pt;padding:8px 16px}h1{font-size:20pt}"
+    "h2{font-size:14pt;margin-top:1.4em}.first h2{margin-top:1em}table{font-size:8pt}td.f{white-space:normal}"
+    ".ids{columns:3;font-size:7.5pt}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}"
+    "@media screen and (max-width:760px){.cols{grid-template-columns:1fr}}";
+
+/* The colours of FIRST's standard, on black. */
+static const char *const tlp_colour[] = {
+    [CC_TLP_CLEAR] = "#fff", [CC_TLP_GREEN] = "#33ff00", [CC_TLP_AMBER] = "#ffc000",
+    [CC_TLP_AMBER_STRICT] = "#ffc000", [CC_TLP_RED] = "#ff2b2b"};
 
 /* ---- text ---- */
 
@@ -84,10 +100,41 @@ page_text(struct buf *out, const char *text, size_t most)
 	buf_close(&clean);
 }
 
+/* The size of a date, and a time behind it, that begins there; 0: none. */
+static size_t
+date_size(const char *text)
+{
+	static const char *const shape[] = {"0000-00-00 00:00 UTC", "0000-00-00"};
+
+	for (unsigned i = 0; i < 2; i++) {
+		size_t k = 0;
+
+		while (shape[i][k] != '\0' &&
+		       (shape[i][k] == '0' ? text[k] >= '0' && text[k] <= '9' : text[k] == shape[i][k]))
+			k++;
+		if (shape[i][k] == '\0')
+			return k;
+	}
+	return 0;
+}
+
+/* Ours; a date is not parted at the end of a line, nor a number from its sign. */
 static void
 plain(struct buf *out, const char *text)
 {
-	page_text(out, text, SIZE_MAX);
+	while (*text != '\0') {
+		size_t date = date_size(text);
+
+		if (date > 0)
+			buf_printf(out, "<span class=\"d\">%.*s</span>", (int)date, text);
+		else if (text[0] == ' ' && text[1] == '%')
+			buf_add_text(out, "&nbsp;");
+		else if (strchr("&<>\"'", *text) != NULL)
+			page_text(out, (const char[]){*text, '\0'}, 1);
+		else
+			buf_add_u8(out, (uint8_t)*text);
+		text += date > 0 ? date : 1;
+	}
 }
 
 static void
@@ -108,10 +155,39 @@ theirs_bare(struct buf *out, const char *text, size_t most)
 struct cases_words
 page_words(struct buf *out)
 {
-	return (struct cases_words){out, plain, theirs_bare};
+	return (struct cases_words){out, buf_add_text, theirs_bare};
 }
 
 /* ---- the first page ---- */
+
+static void
+put_marking(struct buf *out, const struct casefile *one)
+{
+	buf_add_text(out, "TLP:");
+	for (const char *tlp = record_tlp_text(cases_marking(one)); *tlp != '\0'; tlp++)
+		buf_add_u8(out, *tlp >= 'a' && *tlp <= 'z' ? (uint8_t)(*tlp - 32) : (uint8_t)*tlp);
+}
+
+/* On paper the marking stands at the head and the foot of each sheet, as the standard wants it. */
+static void
+put_sheet(struct buf *out, const struct casefile *one)
+{
+	static const char *const margin[] = {"top-right", "bottom-right"};
+
+	buf_add_text(out, "@page{size:A4;margin:17mm 13mm 16mm");
+	for (unsigned i = 0; i < 2; i++) {
+		buf_printf(out, ";@%s{content:\"", margin[i]);
+		put_marking(out, one);
+		buf_printf(out,
+		    "\";font:700 12pt 'DejaVu Sans',Arial,sans-serif;color:%s;background:#000;width:fit-content;"
+		    "height:fit-content;padding:1pt 6pt;margin:auto 0}",
+		    tlp_colour[cases_marking(one)]);
+	}
+	buf_printf(out,
+	    ";@bottom-left{content:\"Case %.8s%s, page \" counter(page) \" of \" counter(pages);"
+	    "font:9pt 'DejaVu Sans',Arial,sans-serif;color:" SOFT "}}",
+	    one->id + 6, one->exercise ? " (exercise)" : "");
+}
 
 static void
 put_head(struct buf *out, const struct casefile *one)
@@ -124,6 +200,7 @@ put_head(struct buf *out, const struct casefile *one)
 	buf_printf(out, "Case %.8s", one->id + 6);
 	buf_add_text(out, "</title>\n<style>");
 	buf_add_text(out, style);
+	put_sheet(out, one);
 	buf_add_text(out, "</style>\n</head>\n<body>\n<main>\n");
 }
 
@@ -131,21 +208,22 @@ static void
 put_top(struct buf *out, const struct casefile *one)
 {
 	char time[40];
-	const char *tlp = record_tlp_text(cases_marking(one));
 
-	buf_add_text(out, "<div class=\"top\"><span class=\"mark\">TLP:");
-	for (; *tlp != '\0'; tlp++)
-		buf_add_u8(out, *tlp >= 'a' && *tlp <= 'z' ? (uint8_t)(*tlp - 32) : (uint8_t)*tlp);
-	buf_add_text(out, "</span><span>");
+	buf_printf(out, "<div class=\"top\"><span class=\"mark\" style=\"color:%s\">",
+	    tlp_colour[cases_marking(one)]);
+	put_marking(out, one);
+	buf_add_text(out, "</span><span>State: ");
 	page_text(out, one->state[0] != '\0' ? one->state : "open", 20);
-	buf_printf(out, "</span><span>%s",
-	    one->publisher[0] != '\0' ? "as published by "
-	    : one->sent               ? "published"
-				      : "not published");
-	page_text(out, one->publisher, 80);
+	buf_add_text(out, "</span><span>");
+	if (one->publisher[0] != '\0') {
+		buf_add_text(out, "Published by ");
+		page_text(out, one->publisher, 80);
+	} else {
+		buf_add_text(out, one->sent ? "Published" : "Not published");
+	}
 	cases_time(one->made, time);
 	if (one->made != 0)
-		buf_printf(out, ", %s", time);
+		buf_printf(out, "; as of %s", time);
 	buf_printf(out, "</span><span class=\"v\">%s</span></div>\n", one->id);
 	buf_printf(out, "<h1>Case %.8s: where an activity comes from</h1>\n", one->id + 6);
 	if (one->exercise)
@@ -193,7 +271,7 @@ put_first(struct buf *out, const struct casefile *one)
 	page_meter(out, one);
 	buf_add_text(out, "</div>\n<h2>What was seen</h2>\n<p>");
 	cases_say_seen(&w, one);
-	buf_add_text(out, "</p>\n<div class=\"cols\"><div><h2>What speaks against it</h2>\n");
+	buf_printf(out, "</p>\n<div class=\"cols\"><div><h2>%s</h2>\n", cases_against_head(one));
 	put_list(&w, one, cases_say_against, 6, "Nothing that is known.");
 	buf_add_text(out, "</div><div><h2>What would change it</h2>\n");
 	put_list(&w, one, cases_say_change, 5, "Nothing that could be asked for now would change the answer much.");

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 #define BOX_HEIGHT 40
-#define PITCH 52
+#define PITCH 48
+#define MANY 60 /* lines, that hide each other */
 #define SMALL_LETTER 6.4
 #define LETTER 7.3 /* width of a monospaced character of 12 units, with some reserve */
 
@@ -90,13 +91,19 @@ follows(const struct drawing *d, const struct case_edge *edge)
 	return false;
 }
 
+static bool
+is_drawn(const struct drawing *d, const struct case_edge *edge)
+{
+	return d->place[edge->from].drawn && d->place[edge->to].drawn && !follows(d, edge);
+}
+
 static void
 put_edge(struct buf *out, const struct drawing *d, const struct case_edge *edge)
 {
 	const struct cases_place *from = &d->place[edge->from], *to = &d->place[edge->to], *swap;
 	double x1, y1, x2, y2, bend = d->gap * 0.55, width = edge->weight < 2 ? 1.3 : edge->weight < 6 ? 2 : 2.8;
 
-	if (!from->drawn || !to->drawn || follows(d, edge))
+	if (!is_drawn(d, edge))
 		return;
 	if (from->column > to->column) {
 		swap = from;
@@ -172,18 +179,29 @@ put_heads(struct buf *out, const struct drawing *d)
 	}
 }
 
+/* Of the kinds of lines that are drawn. */
 static void
-put_key(struct buf *out, unsigned y)
+put_key(struct buf *out, const struct drawing *d)
 {
 	static const char *const why[] = {
 	    "name resolved to address", "showed this certificate or key", "gave out this file", "in one connection"};
+	bool drawn[4] = {false, false, false, false};
 
-	buf_printf(out, "<g transform=\"translate(0 %u)\" class=\"tick\">", y);
-	for (int i = 0; i < 4; i++)
-		buf_printf(out,
-		    "<path d=\"M%d -4h40\" class=\"e e%d\" stroke-width=\"2\"/><text x=\"%d\" y=\"0\">%s</text>",
-		    i * 232, i + 1, i * 232 + 48, why[i]);
-	buf_add_text(out, "</g>");
+	for (size_t e = 0; e < d->one->edges; e++) {
+		const struct case_edge *edge = &d->one->edge[e];
+
+		if (is_drawn(d, edge))
+			drawn[line_class(edge->why)[1] - '1'] = true;
+	}
+	buf_add_text(out, "<div class=\"legend\">");
+	for (unsigned i = 0; i < 4; i++) {
+		if (drawn[i])
+			buf_printf(out,
+			    "<span><svg width=\"42\" height=\"8\"><path d=\"M1 4h40\" class=\"e e%u\" "
+			    "stroke-width=\"2\"/></svg>%s</span>",
+			    i + 1, why[i]);
+	}
+	buf_add_text(out, "</div>\n");
 }
 
 void
@@ -210,20 +228,22 @@ page_graph(struct buf *out, const struct casefile *one)
 		d.x[c] = 3 + at * (d.width + d.gap);
 		at += d.rows[c] > 0;
 	}
-	height = 30 + d.most * PITCH + 22;
+	height = 30 + d.most * PITCH;
 	buf_printf(out,
 	    "<svg class=\"picture\" id=\"graph\" viewBox=\"0 0 %d %u\" role=\"img\" aria-label=\"Infrastructure and "
 	    "how it hangs together\">\n",
 	    PAGE_WIDTH, height);
 	put_heads(out, &d);
+	buf_printf(out, "<g%s>", one->edges > MANY ? " class=\"many\"" : "");
 	for (size_t e = 0; e < one->edges; e++)
 		put_edge(out, &d, &one->edge[e]);
+	buf_add_text(out, "</g>");
 	for (size_t i = 0; i < one->nodes; i++) {
 		if (d.place[i].drawn)
 			put_node(out, &d, i);
 	}
-	put_key(out, height - 6);
 	buf_add_text(out, "</svg>\n");
+	put_key(out, &d);
 	if (d.left_out > 0)
 		buf_printf(out,
 		    "<p class=\"note\">%zu more, which fewer organisations saw, are in the table of the annex.</p>\n",
@@ -232,17 +252,6 @@ page_graph(struct buf *out, const struct casefile *one)
 }
 
 /* ---- hypotheses ---- */
-
-static int
-by_probability(const void *a, const void *b)
-{
-	const struct case_hypothesis *x = *(const struct case_hypothesis *const *)a,
-				     *y = *(const struct case_hypothesis *const *)b;
-
-	if (x->probability > y->probability || x->probability < y->probability)
-		return x->probability > y->probability ? -1 : 1;
-	return x < y ? -1 : 1;
-}
 
 static void
 put_patterns(struct buf *out)
@@ -264,9 +273,7 @@ page_bars(struct buf *out, const struct casefile *one)
 		buf_add_text(out, "<p>The document lists no hypotheses.</p>\n");
 		return;
 	}
-	for (size_t i = 0; i < one->hypotheses; i++)
-		list[i] = &one->hypothesis[i];
-	qsort(list, one->hypotheses, sizeof(list[0]), by_probability);
+	cases_sorted(one, list);
 	buf_printf(out,
 	    "<svg class=\"picture\" id=\"bars\" viewBox=\"0 0 %d %zu\" role=\"img\" aria-label=\"Probability of each "
 	    "hypothesis\">",

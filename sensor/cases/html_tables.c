@@ -289,8 +289,8 @@ put_coverage(struct buf *out, const struct casefile *one)
 static void
 put_infrastructure(struct buf *out, const struct casefile *one)
 {
-	buf_add_text(out, "<h3>Infrastructure in full</h3>\n<table><thead><tr><th>Kind</th><th>Value</th><th>Best "
-			  "proof</th><th>Seen by</th></tr></thead><tbody>\n");
+	buf_add_text(out, "<h3>Infrastructure in full</h3>\n<table class=\"infra\"><thead><tr><th>Kind</th>"
+			  "<th>Value</th><th>Best proof</th><th>Seen by</th></tr></thead><tbody>\n");
 	for (size_t i = 0; i < one->nodes; i++) {
 		const struct case_node *n = &one->node[i];
 

@@ -12,6 +12,8 @@
 #define ROW 17
 #define ROWS 8
 #define TOP 46
+#define LABEL 19      /* characters of an organisation's name on a line */
+#define TALLEST 1100  /* of one picture: a sheet's height at its width */
 
 struct scale {
 	uint64_t from, until;
@@ -187,6 +189,74 @@ put_mark(struct buf *out, const struct scale *s, const struct lane *lane, const 
 	buf_add_text(out, "</g>\n");
 }
 
+static size_t
+letters(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text != '\0'; text++)
+		count += (*text & 0xc0) != 0x80;
+	return count;
+}
+
+static bool
+is_long(const char *organisation)
+{
+	return letters(organisation) > LABEL;
+}
+
+/*
+ * A long name stands on two lines, parted behind a point, a dash or a space where there is one, and loses its middle
+ * only when that is not enough, either: names of one family differ anywhere.
+ */
+static void
+put_who(struct buf *out, const struct lane *lane, unsigned y)
+{
+	struct buf name;
+	size_t end = 0, good = 0, count = 0;
+
+	buf_printf(out, "<g><title>");
+	page_text(out, lane->organisation, 300);
+	buf_printf(out, "</title><text x=\"%d\" y=\"%u\" text-anchor=\"end\" class=\"who\">", LEFT - 12, y);
+	if (!is_long(lane->organisation)) {
+		page_text(out, lane->organisation, LABEL);
+		buf_add_text(out, "</text></g>");
+		return;
+	}
+	buf_open(&name, 4096);
+	cases_clean(&name, lane->organisation, 2 * LABEL - 2);
+	buf_add_u8(&name, '\0');
+	for (; end < name.size && (count < LABEL || (name.p[end] & 0xc0) == 0x80); end++) {
+		count += (name.p[end] & 0xc0) != 0x80;
+		if (count > LABEL / 2 && strchr(".- ", (char)name.p[end]) != NULL)
+			good = end + 1;
+	}
+	if (good == 0 || letters((const char *)name.p + good) > LABEL + 1)
+		good = end;
+	if (name.size > 1 && good < name.size) {
+		char *text = (char *)name.p;
+		char first[4 * LABEL + 8];
+
+		snprintf(first, sizeof(first), "%.*s", (int)good, text);
+		page_text(out, first, SIZE_MAX);
+		buf_printf(out, "<tspan x=\"%d\" dy=\"15\">", LEFT - 12);
+		page_text(out, text + good, SIZE_MAX);
+		buf_add_text(out, "</tspan>");
+	}
+	buf_add_text(out, "</text></g>");
+	buf_close(&name);
+}
+
+static void
+put_label(struct buf *out, const struct lane *lane, const char *note)
+{
+	unsigned middle = lane->y + lane->height / 2, more = is_long(lane->organisation) ? 8 : 0;
+
+	put_who(out, lane, middle - 1 - more);
+	buf_printf(out, "<text x=\"%d\" y=\"%u\" text-anchor=\"end\" class=\"tick\">%s</text>\n", LEFT - 12,
+	    middle + 13 + more, note);
+}
+
 static void
 put_coverage(struct buf *out, const struct scale *s, const struct casefile *one, const struct lane *lane)
 {
@@ -212,24 +282,19 @@ put_coverage(struct buf *out, const struct scale *s, const struct casefile *one,
 			buf_printf(out, "<rect x=\"%.1f\" y=\"%u\" width=\"%.1f\" height=\"%u\" fill=\"#fff\"/>", a,
 			    lane->y, b - a, lane->height);
 	}
-	buf_printf(out, "<text x=\"%d\" y=\"%u\" text-anchor=\"end\" class=\"who\">", LEFT - 12,
-	    lane->y + lane->height / 2 - 1);
-	page_text(out, lane->organisation, 24);
 	if (!any)
 		snprintf(note, sizeof(note), "coverage not said");
 	else if (unknown)
 		snprintf(note, sizeof(note), "lost %.1f %%, clock unknown", lost * 100);
 	else
 		snprintf(note, sizeof(note), "lost %.1f %%, clock \u00b1%g s", lost * 100, error);
-	buf_printf(out, "</text><text x=\"%d\" y=\"%u\" text-anchor=\"end\" class=\"tick\">%s</text>\n", LEFT - 12,
-	    lane->y + lane->height / 2 + 13, note);
+	put_label(out, lane, note);
 }
 
 static size_t
 make_lanes(const struct casefile *one, const struct scale *s, struct lane *lane, struct mark *mark)
 {
 	size_t lanes = 0;
-	unsigned y = TOP;
 
 	for (size_t i = 0; i < one->sights; i++) {
 		size_t l = 0;
@@ -250,30 +315,62 @@ make_lanes(const struct casefile *one, const struct scale *s, struct lane *lane,
 			qsort(lane[l].mark, lane[l].count, sizeof(*mark), by_time);
 		seat_marks(s, &lane[l]);
 		lane[l].height = 24 + (lane[l].rows > 1 ? lane[l].rows : 1) * ROW;
-		lane[l].y = y;
-		y += lane[l].height + 4;
+		if (is_long(lane[l].organisation) && lane[l].height < 54)
+			lane[l].height = 54;
 	}
 	return lanes;
 }
 
 static void
-put_legend(struct buf *out, unsigned y)
+put_legend(struct buf *out)
 {
+	buf_add_text(out, "<div class=\"legend\"><span><svg width=\"30\" height=\"12\"><circle cx=\"6\" cy=\"6\" "
+			  "r=\"4.5\" class=\"dot\"/><path d=\"M6 6h22\" class=\"span\"/></svg>seen, from first to "
+			  "last</span>");
+	buf_add_text(out, "<span><svg width=\"30\" height=\"12\"><path d=\"M1 6h28m-28 -4v8m28 -8v8\" "
+			  "class=\"w\"/></svg>what the clock may be off</span>");
+	buf_add_text(out, "<span><svg width=\"30\" height=\"12\"><path d=\"M1 6h28\" class=\"wq\"/></svg>unknown "
+			  "clock</span>");
+	buf_add_text(out, "<span><svg width=\"13\" height=\"13\"><path d=\"M6.5 1l5.5 5.5l-5.5 5.5l-5.5 -5.5z\" "
+			  "class=\"echo\"/></svg>repeats another</span>");
+	buf_add_text(out, "<span><svg width=\"11\" height=\"11\"><rect x=\"1\" y=\"1\" width=\"9\" height=\"9\" "
+			  "class=\"neg\"/><path d=\"M2 2l7 7m0 -7l-7 7\" class=\"x\"/></svg>not seen</span>");
+	buf_add_text(out, "<span><svg width=\"24\" height=\"13\"><rect x=\"1\" y=\"1\" width=\"22\" height=\"11\" "
+			  "fill=\"url(#gap)\" stroke=\"#8c959f\"/></svg>did not look, or did not say "
+			  "so</span></div>\n");
+}
+
+/* Of these lanes as many as fit on a sheet; how many. */
+static size_t
+put_picture(struct buf *out, const struct scale *scale, const struct casefile *one, struct lane *lane, size_t lanes,
+    bool first)
+{
+	unsigned y = TOP;
+	size_t count = 0;
+
+	while (count < lanes && (count == 0 || y + lane[count].height < TALLEST)) {
+		lane[count].y = y;
+		y += lane[count++].height + 4;
+	}
 	buf_printf(out,
-	    "<g transform=\"translate(%d %u)\" class=\"tick\"><circle cx=\"6\" cy=\"-4\" r=\"4.5\" "
-	    "class=\"dot\"/><path d=\"M6 -4h20\" class=\"span\"/>"
-	    "<text x=\"32\" y=\"0\">seen, from first to last</text>",
-	    8, y);
-	buf_add_text(out, "<path d=\"M196 -4h28m-28 -4v8m28 -8v8\" class=\"w\"/><text x=\"232\" y=\"0\">what the clock "
-			  "may be off</text>");
-	buf_add_text(out, "<path d=\"M396 -4h28\" class=\"wq\"/><text x=\"432\" y=\"0\">unknown clock</text>");
-	buf_add_text(out, "<path d=\"M536 -9.5l5.5 5.5l-5.5 5.5l-5.5 -5.5z\" class=\"echo\"/><text x=\"548\" "
-			  "y=\"0\">repeats another</text>");
-	buf_add_text(out, "<rect x=\"655\" y=\"-8.5\" width=\"9\" height=\"9\" class=\"neg\"/><path d=\"M656 -7.5l7 "
-			  "7m0 -7l-7 7\" class=\"x\"/>"
-			  "<text x=\"671\" y=\"0\">not seen</text>");
-	buf_add_text(out, "<rect x=\"736\" y=\"-9\" width=\"22\" height=\"11\" fill=\"url(#gap)\" "
-			  "stroke=\"#8c959f\"/><text x=\"764\" y=\"0\">not looked</text></g>");
+	    "<svg class=\"picture\"%s viewBox=\"0 0 %d %u\" role=\"img\" aria-label=\"Time line by "
+	    "organisation\">\n",
+	    first ? " id=\"timeline\"" : "", PAGE_WIDTH, y);
+	if (first)
+		buf_add_text(out, "<defs><pattern id=\"gap\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" "
+				  "patternTransform=\"rotate(45)\"><rect width=\"7\" height=\"7\" fill=\"#f3f4f6\"/>"
+				  "<path d=\"M0 0v7\" stroke=\"#aeb6bf\" stroke-width=\"2\"/></pattern></defs>\n");
+	for (size_t l = 0; l < count; l++)
+		put_coverage(out, scale, one, &lane[l]);
+	put_axis(out, scale, y - 4);
+	for (size_t l = 0; l < count; l++) {
+		buf_printf(out, "<rect x=\"%d\" y=\"%u\" width=\"%d\" height=\"%u\" class=\"lane\"/>\n", LEFT,
+		    lane[l].y, RIGHT - LEFT, lane[l].height);
+		for (size_t i = 0; i < lane[l].count; i++)
+			put_mark(out, scale, &lane[l], &lane[l].mark[i]);
+	}
+	buf_add_text(out, "</svg>\n");
+	return count;
 }
 
 void
@@ -282,36 +379,16 @@ page_timeline(struct buf *out, const struct casefile *one)
 	struct lane *lane = calloc(CASES_ORGANISATIONS, sizeof(*lane));
 	struct mark *mark = calloc(one->sights + 1, sizeof(*mark));
 	struct scale scale;
-	size_t lanes;
-	unsigned bottom;
 
 	if (lane == NULL || mark == NULL || !scale_of(one, &scale)) {
 		buf_add_text(out, "<p>The document holds no time line.</p>\n");
-		free(lane);
-		free(mark);
-		return;
+	} else {
+		size_t lanes = make_lanes(one, &scale, lane, mark);
+
+		for (size_t at = 0; at < lanes;)
+			at += put_picture(out, &scale, one, lane + at, lanes - at, at == 0);
+		put_legend(out);
 	}
-	lanes = make_lanes(one, &scale, lane, mark);
-	bottom = lane[lanes - 1].y + lane[lanes - 1].height;
-	buf_printf(out,
-	    "<svg class=\"picture\" id=\"timeline\" viewBox=\"0 0 %d %u\" role=\"img\" aria-label=\"Time line by "
-	    "organisation\">\n",
-	    PAGE_WIDTH, bottom + 34);
-	buf_add_text(out, "<defs><pattern id=\"gap\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" "
-			  "patternTransform=\"rotate(45)\">"
-			  "<rect width=\"7\" height=\"7\" fill=\"#f3f4f6\"/><path d=\"M0 0v7\" stroke=\"#aeb6bf\" "
-			  "stroke-width=\"2\"/></pattern></defs>\n");
-	for (size_t l = 0; l < lanes; l++)
-		put_coverage(out, &scale, one, &lane[l]);
-	put_axis(out, &scale, bottom);
-	for (size_t l = 0; l < lanes; l++) {
-		buf_printf(out, "<rect x=\"%d\" y=\"%u\" width=\"%d\" height=\"%u\" class=\"lane\"/>\n", LEFT,
-		    lane[l].y, RIGHT - LEFT, lane[l].height);
-		for (size_t i = 0; i < lane[l].count; i++)
-			put_mark(out, &scale, &lane[l], &lane[l].mark[i]);
-	}
-	put_legend(out, bottom + 26);
-	buf_add_text(out, "</svg>\n");
 	free(lane);
 	free(mark);
 }

@@ -187,7 +187,7 @@ cases_markdown(struct buf *out, const struct casefile *one)
 	cases_say_answer(&w, one);
 	buf_add_text(out, "\n\n## What was seen\n\n");
 	cases_say_seen(&w, one);
-	buf_add_text(out, "\n\n## What speaks against it\n\n");
+	buf_printf(out, "\n\n## %s\n\n", cases_against_head(one));
 	put_list(&w, one, cases_say_against, "Nothing that is known.");
 	buf_add_text(out, "\n## What would change it\n\n");
 	put_list(&w, one, cases_say_change, "Nothing that could be asked for now would change the answer much.");

@@ -68,6 +68,8 @@ void
 cases_text(struct buf *out, const struct casefile *one)
 {
 	struct cases_words w = {out, buf_add_text, theirs};
+	bool source = strcmp(one->verdict, "source") == 0;
+	const struct case_hypothesis *list[CASES_HYPOTHESES];
 	char when[40];
 
 	buf_printf(out, "%s  TLP:%s  ", one->id, record_tlp_text(cases_marking(one)));
@@ -84,15 +86,16 @@ cases_text(struct buf *out, const struct casefile *one)
 	buf_add_text(out, "\n\n");
 	cases_say_seen(&w, one);
 	buf_add_text(out, "\n\nexplanations\n");
+	cases_sorted(one, list);
 	for (size_t i = 0; i < one->hypotheses; i++) {
-		buf_printf(out, "  %6.2f %%  ", one->hypothesis[i].probability * 100);
-		cases_say_hypothesis(&w, &one->hypothesis[i]);
+		buf_printf(out, "  %6.2f %%  ", list[i]->probability * 100);
+		cases_say_hypothesis(&w, list[i]);
 		buf_add_u8(out, '\n');
 	}
-	buf_add_text(out, "\nwhat speaks against it\n");
+	buf_add_text(out, source ? "\nwhat speaks against it\n" : "\nwhy nobody can say\n");
 	put_list(&w, one, cases_say_against);
 	if (one->missings > 0)
-		buf_add_text(out, "\nwhat would change it (concert cases ask)\n");
+		buf_printf(out, "\nwhat would change it (to send question N: concert cases ask %.8s N)\n", one->id + 6);
 	put_list(&w, one, cases_say_question);
 	if (one->opinions > 0)
 		buf_add_text(out, "\nopinions\n");

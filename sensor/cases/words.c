@@ -15,6 +15,8 @@
 #include "base/utf8.h"
 
 #define SHORT 48 /* characters of a value in a sentence */
+#define NAME 72  /* of an organisation: cut, two of them would look alike */
+#define LIST 200 /* of all names of a list, so that the first page stays one */
 
 /* ---- text of others ---- */
 
@@ -209,16 +211,18 @@ cases_say_hypothesis(const struct cases_words *w, const struct case_hypothesis *
 	}
 }
 
-/* "a, b and c", at most eight. */
+/* "a, b and c", as many as fit, one in any case. */
 static void
 say_list(const struct cases_words *w, const char *const *name, size_t count)
 {
-	size_t shown = count > 8 ? 7 : count;
+	size_t shown = 0, size = 0;
 
+	while (shown < count && shown < 8 && (shown == 0 || size + strlen(name[shown]) <= LIST))
+		size += strlen(name[shown++]);
 	for (size_t i = 0; i < shown; i++) {
 		if (i > 0)
 			w->plain(w->out, i + 1 == count ? " and " : ", ");
-		w->theirs(w->out, name[i], SHORT);
+		w->theirs(w->out, name[i], NAME);
 	}
 	if (shown < count)
 		say(w, " and %zu more", count - shown);
@@ -235,11 +239,16 @@ cases_say_title(const struct cases_words *w, const struct casefile *one)
 static void
 say_shapes(const struct cases_words *w, const struct casefile *one)
 {
-	size_t count[NOUNS] = {0}, kinds = 0, said = 0;
+	size_t count[NOUNS] = {0}, kinds = 0, said = 0, all = 0, cheap = 0;
 
 	for (size_t i = 0; i < one->nodes; i++) {
-		for (size_t k = 0; k < NOUNS; k++)
-			count[k] += strcmp(noun[k].kind, one->node[i].kind) == 0;
+		for (size_t k = 0; k < NOUNS; k++) {
+			bool is = strcmp(noun[k].kind, one->node[i].kind) == 0;
+
+			count[k] += is;
+			all += is;
+			cheap += is && strcmp(one->node[i].proof, "spoofable") == 0;
+		}
 	}
 	for (size_t k = 0; k < NOUNS; k++)
 		kinds += count[k] > 0;
@@ -255,29 +264,74 @@ say_shapes(const struct cases_words *w, const struct casefile *one)
 		said++;
 	}
 	w->plain(w->out, ".");
+	if (cheap > 0 && cheap < all)
+		say(w, " %zu of them %s seen only in single packets, whose sender anybody can forge.", cheap,
+		    cheap == 1 ? "was" : "were");
+	else if (cheap > 0)
+		w->plain(w->out, " All that was seen are single packets, whose sender anybody can forge.");
+}
+
+/* What an organisation's entries are: it saw, it repeats, it looked in vain.  Where a long time line is cut, it saw. */
+enum part { SAW, REPEATS, LOOKED, PARTS };
+
+static enum part
+part_of(const struct casefile *one, const char *organisation)
+{
+	size_t count[PARTS] = {0};
+
+	for (size_t i = 0; i < one->sights; i++) {
+		const struct case_sight *s = &one->sight[i];
+
+		if (strcmp(s->organisation, organisation) == 0)
+			count[!s->positive ? LOOKED : s->echo ? REPEATS : SAW]++;
+	}
+	return count[SAW] > 0       ? SAW
+	       : count[REPEATS] > 0 ? REPEATS
+	       : count[LOOKED] > 0  ? LOOKED
+				    : SAW;
+}
+
+static size_t
+those_of(const struct casefile *one, enum part part, const char *ret_name[CASES_ORGANISATIONS])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < one->organisations; i++) {
+		if (part_of(one, one->organisation[i]) == part)
+			ret_name[count++] = one->organisation[i];
+	}
+	return count;
 }
 
 void
 cases_say_seen(const struct cases_words *w, const struct casefile *one)
 {
+	const char *name[CASES_ORGANISATIONS];
+	size_t count = those_of(one, SAW, name);
 	char first[40], last[40];
-	size_t echoes = 0, negative = 0;
 
-	for (size_t i = 0; i < one->sights; i++) {
-		echoes += one->sight[i].echo;
-		negative += !one->sight[i].positive;
-	}
 	cases_time(one->first, first);
 	cases_time(one->last, last);
-	say(w, "Between %s and %s, %zu organisation%s (", first, last, one->organisations,
-	    one->organisations == 1 ? "" : "s");
-	say_list(w, one->organisation, one->organisations);
-	say(w, ") sent %zu report%s that belong to one activity.", one->messages, one->messages == 1 ? "" : "s");
+	say(w, "Between %s and %s, ", first, last);
+	if (count == 0) {
+		w->plain(w->out, "no organisation saw it itself.");
+	} else {
+		say(w, "%zu organisation%s saw it: ", count, count == 1 ? "" : "s");
+		say_list(w, name, count);
+		w->plain(w->out, ".");
+	}
+	if ((count = those_of(one, LOOKED, name)) > 0) {
+		w->plain(w->out, " ");
+		say_list(w, name, count);
+		w->plain(w->out, " looked for it and did not see it.");
+	}
+	if ((count = those_of(one, REPEATS, name)) > 0) {
+		w->plain(w->out, " ");
+		say_list(w, name, count);
+		say(w, " only repeated what others had reported, which adds no weight.");
+	}
+	say(w, " %zu signed report%s to one activity.", one->messages, one->messages == 1 ? " belongs" : "s belong");
 	say_shapes(w, one);
-	if (echoes > 0)
-		say(w, " %zu of the entries only repeat what somebody else had reported; they add no weight.", echoes);
-	if (negative > 0)
-		say(w, " In %zu, an organisation looked for it and did not see it, which counts, too.", negative);
 }
 
 static const struct case_hypothesis *
@@ -330,6 +384,32 @@ cases_say_answer(const struct cases_words *w, const struct casefile *one)
 
 /* ---- what speaks against it ---- */
 
+const char *
+cases_against_head(const struct casefile *one)
+{
+	return strcmp(one->verdict, "source") == 0 ? "What speaks against it" : "Why nobody can say";
+}
+
+static int
+by_probability(const void *a, const void *b)
+{
+	const struct case_hypothesis *x = *(const struct case_hypothesis *const *)a,
+				     *y = *(const struct case_hypothesis *const *)b;
+
+	if (x->probability > y->probability || x->probability < y->probability)
+		return x->probability > y->probability ? -1 : 1;
+	return x < y ? -1 : 1;
+}
+
+void
+cases_sorted(const struct casefile *one, const struct case_hypothesis *ret_list[CASES_HYPOTHESES])
+{
+	for (size_t i = 0; i < one->hypotheses; i++)
+		ret_list[i] = &one->hypothesis[i];
+	if (one->hypotheses > 0)
+		qsort(ret_list, one->hypotheses, sizeof(ret_list[0]), by_probability);
+}
+
 /* Whether this sentence is the one that was asked for. */
 static bool
 is_next(size_t *index)
@@ -340,12 +420,14 @@ is_next(size_t *index)
 static bool
 against_rivals(const struct cases_words *w, const struct casefile *one, size_t *index)
 {
+	const struct case_hypothesis *list[CASES_HYPOTHESES];
 	bool source = strcmp(one->verdict, "source") == 0;
 	double rest = 0;
 	char text[24];
 
+	cases_sorted(one, list);
 	for (size_t i = 0; i < one->hypotheses; i++) {
-		const struct case_hypothesis *h = &one->hypothesis[i];
+		const struct case_hypothesis *h = list[i];
 		bool answer = source && strcmp(h->kind, "source") == 0 && strcmp(h->value, one->value) == 0 &&
 			      strcmp(h->what, one->what) == 0;
 
@@ -354,7 +436,7 @@ against_rivals(const struct cases_words *w, const struct casefile *one, size_t *
 			continue;
 		}
 		if (is_next(index)) {
-			w->plain(w->out, "It could also be that ");
+			w->plain(w->out, source ? "It could also be that " : "It could be that ");
 			cases_say_hypothesis(w, h);
 			say(w, ": %s.", per_cent(h->probability, text));
 			return true;
@@ -372,26 +454,37 @@ static bool
 against_evidence(const struct cases_words *w, const struct casefile *one, size_t *index)
 {
 	const struct case_hypothesis *top = best(one, true);
-	size_t cheap = 0;
+	const char *name[CASES_ORGANISATIONS];
+	size_t count = 0, cheap = 0;
+	double sum = 0;
 
 	for (size_t i = 0; top != NULL && i < top->againsts; i++) {
-		if (is_next(index)) {
-			w->theirs(w->out, top->against[i].organisation, SHORT);
-			say(w, " looked and did not see it (weight %.2f).", top->against[i].llr);
-			return true;
-		}
+		size_t k = 0;
+
+		while (k < count && strcmp(name[k], top->against[i].organisation) != 0)
+			k++;
+		if (k == count && count < CASES_ORGANISATIONS)
+			name[count++] = top->against[i].organisation;
+		sum += top->against[i].llr;
+	}
+	if (count > 0 && is_next(index)) {
+		say_list(w, name, count);
+		say(w, " looked for it and did not see it, which speaks %sagainst it.", sum > -0.5 ? "a little " : "");
+		return true;
 	}
 	for (size_t i = 0; top != NULL && i < top->supports; i++)
 		cheap += strcmp(top->support[i].proof, "spoofable") == 0;
 	if (cheap > 0 && is_next(index)) {
-		say(w,
-		    "%zu of the %zu lines of evidence rest on single datagrams, whose sender can be forged; they weigh "
-		    "little.",
-		    cheap, top->supports);
+		if (cheap == top->supports)
+			w->plain(w->out, "All that speaks for the best candidate rests on");
+		else
+			say(w, "%zu of %zu pieces of evidence rest on", cheap, top->supports);
+		w->plain(w->out, " single packets, whose sender anybody can forge; they weigh little.");
 		return true;
 	}
-	if (one->organisations < 3 && is_next(index)) {
-		say(w, "Only %zu organisation%s saw it.", one->organisations, one->organisations == 1 ? "" : "s");
+	count = those_of(one, SAW, name);
+	if (count > 0 && count < 3 && is_next(index)) {
+		say(w, "Only %s saw it.", count == 2 ? "two organisations" : "one organisation");
 		return true;
 	}
 	return false;
@@ -465,7 +558,7 @@ against_opinions(const struct cases_words *w, const struct casefile *one, size_t
 
 		if (strcmp(o->opinion, "disagree") != 0 || !cases_opinion_newest(one, i) || !is_next(index))
 			continue;
-		w->theirs(w->out, o->organisation, SHORT);
+		w->theirs(w->out, o->organisation, NAME);
 		w->plain(w->out, " disagrees");
 		if (o->text[0] != '\0') {
 			w->plain(w->out, ": \u201c");
@@ -533,7 +626,7 @@ cases_say_question(const struct cases_words *w, const struct casefile *one, size
 {
 	if (index >= one->missings)
 		return false;
-	w->theirs(w->out, one->missing[index].ask, SHORT);
+	w->theirs(w->out, one->missing[index].ask, NAME);
 	say_question(w, &one->missing[index]);
 	return true;
 }

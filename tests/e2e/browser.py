@@ -34,6 +34,18 @@ addEventListener('load', () => {
 </script>"""
 
 
+# Words of who is behind something.  A case names infrastructure and the organisations that reported, nothing and nobody else.
+NEVER = """attribut actor nation-state country government regime culprit perpetrator hacker criminal guilty suspect blame adversary enemy intelligence
+military spy espionage terror apt russia china chinese iran korea ukrain america israel""".split()
+
+
+def says_nobody(path):
+	"""No such word stands in what a reader sees."""
+	text = re.sub(r"<[^>]*>", " ", re.sub(r"<style>.*?</style>", "", path.read_text(), flags=re.S)).lower()
+	for word in NEVER:
+		expect(not re.search(rf"\b{word}", text), f"{path.name} says {word!r}")
+
+
 def _chromium():
 	return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -45,6 +57,7 @@ def _run(*words):
 
 
 def look(path, name, height=2600):
+	says_nobody(path)
 	if _chromium() is None:
 		print(f"without a browser: {path} is not looked at (install chromium)")
 		return False
