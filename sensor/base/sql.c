@@ -3,13 +3,9 @@
  */
 #include "base/sql.h"
 
-static sqlite3_stmt *
-prepare(sqlite3 *db, const char *sql, const char *format, va_list args, sqlite3_destructor_type keep)
+static void
+bind(sqlite3_stmt *stmt, const char *format, va_list args, sqlite3_destructor_type keep)
 {
-	sqlite3_stmt *stmt = NULL;
-
-	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
-		return NULL;
 	for (int at = 1; *format != '\0'; format++, at++) {
 		struct slice bytes;
 
@@ -30,6 +26,22 @@ prepare(sqlite3 *db, const char *sql, const char *format, va_list args, sqlite3_
 			break;
 		}
 	}
+}
+
+void
+sql_bind(sqlite3_stmt *stmt, const char *format, va_list args)
+{
+	bind(stmt, format, args, SQLITE_STATIC);
+}
+
+static sqlite3_stmt *
+prepare(sqlite3 *db, const char *sql, const char *format, va_list args, sqlite3_destructor_type keep)
+{
+	sqlite3_stmt *stmt = NULL;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
+		return NULL;
+	bind(stmt, format, args, keep);
 	return stmt;
 }
 

@@ -19,6 +19,9 @@ sqlite3_stmt *sql_ask(sqlite3 *db, const char *sql, const char *format, va_list 
 /* To its end, rows passed over. */
 enum cc_status sql_do(sqlite3 *db, const char *sql, const char *format, va_list args);
 
+/* The values of a statement that is there already; texts and bytes are borrowed until it is reset. */
+void sql_bind(sqlite3_stmt *stmt, const char *format, va_list args);
+
 /* Numbers beyond 2^63 are kept as the largest that SQLite has; what is below 0 is read as 0. */
 void sql_bind_u64(sqlite3_stmt *stmt, int at, uint64_t n);
 uint64_t sql_u64(sqlite3_stmt *stmt, int column);

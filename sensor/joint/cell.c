@@ -146,11 +146,44 @@ note_change(struct joint *joint, uint64_t fold, uint64_t other, const char *even
 	return true;
 }
 
+/*
+ * All that a case is made from: its nodes as they are, and what their candidate values are worth.  What else weighs
+ * otherwise now may link them to others, and changes no word where it does not.
+ */
+static uint64_t
+contents(const struct joint *joint, const struct activity *a)
+{
+	uint64_t hash = a->count;
+
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = &joint->node[a->node[i]];
+
+		hash = (hash ^ node->version) * 0x9e3779b97f4a7c15ull;
+		hash ^= hash >> 29;
+		for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+			const struct value *v = &joint->value[joint->feature[f].value];
+			float worth[2] = {v->diversity, v->weight};
+			uint64_t bits;
+
+			if (!is_candidate(v->type))
+				continue;
+			memcpy(&bits, worth, 8);
+			hash = (hash ^ bits) * 0x9e3779b97f4a7c15ull;
+			hash ^= hash >> 29;
+		}
+	}
+	return hash;
+}
+
 static bool
 mark_changed(struct joint *joint, uint32_t index)
 {
 	struct activity *a = &joint->activity[index];
+	uint64_t now = contents(joint, a);
 
+	if (now == a->told)
+		return true;
+	a->told = now;
 	hypotheses_free(a);
 	if (a->changed)
 		return true;

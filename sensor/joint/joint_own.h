@@ -74,6 +74,7 @@ struct node {
 	bool used, dirty, unsaved;
 	bool put_off;      /* its cell is large, and waits until it has grown */
 	uint64_t used_at;  /* rising number of its last use */
+	uint64_t version;  /* rising number of its last change */
 };
 
 /* A feature of a sighting, or of a node on its way in; the text is borrowed. */
@@ -147,6 +148,7 @@ struct activity {
 	uint32_t mark;
 	bool kept;            /* in the cell that is settled at the moment */
 	bool changed;         /* since it was told */
+	uint64_t told;        /* hash of what its case is made from, as it was or will be told */
 	/* after joint_weigh() */
 	struct hypothesis *hypothesis; /* best first */
 	size_t hypothesis_count;
@@ -219,7 +221,7 @@ struct joint {
 	size_t deferred_least; /* of deferred nodes, before they are looked at again */
 	size_t largest;        /* cell, in nodes */
 	uint32_t mark;
-	uint64_t uses;
+	uint64_t uses, versions;
 	struct vector made;    /* activities of the cell that is settled at the moment */
 	struct activity *activity;
 	size_t activity_count, activity_room;
@@ -286,6 +288,13 @@ double value_rarity(const struct joint *joint, uint32_t value); /* part of its t
 
 /* link.c: which of these nodes belong together; ret_root: for each the index of the oldest of its group. */
 enum cc_status link_cell(struct joint *joint, uint32_t *node, size_t count, uint32_t *ret_root);
+
+/* Is a value of this type what evidence is weighed for, by its diversity and weight? */
+static inline bool
+is_candidate(uint8_t type)
+{
+	return type == FEATURE_ADDR || type == FEATURE_DOMAIN || type == FEATURE_CERT || type == FEATURE_KEY;
+}
 
 /* weigh.c: the hypotheses of one activity */
 enum cc_status joint_weigh(struct joint *joint, struct activity *activity);

@@ -216,8 +216,8 @@ struct said {
 static struct said
 said_of(struct joint_state *state, const char *id)
 {
-	sqlite3_stmt *stmt =
-	    state_ask(state, "SELECT verdict, value FROM cases WHERE id = ?1 AND merged IS NULL", "s", id);
+	static const char sql[] = "SELECT verdict, value FROM cases WHERE id = ?1 AND merged IS NULL";
+	sqlite3_stmt *stmt = state_again(state, sql, "s", id);
 	struct said said = {.there = false};
 
 	if (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW) {
@@ -228,7 +228,7 @@ said_of(struct joint_state *state, const char *id)
 		snprintf(said.verdict, sizeof(said.verdict), "%s", verdict != NULL ? verdict : "");
 		snprintf(said.value, sizeof(said.value), "%s", value != NULL ? value : "");
 	}
-	sqlite3_finalize(stmt);
+	sqlite3_reset(stmt);
 	return said;
 }
 

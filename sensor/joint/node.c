@@ -121,6 +121,7 @@ node_changed(struct joint *joint, uint32_t index)
 
 	if (joint->keeps && !node->unsaved && vector_add(&joint->unsaved, index))
 		node->unsaved = true;
+	node->version = ++joint->versions;
 	node_touch(joint, index);
 }
 

@@ -6,6 +6,7 @@
  */
 #include "joint/state_own.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,57 @@ state_do(struct joint_state *state, const char *sql, const char *format, ...)
 	st = sql_do(state->db, sql, format, args);
 	va_end(args);
 	return st == CC_OK ? st : state_fail(state);
+}
+
+/* NULL: it can't be compiled, or there are too many, which is our mistake. */
+static sqlite3_stmt *
+ready(struct joint_state *state, const char *sql)
+{
+	struct state_ready *one = state->ready;
+
+	while (one < state->ready + STATE_READY && one->sql != NULL && one->sql != sql)
+		one++;
+	assert(one < state->ready + STATE_READY);
+	if (one->sql == NULL) {
+		if (sqlite3_prepare_v3(state->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &one->stmt, NULL) != SQLITE_OK) {
+			(void)state_fail(state);
+			return NULL;
+		}
+		one->sql = sql;
+	}
+	return one->stmt;
+}
+
+sqlite3_stmt *
+state_again(struct joint_state *state, const char *sql, const char *format, ...)
+{
+	sqlite3_stmt *stmt = ready(state, sql);
+	va_list args;
+
+	va_start(args, format);
+	if (stmt != NULL)
+		sql_bind(stmt, format, args);
+	va_end(args);
+	return stmt;
+}
+
+enum cc_status
+state_redo(struct joint_state *state, const char *sql, const char *format, ...)
+{
+	sqlite3_stmt *stmt = ready(state, sql);
+	enum cc_status st = CC_OK;
+	va_list args;
+
+	if (stmt == NULL)
+		return CC_IO;
+	va_start(args, format);
+	sql_bind(stmt, format, args);
+	va_end(args);
+	if (sqlite3_step(stmt) != SQLITE_DONE)
+		st = state_fail(state);
+	sqlite3_reset(stmt);
+	sqlite3_clear_bindings(stmt);
+	return st;
 }
 
 uint64_t
@@ -144,6 +196,8 @@ joint_state_close(struct joint_state *state)
 {
 	if (state == NULL)
 		return;
+	for (unsigned i = 0; i < STATE_READY; i++)
+		sqlite3_finalize(state->ready[i].stmt);
 	sqlite3_close(state->db);
 	free(state->path);
 	free(state);
@@ -291,7 +345,7 @@ joint_state_published(struct joint_state *state, const char *id, uint64_t update
 enum cc_status
 joint_state_put(struct joint_state *state, const struct joint_case *one)
 {
-	sqlite3_stmt *stmt = state_ask(state,
+	static const char sql[] =
 	    "INSERT INTO cases (id, activity, state, exercise, first, last, verdict, kind, value, confidence, "
 	    "organisations, sightings,"
 	    " updated, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
@@ -299,19 +353,20 @@ joint_state_put(struct joint_state *state, const struct joint_case *one)
 	    "kind = ?8,"
 	    " value = ?9, confidence = ?10, organisations = ?11, sightings = ?12, merged = NULL, updated = max(?13, "
 	    "published + 1),"
-	    " document = ?14 WHERE document IS NOT ?14 OR merged IS NOT NULL",
-	    "sssiiisssdiii", one->id, one->activity, one->state, (uint64_t)one->exercise, one->first, one->last,
-	    one->verdict, one->kind, one->value, one->confidence, one->organisations, one->sightings, one->updated);
-	int done;
+	    " document = ?14 WHERE document IS NOT ?14 OR merged IS NOT NULL";
+	sqlite3_stmt *stmt = state_again(state, sql, "sssiiisssdiii", one->id, one->activity, one->state,
+	    (uint64_t)one->exercise, one->first, one->last, one->verdict, one->kind, one->value, one->confidence,
+	    one->organisations, one->sightings, one->updated);
+	enum cc_status st = CC_OK;
 
 	if (stmt == NULL)
 		return CC_IO;
 	sqlite3_bind_text64(stmt, 14, (const char *)one->document.p, one->document.size, SQLITE_STATIC, SQLITE_UTF8);
-	done = sqlite3_step(stmt);
-	if (done != SQLITE_DONE)
-		(void)state_fail(state);
-	sqlite3_finalize(stmt);
-	return done == SQLITE_DONE ? CC_OK : CC_IO;
+	if (sqlite3_step(stmt) != SQLITE_DONE)
+		st = state_fail(state);
+	sqlite3_reset(stmt);
+	sqlite3_clear_bindings(stmt);
+	return st;
 }
 
 enum cc_status
@@ -346,8 +401,9 @@ joint_state_finish(struct joint_state *state, const char *id, uint64_t time, con
 enum cc_status
 joint_state_note(struct joint_state *state, const char *case_id, const struct joint_trace *trace)
 {
-	return state_do(state, "INSERT INTO trace (case_id, time, event, other) VALUES (?1, ?2, ?3, ?4)", "siss",
-	    case_id, trace->time, trace->event, trace->with);
+	static const char sql[] = "INSERT INTO trace (case_id, time, event, other) VALUES (?1, ?2, ?3, ?4)";
+
+	return state_redo(state, sql, "siss", case_id, trace->time, trace->event, trace->with);
 }
 
 enum cc_status

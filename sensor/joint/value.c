@@ -407,8 +407,7 @@ weigh(struct joint *joint, struct value *v, float diversity_is)
 	const struct feature_about *about = &feature_about[v->type];
 	double steep = about->group == 'a' || about->group == 'k' ? 4 : about->group == 'd' ? 2 : 0;
 	float was = v->weight, was_diversity = v->diversity;
-	bool candidate =
-	    v->type == FEATURE_ADDR || v->type == FEATURE_DOMAIN || v->type == FEATURE_CERT || v->type == FEATURE_KEY;
+	bool candidate = is_candidate(v->type);
 
 	v->diversity = diversity_is;
 	v->weight =

@@ -41,12 +41,6 @@ hypotheses_free(struct activity *activity)
 	activity->hypothesis_count = 0;
 }
 
-static bool
-is_candidate(uint8_t type)
-{
-	return type == FEATURE_ADDR || type == FEATURE_DOMAIN || type == FEATURE_CERT || type == FEATURE_KEY;
-}
-
 static int
 by_claim(const void *a, const void *b)
 {
