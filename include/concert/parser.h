@@ -148,6 +148,7 @@ struct cc_parser {
 	uint32_t tx_size;      /* per transaction, zeroed: cc_tx.own */
 	uint32_t unit_max;     /* bytes that may wait unconsumed on one side before the parser is told CC_BAD of it */
 	bool tcp, udp;
+	bool icmp;             /* echoes of ICMP and ICMPv6; each datagram is a message with its header */
 	bool server_first;     /* the server may speak before the client has (a greeting) */
 	bool one_way; /* a transaction is a message of one side: what is odd in it is not the other side's, too */
 	bool own_event;        /* Suricata's EVE has no such event: its object stands under `concert` */

@@ -49,6 +49,17 @@ probe_setup(struct app *app)
 	}
 }
 
+/* Is it a parser for what this flow is made of? */
+static bool
+carries(const struct cc_ctx *ctx, const struct cc_parser *parser)
+{
+	uint8_t proto = ctx->flow->proto;
+
+	if (proto == 1 || proto == 58)
+		return parser->icmp;
+	return ctx->datagram ? parser->udp : parser->tcp;
+}
+
 static bool
 port_fits(const struct cc_ctx *ctx, unsigned index)
 {
@@ -72,7 +83,7 @@ ask_all(struct cc_ctx *ctx, enum cc_dir dir, struct slice in, uint64_t *ret_may,
 		const struct cc_parser *parser = app_parsers[i];
 		uint64_t bit = 1ull << i;
 
-		if ((out & bit) != 0 || !(ctx->datagram ? parser->udp : parser->tcp))
+		if ((out & bit) != 0 || !carries(ctx, parser))
 			continue;
 		ctx->asked = parser;
 		switch (parser->probe(ctx, dir, in)) {

@@ -8,6 +8,8 @@
  */
 #include "flow/own.h"
 
+enum { PROTO_ICMP = 1, PROTO_ICMP6 = 58 };
+
 void
 chunk_settle(struct flows *flows, size_t used_bytes)
 {
@@ -152,10 +154,26 @@ next_of_side(struct flows *flows, struct flow *flow, enum cc_dir dir, bool endin
 	return true;
 }
 
+/* Of ICMP echoes alone are shown, with their header; an error quotes somebody else's packet. */
+static struct slice
+datagram_of(const struct packet *pkt)
+{
+	static const uint8_t echo4[] = {0, 8}, echo6[] = {128, 129};
+
+	if (pkt->proto == PROTO_ICMP && memchr(echo4, pkt->icmp.type, sizeof(echo4)) != NULL)
+		return pkt->l4;
+	if (pkt->proto == PROTO_ICMP6 && memchr(echo6, pkt->icmp.type, sizeof(echo6)) != NULL)
+		return pkt->l4;
+	if (pkt->proto == PROTO_ICMP || pkt->proto == PROTO_ICMP6)
+		return slice_of(NULL, 0);
+	return pkt->payload;
+}
+
 static bool
 next_datagram(struct flows *flows, const struct packet *pkt, struct chunk *chunk)
 {
 	struct walk *walk = &flows->walk;
+	struct slice bytes;
 
 	chunk->datagram = true;
 	chunk->p = (const uint8_t *)"";
@@ -166,12 +184,13 @@ next_datagram(struct flows *flows, const struct packet *pkt, struct chunk *chunk
 		chunk->eof = true;
 		return true;
 	}
-	if (walk->step > 0 || pkt->payload.size == 0)
+	bytes = walk->step == 0 ? datagram_of(pkt) : slice_of(NULL, 0);
+	if (bytes.size == 0)
 		return false;
 	walk->step = 2;
 	chunk->dir = walk->dir;
-	chunk->p = pkt->payload.p;
-	chunk->size = chunk->fresh = pkt->payload.size;
+	chunk->p = bytes.p;
+	chunk->size = chunk->fresh = bytes.size;
 	return true;
 }
 

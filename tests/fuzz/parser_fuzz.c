@@ -3,6 +3,8 @@
  * memory, the server's port, then parts: control byte (side, size of pieces, a gap before, the side's end behind) and
  * the bytes of that side.
  *
+ * UDP without a port is ICMP.
+ *
  * FUZZ_PARSER=NAME in the environment makes of it the target of that parser: a first byte that is not 0 means that one.
  */
 #include "fuzz/sensor.h"
@@ -52,7 +54,7 @@ feed_part(struct sensor *s, struct flow *flow, const struct packet *pkt, struct 
 {
 	static const uint16_t pieces[8] = {65535, 1, 2, 3, 7, 64, 300, 1460};
 	size_t piece = pieces[control >> 1 & 7], at = 0, pieces_fed = 0;
-	bool datagram = flow->proto == 17;
+	bool datagram = flow->proto != 6;
 
 	while (at < bytes.size) {
 		size_t left = bytes.size - at, size = datagram || left < piece || pieces_fed++ == PIECES ? left : piece;
@@ -109,6 +111,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	flow.midstream = (control & 2) != 0;
 	flow.side[CC_TO_SERVER].port = 50000;
 	flow.side[CC_TO_CLIENT].port = cur_u16(&in);
+	if ((control & 1) != 0 && flow.side[CC_TO_CLIENT].port == 0)
+		flow.proto = pkt.proto = 1;
 	sensor_open(&s, control >> 2, parser_of(which), sensor_own_rules());
 	buf_open(&side[0].kept, 1u << 20);
 	buf_open(&side[1].kept, 1u << 20);

@@ -1,0 +1,19 @@
+/* What icmp's files share: the fields, and what a payload may hold.  Nobody outside includes it. */
+#ifndef APP_ICMP_OWN_H
+#define APP_ICMP_OWN_H
+
+#include "base/base.h"
+#include "concert/parser.h"
+
+enum { ICMP_INNER_AT = 40 /* bytes of a tunnel's own header that something may stand behind */ };
+
+/*
+ * What an echo's payload holds that no ping puts there, by structure: "ipv4", "ipv6", "tcp_relay", "ssh", "tls",
+ * "http", "dns"; NULL: nothing that is known.
+ */
+const char *icmp_inner(struct slice payload);
+
+/* The filling of a ping: one byte, or bytes that go up by one, or a short text over and over; stamps before it aside. */
+bool icmp_is_filling(struct slice payload);
+
+#endif
