@@ -13,7 +13,7 @@ enum { ICMP_INNER_AT = 40 /* bytes of a tunnel's own header that something may s
  */
 const char *icmp_inner(struct slice payload);
 
-/* The filling of a ping: one byte, or bytes that go up by one, or a short text over and over; stamps before it aside. */
+/* The filling of a ping: one byte, bytes that go up by one, or a short text over and over; without its stamps. */
 bool icmp_is_filling(struct slice payload);
 
 #endif

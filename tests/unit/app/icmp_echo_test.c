@@ -190,10 +190,12 @@ TEST(too_many_and_no_echo)
 TEST(cut_and_flipped)
 {
 	static const struct said said[] = {
-	    SAID(CC_TO_SERVER, "\x8\0\0\0\0\1\0\1\x45\0\0\x1c\0\1\0\0\x40\x11\xf6\xcc\xc0\0\2\1\xc0\0\2\2\0\1\0\2\0\x8\0\0"),
+	    SAID(CC_TO_SERVER,
+	        "\x8\0\0\0\0\1\0\1\x45\0\0\x1c\0\1\0\0\x40\x11\xf6\xcc\xc0\0\2\1\xc0\0\2\2\0\1\0\2\0\x8\0\0"),
 	    SAID(CC_TO_CLIENT, "\0\0\0\0\0\1\0\1SSH-2.0-x\r\n"),
 	    SAID(CC_TO_SERVER, "\x8\0\0\0\0\1\0\2\1\2\1\0\0\1\0\0\0\0\0\0\3abc\7example\0\0\1\0\1"),
-	    SAID(CC_TO_CLIENT, "\0\0\0\0\0\1\0\2\xd5\x20\x8\x80\xc0\0\2\1\0\0\0\x16\x40\0\0\2\0\0\0\0\0\0\0\3\0\1\0\2abc"),
+	    SAID(CC_TO_CLIENT,
+	        "\0\0\0\0\0\1\0\2\xd5\x20\x8\x80\xc0\0\2\1\0\0\0\x16\x40\0\0\2\0\0\0\0\0\0\0\3\0\1\0\2abc"),
 	};
 
 	torture(&icmp_echo_parser, true, 0, said, sizeof(said) / sizeof(said[0]));
