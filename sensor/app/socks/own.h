@@ -30,6 +30,8 @@ enum cc_status socks5_message(struct cur *in, bool request, struct socks_message
 enum cc_status socks4_request(struct cur *in, struct socks_message *ret_message);
 enum cc_status socks4_reply(struct cur *in, struct socks_message *ret_message);
 
+/* Does the side that is the connection's server ask, and its client answer? */
+bool socks_exchanged(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in);
 enum cc_status socks_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in);
 
 #endif

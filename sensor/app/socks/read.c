@@ -264,12 +264,29 @@ probe_server(const struct cc_ctx *ctx, struct slice in)
 	return st == CC_OK && (m.code > 8 || (m.place.name.size > 0 && !plain(m.place.name))) ? CC_BAD : st;
 }
 
-enum cc_status
-socks_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
+static enum cc_status
+probe_role(const struct cc_ctx *ctx, enum cc_dir role, struct slice in)
 {
 	if (in.size == 0)
 		return CC_MORE;
-	if (dir == CC_TO_CLIENT)
+	if (role == CC_TO_CLIENT)
 		return probe_server(ctx, in);
 	return in.p[0] == 5 ? probe_client5(ctx, in) : in.p[0] == 4 ? probe_client4(ctx, in) : CC_BAD;
+}
+
+bool
+socks_exchanged(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
+{
+	return probe_role(ctx, dir, in) == CC_BAD && probe_role(ctx, cc_dir_other(dir), in) != CC_BAD;
+}
+
+/* Of exchanged roles version 5 alone is believed: its two messages each way leave less to chance. */
+enum cc_status
+socks_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
+{
+	enum cc_status st = probe_role(ctx, dir, in);
+
+	if (st != CC_BAD || in.size == 0 || in.p[0] != 5)
+		return st;
+	return probe_role(ctx, cc_dir_other(dir), in);
 }

@@ -3,7 +3,8 @@
  * whatever goes through it.
  *
  * Each side is read by itself, for either may be missing or ahead of the other.  What a client says behind its request
- * waits for the answer.
+ * waits for the answer.  A proxy behind a firewall, such as malware makes of its host, calls its master, who then asks:
+ * the connection's server is SOCKS's client.  The fields stand on the sides that SOCKS has.
  */
 #include "app/socks/own.h"
 
@@ -37,12 +38,14 @@ static const struct cc_words socks_words[] = {
 	{F_REPLY, CC_ONE_OF, reply_words, sizeof(reply_words) / sizeof(reply_words[0])},
 };
 
-enum { A_CREDENTIALS, A_MALFORMED, A_NO_ANSWER, A_COUNT };
+enum { A_CREDENTIALS, A_MALFORMED, A_NO_ANSWER, A_EXCHANGED, A_COUNT };
 
 static const struct cc_anomaly socks_anomalies[A_COUNT] = {
-	[A_CREDENTIALS] = {"plaintext_credentials", "A password went by in clear."},
-	[A_MALFORMED] = {"malformed_message", "A message is none of SOCKS."},
-	[A_NO_ANSWER] = {"no_answer", "The client goes on, and no answer of the proxy was seen."},
+    [A_CREDENTIALS] = {"plaintext_credentials", "A password went by in clear."},
+    [A_MALFORMED] = {"malformed_message", "A message is none of SOCKS."},
+    [A_NO_ANSWER] = {"no_answer", "The client goes on, and no answer of the proxy was seen."},
+    [A_EXCHANGED] = {"exchanged_roles",
+	"The proxy is the connection's client: it called back, and is told whom to reach."},
 };
 
 enum step { STEP_START, STEP_AUTH, STEP_REQUEST, STEP_DONE };
@@ -53,6 +56,7 @@ struct socks_state {
 	uint8_t step[2];           /* enum step, by side: what comes next */
 	uint8_t command, method, replies;
 	bool chosen, over, finished[2];
+	bool roled, exchanged; /* which end asks is known; it is the connection's server */
 };
 
 static struct cc_tx *
@@ -244,11 +248,21 @@ step(struct cc_ctx *ctx, struct socks_state *state, enum cc_dir dir, struct cur 
 }
 
 static enum cc_status
-socks_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
+socks_feed(struct cc_ctx *ctx, void *own, enum cc_dir side, struct cur *in)
 {
 	struct socks_state *state = own;
 	enum cc_status st = CC_OK;
+	enum cc_dir dir;
 
+	if (cur_left(in) == 0)
+		return CC_OK;
+	if (!state->roled) {
+		state->roled = true;
+		state->exchanged = socks_exchanged(ctx, side, cur_rest(in));
+		if (state->exchanged)
+			cc_anomaly(ctx, tx_of(ctx, state, in->p[0] == 4 || in->p[0] == 0 ? 4 : 5), A_EXCHANGED);
+	}
+	dir = state->exchanged ? cc_dir_other(side) : side;
 	while (st == CC_OK && !state->over && cur_left(in) > 0 && state->step[dir] != STEP_DONE)
 		st = step(ctx, state, dir, in);
 	if (st == CC_BAD) {

@@ -49,6 +49,32 @@ TEST(five_with_a_password)
 	rig_free(&rig);
 }
 
+/* Called back: the connection's server asks. */
+TEST(exchanged_roles)
+{
+	struct cc_ctx rig;
+
+	CHECK(torture_probe(&socks_parser, false, 443, CC_TO_CLIENT, slice_of("\5\1\0", 3)) == CC_MORE);
+	CHECK(torture_probe(&socks_parser, false, 443, CC_TO_SERVER, slice_of("\5\0", 2)) == CC_MORE);
+	CHECK(torture_probe(&socks_parser, false, 443, CC_TO_CLIENT, slice_of("\5\1\0\5\1\0\1\xc0\0\2\1\0\x50", 13)) ==
+	      CC_OK);
+	CHECK(torture_probe(&socks_parser, false, 443, CC_TO_SERVER, slice_of("\5\0\5\0\0\1\x0a\0\0\1\4\x38", 12)) ==
+	      CC_OK);
+	CHECK(torture_probe(&socks_parser, false, 443, CC_TO_CLIENT, slice_of("\5\1\0\5\x9", 5)) == CC_BAD);
+	rig_open(&rig, &socks_parser, false, 443);
+	for (size_t i = 0; i < sizeof(five) / sizeof(five[0]); i++)
+		rig_feed(&rig, cc_dir_other(five[i].dir), slice_of(five[i].bytes, five[i].size));
+	CHECK(rig_has_anomaly(&rig, "exchanged_roles") && rig_has_anomaly(&rig, "plaintext_credentials"));
+	CHECK(is(&rig, "socks.host", "host.example") && is(&rig, "bound_host", "10.0.0.1"));
+	CHECK(strstr(rig.said, "switch") != NULL && !rig_has_anomaly(&rig, "malformed_message"));
+	rig_end(&rig);
+	rig_free(&rig);
+	run(&rig, five, 6);
+	CHECK(!rig_has_anomaly(&rig, "exchanged_roles"));
+	rig_end(&rig);
+	rig_free(&rig);
+}
+
 TEST(four_with_a_name)
 {
 	struct cc_ctx rig;
@@ -107,7 +133,7 @@ TEST(who_is_taken)
 	CHECK(asked(9, CC_TO_SERVER, "\5\1\0", 3) == CC_MORE && asked(1080, CC_TO_SERVER, "\5\1\0", 3) == CC_OK);
 	CHECK(asked(9, CC_TO_SERVER, "\5\1\0\5\1\0\1\x0a\0\0\1\0\x50", 13) == CC_OK);
 	CHECK(asked(9, CC_TO_SERVER, "\5\1\0\5\1\0\3\3a b\0\x50", 13) == CC_BAD);
-	CHECK(asked(9, CC_TO_SERVER, "\5\0", 2) == CC_BAD && asked(9, CC_TO_SERVER, "\5\1\x44", 3) == CC_BAD);
+	CHECK(asked(9, CC_TO_SERVER, "\5\0\1", 3) == CC_BAD && asked(9, CC_TO_SERVER, "\5\1\x44", 3) == CC_BAD);
 	CHECK(asked(9, CC_TO_SERVER, four[0].bytes, four[0].size) == CC_OK);
 	CHECK(asked(9, CC_TO_SERVER, "\4\1\0\x50\x0a\0\0\1me\0x", 12) == CC_BAD);
 	CHECK(asked(9, CC_TO_CLIENT, "\5\0\5\0\0\1\x0a\0\0\1\4\x38", 12) == CC_OK);
@@ -121,5 +147,5 @@ TEST(cut_and_flipped)
 	torture(&socks_parser, false, 1080, bind, sizeof(bind) / sizeof(bind[0]));
 }
 
-TESTS(T(five_with_a_password), T(four_with_a_name), T(bind_is_answered_twice), T(refused_and_unanswered),
-    T(who_is_taken), T(cut_and_flipped))
+TESTS(T(exchanged_roles), T(five_with_a_password), T(four_with_a_name), T(bind_is_answered_twice),
+    T(refused_and_unanswered), T(who_is_taken), T(cut_and_flipped))
