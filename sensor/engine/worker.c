@@ -130,10 +130,12 @@ push_record(struct worker *w, const struct cc_record *rec, uint64_t sub)
 static void
 push_line(struct worker *w, bool said, const struct buf *out)
 {
-	if (said && !out->full)
+	if (said && !out->full) {
+		w->count[ENGINE_LINES_CUT] += eve_cut(w->eve);
 		entry_push(w, RING_EVE, out);
-	else if (out->full)
+	} else if (out->full) {
 		w->count[ENGINE_LINE_TOO_LONG]++;
+	}
 }
 
 /* ---- what a batch brought forth ---- */

@@ -146,6 +146,12 @@ eve_lost(const struct eve *eve)
 	return eve->lost;
 }
 
+bool
+eve_cut(const struct eve *eve)
+{
+	return eve->cut;
+}
+
 /* ---- small pieces ---- */
 
 void
@@ -369,6 +375,7 @@ eve_put_head(struct eve *eve, const struct eve_head *head, struct buf *out)
 	const struct frame *frame = pkt != NULL ? pkt->frame : NULL;
 	uint32_t interface = frame != NULL ? frame->interface : known ? flow->interface : UINT32_MAX;
 
+	eve->cut = false;
 	eve_put(out, "{\"timestamp\":");
 	eve_put_time(eve, head->time, out);
 	if (known) {

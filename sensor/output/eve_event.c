@@ -254,13 +254,15 @@ put_file_members(const struct eve *eve, const struct cc_file *file, struct buf *
 	eve_put(out, "}");
 }
 
+/* Where it is not what the line is about: the rest of the line must have room. */
 static void
-put_tx_of(const struct eve *eve, const struct cc_tx *tx, struct buf *out)
+put_tx_of(struct eve *eve, const struct cc_tx *tx, struct buf *out)
 {
 	const struct eve_plan *plan = tx != NULL ? eve_plan_of(eve, tx->parser) : NULL;
+	size_t room = out->fixed ? out->room : out->max;
 
 	if (plan != NULL)
-		eve_put_tx(plan, tx, out);
+		eve->cut = !eve_put_tx(plan, tx, room / 4, out);
 }
 
 bool
@@ -327,7 +329,7 @@ eve_tx(struct eve *eve, const struct flow *flow, const struct cc_tx *tx, const s
 	if (plan == NULL || !plan->on || !eve_says_any(plan, tx))
 		return false;
 	eve_put_head(eve, &head, out);
-	eve_put_tx(plan, tx, out);
+	eve->cut = !eve_put_tx(plan, tx, 1, out);
 	return eve_end(eve, start, out);
 }
 

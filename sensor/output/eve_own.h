@@ -57,7 +57,8 @@ struct eve {
 	struct eve_plan *plan; /* one for each of app_parsers */
 	char *interface[EVE_INTERFACES_MAX];
 	bool live;
-	uint64_t lost; /* lines that did not fit */
+	uint64_t lost;       /* lines that did not fit */
+	bool cut;            /* something of the last one */
 	struct {
 		uint64_t second;
 		char text[20]; /* "2026-01-31T23:59:59" */
@@ -93,7 +94,10 @@ void eve_plan_close(struct eve_plan *plan);
 const struct eve_plan *eve_plan_of(const struct eve *eve, const struct cc_parser *parser);
 /* Does it hold anything that is written? */
 bool eve_says_any(const struct eve_plan *plan, const struct cc_tx *tx);
-/* "type":{…} with a comma before it; nothing when the transaction has nothing to say. */
-void eve_put_tx(const struct eve_plan *plan, const struct cc_tx *tx, struct buf *out);
+/*
+ * "type":{…} with a comma before it; nothing when the transaction has nothing to say.  false: its values are cut, which
+ * the line says ("concert":{"cut":BYTES}), so that `tail` bytes are left behind them.
+ */
+bool eve_put_tx(const struct eve_plan *plan, const struct cc_tx *tx, size_t tail, struct buf *out);
 
 #endif

@@ -3,8 +3,9 @@
  *
  * Paths: "a.b" is member b of object a; "a[]" with CC_ROW opens an element of array a, "a[].b" is a member of the
  * element opened last; a CC_MULTI field is an array of its values.  Values stand in the transaction in the order in
- * which the parser put them; the tree says the order in which they are written.  One thread; nothing here allocates
- * after opening.
+ * which the parser put them; the tree says the order in which they are written.  What does not fit into a line is cut,
+ * value by value, so that the line and what else stands in it survives.  One thread; nothing here allocates after
+ * opening.
  */
 #include "output/eve_own.h"
 
@@ -148,9 +149,15 @@ eve_plan_of(const struct eve *eve, const struct cc_parser *parser)
 
 /* ---- a transaction ---- */
 
+/* How much of a transaction is written: bytes of a value, elements of a list. */
+struct measure {
+	uint32_t bytes, elements;
+};
+
 /* The values from..to of a transaction, and which fields occur there. */
 struct span {
 	const struct cc_tx *tx;
+	const struct measure *measure;
 	unsigned from, to;
 	uint64_t present[CC_FIELDS_MAX / 64];
 };
@@ -170,10 +177,24 @@ put_base64(struct slice bytes, struct buf *out)
 	eve_put(out, "\"");
 }
 
+/* Not in the middle of a character, if it is UTF-8. */
+static struct slice
+cut_text(struct slice text, uint32_t most)
+{
+	size_t size = most;
+
+	if (text.size <= most)
+		return text;
+	while (size > 0 && most - size < 4 && (text.p[size] & 0xc0) == 0x80)
+		size--;
+	return slice_of(text.p, size);
+}
+
 static void
-put_value(const struct eve_node *node, const struct cc_value *value, struct buf *out)
+put_value(const struct eve_node *node, const struct cc_value *value, const struct measure *measure, struct buf *out)
 {
 	static const char digit[] = "0123456789abcdef";
+	uint32_t size = value->size < measure->bytes ? value->size : measure->bytes;
 
 	switch (node->type) {
 	case CC_UINT:
@@ -189,15 +210,15 @@ put_value(const struct eve_node *node, const struct cc_value *value, struct buf 
 		break;
 	}
 	if (node->base64) {
-		put_base64(slice_of(value->bytes, value->size), out);
+		put_base64(slice_of(value->bytes, size), out);
 		return;
 	}
 	if (!node->hex) {
-		eve_put_string(slice_of(value->bytes, value->size), out);
+		eve_put_string(cut_text(slice_of(value->bytes, value->size), measure->bytes), out);
 		return;
 	}
 	eve_put(out, "\"");
-	for (uint32_t i = 0; i < value->size; i++) {
+	for (uint32_t i = 0; i < size; i++) {
 		char two[2] = {digit[value->bytes[i] >> 4], digit[value->bytes[i] & 15]};
 
 		buf_add(out, two, 2);
@@ -221,18 +242,17 @@ first_value(const struct span *span, unsigned field)
 static void
 put_list(const struct eve_node *node, const struct span *span, struct buf *out)
 {
-	bool comma = false;
+	uint32_t count = 0;
 
 	eve_put(out, "[");
-	for (unsigned i = span->from; i < span->to; i++) {
+	for (unsigned i = span->from; i < span->to && count < span->measure->elements; i++) {
 		const struct cc_value *value = &span->tx->value[i];
 
 		if (value->field != node->field)
 			continue;
-		if (comma)
+		if (count++ > 0)
 			eve_put(out, ",");
-		put_value(node, value, out);
-		comma = true;
+		put_value(node, value, span->measure, out);
 	}
 	eve_put(out, "]");
 }
@@ -242,25 +262,24 @@ static void
 put_rows(const struct eve_plan *plan, const struct eve_node *node, const struct span *span, struct buf *out)
 {
 	unsigned at = span->from;
-	bool comma = false;
+	uint32_t count = 0;
 
 	while (at < span->to && span->tx->value[at].field != node->field)
 		at++;
 	eve_put(out, "[");
-	while (at < span->to) {
-		struct span row = {span->tx, at + 1, at + 1, {0}};
+	while (at < span->to && count < span->measure->elements) {
+		struct span row = {span->tx, span->measure, at + 1, at + 1, {0}};
 
 		while (row.to < span->to && span->tx->value[row.to].field != node->field) {
 			if (has_bit(node->fields, span->tx->value[row.to].field))
 				set_bit(row.present, span->tx->value[row.to].field);
 			row.to++;
 		}
-		if (comma)
+		if (count++ > 0)
 			eve_put(out, ",");
 		eve_put(out, "{");
 		put_members(plan, node, &row, out, false);
 		eve_put(out, "}");
-		comma = true;
 		at = row.to;
 	}
 	eve_put(out, "]");
@@ -288,7 +307,7 @@ put_members(
 			eve_put(out, "}");
 			break;
 		case NODE_VALUE:
-			put_value(child, first_value(span, child->field), out);
+			put_value(child, first_value(span, child->field), span->measure, out);
 			break;
 		case NODE_LIST:
 			put_list(child, span, out);
@@ -307,28 +326,61 @@ eve_says_any(const struct eve_plan *plan, const struct cc_tx *tx)
 	       (has_any(plan->node[0].fields, tx->present) || has_any(plan->node[EVE_BESIDE].fields, tx->present));
 }
 
-void
-eve_put_tx(const struct eve_plan *plan, const struct cc_tx *tx, struct buf *out)
+/* Everything, as far as the measure lets; cut: say so. */
+static void
+put_tx(const struct eve_plan *plan, struct span *span, bool cut, struct buf *out)
 {
-	struct span span = {tx, 0, tx->count, {0}};
+	bool own = plan->parser->own_event;
+
+	eve_put(out, ",");
+	if (own)
+		eve_put(out, "\"concert\":{");
+	eve_put(out, "\"");
+	buf_add_text(out, plan->type);
+	eve_put(out, "\":{");
+	buf_add_text(out, plan->constant);
+	put_members(plan, &plan->node[0], span, out, plan->constant[0] != '\0');
+	eve_put(out, "}");
+	if (cut && !own)
+		eve_put(out, ",\"concert\":{");
+	else if (cut)
+		eve_put(out, ",");
+	if (cut)
+		buf_printf(out, "\"cut\":%u", span->measure->bytes);
+	if (own || cut)
+		eve_put(out, "}");
+	put_members(plan, &plan->node[EVE_BESIDE], span, out, true);
+}
+
+static bool
+fits(const struct buf *out, size_t tail)
+{
+	return !out->full && (out->fixed ? out->room : out->max) - out->size >= tail;
+}
+
+bool
+eve_put_tx(const struct eve_plan *plan, const struct cc_tx *tx, size_t tail, struct buf *out)
+{
+	static const struct measure measure[] = {{UINT32_MAX, UINT32_MAX}, {2048, 64}, {256, 16}, {32, 4}};
+	struct span span = {tx, measure, 0, tx->count, {0}};
+	size_t start = out->size;
+	bool full = out->full;
 
 	if (plan->count == 0)
-		return;
+		return true;
 	/* Not tx->present: what is written has to be in the list. */
 	for (unsigned i = 0; i < tx->count; i++) {
 		if (tx->value[i].field < CC_FIELDS_MAX)
 			set_bit(span.present, tx->value[i].field);
 	}
-	if (plan->parser->own_event)
-		eve_put(out, ",\"concert\":{\"");
-	else
-		eve_put(out, ",\"");
-	buf_add_text(out, plan->type);
-	eve_put(out, "\":{");
-	buf_add_text(out, plan->constant);
-	put_members(plan, &plan->node[0], &span, out, plan->constant[0] != '\0');
-	eve_put(out, "}");
-	if (plan->parser->own_event)
-		eve_put(out, "}");
-	put_members(plan, &plan->node[EVE_BESIDE], &span, out, true);
+	for (unsigned i = 0; i < sizeof(measure) / sizeof(measure[0]); i++) {
+		span.measure = &measure[i];
+		put_tx(plan, &span, i > 0, out);
+		if (full || fits(out, tail))
+			return i == 0;
+		out->size = start;
+		out->full = false;
+	}
+	eve_put(out, ",\"concert\":{\"cut\":0}");
+	return false;
 }

@@ -62,6 +62,7 @@ bool eve_wants(const struct eve *eve, const char *type); /* "flow", "alert", "dn
 /* Live: the name behind frames' interface index, for in_iface; without any, lines are those of a file (pcap_cnt). */
 void eve_interface(struct eve *eve, uint32_t index, const char *name);
 uint64_t eve_lost(const struct eve *eve); /* lines that did not fit in out */
+bool eve_cut(const struct eve *eve);      /* the last line has values that were cut, and says so */
 
 /* Each appends one line, without newline, to out; false: nothing to say (the type is off, or out was too small:
  * counted). */

@@ -168,15 +168,63 @@ TEST(whole_lines_only)
 	buf_over(&out, memory, sizeof(memory));
 	CHECK(eve_tx(s->eve, &s->flow, &s->tx, NULL, CC_TO_SERVER, 1, &out));
 	whole = out.size;
-	for (size_t room = 0; room <= whole; room++) {
+	for (size_t room = 0, lost = 0; room <= whole; room++) {
 		uint8_t *exact = malloc(room > 0 ? room : 1);
+		bool said;
+		json_t *root;
 
 		buf_over(&out, exact, room);
-		CHECK_UINT(eve_tx(s->eve, &s->flow, &s->tx, NULL, CC_TO_SERVER, 1, &out), room == whole);
-		CHECK_UINT(out.size, room == whole ? whole : 0);
+		said = eve_tx(s->eve, &s->flow, &s->tx, NULL, CC_TO_SERVER, 1, &out);
+		lost += !said;
+		root = json_loadb((const char *)out.p, out.size, 0, NULL);
+		CHECK_UINT(root != NULL, said);
+		CHECK_UINT(out.full, !said);
+		CHECK_UINT(said && eve_cut(s->eve), said && room < whole);
+		CHECK_UINT(json_object_get(json_object_get(root, "concert"), "cut") != NULL, said && room < whole);
+		CHECK(said || out.size == 0);
+		CHECK_UINT(eve_lost(s->eve), lost);
+		json_decref(root);
 		free(exact);
 	}
-	CHECK_UINT(eve_lost(s->eve), whole);
+	scene_free(s);
+}
+
+/* An alert goes out whatever its transaction holds. */
+TEST(long_values_are_cut)
+{
+	struct scene *s = scene_new(NULL);
+	struct rule_info rule = {.sid = 5, .msg = slice_str("long")};
+	struct match match = {.rule = &rule, .flow = &s->flow, .tx = &s->tx, .offset = UINT64_MAX};
+	size_t size = 60000;
+	char *text = malloc(size + 1), *memory = malloc(1 << 16);
+	struct buf out;
+	json_t *root;
+	const char *name;
+
+	memset(text, '\1', size); /* six bytes each in JSON */
+	memcpy(text, "\xc3\xa4", 2);
+	text[size] = '\0';
+	put_number(s, "version", 3);
+	put_text(s, "rrname", text);
+	s->flow.side[0].packets = 9;
+	for (unsigned i = 0; i < 2; i++) {
+		buf_over(&out, memory, 1 << 16);
+		CHECK(i == 0 ? eve_alert(s->eve, &match, NULL, 1, &out)
+			     : eve_tx(s->eve, &s->flow, &s->tx, NULL, CC_TO_SERVER, 1, &out));
+		CHECK(eve_cut(s->eve));
+		root = json_loadb((const char *)out.p, out.size, 0, NULL);
+		CHECK(root != NULL);
+		name = json_string_value(json_object_get(json_object_get(root, "dns"), "rrname"));
+		CHECK_UINT(name != NULL ? strlen(name) : 0, 2048);
+		CHECK_UINT(
+		    (uint64_t)json_integer_value(json_object_get(json_object_get(root, "concert"), "cut")), 2048);
+		if (i == 0)
+			CHECK_UINT((uint64_t)json_integer_value(json_object_get(json_object_get(root, "flow"),
+				       "pkts_toserver")), 9);
+		json_decref(root);
+	}
+	free(memory);
+	free(text);
 	scene_free(s);
 }
 
@@ -272,4 +320,5 @@ TEST(stats_nest)
 	scene_free(s);
 }
 
-TESTS(T(nests_rows), T(whole_lines_only), T(any_bytes), T(types_can_be_chosen), T(stats_nest))
+TESTS(T(nests_rows), T(whole_lines_only), T(long_values_are_cut),
+    T(any_bytes), T(types_can_be_chosen), T(stats_nest))
