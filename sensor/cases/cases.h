@@ -23,6 +23,7 @@ struct json_t; /* Jansson's */
 #define CASES_NODES 200     /* of the infrastructure */
 #define CASES_EDGES 800
 #define CASES_SIGHTS 1024   /* of the time line */
+#define CASES_PARTS 8       /* of log-odds */
 #define CASES_OPINIONS 512
 #define CASES_TRACE 512
 #define CASES_MESSAGES 20000
@@ -30,6 +31,13 @@ struct json_t; /* Jansson's */
 struct case_evidence {
 	const char *organisation, *message, *item, *indicator, *proof;
 	double llr, base, rarity, independence, coverage, clock;
+};
+
+/* What log-odds are made of beside evidence. */
+struct case_part {
+	const char *why;
+	double nats, of; /* of: what its formula takes */
+	bool has_of;
 };
 
 struct case_hypothesis {
@@ -40,6 +48,8 @@ struct case_hypothesis {
 	size_t listed;                /* lines of evidence there are, as far as said */
 	struct case_evidence *support, *against;
 	size_t supports, againsts;
+	struct case_part part[CASES_PARTS];
+	size_t parts;
 };
 
 struct case_span { /* of coverage */
@@ -180,6 +190,8 @@ struct cases_tally {
 struct cases_tally cases_tally(const struct casefile *one);
 bool cases_opinion_newest(const struct casefile *one, size_t index); /* its organisation has said nothing later */
 const char *cases_likely(double probability);                       /* "very likely" */
+/* "agreement 0.0976 (of 1), …"; nothing where the document lists no parts. */
+void cases_say_parts(const struct cases_words *w, const struct case_hypothesis *h);
 /* Likeliest first; one->hypotheses of them. */
 void cases_sorted(const struct casefile *one, const struct case_hypothesis *ret_list[CASES_HYPOTHESES]);
 double cases_odds_sum(

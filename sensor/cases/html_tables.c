@@ -81,7 +81,7 @@ put_sums(struct buf *out, const struct casefile *one, const struct case_hypothes
 
 	if (h->summed) {
 		buf_printf(out,
-		    "<p>Sum of all lines %.4f, plus the bonus for agreement between organisations %.4f, gives the "
+		    "<p>Sum of all lines %.4f, plus the bonus %.4f (its parts are in the annex), gives the "
 		    "log-odds %.4f. ",
 		    h->witness, h->bonus, h->log_odds);
 		if (h->listed > listed)
@@ -211,6 +211,13 @@ put_all(struct buf *out, const struct casefile *one)
 			page_text(out, h->value, VALUE);
 			buf_add_text(out, "</span>");
 		}
+		if (h->parts > 0) {
+			struct cases_words w = page_words(out);
+
+			buf_add_text(out, "<br><span class=\"note\">");
+			cases_say_parts(&w, h);
+			buf_add_text(out, "</span>");
+		}
 		if (h->summed)
 			buf_printf(
 			    out, "</td><td class=\"n\">%.4f</td><td class=\"n\">%.4f</td>", h->witness, h->bonus);
@@ -257,7 +264,10 @@ put_method(struct buf *out)
 			  "<li>All lines of one organisation together move an explanation by 3 at most, so that none "
 			  "decides alone.</li>"
 			  "<li>The rival explanations (forged, relayed through a victim, shared infrastructure, cannot "
-			  "say) are always weighed.</li></ul>\n");
+			  "say) are always weighed.</li>"
+			  "<li>Below each explanation stands what its bonus, or a rival's log-odds, are made of, each "
+			  "with the number that its formula takes. The formulas: sensor/joint/README.md of the "
+			  "program.</li></ul>\n");
 }
 
 static void

@@ -96,7 +96,15 @@ put_hypotheses(struct buf *out, const struct casefile *one, const struct cases_w
 			buf_add_text(out, " | | ");
 		buf_printf(out, " | %.4f | %.6f |\n", h->log_odds, h->probability);
 	}
-	buf_printf(out, "\nA probability is e^log-odds by the sum of all, %.6g.\n", sum * exp(highest));
+	buf_printf(out, "\nA probability is e^log-odds by the sum of all, %.6g.", sum * exp(highest));
+	buf_add_text(out, " What a bonus, or a rival's log-odds, are made of:\n\n");
+	for (size_t i = 0; i < one->hypotheses; i++) {
+		buf_add_text(out, "- ");
+		cases_say_hypothesis(w, &one->hypothesis[i]);
+		buf_add_text(out, ": ");
+		cases_say_parts(w, &one->hypothesis[i]);
+		buf_add_text(out, "\n");
+	}
 	for (size_t i = 0; i < one->hypotheses; i++) {
 		const struct case_hypothesis *h = &one->hypothesis[i];
 

@@ -128,6 +128,21 @@ take_evidence(const json_t *array, size_t *ret_count)
 }
 
 static void
+take_parts_of(struct case_hypothesis *h, const json_t *array)
+{
+	const json_t *from;
+	size_t i;
+
+	json_array_foreach(array, i, from)
+	{
+		if (h->parts < CASES_PARTS)
+			h->part[h->parts++] = (struct case_part){text_of(from, "why"),
+			    number_of(from, "nats", 0, -1000, 1000), number_of(from, "of", 0, -1e9, 1e9),
+			    json_is_number(json_object_get(from, "of"))};
+	}
+}
+
+static void
 take_hypotheses(struct casefile *one, const json_t *array)
 {
 	one->hypothesis = room_for(array, CASES_HYPOTHESES, sizeof(*one->hypothesis), &one->hypotheses);
@@ -145,6 +160,7 @@ take_hypotheses(struct casefile *one, const json_t *array)
 		    .summed = json_is_number(json_object_get(from, "witness")) &&
 			      json_is_number(json_object_get(from, "bonus")),
 		    .listed = (size_t)number_of(from, "evidence", 0, 0, 1e9)};
+		take_parts_of(h, json_object_get(from, "parts"));
 		h->support = take_evidence(json_object_get(from, "for"), &h->supports);
 		h->against = take_evidence(json_object_get(from, "against"), &h->againsts);
 	}

@@ -211,6 +211,20 @@ cases_say_hypothesis(const struct cases_words *w, const struct case_hypothesis *
 	}
 }
 
+void
+cases_say_parts(const struct cases_words *w, const struct case_hypothesis *h)
+{
+	for (size_t i = 0; i < h->parts; i++) {
+		const struct case_part *part = &h->part[i];
+
+		w->plain(w->out, i > 0 ? ", " : "");
+		w->theirs(w->out, part->why, NAME);
+		say(w, " %.4f", part->nats);
+		if (part->has_of)
+			say(w, " (of %.6g)", part->of);
+	}
+}
+
 /* "a, b and c", as many as fit, one in any case. */
 static void
 say_list(const struct cases_words *w, const char *const *name, size_t count)

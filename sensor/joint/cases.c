@@ -132,6 +132,16 @@ proof_word(unsigned proof)
 	return proof < 5 ? word[proof] : "";
 }
 
+/* Of a clock; negative: not known. */
+static void
+put_bound(struct json *json, const char *key, double error)
+{
+	if (error < 0)
+		json_null(json, key);
+	else
+		json_double(json, key, error);
+}
+
 static void
 put_item(const struct joint *joint, const struct item *item, struct json *json)
 {
@@ -143,6 +153,11 @@ put_item(const struct joint *joint, const struct item *item, struct json *json)
 	json_text(json, "item", item->text);
 	case_name(joint, json, "indicator", node->key);
 	json_text(json, "proof", proof_word(node->proof));
+	json_text(json, "role", node->client ? "client" : "server");
+	json_double(json, "lost", (double)node->loss);
+	put_bound(json, "clock_error_s", (double)node->clock_error);
+	if (node->negative)
+		json_double(json, "hours", (double)(node->last - node->first) / 3.6e12);
 	json_double(json, "llr", item->llr);
 	json_object(json, "factors");
 	json_double(json, "proof", item->base);
@@ -183,8 +198,45 @@ put_candidate(const struct joint *joint, const struct hypothesis *h, struct json
 	json_end_object(json);
 }
 
+/* What the log-odds are made of beside the evidence: with it, all can be reckoned again by hand. */
 static void
-put_hypothesis(const struct joint *joint, const struct hypothesis *h, struct json *json)
+put_parts(const struct hypothesis *h, struct json *json)
+{
+	json_array(json, "parts");
+	for (unsigned i = 0; i < h->parts; i++) {
+		json_object(json, NULL);
+		json_text(json, "why", h->part[i].why);
+		json_double(json, "nats", h->part[i].nats);
+		if (!isnan(h->part[i].of))
+			json_double(json, "of", h->part[i].of);
+		json_end_object(json);
+	}
+	json_end_array(json);
+}
+
+static void
+put_agreement(const struct joint *joint, const struct activity *a, const struct hypothesis *h, struct json *json)
+{
+	double with[ORGANISATIONS_MAX];
+
+	hypothesis_with(joint, a, h, with);
+	json_array(json, "agreement");
+	for (unsigned i = 0; i < a->parties; i++) {
+		json_object(json, NULL);
+		case_name(joint, json, "organisation", a->party[i].organisation);
+		json_double(json, "with", with[i]);
+		json_double(json, "of", a->party[i].nodes);
+		json_end_object(json);
+	}
+	json_end_array(json);
+	json_object(json, "spread");
+	json_double(json, "diversity", (double)joint->value[h->value].diversity);
+	json_double(json, "part", (double)joint->value[h->value].part);
+	json_end_object(json);
+}
+
+static void
+put_hypothesis(const struct joint *joint, const struct activity *a, const struct hypothesis *h, struct json *json)
 {
 	json_object(json, NULL);
 	json_text(json, "kind", h->rival < 0 ? "source" : rival_word[h->rival]);
@@ -199,7 +251,9 @@ put_hypothesis(const struct joint *joint, const struct hypothesis *h, struct jso
 		json_double(json, "bonus", h->bonus);
 		json_uint(json, "witnesses", h->witnesses);
 		json_uint(json, "evidence", h->item_count);
+		put_agreement(joint, a, h, json);
 	}
+	put_parts(h, json);
 	put_items(joint, h, false, json);
 	put_items(joint, h, true, json);
 	json_end_object(json);
@@ -250,10 +304,7 @@ put_looked(const struct joint *joint, struct json *json, const struct looked *on
 	case_time(json, "from", one->from);
 	case_time(json, "until", one->until);
 	json_double(json, "lost", one->lost);
-	if (one->clock_error < 0)
-		json_null(json, "clock_error_s");
-	else
-		json_double(json, "clock_error_s", one->clock_error);
+	put_bound(json, "clock_error_s", one->clock_error);
 	json_end_object(json);
 }
 
@@ -436,12 +487,10 @@ put_timeline(const struct joint *joint, const struct activity *a, struct json *j
 		case_name(joint, json, "organisation", node->organisation);
 		case_time(json, "from", node->first);
 		case_time(json, "until", node->last);
-		if (node->clock_error < 0)
-			json_null(json, "error_s");
-		else
-			json_double(json, "error_s", (double)node->clock_error);
+		put_bound(json, "error_s", (double)node->clock_error);
 		json_bool(json, "positive", !node->negative);
 		json_bool(json, "echo", node->echo);
+		json_double(json, "completeness", node->completeness / 100.0);
 		case_name(joint, json, "item", node->key);
 		if (node->rule_name != NONE)
 			case_name(joint, json, "rule", node->rule_name);
@@ -492,7 +541,7 @@ case_json(struct joint *joint, uint32_t activity, struct json *json, const char 
 	put_answer(joint, a, json);
 	json_array(json, "hypotheses");
 	for (size_t i = 0; i < a->hypothesis_count; i++)
-		put_hypothesis(joint, &a->hypothesis[i], json);
+		put_hypothesis(joint, a, &a->hypothesis[i], json);
 	json_end_array(json);
 	json_double(json, "completeness", a->completeness / 100.0);
 	put_coverage(joint, a, json);

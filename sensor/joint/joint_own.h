@@ -121,6 +121,13 @@ struct item {
 	const char *text; /* static */
 };
 
+/* What log-odds are made of beside evidence, each with the number that its formula takes. */
+struct part {
+	const char *why; /* static; README.md has them */
+	double nats, of; /* of: NAN: the formula takes none */
+};
+#define PARTS_MAX 4
+
 struct hypothesis {
 	int rival; /* RIVAL_, or -1: a candidate */
 	uint8_t type; /* FEATURE_ */
@@ -131,6 +138,8 @@ struct hypothesis {
 	struct item *item;
 	size_t item_count, item_room;
 	size_t against;
+	struct part part[PARTS_MAX]; /* of a candidate they make the bonus, of a rival the log-odds */
+	unsigned parts;
 };
 
 #define ORGANISATIONS_MAX 64 /* in one activity, that weighing tells apart */
@@ -299,6 +308,9 @@ is_candidate(uint8_t type)
 /* weigh.c: the hypotheses of one activity */
 enum cc_status joint_weigh(struct joint *joint, struct activity *activity);
 void hypotheses_free(struct activity *activity);
+/* Of each party's own nodes, how many have the candidate. */
+void hypothesis_with(const struct joint *joint, const struct activity *a, const struct hypothesis *h,
+    double ret_with[ORGANISATIONS_MAX]);
 
 /* revoke.c: 0: not taken back */
 uint64_t revoked_until(const struct joint *joint, struct slice organisation, unsigned kind, struct slice value);

@@ -217,12 +217,11 @@ count_parties(const struct joint *joint, struct activity *a)
 	}
 }
 
-/* How much of what each organisation saw has the candidate: the mean over organisations, so that none outshouts. */
-static double
-share_of(const struct joint *joint, const struct activity *a, const struct hypothesis *h)
+void
+hypothesis_with(const struct joint *joint, const struct activity *a, const struct hypothesis *h,
+    double ret_with[ORGANISATIONS_MAX])
 {
-	double with[ORGANISATIONS_MAX] = {0}, sum = 0;
-
+	memset(ret_with, 0, ORGANISATIONS_MAX * sizeof(*ret_with));
 	for (size_t n = 0; n < h->item_count; n++) {
 		const struct node *node = &joint->node[h->item[n].node];
 		unsigned k = 0;
@@ -230,12 +229,39 @@ share_of(const struct joint *joint, const struct activity *a, const struct hypot
 		while (k < a->parties && a->party[k].organisation != node->organisation)
 			k++;
 		if (k < a->parties && h->item[n].base > 0 && !node->echo)
-			with[k]++;
+			ret_with[k]++;
 	}
+}
+
+/* How much of what each organisation saw has the candidate: the mean over organisations, so that none outshouts. */
+static double
+share_of(const struct joint *joint, const struct activity *a, const struct hypothesis *h)
+{
+	double with[ORGANISATIONS_MAX], sum = 0;
+
+	hypothesis_with(joint, a, h, with);
 	/* In an order that is not that of arrival: the sum of what is equal is the same. */
 	for (unsigned k = 0; k < a->parties; k++)
 		sum += with[k] / a->party[k].nodes;
 	return a->parties > 0 ? sum / a->parties : 0;
+}
+
+/* of: NAN where there is nothing to say. */
+static void
+add_part(struct hypothesis *h, const char *why, double nats, double of)
+{
+	if (h->parts < PARTS_MAX)
+		h->part[h->parts++] = (struct part){why, nats, of};
+}
+
+static double
+sum_parts(const struct hypothesis *h)
+{
+	double sum = 0;
+
+	for (unsigned i = 0; i < h->parts; i++)
+		sum += h->part[i].nats;
+	return sum;
 }
 
 static bool
@@ -365,6 +391,8 @@ follow_relays(const struct joint *joint, struct activity *a)
 			if (relay->witness >= WITNESS_LEAST && home_of(joint, h) == NONE && controls(joint, h, home) &&
 			    more > h->bonus && !came_after(joint, relay, h)) {
 				h->bonus = more;
+				h->parts = 0;
+				add_part(h, "steers a host that others saw attack", more, relay->witness);
 				h->witnesses += relay->witnesses;
 			}
 		}
@@ -414,17 +442,21 @@ rank(const struct joint *joint, struct activity *a)
 	follow_relays(joint, a);
 	for (size_t i = 0; i < a->hypothesis_count; i++) {
 		struct hypothesis *h = &a->hypothesis[i];
-		double part = 2 * log(share_of(joint, a, h) + 0.05);
+		double share = share_of(joint, a, h);
 
 		/* Who steers is seen by few: what was inherited has no share. */
-		h->bonus += h->bonus > 0 ? 0 : part;
+		if (h->parts == 0)
+			add_part(h, "agreement", 2 * log(share + 0.05), share);
+		h->bonus = sum_parts(h);
 		/* All that speaks for a partner's host speaks as much for somebody behind it. */
 		if (home_of(joint, h) != NONE) {
 			if (h->witness + h->bonus > a->relay_odds)
 				a->relay_odds = h->witness + h->bonus;
-			h->bonus -= IN_HOME;
+			add_part(h, "in the networks of an organisation", -IN_HOME, (double)NAN);
 		}
-		h->bonus -= log(shared_by(joint, h));
+		if (shared_by(joint, h) > 1)
+			add_part(h, "seen with what is unrelated", -log(shared_by(joint, h)), shared_by(joint, h));
+		h->bonus = sum_parts(h);
 		h->log_odds = h->witness + h->bonus;
 	}
 	if (a->hypothesis_count > 0)
@@ -493,32 +525,52 @@ widest(const struct joint *joint, const struct claims *c)
 	return most;
 }
 
+/* All that speaks for what many unrelated have speaks for its being shared; by: how many times more than one would. */
+static void
+put_shared(struct hypothesis *shared, const struct hypothesis *top, double by, double most)
+{
+	if (most > 1)
+		add_part(shared, "what else was seen of an address", log(most), most);
+	if (by <= 1 || top == NULL || top->log_odds + 2 * log(by) - SHARED_LESS <= sum_parts(shared))
+		return;
+	shared->parts = 0;
+	add_part(shared, "as the leading candidate", top->log_odds, (double)NAN);
+	add_part(shared, "seen with what is unrelated", 2 * log(by), by);
+	add_part(shared, "less than that, for just as many as one would have", -SHARED_LESS, (double)NAN);
+}
+
 static bool
 add_rivals(const struct joint *joint, struct activity *a, const struct claims *c)
 {
 	const struct hypothesis *top = a->hypothesis_count > 0 ? &a->hypothesis[0] : NULL;
 	unsigned forged = organisations_of(joint, a, true), completeness = completeness_of(joint, a);
-	double odds[RIVALS] = {RIVAL_PRIOR, RIVAL_PRIOR, RIVAL_PRIOR, THRESHOLD};
+	struct hypothesis rival[RIVALS] = {{.rival = 0}};
 	bool followed = top != NULL && top->bonus > 0;
 	bool good = true;
 
 	a->completeness = completeness;
 	a->organisations = organisations_of(joint, a, false);
-	if (top == NULL || top->witness < WITNESS_LEAST)
-		odds[RIVAL_FORGED] += 1.2 * forged;
-	if (!followed && a->relay_odds > odds[RIVAL_RELAYED])
-		odds[RIVAL_RELAYED] = a->relay_odds;
-	odds[RIVAL_SHARED] += log(widest(joint, c));
-	/* All that speaks for what many unrelated have speaks for its being shared. */
-	if (top != NULL && shared_by(joint, top) > 1 &&
-	    top->log_odds + 2 * log(shared_by(joint, top)) - SHARED_LESS > odds[RIVAL_SHARED])
-		odds[RIVAL_SHARED] = top->log_odds + 2 * log(shared_by(joint, top)) - SHARED_LESS;
+	for (int i = 0; i < RIVALS; i++) {
+		rival[i] = (struct hypothesis){.rival = i, .value = NONE};
+		add_part(&rival[i], "prior", i == RIVAL_UNKNOWN ? THRESHOLD : RIVAL_PRIOR, (double)NAN);
+	}
+	if (forged > 0 && (top == NULL || top->witness < WITNESS_LEAST))
+		add_part(
+		    &rival[RIVAL_FORGED], "organisations that saw what is cheap to forge", 1.2 * forged, forged);
+	if (!followed && a->relay_odds > RIVAL_PRIOR) {
+		rival[RIVAL_RELAYED].parts = 0;
+		add_part(&rival[RIVAL_RELAYED], "as the strongest address in the networks of an organisation",
+		    a->relay_odds, (double)NAN);
+	}
+	put_shared(&rival[RIVAL_SHARED], top, top != NULL ? shared_by(joint, top) : 1, widest(joint, c));
 	if (top == NULL || top->witnesses < 2)
-		odds[RIVAL_UNKNOWN] += ALONE;
+		add_part(&rival[RIVAL_UNKNOWN], "fewer than two witnesses", ALONE, top != NULL ? top->witnesses : 0);
 	if (completeness < joint->conf->joint_completeness)
-		odds[RIVAL_UNKNOWN] += HOLLOW;
-	for (int i = 0; i < RIVALS; i++)
-		good = add_hypothesis(a, (struct hypothesis){.rival = i, .log_odds = odds[i], .value = NONE}) && good;
+		add_part(&rival[RIVAL_UNKNOWN], "reports that lack too much", HOLLOW, completeness / 100.0);
+	for (int i = 0; i < RIVALS; i++) {
+		rival[i].log_odds = sum_parts(&rival[i]);
+		good = add_hypothesis(a, rival[i]) && good;
+	}
 	return good;
 }
 
