@@ -38,7 +38,7 @@ alert_push(struct run *run)
 	*match = (struct match){
 	    .flow = run->flow,
 	    .dir = run->dir,
-	    .tx = run->tx,
+	    .tx = run->lone ? NULL : run->tx,
 	    .file = run->file,
 	    .has_packet = run->pkt != NULL,
 	    .stream = run->stream,

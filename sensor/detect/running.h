@@ -87,6 +87,7 @@ struct run { /* what a rule is being held against */
 	struct batch *batch;
 	enum cc_dir dir, pkt_dir; /* of what is looked at; of the packet */
 	struct cc_tx *tx;
+	bool lone;                /* tx stands for one that the file lacks */
 	struct cc_file *file;
 	struct cc_frame *frame;
 	const struct frame_piece *piece; /* of frame */

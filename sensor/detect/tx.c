@@ -352,15 +352,24 @@ description_scan(struct run *run, const struct cc_file *file, bool first, bool d
 		candidates_add_list(detect, set->file_any, set->file_any_count);
 }
 
+/*
+ * A file may have no transaction: where memory or places for one were lacking, or it was left by its flow.  Rules look
+ * at it at its end, beside a transaction that says nothing.
+ */
 void
 file_inspect(struct run *run, struct cc_file *file, bool done)
 {
 	struct detect *detect = run->detect;
-	bool first = file->inspected == 0;
-	struct tx_state *state = file->tx != NULL ? state_take(run, file->tx) : NULL;
+	bool first = file->inspected == 0, lone = file->tx == NULL;
+	struct cc_tx none = {.parser = file->parser, .done = {true, true}};
+	struct tx_state *state;
 
+	if (lone && !done)
+		return;
+	state = lone && file->parser == NULL ? NULL : state_take(run, lone ? &none : file->tx);
 	run->file = file;
-	run->tx = file->tx;
+	run->tx = lone ? &none : file->tx;
+	run->lone = lone;
 	run->dir = file->dir;
 	if (done)
 		watch_file(run, file);
@@ -383,6 +392,9 @@ file_inspect(struct run *run, struct cc_file *file, bool done)
 	file->inspected = file->content_size > 0 ? file->content_size : file->inspected;
 	if (done)
 		yara_file(run, file);
+	if (lone)
+		detect_tx_free(detect, &none);
 	run->file = NULL;
 	run->tx = NULL;
+	run->lone = false;
 }

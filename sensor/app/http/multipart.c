@@ -1,7 +1,8 @@
 /*
  * The files in a multipart/form-data body (RFC 7578): each part that names a file becomes one; and the ranges in a body
  * of multipart/byteranges (RFC 9110, 14.6).  The delimiter is looked for across calls by keeping back what may be its
- * beginning.
+ * beginning.  Whether lines end in CR LF, or in LF alone as careless clients write them, the first delimiter says; one
+ * that ends otherwise is data.
  */
 #include "app/http/http.h"
 
@@ -13,7 +14,7 @@ enum part_state { P_PREAMBLE, P_HEAD, P_DATA, P_END };
 
 struct http_multipart {
 	uint8_t state;
-	uint16_t mark_size;              /* of CR LF "--" boundary */
+	uint16_t mark_size;              /* of CR LF "--" boundary, or LF "--" boundary */
 	uint8_t mark[BOUNDARY_MAX + 4];
 	uint16_t held_size;              /* bytes that may begin a delimiter, or belong to the head */
 	uint8_t held[PART_HEAD_MAX];
@@ -21,6 +22,7 @@ struct http_multipart {
 	bool ranges;                     /* multipart/byteranges */
 	bool found;                      /* a part that names a file */
 	bool filled;                     /* the file at hand has bytes */
+	bool began;                      /* the first delimiter was seen */
 };
 
 /* boundary=x or boundary="x" */
@@ -117,6 +119,11 @@ part_head(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body
 		cc_anomaly(ctx, body->tx, body->odd->multipart_header);
 		return CC_BAD;
 	}
+	if (!multipart->began && byte == '\n') {
+		multipart->mark_size--;
+		memmove(multipart->mark, multipart->mark + 1, multipart->mark_size);
+	}
+	multipart->began = true;
 	multipart->held[multipart->held_size++] = byte;
 	head = slice_of(multipart->held, multipart->held_size);
 	if (head.size == 2 && memcmp(head.p, "--", 2) == 0) /* the last delimiter */
@@ -152,7 +159,7 @@ put_data(struct cc_ctx *ctx, struct http_multipart *multipart, struct http_body 
 
 /*
  * Data up to the next delimiter.  What is held is always the beginning of one, so when it doesn't go on as one, all
- * that can still begin one is found by looking for its first byte, CR, which a boundary doesn't contain again.
+ * that can still begin one is found by looking for its first byte, CR or LF, which a boundary doesn't contain again.
  */
 static size_t
 part_data(
@@ -175,12 +182,12 @@ part_data(
 		}
 	}
 	if (n < in.size && multipart->held_size == 0) {
-		const uint8_t *cr = memchr(in.p + n, '\r', in.size - n);
-		size_t size = cr != NULL ? (size_t)(cr - in.p) - n : in.size - n;
+		const uint8_t *first = memchr(in.p + n, multipart->mark[0], in.size - n);
+		size_t size = first != NULL ? (size_t)(first - in.p) - n : in.size - n;
 
 		put_data(ctx, multipart, body, slice_of(in.p + n, size));
 		n += size;
-		if (cr != NULL) {
+		if (first != NULL) {
 			multipart->held_size = 1;
 			n++;
 		}

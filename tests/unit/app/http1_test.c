@@ -116,6 +116,18 @@ static const struct sample samples[] = {
 	    "ab\r\n-c\r\n--B\r\r\n--BB\r\n"
 	    "Content-Disposition: a\r\n\r\nB\r\n--BB--", OK "Content-Length: 0\r\n\r\n",
 	    {"x.txt [ab\\r\\n-c\\r\\n--B\\r]", " up [--BB", "tx 0\n"}},
+	{"multipart, LF alone",
+	    "POST /up HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=BB\r\n"
+	    "Content-Length: 115\r\n\r\n"
+	    "--BB\nContent-Disposition: form-data; name=\"f\"; filename=\"x.txt\"\n\n"
+	    "ab\n-c\r\n\n--B\n\n--BB\n"
+	    "Content-Disposition: a\n\nB\n--BB--", OK "Content-Length: 0\r\n\r\n",
+	    {"x.txt [ab\\n-c\\r\\n\\n--B\\n]", " up [--BB", "tx 0\n"}},
+	{"multipart, LF only once",
+	    "POST /up HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=BB\r\n"
+	    "Content-Length: 85\r\n\r\n"
+	    "--BB\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x.txt\"\r\n\r\n"
+	    "ab\n--BB\nc\r\n--BB--", OK "Content-Length: 0\r\n\r\n", {"x.txt [ab\\n--BB\\nc]"}},
 	{"empty part",
 	    "POST /up HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=BB\r\n"
 	    "Content-Length: 76\r\n\r\n"

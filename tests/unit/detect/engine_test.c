@@ -311,9 +311,20 @@ TEST(transactions)
 		hand_event(&rig, &hand, EVENT_FILE_DONE, CC_TO_SERVER, &other);
 		CHECK_UINT(rig_alerts(&rig, 12), (i + 1) / 2);
 	}
+	/* A file that has no transaction is looked at when it is done. */
+	file.tx = NULL;
+	file.inspected = 0;
+	file.content_size = 6;
+	hand_event(&rig, &hand, EVENT_FILE_DATA, CC_TO_CLIENT, &file);
+	file.content_size = 20;
+	hand_event(&rig, &hand, EVENT_FILE_DONE, CC_TO_CLIENT, &file);
+	CHECK_UINT(rig_alerts(&rig, 10), 2);
+	CHECK(rig.batch.match[rig.batch.match_count - 1]->tx == NULL);
+	CHECK(rig.batch.match[rig.batch.match_count - 1]->file == &file);
+	CHECK_UINT(rig_alerts(&rig, 12), 2);
 	hand_event(&rig, &hand, EVENT_DONE, CC_TO_CLIENT, NULL);
 	for (uint32_t sid = 1; sid < 12; sid++)
-		CHECK(rig_alerts(&rig, sid) <= 1);
+		CHECK(rig_alerts(&rig, sid) <= 1 + (sid == 10));
 	detect_tx_free(rig.detect, &hand.tx);
 	rig_close(&rig);
 }
