@@ -106,6 +106,7 @@ struct cc_record {
 	/* what was seen beside it: all may be empty */
 	struct slice domain, url, http_method, user_agent, ja3, ja3s, ja4, file_sha256, file_name, file_type,
 	    cert_sha256;
+	struct slice header_order; /* of an HTTP request: names in lower case, with commas */
 	uint64_t file_size;
 
 	/* vantage */

@@ -213,6 +213,21 @@ stix_pattern(struct buf *out, enum cc_kind kind, struct slice value)
 	buf_add_text(out, "]");
 }
 
+/* " (bücher.example)" behind a domain in A-labels: people know it by that. */
+static void
+put_unicode(struct buf *text, const struct cc_record *rec)
+{
+	uint8_t memory[1024];
+	struct buf unicode;
+
+	buf_over(&unicode, memory, sizeof(memory));
+	if (rec->kind == CC_KIND_DOMAIN && indicate_domain_unicode(rec->value, &unicode) == CC_OK) {
+		buf_add_text(text, " (");
+		buf_add_slice(text, buf_slice(&unicode));
+		buf_add_text(text, ")");
+	}
+}
+
 static void
 put_indicator(
     struct json *json, const struct exchange_source *source, const struct cc_record *rec, const struct ids *ids)
@@ -223,6 +238,7 @@ put_indicator(
 	stix_begin(json, "indicator", ids->indicator, ids->organisation, STIX_CREATED, ids->first);
 	buf_printf(&text, "%s ", record_kind_text(rec->kind));
 	buf_add_slice(&text, rec->value);
+	put_unicode(&text, rec);
 	json_string(json, "name", buf_slice(&text));
 	if (rec->rule_name.size > 0)
 		json_string(json, "description", rec->rule_name);
@@ -321,6 +337,8 @@ leave_out(const struct victims *victims, struct cc_record *rec)
 	    {&rec->file_name, STIX_NO_FILE_NAME}, {&rec->rule_name, STIX_NO_RULE_NAME}};
 	unsigned bits = 0;
 
+	if (victims_named_in(victims, rec->header_order))
+		rec->header_order = slice_of(NULL, 0);
 	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
 		if (part[i].text->size == 0 || !victims_named_in(victims, *part[i].text))
 			continue;

@@ -268,6 +268,8 @@ put_fingerprints(struct info *info, const struct cc_record *rec)
 		miss(info, "hassh", "not the indicator, and told of those alone");
 	if (rec->user_agent.size > 0)
 		json_string(&info->json, "user_agent", rec->user_agent);
+	if (rec->header_order.size > 0)
+		json_string(&info->json, "http_header_order", rec->header_order);
 	end(info);
 }
 

@@ -35,6 +35,7 @@ places_open(struct places *places, const struct cc_parser *parser)
 	    .url = place(parser, "url"),
 	    .method = place(parser, "http_method"),
 	    .user_agent = place(parser, "http_user_agent"),
+	    .header_order = place(parser, "concert.header_order"),
 	    .sni = place(parser, "sni"),
 	    .ja3 = place(parser, "ja3.hash"),
 	    .ja3s = place(parser, "ja3s.hash"),
@@ -316,6 +317,7 @@ fill_http(struct indicate *indicate, const struct places *at, const struct cc_tx
 	uint64_t port = number_of(tx, at->port);
 
 	rec->user_agent = text_of(tx, at->user_agent);
+	rec->header_order = text_of(tx, at->header_order);
 	if (!server_is_theirs(rec))
 		return;
 	rec->http_method = text_of(tx, at->method);

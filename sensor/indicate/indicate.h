@@ -68,6 +68,8 @@ bool home_touches(const struct home *home, const struct cc_prefix *prefix); /* i
 /* Normal forms; ret_out is cleared first.  CC_BAD: no such thing. */
 enum cc_status indicate_domain(
     struct slice raw, struct buf *ret_out); /* lower case, IDNA A-labels, no final dot, no address */
+/* U-labels, for people to read, of a domain in that form.  CC_ABSENT: it has none; CC_BAD: not those of this name. */
+enum cc_status indicate_domain_unicode(struct slice domain, struct buf *ret_out);
 enum cc_status indicate_email(
     struct slice raw, struct buf *ret_out); /* of "Name <local@domain>": lower case, the domain as above */
 enum cc_status indicate_url(

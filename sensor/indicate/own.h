@@ -22,7 +22,7 @@ struct nets {
 struct places {
 	const struct cc_parser *parser;
 	bool dns, http, tls, mail, ssh;
-	int host, port, url, method, user_agent; /* http */
+	int host, port, url, method, user_agent, header_order; /* http */
 	int sni, ja3, ja3s, ja4, cert;           /* tls */
 	int name;                                /* dns */
 	int sender, from;                        /* mail: of the envelope, and of the head */
@@ -61,6 +61,13 @@ struct indicate {
 	unsigned named_count, named_next;
 	uint64_t counts[INDICATE_COUNT];
 };
+
+/* normal.c */
+/* UTS 46 and IDNA 2008: A-labels.  CC_BAD: it is no domain name. */
+enum cc_status normal_idna(struct slice raw, struct buf *out);
+/* The last label is a number, in decimal or hexadecimal: by the WHATWG's rules it is an address of IPv4 then, or none.
+ */
+bool normal_ends_in_number(struct slice host);
 
 /* net.c */
 enum cc_status nets_home(const struct conf *conf, struct nets *ret_nets, char **ret_why);

@@ -77,6 +77,7 @@ record_print(const struct cc_record *rec, FILE *out)
 	put_item("domain", rec->domain, out);
 	put_item("url", rec->url, out);
 	put_item("user agent", rec->user_agent, out);
+	put_item("header order", rec->header_order, out);
 	put_item("ja3", rec->ja3, out);
 	put_item("ja3s", rec->ja3s, out);
 	put_item("ja4", rec->ja4, out);

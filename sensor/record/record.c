@@ -14,7 +14,7 @@
 
 #include "base/digest.h"
 
-#define VERSION 3
+#define VERSION 4
 #define COUNT_MAX ((1ull << 53) - 1) /* what readers of JSON keep exactly, and all that STIX 2.1 allows (2.8) */
 
 enum form {
@@ -46,6 +46,7 @@ static const struct text_info {
     {offsetof(struct cc_record, url), 2048, FORM_URL},
     {offsetof(struct cc_record, http_method), 32, FORM_WORD},
     {offsetof(struct cc_record, user_agent), 1024, FORM_ANY},
+    {offsetof(struct cc_record, header_order), 1024, FORM_ANY},
     {offsetof(struct cc_record, ja3), 32, FORM_MD5},
     {offsetof(struct cc_record, ja3s), 32, FORM_MD5},
     {offsetof(struct cc_record, ja4), 64, FORM_WORD},

@@ -78,6 +78,123 @@ TEST(urls)
 	CHECK_TEXT(url("", 0, "/"), "");
 }
 
+/* Every notation of one host is one URL; the ideas are those of the web platform's own test vectors. */
+TEST(hosts_of_urls)
+{
+	static const struct {
+		const char *target, *want;
+	} tried[] = {
+	    /* addresses of IPv4 */
+	    {"http://0x7f.1/", "http://127.0.0.1/"},
+	    {"http://0177.0.0.1/", "http://127.0.0.1/"},
+	    {"http://2130706433/", "http://127.0.0.1/"},
+	    {"http://0x7F000001", "http://127.0.0.1/"},
+	    {"http://017700000001/", "http://127.0.0.1/"},
+	    {"http://192.0x00A80001/", "http://192.168.0.1/"},
+	    {"http://192.168.257/", "http://192.168.1.1/"},
+	    {"http://192.0.2.1./", "http://192.0.2.1/"},
+	    {"http://0/", "http://0.0.0.0/"},
+	    {"http://0x/", "http://0.0.0.0/"},
+	    {"http://4294967295/", "http://255.255.255.255/"},
+	    {"http://4294967296/", ""},
+	    {"http://256.0.0.1/", ""},
+	    {"http://1.2.3.4.5/", ""},
+	    {"http://1.2.3.08/", ""},
+	    {"http://1.2.3.0x1g/", "http://1.2.3.0x1g/"},
+	    {"http://1..2/", ""},
+	    {"http://evil.example.09/", ""},
+	    {"http://evil.0x7f/", ""},
+	    {"http://99999999999999999999999999/", ""},
+	    {"http://%30x7f.%31/", "http://127.0.0.1/"},
+	    {"http://\xef\xbc\x91\xe3\x80\x82\xef\xbc\x92\xe3\x80\x82\xef\xbc\x93\xe3\x80\x82\xef\xbc\x94/",
+		"http://1.2.3.4/"},
+	    /* of IPv6 */
+	    {"http://[2001:DB8:0:0:0:0:0:1]/", "http://[2001:db8::1]/"},
+	    {"http://[::ffff:192.0.2.1]/", "http://[::ffff:c000:201]/"},
+	    {"http://[192.0.2.1]/", ""},
+	    {"http://[::1%25eth0]/", ""},
+	    {"http://[::1/", ""},
+	    /* names */
+	    {"http://EVIL.%45xample/", "http://evil.example/"},
+	    {"http://evil\xe3\x80\x82"
+	     "example/",
+		"http://evil.example/"},
+	    {"http://ev\xc2\xadil.example/", "http://evil.example/"},
+	    {"http://\xef\xbc\xa5vil.example/", "http://evil.example/"},
+	    {"http://b%C3%BCcher.example/", "http://xn--bcher-kva.example/"},
+	    {"http://fa\xc3\x9f.example/", "http://xn--fa-hia.example/"},
+	    {"http://a%00b.example/", ""},
+	    {"http://a%2fb.example/", ""},
+	    {"http://a<b.example/", ""},
+	    {"http://%ff.example/", ""},
+	    {"http:///", ""},
+	    {"http://:80/", ""},
+	    /* slashes, users, ports */
+	    {"http:\\\\evil.example\\a", "http://evil.example/a"},
+	    {"http:////evil.example/a", "http://evil.example/a"},
+	    {"HtTp:/evil.example", "http://evil.example/"},
+	    {"https://good.example@evil.example/", "https://evil.example/"},
+	    {"https://a@b@evil.example/", "https://evil.example/"},
+	    {"https://good.example\\@evil.example/", "https://good.example/@evil.example/"},
+	    {"https://evil.example:443/", "https://evil.example/"},
+	    {"https://evil.example:00443/", "https://evil.example/"},
+	    {"https://evil.example:80/", "https://evil.example:80/"},
+	    {"http://evil.example:/", "http://evil.example/"},
+	    {"http://evil.example:65536/", ""},
+	    {"http://evil.example:8a/", ""},
+	    /* tabs, ends of lines, blanks */
+	    {" \t http://ev\til.exa\r\nmple/a b\t ", "http://evil.example/a%20b"},
+	    {"ht\ntp://evil.example/\na", "http://evil.example/a"},
+	    {"http://ev il.example/", ""},
+	    /* segments */
+	    {"http://evil.example/a/%2E%2e/%2e/b/..", "http://evil.example/"},
+	    {"http://evil.example/a/..%2f", "http://evil.example/a/..%2F"},
+	    {"http://evil.example/a/...", "http://evil.example/a/..."},
+	    {"http://evil.example?q", "http://evil.example/?q"},
+	    {"http://evil.example#f", "http://evil.example/"},
+	    {"http://evil.example/?a/../b\\c", "http://evil.example/?a/../b%5Cc"},
+	};
+
+	for (size_t i = 0; i < sizeof(tried) / sizeof(tried[0]); i++) {
+		const char *got = url("proxy.example", 0, tried[i].target);
+
+		if (strcmp(got, tried[i].want) != 0)
+			fprintf(stderr, "%s\n", tried[i].target);
+		CHECK_TEXT(got, tried[i].want);
+	}
+}
+
+static const char *
+unicode(const char *domain)
+{
+	static char text[1024];
+	struct buf out;
+
+	buf_over(&out, (uint8_t *)text, sizeof(text) - 1);
+	if (indicate_domain_unicode(slice_str(domain), &out) != CC_OK)
+		return "";
+	text[out.size] = '\0';
+	return text;
+}
+
+TEST(both_forms_of_a_domain)
+{
+	CHECK_TEXT(unicode("xn--bcher-kva.example"), "b\xc3\xbc"
+						     "cher.example");
+	CHECK_TEXT(unicode("www.xn--fa-hia.de"), "www.fa\xc3\x9f.de");
+	CHECK_TEXT(unicode("xn--80ak6aa92e.com"), "\xd0\xb0\xd1\x80\xd1\x80\xd3\x8f\xd0\xb5.com");
+	CHECK_TEXT(unicode("evil.example"), "");
+	CHECK_TEXT(unicode("xn--a.example"), "");
+	CHECK_TEXT(unicode("xn--99999999999.example"), "");
+	CHECK_TEXT(unicode(""), "");
+	CHECK_TEXT(domain("\xef\xbc\xa5vil\xe3\x80\x82"
+			  "example"),
+	    "evil.example");
+	CHECK_TEXT(domain("1.0x7f"), "");
+	CHECK_TEXT(domain("evil.0x"), "");
+	CHECK_TEXT(domain("evil.0xyz"), "evil.0xyz");
+}
+
 /* Cut at each byte, and long: no read past the end, and what comes out is a URL again and stays as it is. */
 TEST(urls_are_stable)
 {
@@ -131,4 +248,4 @@ TEST(emails)
 	CHECK_TEXT(email("0123456789012345678901234567890123456789012345678901234567890123456789@evil.example"), "");
 }
 
-TESTS(T(domains), T(urls), T(urls_are_stable), T(emails))
+TESTS(T(domains), T(urls), T(hosts_of_urls), T(both_forms_of_a_domain), T(urls_are_stable), T(emails))

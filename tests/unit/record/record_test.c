@@ -43,6 +43,7 @@ example(void)
 	    .url = slice_str("http://evil.example/a?b"),
 	    .http_method = slice_str("GET"),
 	    .user_agent = slice_str("curl/8"),
+	    .header_order = slice_str("host,user-agent,accept"),
 	    .ja3 = slice_str("0123456789abcdef0123456789abcdef"),
 	    .ja4 = slice_str("t13d1516h2_8daaf6152771_000000000001"),
 	    .file_sha256 = slice_str(HEX64),
