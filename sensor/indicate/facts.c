@@ -353,10 +353,14 @@ fill_tls(struct indicate *indicate, const struct places *at, const struct scene 
 		return;
 	rec->domain = domain_in(indicate, text_of(tx, at->sni), batch);
 	rec->cert_sha256 = keep_hex(batch, text_of(tx, at->cert), 64);
-	/* Only a finished handshake shows that the sender of the certificate has its key. */
-	if (rec->cert_sha256.size > 0 && tx->done[CC_TO_SERVER] && tx->done[CC_TO_CLIENT] && loud(scene->flow) &&
-	    scene->flow->established && rec->proof == CC_PROOF_DIALOGUE)
-		rec->proof = CC_PROOF_KEYED;
+}
+
+/* Only a finished exchange shows that who sent a certificate, or a host key, has the secret half of it. */
+static bool
+key_shown(const struct scene *scene, const struct cc_record *rec)
+{
+	return scene->tx->done[CC_TO_SERVER] && scene->tx->done[CC_TO_CLIENT] && loud(scene->flow) &&
+	       scene->flow->established && rec->proof == CC_PROOF_DIALOGUE;
 }
 
 static struct slice
@@ -389,6 +393,8 @@ facts_also(struct indicate *indicate, const struct scene *scene, const struct cc
 	*ret_also = (struct also){.keyed = false};
 	if (at == NULL)
 		return;
+	if (at->tls || at->ssh)
+		ret_also->keyed = server_is_theirs(rec) && key_shown(scene, rec);
 	/* SMTP's client sends mail, and so do the servers of POP3 and IMAP to who fetches it. */
 	if (at->mail && rec->direction != CC_OUTBOUND && rec->direction != CC_INSIDE &&
 	    (at->sender >= 0 ? rec->attacker_is_client : true)) {
@@ -405,9 +411,6 @@ facts_also(struct indicate *indicate, const struct scene *scene, const struct cc
 		return;
 	ret_also->hassh_server = keep_hex(batch, text_of(tx, at->hassh_server), 32);
 	ret_also->host_key = keep_hex(batch, text_of(tx, at->host_key), 64);
-	/* Its key signed the exchange, and both sides went on. */
-	ret_also->keyed = tx->done[CC_TO_SERVER] && tx->done[CC_TO_CLIENT] && loud(scene->flow) &&
-			  scene->flow->established && rec->proof == CC_PROOF_DIALOGUE;
 }
 
 bool

@@ -76,11 +76,28 @@ indicate_interface(struct indicate *indicate, uint32_t index, const char *name, 
 
 /* ---- what is named ---- */
 
+/* What a kind of thing is proven by, in a scene whose flow is proven so far: see README.md. */
+static enum cc_proof
+proof_of_kind(const struct indicate *indicate, enum cc_kind kind)
+{
+	switch (kind) {
+	case CC_KIND_FILE_SHA256:
+		return CC_PROOF_CONTENT;
+	case CC_KIND_EMAIL:
+		return CC_PROOF_SPOOFABLE;
+	case CC_KIND_CERT_SHA256:
+	case CC_KIND_SSH_HOST_KEY:
+		return indicate->also.keyed ? CC_PROOF_KEYED : indicate->base.proof;
+	default:
+		return indicate->base.proof;
+	}
+}
+
 static void
-name_it(struct indicate *indicate, enum cc_kind kind, enum cc_proof proof, struct slice value)
+name_it(struct indicate *indicate, enum cc_kind kind, struct slice value)
 {
 	if (value.size > 0 && indicate->named_count < NAMED_MAX)
-		indicate->named[indicate->named_count++] = (struct named){kind, proof, value};
+		indicate->named[indicate->named_count++] = (struct named){kind, proof_of_kind(indicate, kind), value};
 }
 
 /* Names that mean something only where they are used, and those that are addresses written backwards. */
@@ -117,7 +134,7 @@ name_address(struct indicate *indicate, struct batch *batch)
 		indicate->counts[INDICATE_NO_MEMORY]++;
 		return;
 	}
-	name_it(indicate, CC_KIND_ADDR, indicate->base.proof, slice_str(cc_addr_text(addr, text)));
+	name_it(indicate, CC_KIND_ADDR, slice_str(cc_addr_text(addr, text)));
 }
 
 static bool
@@ -132,29 +149,28 @@ name_seen(struct indicate *indicate, const char *buffer, bool dns, struct batch 
 {
 	struct cc_record *base = &indicate->base;
 
-	name_it(indicate, CC_KIND_FILE_SHA256, CC_PROOF_CONTENT, base->file_sha256);
-	name_it(indicate, CC_KIND_CERT_SHA256, base->proof, base->cert_sha256);
+	name_it(indicate, CC_KIND_FILE_SHA256, base->file_sha256);
+	name_it(indicate, CC_KIND_CERT_SHA256, base->cert_sha256);
 	if (begins(buffer, "ja4"))
-		name_it(indicate, CC_KIND_JA4, base->proof, base->ja4);
+		name_it(indicate, CC_KIND_JA4, base->ja4);
 	if (begins(buffer, "ja3s"))
-		name_it(indicate, CC_KIND_JA3S, base->proof, base->ja3s);
+		name_it(indicate, CC_KIND_JA3S, base->ja3s);
 	else if (begins(buffer, "ja3"))
-		name_it(indicate, CC_KIND_JA3, base->proof, base->ja3);
+		name_it(indicate, CC_KIND_JA3, base->ja3);
 	if (begins(buffer, "http.user_agent"))
-		name_it(indicate, CC_KIND_USER_AGENT, base->proof, base->user_agent);
+		name_it(indicate, CC_KIND_USER_AGENT, base->user_agent);
 	if (begins(buffer, "smtp.mail_from"))
-		name_it(indicate, CC_KIND_EMAIL, CC_PROOF_SPOOFABLE, indicate->also.sender);
+		name_it(indicate, CC_KIND_EMAIL, indicate->also.sender);
 	if (begins(buffer, "email."))
-		name_it(indicate, CC_KIND_EMAIL, CC_PROOF_SPOOFABLE, indicate->also.from);
+		name_it(indicate, CC_KIND_EMAIL, indicate->also.from);
 	if (begins(buffer, "ssh.hassh") && !begins(buffer, "ssh.hassh.server"))
-		name_it(indicate, CC_KIND_HASSH, base->proof, indicate->also.hassh);
+		name_it(indicate, CC_KIND_HASSH, indicate->also.hassh);
 	if (begins(buffer, "ssh.hassh.server"))
-		name_it(indicate, CC_KIND_HASSH_SERVER, base->proof, indicate->also.hassh_server);
-	name_it(indicate, CC_KIND_SSH_HOST_KEY, indicate->also.keyed ? CC_PROOF_KEYED : base->proof,
-	    indicate->also.host_key);
-	name_it(indicate, CC_KIND_URL, base->proof, base->url);
+		name_it(indicate, CC_KIND_HASSH_SERVER, indicate->also.hassh_server);
+	name_it(indicate, CC_KIND_SSH_HOST_KEY, indicate->also.host_key);
+	name_it(indicate, CC_KIND_URL, base->url);
 	if (base->domain.size > 0 && domain_nameable(base->domain))
-		name_it(indicate, CC_KIND_DOMAIN, base->proof, base->domain);
+		name_it(indicate, CC_KIND_DOMAIN, base->domain);
 	if (!dns || base->domain.size == 0)
 		name_address(indicate, batch);
 }
@@ -226,10 +242,7 @@ take_match(
 		indicate->base.severity = 2;
 		indicate->base.rule_name = match->watch->comment;
 		indicate->base.answer_to = match->watch->answer_to;
-		name_it(indicate, kind, kind == CC_KIND_FILE_SHA256 ? CC_PROOF_CONTENT
-			: kind == CC_KIND_EMAIL ? CC_PROOF_SPOOFABLE
-			: kind == CC_KIND_SSH_HOST_KEY && indicate->also.keyed ? CC_PROOF_KEYED : indicate->base.proof,
-		    watched_value(indicate, match->watch, batch));
+		name_it(indicate, kind, watched_value(indicate, match->watch, batch));
 	} else {
 		if (file != NULL && victims_file(indicate, match))
 			indicate->base.file_sha256 = slice_of(NULL, 0);
@@ -262,7 +275,7 @@ take_event(struct indicate *indicate, struct flow *flow, const struct event *eve
 	indicate->base.detector = CC_BY_POLICY;
 	indicate->base.class = CC_CLASS_EVENT;
 	if (file) {
-		name_it(indicate, CC_KIND_FILE_SHA256, CC_PROOF_CONTENT, indicate->base.file_sha256);
+		name_it(indicate, CC_KIND_FILE_SHA256, indicate->base.file_sha256);
 		return;
 	}
 	at = places_of(indicate, event->tx->parser);
@@ -271,15 +284,14 @@ take_event(struct indicate *indicate, struct flow *flow, const struct event *eve
 	if (at->dns || at->http || at->tls)
 		name_seen(indicate, at->tls ? "ja4" : NULL, true, batch);
 	if (at->mail) {
-		name_it(indicate, CC_KIND_EMAIL, CC_PROOF_SPOOFABLE, indicate->also.sender);
+		name_it(indicate, CC_KIND_EMAIL, indicate->also.sender);
 		if (!slice_eq(indicate->also.from, indicate->also.sender))
-			name_it(indicate, CC_KIND_EMAIL, CC_PROOF_SPOOFABLE, indicate->also.from);
+			name_it(indicate, CC_KIND_EMAIL, indicate->also.from);
 	}
 	if (at->ssh) {
-		name_it(indicate, CC_KIND_HASSH, indicate->base.proof, indicate->also.hassh);
-		name_it(indicate, CC_KIND_HASSH_SERVER, indicate->base.proof, indicate->also.hassh_server);
-		name_it(indicate, CC_KIND_SSH_HOST_KEY, indicate->also.keyed ? CC_PROOF_KEYED : indicate->base.proof,
-		    indicate->also.host_key);
+		name_it(indicate, CC_KIND_HASSH, indicate->also.hassh);
+		name_it(indicate, CC_KIND_HASSH_SERVER, indicate->also.hassh_server);
+		name_it(indicate, CC_KIND_SSH_HOST_KEY, indicate->also.host_key);
 	}
 }
 

@@ -255,6 +255,148 @@ TEST(watch_names_its_own)
 	scene_free(s);
 }
 
+static void
+watch_it(struct scene *s, enum cc_kind kind, const char *value)
+{
+	static struct watch_info watch;
+
+	watch = (struct watch_info){.kind = (uint8_t)kind, .value = slice_str(value)};
+	s->match.by = MATCH_WATCH;
+	s->match.rule = NULL;
+	s->match.watch = &watch;
+}
+
+/* Each kind of thing in each kind of flow: no more is said than was shown. */
+TEST(proof_of_every_kind)
+{
+	static const struct {
+		enum cc_kind kind;
+		const char *parser, *value;
+		enum cc_proof most, least;
+	} kinds[] = {
+	    {CC_KIND_ADDR, "http", "203.0.113.66", CC_PROOF_DIALOGUE, CC_PROOF_SPOOFABLE},
+	    {CC_KIND_DOMAIN, "tls", "evil.example", CC_PROOF_DIALOGUE, CC_PROOF_SPOOFABLE},
+	    {CC_KIND_URL, "http", "http://evil.example/", CC_PROOF_DIALOGUE, CC_PROOF_SPOOFABLE},
+	    {CC_KIND_FILE_SHA256, "http", "0123", CC_PROOF_CONTENT, CC_PROOF_CONTENT},
+	    {CC_KIND_JA3, "tls", "0123", CC_PROOF_DIALOGUE, CC_PROOF_SPOOFABLE},
+	    {CC_KIND_JA3S, "tls", "0123", CC_PROOF_DIALOGUE, CC_PROOF_SPOOFABLE},
+	    {CC_KIND_JA4, "tls", "0123", CC_PROOF_DIALOGUE, CC_PROOF_SPOOFABLE},
+	    {CC_KIND_CERT_SHA256, "tls", "0123", CC_PROOF_KEYED, CC_PROOF_SPOOFABLE},
+	    {CC_KIND_USER_AGENT, "http", "curl", CC_PROOF_DIALOGUE, CC_PROOF_SPOOFABLE},
+	    {CC_KIND_EMAIL, "smtp", "a@evil.example", CC_PROOF_SPOOFABLE, CC_PROOF_SPOOFABLE},
+	    {CC_KIND_HASSH, "ssh", "0123", CC_PROOF_DIALOGUE, CC_PROOF_SPOOFABLE},
+	    {CC_KIND_HASSH_SERVER, "ssh", "0123", CC_PROOF_DIALOGUE, CC_PROOF_SPOOFABLE},
+	    {CC_KIND_SSH_HOST_KEY, "ssh", "0123", CC_PROOF_KEYED, CC_PROOF_SPOOFABLE},
+	};
+	bool seen[CC_KIND_COUNT] = {false};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		seen[kinds[i].kind] = true;
+		/* bits: the server's packets, a handshake, payload of both, both sides done */
+		for (unsigned state = 0; state < 16; state++) {
+			bool server = (state & 1) != 0, established = (state & 2) != 0, both = (state & 4) != 0;
+			bool done = (state & 8) != 0;
+			enum cc_proof want = !server       ? CC_PROOF_SPOOFABLE
+					     : both        ? CC_PROOF_DIALOGUE
+					     : established ? CC_PROOF_HANDSHAKE
+							   : CC_PROOF_SPOOFABLE;
+			struct scene *s = scene_new(true, 6);
+
+			s->flow.side[0].packets = 3;
+			s->flow.side[1].packets = server ? 3 : 0;
+			s->flow.established = established;
+			s->flow.side[0].payload_packets = s->flow.side[1].payload_packets = both ? 2 : 0;
+			speaks(s, kinds[i].parser);
+			s->tx.done[0] = s->tx.done[1] = done;
+			watch_it(s, kinds[i].kind, kinds[i].value);
+			run(s);
+			if (want == CC_PROOF_DIALOGUE && done && established)
+				want = CC_PROOF_KEYED;
+			want = want > kinds[i].most ? kinds[i].most : want < kinds[i].least ? kinds[i].least : want;
+			CHECK_UINT(s->count, 1);
+			if (s->rec[0].proof != want)
+				fprintf(stderr, "%s, state %u\n", record_kind_text(kinds[i].kind), state);
+			CHECK_UINT(s->rec[0].proof, want);
+			scene_free(s);
+		}
+	}
+	for (unsigned kind = CC_KIND_ADDR; kind < CC_KIND_COUNT; kind++)
+		CHECK(seen[kind]);
+}
+
+/* A certificate that was shown, and the key used: the name beside it is what anybody could have asked for. */
+TEST(a_key_proves_its_certificate_alone)
+{
+	static const char cert[] = "aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99:"
+				   "aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99";
+	static const char hex[] = "aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899";
+	struct scene *s = scene_new(true, 6);
+	const struct cc_record *rec;
+
+	s->flow.established = true;
+	s->flow.side[0].packets = s->flow.side[1].packets = 5;
+	s->flow.side[0].payload_packets = s->flow.side[1].payload_packets = 2;
+	speaks(s, "tls");
+	says(s, "sni", "evil.example");
+	says(s, "concert.fingerprint_sha256", cert);
+	s->tx.done[0] = s->tx.done[1] = true;
+	run(s);
+	check_records(s);
+	rec = find(s, CC_KIND_CERT_SHA256, hex);
+	CHECK(rec != NULL && rec->proof == CC_PROOF_KEYED);
+	rec = find(s, CC_KIND_DOMAIN, "evil.example");
+	CHECK(rec != NULL && rec->proof == CC_PROOF_DIALOGUE);
+	rec = find(s, CC_KIND_ADDR, "203.0.113.66");
+	CHECK(rec != NULL && rec->proof == CC_PROOF_DIALOGUE);
+	scene_free(s);
+}
+
+/* Who fetches mail is told who sent it; what our own people send is not told. */
+TEST(senders_of_fetched_mail)
+{
+	static const char *const parsers[] = {"pop3", "imap"};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct scene *s = scene_new(true, 6);
+
+		s->match.buffer = "email.from";
+		speaks(s, parsers[i]);
+		says(s, "/email.from", "\"Bank\" <Service@Evil.Example>");
+		run(s);
+		CHECK(find(s, CC_KIND_EMAIL, "service@evil.example") != NULL);
+		scene_free(s);
+		s = scene_new(false, 6); /* somebody outside fetches from a server of ours */
+		s->match.buffer = "email.from";
+		speaks(s, parsers[i]);
+		says(s, "/email.from", "service@evil.example");
+		run(s);
+		CHECK(find(s, CC_KIND_EMAIL, "service@evil.example") != NULL);
+		scene_free(s);
+	}
+	struct scene *s = scene_new(true, 6);
+
+	s->match.buffer = "smtp.mail_from";
+	speaks(s, "smtp");
+	says(s, "mail_from", "<us@home.example>");
+	run(s);
+	CHECK(find(s, CC_KIND_EMAIL, "us@home.example") == NULL);
+	scene_free(s);
+}
+
+/* The order of a request's headers goes with whatever the request names. */
+TEST(order_of_headers)
+{
+	struct scene *s = scene_new(true, 6);
+
+	speaks(s, "http");
+	says(s, "hostname", "evil.example");
+	says(s, "concert.header_order", "host,user-agent,accept");
+	run(s);
+	CHECK(s->count > 0 && slice_is(s->rec[0].header_order, "host,user-agent,accept"));
+	check_records(s);
+	scene_free(s);
+}
+
 TEST(bad_networks_are_named)
 {
 	static const char *const sets[][2] = {{"indicate.home=[10.0.0.0/8, nonsense]", "nonsense"},
@@ -278,4 +420,5 @@ TEST(bad_networks_are_named)
 }
 
 TESTS(T(client_goes_to_an_evil_server), T(attack_on_our_server), T(a_name_asked_for), T(rule_says_who_the_victim_is),
-    T(nobody_in_particular), T(strictest_marking), T(watch_names_its_own), T(bad_networks_are_named))
+    T(nobody_in_particular), T(strictest_marking), T(proof_of_every_kind), T(a_key_proves_its_certificate_alone),
+    T(senders_of_fetched_mail), T(order_of_headers), T(watch_names_its_own), T(bad_networks_are_named))
