@@ -182,14 +182,24 @@ desk_reload(struct desk *desk, char **ret_why)
 	return trust_reload(desk->trust, ret_why);
 }
 
+static void
+close_inboxes(struct desk *desk)
+{
+	for (size_t i = 0; i < EXCHANGE_SOURCES; i++) {
+		inbox_close(desk->contacts[i]);
+		inbox_close(desk->others[i]);
+		desk->contacts[i] = desk->others[i] = NULL;
+	}
+}
+
 void
 desk_close(struct desk *desk)
 {
 	if (desk == NULL)
 		return;
 	(void)desk_flush(desk);
-	inbox_close(desk->contacts);
-	inbox_close(desk->others);
+	close_inboxes(desk);
+	exchange_sources_free(&desk->source);
 	victims_close(desk->victims);
 	trust_close(desk->trust);
 	agreement_close(desk->agreement);
@@ -587,37 +597,57 @@ sync_one(
 	return st == CC_OK ? drain(desk, *inbox, ret_why) : st;
 }
 
+/* One place that fails does not keep the others from being read; the first trouble is told. */
+static enum cc_status
+sync_all(struct desk *desk, const char *const *topic, size_t count, struct inbox **inbox, char **ret_why)
+{
+	enum cc_status all = CC_OK;
+
+	for (size_t i = 0; i < desk->source.count; i++) {
+		char *why = NULL;
+		enum cc_status st;
+
+		if (!is_there(desk->source.name[i]))
+			continue;
+		st = sync_one(desk, desk->source.name[i], topic, count, &inbox[i], &why);
+		if (st != CC_OK && all == CC_OK) {
+			all = st;
+			*ret_why = why;
+			why = NULL;
+		}
+		free(why);
+	}
+	return all;
+}
+
 enum cc_status
 desk_sync(struct desk *desk, char **ret_why)
 {
 	static const char *const first[] = {"contacts"}, *const others[] = {"notices", "requests", "cases"};
-	const char *to = desk->conf.exchange_to;
-	char *from;
-	enum cc_status st;
+	enum cc_status st = CC_OK, rest;
+	char *why = NULL;
 
 	*ret_why = NULL;
-	if (strcmp(to, "none") == 0)
-		return desk_fail(desk, CC_BAD, ret_why, "exchange.to is none: nothing comes");
-	from = exchange_place(desk->outdir, to);
-	if (from == NULL)
-		return CC_NOMEM;
-	if (!is_there(from)) {
-		free(from);
-		return CC_OK;
-	}
+	if (desk->source.count == 0)
+		st = exchange_sources(&desk->conf, desk->outdir, &desk->source);
+	if (st != CC_OK)
+		return st;
+	if (desk->source.count == 0)
+		return desk_fail(desk, CC_BAD, ret_why, "%s is none: nothing comes",
+		    desk->conf.exchange_from.count > 0 ? "exchange.from" : "exchange.to");
 	desk->learnt = false;
-	st = sync_one(desk, from, first, 1, &desk->contacts, ret_why);
-	if (st == CC_OK && desk->learnt) {
+	st = sync_all(desk, first, 1, desk->contacts, ret_why);
+	if (desk->learnt) {
 		/* Keys that were known by fingerprint alone have their x now: what they signed can be read. */
 		desk->refused = 0;
-		inbox_close(desk->contacts);
-		inbox_close(desk->others);
-		desk->contacts = desk->others = NULL;
-		st = sync_one(desk, from, first, 1, &desk->contacts, ret_why);
+		close_inboxes(desk);
+		free(*ret_why);
+		*ret_why = NULL;
+		st = sync_all(desk, first, 1, desk->contacts, ret_why);
 	}
-	if (st == CC_OK)
-		st = sync_one(desk, from, others, 3, &desk->others, ret_why);
+	rest = sync_all(desk, others, 3, desk->others, st == CC_OK ? ret_why : &why);
+	free(why);
+	st = st == CC_OK ? rest : st;
 	desk->synced = desk->synced || st == CC_OK;
-	free(from);
 	return st;
 }

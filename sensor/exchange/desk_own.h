@@ -19,7 +19,8 @@ struct desk {
 	struct exchange *exchange; /* NULL: nothing was sent yet */
 	struct trust *trust;
 	struct agreement *agreement; /* opens what is sealed for us */
-	struct inbox *contacts, *others;
+	struct exchange_sources source; /* where it reads, and its inboxes there */
+	struct inbox *contacts[EXCHANGE_SOURCES], *others[EXCHANGE_SOURCES];
 	struct victims *victims; /* opened when first asked */
 	sqlite3 *db;
 	struct buf value;

@@ -212,6 +212,14 @@ struct reader;
 
 /* name as it is, but "file:" with its folder below outdir, alone OUTDIR/exchange.  malloc; NULL: no memory. */
 char *exchange_place(const char *outdir, const char *name);
+/* The places that partners' messages come from: exchange.from, else exchange.to; none of them: 0. */
+#define EXCHANGE_SOURCES 16
+struct exchange_sources {
+	char *name[EXCHANGE_SOURCES]; /* as exchange_place() gives them */
+	size_t count;
+};
+enum cc_status exchange_sources(const struct conf *conf, const char *outdir, struct exchange_sources *ret_sources);
+void exchange_sources_free(struct exchange_sources *sources);
 /*
  * from: "file:DIR" or "kafka:HOST:PORT"; where it is exchange.to, exchange.fallback is read beside it.  topics without
  * prefix

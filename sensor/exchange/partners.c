@@ -12,7 +12,6 @@
 
 #include "exchange/partners_own.h"
 
-#define FROM_MAX 16
 #define MESSAGES_AT_ONCE 4096
 #define PUBLISH_NS (250 * NS_PER_MS)
 #define CATCH_UP_MS 100             /* of waiting at a time, until all that lies on a broker is read */
@@ -34,7 +33,7 @@ struct partners {
 	struct quarantine *quarantine;
 	struct allow *allow;
 	struct entries *entries;
-	struct from from[FROM_MAX];
+	struct from from[EXCHANGE_SOURCES];
 	size_t froms;
 	partners_fn *fn;
 	void *fn_ctx;
@@ -607,18 +606,12 @@ partners_step(struct partners *p, int ms)
 static enum cc_status
 take_names(struct partners *p)
 {
-	const struct conf_list *list = &p->conf->exchange_from;
+	struct exchange_sources sources;
 
-	if (list->count == 0 && strcmp(p->conf->exchange_to, "none") != 0)
-		p->from[p->froms++].name = exchange_place(p->setup.outdir, p->conf->exchange_to);
-	for (size_t i = 0; i < list->count && p->froms < FROM_MAX; i++) {
-		if (strcmp(list->item[i], "none") != 0)
-			p->from[p->froms++].name = exchange_place(p->setup.outdir, list->item[i]);
-	}
-	for (size_t i = 0; i < p->froms; i++) {
-		if (p->from[i].name == NULL)
-			return CC_NOMEM;
-	}
+	if (exchange_sources(p->conf, p->setup.outdir, &sources) != CC_OK)
+		return CC_NOMEM;
+	for (size_t i = 0; i < sources.count; i++)
+		p->from[p->froms++].name = sources.name[i];
 	return p->froms > 0 && p->conf->exchange_trust[0] != '\0' ? CC_OK : CC_ABSENT;
 }
 

@@ -40,14 +40,41 @@ exchange_place(const char *outdir, const char *name)
 	return place;
 }
 
+enum cc_status
+exchange_sources(const struct conf *conf, const char *outdir, struct exchange_sources *ret_sources)
+{
+	char *const *name = conf->exchange_from.count > 0 ? conf->exchange_from.item : &conf->exchange_to;
+	size_t count = conf->exchange_from.count > 0 ? conf->exchange_from.count : 1;
+
+	ret_sources->count = 0;
+	for (size_t i = 0; i < count && ret_sources->count < EXCHANGE_SOURCES; i++) {
+		if (strcmp(name[i], "none") == 0)
+			continue;
+		if ((ret_sources->name[ret_sources->count] = exchange_place(outdir, name[i])) == NULL) {
+			exchange_sources_free(ret_sources);
+			return CC_NOMEM;
+		}
+		ret_sources->count++;
+	}
+	return CC_OK;
+}
+
+void
+exchange_sources_free(struct exchange_sources *sources)
+{
+	while (sources->count > 0)
+		free(sources->name[--sources->count]);
+}
+
 /* ---- one place ---- */
 
 static enum cc_status
 open_place(const struct conf *conf, const char *from, char *const *whole, size_t count, bool from_start,
-    const struct reader_resume *resume, struct place *place, char **ret_why)
+    const struct reader_resume *resume, bool later, struct place *place, char **ret_why)
 {
 	if (strncmp(from, "file:", 5) == 0)
-		return reader_file_open(conf, from + 5, whole, count, from_start, resume, &place->file, ret_why);
+		return reader_file_open(
+		    conf, from + 5, whole, count, from_start, resume, later, &place->file, ret_why);
 	if (strncmp(from, "kafka:", 6) == 0)
 		return reader_kafka_open(conf, from + 6, whole, count, from_start, resume, &place->kafka, ret_why);
 	if (asprintf(ret_why, "'%s' is not file:DIR or kafka:HOST:PORT", from) < 0)
@@ -104,7 +131,20 @@ fallback_place(void *ctx, const char *place, uint64_t *ret_next)
 	return reader->resume.fn(reader->resume.ctx, name, ret_next);
 }
 
-/* The fall-back of what is read, unless it is not there. */
+/* exchange.to by its own name, or as exchange_place() put it below an OUTDIR. */
+static bool
+is_main(const char *from, const char *to)
+{
+	const char *end = to[5] != '\0' ? to + 5 : "exchange";
+	size_t size = strlen(from), tail = strlen(end);
+
+	if (strcmp(from, to) == 0)
+		return true;
+	return strncmp(to, "file:", 5) == 0 && to[5] != '/' && strncmp(from, "file:", 5) == 0 && size > tail + 5 &&
+	       strcmp(from + size - tail, end) == 0 && from[size - tail - 1] == '/';
+}
+
+/* The fall-back of what is read; a folder that is not there yet may come. */
 static enum cc_status
 open_fallback(
     struct reader *reader, const struct conf *conf, char *const *whole, size_t count, bool from_start, char **ret_why)
@@ -118,7 +158,7 @@ open_fallback(
 		return st;
 	reader->fallback_resume = (struct reader_resume){fallback_place, reader, reader->resume.group};
 	st = open_place(&reader->conf, name, whole, count, from_start,
-	    reader->resume.fn != NULL ? &reader->fallback_resume : NULL, &reader->place[1], ret_why);
+	    reader->resume.fn != NULL ? &reader->fallback_resume : NULL, true, &reader->place[1], ret_why);
 	if (st == CC_IO) {
 		log_warning("exchange.fallback: %s: is not read", *ret_why != NULL ? *ret_why : name);
 		free(*ret_why);
@@ -149,9 +189,9 @@ open_reader(const struct conf *conf, const char *from, const char *const *topics
 		if (resume != NULL)
 			reader->resume = *resume;
 		st = open_place(conf, from, whole, count, from_start, resume != NULL ? &reader->resume : NULL,
-		    &reader->place[0], ret_why);
+		    false, &reader->place[0], ret_why);
 	}
-	if (st == CC_OK && strcmp(from, conf->exchange_to) == 0)
+	if (st == CC_OK && is_main(from, conf->exchange_to))
 		st = open_fallback(reader, conf, whole, count, from_start, ret_why);
 	for (size_t i = 0; i < count && i < READER_TOPICS_MAX; i++)
 		free(whole[i]);

@@ -125,12 +125,15 @@ look_at_topic(struct reader_file *r, const char *topic, bool from_start, size_t 
 static enum cc_status
 look(struct reader_file *r, bool from_start)
 {
-	DIR *dir = open_dir(r->dir_fd, ".");
-	struct dirent *entry;
 	size_t known = r->count;
 	enum cc_status st = CC_OK;
+	struct dirent *entry;
+	DIR *dir;
 
-	if (dir == NULL)
+	/* One that was not there when we began. */
+	if (r->dir_fd < 0 && (r->dir_fd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		return errno == ENOENT ? CC_OK : CC_IO;
+	if ((dir = open_dir(r->dir_fd, ".")) == NULL)
 		return CC_IO;
 	while (st == CC_OK && (entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] != '.' && wanted(r, entry->d_name))
@@ -144,7 +147,7 @@ look(struct reader_file *r, bool from_start)
 
 enum cc_status
 reader_file_open(const struct conf *conf, const char *dir, char *const *topic, size_t count, bool from_start,
-    const struct reader_resume *resume, struct reader_file **ret_reader, char **ret_why)
+    const struct reader_resume *resume, bool later, struct reader_file **ret_reader, char **ret_why)
 {
 	struct reader_file *r = calloc(1, sizeof(*r));
 	enum cc_status st = CC_OK;
@@ -159,7 +162,7 @@ reader_file_open(const struct conf *conf, const char *dir, char *const *topic, s
 		r->topic[r->topic_count++] = strdup(topic[i]);
 	if (r->dir == NULL || r->prefix == NULL) {
 		st = CC_NOMEM;
-	} else if ((r->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+	} else if ((r->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 && !(later && errno == ENOENT)) {
 		if (asprintf(ret_why, "file exchange %s: %s", dir, strerror(errno)) < 0)
 			*ret_why = NULL;
 		st = CC_IO;

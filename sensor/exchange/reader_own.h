@@ -10,9 +10,9 @@ struct reader_file;
 struct reader_kafka;
 
 /* topic: whole names; count 0: all that begin with the prefix and a dot. */
-/* resume: NULL, or borrowed until the reader ends. */
+/* resume: NULL, or borrowed until the reader ends.  later: a folder that is not there is looked for again. */
 enum cc_status reader_file_open(const struct conf *conf, const char *dir, char *const *topic, size_t count,
-    bool from_start, const struct reader_resume *resume, struct reader_file **ret_reader, char **ret_why);
+    bool from_start, const struct reader_resume *resume, bool later, struct reader_file **ret_reader, char **ret_why);
 void reader_file_where(const struct reader_file *reader, char ret_place[READER_PLACE], uint64_t *ret_next);
 enum cc_status reader_file_next(struct reader_file *reader, int ms, struct cc_message *ret_msg, const char **ret_why);
 void reader_file_close(struct reader_file *reader);

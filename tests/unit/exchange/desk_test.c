@@ -6,48 +6,10 @@
 
 #include "exchange/exchange.h"
 
-#include <stdarg.h>
 #include <unistd.h>
 
+#include "unit/exchange/sides.h"
 #include "unit/test.h"
-
-static char dir[64];
-
-static void
-begin(void)
-{
-	snprintf(dir, sizeof(dir), "/tmp/desk_test.XXXXXX");
-	CHECK(mkdtemp(dir) != NULL);
-	log_open("desk_test", LOG_LEVEL_ERROR);
-}
-
-static void
-end(void)
-{
-	char command[100];
-
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	CHECK(system(command) == 0);
-}
-
-static const char *
-path_of(const char *name)
-{
-	static char path[256];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return path;
-}
-
-static const char *
-write_file(const char *name, const char *text, size_t size)
-{
-	FILE *file = fopen(path_of(name), "w");
-
-	CHECK(file != NULL && fwrite(text, 1, size, file) == size);
-	fclose(file);
-	return path_of(name);
-}
 
 /* ---- the state machine ---- */
 
@@ -146,15 +108,15 @@ TEST(hostile_yaml)
 	char text[sizeof(entry)], *why = NULL;
 	size_t good = 0;
 
-	begin();
-	CHECK(contact_read(write_file("c.yaml", entry, sizeof(entry) - 1), conf, NS_PER_S, &contact, &why) == CC_OK);
+	sides_begin();
+	CHECK(contact_read(sides_file("c.yaml", entry, sizeof(entry) - 1), conf, NS_PER_S, &contact, &why) == CC_OK);
 	CHECK_TEXT(contact.organisation, "org.example");
 	CHECK_UINT(contact.points, 1);
 	CHECK_TEXT(contact.point[0].languages, "de en");
 	CHECK_UINT(contact.sector[0].count, 2);
 	CHECK_UINT(contact.until, NS_PER_S + 30 * 24 * 3600 * NS_PER_S);
 	for (size_t size = 0; size < sizeof(entry) - 1; size += 3) {
-		enum cc_status st = contact_read(write_file("c.yaml", entry, size), conf, NS_PER_S, &contact, &why);
+		enum cc_status st = contact_read(sides_file("c.yaml", entry, size), conf, NS_PER_S, &contact, &why);
 
 		CHECK(st == CC_OK || (st == CC_BAD && why != NULL && strstr(why, "c.yaml") != NULL));
 		free(why);
@@ -165,25 +127,25 @@ TEST(hostile_yaml)
 
 		memcpy(text, entry, sizeof(entry));
 		text[i] = (char)(text[i] ^ (1 << i % 8));
-		st = contact_read(write_file("c.yaml", text, sizeof(entry) - 1), conf, NS_PER_S, &contact, &why);
+		st = contact_read(sides_file("c.yaml", text, sizeof(entry) - 1), conf, NS_PER_S, &contact, &why);
 		good += st == CC_OK;
 		CHECK(st == CC_OK || (st == CC_BAD && why != NULL));
 		free(why);
 		why = NULL;
 	}
 	CHECK(good > 0);
-	CHECK(contact_read(path_of("none"), conf, 0, &contact, &why) == CC_IO);
+	CHECK(contact_read(sides_path("none"), conf, 0, &contact, &why) == CC_IO);
 	free(why);
 	/* An alias that holds itself, and one that doubles at each level. */
-	CHECK(contact_read(write_file("c.yaml", "a: &a [*a]", 10), conf, 0, &contact, &why) == CC_BAD);
+	CHECK(contact_read(sides_file("c.yaml", "a: &a [*a]", 10), conf, 0, &contact, &why) == CC_BAD);
 	free(why);
 	strcpy(text,
 	    "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
 	    "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n");
-	CHECK(contact_read(write_file("c.yaml", text, strlen(text)), conf, 0, &contact, &why) == CC_BAD);
+	CHECK(contact_read(sides_file("c.yaml", text, strlen(text)), conf, 0, &contact, &why) == CC_BAD);
 	free(why);
 	conf_free(conf);
-	end();
+	sides_end();
 }
 
 TEST(hostile_entry)
@@ -194,10 +156,10 @@ TEST(hostile_entry)
 	struct buf text;
 	struct json json = json_into(&text);
 
-	begin();
+	sides_begin();
 	buf_open(&text, 1u << 20);
 	CHECK(
-	    contact_read(write_file("c.yaml", entry, sizeof(entry) - 1), conf, NS_PER_S, &contact, &trouble) == CC_OK);
+	    contact_read(sides_file("c.yaml", entry, sizeof(entry) - 1), conf, NS_PER_S, &contact, &trouble) == CC_OK);
 	contact_json(&json, NULL, &contact);
 	CHECK(contact_parse(buf_slice(&text), &again, why) == CC_OK);
 	CHECK_TEXT(again.point[0].name, "Duty officer");
@@ -214,7 +176,7 @@ TEST(hostile_entry)
 	}
 	buf_close(&text);
 	conf_free(conf);
-	end();
+	sides_end();
 }
 
 /* ---- policy ---- */
@@ -232,8 +194,8 @@ TEST(policy_rows)
 	struct policy *policy = NULL;
 	char *why = NULL;
 
-	begin();
-	CHECK(policy_read(write_file("p.yaml", rows, sizeof(rows) - 1), &policy, &why) == CC_OK);
+	sides_begin();
+	CHECK(policy_read(sides_file("p.yaml", rows, sizeof(rows) - 1), &policy, &why) == CC_OK);
 	CHECK_UINT(policy_of(policy, "cert.b", REQUEST_HAVE_YOU_SEEN, CC_TLP_GREEN), POLICY_MACHINE);
 	CHECK_UINT(policy_of(policy, "cert.b", REQUEST_HAVE_YOU_SEEN, CC_TLP_AMBER), POLICY_WAIT);
 	CHECK_UINT(policy_of(policy, "cert.b", REQUEST_EVIDENCE, CC_TLP_CLEAR), POLICY_WAIT);
@@ -243,7 +205,7 @@ TEST(policy_rows)
 	CHECK_UINT(policy_of(policy, "cert.d", REQUEST_EXPLAIN, CC_TLP_CLEAR), POLICY_WAIT);
 	policy_free(policy);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		CHECK(policy_read(write_file("p.yaml", bad[i], strlen(bad[i])), &policy, &why) == CC_BAD);
+		CHECK(policy_read(sides_file("p.yaml", bad[i], strlen(bad[i])), &policy, &why) == CC_BAD);
 		CHECK(why != NULL);
 		free(why);
 		why = NULL;
@@ -251,7 +213,7 @@ TEST(policy_rows)
 	CHECK(policy_read("", &policy, &why) == CC_OK);
 	CHECK_UINT(policy_of(policy, "cert.b", REQUEST_HAVE_YOU_SEEN, CC_TLP_CLEAR), POLICY_WAIT);
 	policy_free(policy);
-	end();
+	sides_end();
 }
 
 /* ---- the audit log ---- */
@@ -260,7 +222,7 @@ static bool
 log_is_good(uint64_t *ret_count)
 {
 	char *why = NULL;
-	bool good = audit_check(dir, NULL, NULL, ret_count, &why) == CC_OK;
+	bool good = audit_check(sides_dir, NULL, NULL, ret_count, &why) == CC_OK;
 
 	CHECK(good || why != NULL);
 	free(why);
@@ -274,105 +236,43 @@ TEST(audit_every_byte)
 	size_t size;
 	FILE *file;
 
-	begin();
+	sides_begin();
 	CHECK(log_is_good(&count) && count == 0);
 	for (int i = 0; i < 5; i++)
-		CHECK(audit_note(dir, "test",
+		CHECK(audit_note(sides_dir, "test",
 			  (const char *const[]){"who", "a \"quoted\" one", "empty", "", "none", NULL, NULL},
 			  &why) == CC_OK);
 	CHECK(log_is_good(&count) && count == 5);
-	file = fopen(path_of("desk/audit.jsonl"), "r");
+	file = fopen(sides_path("desk/audit.jsonl"), "r");
 	size = fread(text, 1, sizeof(text), file);
 	fclose(file);
 	for (size_t i = 0; i < size; i++) {
 		text[i] = (char)(text[i] ^ 1 << i % 8);
-		write_file("desk/audit.jsonl", text, size);
+		sides_file("desk/audit.jsonl", text, size);
 		CHECK(!log_is_good(&count));
 		text[i] = (char)(text[i] ^ 1 << i % 8);
 	}
 	for (size_t cut = 0; cut < size; cut++) { /* the end is missing */
-		write_file("desk/audit.jsonl", text, cut);
+		sides_file("desk/audit.jsonl", text, cut);
 		CHECK(!log_is_good(&count));
 	}
-	CHECK(audit_note(dir, "test", (const char *const[]){NULL}, &why) ==
+	CHECK(audit_note(sides_dir, "test", (const char *const[]){NULL}, &why) ==
 	      CC_BAD); /* and nothing is added to what was changed */
 	free(why);
 	/* What a crash leaves: half a line, or a line that the head does not name yet. */
 	memcpy(text + size, "{\"prev", 6);
-	write_file("desk/audit.jsonl", text, size + 6);
+	sides_file("desk/audit.jsonl", text, size + 6);
 	CHECK(log_is_good(&count) && count == 5);
-	CHECK(audit_note(dir, "test", (const char *const[]){NULL}, &why) == CC_OK);
+	CHECK(audit_note(sides_dir, "test", (const char *const[]){NULL}, &why) == CC_OK);
 	CHECK(log_is_good(&count) && count == 6);
-	unlink(path_of("desk/audit.head"));
+	unlink(sides_path("desk/audit.head"));
 	CHECK(!log_is_good(&count));
-	unlink(path_of("desk/audit.jsonl"));
+	unlink(sides_path("desk/audit.jsonl"));
 	CHECK(log_is_good(&count) && count == 0);
-	end();
+	sides_end();
 }
 
 /* ---- two desks ---- */
-
-struct side {
-	struct conf *conf;
-	char outdir[96];
-	struct desk *desk;
-};
-
-static void
-set(struct conf *conf, const char *format, ...)
-{
-	char text[512], *why = NULL;
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	if (conf_set(conf, text, &why) != CC_OK)
-		printf("%s\n", why);
-	free(why);
-}
-
-/* Trusts the other's key by fingerprint and x. */
-static void
-open_sides(struct side side[2])
-{
-	struct agreement *agreement[2];
-	struct key *key[2];
-	char text[1024], name[24], *why = NULL;
-
-	for (int i = 0; i < 2; i++) {
-		side[i].conf = conf_new();
-		snprintf(side[i].outdir, sizeof(side[i].outdir), "%s/%d", dir, i);
-		set(side[i].conf, "sensor.organisation=cert.%c", 'a' + i);
-		set(side[i].conf, "exchange.to=file:%s/shared", dir);
-		set(side[i].conf, "spool.fsync=never");
-		CHECK(key_open(side[i].conf, side[i].outdir, true, &key[i], &why) == CC_OK);
-		CHECK(agreement_open(side[i].outdir, true, &agreement[i], &why) == CC_OK);
-	}
-	for (int i = 0; i < 2; i++) {
-		snprintf(text, sizeof(text),
-		    "organisations: [{id: cert.%c, receive: amber, keys: [{fingerprint: %s, x: %s}], "
-		    "agreement: {fingerprint: %s, x: %s}}]",
-		    'b' - i, key_kid(key[1 - i]), key_x(key[1 - i]), agreement_kid(agreement[1 - i]),
-		    agreement_x(agreement[1 - i]));
-		snprintf(name, sizeof(name), "%d.yaml", i);
-		set(side[i].conf, "exchange.trust=%s", write_file(name, text, strlen(text)));
-		CHECK(desk_open(side[i].conf, side[i].outdir, &side[i].desk, &why) == CC_OK);
-	}
-	for (int i = 0; i < 2; i++) {
-		agreement_close(agreement[i]);
-		key_close(key[i]);
-	}
-}
-
-static void
-close_sides(struct side side[2])
-{
-	for (int i = 0; i < 2; i++) {
-		desk_close(side[i].desk);
-		conf_free(side[i].conf);
-	}
-}
 
 static void
 keep_request(void *ctx, const struct request *r)
@@ -381,20 +281,6 @@ keep_request(void *ctx, const struct request *r)
 
 	*to = *r;
 	to->answer = r->answer != NULL ? strdup(r->answer) : NULL;
-}
-
-static void
-sync_both(struct side side[2])
-{
-	char *why = NULL;
-
-	for (int i = 0; i < 2; i++)
-		CHECK(desk_flush(side[i].desk) == CC_OK);
-	for (int i = 0; i < 2; i++) {
-		CHECK(desk_sync(side[i].desk, &why) == CC_OK);
-		CHECK_UINT(desk_refused(side[i].desk), 0);
-	}
-	free(why);
 }
 
 TEST(have_you_seen)
@@ -407,8 +293,8 @@ TEST(have_you_seen)
 	size_t done;
 	uint64_t now = time_now();
 
-	begin();
-	open_sides(side);
+	sides_begin();
+	sides_open(side);
 	CHECK(store_open(side[1].conf, side[1].outdir, true, &store, &why) == CC_OK);
 	store_note(store, &(struct store_note){.kind = CC_KIND_DOMAIN,
 			      .value = slice_str("bad.example"),
@@ -429,11 +315,11 @@ TEST(have_you_seen)
 	strcpy(r.indicator[1], "domain:good.example");
 	strcpy(r.indicator[2], "x:y");
 	CHECK(request_send(side[0].desk, &r, &why) == CC_OK);
-	sync_both(side);
-	CHECK(policy_read(write_file("p", "rules: [{partner: cert.a, answer: machine}]", 43), &policy, &why) == CC_OK);
+	sides_sync(side);
+	CHECK(policy_read(sides_file("p", "rules: [{partner: cert.a, answer: machine}]", 43), &policy, &why) == CC_OK);
 	CHECK(requests_serve(side[1].desk, policy, &done, &why) == CC_OK);
 	CHECK_UINT(done, 2);
-	sync_both(side);
+	sides_sync(side);
 	CHECK(requests_visit(side[0].desk, r.id, keep_request, &got) == CC_OK);
 	CHECK_UINT(got.state, REQUEST_ANSWERED);
 	CHECK(got.answer != NULL &&
@@ -445,8 +331,8 @@ TEST(have_you_seen)
 	CHECK_UINT(done, 0);
 	free(got.answer);
 	policy_free(policy);
-	close_sides(side);
-	end();
+	sides_close(side);
+	sides_end();
 }
 
 TEST(both_sides_agree)
@@ -455,17 +341,17 @@ TEST(both_sides_agree)
 	struct side side[2];
 	char *why = NULL;
 
-	begin();
-	open_sides(side);
+	sides_begin();
+	sides_open(side);
 	r = (struct request){.kind = REQUEST_ELIMINATE, .tlp = CC_TLP_GREEN, .text = "please"};
 	strcpy(r.responder, "cert.b");
 	CHECK(request_send(side[0].desk, &r, &why) == CC_OK);
-	sync_both(side);
+	sides_sync(side);
 	CHECK(request_move(side[1].desk, r.id, REQUEST_ACKNOWLEDGED, NULL, &why) == CC_OK);
 	/* At once: the one withdraws, the other begins to work.  However these are read, it is closed. */
 	CHECK(request_move(side[0].desk, r.id, REQUEST_CLOSED, "no need", &why) == CC_OK);
 	CHECK(request_move(side[1].desk, r.id, REQUEST_WORKING, NULL, &why) == CC_OK);
-	sync_both(side);
+	sides_sync(side);
 	CHECK(request_move(side[0].desk, r.id, REQUEST_SENT, NULL, &why) == CC_DENIED && why != NULL);
 	free(why);
 	CHECK(request_move(side[1].desk, r.id, REQUEST_ANSWERED, "x", &why) == CC_DENIED && why != NULL);
@@ -489,9 +375,52 @@ TEST(both_sides_agree)
 	strcpy(r.responder, "cert.b");
 	CHECK(request_send(side[0].desk, &r, &why) == CC_DENIED);
 	free(why);
-	close_sides(side);
-	end();
+	sides_close(side);
+	sides_end();
+}
+
+/*
+ * It reads where the sensor reads, exchange.from, and what came by the fall-back of a place: a folder that was not there
+ * when the reader began.
+ */
+TEST(reads_all_places)
+{
+	static struct request r, got;
+	struct side side[2];
+	char *why = NULL;
+
+	sides_begin();
+	sides_open(side);
+	/* b sends to a folder of its own, a reads both; a's own things come back to it by the first. */
+	sides_set(side[1].conf, "exchange.to=file:%s/elsewhere", sides_dir);
+	sides_set(side[0].conf, "exchange.from=[file:%s/elsewhere, file:%s/shared]", sides_dir, sides_dir);
+	sides_set(side[1].conf, "exchange.from=file:%s/shared", sides_dir);
+	for (int i = 0; i < 2; i++) {
+		desk_close(side[i].desk);
+		CHECK(desk_open(side[i].conf, side[i].outdir, &side[i].desk, &why) == CC_OK);
+	}
+	r = (struct request){.kind = REQUEST_EXPLAIN, .tlp = CC_TLP_GREEN, .text = "why?"};
+	strcpy(r.responder, "cert.b");
+	CHECK(request_send(side[0].desk, &r, &why) == CC_OK);
+	sides_sync(side);
+	CHECK(request_move(side[1].desk, r.id, REQUEST_ACKNOWLEDGED, NULL, &why) == CC_OK);
+	CHECK(access(sides_path("elsewhere/concert.requests"), F_OK) != 0);
+	sides_sync(side);
+	CHECK(access(sides_path("elsewhere/concert.requests"), F_OK) == 0);
+	CHECK(requests_visit(side[0].desk, r.id, keep_request, &got) == CC_OK);
+	CHECK_UINT(got.state, REQUEST_ACKNOWLEDGED);
+	sides_close(side);
+
+	/* Nothing to read at all is said. */
+	side[0].conf = conf_new();
+	sides_set(side[0].conf, "exchange.from=none");
+	CHECK(desk_open(side[0].conf, side[0].outdir, &side[0].desk, &why) == CC_OK);
+	CHECK(desk_sync(side[0].desk, &why) == CC_BAD && why != NULL && strstr(why, "exchange.from") != NULL);
+	free(why);
+	desk_close(side[0].desk);
+	conf_free(side[0].conf);
+	sides_end();
 }
 
 TESTS(T(every_step), T(escalation_climbs), T(hours), T(hostile_yaml), T(hostile_entry), T(policy_rows),
-    T(audit_every_byte), T(have_you_seen), T(both_sides_agree))
+    T(audit_every_byte), T(have_you_seen), T(both_sides_agree), T(reads_all_places))

@@ -183,6 +183,45 @@ TEST(mends_and_tells)
 	end();
 }
 
+/* The fall-back's folder is made by whoever first has to go there: it is looked for, and read from its start. */
+TEST(fallback_that_comes_later)
+{
+	struct conf *conf = conf_of("a");
+	struct reader *reader = NULL;
+	char text[200], main_dir[64], *why = NULL;
+	unsigned bad = 0;
+
+	begin();
+	snprintf(main_dir, sizeof(main_dir), "%s", dir);
+	snprintf(text, sizeof(text), "exchange.to=file:%s/", main_dir);
+	CHECK(conf_set(conf, text, &why) == CC_OK);
+	snprintf(text, sizeof(text), "exchange.fallback=file:%s/later", main_dir);
+	CHECK(conf_set(conf, text, &why) == CC_OK);
+	CHECK(reader_open(conf, conf->exchange_to, NULL, 0, false, &reader, &why) == CC_OK);
+	CHECK_UINT(read_some(reader, &bad), 0);
+	send_some(conf, "concert.health", 0, 3);
+	CHECK_UINT(read_some(reader, &bad), 3);
+	CHECK(snprintf(dir, sizeof(dir), "%.50s/later", main_dir) < (int)sizeof(dir));
+	CHECK(mkdir(dir, 0755) == 0);
+	send_some(conf, "concert.health", 3, 4);
+	CHECK_UINT(read_some(reader, &bad), 4);
+	reader_close(reader);
+
+	/* By a name below OUTDIR it is still the main place, with its fall-back. */
+	CHECK(conf_set(conf, "exchange.to=file:", &why) == CC_OK);
+	snprintf(text, sizeof(text), "exchange.fallback=file:%s", dir);
+	CHECK(conf_set(conf, text, &why) == CC_OK);
+	snprintf(text, sizeof(text), "%s/exchange", main_dir);
+	CHECK(mkdir(text, 0755) == 0);
+	snprintf(text, sizeof(text), "file:%s/exchange", main_dir);
+	CHECK(reader_open(conf, text, NULL, 0, true, &reader, &why) == CC_OK);
+	CHECK_UINT(read_some(reader, &bad), 4);
+	reader_close(reader);
+	snprintf(dir, sizeof(dir), "%s", main_dir);
+	conf_free(conf);
+	end();
+}
+
 TEST(refuses)
 {
 	struct conf *conf = conf_of("a");
@@ -250,4 +289,5 @@ TEST(since_a_time)
 	CHECK(system(command) == 0);
 }
 
-TESTS(T(since_a_time), T(two_writers_and_a_follower), T(mends_and_tells), T(refuses), T(no_way_out_of_the_folder))
+TESTS(T(since_a_time), T(two_writers_and_a_follower), T(mends_and_tells), T(fallback_that_comes_later), T(refuses),
+    T(no_way_out_of_the_folder))
