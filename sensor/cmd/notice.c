@@ -1,8 +1,8 @@
 /*
  * concert notice: new threats, good practice, rule packs.
  *
- * A pack's rules are another's text: they are checked, and run over the pack's own captures, by this program in
- * processes of their own, before anything reaches a folder that a sensor reads.  What its author takes back goes out of
+ * A pack's rules are another's text: they are checked, and run over the pack's own captures (trial.h), before anything
+ * reaches a folder that a sensor reads.  What its author takes back goes out of
  * that folder at the next look at the topic.
  */
 #include <errno.h>
@@ -11,15 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/desk.h"
+#include "cmd/trial.h"
 #include "record/record.h"
 
 int cmd_notice(int argc, char **argv);
 
-enum { FILES }; /* of the words: those that may stand there more than once */
+enum { FILES, NEAR }; /* of the words: those that may stand there more than once */
 #define PATH_ROOM 5000
 
 static const char *
@@ -81,6 +81,8 @@ print_json(struct listing *l, const struct notice *n)
 		json_text(&json, "name", n->file[i].name);
 		json_text(&json, "sha256", n->file[i].sha256);
 		json_uint(&json, "size", n->file[i].bytes.size);
+		if (n->file[i].near)
+			json_bool(&json, "near_miss", true);
 		json_end_object(&json);
 	}
 	json_end_array(&json);
@@ -102,7 +104,8 @@ show_one(struct listing *l, const struct notice *n)
 	cmd_column(n->text, 0);
 	putchar('\n');
 	for (size_t i = 0; i < n->files; i++)
-		printf("file      %s  %zu bytes  %s\n", n->file[i].sha256, n->file[i].bytes.size, n->file[i].name);
+		printf("file      %s  %zu bytes  %s%s\n", n->file[i].sha256, n->file[i].bytes.size, n->file[i].name,
+		    n->file[i].near ? ", a near miss" : "");
 	if (n->installed[0] != '\0')
 		printf("installed %s\n", n->installed);
 }
@@ -163,8 +166,29 @@ read_file(const char *path, size_t most, struct slice *ret_bytes)
 }
 
 static int
+add_file(struct cmd_desk *d, struct notice *n, const char *path, bool near)
+{
+	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+	struct notice_file *f = &n->file[n->files];
+
+	if (!notice_name_is_good(name) || (near && !is_capture(name))) {
+		fprintf(stderr, "concert notice: %s: %s\n", path,
+		    near ? "a near miss is a capture, .pcap or .pcapng"
+			 : "a name has letters, digits, dots and dashes");
+		return EXIT_USAGE;
+	}
+	if (!read_file(path, d->o.conf->exchange_message_max, &f->bytes))
+		return EXIT_FAILED;
+	snprintf(f->name, sizeof(f->name), "%s", name);
+	f->near = near;
+	n->files++;
+	return EXIT_DONE;
+}
+
+static int
 fill(struct cmd_desk *d, struct notice *n)
 {
+	size_t files = d->words[FILES].count, near = d->words[NEAR].count;
 	const char *kind = d->rest[0], *title = said(d, "title"),
 		   *tlp = said(d, "tlp") != NULL ? said(d, "tlp") : "green";
 	int k = 0;
@@ -173,9 +197,9 @@ fill(struct cmd_desk *d, struct notice *n)
 		k++;
 	if (k == NOTICE_KINDS || title == NULL || title[0] == '\0' ||
 	    record_tlp_parse(slice_str(tlp), &n->tlp) != CC_OK || strlen(title) >= sizeof(n->title) ||
-	    d->words[FILES].count > NOTICE_FILES || (k == NOTICE_RULES && d->words[FILES].count == 0)) {
+	    files + near > NOTICE_FILES || (k == NOTICE_RULES && files == 0)) {
 		fprintf(stderr, "concert notice: publish threat|practice|rules --title T [--text T] [--tlp TLP] "
-				"[--file FILE]..., rules with files, 16 at most\n");
+				"[--file FILE]... [--near CAPTURE]..., rules with files, 16 at most\n");
 		return EXIT_USAGE;
 	}
 	n->kind = (enum notice_kind)k;
@@ -186,18 +210,13 @@ fill(struct cmd_desk *d, struct notice *n)
 		fprintf(stderr, "concert notice: --text: 4,095 bytes at most\n");
 		return EXIT_USAGE;
 	}
-	for (size_t i = 0; i < d->words[FILES].count; i++) {
-		const char *path = d->words[FILES].value[i], *slash = strrchr(path, '/'),
-			   *name = slash != NULL ? slash + 1 : path;
+	for (size_t i = 0; i < files + near; i++) {
+		bool is_near = i >= files;
+		const char *path = is_near ? d->words[NEAR].value[i - files] : d->words[FILES].value[i];
+		int code = add_file(d, n, path, is_near);
 
-		if (!notice_name_is_good(name)) {
-			fprintf(stderr, "concert notice: %s: a name has letters, digits, dots and dashes\n", path);
-			return EXIT_USAGE;
-		}
-		if (!read_file(path, d->o.conf->exchange_message_max, &n->file[i].bytes))
-			return EXIT_FAILED;
-		snprintf(n->file[i].name, sizeof(n->file[i].name), "%s", name);
-		n->files++;
+		if (code != EXIT_DONE)
+			return code;
 	}
 	return EXIT_DONE;
 }
@@ -224,24 +243,6 @@ publish(struct cmd_desk *d)
 }
 
 /* ---- install ---- */
-
-/* This program again, in a process of its own: its exit code. */
-static int
-run_self(char *const argv[])
-{
-	pid_t child = fork();
-	int status;
-
-	if (child == 0) {
-		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-		(void)dup2(null, STDIN_FILENO);
-		(void)dup2(STDERR_FILENO, STDOUT_FILENO);
-		execv("/proc/self/exe", argv);
-		_exit(127);
-	}
-	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
 
 static bool
 write_files(const struct notice *n, const char *folder, bool captures)
@@ -287,70 +288,31 @@ unlink_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 	return remove(path);
 }
 
-/* Lines of the log that are alerts. */
-static size_t
-alerts_in(const char *folder)
-{
-	char path[PATH_ROOM + 32], *line = NULL;
-	size_t room = 0, count = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/eve.json", folder);
-	file = fopen(path, "re");
-	while (file != NULL && getline(&line, &room, file) > 0)
-		count += strstr(line, "\"event_type\":\"alert\"") != NULL;
-	if (file != NULL)
-		fclose(file);
-	free(line);
-	return count;
-}
-
-#define WORDS_MAX (2 * NOTICE_FILES + 16)
-
-/* The rules are whole, and each capture makes one of them fire. */
+/* The rules are whole, and do what the pack says of its captures. */
 static const char *
-try_pack(const struct notice *n, const char *folder)
+try_pack(const struct notice *n, const char *folder, const char *conf_path)
 {
-	char path[NOTICE_FILES][PATH_ROOM], out[PATH_ROOM + 8], log[PATH_ROOM + 24];
-	char *rules[WORDS_MAX] = {"concert", "rules", "check"},
-	     *over[WORDS_MAX] = {"concert", "read", "-q", "--exchange", "none", "-l", out};
-	size_t r = 3, o = 7, found = 0;
-	const char *why = NULL;
+	struct trial *trial = calloc(1, sizeof(*trial));
+	char path[NOTICE_FILES][PATH_ROOM], out[PATH_ROOM];
+	const char *why;
 
-	snprintf(out, sizeof(out), "%s/.try", folder);
+	if (trial == NULL)
+		return "no memory";
+	trial->conf_path = conf_path;
 	for (size_t i = 0; i < n->files; i++) {
-		const char *option = ends_with(n->file[i].name, ".rules") ? "-S"
-				     : ends_with(n->file[i].name, ".yar") ? "-Y"
-									  : NULL;
+		const struct notice_file *f = &n->file[i];
 
-		snprintf(path[i], PATH_ROOM, "%s/%s", folder, n->file[i].name);
-		if (option == NULL)
-			continue;
-		found++;
-		if (option[1] == 'Y')
-			rules[r++] = (char *)(uintptr_t)option;
-		rules[r++] = path[i];
-		over[o++] = (char *)(uintptr_t)option;
-		over[o++] = path[i];
+		snprintf(path[i], PATH_ROOM, "%s/%s", folder, f->name);
+		if (ends_with(f->name, ".rules"))
+			trial->rules[trial->rules_count++] = path[i];
+		else if (ends_with(f->name, ".yar"))
+			trial->yara[trial->yara_count++] = path[i];
+		else if (is_capture(f->name))
+			trial->capture[trial->captures++] = (struct trial_capture){.path = path[i], .near = f->near};
 	}
-	rules[r] = NULL;
-	if (found == 0)
-		return "it has no file that ends in .rules or .yar";
-	if (run_self(rules) != 0)
-		return "concert rules check refuses them";
-	for (size_t i = 0; why == NULL && i < n->files; i++) {
-		if (!is_capture(n->file[i].name))
-			continue;
-		over[o] = path[i];
-		over[o + 1] = NULL;
-		snprintf(log, sizeof(log), "%s/eve.json", out);
-		(void)unlink(log);
-		if (run_self(over) != 0)
-			why = "a run over its captures fails";
-		else if (alerts_in(out) == 0)
-			why = "no rule fires on one of its captures";
-	}
-	(void)nftw(out, unlink_one, 16, FTW_DEPTH | FTW_PHYS);
+	snprintf(out, sizeof(out), "%s/.try", folder);
+	why = trial_run(trial, out);
+	free(trial);
 	return why;
 }
 
@@ -373,7 +335,7 @@ install_one(void *ctx, const struct notice *n)
 	if (trouble == NULL && (mkdtemp(temporary) == NULL || !write_files(n, temporary, true)))
 		trouble = "its files can't be written";
 	if (trouble == NULL)
-		trouble = try_pack(n, temporary);
+		trouble = try_pack(n, temporary, in->d->o.conf_path);
 	if (trouble == NULL && (dirs_make(in->into, 0755) != CC_OK || (into = realpath(in->into, NULL)) == NULL))
 		trouble = "the folder can't be made";
 	snprintf(folder, sizeof(folder), "%s/%s", into != NULL ? into : ".", n->id);
@@ -464,7 +426,8 @@ cmd_notice(int argc, char **argv)
 {
 	static const char *const verbs[] = {"publish", "list", "show", "revoke", "install"};
 	static const int operands[] = {1, 0, 1, 1, 1};
-	struct cmd_word words[] = {[FILES] = {.name = "file"}, {.name = "title"}, {.name = "text"}, {.name = "tlp"},
+	struct cmd_word words[] = {[FILES] = {.name = "file"}, [NEAR] = {.name = "near"}, {.name = "title"},
+	    {.name = "text"}, {.name = "tlp"},
 	    {.name = "why"}, {.name = "into"},
 	    {.name = "exercise", .flag = true}, {.name = "all", .flag = true}};
 	const struct command *command = &cmd_table[0];

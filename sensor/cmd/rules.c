@@ -1,13 +1,17 @@
 /*
  * concert rules check: every problem of every rule with file:line:column and the place it means, or with --summary by
- * keyword and reason; the sums as the last line.  concert rules keywords: the language.
+ * keyword and reason; the sums as the last line.  concert rules test: over captures.  concert rules keywords: the
+ * language.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/desk.h"
+#include "cmd/trial.h"
 #include "detect/detect.h"
 
 int cmd_rules(int argc, char **argv);
@@ -206,11 +210,108 @@ check(struct conf *conf, bool summary)
 	return report.refused + report.yara_refused > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* ---- test ---- */
+
+enum { ON, NEAR };
+
+static void
+trial_json(const struct trial *trial, const char *wrong)
+{
+	struct json json;
+	struct buf line;
+
+	buf_open(&line, 1u << 20);
+	json = json_into(&line);
+	json_object(&json, NULL);
+	json_bool(&json, "passed", wrong == NULL);
+	json_text_if(&json, "why", wrong);
+	json_array(&json, "captures");
+	for (size_t i = 0; i < trial->captures; i++) {
+		const struct trial_capture *c = &trial->capture[i];
+
+		json_object(&json, NULL);
+		json_text(&json, "path", c->path);
+		json_bool(&json, "near_miss", c->near);
+		json_uint(&json, "alerts", c->alerts);
+		json_array(&json, "sids");
+		for (size_t k = 0; k < c->sids; k++)
+			json_uint(&json, NULL, c->sid[k]);
+		json_end_array(&json);
+		json_text_if(&json, "why", c->wrong);
+		json_end_object(&json);
+	}
+	json_end_array(&json);
+	json_end_object(&json);
+	printf("%.*s\n", (int)line.size, (const char *)line.p);
+	buf_close(&line);
+}
+
+static void
+trial_text(const struct trial *trial, const char *wrong)
+{
+	for (size_t i = 0; i < trial->captures; i++) {
+		const struct trial_capture *c = &trial->capture[i];
+
+		if (!c->ran && c->wrong == NULL)
+			continue; /* the rules were refused before */
+		printf("%-4s %s%s: %llu alerts", c->wrong == NULL ? "good" : "BAD", c->path,
+		    c->near ? " (near miss)" : "", (unsigned long long)c->alerts);
+		for (size_t k = 0; k < c->sids; k++)
+			printf("%s%llu", k == 0 ? ", sid " : " ", (unsigned long long)c->sid[k]);
+		putchar('\n');
+	}
+	if (wrong != NULL)
+		fprintf(stderr, "concert rules test: %s\n", wrong);
+}
+
+static int
+test(const struct command *command, int argc, char **argv)
+{
+	struct cmd_word words[] = {[ON] = {.name = "on"}, [NEAR] = {.name = "near"}};
+	char folder[] = "/tmp/concert-rules.XXXXXX", out[sizeof(folder) + 8];
+	struct trial *trial = calloc(1, sizeof(*trial));
+	struct cmd_options o = {0};
+	int code = EXIT_USAGE;
+
+	if (trial != NULL && cmd_words(&argc, argv, words, 2) && cmd_options(command, argc, argv, "c:S:Y:v", &o)) {
+		struct conf *conf = o.conf;
+
+		for (size_t i = 0; i < conf->detect_rules.count && i < TRIAL_FILES; i++)
+			trial->rules[trial->rules_count++] = conf->detect_rules.item[i];
+		for (size_t i = 0; i < conf->detect_yara.count && i < TRIAL_FILES; i++)
+			trial->yara[trial->yara_count++] = conf->detect_yara.item[i];
+		for (size_t k = ON; k <= NEAR; k++) {
+			for (size_t i = 0; i < words[k].count && trial->captures < TRIAL_FILES; i++)
+				trial->capture[trial->captures++] =
+				    (struct trial_capture){.path = words[k].value[i], .near = k == NEAR};
+		}
+		trial->conf_path = o.conf_path;
+		if (trial->rules_count + trial->yara_count == 0 || optind != argc) {
+			cmd_usage(command);
+		} else if (mkdtemp(folder) == NULL) {
+			fprintf(stderr, "concert rules test: %s: %s\n", folder, strerror(errno));
+			code = EXIT_FAILED;
+		} else {
+			const char *wrong;
+
+			snprintf(out, sizeof(out), "%s/run", folder);
+			wrong = trial_run(trial, out);
+			(void)rmdir(folder);
+			(o.json ? trial_json : trial_text)(trial, wrong);
+			code = wrong == NULL ? EXIT_DONE : EXIT_FAILED;
+		}
+	}
+	cmd_options_close(&o);
+	free(trial);
+	return code;
+}
+
 int
 cmd_rules(int argc, char **argv)
 {
 	const struct command command = {
-	    "rules", cmd_rules, "check [-c FILE] [--summary] [-S RULES]... [-Y YARA]... RULES... | keywords", ""};
+	    "rules", cmd_rules, "check [-c FILE] [--summary] [-S RULES]... [-Y YARA]... RULES... | keywords |\n"
+	    "       test [-c FILE] [-S RULES]... [-Y YARA]... [--on CAPTURE]... [--near CAPTURE]... [--json]", ""};
 	struct cmd_options o = {0};
 	char setting[4096];
 	int code = EXIT_USAGE;
@@ -220,6 +321,8 @@ cmd_rules(int argc, char **argv)
 		detect_manual(stdout);
 		return EXIT_DONE;
 	}
+	if (argc > 2 && strcmp(argv[1], "test") == 0)
+		return test(&command, argc - 1, argv + 1);
 	if (argc < 2 || strcmp(argv[1], "check") != 0) {
 		cmd_usage(&command);
 		return code;

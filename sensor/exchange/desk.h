@@ -187,6 +187,7 @@ struct notice_file {
 	char name[96]; /* letters, digits, dots and dashes; its end says what it is: .rules, .yar, .pcap, … */
 	char sha256[65];
 	struct slice bytes; /* borrowed */
+	bool near;          /* a capture on which nothing may fire */
 };
 
 struct notice {

@@ -22,12 +22,16 @@ notices_table(struct desk *desk)
 	    "installed TEXT) WITHOUT ROWID",
 	    "");
 
-	return st != CC_OK ? st
-			   : desk_do(desk,
-				 "CREATE TABLE IF NOT EXISTS notice_file (notice TEXT, n INTEGER, name TEXT, sha256 "
-				 "TEXT, bytes BLOB, "
-				 "PRIMARY KEY (notice, n))",
-				 "");
+	if (st == CC_OK)
+		st = desk_do(desk,
+		    "CREATE TABLE IF NOT EXISTS notice_file (notice TEXT, n INTEGER, name TEXT, sha256 TEXT, "
+		    "bytes BLOB, near INTEGER DEFAULT 0, PRIMARY KEY (notice, n))",
+		    "");
+	/* One of a version that knew no near misses. */
+	if (st == CC_OK &&
+	    desk_number(desk, "SELECT count(*) FROM pragma_table_info('notice_file') WHERE name = 'near'", "") == 0)
+		st = desk_do(desk, "ALTER TABLE notice_file ADD COLUMN near INTEGER DEFAULT 0", "");
+	return st;
 }
 
 /* It becomes the name of a file of ours. */
@@ -86,8 +90,9 @@ take_files(struct desk *desk, const struct came *came, const char *id, const jso
 		}
 		held += bytes.size;
 		if (held <= desk->conf.exchange_parts_max)
-			(void)desk_do(desk, "INSERT OR REPLACE INTO notice_file VALUES (?1, ?2, ?3, ?4, ?5)", "sissb",
-			    id, (uint64_t)i, name, sha256, bytes);
+			(void)desk_do(desk, "INSERT OR REPLACE INTO notice_file VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+			    "sissbi", id, (uint64_t)i, name, sha256, bytes,
+			    (uint64_t)json_is_true(json_object_get(one, "near_miss")));
 		free((void *)(uintptr_t)bytes.p);
 	}
 }
@@ -178,7 +183,7 @@ notices_visit(struct desk *desk, const char *id, notice_fn *fn, void *ctx)
 
 		row_to_notice(desk, stmt, n);
 		files = desk_ask(
-		    desk, "SELECT name, sha256, bytes FROM notice_file WHERE notice = ?1 ORDER BY n", "s", n->id);
+		    desk, "SELECT name, sha256, bytes, near FROM notice_file WHERE notice = ?1 ORDER BY n", "s", n->id);
 		/* All rows of a notice are stepped over first: their bytes must stay while they are borrowed. */
 		while (files != NULL && n->files < NOTICE_FILES && sqlite3_step(files) == SQLITE_ROW) {
 			struct notice_file *f = &n->file[n->files];
@@ -192,6 +197,7 @@ notices_visit(struct desk *desk, const char *id, notice_fn *fn, void *ctx)
 			snprintf(f->name, sizeof(f->name), "%s", sql_text(files, 0));
 			snprintf(f->sha256, sizeof(f->sha256), "%s", sql_text(files, 1));
 			f->bytes = slice_of(bytes, size);
+			f->near = sqlite3_column_int(files, 3) != 0;
 			n->files++;
 		}
 		sqlite3_finalize(files);
@@ -234,6 +240,8 @@ put_extension(struct json *json, const struct notice *n, const char *nonce)
 			json_object(json, NULL);
 			json_text(json, "name", n->file[i].name);
 			json_text(json, "sha256", n->file[i].sha256);
+			if (n->file[i].near)
+				json_bool(json, "near_miss", true);
 			json_end_object(json);
 		}
 		json_end_array(json);

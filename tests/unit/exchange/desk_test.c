@@ -380,8 +380,7 @@ TEST(both_sides_agree)
 }
 
 /*
- * It reads where the sensor reads, exchange.from, and what came by the fall-back of a place: a folder that was not there
- * when the reader began.
+ * It reads where the sensor reads, exchange.from; a folder that is not there yet is looked for again.
  */
 TEST(reads_all_places)
 {
