@@ -33,11 +33,12 @@ static const struct cc_field quic_fields[QUIC_F_COUNT] = {
 };
 
 static const struct cc_anomaly quic_anomalies[QUIC_ANOMALY_COUNT] = {
-	[QUIC_FAILED_DECRYPT] = {"failed_decrypt", "An Initial packet does not authenticate."},
-	[QUIC_ERROR_ON_DATA] = {"error_on_data", "An Initial packet holds frames that it may not, or broken ones."},
-	[QUIC_CRYPTO_TOO_LONG] = {"crypto_frag_too_long", "A side's handshake is longer than is put together."},
-	[QUIC_BAD_HELLO] = {"invalid_hello", "The handshake does not begin with a right hello."},
-	[QUIC_TOO_MANY_VALUES] = {"too_many_values", "A hello has lists too long for a fingerprint."},
+    [QUIC_FAILED_DECRYPT] = {"failed_decrypt", "An Initial packet does not authenticate."},
+    [QUIC_ERROR_ON_DATA] = {"error_on_data", "An Initial packet holds frames that it may not, or broken ones."},
+    [QUIC_CRYPTO_TOO_LONG] = {"crypto_frag_too_long", "A side's handshake is longer than is put together."},
+    [QUIC_BAD_HELLO] = {"invalid_hello", "The handshake does not begin with a right hello."},
+    [QUIC_OBSOLETE_VERSION] = {"obsolete_version", "A draft of QUIC, or one of Google's versions before it."},
+    [QUIC_TOO_MANY_VALUES] = {"too_many_values", "A hello has lists too long for a fingerprint."},
 };
 
 void
@@ -59,6 +60,8 @@ put_version(struct cc_ctx *ctx, struct quic_state *state, bool of_server, uint32
 	cc_put(ctx, state->tx, of_server ? QUIC_F_SERVER_VERSION : QUIC_F_CLIENT_VERSION, slice_of(bytes, 4));
 	if (!of_server)
 		cc_put_text(ctx, state->tx, QUIC_F_VERSION, quic_version_text(version, room));
+	if (version >> 24 == 0xff || version >> 24 == 'Q' || version >> 24 == 'T')
+		quic_report(ctx, state, QUIC_OBSOLETE_VERSION);
 }
 
 /* All that will be known is known. */

@@ -10,6 +10,7 @@
 #define SSH_PRE_LINES 64         /* lines that a server may say before its banner */
 #define SSH_PACKET_MAX 35000     /* RFC 4253, 6.1 */
 #define SSH_UNIT_MAX 65536
+#define SSH_LISTS_MAX 8192 /* bytes of a side's lists that are kept for the other's */
 
 enum ssh_field {
 	SSH_F_CLIENT_PROTO, SSH_F_CLIENT_SOFTWARE, SSH_F_CLIENT_COMMENT, SSH_F_HASSH, SSH_F_HASSH_STRING,
@@ -19,8 +20,16 @@ enum ssh_field {
 };
 
 enum ssh_anomaly {
-	SSH_INVALID_BANNER, SSH_LONG_BANNER, SSH_INVALID_RECORD, SSH_LONG_KEX_RECORD, SSH_INVALID_KEX,
+	SSH_INVALID_BANNER,
+	SSH_LONG_BANNER,
+	SSH_INVALID_RECORD,
+	SSH_LONG_KEX_RECORD,
+	SSH_INVALID_KEX,
 	SSH_OBSOLETE_VERSION,
+	SSH_WEAK_KEX,
+	SSH_WEAK_HOST_KEY,
+	SSH_WEAK_CIPHER,
+	SSH_WEAK_MAC,
 	SSH_ANOMALY_COUNT,
 };
 
@@ -31,6 +40,7 @@ struct ssh_side {
 	uint8_t step;            /* enum ssh_step */
 	bool finished;           /* the flow has told us so */
 	bool kexinit;            /* seen */
+	const struct ssh_kexinit *kex; /* and read: in the transaction's memory */
 	bool both;               /* its banner says 1.99: SSH 2, but SSH 1 with those that want it */
 	bool began;              /* a packet was seen */
 	bool in_line;            /* the rest of a line that was too long is passed by */
@@ -68,6 +78,10 @@ enum cc_status ssh_kexinit_read(struct slice payload, struct ssh_kexinit *ret_ke
 /* The host key's blob in the server's answer of a key exchange, whichever of them it is.  CC_ABSENT: there is none. */
 enum cc_status ssh_host_key_read(struct slice payload, struct slice *ret_blob, struct slice *ret_type);
 enum cc_status ssh_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in);
+
+/* weak.c: what both agree on, of lists and of the key, as far as it is weak: bits by enum ssh_anomaly. */
+unsigned ssh_weak_choice(const struct ssh_kexinit *client, const struct ssh_kexinit *server);
+bool ssh_weak_key(struct slice blob);
 
 /* hassh.c: the text that HASSH is the MD5 of, into transaction memory; NULL p: no memory. */
 void ssh_put_hassh(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, const struct ssh_kexinit *kexinit);

@@ -41,12 +41,16 @@ static const struct cc_field ssh_fields[SSH_F_COUNT] = {
 };
 
 static const struct cc_anomaly ssh_anomalies[SSH_ANOMALY_COUNT] = {
-	[SSH_INVALID_BANNER] = {"invalid_banner", "A side's first line is no banner."},
-	[SSH_LONG_BANNER] = {"long_banner", "A banner is longer than 255 bytes."},
-	[SSH_INVALID_RECORD] = {"invalid_record", "A packet before encryption can't be one."},
-	[SSH_LONG_KEX_RECORD] = {"long_kex_record", "A packet of the key exchange is too long; it was passed by."},
-	[SSH_INVALID_KEX] = {"invalid_kex", "The lists of a KEXINIT are broken."},
-	[SSH_OBSOLETE_VERSION] = {"obsolete_version", "A side speaks SSH 1."},
+    [SSH_INVALID_BANNER] = {"invalid_banner", "A side's first line is no banner."},
+    [SSH_LONG_BANNER] = {"long_banner", "A banner is longer than 255 bytes."},
+    [SSH_INVALID_RECORD] = {"invalid_record", "A packet before encryption can't be one."},
+    [SSH_LONG_KEX_RECORD] = {"long_kex_record", "A packet of the key exchange is too long; it was passed by."},
+    [SSH_INVALID_KEX] = {"invalid_kex", "The lists of a KEXINIT are broken."},
+    [SSH_OBSOLETE_VERSION] = {"obsolete_version", "A side speaks SSH 1."},
+    [SSH_WEAK_KEX] = {"weak_kex", "A key exchange over a group of 1024 bits or with SHA-1 was agreed on."},
+    [SSH_WEAK_HOST_KEY] = {"weak_host_key", "The server's key is of DSA, or of RSA with less than 2048 bits."},
+    [SSH_WEAK_CIPHER] = {"weak_cipher", "No encryption, or one that is broken or of small blocks, was agreed on."},
+    [SSH_WEAK_MAC] = {"weak_mac", "No authentication of packets, or one over MD5 or of 96 bits, was agreed on."},
 };
 
 static void
@@ -67,6 +71,7 @@ tell(struct cc_ctx *ctx, struct ssh_state *state)
 		return;
 	state->done = true;
 	state->tx = NULL;
+	state->side[CC_TO_SERVER].kex = state->side[CC_TO_CLIENT].kex = NULL;
 	cc_tx_side_done(ctx, tx, CC_TO_SERVER);
 	cc_tx_side_done(ctx, tx, CC_TO_CLIENT);
 	cc_tx_done(ctx, tx);
@@ -167,6 +172,30 @@ lines(struct cc_ctx *ctx, struct ssh_state *state, enum cc_dir dir, struct cur *
 	return CC_OK;
 }
 
+/* What is agreed on needs both sides' lists: those that come first are copied. */
+static void
+keep(struct cc_ctx *ctx, struct cc_tx *tx, struct ssh_side *side, const struct ssh_kexinit *kex)
+{
+	struct ssh_kexinit *copy;
+	size_t size = 0;
+	uint8_t *at;
+
+	for (unsigned i = 0; i <= SSH_MAC_TC; i++)
+		size += kex->list[i].size;
+	copy = size <= SSH_LISTS_MAX ? cc_tx_alloc(ctx, tx, sizeof(*copy) + size) : NULL;
+	if (copy == NULL)
+		return;
+	memset(copy, 0, sizeof(*copy));
+	at = (uint8_t *)(copy + 1);
+	for (unsigned i = 0; i <= SSH_MAC_TC; i++) {
+		if (kex->list[i].size > 0)
+			memcpy(at, kex->list[i].p, kex->list[i].size);
+		copy->list[i] = slice_of(at, kex->list[i].size);
+		at += kex->list[i].size;
+	}
+	side->kex = copy;
+}
+
 static void
 kexinit(struct cc_ctx *ctx, struct ssh_state *state, enum cc_dir dir, struct slice payload)
 {
@@ -182,6 +211,14 @@ kexinit(struct cc_ctx *ctx, struct ssh_state *state, enum cc_dir dir, struct sli
 		return;
 	}
 	ssh_put_hassh(ctx, tx, dir, &kex);
+	keep(ctx, tx, side, &kex);
+	if (side->kex != NULL && state->side[cc_dir_other(dir)].kex != NULL) {
+		unsigned weak = ssh_weak_choice(state->side[CC_TO_SERVER].kex, state->side[CC_TO_CLIENT].kex);
+
+		for (unsigned i = 0; i < SSH_ANOMALY_COUNT; i++)
+			if ((weak >> i & 1) != 0)
+				report(ctx, state, i);
+	}
 	cc_tx_update(ctx, tx, dir);
 }
 
@@ -198,6 +235,8 @@ host_key(struct cc_ctx *ctx, struct ssh_state *state, struct slice payload)
 	sha256_of(blob, sha256);
 	cc_put(ctx, state->tx, SSH_F_HOST_KEY_TYPE, type);
 	cc_put_text(ctx, state->tx, SSH_F_HOST_KEY_SHA256, hex_text(slice_of(sha256, 32), hex));
+	if (ssh_weak_key(blob))
+		report(ctx, state, SSH_WEAK_HOST_KEY);
 	cc_tx_update(ctx, state->tx, CC_TO_CLIENT);
 }
 

@@ -8,6 +8,8 @@
 
 #include "app/tls/own.h"
 
+#define TLS_KEY_BITS 2048 /* fewer are short: NIST SP 800-131A, BSI TR-02102 */
+
 enum { NAME_ROOM = 2048, SERIAL_ROOM = 3 * 64 };
 
 static void
@@ -78,6 +80,10 @@ judge(struct cc_ctx *ctx, struct tls_state *state, const struct x509 *cert, bool
 		tls_report(ctx, state, TLS_CERT_NOT_YET_VALID);
 	if (!of_client && cert->subject.p != NULL && slice_eq(cert->subject, cert->issuer))
 		tls_report(ctx, state, TLS_CERT_SELF_SIGNED);
+	if (cert->weak_signature)
+		tls_report(ctx, state, TLS_CERT_WEAK_SIGNATURE);
+	if (cert->key_bits > 0 && cert->key_bits < TLS_KEY_BITS)
+		tls_report(ctx, state, TLS_CERT_SHORT_KEY);
 }
 
 /* The certificate of the side itself, the first of its chain. */

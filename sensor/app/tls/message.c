@@ -113,6 +113,8 @@ tls_check_cipher(struct cc_ctx *ctx, struct tls_state *state, uint16_t cipher)
 		tls_report(ctx, state, TLS_NULL_CIPHER);
 	if (tls_cipher_is_anonymous(cipher))
 		tls_report(ctx, state, TLS_ANONYMOUS_CIPHER);
+	if (tls_cipher_is_weak(cipher))
+		tls_report(ctx, state, TLS_WEAK_CIPHER);
 }
 
 static bool

@@ -191,6 +191,74 @@ read_extensions(struct slice explicit, struct x509 *cert)
 	return 0;
 }
 
+/* AlgorithmIdentifier ::= SEQUENCE { algorithm OID, parameters ANY }: is it a signature over a broken hash? */
+static bool
+is_weak_signature(struct slice algorithm)
+{
+	static const struct {
+		uint8_t oid[9];
+		uint8_t size;
+	} weak[] = {
+	    {{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x02}, 9}, /* md2WithRSAEncryption */
+	    {{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x03}, 9}, /* md4 */
+	    {{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x04}, 9}, /* md5 */
+	    {{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05}, 9}, /* sha1 */
+	    {{0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x03}, 7},             /* dsa-with-sha1 */
+	    {{0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01}, 7},             /* ecdsa-with-SHA1 */
+	    {{0x2b, 0x0e, 0x03, 0x02, 0x1d}, 5},                         /* sha1WithRSA, of OIW */
+	};
+	struct cur c = cur_slice(algorithm);
+	struct slice oid;
+
+	if (der_expect(&c, DER_OID, &oid) != CC_OK)
+		return false;
+	for (size_t i = 0; i < sizeof(weak) / sizeof(weak[0]); i++)
+		if (slice_eq(oid, slice_of(weak[i].oid, weak[i].size)))
+			return true;
+	return false;
+}
+
+/* Bits of a positive INTEGER. */
+static uint32_t
+bits_of(struct slice number)
+{
+	uint32_t bits;
+
+	while (number.size > 0 && number.p[0] == 0)
+		number = slice_of(number.p + 1, number.size - 1);
+	if (number.size == 0 || number.size > 65536)
+		return 0;
+	bits = (uint32_t)(number.size - 1) * 8;
+	for (unsigned top = number.p[0]; top > 0; top >>= 1)
+		bits++;
+	return bits;
+}
+
+/* SubjectPublicKeyInfo ::= SEQUENCE { AlgorithmIdentifier, BIT STRING }; RSA's holds SEQUENCE { modulus, exponent }. */
+static uint32_t
+read_key_bits(struct slice info)
+{
+	static const uint8_t rsa[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01};
+	static const uint8_t dsa[] = {0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01};
+	struct slice algorithm, oid, key, number = {NULL, 0};
+	struct cur c = cur_slice(info), a, k;
+
+	if (der_expect(&c, DER_SEQUENCE, &algorithm) != CC_OK || der_expect(&c, DER_BIT_STRING, &key) != CC_OK)
+		return 0;
+	a = cur_slice(algorithm);
+	if (der_expect(&a, DER_OID, &oid) != CC_OK)
+		return 0;
+	k = slice_eq(oid, slice_of(dsa, sizeof(dsa))) ? a : cur_slice(key);
+	if (slice_eq(oid, slice_of(rsa, sizeof(rsa))))
+		cur_skip(&k, 1); /* unused bits */
+	else if (!slice_eq(oid, slice_of(dsa, sizeof(dsa))))
+		return 0;
+	if (der_expect(&k, DER_SEQUENCE, &key) != CC_OK)
+		return 0;
+	k = cur_slice(key);
+	return der_expect(&k, DER_INTEGER, &number) == CC_OK ? bits_of(number) : 0;
+}
+
 static unsigned
 read_version(struct cur *tbs)
 {
@@ -222,6 +290,7 @@ read_tbs(struct slice bytes, struct x509 *cert, struct slice *ret_algorithm)
 		wrong |= X509_INVALID_SERIAL;
 	if (der_expect(&c, DER_SEQUENCE, ret_algorithm) != CC_OK)
 		return wrong | X509_INVALID_ALGORITHM;
+	cert->weak_signature = is_weak_signature(*ret_algorithm);
 	if (der_expect(&c, DER_SEQUENCE, &cert->issuer) != CC_OK)
 		return wrong | X509_INVALID_NAME | X509_INVALID_ISSUER;
 	wrong |= read_validity(&c, cert);
@@ -231,6 +300,7 @@ read_tbs(struct slice bytes, struct x509 *cert, struct slice *ret_algorithm)
 		return wrong | X509_INVALID_NAME | X509_INVALID_SUBJECT;
 	if (der_expect(&c, DER_SEQUENCE, &key) != CC_OK)
 		return wrong | X509_MISSING_ELEMENT;
+	cert->key_bits = read_key_bits(key);
 	while (cur_left(&c) > 0) {
 		uint8_t tag;
 

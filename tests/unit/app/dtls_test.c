@@ -58,15 +58,17 @@ client_hello(const char *cookie)
 	return m;
 }
 
+static uint16_t old_version; /* 0: 1.2 */
+
 static struct made
 server_hello(unsigned chosen)
 {
 	struct made m = {.size = 0};
 
-	number(&m, DTLS_VERSION_12, 2);
+	number(&m, old_version != 0 ? old_version : DTLS_VERSION_12, 2);
 	add(&m, "TIMErandombytesrandombytes654321", 32);
 	number(&m, 0, 1);
-	number(&m, 0xc02c, 2);
+	number(&m, old_version != 0 ? 0x0005 : 0xc02c, 2);
 	number(&m, 0, 1);
 	if (chosen != 0) {
 		number(&m, 6, 2);
@@ -167,6 +169,23 @@ TEST(version_13_ends_with_the_servers_hello)
 	rig_free(&rig);
 }
 
+TEST(weaknesses)
+{
+	struct cc_ctx rig;
+
+	old_version = DTLS_VERSION_10;
+	rig_open(&rig, &dtls_parser, true, 4433);
+	whole(&rig, CC_TO_SERVER, TLS_CLIENT_HELLO, 0, client_hello(""));
+	CHECK(!rig_has_anomaly(&rig, "obsolete_version"));
+	whole(&rig, CC_TO_CLIENT, TLS_SERVER_HELLO, 0, server_hello(0));
+	CHECK(rig_has_anomaly(&rig, "obsolete_version") && rig_has_anomaly(&rig, "weak_cipher"));
+	whole(&rig, CC_TO_CLIENT, TLS_CERTIFICATE, 1, certificate());
+	CHECK(rig_has_anomaly(&rig, "certificate_self_signed") && rig_has_anomaly(&rig, "certificate_not_yet_valid"));
+	rig_end(&rig);
+	rig_free(&rig);
+	old_version = 0;
+}
+
 TEST(server_alone)
 {
 	struct cc_ctx rig;
@@ -246,5 +265,5 @@ TEST(cut_and_flipped)
 	torture(&dtls_parser, true, 4433, said, sizeof(said) / sizeof(said[0]));
 }
 
-TESTS(T(handshake_with_a_cookie), T(version_13_ends_with_the_servers_hello), T(server_alone), T(twisted_fragments),
-    T(who_is_taken), T(cut_and_flipped))
+TESTS(T(handshake_with_a_cookie), T(version_13_ends_with_the_servers_hello), T(weaknesses), T(server_alone),
+    T(twisted_fragments), T(who_is_taken), T(cut_and_flipped))

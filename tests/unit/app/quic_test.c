@@ -297,6 +297,8 @@ TEST(versions)
 		rig_feed(&rig, CC_TO_SERVER, made_slice(&m));
 		CHECK_TEXT(rig_value(&rig, 0, "version", 0), known[i].text);
 		CHECK_TEXT(rig_value(&rig, 0, "quic.sni", 0), "example.com");
+		CHECK(rig_has_anomaly(&rig, "obsolete_version") ==
+		      (known[i].version >> 24 == 0xff || known[i].version == QUIC_T051));
 		rig_end(&rig);
 		rig_free(&rig);
 	}
@@ -500,7 +502,7 @@ TEST(google)
 		add_google(&m, made[i].header, &frames);
 		rig_feed(&rig, CC_TO_SERVER, made_slice(&m));
 		CHECK(strcmp(rig_value(&rig, 0, "quic.cyu.string", 1) + 2, ",SNI-PUBS") == 0);
-		CHECK(rig.done_count == 1 && rig.anomaly_count == 0);
+		CHECK(rig.done_count == 1 && rig.anomaly_count == 1 && rig_has_anomaly(&rig, "obsolete_version"));
 		rig_end(&rig);
 		rig_free(&rig);
 	}

@@ -221,6 +221,101 @@ TEST(host_keys_of_every_exchange)
 	}
 }
 
+/* lists: kex, host keys, ciphers and MACs both ways */
+static void
+agrees(struct cc_ctx *rig, const char *const client[6], const char *const server[6])
+{
+	rig_open(rig, &ssh_parser, false, 22);
+	for (unsigned side = 0; side < 2; side++) {
+		struct made *m = side == 0 ? &a : &b;
+		static struct made p;
+
+		m->size = p.size = 0;
+		add_text(m, "SSH-2.0-x\r\n");
+		add(&p,
+		    "\x14"
+		    "0123456789abcdef",
+		    17);
+		for (unsigned i = 0; i < 6; i++)
+			add_string(&p, side == 0 ? client[i] : server[i]);
+		for (unsigned i = 0; i < 4; i++)
+			add_string(&p, i < 2 ? "none" : "");
+		add(&p, "\0\0\0\0\0", 5);
+		add_packet(m, &p);
+		rig_feed(rig, side == 0 ? CC_TO_SERVER : CC_TO_CLIENT, slice_of(m->b, m->size));
+	}
+}
+
+TEST(weak_choices)
+{
+	static const char *const good[6] = {
+	    "curve25519-sha256", "ssh-ed25519", "aes128-ctr", "aes128-ctr", "hmac-sha2-256", "hmac-sha2-256"};
+	static const struct {
+		unsigned list;
+		const char *client, *server, *odd;
+	} tried[] = {
+	    {0, "diffie-hellman-group1-sha1", "diffie-hellman-group1-sha1", "weak_kex"},
+	    {0, "curve25519-sha256,diffie-hellman-group1-sha1", "diffie-hellman-group1-sha1,curve25519-sha256", NULL},
+	    {0, "curve25519-sha256,diffie-hellman-group1-sha1", "diffie-hellman-group1-sha1", "weak_kex"},
+	    {0, "diffie-hellman-group1-sha1", "curve25519-sha256", NULL},
+	    {1, "ssh-dss", "ssh-rsa,ssh-dss", "weak_host_key"},
+	    {2, "arcfour128", "arcfour128", "weak_cipher"},
+	    {3, "aes128-cbc,3des-cbc", "3des-cbc", "weak_cipher"},
+	    {2, "none", "none", "weak_cipher"},
+	    {4, "hmac-md5-etm@openssh.com", "hmac-md5-etm@openssh.com", "weak_mac"},
+	    {5, "hmac-sha1-96", "hmac-sha1-96", "weak_mac"},
+	};
+	struct cc_ctx rig;
+
+	for (size_t i = 0; i < sizeof(tried) / sizeof(tried[0]); i++) {
+		const char *client[6], *server[6];
+
+		memcpy(client, good, sizeof(client));
+		memcpy(server, good, sizeof(server));
+		client[tried[i].list] = tried[i].client;
+		server[tried[i].list] = tried[i].server;
+		agrees(&rig, client, server);
+		if (tried[i].odd != NULL)
+			CHECK(rig_has_anomaly(&rig, tried[i].odd));
+		CHECK_UINT(rig.anomaly_count, tried[i].odd != NULL);
+		rig_end(&rig);
+		rig_free(&rig);
+	}
+	{ /* a cipher that needs no MAC */
+		const char *both[6];
+
+		memcpy(both, good, sizeof(both));
+		both[2] = both[3] = "aes128-gcm@openssh.com";
+		both[4] = both[5] = "hmac-md5";
+		agrees(&rig, both, both);
+		CHECK_UINT(rig.anomaly_count, 0);
+		rig_end(&rig);
+		rig_free(&rig);
+	}
+}
+
+TEST(weak_keys)
+{
+	static struct made blob;
+	static uint8_t modulus[257];
+
+	memset(modulus, 0xff, sizeof(modulus));
+	modulus[0] = 0;
+	for (size_t size = 129; size <= 257; size += 128) {
+		blob.size = 0;
+		add_string(&blob, "ssh-rsa");
+		add_string(&blob, "\1\0\1");
+		add32(&blob, size);
+		add(&blob, modulus, size);
+		CHECK(ssh_weak_key(slice_of(blob.b, blob.size)) == (size == 129));
+		for (size_t cut = 0; cut < blob.size; cut++)
+			CHECK(!ssh_weak_key(slice_of(blob.b, cut)));
+	}
+	blob.size = 0;
+	add_string(&blob, "ssh-dss");
+	CHECK(ssh_weak_key(slice_of(blob.b, blob.size)));
+}
+
 TEST(old_versions_are_told_and_left)
 {
 	static const struct {
@@ -347,5 +442,5 @@ TEST(flipped_bytes)
 }
 
 TESTS(T(table_is_whole), T(connection_in_pieces_of_any_size), T(cut_at_every_byte), T(server_talks_before_its_banner),
-    T(host_keys_of_every_exchange), T(old_versions_are_told_and_left), T(broken_things_are_named), T(gap_ends_a_side),
-    T(probe_knows_banners), T(flipped_bytes))
+    T(host_keys_of_every_exchange), T(old_versions_are_told_and_left), T(weak_choices), T(weak_keys),
+    T(broken_things_are_named), T(gap_ends_a_side), T(probe_knows_banners), T(flipped_bytes))

@@ -553,6 +553,77 @@ TEST(weaknesses_are_told)
 	rig_free(&rig);
 }
 
+/* A server that chooses this version and cipher suite. */
+static void
+chooses(struct cc_ctx *rig, uint16_t version, uint16_t cipher)
+{
+	static struct made body;
+	uint8_t chosen[3] = {(uint8_t)(cipher >> 8), (uint8_t)cipher, 0};
+
+	plain.size = b.size = body.size = 0;
+	hello_head(&body, version, "", 0);
+	add(&body, chosen, 3);
+	add_message(&plain, 2, &body);
+	add_records(&b, 22, plain.b, plain.size, 16384);
+	rig_open(rig, &tls_parser, false, 443);
+	rig_feed(rig, CC_TO_CLIENT, made_slice(&b));
+	rig_end(rig);
+}
+
+TEST(every_weakness_of_a_choice)
+{
+	static const struct {
+		uint16_t version, cipher;
+		const char *odd;
+	} tried[] = {
+	    {0x0303, 0x0003, "export_cipher"},
+	    {0x0303, 0x0062, "export_cipher"},
+	    {0x0303, 0x003b, "null_cipher"},
+	    {0x0303, 0xc006, "null_cipher"},
+	    {0x0303, 0x0034, "anonymous_cipher"},
+	    {0x0303, 0xc018, "anonymous_cipher"},
+	    {0x0303, 0x0005, "weak_cipher"},
+	    {0x0303, 0x000a, "weak_cipher"},
+	    {0x0303, 0x0009, "weak_cipher"},
+	    {0x0303, 0xc011, "weak_cipher"},
+	    {0x0303, 0xc012, "weak_cipher"},
+	    {0x0300, 0x002f, "obsolete_version"},
+	    {0x0301, 0x002f, "obsolete_version"},
+	    {0x0302, 0x002f, "obsolete_version"},
+	    {0x0303, 0xc02f, NULL},
+	    {0x0303, 0x009c, NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(tried) / sizeof(tried[0]); i++) {
+		struct cc_ctx rig;
+
+		chooses(&rig, tried[i].version, tried[i].cipher);
+		if (tried[i].odd != NULL)
+			CHECK(rig_has_anomaly(&rig, tried[i].odd));
+		CHECK_UINT(rig.anomaly_count, tried[i].odd != NULL);
+		rig_free(&rig);
+	}
+}
+
+TEST(weak_certificates)
+{
+	static struct made body;
+	struct cc_ctx rig;
+
+	plain.size = b.size = body.size = 0;
+	add24(&body, sizeof(weak_der) + 3);
+	add24(&body, sizeof(weak_der));
+	add(&body, weak_der, sizeof(weak_der));
+	add_message(&plain, 11, &body);
+	add_records(&b, 22, plain.b, plain.size, 16384);
+	rig_open(&rig, &tls_parser, false, 443);
+	rig_feed(&rig, CC_TO_CLIENT, made_slice(&b));
+	rig_end(&rig);
+	CHECK(rig_has_anomaly(&rig, "certificate_weak_signature"));
+	CHECK(rig_has_anomaly(&rig, "certificate_short_key"));
+	rig_free(&rig);
+}
+
 TEST(ssl2_hellos)
 {
 	static const uint8_t to_tls[] = "\x80\x1f\1\3\1\0\6\0\0\0\x10\0\0\4\0\0\x2f" "0123456789abcdef";
@@ -671,5 +742,5 @@ TESTS(T(table_is_whole), T(full_handshake_of_1_2), T(records_and_segments_of_any
     T(ends_anywhere), T(handshake_of_1_3), T(hello_retry_is_not_the_end), T(resumption_of_1_2),
     T(one_side_alone_is_told_at_the_end), T(client_certificates_stand_apart), T(huge_messages_are_passed_by),
     T(announced_memory_is_not_taken), T(without_memory_nothing_breaks), T(gap_ends_a_side), T(what_is_not_tls_is_left),
-    T(heartbleed_is_seen), T(what_ends_a_connection_is_told), T(weaknesses_are_told), T(ssl2_hellos),
-    T(probe_knows_hellos), T(encrypted_hello_is_marked), T(flipped_bytes))
+    T(heartbleed_is_seen), T(what_ends_a_connection_is_told), T(weaknesses_are_told), T(every_weakness_of_a_choice),
+    T(weak_certificates), T(ssl2_hellos), T(probe_knows_hellos), T(encrypted_hello_is_marked), T(flipped_bytes))

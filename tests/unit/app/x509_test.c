@@ -50,6 +50,25 @@ TEST(reads_what_openssl_wrote)
 	CHECK_UINT(count, 5);
 }
 
+TEST(weak_ones)
+{
+	struct x509 cert;
+
+	CHECK_UINT(x509_read(slice_of(weak_der, sizeof(weak_der)), &cert), 0);
+	CHECK(cert.weak_signature);
+	CHECK_UINT(cert.key_bits, 1024);
+	CHECK_UINT(x509_read(slice_of(cert_der, sizeof(cert_der)), &cert), 0);
+	CHECK(!cert.weak_signature);
+	CHECK_UINT(cert.key_bits, 0); /* of a curve */
+	for (size_t size = 0; size < sizeof(weak_der); size++) {
+		uint8_t *copy = malloc(size > 0 ? size : 1);
+
+		memcpy(copy, weak_der, size);
+		CHECK(x509_read(slice_of(copy, size), &cert) != 0);
+		free(copy);
+	}
+}
+
 TEST(cut_anywhere_is_wrong_and_harmless)
 {
 	for (size_t size = 0; size < sizeof(cert_der); size++) {
@@ -155,5 +174,5 @@ TEST(times)
 	CHECK(!x509_time_text(-62167219200, when));
 }
 
-TESTS(T(reads_what_openssl_wrote), T(cut_anywhere_is_wrong_and_harmless), T(flipped_bytes), T(bytes_behind_are_told),
-    T(strings_of_all_kinds), T(several_attributes_of_one_set), T(times))
+TESTS(T(reads_what_openssl_wrote), T(weak_ones), T(cut_anywhere_is_wrong_and_harmless), T(flipped_bytes),
+    T(bytes_behind_are_told), T(strings_of_all_kinds), T(several_attributes_of_one_set), T(times))
