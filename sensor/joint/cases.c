@@ -476,13 +476,74 @@ put_infrastructure(const struct joint *joint, const struct activity *a, struct j
 	free(edge);
 }
 
+#define LANES_MAX 256
+
+/* How many nodes an organisation has, and how many of them were come by. */
+struct lane {
+	uint32_t organisation;
+	uint64_t nodes, met;
+};
+
+static struct lane *
+lane_of(struct lane *lane, unsigned *count, uint32_t organisation)
+{
+	unsigned k = 0;
+
+	while (k < *count && lane[k].organisation != organisation)
+		k++;
+	if (k == LANES_MAX)
+		return NULL;
+	if (k == *count)
+		lane[(*count)++] = (struct lane){.organisation = organisation};
+	return &lane[k];
+}
+
+/* The most that each may show, so that all together are no more than `most`; one in any case. */
+static uint64_t
+fair_share(const struct lane *lane, unsigned count, uint64_t most)
+{
+	uint64_t share, sum = 0;
+
+	for (unsigned k = 0; k < count; k++)
+		sum += lane[k].nodes;
+	if (sum <= most)
+		return most;
+	for (share = 1;; share++) {
+		sum = 0;
+		for (unsigned k = 0; k < count; k++)
+			sum += lane[k].nodes < share + 1 ? lane[k].nodes : share + 1;
+		if (sum > most)
+			return share;
+	}
+}
+
+/* Whether the nth of so many is one of the share; the first is. */
+static bool
+is_shown(uint64_t n, uint64_t share, uint64_t nodes)
+{
+	return (n * share + nodes - 1) / nodes != ((n + 1) * share + nodes - 1) / nodes;
+}
+
+/* Where there are too many, each organisation has its share of the entries, even in time, the first one among them. */
 static void
 put_timeline(const struct joint *joint, const struct activity *a, struct json *json)
 {
+	struct lane lane[LANES_MAX], *mine;
+	unsigned lanes = 0;
+	uint64_t share;
+
+	for (size_t i = 0; i < a->count; i++) {
+		if ((mine = lane_of(lane, &lanes, case_node(joint, a, i)->organisation)) != NULL)
+			mine->nodes++;
+	}
+	share = fair_share(lane, lanes, joint->conf->joint_evidence_max);
 	json_array(json, "timeline");
-	for (size_t i = 0; i < a->count && i < joint->conf->joint_evidence_max; i++) {
+	for (size_t i = 0; i < a->count; i++) {
 		const struct node *node = case_node(joint, a, i);
 
+		mine = lane_of(lane, &lanes, node->organisation);
+		if (mine == NULL || !is_shown(mine->met++, share, mine->nodes))
+			continue;
 		json_object(json, NULL);
 		case_name(joint, json, "organisation", node->organisation);
 		case_time(json, "from", node->first);

@@ -157,6 +157,39 @@ TEST(marking)
 	}
 }
 
+/* Who saw much leaves room for who saw little, and later: a cut time line has every organisation. */
+TEST(time_line_has_everybody)
+{
+	static const struct {
+		const char *who;
+		unsigned nodes, shown;
+	} org[] = {{"cert.a", 100, 32}, {"cert.b", 30, 30}, {"cert.c", 2, 2}};
+	struct conf *conf;
+	struct joint *joint = fresh(&conf);
+	json_t *cases, *entry;
+	size_t at;
+
+	for (unsigned o = 0, n = 0; o < 3; o++) {
+		for (unsigned i = 0; i < org[o].nodes; i++, n++) {
+			struct joint_sighting s = contact(org[o].who, "192.0.2.7", n);
+
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+	}
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(cases), 1);
+	for (unsigned o = 0; o < 3; o++) {
+		unsigned shown = 0;
+
+		json_array_foreach(json_object_get(json_array_get(cases, 0), "timeline"), at, entry)
+			shown += strcmp(word(entry, "organisation"), org[o].who) == 0;
+		CHECK_UINT(shown, org[o].shown);
+	}
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+}
+
 /* Three organisations, dialogues with one server: the numbers of the case are those of the README's example. */
 TEST(three_witnesses)
 {
@@ -659,7 +692,7 @@ TEST(hostile_bundles)
 	buf_close(&scratch);
 }
 
-TESTS(T(algebra_by_hand), T(order_in_time_only_beyond_the_bounds), T(marking),
+TESTS(T(algebra_by_hand), T(order_in_time_only_beyond_the_bounds), T(marking), T(time_line_has_everybody),
     T(three_witnesses), T(one_organisation_never_decides), T(five_echoes_and_two_witnesses),
     T(forged_sources_name_nobody),
     T(relay_through_a_victim), T(shared_hosting_does_not_link), T(order_does_not_matter), T(bit_by_bit_as_at_once),
