@@ -31,10 +31,11 @@ struct feature {
 	float cap;                        /* of this sight: what is shown without proof links less */
 };
 
-/* The nodes with the least hashes of those that have a value. */
+/* The nodes with the least hashes of those that have a value, of no organisation more than a part. */
 struct sample {
 	uint32_t node[SAMPLE];
-	uint64_t limit; /* the largest hash in it */
+	unsigned count;
+	uint64_t limit; /* the largest hash in it; UINT64_MAX: there is room */
 };
 
 /* What nodes can have in common, once. */
@@ -45,12 +46,14 @@ struct value {
 	uint32_t count;          /* in the list head */
 	uint32_t oldest;         /* node of that list; NONE: to be looked for */
 	struct sample *sample;   /* beyond SAMPLE nodes; NULL: to be made */
-	float diversity, part,
-	    weight; /* groups that its nodes fall into without it; these by the nodes that could tell; as it links */
+	/* Groups that its nodes fall into without it, these by the nodes that could tell, as it links: as if who says
+	 * most had said no more than who says second most.  His own nodes link by all that he says. */
+	float diversity, part, weight, weight_own;
+	uint32_t talker, holder; /* organisations: who that is; and for holds.  NONE: nobody */
 	uint32_t mark;           /* of the cell whose walk has seen it */
 	uint8_t type;
 	bool dirty, used;
-	bool holds; /* nodes together, while another value's diversity is judged */
+	bool holds, holds_own; /* nodes together, while another value's diversity is judged; those of holder */
 };
 
 /* What one organisation saw of one thing in one day: repeats fold into it. */
@@ -294,6 +297,7 @@ void value_older(struct joint *joint, uint32_t node); /* its first sight moved t
 void values_beside(struct joint *joint, uint32_t node); /* that are judged by it: it shows more than before */
 enum cc_status values_settle(struct joint *joint); /* weights; nodes that they concern are dirty then */
 double value_rarity(const struct joint *joint, uint32_t value); /* part of its type's weight that it keeps */
+float feature_weight(const struct joint *joint, uint32_t feature); /* as it links this node */
 
 /* link.c: which of these nodes belong together; ret_root: for each the index of the oldest of its group. */
 enum cc_status link_cell(struct joint *joint, uint32_t *node, size_t count, uint32_t *ret_root);

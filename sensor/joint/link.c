@@ -12,11 +12,13 @@
 #define WINDOW 12      /* neighbours by time that share a feature */
 #define PAIR_LEAST 1.9 /* a feature of less brings no pairs up */
 #define GROUPS_MAX 16  /* groups with a feature, beyond which it brings none of them together */
+#define GROUPS_OF_ONE 4 /* of these, that one organisation alone is in */
 #define ROUNDS 3
 #define HOUR (3600 * NS_PER_S)
 
 /* A feature at a place in the order. */
 struct at {
+	uint64_t hash; /* of the value: its order does not depend on who came first */
 	uint32_t value, place;
 	float weight;
 };
@@ -29,6 +31,8 @@ struct linker {
 	struct joint *joint;
 	const uint32_t *order; /* nodes by time */
 	uint32_t *parent;      /* union-find over places in it */
+	uint32_t *tree;        /* of a place that was a root: what it was joined by, and to */
+	uint8_t *side;         /* of a root: groups of different sides are not joined; 0: of none; NULL: there are none */
 	size_t nodes;
 	struct at *at;
 	size_t count;
@@ -46,16 +50,21 @@ root_of(struct linker *l, uint32_t at)
 	return at;
 }
 
-/* The oldest place is the root: it names the activity. */
+/* The oldest place is the root: it names the activity.  a NONE in the tree: the nodes that it rests on are not told. */
 static void
-unite(struct linker *l, uint32_t a, uint32_t b)
+unite(struct linker *l, uint32_t a, uint32_t b, bool told)
 {
-	a = root_of(l, a);
-	b = root_of(l, b);
-	if (a < b)
-		l->parent[b] = a;
-	else
-		l->parent[a] = b;
+	uint32_t x = root_of(l, a), y = root_of(l, b), root = x < y ? x : y, other = x < y ? y : x;
+
+	if (x == y || (l->side != NULL && l->side[x] != 0 && l->side[y] != 0 && l->side[x] != l->side[y]))
+		return;
+	l->parent[other] = root;
+	if (l->side != NULL && l->side[root] == 0)
+		l->side[root] = l->side[other];
+	if (l->tree != NULL) {
+		l->tree[2 * other] = told ? a : NONE;
+		l->tree[2 * other + 1] = b;
+	}
 }
 
 static int
@@ -71,8 +80,8 @@ by_value(const void *a, const void *b)
 {
 	const struct at *x = a, *y = b;
 
-	if (x->value != y->value)
-		return x->value < y->value ? -1 : 1;
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
 	return (x->place > y->place) - (x->place < y->place);
 }
 
@@ -80,17 +89,6 @@ static const struct node *
 node_at(const struct linker *l, uint32_t place)
 {
 	return &l->joint->node[l->order[place]];
-}
-
-/* As it links: of this sight, of its value, whichever is less. */
-static float
-weight_of(const struct joint *joint, uint32_t feature)
-{
-	const struct feature *f = &joint->feature[feature];
-	float weight = joint->value[f->value].weight;
-
-	weight = f->cap < weight ? f->cap : weight;
-	return weight >= (float)WEIGHT_LEAST ? weight : 0;
 }
 
 static enum cc_status
@@ -102,13 +100,14 @@ list_features(struct linker *l)
 		const struct node *node = node_at(l, i);
 
 		for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
-			float weight = weight_of(l->joint, f);
+			float weight = feature_weight(l->joint, f);
 
 			if (!(weight > 0) || l->joint->value[l->joint->feature[f].value].count < 2)
 				continue;
 			if (!GROW(l->at, l->count, room))
 				return CC_NOMEM;
-			l->at[l->count++] = (struct at){l->joint->feature[f].value, i, weight};
+			l->at[l->count++] = (struct at){l->joint->value[l->joint->feature[f].value].hash,
+			    l->joint->feature[f].value, i, weight};
 		}
 	}
 	room = 0;
@@ -199,8 +198,8 @@ pair_llr(const struct linker *l, uint32_t a, uint32_t b)
 
 			if (feature[i].value != feature[k].value)
 				continue;
-			v = weight_of(l->joint, i);
-			w = weight_of(l->joint, k);
+			v = feature_weight(l->joint, i);
+			w = feature_weight(l->joint, k);
 			tally_add(&t, group_of(l, feature[i].value), (double)(v < w ? v : w));
 		}
 	}
@@ -220,26 +219,63 @@ link_strong(struct linker *l)
 				continue;
 			if (before != NULL &&
 			    node_at(l, at->place)->first - node_at(l, before->place)->first < 720 * HOUR)
-				unite(l, before->place, at->place);
+				unite(l, before->place, at->place, true);
 			before = at;
 		}
 	}
 }
 
+/* Who has more than half of a range; NONE: nobody. */
+static uint32_t
+flooder_of(const struct linker *l, const struct range *r)
+{
+	uint32_t most = NONE;
+	size_t lead = 0, count = 0;
+
+	for (size_t k = r->start; k < r->end; k++) {
+		uint32_t is = node_at(l, l->at[k].place)->organisation;
+
+		if (lead == 0)
+			most = is;
+		lead = most == is ? lead + 1 : lead - 1;
+	}
+	for (size_t k = r->start; k < r->end; k++)
+		count += node_at(l, l->at[k].place)->organisation == most;
+	return 2 * count > r->end - r->start ? most : NONE;
+}
+
+/* Each with its next neighbours in time, as if this organisation (NONE: all count) had said nothing. */
+static void
+link_range(struct linker *l, const struct range *r, uint32_t without)
+{
+	for (size_t k = r->start; k < r->end; k++) {
+		unsigned seen = 0;
+
+		if ((double)l->at[k].weight < PAIR_LEAST ||
+		    (without != NONE && node_at(l, l->at[k].place)->organisation == without))
+			continue;
+		for (size_t n = k + 1; n < r->end && seen < WINDOW; n++) {
+			uint32_t a = l->at[k].place, b = l->at[n].place;
+
+			if (without != NONE && node_at(l, b)->organisation == without)
+				continue;
+			seen++;
+			if (root_of(l, a) != root_of(l, b) && pair_llr(l, a, b) >= JOINT_STRONG)
+				unite(l, a, b, true);
+		}
+	}
+}
+
+/* Neighbours are few; who floods a feature must not come between those of others. */
 static void
 link_pairs(struct linker *l)
 {
 	for (size_t i = 0; i < l->range_count; i++) {
-		for (size_t k = l->range[i].start; k < l->range[i].end; k++) {
-			if ((double)l->at[k].weight < PAIR_LEAST)
-				continue;
-			for (size_t n = k + 1; n < l->range[i].end && n <= k + WINDOW; n++) {
-				uint32_t a = l->at[k].place, b = l->at[n].place;
+		uint32_t flooder = l->range[i].end - l->range[i].start > WINDOW ? flooder_of(l, &l->range[i]) : NONE;
 
-				if (root_of(l, a) != root_of(l, b) && pair_llr(l, a, b) >= JOINT_STRONG)
-					unite(l, a, b);
-			}
-		}
+		link_range(l, &l->range[i], NONE);
+		if (flooder != NONE)
+			link_range(l, &l->range[i], flooder);
 	}
 }
 
@@ -272,7 +308,7 @@ by_bond(const void *a, const void *b)
 
 /* A group, and the best that it has of a feature. */
 struct has {
-	uint32_t root;
+	uint32_t root, only; /* the only organisation in it; NONE: several */
 	float weight;
 };
 
@@ -300,8 +336,19 @@ add_bond(struct bonds *bonds, struct bond bond)
 	return true;
 }
 
+/* Is there room for one more group that only this organisation is in? */
 static bool
-bonds_of(struct linker *l, const struct range *r, struct bonds *bonds)
+has_room(const struct has *has, size_t count, uint32_t only)
+{
+	size_t same = 0;
+
+	for (size_t i = 0; i < count && only != NONE; i++)
+		same += has[i].only == only;
+	return same < GROUPS_OF_ONE;
+}
+
+static bool
+bonds_of(struct linker *l, const struct range *r, const uint32_t *only, struct bonds *bonds)
 {
 	struct has has[GROUPS_MAX + 1];
 	size_t count = 0;
@@ -314,9 +361,11 @@ bonds_of(struct linker *l, const struct range *r, struct bonds *bonds)
 		while (at < count && has[at].root != is)
 			at++;
 		if (at == count) {
+			if (!has_room(has, count, only[is]))
+				continue;
 			if (count++ == GROUPS_MAX)
 				return true;
-			has[at] = (struct has){is, weight};
+			has[at] = (struct has){is, only[is], weight};
 		} else if (weight > has[at].weight) {
 			has[at].weight = weight;
 		}
@@ -350,11 +399,28 @@ unite_bonds(struct linker *l, const struct bonds *bonds, const uint64_t *last)
 			tally_add(&t, bonds->bond[k].group, (double)bonds->bond[k].weight);
 		sum = tally_sum(&t) + time_llr(node_at(l, a)->first, last[a], node_at(l, b)->first, last[b]);
 		if (sum >= JOINT_STRONG + 0.5) {
-			unite(l, a, b);
+			unite(l, a, b, false);
 			any = true;
 		}
 	}
 	return any;
+}
+
+/* Of each group, at its root: when it was last seen, and its only organisation (NONE: several). */
+static void
+look_at_groups(struct linker *l, uint64_t *last, uint32_t *only)
+{
+	memset(last, 0, l->nodes * sizeof(*last));
+	for (uint32_t i = 0; i < l->nodes; i++) {
+		uint32_t root = root_of(l, i);
+
+		if (node_at(l, i)->last > last[root])
+			last[root] = node_at(l, i)->last;
+		if (root == i)
+			only[root] = node_at(l, i)->organisation;
+		else if (only[root] != node_at(l, i)->organisation)
+			only[root] = NONE;
+	}
 }
 
 static enum cc_status
@@ -362,19 +428,14 @@ link_groups(struct linker *l)
 {
 	struct bonds bonds = {NULL, 0, 0};
 	uint64_t *last = calloc(l->nodes + 1, sizeof(*last));
-	enum cc_status st = last != NULL ? CC_OK : CC_NOMEM;
+	uint32_t *only = calloc(l->nodes + 1, sizeof(*only));
+	enum cc_status st = last != NULL && only != NULL ? CC_OK : CC_NOMEM;
 
 	for (unsigned round = 0; round < ROUNDS && st == CC_OK; round++) {
-		memset(last, 0, l->nodes * sizeof(*last));
-		for (uint32_t i = 0; i < l->nodes; i++) {
-			uint32_t root = root_of(l, i);
-
-			if (node_at(l, i)->last > last[root])
-				last[root] = node_at(l, i)->last;
-		}
+		look_at_groups(l, last, only);
 		bonds.count = 0;
 		for (size_t i = 0; i < l->range_count && st == CC_OK; i++)
-			st = bonds_of(l, &l->range[i], &bonds) ? CC_OK : CC_NOMEM;
+			st = bonds_of(l, &l->range[i], only, &bonds) ? CC_OK : CC_NOMEM;
 		if (bonds.count > 0)
 			qsort(bonds.bond, bonds.count, sizeof(*bonds.bond), by_bond);
 		if (st == CC_OK && !unite_bonds(l, &bonds, last))
@@ -382,6 +443,237 @@ link_groups(struct linker *l)
 	}
 	free(bonds.bond);
 	free(last);
+	free(only);
+	return st;
+}
+
+/* Nodes by time; parent, and sides where there are any, as they are. */
+static enum cc_status
+link_nodes(struct linker *l)
+{
+	enum cc_status st = list_features(l);
+
+	if (st == CC_OK) {
+		link_strong(l);
+		link_pairs(l);
+		st = link_groups(l);
+	}
+	for (uint32_t i = 0; i < l->nodes; i++)
+		l->parent[i] = root_of(l, i);
+	free(l->at);
+	free(l->range);
+	l->at = NULL;
+	l->range = NULL;
+	l->count = l->range_count = 0;
+	return st;
+}
+
+/* ---- what rests on one organisation alone ---- */
+
+/* Places by their roots: those of root r, by time, are place[start[r]] up to place[start[r + 1]]. */
+struct members {
+	uint32_t *place, *start;
+};
+
+static bool
+members_open(struct members *m, const uint32_t *parent, size_t nodes)
+{
+	m->place = malloc((nodes + 1) * sizeof(*m->place));
+	m->start = calloc(nodes + 2, sizeof(*m->start));
+	if (m->place == NULL || m->start == NULL)
+		return false;
+	for (size_t i = 0; i < nodes; i++)
+		m->start[parent[i] + 2]++;
+	for (size_t i = 2; i < nodes + 2; i++)
+		m->start[i] += m->start[i - 1];
+	for (uint32_t i = 0; i < nodes; i++)
+		m->place[m->start[parent[i] + 1]++] = i;
+	return true;
+}
+
+static void
+members_close(struct members *m)
+{
+	free(m->place);
+	free(m->start);
+}
+
+#define SIDES_MAX 64
+
+/* One group on its own: places in the linker that it is of, and in its own. */
+struct part {
+	struct linker *l;
+	uint32_t *place, *order, *parent; /* of its nodes, by time */
+	size_t count;
+};
+
+static int
+by_text(const void *a, const void *b, void *ctx)
+{
+	const struct joint *joint = ctx;
+	struct slice s = name_slice(joint, *(const uint32_t *)a), t = name_slice(joint, *(const uint32_t *)b);
+	int order = memcmp(s.p, t.p, s.size < t.size ? s.size : t.size);
+
+	return order != 0 ? order : (s.size > t.size) - (s.size < t.size);
+}
+
+/* Who is in a group, by name. */
+static unsigned
+organisations_in(const struct part *part, uint32_t ret_organisation[ORGANISATIONS_MAX])
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < part->count; i++) {
+		uint32_t is = part->l->joint->node[part->order[i]].organisation;
+		unsigned k = 0;
+
+		while (k < count && ret_organisation[k] != is)
+			k++;
+		if (k == count && count < ORGANISATIONS_MAX)
+			ret_organisation[count++] = is;
+	}
+	qsort_r(ret_organisation, count, sizeof(*ret_organisation), by_text, part->l->joint);
+	return count;
+}
+
+/* Do the links that were found hold it together without this organisation's nodes?  If so, no others need be tried. */
+static bool
+holds_without(const struct part *part, uint32_t without, uint32_t *parent)
+{
+	const struct linker *l = part->l;
+	struct linker own = {.parent = parent};
+	size_t groups = 0;
+
+	for (size_t i = 0; i < part->count; i++)
+		parent[part->place[i]] = part->place[i];
+	for (size_t i = 0; i < part->count; i++) {
+		uint32_t at = part->place[i], a = l->tree[2 * at], b = l->tree[2 * at + 1];
+
+		if (l->parent[at] != at && a != NONE && node_at(l, a)->organisation != without &&
+		    node_at(l, b)->organisation != without)
+			unite(&own, a, b, true);
+	}
+	for (size_t i = 0; i < part->count; i++)
+		groups += parent[part->place[i]] == part->place[i] &&
+			  node_at(l, part->place[i])->organisation != without;
+	return groups <= 1;
+}
+
+/* Would these nodes, alone, be a case that names a source? */
+static bool
+stands(struct joint *joint, uint32_t *node, size_t count)
+{
+	struct activity a = {.node = node, .count = count};
+	bool source = joint_weigh(joint, &a) == CC_OK && a.source;
+
+	hypotheses_free(&a);
+	return source;
+}
+
+/*
+ * Linked as if one organisation had said nothing: sides that each name a source of their own.  side: by place of the
+ * part, 0: none of them.
+ */
+static enum cc_status
+sides_without(struct part *part, uint32_t without, uint8_t *side, unsigned *ret_sides)
+{
+	struct joint *joint = part->l->joint;
+	uint32_t *order = malloc(part->count * sizeof(*order)), *at = malloc(part->count * sizeof(*at));
+	uint32_t *parent = malloc(part->count * sizeof(*parent)), *one = malloc(part->count * sizeof(*one));
+	struct linker l = {.joint = joint, .order = order, .parent = parent};
+	struct members m = {NULL, NULL};
+	enum cc_status st = order != NULL && at != NULL && parent != NULL && one != NULL ? CC_OK : CC_NOMEM;
+
+	*ret_sides = 0;
+	memset(side, 0, part->count);
+	for (size_t i = 0; i < part->count && st == CC_OK; i++) {
+		if (joint->node[part->order[i]].organisation == without)
+			continue;
+		parent[l.nodes] = (uint32_t)l.nodes;
+		at[l.nodes] = (uint32_t)i;
+		order[l.nodes++] = part->order[i];
+	}
+	if (st == CC_OK && (st = link_nodes(&l)) == CC_OK)
+		st = members_open(&m, parent, l.nodes) ? CC_OK : CC_NOMEM;
+	for (uint32_t root = 0; root < l.nodes && st == CC_OK && *ret_sides < SIDES_MAX; root++) {
+		size_t count = m.start[root + 1] - m.start[root];
+
+		for (size_t i = 0; i < count; i++)
+			one[i] = order[m.place[m.start[root] + i]];
+		if (count < 2 || count == l.nodes || !stands(joint, one, count))
+			continue;
+		++*ret_sides;
+		for (size_t i = 0; i < count; i++)
+			side[at[m.place[m.start[root] + i]]] = (uint8_t)*ret_sides;
+	}
+	members_close(&m);
+	free(order);
+	free(at);
+	free(parent);
+	free(one);
+	return st;
+}
+
+/* Linked anew, with all nodes, but for what would join two sides. */
+static enum cc_status
+link_apart(struct part *part, uint8_t *side)
+{
+	struct linker l = {.joint = part->l->joint, .order = part->order, .parent = part->parent, .side = side,
+	    .nodes = part->count};
+	uint32_t first[SIDES_MAX + 1];
+	enum cc_status st;
+
+	memset(first, 0xff, sizeof(first));
+	for (uint32_t i = 0; i < part->count; i++) {
+		if (side[i] != 0 && first[side[i]] == NONE)
+			first[side[i]] = i;
+		part->parent[i] = side[i] != 0 ? first[side[i]] : i;
+	}
+	st = link_nodes(&l);
+	for (uint32_t i = 0; i < part->count; i++)
+		part->l->parent[part->place[i]] = part->place[part->parent[i]];
+	return st;
+}
+
+/* Two that each stand, and that only one organisation's word makes one, stay two. */
+static enum cc_status
+part_apart(struct part *part, uint32_t *scratch)
+{
+	uint32_t organisation[ORGANISATIONS_MAX];
+	unsigned count = organisations_in(part, organisation), sides = 0;
+	uint8_t *side = malloc(part->count);
+	enum cc_status st = side != NULL ? CC_OK : CC_NOMEM;
+
+	for (unsigned i = 0; i < count && count >= 3 && st == CC_OK && sides < 2; i++) {
+		if (holds_without(part, organisation[i], scratch))
+			continue;
+		if ((st = sides_without(part, organisation[i], side, &sides)) == CC_OK && sides >= 2)
+			st = link_apart(part, side);
+	}
+	free(side);
+	return st;
+}
+
+static enum cc_status
+keep_apart(struct linker *l)
+{
+	struct part part = {.l = l};
+	struct members m = {NULL, NULL};
+	uint32_t *room = malloc((3 * l->nodes + 1) * sizeof(*room));
+	enum cc_status st = room != NULL && members_open(&m, l->parent, l->nodes) ? CC_OK : CC_NOMEM;
+
+	for (uint32_t root = 0; root < l->nodes && st == CC_OK; root++) {
+		part.count = m.start[root + 1] - m.start[root];
+		part.place = m.place + m.start[root];
+		part.order = room;
+		part.parent = room + l->nodes;
+		for (size_t i = 0; i < part.count; i++)
+			part.order[i] = l->order[part.place[i]];
+		if (part.count >= 4)
+			st = part_apart(&part, room + 2 * l->nodes);
+	}
+	members_close(&m);
+	free(room);
 	return st;
 }
 
@@ -392,16 +684,12 @@ link_cell(struct joint *joint, uint32_t *node, size_t count, uint32_t *ret_root)
 	enum cc_status st;
 
 	qsort_r(node, count, sizeof(*node), by_time, joint);
+	l.tree = malloc((2 * count + 1) * sizeof(*l.tree));
 	for (uint32_t i = 0; i < count; i++)
 		ret_root[i] = i;
-	if ((st = list_features(&l)) == CC_OK) {
-		link_strong(&l);
-		link_pairs(&l);
-		st = link_groups(&l);
-	}
-	for (uint32_t i = 0; i < count; i++)
-		ret_root[i] = root_of(&l, i);
-	free(l.at);
-	free(l.range);
+	st = l.tree != NULL ? link_nodes(&l) : CC_NOMEM;
+	if (st == CC_OK)
+		st = keep_apart(&l);
+	free(l.tree);
 	return st;
 }

@@ -120,8 +120,11 @@ names_gather(struct joint *joint)
 			keep_node(&g, &joint->node[i]);
 	}
 	for (size_t i = 0; i < joint->value_count; i++) {
-		if (joint->value[i].used)
-			keep(&g, &joint->value[i].name);
+		if (!joint->value[i].used)
+			continue;
+		keep(&g, &joint->value[i].name);
+		keep(&g, &joint->value[i].talker);
+		keep(&g, &joint->value[i].holder);
 	}
 	for (size_t i = 0; i < joint->home_count; i++)
 		keep(&g, &joint->home[i].organisation);

@@ -92,7 +92,8 @@ value_of(struct joint *joint, enum feature_type type, struct slice text, bool ex
 	}
 	joint->value[index] = (struct value){.hash = hash, .name = name, .head = NONE, .negative = NONE, .oldest = NONE,
 	    .diversity = 1,
-	    .weight = (float)feature_about[type].cap, .type = (uint8_t)type, .used = true, .holds = true};
+	    .weight = (float)feature_about[type].cap, .weight_own = (float)feature_about[type].cap, .talker = NONE,
+	    .holder = NONE, .type = (uint8_t)type, .used = true, .holds = true, .holds_own = true};
 	joint->value_table[at] = index;
 	joint->value_live++;
 	return index;
@@ -131,46 +132,73 @@ make_dirty(struct joint *joint, uint32_t index)
 
 /* ---- lists and samples ---- */
 
+/* Of one organisation at most this part of a sample: a flood is no larger than a trickle. */
+#define SAMPLE_OF_ONE (SAMPLE / 4)
+
 static void
 sample_limit(const struct joint *joint, struct sample *s)
 {
-	s->limit = 0;
-	for (unsigned i = 0; i < SAMPLE; i++) {
+	s->limit = s->count < SAMPLE ? UINT64_MAX : 0;
+	for (unsigned i = 0; i < s->count && s->count == SAMPLE; i++) {
 		uint64_t fold = joint->node[s->node[i]].fold;
 
 		s->limit = fold > s->limit ? fold : s->limit;
 	}
 }
 
-static void
+/* The place of the largest hash, of all or of one organisation; *ret_of: how many those are. */
+static unsigned
+sample_largest(const struct joint *joint, const struct sample *s, uint32_t organisation, unsigned *ret_of)
+{
+	unsigned at = 0, of = 0;
+
+	for (unsigned i = 0; i < s->count; i++) {
+		const struct node *node = &joint->node[s->node[i]];
+
+		if (organisation != NONE && node->organisation != organisation)
+			continue;
+		if (of++ == 0 || node->fold > joint->node[s->node[at]].fold)
+			at = i;
+	}
+	*ret_of = of;
+	return at;
+}
+
+/*
+ * The sample is the least of each organisation's least: a function of the set, whatever came first.  False: it stays
+ * as it was.
+ */
+static bool
 sample_put(const struct joint *joint, struct sample *s, uint32_t node)
 {
-	for (unsigned i = 0; i < SAMPLE; i++) {
-		if (joint->node[s->node[i]].fold == s->limit) {
-			s->node[i] = node;
-			break;
+	const struct node *n = &joint->node[node];
+	unsigned of, at = sample_largest(joint, s, n->organisation, &of);
+
+	if (of < SAMPLE_OF_ONE) {
+		if (s->count < SAMPLE) {
+			s->node[s->count++] = node;
+			sample_limit(joint, s);
+			return true;
 		}
+		at = sample_largest(joint, s, NONE, &of);
 	}
+	if (n->fold >= joint->node[s->node[at]].fold)
+		return false;
+	s->node[at] = node;
 	sample_limit(joint, s);
+	return true;
 }
 
 static struct sample *
 sample_of(struct joint *joint, struct value *v)
 {
-	unsigned count = 0;
-
 	if (v->sample != NULL || (v->sample = malloc(sizeof(*v->sample))) == NULL)
 		return v->sample;
+	v->sample->count = 0;
+	sample_limit(joint, v->sample);
 	for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next) {
-		uint32_t node = joint->feature[f].node;
-
-		if (count < SAMPLE) {
-			v->sample->node[count++] = node;
-			if (count == SAMPLE)
-				sample_limit(joint, v->sample);
-		} else if (joint->node[node].fold < v->sample->limit) {
-			sample_put(joint, v->sample, node);
-		}
+		if (joint->node[joint->feature[f].node].fold <= v->sample->limit)
+			(void)sample_put(joint, v->sample, joint->feature[f].node);
 	}
 	return v->sample;
 }
@@ -207,8 +235,7 @@ value_link(struct joint *joint, uint32_t feature, bool negative)
 		free(v->sample);
 		v->sample = NULL;
 		make_dirty(joint, f->value);
-	} else if (joint->node[f->node].fold < v->sample->limit) {
-		sample_put(joint, v->sample, f->node);
+	} else if (joint->node[f->node].fold < v->sample->limit && sample_put(joint, v->sample, f->node)) {
 		make_dirty(joint, f->value);
 	}
 }
@@ -277,14 +304,15 @@ connects(const struct joint *joint, const struct feature *f, char group, enum pa
 {
 	const struct value *v = &joint->value[f->value];
 	const struct feature_about *about = &feature_about[v->type];
+	bool holds = v->holder != NONE && joint->node[f->node].organisation == v->holder ? v->holds_own : v->holds;
 
 	if (about->group == group)
 		return false;
 	if (pass == BY_CONTENT)
 		return v->type == FEATURE_DOMAIN || v->type == FEATURE_FILE;
 	if (is_strong(v->type))
-		return (double)f->cap >= 6 && v->holds;
-	return pass == BY_ALL && about->cap >= 2 && strchr("vah", about->group) == NULL && v->holds;
+		return (double)f->cap >= 6 && holds;
+	return pass == BY_ALL && about->cap >= 2 && strchr("vah", about->group) == NULL && holds;
 }
 
 /* The place that has shown this value before in this judgement, or at from now on. */
@@ -336,33 +364,118 @@ judge_node(
 	}
 }
 
-static float
-diversity(struct joint *joint, struct value *v, enum pass pass, float *ret_part)
-{
+/* What the nodes of one value fall into. */
+struct parts {
+	uint32_t node[SAMPLE];
 	uint8_t parent[SAMPLE];
 	bool informed[SAMPLE];
-	char group = feature_about[v->type].group;
-	unsigned nodes = 0, groups = 0, told = 0;
+	unsigned nodes;
+};
 
-	*ret_part = 0;
+/* One organisation's word: groups that nobody else is in, and its nodes in them. */
+struct word {
+	uint32_t organisation;
+	unsigned groups, told;
+};
+
+static struct word *
+word_of(struct word *word, unsigned *count, uint32_t organisation)
+{
+	unsigned i = 0;
+
+	while (i < *count && word[i].organisation != organisation)
+		i++;
+	if (i == *count)
+		word[(*count)++] = (struct word){.organisation = organisation};
+	return &word[i];
+}
+
+/* Groups, and of the nodes that tell the part that groups are. */
+struct judged {
+	double groups, part;         /* where who says most counts no more than who says second most */
+	double all_groups, all_part; /* as everybody says */
+	uint32_t talker;             /* who says most; NONE: nobody more than another */
+};
+
+/*
+ * Nobody is believed more than the second: of groups that only one organisation has a node in, who says most counts
+ * as who says second most.  So one that floods a value with unrelated company does not make it common for others,
+ * whatever it sends; among its own nodes it is.
+ */
+static void
+count_groups(const struct joint *joint, const struct parts *p, struct judged *ret_judged)
+{
+	uint32_t owner[SAMPLE]; /* of a group: its only organisation; NONE: there are several */
+	struct word word[SAMPLE];
+	unsigned words = 0, most = 0, second = 0, groups = 0, told = 0;
+	double cut = 0, cut_told = 0;
+
+	for (unsigned i = 0; i < p->nodes; i++) {
+		unsigned top = p->informed[i] ? top_of(p->parent, i) : i;
+		uint32_t organisation = joint->node[p->node[i]].organisation;
+
+		if (!p->informed[i])
+			continue;
+		if (top == i)
+			owner[i] = organisation;
+		else if (owner[top] != organisation)
+			owner[top] = NONE;
+		(void)word_of(word, &words, organisation);
+		groups += top == i;
+		told++;
+	}
+	for (unsigned i = 0; i < p->nodes; i++) {
+		unsigned top = p->informed[i] ? top_of(p->parent, i) : i;
+		struct word *w;
+
+		if (!p->informed[i] || owner[top] == NONE)
+			continue;
+		w = word_of(word, &words, owner[top]);
+		w->groups += top == i;
+		w->told++;
+	}
+	for (unsigned i = 1; i < words; i++) {
+		if (word[i].groups > word[most].groups)
+			most = i;
+	}
+	for (unsigned i = 0; i < words; i++) {
+		if (i != most && word[i].groups > second)
+			second = word[i].groups;
+	}
+	*ret_judged = (struct judged){.talker = NONE};
+	if (words > 1 && word[most].groups > second) {
+		cut = word[most].groups - second;
+		cut_told = word[most].told * (1 - (double)second / word[most].groups);
+		ret_judged->talker = word[most].organisation;
+	}
+	ret_judged->all_groups = groups > 0 ? groups : 1;
+	ret_judged->all_part = told > 0 ? (double)groups / told : 0;
+	ret_judged->groups = groups - cut > 1 ? groups - cut : 1;
+	ret_judged->part = told - cut_told > 0 ? (groups - cut) / (told - cut_told) : 0;
+}
+
+static void
+diversity(struct joint *joint, struct value *v, enum pass pass, struct judged *ret_judged)
+{
+	struct parts p = {.nodes = 0};
+	char group = feature_about[v->type].group;
+
+	*ret_judged = (struct judged){.groups = 1, .all_groups = 1, .talker = NONE};
 	if (v->count < 2)
-		return 1;
+		return;
 	joint->stamp++;
 	if (v->count > SAMPLE) {
 		const struct sample *s = sample_of(joint, v);
 
-		for (; s != NULL && nodes < SAMPLE; nodes++)
-			judge_node(joint, s->node[nodes], nodes, group, pass, parent, &informed[nodes]);
+		for (; s != NULL && p.nodes < s->count; p.nodes++)
+			p.node[p.nodes] = s->node[p.nodes];
 	} else {
-		for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next, nodes++)
-			judge_node(joint, joint->feature[f].node, nodes, group, pass, parent, &informed[nodes]);
+		for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next)
+			p.node[p.nodes++] = joint->feature[f].node;
 	}
-	for (unsigned i = 0; i < nodes; i++) {
-		groups += informed[i] && parent[i] == i;
-		told += informed[i];
-	}
-	*ret_part = told > 0 ? (float)groups / (float)told : 0;
-	return groups > 0 ? (float)groups : 1;
+	for (unsigned i = 0; i < p.nodes; i++)
+		judge_node(joint, p.node[i], i, group, pass, p.parent, &p.informed[i]);
+	count_groups(joint, &p, ret_judged);
 }
 
 /* ---- what follows from a change ---- */
@@ -402,27 +515,44 @@ flipped(struct joint *joint, uint32_t index, bool strong_only)
 
 /* What else is about its weight: nodes that it links, and cases that list it as evidence. */
 static void
-weigh(struct joint *joint, struct value *v, float diversity_is)
+weigh(struct joint *joint, struct value *v, const struct judged *is)
 {
 	const struct feature_about *about = &feature_about[v->type];
 	double steep = about->group == 'a' || about->group == 'k' ? 4 : about->group == 'd' ? 2 : 0;
-	float was = v->weight, was_diversity = v->diversity;
+	const struct value was = *v;
 	bool candidate = is_candidate(v->type);
 
-	v->diversity = diversity_is;
-	v->weight =
-	    (float)joint_feature_weight(about->cap, about->spread, (double)v->diversity, (double)v->part, steep);
-	if (fabsf(v->weight - was) <= 0 && fabsf(v->diversity - was_diversity) <= 0)
+	v->diversity = (float)is->groups;
+	v->part = (float)is->part;
+	v->weight = (float)joint_feature_weight(about->cap, about->spread, is->groups, is->part, steep);
+	v->weight_own = (float)joint_feature_weight(about->cap, about->spread, is->all_groups, is->all_part, steep);
+	v->talker = is->talker;
+	if (v->weight < v->weight_own)
+		v->weight = v->weight_own;
+	if (fabsf(v->weight - was.weight) <= 0 && fabsf(v->weight_own - was.weight_own) <= 0 &&
+	    fabsf(v->diversity - was.diversity) <= 0 && v->talker == was.talker)
 		return;
-	if (was < (float)WEIGHT_LEAST && v->weight < (float)WEIGHT_LEAST && !candidate)
+	if (was.weight < (float)WEIGHT_LEAST && v->weight < (float)WEIGHT_LEAST && !candidate)
 		return;
 	for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next) {
 		uint32_t node = joint->feature[f].node;
 
-		if (was >= (float)WEIGHT_LEAST || v->weight >= (float)WEIGHT_LEAST ||
+		if (was.weight >= (float)WEIGHT_LEAST || v->weight >= (float)WEIGHT_LEAST ||
 		    joint->node[node].activity != NONE)
 			node_touch(joint, node);
 	}
+}
+
+/* As it links: of this sight, of its value, whichever is less. */
+float
+feature_weight(const struct joint *joint, uint32_t feature)
+{
+	const struct feature *f = &joint->feature[feature];
+	const struct value *v = &joint->value[f->value];
+	float weight = v->talker != NONE && joint->node[f->node].organisation == v->talker ? v->weight_own : v->weight;
+
+	weight = f->cap < weight ? f->cap : weight;
+	return weight >= (float)WEIGHT_LEAST ? weight : 0;
 }
 
 double
@@ -462,40 +592,54 @@ values_clean(struct joint *joint)
 	list->count = 0;
 }
 
+static bool
+is_own(double groups, double part)
+{
+	return groups <= OWN_SURELY || (groups <= OWN_MAX && part <= OWN_PART);
+}
+
+/* What holds nodes together, from now on; values beside it are judged again. */
+static void
+hold(struct joint *joint, uint32_t index, bool holds, bool holds_own, uint32_t holder, bool strong_only)
+{
+	struct value *v = &joint->value[index];
+
+	if (holds == v->holds && holds_own == v->holds_own && (holder == v->holder || holds == holds_own))
+		return;
+	v->holds = holds;
+	v->holds_own = holds_own;
+	v->holder = holds == holds_own ? NONE : holder;
+	flipped(joint, index, strong_only);
+}
+
 enum cc_status
 values_settle(struct joint *joint)
 {
 	struct vector *list = &joint->dirty_values;
-	float part, is;
+	struct judged is;
 
 	if (!scratch(joint))
 		return CC_NOMEM;
 	/* What goes on at the end while one walks is walked, too. */
 	for (size_t i = 0; i < list->count; i++) {
 		struct value *v = &joint->value[list->at[i]];
-		bool holds;
+		double most;
 
 		if (!v->used || !is_strong(v->type))
 			continue;
-		holds = (double)diversity(joint, v, BY_CONTENT, &part) <= 2 * feature_about[v->type].spread;
-		if (holds != v->holds) {
-			v->holds = holds;
-			flipped(joint, list->at[i], false);
-		}
+		diversity(joint, v, BY_CONTENT, &is);
+		most = 2 * feature_about[v->type].spread;
+		hold(joint, list->at[i], is.groups <= most, is.all_groups <= most, is.talker, false);
 	}
 	for (size_t i = 0; i < list->count; i++) {
 		struct value *v = &joint->value[list->at[i]];
-		bool holds;
 
 		if (!v->used || is_strong(v->type))
 			continue;
-		is = diversity(joint, v, BY_STRONG, &v->part);
-		holds = (double)is <= OWN_SURELY || ((double)is <= OWN_MAX && (double)v->part <= OWN_PART);
-		if (holds != v->holds) {
-			v->holds = holds;
-			flipped(joint, list->at[i], true);
-		}
-		weigh(joint, v, is);
+		diversity(joint, v, BY_STRONG, &is);
+		hold(joint, list->at[i], is_own(is.groups, is.part), is_own(is.all_groups, is.all_part), is.talker,
+		    true);
+		weigh(joint, v, &is);
 	}
 	for (size_t i = 0; i < list->count; i++) {
 		uint32_t index = list->at[i];
@@ -506,9 +650,8 @@ values_settle(struct joint *joint)
 			v->head = joint->value_free;
 			joint->value_free = index;
 		} else if (is_strong(v->type)) {
-			is = diversity(joint, v, BY_ALL, &part);
-			v->part = part;
-			weigh(joint, v, is);
+			diversity(joint, v, BY_ALL, &is);
+			weigh(joint, v, &is);
 		}
 	}
 	list->count = 0;
