@@ -501,7 +501,7 @@ members_close(struct members *m)
 #define SIDES_MAX 64
 
 /* One group on its own: places in the linker that it is of, and in its own. */
-struct part {
+struct lump {
 	struct linker *l;
 	uint32_t *place, *order, *parent; /* of its nodes, by time */
 	size_t count;
@@ -519,12 +519,12 @@ by_text(const void *a, const void *b, void *ctx)
 
 /* Who is in a group, by name. */
 static unsigned
-organisations_in(const struct part *part, uint32_t ret_organisation[ORGANISATIONS_MAX])
+organisations_in(const struct lump *lump, uint32_t ret_organisation[ORGANISATIONS_MAX])
 {
 	unsigned count = 0;
 
-	for (size_t i = 0; i < part->count; i++) {
-		uint32_t is = part->l->joint->node[part->order[i]].organisation;
+	for (size_t i = 0; i < lump->count; i++) {
+		uint32_t is = lump->l->joint->node[lump->order[i]].organisation;
 		unsigned k = 0;
 
 		while (k < count && ret_organisation[k] != is)
@@ -532,30 +532,30 @@ organisations_in(const struct part *part, uint32_t ret_organisation[ORGANISATION
 		if (k == count && count < ORGANISATIONS_MAX)
 			ret_organisation[count++] = is;
 	}
-	qsort_r(ret_organisation, count, sizeof(*ret_organisation), by_text, part->l->joint);
+	qsort_r(ret_organisation, count, sizeof(*ret_organisation), by_text, lump->l->joint);
 	return count;
 }
 
 /* Do the links that were found hold it together without this organisation's nodes?  If so, no others need be tried. */
 static bool
-holds_without(const struct part *part, uint32_t without, uint32_t *parent)
+holds_without(const struct lump *lump, uint32_t without, uint32_t *parent)
 {
-	const struct linker *l = part->l;
+	const struct linker *l = lump->l;
 	struct linker own = {.parent = parent};
 	size_t groups = 0;
 
-	for (size_t i = 0; i < part->count; i++)
-		parent[part->place[i]] = part->place[i];
-	for (size_t i = 0; i < part->count; i++) {
-		uint32_t at = part->place[i], a = l->tree[2 * at], b = l->tree[2 * at + 1];
+	for (size_t i = 0; i < lump->count; i++)
+		parent[lump->place[i]] = lump->place[i];
+	for (size_t i = 0; i < lump->count; i++) {
+		uint32_t at = lump->place[i], a = l->tree[2 * at], b = l->tree[2 * at + 1];
 
 		if (l->parent[at] != at && a != NONE && node_at(l, a)->organisation != without &&
 		    node_at(l, b)->organisation != without)
 			unite(&own, a, b, true);
 	}
-	for (size_t i = 0; i < part->count; i++)
-		groups += parent[part->place[i]] == part->place[i] &&
-			  node_at(l, part->place[i])->organisation != without;
+	for (size_t i = 0; i < lump->count; i++)
+		groups += parent[lump->place[i]] == lump->place[i] &&
+			  node_at(l, lump->place[i])->organisation != without;
 	return groups <= 1;
 }
 
@@ -575,23 +575,23 @@ stands(struct joint *joint, uint32_t *node, size_t count)
  * part, 0: none of them.
  */
 static enum cc_status
-sides_without(struct part *part, uint32_t without, uint8_t *side, unsigned *ret_sides)
+sides_without(struct lump *lump, uint32_t without, uint8_t *side, unsigned *ret_sides)
 {
-	struct joint *joint = part->l->joint;
-	uint32_t *order = malloc(part->count * sizeof(*order)), *at = malloc(part->count * sizeof(*at));
-	uint32_t *parent = malloc(part->count * sizeof(*parent)), *one = malloc(part->count * sizeof(*one));
+	struct joint *joint = lump->l->joint;
+	uint32_t *order = malloc(lump->count * sizeof(*order)), *at = malloc(lump->count * sizeof(*at));
+	uint32_t *parent = malloc(lump->count * sizeof(*parent)), *one = malloc(lump->count * sizeof(*one));
 	struct linker l = {.joint = joint, .order = order, .parent = parent};
 	struct members m = {NULL, NULL};
 	enum cc_status st = order != NULL && at != NULL && parent != NULL && one != NULL ? CC_OK : CC_NOMEM;
 
 	*ret_sides = 0;
-	memset(side, 0, part->count);
-	for (size_t i = 0; i < part->count && st == CC_OK; i++) {
-		if (joint->node[part->order[i]].organisation == without)
+	memset(side, 0, lump->count);
+	for (size_t i = 0; i < lump->count && st == CC_OK; i++) {
+		if (joint->node[lump->order[i]].organisation == without)
 			continue;
 		parent[l.nodes] = (uint32_t)l.nodes;
 		at[l.nodes] = (uint32_t)i;
-		order[l.nodes++] = part->order[i];
+		order[l.nodes++] = lump->order[i];
 	}
 	if (st == CC_OK && (st = link_nodes(&l)) == CC_OK)
 		st = members_open(&m, parent, l.nodes) ? CC_OK : CC_NOMEM;
@@ -616,39 +616,39 @@ sides_without(struct part *part, uint32_t without, uint8_t *side, unsigned *ret_
 
 /* Linked anew, with all nodes, but for what would join two sides. */
 static enum cc_status
-link_apart(struct part *part, uint8_t *side)
+link_apart(struct lump *lump, uint8_t *side)
 {
-	struct linker l = {.joint = part->l->joint, .order = part->order, .parent = part->parent, .side = side,
-	    .nodes = part->count};
+	struct linker l = {.joint = lump->l->joint, .order = lump->order, .parent = lump->parent, .side = side,
+	    .nodes = lump->count};
 	uint32_t first[SIDES_MAX + 1];
 	enum cc_status st;
 
 	memset(first, 0xff, sizeof(first));
-	for (uint32_t i = 0; i < part->count; i++) {
+	for (uint32_t i = 0; i < lump->count; i++) {
 		if (side[i] != 0 && first[side[i]] == NONE)
 			first[side[i]] = i;
-		part->parent[i] = side[i] != 0 ? first[side[i]] : i;
+		lump->parent[i] = side[i] != 0 ? first[side[i]] : i;
 	}
 	st = link_nodes(&l);
-	for (uint32_t i = 0; i < part->count; i++)
-		part->l->parent[part->place[i]] = part->place[part->parent[i]];
+	for (uint32_t i = 0; i < lump->count; i++)
+		lump->l->parent[lump->place[i]] = lump->place[lump->parent[i]];
 	return st;
 }
 
 /* Two that each stand, and that only one organisation's word makes one, stay two. */
 static enum cc_status
-part_apart(struct part *part, uint32_t *scratch)
+lump_apart(struct lump *lump, uint32_t *scratch)
 {
 	uint32_t organisation[ORGANISATIONS_MAX];
-	unsigned count = organisations_in(part, organisation), sides = 0;
-	uint8_t *side = malloc(part->count);
+	unsigned count = organisations_in(lump, organisation), sides = 0;
+	uint8_t *side = malloc(lump->count);
 	enum cc_status st = side != NULL ? CC_OK : CC_NOMEM;
 
 	for (unsigned i = 0; i < count && count >= 3 && st == CC_OK && sides < 2; i++) {
-		if (holds_without(part, organisation[i], scratch))
+		if (holds_without(lump, organisation[i], scratch))
 			continue;
-		if ((st = sides_without(part, organisation[i], side, &sides)) == CC_OK && sides >= 2)
-			st = link_apart(part, side);
+		if ((st = sides_without(lump, organisation[i], side, &sides)) == CC_OK && sides >= 2)
+			st = link_apart(lump, side);
 	}
 	free(side);
 	return st;
@@ -657,20 +657,20 @@ part_apart(struct part *part, uint32_t *scratch)
 static enum cc_status
 keep_apart(struct linker *l)
 {
-	struct part part = {.l = l};
+	struct lump lump = {.l = l};
 	struct members m = {NULL, NULL};
 	uint32_t *room = malloc((3 * l->nodes + 1) * sizeof(*room));
 	enum cc_status st = room != NULL && members_open(&m, l->parent, l->nodes) ? CC_OK : CC_NOMEM;
 
 	for (uint32_t root = 0; root < l->nodes && st == CC_OK; root++) {
-		part.count = m.start[root + 1] - m.start[root];
-		part.place = m.place + m.start[root];
-		part.order = room;
-		part.parent = room + l->nodes;
-		for (size_t i = 0; i < part.count; i++)
-			part.order[i] = l->order[part.place[i]];
-		if (part.count >= 4)
-			st = part_apart(&part, room + 2 * l->nodes);
+		lump.count = m.start[root + 1] - m.start[root];
+		lump.place = m.place + m.start[root];
+		lump.order = room;
+		lump.parent = room + l->nodes;
+		for (size_t i = 0; i < lump.count; i++)
+			lump.order[i] = l->order[lump.place[i]];
+		if (lump.count >= 4)
+			st = lump_apart(&lump, room + 2 * l->nodes);
 	}
 	members_close(&m);
 	free(room);
