@@ -32,7 +32,7 @@ struct linker {
 	const uint32_t *order; /* nodes by time */
 	uint32_t *parent;      /* union-find over places in it */
 	uint32_t *tree;        /* of a place that was a root: what it was joined by, and to */
-	uint8_t *side;         /* of a root: groups of different sides are not joined; 0: of none; NULL: there are none */
+	uint8_t *side;         /* of a root: different sides are not joined; 0: of none; NULL: there are none */
 	size_t nodes;
 	struct at *at;
 	size_t count;
