@@ -234,6 +234,18 @@ ring_release(struct ring *ring)
 	atomic_store_explicit(&ring->shared->tail, ring->at, memory_order_release);
 }
 
+uint64_t
+ring_position(const struct ring *ring)
+{
+	return ring->at;
+}
+
+void
+ring_release_to(struct ring *ring, uint64_t position)
+{
+	atomic_store_explicit(&ring->shared->tail, position, memory_order_release);
+}
+
 void
 ring_pop(struct ring *ring)
 {

@@ -36,6 +36,9 @@ void ring_pop(struct ring *ring);
  * all. */
 void ring_pass(struct ring *ring);
 void ring_release(struct ring *ring);
+/* Or up to where the reader once stood. */
+uint64_t ring_position(const struct ring *ring);
+void ring_release_to(struct ring *ring, uint64_t position);
 uint64_t ring_promised(struct ring *ring); /* the last watermark */
 
 size_t ring_used(const struct ring *ring); /* bytes waiting; either side */

@@ -4,6 +4,7 @@
  *
  * Over files the rings are merged by key and flow, so that the output is the same for any number of workers.  An entry
  * leaves its ring only after what came of it has been written: a courier that dies loses nothing, and says some twice.
+ * Nothing waits for that: while one stretch of entries is signed and spooled the next is read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +16,9 @@
 #include <unistd.h>
 
 #include "engine/listen.h"
+#include "engine/pieces.h"
 #include "engine/process.h"
 #include "engine/sandbox.h"
-#include "evidence/evidence.h"
 #include "exchange/exchange.h"
 #include "output/output.h"
 
@@ -34,6 +35,13 @@ struct head { /* of one ring, while it is peeked at */
 	struct slice body;
 };
 
+/* Up to where entries were read, and what must be settled before they may go. */
+struct mark {
+	bool set;
+	uint64_t position[WORKERS_MAX];
+	uint64_t messages, pieces;
+};
+
 struct courier {
 	const struct conf *conf;
 	const char *outdir;
@@ -45,14 +53,14 @@ struct courier {
 	struct exchange *exchange;
 	struct listen *listen;    /* partners, and what is remembered */
 	uint64_t span, span_packets, span_lost; /* live: where the present hour's coverage began */
-	struct evidence_store *evidence; /* NULL: none is kept */
-	bool evidence_trouble;
+	struct pieces *pieces;    /* NULL: no evidence is kept */
 	struct evelog *eve;
 	struct eve *stats;
 	uint64_t orphaned;        /* monotonic, since when the keeper is known to be gone */
 	uint64_t beat_due;
 	uint64_t flushed, said, covered, stats_due, stored;
-	unsigned taken;           /* entries since the last release */
+	unsigned taken;           /* entries since the last mark */
+	struct mark mark;
 	bool last;                /* nobody writes to the rings any more: no promise is waited for */
 	uint8_t *copy;            /* of the entry at hand */
 	size_t copy_room;
@@ -145,18 +153,6 @@ coverage_live(struct courier *c, uint64_t now)
 		c->span = 0;
 }
 
-static void
-say_evidence(struct courier *c, enum cc_status st)
-{
-	/* Once until a piece is kept again: a full disk concerns every one. */
-	if (st != CC_OK && !c->evidence_trouble) {
-		c->evidence_trouble = true;
-		log_error("evidence: %s",
-		    st == CC_BAD ? "a piece has not the digest that it came with" : evidence_store_error(c->evidence));
-		say_lost(c, "evidence could not be kept; see the message before this one");
-	}
-}
-
 /* What a piece stands behind. */
 static void
 note_evidence(struct courier *c, const struct cc_record *rec)
@@ -167,7 +163,8 @@ note_evidence(struct courier *c, const struct cc_record *rec)
 	buf_over(&out, text, sizeof(text));
 	buf_printf(&out, "%s:", record_kind_text(rec->kind));
 	buf_add_slice(&out, rec->value);
-	say_evidence(c, evidence_store_note(c->evidence, rec->evidence_sha256, buf_slice(&out)));
+	if (!pieces_note(c->pieces, rec->evidence_sha256, buf_slice(&out)))
+		say_lost(c, "not enough memory for what a piece of evidence stands behind");
 }
 
 static void
@@ -176,15 +173,11 @@ take_evidence(struct courier *c, const struct head *head)
 	struct cur cur = cur_slice(head->body);
 	uint64_t time = cur_u64(&cur);
 	const uint8_t *sha256 = cur_bytes(&cur, 32);
-	enum cc_status st;
 
-	if (cur.bad) {
+	if (cur.bad)
 		say_lost(c, "a piece of evidence that inspect sent is malformed: left out");
-	} else if (c->evidence != NULL) {
-		st = evidence_store_put(c->evidence, sha256, slice_of(cur.p, cur_left(&cur)), time);
-		c->evidence_trouble = c->evidence_trouble && st != CC_OK;
-		say_evidence(c, st);
-	}
+	else if (!pieces_put(c->pieces, sha256, slice_of(cur.p, cur_left(&cur)), time))
+		say_lost(c, "not enough memory for a piece of evidence: left out");
 }
 
 static void
@@ -200,7 +193,7 @@ take_record(struct courier *c, const struct head *head)
 		coverage_of_files(c, head->key, rec.last);
 	c->shared->records++;
 	listen_record(c->listen, &rec);
-	if (c->evidence != NULL && rec.evidence_size > 0)
+	if (c->pieces != NULL && rec.evidence_size > 0)
 		note_evidence(c, &rec);
 	if (exchange_record(c->exchange, &rec) != CC_OK)
 		say_lost(c, "an indicator could not be spooled; see the message before this one");
@@ -402,18 +395,49 @@ next_in_turn(struct courier *c, unsigned *turn)
 	return -1;
 }
 
-/* What was taken is written; only then the rings forget it. */
 static void
-release(struct courier *c)
+flush_lines(struct courier *c)
 {
 	if (c->eve != NULL && evelog_flush(c->eve) != CC_OK)
 		say_lost(c, "the EVE log could not be written: lines are missing from it");
+	c->flushed = time_monotonic();
+}
+
+/* What was taken until now may go when it is written.  One mark at a time: what comes later waits for the next. */
+static void
+set_mark(struct courier *c)
+{
+	flush_lines(c);
+	c->mark.set = true;
+	c->mark.messages = exchange_given(c->exchange);
+	c->mark.pieces = pieces_given(c->pieces);
+	for (unsigned i = 0; i < c->shared->workers; i++)
+		c->mark.position[i] = ring_position(c->ring[i]);
+	c->taken = 0;
+}
+
+/* What was taken is written; only then the rings forget it. */
+static void
+release_mark(struct courier *c)
+{
+	if (!c->mark.set || exchange_settled(c->exchange) < c->mark.messages ||
+	    pieces_settled(c->pieces) < c->mark.pieces)
+		return;
+	for (unsigned i = 0; i < c->shared->workers; i++)
+		ring_release_to(c->ring[i], c->mark.position[i]);
+	c->mark.set = false;
+}
+
+/* All of it, at the end. */
+static void
+release(struct courier *c)
+{
+	flush_lines(c);
 	if (exchange_flush(c->exchange) != CC_OK)
 		say_lost(c, "an indicator could not be spooled; see the message before this one");
+	pieces_flush(c->pieces);
 	for (unsigned i = 0; i < c->shared->workers; i++)
 		ring_release(c->ring[i]);
-	c->taken = 0;
-	c->flushed = time_monotonic();
 }
 
 static unsigned
@@ -475,6 +499,8 @@ say_state(struct courier *c)
 	listen_counts(c->listen, counts);
 	for (unsigned i = 0; i < EXCHANGE_COUNT; i++)
 		count_set(&c->shared->courier_count[i], counts[i]);
+	if (pieces_failed(c->pieces))
+		say_lost(c, "evidence could not be kept; see the message before this one");
 	c->shared->waiting = exchange_waiting(c->exchange);
 	snprintf(c->shared->courier_state, sizeof(c->shared->courier_state), "%s", exchange_state(c->exchange));
 }
@@ -544,21 +570,26 @@ courier_loop(struct courier *c)
 	while (!closing) {
 		uint64_t now = time_monotonic();
 		unsigned taken;
+		enum cc_status st;
 
 		closing = c->last = nothing_comes(c, now);
 		taken = take_some(c);
-		if (c->taken > 0 && (taken == 0 || c->taken >= ENTRIES_AT_ONCE || now - c->flushed > FLUSH_NS))
-			release(c);
+		if (!c->mark.set && c->taken > 0 &&
+		    (taken == 0 || c->taken >= ENTRIES_AT_ONCE || now - c->flushed > FLUSH_NS))
+			set_mark(c);
+		else if (c->taken > 0 && now - c->flushed > FLUSH_NS)
+			flush_lines(c);
 		if (c->live) {
 			coverage_live(c, time_now());
 			exchange_tick(c->exchange, time_now());
 			beat(c, now);
 		}
-		if (c->evidence != NULL)
-			say_evidence(c, evidence_store_tick(c->evidence, time_now()));
 		listen_pump(c->listen, c->exchange);
-		if (exchange_pump(c->exchange, 0) == CC_IO)
-			say_lost(c, "the spool could not be written");
+		st = exchange_pump(c->exchange, 0);
+		if (st != CC_OK)
+			say_lost(c, st == CC_IO ? "the spool could not be written" :
+						  "an indicator could not be spooled; see the message before this one");
+		release_mark(c);
 		if (c->conf->eve_stats > 0 && now >= c->stats_due) {
 			if (c->stats_due != 0)
 				write_stats(c, time_now());
@@ -600,8 +631,7 @@ courier_open(struct courier *c, char **ret_why)
 	/* After the exchange, which makes the keys. */
 	if ((st = listen_open(c->conf, c->outdir, c->shared, c->live, &c->listen, ret_why)) != CC_OK)
 		return st;
-	if (c->conf->evidence_window > 0 &&
-	    (st = evidence_store_open(c->conf, c->outdir, true, &c->evidence, ret_why)) != CC_OK)
+	if ((st = pieces_open(c->conf, c->outdir, &c->pieces, ret_why)) != CC_OK)
 		return st;
 	if (c->conf->files_store)
 		c->stored = stored_before(c->outdir);
@@ -623,7 +653,7 @@ courier_close(struct courier *c)
 		say_lost(c, "the EVE log could not be written to its end");
 	listen_close(c->listen);
 	exchange_close(c->exchange);
-	evidence_store_close(c->evidence);
+	pieces_close(c->pieces);
 	eve_free(c->stats);
 	free(c->copy);
 	for (unsigned i = 0; i < c->shared->workers; i++)
@@ -651,6 +681,8 @@ courier_main(const struct process *process)
 		__atomic_store_n(&c.shared->courier_ready, 1, __ATOMIC_RELEASE);
 		courier_loop(&c);
 		release(&c);
+		if (pieces_failed(c.pieces))
+			say_lost(&c, "evidence could not be kept; see the message before this one");
 		listen_last(&c);
 		beat_last(&c);
 		st = exchange_drain(c.exchange, time_monotonic() + c.conf->exchange_drain);

@@ -19,6 +19,7 @@
 #define COVERAGE_MAX 8192
 #define NUMBER_AT 5      /* where ce_sequence stands among the headers */
 #define SEND_AT_ONCE 512 /* messages offered in one go */
+#define SIGNING_MS 1     /* messages that are being signed are looked for after this long */
 #define OUTPUT_FULL_MS 5 /* a full output is asked again after this long */
 #define PATIENCE (2 * NS_PER_S) /* with an output that takes nothing, while the spool is full */
 
@@ -121,9 +122,9 @@ wait_for_room(struct exchange *exchange)
 	return *taken > before;
 }
 
-/* A message that is signed. */
+/* Messages that are signed. */
 static enum cc_status
-spool_message(void *ctx, const struct cc_message *msg, const uint8_t digest[32])
+spool_messages(void *ctx, const struct spool_item *item, size_t count, size_t *ret_count)
 {
 	struct exchange *exchange = ctx;
 	static const unsigned shed[CC_CLASS_COUNT] = {
@@ -131,17 +132,18 @@ spool_message(void *ctx, const struct cc_message *msg, const uint8_t digest[32])
 	    [CC_CLASS_SIGHTING] = EXCHANGE_SHED_SIGHTING,
 	    [CC_CLASS_EVENT] = EXCHANGE_SHED_EVENT,
 	};
-	uint64_t position;
-	enum cc_status st = spool_append(exchange->spool, msg, digest, &position);
+	size_t done = 0;
+	enum cc_status st;
 
-	while (st == CC_FULL && wait_for_room(exchange))
-		st = spool_append(exchange->spool, msg, digest, &position);
+	do {
+		st = spool_append_all(exchange->spool, item + *ret_count, count - *ret_count, &done);
+		*ret_count += done;
+		exchange->counts[EXCHANGE_MESSAGES] += done;
+	} while (st == CC_FULL && wait_for_room(exchange));
 	note_disk(exchange, st);
-	if (st == CC_OK)
-		exchange->counts[EXCHANGE_MESSAGES]++;
-	else if (st == CC_FULL)
-		exchange->counts[shed[msg->class]]++;
-	else
+	if (st == CC_FULL)
+		exchange->counts[shed[item[*ret_count].msg->class]]++;
+	else if (st != CC_OK)
 		exchange->counts[EXCHANGE_DISK_ERRORS]++;
 	return st;
 }
@@ -258,19 +260,38 @@ exchange_coverage(struct exchange *exchange, struct slice json)
 	exchange->source.coverage = slice_of(exchange->coverage, json.size);
 }
 
-enum cc_status
-exchange_flush(struct exchange *exchange)
+static void
+note_signing(struct exchange *exchange)
 {
-	enum cc_status st = exchange->signing != NULL ? signing_flush(exchange->signing) : CC_OK;
-
-	if (exchange->signing == NULL)
-		return st;
 	if (signing_errors(exchange->signing) > 0 && exchange->counts[EXCHANGE_SIGN_ERRORS] == 0)
 		log_error("exchange.key: a message can't be signed and is not sent");
 	exchange->counts[EXCHANGE_SIGN_ERRORS] = signing_errors(exchange->signing);
 	exchange->counts[EXCHANGE_TOO_LARGE] += signing_too_large(exchange->signing) - exchange->large_told;
 	exchange->large_told = signing_too_large(exchange->signing);
+}
+
+enum cc_status
+exchange_flush(struct exchange *exchange)
+{
+	enum cc_status st;
+
+	if (exchange->signing == NULL)
+		return CC_OK;
+	st = signing_flush(exchange->signing);
+	note_signing(exchange);
 	return st;
+}
+
+uint64_t
+exchange_given(const struct exchange *exchange)
+{
+	return exchange->signing != NULL ? signing_added(exchange->signing) : 0;
+}
+
+uint64_t
+exchange_settled(const struct exchange *exchange)
+{
+	return exchange->signing != NULL ? signing_retired(exchange->signing) : 0;
 }
 
 void
@@ -394,7 +415,8 @@ exchange_pump(struct exchange *exchange, int ms)
 
 	if (exchange->spool == NULL)
 		return CC_OK;
-	flushed = exchange_flush(exchange);
+	flushed = signing_turn(exchange->signing);
+	note_signing(exchange);
 	if (exchange->lost && channels_pending(exchange->channels) == 0) {
 		spool_rewind(exchange->spool);
 		exchange->lost = exchange->holds = false;
@@ -402,6 +424,8 @@ exchange_pump(struct exchange *exchange, int ms)
 	sent = offer(exchange, &full);
 	if (sent > 0)
 		ms = 0;
+	else if (exchange_settled(exchange) != exchange_given(exchange) && ms > SIGNING_MS)
+		ms = SIGNING_MS;
 	else if (full && ms > OUTPUT_FULL_MS)
 		ms = OUTPUT_FULL_MS;
 	channels_poll(exchange->channels, ms);
@@ -413,7 +437,7 @@ exchange_pump(struct exchange *exchange, int ms)
 	st = spool_tick(exchange->spool, time_monotonic());
 	if (st != CC_OK)
 		note_disk(exchange, st);
-	return st != CC_OK ? st : flushed == CC_IO ? CC_IO : CC_OK;
+	return st != CC_OK ? st : flushed;
 }
 
 enum cc_status
@@ -423,6 +447,7 @@ exchange_drain(struct exchange *exchange, uint64_t until)
 	if (exchange->spool == NULL)
 		return CC_OK;
 	do {
+		(void)exchange_flush(exchange);
 		(void)exchange_pump(exchange, 0);
 		if (spool_waiting(exchange->spool) == 0)
 			return CC_OK;
@@ -506,7 +531,7 @@ exchange_open(const struct conf *conf, const char *outdir, bool live, struct exc
 		if ((st = victims_open(conf, outdir, &exchange->source.victims, ret_why)) != CC_OK ||
 		    (st = open_spool(exchange, outdir, ret_why)) != CC_OK ||
 		    (st = key_open(conf, outdir, true, &exchange->signer, ret_why)) != CC_OK ||
-		    (st = signing_new(conf, exchange->spool, exchange->signer, spool_message, exchange,
+		    (st = signing_new(conf, exchange->spool, exchange->signer, spool_messages, exchange,
 			 &exchange->signing)) != CC_OK ||
 		    (st = channels_open(conf, outdir, delivered, exchange, &exchange->channels, ret_why)) != CC_OK)
 			goto fail;

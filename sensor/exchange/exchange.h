@@ -95,6 +95,14 @@ void spool_close(struct spool *spool);
  * already, this class has to go (counted); CC_IO: disk. */
 enum cc_status spool_append(
     struct spool *spool, const struct cc_message *msg, const uint8_t *digest, uint64_t *ret_position);
+struct spool_item {
+	const struct cc_message *msg;
+	const uint8_t *digest;
+};
+/* Appends many, in one write where it can.  Not CC_OK: as spool_append(), of the first that is not in the spool;
+ * *ret_count: how many before it are. */
+enum cc_status spool_append_all(
+    struct spool *spool, const struct spool_item *item, size_t count, size_t *ret_count);
 /* The message at or behind the read position, which moves on; borrowed until the next call.  CC_END: none yet. */
 enum cc_status spool_next(struct spool *spool, struct cc_message *ret_msg, uint64_t *ret_position);
 /* Delivered: the cursor moves to the lowest position that is not; old segments go.  Kept in the cursor file. */
@@ -187,8 +195,11 @@ struct exchange_message {
 };
 /* CC_ABSENT: exchange.to is none; else a message that was given earlier could not be spooled. */
 enum cc_status exchange_send(struct exchange *exchange, const struct exchange_message *what);
-/* What was given is signed and in the spool; a pump does that, too. */
+/* What was given is signed and in the spool; waits for that. */
 enum cc_status exchange_flush(struct exchange *exchange);
+/* Messages given so far, and how many of them are in the spool, or have failed: both only rise. */
+uint64_t exchange_given(const struct exchange *exchange);
+uint64_t exchange_settled(const struct exchange *exchange);
 /* Coverage for the messages from now on, as a JSON object. */
 void exchange_coverage(struct exchange *exchange, struct slice json);
 /* Moves time on (capture time for files): windows close. */
@@ -196,7 +207,8 @@ void exchange_tick(struct exchange *exchange, uint64_t now);
 /* A heartbeat with the coverage said last; ending: the last of this run.  Nothing when exchange.heartbeat is 0 or
  * exchange.to none. */
 enum cc_status exchange_beat(struct exchange *exchange, uint64_t now, bool ending);
-/* Spool to output, delivery reports to the spool's cursor; waits up to ms when there is nothing to do. */
+/* What is signed to the spool, spool to output, delivery reports to the spool's cursor; waits up to ms when there is
+ * nothing to do. */
 enum cc_status exchange_pump(struct exchange *exchange, int ms);
 /* Closes all windows, then pumps until all is delivered or the time (monotonic ns) is reached.  CC_MORE: some remain
  * spooled. */

@@ -9,8 +9,9 @@
 
 struct signing;
 
-/* Spools one that is signed; digest: jws_digest() of it.  CC_OK: it has its number now. */
-typedef enum cc_status signing_spool_fn(void *ctx, const struct cc_message *msg, const uint8_t digest[32]);
+/* Spools what is signed, in this order.  CC_OK: all have their numbers now; else *ret_count of them have. */
+typedef enum cc_status signing_spool_fn(
+    void *ctx, const struct spool_item *item, size_t count, size_t *ret_count);
 
 /* spool, key: borrowed. */
 enum cc_status signing_new(const struct conf *conf, struct spool *spool, const struct key *key, signing_spool_fn *fn,
@@ -21,8 +22,12 @@ void signing_free(struct signing *signing); /* what is not flushed is lost */
  * message that was given earlier could not be spooled.
  */
 enum cc_status signing_add(struct signing *signing, const struct cc_message *msg, unsigned at);
+/* What is signed goes to the spool, what was collected to the threads if they are short of work; waits for nothing. */
+enum cc_status signing_turn(struct signing *signing);
 /* All that was added is in the spool, or has failed. */
 enum cc_status signing_flush(struct signing *signing);
+uint64_t signing_added(const struct signing *signing);
+uint64_t signing_retired(const struct signing *signing);  /* of these: in the spool, or failed */
 uint64_t signing_errors(const struct signing *signing);   /* could not be signed, with the next one's sum */
 uint64_t signing_too_large(const struct signing *signing);
 

@@ -22,6 +22,7 @@
 
 #define RESERVE 65536   /* bytes of disk */
 #define LANES_MAX 65536 /* topics times lanes whose sequence is kept */
+#define GROUP_MAX (512u << 10) /* bytes of messages in one write */
 
 /* Part of spool.max, in per cent, that a class may fill the spool to. */
 static const unsigned share[CC_CLASS_COUNT] = {
@@ -464,6 +465,63 @@ spool_append(struct spool *spool, const struct cc_message *msg, const uint8_t *d
 	spool->error[0] = '\0';
 	*ret_position = spool->next++;
 	return spool_sequence_note(spool, msg, digest);
+}
+
+/*
+ * As many as one write takes: up to the end of the segment, while there is room for them.  0: not even two, or the disk
+ * would not have them, and none is there: one by one they are told apart.
+ */
+static size_t
+append_group(struct spool *spool, const struct spool_item *item, size_t count)
+{
+	const struct spool_segment *last = spool->segment + spool->segment_count;
+	size_t taken;
+
+	if (count < 2 || spool->fd < 0 || (--last)->size >= spool->segment_size)
+		return 0;
+	buf_clear(&spool->out);
+	for (taken = 0; taken < count; taken++) {
+		size_t before = spool->out.size;
+
+		if (before >= GROUP_MAX || last->size + before >= spool->segment_size)
+			break;
+		spool_fault(spool, "append");
+		if (message_encode(item[taken].msg, &spool->out) != CC_OK ||
+		    !has_room(spool, item[taken].msg->class, spool->out.size)) {
+			spool->out.size = before;
+			break;
+		}
+		last = &spool->segment[spool->segment_count - 1]; /* delivered ones may have gone */
+	}
+	if (taken < 2 || write_message(spool) != CC_OK)
+		return 0;
+	spool->error[0] = '\0';
+	for (size_t i = 0; i < taken; i++) {
+		spool_fault(spool, "appended");
+		spool->next++;
+		(void)spool_sequence_note(spool, item[i].msg, item[i].digest);
+	}
+	return taken;
+}
+
+enum cc_status
+spool_append_all(struct spool *spool, const struct spool_item *item, size_t count, size_t *ret_count)
+{
+	uint64_t position;
+	enum cc_status st;
+
+	for (*ret_count = 0; *ret_count < count;) {
+		size_t done = append_group(spool, item + *ret_count, count - *ret_count);
+
+		if (done == 0) {
+			st = spool_append(spool, item[*ret_count].msg, item[*ret_count].digest, &position);
+			if (st != CC_OK)
+				return st;
+			done = 1;
+		}
+		*ret_count += done;
+	}
+	return CC_OK;
 }
 
 /* ---- reading ---- */
