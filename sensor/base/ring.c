@@ -246,6 +246,18 @@ ring_release_to(struct ring *ring, uint64_t position)
 	atomic_store_explicit(&ring->shared->tail, position, memory_order_release);
 }
 
+bool
+ring_resume(struct ring *ring, uint64_t position)
+{
+	uint64_t head = atomic_load_explicit(&ring->shared->head, memory_order_acquire);
+
+	if (position % ALIGN != 0 || head - ring->at > ring->size || position - ring->at > head - ring->at)
+		return false;
+	ring->at = ring->other = position;
+	ring_release(ring);
+	return true;
+}
+
 void
 ring_pop(struct ring *ring)
 {

@@ -39,6 +39,7 @@ void ring_release(struct ring *ring);
 /* Or up to where the reader once stood. */
 uint64_t ring_position(const struct ring *ring);
 void ring_release_to(struct ring *ring, uint64_t position);
+bool ring_resume(struct ring *ring, uint64_t position); /* a new reader, past what the one before it had settled */
 uint64_t ring_promised(struct ring *ring); /* the last watermark */
 
 size_t ring_used(const struct ring *ring); /* bytes waiting; either side */

@@ -95,7 +95,7 @@ activate(struct live *live, const struct conf *conf, const char *interface, char
 	}
 	pcap_set_snaplen(live->pcap, (int)snaplen_of(conf));
 	pcap_set_promisc(live->pcap, conf->capture_promiscuous);
-	pcap_set_timeout(live->pcap, (int)(conf->capture_poll / NS_PER_MS > 0 ? conf->capture_poll / NS_PER_MS : 1));
+	pcap_set_timeout(live->pcap, (int)(conf->capture_block / NS_PER_MS > 0 ? conf->capture_block / NS_PER_MS : 1));
 	pcap_set_immediate_mode(live->pcap, 0);
 	pcap_set_buffer_size(live->pcap, ring > INT32_MAX ? INT32_MAX : (int)ring);
 	set_timestamps(live, conf, interface);

@@ -413,6 +413,7 @@ set_mark(struct courier *c)
 	c->mark.pieces = pieces_given(c->pieces);
 	for (unsigned i = 0; i < c->shared->workers; i++)
 		c->mark.position[i] = ring_position(c->ring[i]);
+	exchange_mark(c->exchange, c->mark.position, c->shared->workers);
 	c->taken = 0;
 }
 
@@ -423,6 +424,7 @@ release_mark(struct courier *c)
 	if (!c->mark.set || exchange_settled(c->exchange) < c->mark.messages ||
 	    pieces_settled(c->pieces) < c->mark.pieces)
 		return;
+	exchange_keep(c->exchange);
 	for (unsigned i = 0; i < c->shared->workers; i++)
 		ring_release_to(c->ring[i], c->mark.position[i]);
 	c->mark.set = false;
@@ -612,6 +614,18 @@ courier_loop(struct courier *c)
 	}
 }
 
+/* What the courier before this one had counted, and how far in the rings it had settled all. */
+static void
+resume(struct courier *c)
+{
+	uint64_t position[WORKERS_MAX];
+
+	if (!exchange_resume(c->exchange, c->shared->started, position, c->shared->workers))
+		return;
+	for (unsigned i = 0; i < c->shared->workers; i++)
+		(void)ring_resume(c->ring[i], position[i]);
+}
+
 static enum cc_status
 courier_open(struct courier *c, char **ret_why)
 {
@@ -628,6 +642,7 @@ courier_open(struct courier *c, char **ret_why)
 	/* The spool first: its lock keeps a second one away from a log that is being written. */
 	if ((st = exchange_open(c->conf, c->outdir, c->live, &c->exchange, ret_why)) != CC_OK)
 		return st;
+	resume(c);
 	/* After the exchange, which makes the keys. */
 	if ((st = listen_open(c->conf, c->outdir, c->shared, c->live, &c->listen, ret_why)) != CC_OK)
 		return st;

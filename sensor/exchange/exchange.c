@@ -14,6 +14,7 @@
 
 #include "base/utf8.h"
 #include "exchange/channels_own.h"
+#include "exchange/repeats_own.h"
 #include "exchange/signing_own.h"
 
 #define COVERAGE_MAX 8192
@@ -35,6 +36,7 @@ struct exchange {
 	char coverage[COVERAGE_MAX];
 	char *source_name; /* "urn:concert:<organisation>/<sensor>" */
 	struct aggregate *aggregate;
+	struct repeats *repeats; /* NULL: they are not kept */
 	struct held *stays; /* the list of what did not leave */
 	enum cc_tlp ceiling; /* of the topic of indicators */
 	struct spool *spool; /* NULL: exchange.to is none */
@@ -251,6 +253,27 @@ exchange_record(struct exchange *exchange, const struct cc_record *rec)
 	return exchange->status;
 }
 
+bool
+exchange_resume(struct exchange *exchange, uint64_t run, uint64_t *ret_position, unsigned count)
+{
+	return exchange->repeats != NULL &&
+	       repeats_resume(exchange->repeats, run, exchange->source.live, ret_position, count);
+}
+
+void
+exchange_mark(struct exchange *exchange, const uint64_t *position, unsigned count)
+{
+	if (exchange->repeats != NULL)
+		repeats_mark(exchange->repeats, position, count);
+}
+
+void
+exchange_keep(struct exchange *exchange)
+{
+	if (exchange->repeats != NULL)
+		repeats_write(exchange->repeats);
+}
+
 void
 exchange_coverage(struct exchange *exchange, struct slice json)
 {
@@ -446,6 +469,8 @@ exchange_drain(struct exchange *exchange, uint64_t until)
 	aggregate_flush(exchange->aggregate);
 	if (exchange->spool == NULL)
 		return CC_OK;
+	if (exchange_flush(exchange) == CC_OK && exchange->repeats != NULL)
+		repeats_end(exchange->repeats);
 	do {
 		(void)exchange_flush(exchange);
 		(void)exchange_pump(exchange, 0);
@@ -465,6 +490,8 @@ open_spool(struct exchange *exchange, const char *outdir, char **ret_why)
 	char *dir = dirs_under(outdir, conf->spool_dir[0] != '\0' ? conf->spool_dir : "spool");
 	enum cc_status st = dir != NULL ? spool_open(conf, dir, &exchange->spool, ret_why) : CC_NOMEM;
 
+	if (st == CC_OK && (exchange->repeats = repeats_new(exchange->aggregate, dir)) == NULL)
+		st = CC_NOMEM;
 	free(dir);
 	return st;
 }
@@ -557,6 +584,7 @@ exchange_close(struct exchange *exchange)
 	spool_close(exchange->spool);
 	victims_close(exchange->source.victims);
 	held_free(exchange->stays);
+	repeats_free(exchange->repeats);
 	aggregate_free(exchange->aggregate);
 	buf_close(&exchange->value);
 	buf_close(&exchange->topic);

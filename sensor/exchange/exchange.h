@@ -200,6 +200,14 @@ enum cc_status exchange_flush(struct exchange *exchange);
 /* Messages given so far, and how many of them are in the spool, or have failed: both only rise. */
 uint64_t exchange_given(const struct exchange *exchange);
 uint64_t exchange_settled(const struct exchange *exchange);
+/*
+ * What is counted of repeats and not told yet, for the courier after this one.  Resume, once, before the first record:
+ * takes up what the one before left, over files only if it was in this run of the sensor; true: the rings are settled up to
+ * these positions.  Mark: it is to be kept as it is now, all read up to there; keep: and that is settled.
+ */
+bool exchange_resume(struct exchange *exchange, uint64_t run, uint64_t *ret_position, unsigned count);
+void exchange_mark(struct exchange *exchange, const uint64_t *position, unsigned count);
+void exchange_keep(struct exchange *exchange);
 /* Coverage for the messages from now on, as a JSON object. */
 void exchange_coverage(struct exchange *exchange, struct slice json);
 /* Moves time on (capture time for files): windows close. */

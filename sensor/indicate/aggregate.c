@@ -4,14 +4,22 @@
  *
  * All windows are of one length, so that they close in the order in which they opened: a list is all the clock there
  * is. Bounded by indicate.max: beyond it the oldest window closes early.  What passes depends on the records and their
- * times alone.  The courier's thread.
+ * times alone.
+ *
+ * Who wants to go on where another left off writes down the changes and gives them to the next one: a window that
+ * closed is 'C' and its key; one that opened or counted is 'W', key, due, last, count, proof, marking, severity, the size
+ * of its first sight, and that, once.  The courier's thread.
  */
 #include "indicate/indicate.h"
 
 #include <stdlib.h>
 
+#define CLOSED_MAX (1u << 20) /* bytes of windows that closed, between two looks: then all is written anew */
+
 struct window {
 	struct window *next; /* the next to be opened */
+	struct window *changed_before, *changed_next;
+	bool changed, known; /* since the last look; at the last look */
 	uint8_t key[32];
 	uint64_t due;
 	uint64_t last, count;
@@ -29,6 +37,9 @@ struct aggregate {
 	uint64_t repeats, early;
 	struct map *map;
 	struct window *oldest, **newest;
+	struct window *changed_first, *changed_last; /* in the order in which they changed first */
+	struct buf closed;   /* changes that are not told yet */
+	bool looked_at;      /* somebody writes down the changes */
 	struct buf encoded;
 };
 
@@ -45,6 +56,7 @@ aggregate_new(const struct conf *conf, aggregate_fn *fn, void *ctx)
 	aggregate->max = conf->indicate_max;
 	aggregate->newest = &aggregate->oldest;
 	buf_open(&aggregate->encoded, RECORD_SIZE_MAX);
+	buf_open(&aggregate->closed, CLOSED_MAX);
 	aggregate->map = map_new(0);
 	if (aggregate->map == NULL) {
 		aggregate_free(aggregate);
@@ -66,8 +78,168 @@ aggregate_free(struct aggregate *aggregate)
 	}
 	map_free(aggregate->map, NULL);
 	buf_close(&aggregate->encoded);
+	buf_close(&aggregate->closed);
 	free(aggregate);
 }
+
+/* ---- changes ---- */
+
+static void
+note_change(struct aggregate *aggregate, struct window *w)
+{
+	if (w->changed || !aggregate->looked_at)
+		return;
+	w->changed = true;
+	w->changed_next = NULL;
+	w->changed_before = aggregate->changed_last;
+	if (aggregate->changed_last != NULL)
+		aggregate->changed_last->changed_next = w;
+	else
+		aggregate->changed_first = w;
+	aggregate->changed_last = w;
+}
+
+static void
+forget_change(struct aggregate *aggregate, struct window *w)
+{
+	if (!w->changed)
+		return;
+	if (w->changed_before != NULL)
+		w->changed_before->changed_next = w->changed_next;
+	else
+		aggregate->changed_first = w->changed_next;
+	if (w->changed_next != NULL)
+		w->changed_next->changed_before = w->changed_before;
+	else
+		aggregate->changed_last = w->changed_before;
+	w->changed = false;
+}
+
+static void
+note_close(struct aggregate *aggregate, struct window *w)
+{
+	forget_change(aggregate, w);
+	if (!w->known)
+		return;
+	buf_add_u8(&aggregate->closed, 'C');
+	buf_add(&aggregate->closed, w->key, sizeof(w->key));
+}
+
+static void
+put_number(struct buf *out, uint64_t n, unsigned bytes)
+{
+	while (bytes > 0)
+		buf_add_u8(out, (uint8_t)(n >> 8 * --bytes));
+}
+
+static void
+put_window(struct buf *out, struct window *w)
+{
+	buf_add_u8(out, 'W');
+	buf_add(out, w->key, sizeof(w->key));
+	put_number(out, w->due, 8);
+	put_number(out, w->last, 8);
+	put_number(out, w->count, 8);
+	buf_add_u8(out, (uint8_t)w->proof);
+	buf_add_u8(out, (uint8_t)w->tlp);
+	buf_add_u8(out, w->severity);
+	put_number(out, w->known ? 0 : w->size, 4);
+	if (!w->known)
+		buf_add(out, w->bytes, w->size);
+	w->known = true;
+}
+
+bool
+aggregate_changes(struct aggregate *aggregate, bool all, struct buf *out)
+{
+	struct window *w;
+
+	all = all || !aggregate->looked_at || aggregate->closed.full;
+	aggregate->looked_at = true;
+	if (!all)
+		buf_add_slice(out, buf_slice(&aggregate->closed));
+	buf_clear(&aggregate->closed);
+	while ((w = aggregate->changed_first) != NULL) {
+		forget_change(aggregate, w);
+		if (!all)
+			put_window(out, w);
+	}
+	for (w = all ? aggregate->oldest : NULL; w != NULL; w = w->next) {
+		w->known = false;
+		put_window(out, w);
+	}
+	return all;
+}
+
+static void
+restore_window(struct aggregate *aggregate, const uint8_t *key, struct cur *c)
+{
+	struct window *w = map_get(aggregate->map, slice_of(key, 32)), values;
+	struct slice bytes;
+
+	values.due = cur_u64(c);
+	values.last = cur_u64(c);
+	values.count = cur_u64(c);
+	values.proof = (enum cc_proof)cur_u8(c);
+	values.tlp = (enum cc_tlp)cur_u8(c);
+	values.severity = cur_u8(c);
+	bytes = cur_take(c, cur_u32(c));
+	if (c->bad || (w == NULL && (bytes.size == 0 || (w = malloc(sizeof(*w) + bytes.size)) == NULL)))
+		return;
+	if (map_get(aggregate->map, slice_of(key, 32)) == NULL) {
+		*w = (struct window){.size = bytes.size};
+		memcpy(w->key, key, sizeof(w->key));
+		memcpy(w->bytes, bytes.p, bytes.size);
+		if (map_put(aggregate->map, slice_of(w->key, sizeof(w->key)), w, NULL) != CC_OK) {
+			free(w);
+			return;
+		}
+		*aggregate->newest = w;
+		aggregate->newest = &w->next;
+	}
+	w->due = values.due;
+	w->last = values.last;
+	w->count = values.count;
+	w->proof = values.proof;
+	w->tlp = values.tlp;
+	w->severity = values.severity;
+}
+
+/* Without a word: what it had to say was said. */
+static void
+restore_close(struct aggregate *aggregate, const uint8_t *key)
+{
+	struct window *w = map_remove(aggregate->map, slice_of(key, 32)), **at = &aggregate->oldest;
+
+	while (w != NULL && *at != w && *at != NULL)
+		at = &(*at)->next;
+	if (w == NULL || *at == NULL)
+		return;
+	*at = w->next;
+	if (*at == NULL)
+		aggregate->newest = at;
+	free(w);
+}
+
+void
+aggregate_restore(struct aggregate *aggregate, struct slice changes)
+{
+	struct cur c = cur_slice(changes);
+
+	while (!c.bad && cur_left(&c) > 0) {
+		uint8_t what = cur_u8(&c);
+		const uint8_t *key = cur_bytes(&c, 32);
+
+		if (c.bad || (what != 'C' && what != 'W'))
+			return;
+		if (what == 'C')
+			restore_close(aggregate, key);
+		else
+			restore_window(aggregate, key, &c);
+	}
+}
+
+/* ---- windows ---- */
 
 /* Ends the oldest window: its sum goes out when there is one. */
 static void
@@ -80,6 +252,7 @@ close_oldest(struct aggregate *aggregate)
 	if (aggregate->oldest == NULL)
 		aggregate->newest = &aggregate->oldest;
 	(void)map_remove(aggregate->map, slice_of(w->key, sizeof(w->key)));
+	note_close(aggregate, w);
 	if (w->count > 1 && record_decode(slice_of(w->bytes, w->size), &rec) == CC_OK) {
 		rec.last = w->last;
 		rec.count = w->count;
@@ -124,6 +297,7 @@ open_window(struct aggregate *aggregate, const struct cc_record *rec, const uint
 	}
 	*aggregate->newest = w;
 	aggregate->newest = &w->next;
+	note_change(aggregate, w);
 }
 
 void
@@ -141,6 +315,7 @@ aggregate_add(struct aggregate *aggregate, const struct cc_record *rec)
 		return;
 	}
 	aggregate->repeats++;
+	note_change(aggregate, w);
 	w->count += rec->count;
 	if (rec->last > w->last)
 		w->last = rec->last;

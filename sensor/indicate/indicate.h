@@ -87,6 +87,10 @@ void aggregate_free(struct aggregate *aggregate);
 void aggregate_add(struct aggregate *aggregate, const struct cc_record *rec); /* time goes on by rec->last */
 void aggregate_tick(struct aggregate *aggregate, uint64_t now);
 void aggregate_flush(struct aggregate *aggregate); /* closes every window, in order of first sight */
+/* What changed since the last call, or, if asked, at the first call and after too many changes, all there is (true).
+ * aggregate_restore() of all of it in this order makes the windows anew; what is malformed ends it. */
+bool aggregate_changes(struct aggregate *aggregate, bool all, struct buf *out);
+void aggregate_restore(struct aggregate *aggregate, struct slice changes);
 uint64_t aggregate_repeats(const struct aggregate *aggregate); /* counted within windows so far */
 uint64_t aggregate_early(const struct aggregate *aggregate);   /* windows closed before their time: indicate.max */
 

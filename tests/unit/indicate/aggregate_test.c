@@ -126,4 +126,81 @@ TEST(strictest_marking_wins)
 	conf_free(conf);
 }
 
-TESTS(T(windows), T(bounded), T(strictest_marking_wins))
+/* Two couriers one after the other pass what one would have passed, wherever the first one died. */
+TEST(goes_on_after_a_death)
+{
+	for (unsigned dies = 1; dies < 400; dies += 7) {
+		struct seen one = {0}, two = {0};
+		struct conf *conf, *same;
+		struct aggregate *whole = make("indicate.max=64", &one, &conf), *part = make("indicate.max=64", &two, &same);
+		struct buf journal;
+		char value[32];
+
+		buf_open(&journal, 1u << 24);
+		for (unsigned i = 0; i < 400; i++) {
+			struct cc_record rec;
+
+			snprintf(value, sizeof(value), "%u.example", i * 7 % 90 % (1 + i / 9));
+			rec = record(value, 1000 + i / 3);
+			aggregate_add(whole, &rec);
+			if (i % 5 == 0 || i == dies) {
+				size_t before = journal.size;
+
+				/* All there is stands for what was before it. */
+				if (aggregate_changes(part, i % 50 == 0, &journal) && before > 0) {
+					memmove(journal.p, journal.p + before, journal.size - before);
+					journal.size -= before;
+				}
+			}
+			if (i == dies) {
+				aggregate_free(part);
+				part = aggregate_new(same, pass, &two);
+				aggregate_restore(part, buf_slice(&journal));
+			}
+			aggregate_add(part, &rec);
+		}
+		aggregate_flush(whole);
+		aggregate_flush(part);
+		CHECK_UINT(two.first, one.first);
+		CHECK_UINT(two.updates, one.updates);
+		CHECK_UINT(two.sum, one.sum);
+		CHECK(strcmp(one.order, two.order) == 0);
+		aggregate_free(whole);
+		aggregate_free(part);
+		conf_free(conf);
+		conf_free(same);
+		buf_close(&journal);
+	}
+}
+
+TEST(hostile_changes)
+{
+	struct seen seen = {0};
+	struct conf *conf;
+	struct aggregate *aggregate = make(NULL, &seen, &conf), *other;
+	struct cc_record rec;
+	struct buf journal;
+
+	buf_open(&journal, 1u << 20);
+	for (unsigned i = 0; i < 6; i++) {
+		rec = record(i % 2 == 0 ? "a.example" : "b.example", 1000 + i * 25);
+		aggregate_add(aggregate, &rec);
+		(void)aggregate_changes(aggregate, false, &journal);
+	}
+	for (size_t cut = 0; cut < journal.size; cut++) {
+		other = aggregate_new(conf, pass, &seen);
+		aggregate_restore(other, slice_of(journal.p, cut));
+		aggregate_free(other);
+		other = aggregate_new(conf, pass, &seen);
+		journal.p[cut] ^= 0xff;
+		aggregate_restore(other, buf_slice(&journal));
+		journal.p[cut] ^= 0xff;
+		aggregate_flush(other);
+		aggregate_free(other);
+	}
+	aggregate_free(aggregate);
+	conf_free(conf);
+	buf_close(&journal);
+}
+
+TESTS(T(windows), T(bounded), T(strictest_marking_wins), T(goes_on_after_a_death), T(hostile_changes))
