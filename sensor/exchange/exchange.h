@@ -202,8 +202,8 @@ uint64_t exchange_given(const struct exchange *exchange);
 uint64_t exchange_settled(const struct exchange *exchange);
 /*
  * What is counted of repeats and not told yet, for the courier after this one.  Resume, once, before the first record:
- * takes up what the one before left, over files only if it was in this run of the sensor; true: the rings are settled up to
- * these positions.  Mark: it is to be kept as it is now, all read up to there; keep: and that is settled.
+ * takes up what the one before left, over files only if it was in this run of the sensor; true: the rings are settled
+ * up to these positions.  Mark: it is to be kept as it is now, all read up to there; keep: and that is settled.
  */
 bool exchange_resume(struct exchange *exchange, uint64_t run, uint64_t *ret_position, unsigned count);
 void exchange_mark(struct exchange *exchange, const uint64_t *position, unsigned count);

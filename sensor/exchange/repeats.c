@@ -1,5 +1,5 @@
 /*
- * What the sensor counts of repeats, on disk as it changes, so that a courier that dies leaves its sums to the next one.
+ * What the sensor counts of repeats, on disk as it changes: a courier that dies leaves its sums to the next one.
  *
  *   0        4        8                12
  *   +--------+--------+----------------+--- … ---+

@@ -7,9 +7,9 @@
  * and fills the next, so that whoever signs has work as long as there is any.  The bytes do not depend on the number
  * of threads.
  *
- * A batch is numbered when it is given to the threads, behind what is on its way already.  What the spool refuses leaves
- * no hole: the rest of its lane, in all that is on its way, is numbered and signed anew by the courier, and the next
- * batch is given only when the spool's own word on the lanes counts again.
+ * A batch is numbered when it is given to the threads, behind what is on its way already.  What the spool refuses
+ * leaves no hole: the rest of its lane, in all that is on its way, is numbered and signed anew by the courier, and the
+ * next batch is given only when the spool's own word on the lanes counts again.
  */
 #include "exchange/signing_own.h"
 
@@ -63,7 +63,7 @@ struct signing {
 	signing_spool_fn *fn;
 	void *ctx;
 	struct sign_batch batch[BATCHES];
-	uint64_t filling, oldest; /* batches from the start, their place by the remainder: oldest to filling are on their way */
+	uint64_t filling, oldest; /* counted from the start, their place is the remainder; between them: on their way */
 	struct map *lanes;
 	bool stale;       /* the spool refused one: lanes are to be asked for anew, once nothing is on its way */
 	bool spooling;    /* fn is at work: it may come back here */
@@ -236,7 +236,7 @@ needs_signing(const struct slot *slot)
 	return slot->lane == NULL || slot->lane->late || slot->status == CC_MORE;
 }
 
-/* As many as can go in one piece.  *ret_count: how many are settled; not CC_OK: the last of them is not in the spool. */
+/* As many as can go in one piece.  *ret_count: how many are settled; not CC_OK: the last one is not in the spool. */
 static enum cc_status
 spool_run(struct signing *signing, struct sign_batch *batch, unsigned from, unsigned *ret_count)
 {

@@ -7,8 +7,8 @@
  * times alone.
  *
  * Who wants to go on where another left off writes down the changes and gives them to the next one: a window that
- * closed is 'C' and its key; one that opened or counted is 'W', key, due, last, count, proof, marking, severity, the size
- * of its first sight, and that, once.  The courier's thread.
+ * closed is 'C' and its key; one that opened or counted is 'W', key, due, last, count, proof, marking, severity, the
+ * size of its first sight, and that, once.  The courier's thread.
  */
 #include "indicate/indicate.h"
 

@@ -1,13 +1,13 @@
 /*
- * A hostile partner: whoever holds a trusted key and means ill.  Signed messages to a broker, of many indicators each:
- * names nobody knows, all of the Internet, public suffixes, the reader's own networks, deep JSON, huge bundles, megabytes
- * of headers, repetitions and two pasts.
+ * A hostile partner: whoever holds a trusted key and means ill.  Signed messages to a broker, of many indicators
+ * each: names nobody knows, all of the Internet, public suffixes, the reader's own networks, deep JSON, huge bundles,
+ * megabytes of headers, repetitions and two pasts.
  *
- *	flood BOOTSTRAP KEYFILE ORGANISATION INDICATORS OWN_PREFIX INDICATORS_A_BUNDLE PRODUCERS INDICATORS_A_SECOND
+ *	flood BOOTSTRAP KEYFILE ORGANISATION INDICATORS OWN_PREFIX INDICATORS_A_BUNDLE PRODUCERS A_SECOND
  *
- * All are made and signed first ("ready"), and offered when a line comes in, by several producers, each a sensor of that
- * organisation, at the rate that is asked for if the broker takes it.  Prints how much it has offered, and in which
- * time.  Test data for 270-hostile.
+ * All are made and signed first ("ready"), and offered when a line comes in, by several producers, each a sensor of
+ * that organisation, at the rate that is asked for if the broker takes it.  Prints how much it has offered, and in
+ * which time.  Test data for 270-hostile.
  */
 #include "exchange/exchange.h"
 

@@ -132,7 +132,8 @@ TEST(goes_on_after_a_death)
 	for (unsigned dies = 1; dies < 400; dies += 7) {
 		struct seen one = {0}, two = {0};
 		struct conf *conf, *same;
-		struct aggregate *whole = make("indicate.max=64", &one, &conf), *part = make("indicate.max=64", &two, &same);
+		struct aggregate *whole = make("indicate.max=64", &one, &conf);
+		struct aggregate *part = make("indicate.max=64", &two, &same);
 		struct buf journal;
 		char value[32];
 
