@@ -115,7 +115,10 @@ probe_server(const struct cc_ctx *ctx, struct slice in)
 	next = mime_drop(in, line.size + 1);
 	if (next.size < 5)
 		return CC_MORE;
-	return mime_begins(next, "+ok ") || mime_begins(next, "-err ") ? CC_OK : CC_BAD;
+	return mime_begins(next, "+ok ") || mime_begins(next, "+ok\r") || mime_begins(next, "+ ") ||
+		       mime_begins(next, "-err ")
+		   ? CC_OK
+		   : CC_BAD;
 }
 
 enum cc_status

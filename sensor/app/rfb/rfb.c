@@ -67,14 +67,16 @@ static const struct cc_field rfb_fields[F_COUNT] = {
 static const struct cc_word result_words[] = {{"ok", 0}, {"fail", 1}, {"toomany", 2}, {"unknown", 3}};
 static const struct cc_words rfb_words[] = {{F_RESULT, CC_ONE_OF, result_words, 4}};
 
-enum { A_MALFORMED, A_UNIMPLEMENTED, A_UNKNOWN_RESULT, A_CONFUSED, A_NO_AUTHENTICATION, A_COUNT };
+enum { A_MALFORMED, A_UNIMPLEMENTED, A_UNKNOWN_RESULT, A_CONFUSED, A_NO_AUTHENTICATION, A_WEAK, A_COUNT };
 
 static const struct cc_anomaly rfb_anomalies[A_COUNT] = {
-	[A_MALFORMED] = {"malformed_message", "A message isn't what its turn demands."},
-	[A_UNIMPLEMENTED] = {"unimplemented_security_type", "A security type whose messages aren't read."},
-	[A_UNKNOWN_RESULT] = {"unknown_security_result", "The result of the authentication is none."},
-	[A_CONFUSED] = {"confused_state", "A side speaks out of turn."},
-	[A_NO_AUTHENTICATION] = {"no_authentication", "A desktop was opened without any authentication."},
+    [A_MALFORMED] = {"malformed_message", "A message isn't what its turn demands."},
+    [A_UNIMPLEMENTED] = {"unimplemented_security_type", "A security type whose messages aren't read."},
+    [A_UNKNOWN_RESULT] = {"unknown_security_result", "The result of the authentication is none."},
+    [A_CONFUSED] = {"confused_state", "A side speaks out of turn."},
+    [A_NO_AUTHENTICATION] = {"no_authentication", "A desktop was opened without any authentication."},
+    [A_WEAK] = {"weak_authentication",
+	"A password of VNC: eight letters at most, an answer of DES that can be tried at leisure, nothing encrypted."},
 };
 
 static const struct cc_frame_kind rfb_frames[] = {{"pdu", "A message, up to the session's start."}};
@@ -195,6 +197,7 @@ begin_type(struct cc_ctx *ctx, struct rfb_state *state, unsigned type)
 		state->step = state->minor == 8 ? S_RESULT : S_SHARED;
 		break;
 	case TYPE_VNC:
+		cc_anomaly(ctx, state->tx, A_WEAK);
 		state->step = S_CHALLENGE;
 		break;
 	case TYPE_VENCRYPT:
