@@ -45,6 +45,7 @@ enum {
 	CC_HEX = 8,      /* bytes are printed as lower-case hex in EVE */
 	CC_DETAIL = 16,  /* in EVE only with eve.extended */
 	CC_BASE64 = 32,  /* bytes are printed as base64 in EVE */
+	CC_ENDS = 64,    /* in rules a range of it has its ends: 2<>4 is 2, 3, 4 */
 };
 
 struct cc_field {

@@ -95,6 +95,7 @@ field_add(struct common *common, unsigned parser, unsigned index, const struct c
 	buffer->multi = buffer->multi || (field->flags & CC_MULTI) != 0;
 	buffer->number = field->type == CC_UINT || field->type == CC_FLAG;
 	buffer->flag = field->type == CC_FLAG;
+	buffer->ends = (field->flags & CC_ENDS) != 0;
 	for (unsigned i = 0; i < app_parsers[parser]->words_count; i++) {
 		if (app_parsers[parser]->words[i].field == index)
 			buffer->words = &app_parsers[parser]->words[i];

@@ -374,8 +374,11 @@ field_number(struct build *build, const struct buffer *buffer, struct slice valu
 	}
 	if (value.size == 0)
 		return build_refuse(build, "needs a number or comparison, such as %s:>1", buffer->name);
-	if (number_words_parse(&build->body->store, buffer->words, value, ret_number, &wrong))
+	if (number_words_parse(&build->body->store, buffer->words, value, ret_number, &wrong)) {
+		if (buffer->ends && ret_number->compare == CMP_RANGE)
+			ret_number->compare = CMP_IN;
 		return CC_OK;
+	}
 	buf_over(&names, room, sizeof(room));
 	if (buffer->words != NULL)
 		words_print(&names, buffer->words);

@@ -119,6 +119,7 @@ struct buffer {
 	bool multi;
 	bool number; /* CC_UINT, CC_FLAG */
 	bool flag;   /* CC_FLAG */
+	bool ends;   /* CC_ENDS */
 	const struct cc_words *words; /* for its numbers; NULL: none */
 	bool lower;  /* its values are lower case */
 	uint8_t field_count;

@@ -161,7 +161,8 @@ dcerpc_call_new(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerp
 	call->next = conn->calls;
 	conn->calls = call;
 	conn->call_count++;
-	dcerpc_put_text(ctx, user, call->tx, DCERPC_F_REQUEST, dcerpc_type_text(type, room));
+	if (type != DCERPC_TYPES)
+		dcerpc_put_text(ctx, user, call->tx, DCERPC_F_REQUEST, dcerpc_type_text(type, room));
 	dcerpc_put_uint(ctx, user, call->tx, DCERPC_F_CALL_ID, id);
 	return call;
 }
@@ -190,28 +191,28 @@ part_grow(struct cc_ctx *ctx, struct dcerpc_conn *conn, struct dcerpc_part *part
 
 void
 dcerpc_call_stub(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn *conn, struct dcerpc_call *call,
-    enum cc_dir dir, struct slice stub, bool last)
+    enum cc_dir dir, struct slice shown, size_t size, bool last)
 {
 	struct dcerpc_part *part = &call->part[dir];
 
 	if (part->done)
 		return;
 	part->frags++;
-	part->total += stub.size;
+	part->total += size;
 	if (part->frags == 1 && last) {
-		if (stub.size > DCERPC_STUB_MAX)
-			stub.size = DCERPC_STUB_MAX;
-		part_tell(ctx, user, call, dir, stub);
+		if (shown.size > DCERPC_STUB_MAX)
+			shown.size = DCERPC_STUB_MAX;
+		part_tell(ctx, user, call, dir, shown);
 		return;
 	}
-	if (!part->cut && stub.size > 0) {
-		if (part->size + stub.size > DCERPC_STUB_MAX ||
-		    !part_grow(ctx, conn, part, part->size + (uint32_t)stub.size)) {
+	if (!part->cut && shown.size > 0) {
+		if (part->size + shown.size > DCERPC_STUB_MAX ||
+		    !part_grow(ctx, conn, part, part->size + (uint32_t)shown.size)) {
 			part->cut = true;
 			dcerpc_report(ctx, user, call->tx, DCERPC_STUB_TOO_LONG);
 		} else {
-			memcpy(part->stub + part->size, stub.p, stub.size);
-			part->size += (uint32_t)stub.size;
+			memcpy(part->stub + part->size, shown.p, shown.size);
+			part->size += (uint32_t)shown.size;
 		}
 	}
 	if (last) {

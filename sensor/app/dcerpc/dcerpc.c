@@ -105,6 +105,7 @@ user_of(struct dcerpc_state *state)
 			[DCERPC_F_SEQUENCE] = F_SEQUENCE,
 		},
 		.anomaly = {A_MALFORMED, A_TOO_MANY_CALLS, A_STUB_TOO_LONG, A_NTLM_V1},
+		.head_shown = true,
 		.ntlm = &ntlm_table,
 		.open = open_tx,
 		.done = done_tx,

@@ -46,6 +46,7 @@ enum dcerpc_wrong { DCERPC_MALFORMED, DCERPC_TOO_MANY_CALLS, DCERPC_STUB_TOO_LON
 struct dcerpc_user {
 	uint16_t field[DCERPC_F_COUNT];
 	uint16_t anomaly[DCERPC_WRONGS];
+	bool head_shown;                  /* rules see a response's eight bytes of head before its stub data */
 	const struct ntlm_table *ntlm;    /* who logs on; NULL: it doesn't want to know */
 	/* A request begins; NULL where there is no memory. */
 	struct cc_tx *(*open)(struct cc_ctx *ctx, void *arg);
@@ -126,6 +127,7 @@ void dcerpc_uuid_text(const uint8_t uuid[16], char ret_text[37]);
 void dcerpc_uuid_order(const uint8_t wire[16], bool little, uint8_t ret_uuid[16]);
 
 /* call.c, for the reader's own files */
+/* type DCERPC_TYPES: its request was not seen. */
 struct dcerpc_call *dcerpc_call_new(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn *conn,
     uint32_t id, uint8_t type);
 struct dcerpc_call *dcerpc_call_find(struct dcerpc_conn *conn, uint32_t id, bool bind);
@@ -137,9 +139,10 @@ void dcerpc_call_miss(struct cc_ctx *ctx, const struct dcerpc_user *user, struct
 /* pdu.c: what a bind asked for, and as far as it was answered. */
 void dcerpc_put_bindings(struct cc_ctx *ctx, const struct dcerpc_user *user, const struct dcerpc_conn *conn,
     const struct dcerpc_call *call);
-/* A fragment of stub data; last: the side of the call is complete, its buffer is told. */
+/* A fragment: what rules see of it, and how much of that is stub data.  last: the side of the call is complete, its
+ * buffer is told. */
 void dcerpc_call_stub(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn *conn,
-    struct dcerpc_call *call, enum cc_dir dir, struct slice stub, bool last);
+    struct dcerpc_call *call, enum cc_dir dir, struct slice shown, size_t size, bool last);
 void dcerpc_put_uint(struct cc_ctx *ctx, const struct dcerpc_user *user, struct cc_tx *tx, enum dcerpc_field field,
     uint64_t num);
 void dcerpc_put_text(struct cc_ctx *ctx, const struct dcerpc_user *user, struct cc_tx *tx, enum dcerpc_field field,

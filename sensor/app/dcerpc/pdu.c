@@ -228,23 +228,39 @@ read_bind_ack(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_
 	dcerpc_call_end(ctx, user, conn, call);
 }
 
-/* What is left between the head and the auth trailer: its padding is counted in the trailer's third byte. */
-static struct slice
-stub_of(const struct dcerpc_head *head, struct cur c)
+/* How much stub data lie before the auth trailer: its padding is counted in the trailer's third byte. */
+static size_t
+stub_size(const struct dcerpc_head *head, struct slice stub)
 {
-	struct slice stub = cur_rest(&c);
 	struct cur trailer;
 	uint8_t pad;
 
 	if (head->auth_size == 0 || stub.size < head->auth_size + 8u)
-		return stub;
+		return stub.size;
 	stub.size -= head->auth_size + 8u;
 	trailer = cur_of(stub.p + stub.size, 8);
 	cur_skip(&trailer, 2);
 	pad = cur_u8(&trailer);
-	if (pad <= stub.size)
-		stub.size -= pad;
-	return stub;
+	return pad <= stub.size ? stub.size - pad : stub.size;
+}
+
+/*
+ * Rules are written for buffers that have what stands around the stub data, too: the object's UUID or a response's head
+ * before, the auth trailer behind.  Of a call in several fragments they see what is before the first and behind the
+ * last, and the data themselves in one piece.
+ */
+static void
+fragment(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_conn *conn, struct dcerpc_call *call,
+    enum cc_dir dir, const struct dcerpc_head *head, struct slice before, struct slice stub, bool last)
+{
+	size_t size = stub_size(head, stub);
+	struct slice shown = stub;
+
+	if (!last)
+		shown.size = size;
+	if (call->part[dir].frags == 0)
+		shown = slice_of(before.p, before.size + shown.size);
+	dcerpc_call_stub(ctx, user, conn, call, dir, shown, size, last);
 }
 
 static void
@@ -253,13 +269,13 @@ read_request(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_c
 {
 	struct dcerpc_call *call = NULL;
 	const struct dcerpc_iface *iface;
+	struct slice object = {NULL, 0};
 	uint16_t context, opnum;
 
 	cur_skip(&c, 4);
 	context = take16(&c, head->little);
 	opnum = take16(&c, head->little);
-	if (head->flags & DCERPC_HAS_OBJECT)
-		cur_skip(&c, 16);
+	object = cur_take(&c, head->flags & DCERPC_HAS_OBJECT ? 16 : 0);
 	if (c.bad) {
 		dcerpc_report(ctx, user, NULL, DCERPC_MALFORMED);
 		return;
@@ -282,7 +298,7 @@ read_request(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_c
 				put_iface(ctx, user, call->tx, iface, false);
 		}
 	}
-	dcerpc_call_stub(ctx, user, conn, call, CC_TO_SERVER, stub_of(head, c), (head->flags & DCERPC_LAST) != 0);
+	fragment(ctx, user, conn, call, CC_TO_SERVER, head, object, cur_rest(&c), (head->flags & DCERPC_LAST) != 0);
 }
 
 static void
@@ -291,16 +307,21 @@ read_response(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerpc_
 {
 	struct dcerpc_call *call = dcerpc_call_find(conn, head->call_id, false);
 	bool last = (head->flags & DCERPC_LAST) != 0 || head->type == DCERPC_FAULT;
+	struct slice before;
 	char room[8];
 
-	cur_skip(&c, 8);
+	before = cur_take(&c, 8);
 	if (c.bad)
 		dcerpc_report(ctx, user, call != NULL ? call->tx : NULL, DCERPC_MALFORMED);
+	if (call == NULL && !c.bad && head->type == DCERPC_RESPONSE && (head->flags & DCERPC_FIRST) != 0)
+		call = dcerpc_call_new(ctx, user, conn, head->call_id, DCERPC_TYPES);
 	if (call == NULL || c.bad)
 		return;
 	if (last && !head->little)
 		dcerpc_put_uint(ctx, user, call->tx, DCERPC_F_BIG_RES, 1);
-	dcerpc_call_stub(ctx, user, conn, call, CC_TO_CLIENT, stub_of(head, c), last);
+	if (!user->head_shown)
+		before = slice_of(before.p + before.size, 0);
+	fragment(ctx, user, conn, call, CC_TO_CLIENT, head, before, cur_rest(&c), last);
 	if (!last)
 		return;
 	dcerpc_put_text(ctx, user, call->tx, DCERPC_F_RESPONSE, dcerpc_type_text(head->type, room));

@@ -127,7 +127,7 @@ dcerpc_datagram(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerp
 		if (call == NULL)
 			call = open_call(ctx, user, conn, &d);
 		if (call != NULL)
-			dcerpc_call_stub(ctx, user, conn, call, CC_TO_SERVER, d.body, last);
+			dcerpc_call_stub(ctx, user, conn, call, CC_TO_SERVER, d.body, d.body.size, last);
 		break;
 	case DCERPC_RESPONSE:
 	case DCERPC_FAULT:
@@ -137,7 +137,7 @@ dcerpc_datagram(struct cc_ctx *ctx, const struct dcerpc_user *user, struct dcerp
 		last = last || d.type != DCERPC_RESPONSE;
 		if (last && !d.little)
 			dcerpc_put_uint(ctx, user, call->tx, DCERPC_F_BIG_RES, 1);
-		dcerpc_call_stub(ctx, user, conn, call, CC_TO_CLIENT, d.body, last);
+		dcerpc_call_stub(ctx, user, conn, call, CC_TO_CLIENT, d.body, d.body.size, last);
 		if (!call->part[CC_TO_CLIENT].done)
 			break;
 		dcerpc_put_text(ctx, user, call->tx, DCERPC_F_RESPONSE, dcerpc_type_text(d.type, room));

@@ -17,7 +17,7 @@
 #define RECORD_MAX (16u << 20)
 
 static const struct cc_field nfs_fields[NFS_F_COUNT] = {
-	[NFS_F_VERSION] = {NULL, "version", CC_UINT, CC_REQUEST, "NFS's version."},
+	[NFS_F_VERSION] = {NULL, "version", CC_UINT, CC_REQUEST | CC_ENDS, "NFS's version."},
 	[NFS_F_PROCEDURE] = {NULL, "procedure", CC_BYTES, CC_REQUEST,
 	    "What is asked for; version 4: the operation that matters most."},
 	[NFS_F_FILE] = {"nfs.filename", "filename", CC_BYTES, CC_REQUEST, "Name of the file, as it was looked up."},
@@ -46,7 +46,7 @@ static const struct cc_field nfs_fields[NFS_F_COUNT] = {
 	[NFS_F_OPS] = {NULL, "concert.operations", CC_BYTES, CC_REQUEST | CC_MULTI | CC_DETAIL,
 	    "Version 4: the operations."},
 	[NFS_F_VERSION_NUM] = {"nfs.version", NULL, CC_UINT, CC_REQUEST, "NFS's version."},
-	[NFS_F_PROC_NUM] = {"nfs_procedure", NULL, CC_UINT, CC_REQUEST | CC_MULTI,
+	[NFS_F_PROC_NUM] = {"nfs_procedure", NULL, CC_UINT, CC_REQUEST | CC_MULTI | CC_ENDS,
 	    "Number of the procedure; version 4: of each operation."},
 };
 
