@@ -11,12 +11,6 @@ static const struct {
     {"luajit", "scripts are not run here; say it with pcre, byte_math, flowint or a dataset"},
     {"config", "what is logged is a matter of the configuration here: eve.types"},
     {"modbus", "needs a parser of Modbus that this sensor does not have"},
-    {"cip_service", "needs a parser of EtherNet/IP that this sensor does not have"},
-    {"enip_command", "needs a parser of EtherNet/IP that this sensor does not have"},
-    {"dnp3_func", "needs a parser of DNP3 that this sensor does not have"},
-    {"dnp3_ind", "needs a parser of DNP3 that this sensor does not have"},
-    {"dnp3_obj", "needs a parser of DNP3 that this sensor does not have"},
-    {"dnp3.data", "needs a parser of DNP3 that this sensor does not have"},
 };
 
 /* Letters to change, add or leave out, or to swap with the next one; gives up above NEAR. */
