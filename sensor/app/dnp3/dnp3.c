@@ -162,7 +162,7 @@ put_object(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, const struct d
 static bool
 brings_points(uint8_t function)
 {
-	return !(function == 1 || (function >= 7 && function <= 10) || function == 20 || function == 21 || function == 22);
+	return function != 1 && !(function >= 7 && function <= 10) && !(function >= 20 && function <= 22);
 }
 
 static void
