@@ -49,7 +49,8 @@ static const struct cc_field pgsql_fields[F_COUNT] = {
 	[F_SSL] = {NULL, "response.ssl_accepted", CC_FLAG, CC_RESPONSE, "The server goes over to TLS."},
 	[F_AUTH] = {NULL, "concert.authentication", CC_BYTES, CC_RESPONSE, "How the client has to log on; \"ok\"."},
 	[F_STATUS] = {NULL, "response.parameter_status[]", CC_ROW, CC_RESPONSE, "The server's settings."},
-	[F_SERVER_VERSION] = {NULL, "response.parameter_status[].server_version", CC_BYTES, CC_RESPONSE, "Its version."},
+	[F_SERVER_VERSION] = {NULL, "response.parameter_status[].server_version", CC_BYTES, CC_RESPONSE,
+	    "Its version."},
 	[F_PROCESS] = {NULL, "response.process_id", CC_UINT, CC_RESPONSE, "The server's process for this session."},
 	[F_SEVERITY] = {NULL, "response.severity_non_localizable", CC_BYTES, CC_RESPONSE, "How bad an error is."},
 	[F_CODE] = {"pgsql.error_code", "response.code", CC_BYTES, CC_RESPONSE, "SQLSTATE of an error, \"28P01\"."},
@@ -362,8 +363,8 @@ error(struct cc_ctx *ctx, struct cc_tx *tx, struct cur *body)
 static void
 authentication(struct cc_ctx *ctx, struct pgsql_state *state, struct cc_tx *tx, uint32_t type)
 {
-	static const char *const text[] = {"ok", NULL, "kerberos", "cleartext", NULL, "md5", "scm", "gss", "gss_continue",
-	    "sspi", "sasl", "sasl_continue", "sasl_final"};
+	static const char *const text[] = {"ok", NULL, "kerberos", "cleartext", NULL, "md5", "scm", "gss",
+	    "gss_continue", "sspi", "sasl", "sasl_continue", "sasl_final"};
 
 	if (type < sizeof(text) / sizeof(text[0]) && text[type] != NULL)
 		cc_put_text(ctx, tx, F_AUTH, text[type]);
