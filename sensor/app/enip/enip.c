@@ -39,19 +39,22 @@ static const struct cc_field enip_fields[F_COUNT] = {
 	[F_REQ_SERVICE] = {NULL, "request.cip.service", CC_BYTES, CC_REQUEST, "CIP: the service asked for."},
 	[F_RES_SERVICE] = {NULL, "response.cip.service", CC_BYTES, CC_RESPONSE, "CIP: the service that answers."},
 	[F_CIP_STATUS] = {NULL, "response.cip.status", CC_BYTES, CC_RESPONSE, "CIP: \"Success\", or a number."},
-	[F_PRODUCT] = {"enip.product_name", "response.identity.product_name", CC_BYTES, CC_RESPONSE, "The device's name."},
+	[F_PRODUCT] = {"enip.product_name", "response.identity.product_name", CC_BYTES, CC_RESPONSE,
+	    "The device's name."},
 	[F_PRODUCT_CODE] = {"enip.product_code", "response.identity.product_code", CC_UINT, CC_RESPONSE,
 	    "Number of the product."},
 	[F_REVISION] = {NULL, "response.identity.revision", CC_BYTES, CC_RESPONSE, "Its revision, \"20.11\"."},
 	[F_SERIAL] = {"enip.serial", "response.identity.serial", CC_UINT, CC_RESPONSE, "The device's serial number."},
 	[F_STATE] = {"enip.state", "response.identity.state", CC_UINT, CC_RESPONSE, "The device's state."},
-	[F_VERSION] = {NULL, "response.identity.protocol_version", CC_UINT, CC_RESPONSE, "Version of the encapsulation."},
+	[F_VERSION] = {NULL, "response.identity.protocol_version", CC_UINT, CC_RESPONSE,
+	    "Version of the encapsulation."},
 	[F_SESSION] = {NULL, "concert.session", CC_UINT, CC_REQUEST | CC_RESPONSE, "Handle of the session; 0: none."},
 	[F_COMMAND_TS] = {"enip_command", NULL, CC_UINT, CC_REQUEST, "Number of the command."},
 	[F_COMMAND_TC] = {"enip_command", NULL, CC_UINT, CC_RESPONSE, "Number of the command."},
 	[F_CIP_TS] = {"enip.cip", NULL, CC_UINT, CC_REQUEST | CC_MULTI,
 	    "Each CIP service: service + class * 256 + attribute * 2^24."},
-	[F_CIP_TC] = {"enip.cip", NULL, CC_UINT, CC_RESPONSE | CC_MULTI, "Each CIP service that answers, with its 128."},
+	[F_CIP_TC] = {"enip.cip", NULL, CC_UINT, CC_RESPONSE | CC_MULTI,
+	    "Each CIP service that answers, with its 128."},
 };
 
 enum { A_MALFORMED, A_ERROR, A_COUNT };
@@ -74,14 +77,16 @@ struct enip_state {
 };
 
 static const struct cc_word commands[] = {
-	{"NOP", 0}, {"ListServices", LIST_SERVICES}, {"ListIdentity", LIST_IDENTITY}, {"ListInterfaces", LIST_INTERFACES},
+	{"NOP", 0}, {"ListServices", LIST_SERVICES}, {"ListIdentity", LIST_IDENTITY},
+	{"ListInterfaces", LIST_INTERFACES},
 	{"RegisterSession", REGISTER}, {"UnregisterSession", UNREGISTER}, {"SendRRData", SEND_RR},
 	{"SendUnitData", SEND_UNIT}, {"IndicateStatus", INDICATE}, {"Cancel", CANCEL},
 };
 
 static const struct cc_word services[] = {
-	{"GetAttributesAll", 1}, {"SetAttributesAll", 2}, {"GetAttributeList", 3}, {"SetAttributeList", 4}, {"Reset", 5},
-	{"Start", 6}, {"Stop", 7}, {"Create", 8}, {"Delete", 9}, {"MultipleService", MULTIPLE}, {"ApplyAttributes", 13},
+	{"GetAttributesAll", 1}, {"SetAttributesAll", 2}, {"GetAttributeList", 3}, {"SetAttributeList", 4},
+	{"Reset", 5}, {"Start", 6}, {"Stop", 7}, {"Create", 8}, {"Delete", 9}, {"MultipleService", MULTIPLE},
+	{"ApplyAttributes", 13},
 	{"GetAttributeSingle", 14}, {"SetAttributeSingle", 16}, {"FindNextObjectInstance", 17}, {"Restore", 21},
 	{"Save", 22}, {"NoOperation", 23}, {"GetMember", 24}, {"SetMember", 25}, {"InsertMember", 26},
 	{"RemoveMember", 27}, {"GroupSync", 28},

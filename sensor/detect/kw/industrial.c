@@ -50,8 +50,8 @@ cip_service_parse(struct build *build, const struct keyword *keyword, struct sli
 		uint64_t part;
 
 		if (count == 3 || !slice_uint(slice_trim(word), place[count].max, &part))
-			return build_refuse(build, "should be service, class and attribute, as in 16,246,6; the last two may be "
-						   "left out");
+			return build_refuse(
+			    build, "should be service[,class[,attribute]], as in 16,246,6");
 		number.a |= part << place[count].shift;
 		number.b |= (~part & (count == 0 ? 255 : UINT16_MAX)) << place[count].shift;
 		count++;
