@@ -56,6 +56,8 @@ print_json(const struct conf *conf, const struct key_list *list, const struct ag
 {
 	struct buf out;
 	struct json json = json_into(&out);
+	const char *old;
+	uint64_t until;
 
 	buf_open(&out, 1u << 20);
 	json_object(&json, NULL);
@@ -65,7 +67,9 @@ print_json(const struct conf *conf, const struct key_list *list, const struct ag
 	json_text(&json, "state", state_of(&list->entry[list->count - 1], true, time_now()));
 	keys_json(&json, list);
 	if (agreement != NULL)
-		agreement_json(&json, "agreement", agreement_x(agreement));
+		agreement_json(&json, "agreement", agreement_x(agreement), 0);
+	if (agreement != NULL && (old = agreement_old_x(agreement, &until))[0] != '\0')
+		agreement_json(&json, "agreement_old", old, until);
 	json_end_object(&json);
 	printf("%.*s\n", (int)out.size, (const char *)out.p);
 	buf_close(&out);
@@ -98,6 +102,7 @@ show(const struct cmd_options *o, char **ret_why)
 {
 	struct agreement *agreement = NULL;
 	struct key_list list;
+	uint64_t until;
 	enum cc_status st = keys_load(o->conf, o->outdir, &list, ret_why);
 
 	if (st == CC_OK && (st = agreement_open(o->outdir, false, &agreement, ret_why)) == CC_ABSENT)
@@ -110,9 +115,12 @@ show(const struct cmd_options *o, char **ret_why)
 		print_json(o->conf, &list, agreement);
 	else
 		print_text(&list);
-	if (agreement != NULL && !o->trust && !o->json)
+	if (agreement != NULL && !o->trust && !o->json) {
 		printf("\nagreement    %s\njwk          {\"crv\":\"X25519\",\"kty\":\"OKP\",\"x\":\"%s\"}\n",
 		    agreement_kid(agreement), agreement_x(agreement));
+		if (agreement_old_x(agreement, &until)[0] != '\0')
+			print_time("before it    another, which opens until ", until);
+	}
 	agreement_close(agreement);
 	return CC_OK;
 }
@@ -168,7 +176,7 @@ reveal(const struct cmd_options *o, const char *pseudonym, const char *reason, c
 }
 
 static enum cc_status
-act(const struct cmd_options *o, const char *word, char *const *rest, int count, char **ret_why)
+act(const struct cmd_options *o, const char *word, bool of_agreement, char *const *rest, int count, char **ret_why)
 {
 	struct agreement *agreement = NULL;
 	struct key *key = NULL;
@@ -176,7 +184,9 @@ act(const struct cmd_options *o, const char *word, char *const *rest, int count,
 
 	if (strcmp(word, "make") == 0 && (st = key_open(o->conf, o->outdir, true, &key, ret_why)) == CC_OK)
 		st = agreement_open(o->outdir, true, &agreement, ret_why);
-	if (strcmp(word, "rotate") == 0)
+	if (strcmp(word, "rotate") == 0 && of_agreement)
+		st = agreement_rotate(o->conf, o->outdir, time_now(), ret_why);
+	else if (strcmp(word, "rotate") == 0)
 		st = keys_rotate(o->conf, o->outdir, time_now(), &key, ret_why);
 	else if (strcmp(word, "revoke") == 0)
 		st = revoke_key(o, count > 0 ? rest[0] : NULL, count > 1 ? rest[1] : NULL, ret_why);
@@ -189,7 +199,7 @@ int
 cmd_keys(int argc, char **argv)
 {
 	static const char *const words[] = {"make", "show", "rotate", "revoke", "reveal"};
-	struct cmd_word why_word = {.name = "why"};
+	struct cmd_word own[] = {{.name = "why"}, {.name = "agreement", .flag = true}};
 	const struct command *command = &cmd_table[0];
 	const char *word = NULL;
 	struct cmd_options o;
@@ -199,7 +209,7 @@ cmd_keys(int argc, char **argv)
 
 	while (command->run != cmd_keys)
 		command++;
-	if (!cmd_words(&argc, argv, &why_word, 1))
+	if (!cmd_words(&argc, argv, own, 2))
 		return code;
 	if (cmd_options(command, argc, argv, "c:l:v", &o)) {
 		for (size_t i = 0; i < 5 && optind < argc; i++) {
@@ -214,8 +224,8 @@ cmd_keys(int argc, char **argv)
 		    (reveals && argc - optind < 2)) {
 			cmd_usage(command);
 		} else {
-			enum cc_status st = reveals ? reveal(&o, argv[optind + 1], cmd_value(&why_word, 1, "why"), &why)
-						    : act(&o, word, argv + optind + 1, argc - optind - 1, &why);
+			enum cc_status st = reveals ? reveal(&o, argv[optind + 1], cmd_value(own, 2, "why"), &why)
+						    : act(&o, word, own[1].count > 0, argv + optind + 1, argc - optind - 1, &why);
 
 			code = st == CC_OK ? EXIT_DONE : st == CC_BAD ? EXIT_USAGE : EXIT_FAILED;
 			if (st != CC_OK)

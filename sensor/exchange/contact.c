@@ -273,7 +273,7 @@ take_entry(const json_t *from, struct contact *c, char why[160])
 {
 	static const char *const kinds[] = {"national", "sector", "military", "international", "other"};
 	const json_t *points = json_object_get(from, "contacts"), *sectors = json_object_get(from, "sectors"), *one;
-	char receive[32];
+	char receive[32], until[40];
 	uint8_t x[32];
 	enum cc_status st;
 	size_t i;
@@ -309,6 +309,11 @@ take_entry(const json_t *from, struct contact *c, char why[160])
 	if (!desk_member(json_object_get(from, "agreement"), "x", c->agreement, sizeof(c->agreement)) ||
 	    (c->agreement[0] != '\0' && key_parse(slice_str(c->agreement), x) != CC_OK))
 		return bad(why, "%s: x is a public key of 43 characters", "agreement", 0);
+	if (!desk_member(json_object_get(from, "agreement_old"), "x", c->agreement_old, sizeof(c->agreement_old)) ||
+	    (c->agreement_old[0] != '\0' && key_parse(slice_str(c->agreement_old), x) != CC_OK) ||
+	    !desk_member(json_object_get(from, "agreement_old"), "until", until, sizeof(until)) ||
+	    (until[0] != '\0' && time_rfc3339_parse(until, &c->agreement_until) != CC_OK))
+		return bad(why, "%s: x is a public key of 43 characters, until a time", "agreement_old", 0);
 	return take_keys(json_object_get(from, "keys"), &c->keys, why);
 }
 
@@ -422,7 +427,9 @@ contact_json(struct json *json, const char *key, const struct contact *c)
 	json_end_array(json);
 	keys_json(json, &c->keys);
 	if (c->agreement[0] != '\0')
-		agreement_json(json, "agreement", c->agreement);
+		agreement_json(json, "agreement", c->agreement, 0);
+	if (c->agreement_old[0] != '\0')
+		agreement_json(json, "agreement_old", c->agreement_old, c->agreement_until);
 	json_end_object(json);
 }
 
@@ -520,6 +527,8 @@ contacts_publish(struct desk *desk, const struct contact *contact, char **ret_wh
 	if (st != CC_OK)
 		return st;
 	snprintf(whole.agreement, sizeof(whole.agreement), "%s", agreement_x(desk->agreement));
+	snprintf(whole.agreement_old, sizeof(whole.agreement_old), "%s",
+	    agreement_old_x(desk->agreement, &whole.agreement_until));
 	draft_begin(desk, &draft, false);
 	draft_object(&draft, "identity", draft.organisation, STIX_CREATED);
 	json_text(json, "name", contact->organisation);

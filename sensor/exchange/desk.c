@@ -106,6 +106,27 @@ open_db(struct desk *desk, char **ret_why)
 
 /* ---- opening ---- */
 
+/* Our key agreement key, again when its file was replaced: `concert keys rotate --agreement` beside a running sensor. */
+static enum cc_status
+open_agreement(struct desk *desk, char **ret_why)
+{
+	struct agreement *fresh = NULL;
+	char path[4352];
+	struct stat is = {.st_ino = 0};
+	enum cc_status st;
+
+	snprintf(path, sizeof(path), "%.4095s/keys/agreement.key", desk->outdir);
+	if (desk->agreement != NULL && stat(path, &is) == 0 && is.st_ino == desk->agreement_file.st_ino &&
+	    is.st_mtim.tv_sec == desk->agreement_file.st_mtim.tv_sec &&
+	    is.st_mtim.tv_nsec == desk->agreement_file.st_mtim.tv_nsec)
+		return CC_OK;
+	if ((st = agreement_open(desk->outdir, true, &fresh, ret_why)) != CC_OK)
+		return st;
+	agreement_close(desk->agreement);
+	desk->agreement = fresh;
+	return stat(path, &desk->agreement_file) == 0 ? CC_OK : CC_IO;
+}
+
 enum cc_status
 desk_open(const struct conf *conf, const char *outdir, struct desk **ret_desk, char **ret_why)
 {
@@ -136,7 +157,7 @@ desk_open(const struct conf *conf, const char *outdir, struct desk **ret_desk, c
 	    (st = trust_open(conf, outdir, &desk->trust, ret_why)) != CC_OK || (st = open_db(desk, ret_why)) != CC_OK)
 		goto fail;
 	snprintf(desk->kid, sizeof(desk->kid), "%s", key_kid(key));
-	if ((st = agreement_open(outdir, true, &desk->agreement, ret_why)) != CC_OK)
+	if ((st = open_agreement(desk, ret_why)) != CC_OK)
 		goto fail;
 	/* A key that was made just now is not in what trust has read. */
 	if (trust_find(desk->trust, slice_str(desk->kid)) == NULL && (st = trust_reload(desk->trust, ret_why)) != CC_OK)
@@ -631,6 +652,8 @@ desk_sync(struct desk *desk, char **ret_why)
 	if (desk->source.count == 0)
 		st = exchange_sources(&desk->conf, desk->outdir, &desk->source);
 	if (st != CC_OK)
+		return st;
+	if ((st = open_agreement(desk, ret_why)) != CC_OK)
 		return st;
 	if (desk->source.count == 0)
 		return desk_fail(desk, CC_BAD, ret_why, "%s is none: nothing comes",

@@ -75,7 +75,9 @@ struct contact {
 	struct contact_sector sector[CONTACT_SECTORS];
 	size_t sectors;
 	struct key_list keys;
-	char agreement[KEY_ID]; /* x of its key agreement key (X25519); "": none */
+	/* x of its key agreement key (X25519), and of the one before, which still opens until that time; "": none */
+	char agreement[KEY_ID], agreement_old[KEY_ID];
+	uint64_t agreement_until; /* 0: not said */
 	/* What the directory knows beside the entry. */
 	char kid[KEY_ID];
 	uint64_t pinged, answered,

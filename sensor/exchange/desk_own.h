@@ -3,6 +3,7 @@
 #define EXCHANGE_DESK_OWN_H
 
 #include <jansson.h>
+#include <sys/stat.h>
 #include <yaml.h>
 
 #include "base/sql.h"
@@ -19,6 +20,7 @@ struct desk {
 	struct exchange *exchange; /* NULL: nothing was sent yet */
 	struct trust *trust;
 	struct agreement *agreement; /* opens what is sealed for us */
+	struct stat agreement_file;  /* as it was when it was read */
 	struct exchange_sources source; /* where it reads, and its inboxes there */
 	struct inbox *contacts[EXCHANGE_SOURCES], *others[EXCHANGE_SOURCES];
 	struct victims *victims; /* opened when first asked */

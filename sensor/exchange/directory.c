@@ -43,8 +43,12 @@ take_keys(struct desk *desk, const struct came *came, const struct contact *cont
 		if (e->revoked != 0)
 			(void)trust_revoke(desk->trust, e->kid, e->revoked);
 	}
+	/* Who has pinned the key before seals with that, as long as its owner opens it. */
 	if (contact->agreement[0] != '\0' &&
-	    trust_learn_agreement(desk->trust, came->organisation, contact->agreement) == CC_DENIED)
+	    trust_learn_agreement(desk->trust, came->organisation, contact->agreement) == CC_DENIED &&
+	    (contact->agreement_old[0] == '\0' ||
+		(contact->agreement_until != 0 && time_now() > contact->agreement_until) ||
+		trust_learn_agreement(desk->trust, came->organisation, contact->agreement_old) == CC_DENIED))
 		log_warning(
 		    "contacts: the key agreement key of %s is another than the trust file's: nothing is sealed with it",
 		    came->organisation);

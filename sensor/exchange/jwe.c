@@ -13,6 +13,7 @@
 
 #include "exchange/key_own.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -36,6 +37,11 @@ struct agreement_key {
 
 struct agreement {
 	struct agreement_key now, old;
+	uint64_t old_until; /* 0: without end */
+};
+
+struct agreement_paths {
+	char key[KEY_PATH], old[KEY_PATH + 8], next[KEY_PATH + 8], until[KEY_PATH + 8];
 };
 
 /* ---- our key ---- */
@@ -57,37 +63,104 @@ open_one(const char *path, struct agreement_key *key, char **ret_why)
 	return CC_OK;
 }
 
+static enum cc_status
+paths_of(const char *outdir, struct agreement_paths *paths, char **ret_why)
+{
+	if ((size_t)snprintf(paths->key, sizeof(paths->key), "%s/keys/agreement.key", outdir) >= KEY_PATH - 64)
+		return key_say(ret_why, CC_BAD, outdir, "too long");
+	snprintf(paths->old, sizeof(paths->old), "%s.old", paths->key);
+	snprintf(paths->next, sizeof(paths->next), "%s.next", paths->key);
+	snprintf(paths->until, sizeof(paths->until), "%.*suntil", (int)strlen(paths->key) - 3, paths->key);
+	return CC_OK;
+}
+
+/* 0: nobody said. */
+static uint64_t
+read_until(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char text[40] = "";
+	uint64_t time = 0;
+
+	if (file != NULL && fgets(text, sizeof(text), file) != NULL)
+		text[strcspn(text, "\n")] = '\0';
+	if (file != NULL)
+		fclose(file);
+	return time_rfc3339_parse(text, &time) == CC_OK ? time : 0;
+}
+
+/* The key before, as long as its time lasts. */
+static enum cc_status
+open_old(const struct agreement_paths *paths, struct agreement *a, char **ret_why)
+{
+	enum cc_status st;
+
+	a->old_until = read_until(paths->until);
+	if (a->old_until != 0 && time_now() > a->old_until)
+		return CC_OK;
+	st = open_one(paths->old, &a->old, ret_why);
+	if (st != CC_ABSENT)
+		return st;
+	free(*ret_why);
+	*ret_why = NULL;
+	return CC_OK;
+}
+
 enum cc_status
 agreement_open(const char *outdir, bool make, struct agreement **ret_agreement, char **ret_why)
 {
 	struct agreement *a = calloc(1, sizeof(*a));
-	char path[KEY_PATH], old[KEY_PATH + 8];
-	enum cc_status st;
+	struct agreement_paths *paths = malloc(sizeof(*paths));
+	enum cc_status st = CC_NOMEM;
 
 	*ret_why = NULL;
-	if (a == NULL)
-		return CC_NOMEM;
-	if ((size_t)snprintf(path, sizeof(path), "%s/keys/agreement.key", outdir) >= sizeof(path) - 64)
-		st = key_say(ret_why, CC_BAD, outdir, "too long");
-	else if ((st = open_one(path, &a->now, ret_why)) == CC_ABSENT && make) {
+	if (a != NULL && paths != NULL)
+		st = paths_of(outdir, paths, ret_why);
+	if (st == CC_OK && (st = open_one(paths->key, &a->now, ret_why)) == CC_ABSENT && make) {
 		free(*ret_why);
 		*ret_why = NULL;
-		if ((st = key_make_file(path, "X25519", ret_why)) == CC_OK)
-			st = open_one(path, &a->now, ret_why);
+		if ((st = key_make_file(paths->key, "X25519", ret_why)) == CC_OK)
+			st = open_one(paths->key, &a->now, ret_why);
 	}
-	if (st == CC_OK) {
-		snprintf(old, sizeof(old), "%s.old", path);
-		st = open_one(old, &a->old, ret_why);
-		if (st == CC_ABSENT) {
-			free(*ret_why);
-			*ret_why = NULL;
-			st = CC_OK;
-		}
-	}
+	if (st == CC_OK)
+		st = open_old(paths, a, ret_why);
 	if (st == CC_OK)
 		*ret_agreement = a;
 	else
 		agreement_close(a);
+	free(paths);
+	return st;
+}
+
+/* Each step leaves a key that opens: the old one is linked before the new one takes its name. */
+enum cc_status
+agreement_rotate(const struct conf *conf, const char *outdir, uint64_t now, char **ret_why)
+{
+	struct agreement_paths *paths = malloc(sizeof(*paths));
+	char text[40];
+	enum cc_status st = paths != NULL ? paths_of(outdir, paths, ret_why) : CC_NOMEM;
+	FILE *file;
+
+	if (st == CC_OK && access(paths->key, F_OK) != 0)
+		st = key_say(ret_why, CC_ABSENT, paths->key, "there is none yet: concert keys make");
+	if (st == CC_OK) {
+		(void)unlink(paths->next);
+		st = key_make_file(paths->next, "X25519", ret_why);
+	}
+	if (st == CC_OK) {
+		(void)unlink(paths->until);
+		(void)unlink(paths->old);
+		if (link(paths->key, paths->old) != 0 || rename(paths->next, paths->key) != 0)
+			st = key_say(ret_why, CC_IO, paths->key, strerror(errno));
+	}
+	if (st == CC_OK) {
+		file = fopen(paths->until, "we");
+		if (file == NULL || fprintf(file, "%s\n", time_rfc3339_text(now + conf->exchange_key_overlap, text)) < 0)
+			st = key_say(ret_why, CC_IO, paths->until, strerror(errno));
+		if (file != NULL && fclose(file) != 0 && st == CC_OK)
+			st = key_say(ret_why, CC_IO, paths->until, strerror(errno));
+	}
+	free(paths);
 	return st;
 }
 
@@ -111,6 +184,13 @@ const char *
 agreement_x(const struct agreement *a)
 {
 	return a->now.x;
+}
+
+const char *
+agreement_old_x(const struct agreement *a, uint64_t *ret_until)
+{
+	*ret_until = a->old_until;
+	return a->old.x;
 }
 
 /* ---- the key of one message ---- */

@@ -63,7 +63,7 @@ keys_json(struct json *json, const struct key_list *list)
 }
 
 void
-agreement_json(struct json *json, const char *name, const char *x)
+agreement_json(struct json *json, const char *name, const char *x, uint64_t until)
 {
 	uint8_t bytes[32];
 	char kid[KEY_ID] = "";
@@ -75,6 +75,7 @@ agreement_json(struct json *json, const char *name, const char *x)
 	json_text(json, "kty", "OKP");
 	json_text(json, "crv", "X25519");
 	json_text(json, "x", x);
+	json_time_if(json, "until", until);
 	json_end_object(json);
 }
 

@@ -40,11 +40,16 @@ enum cc_status key_parse(struct slice text, uint8_t ret_bytes[32]);
 
 struct agreement;
 
-/* As key_open().  Beside it agreement.key.old, if it is there, opens what was sealed for the key before. */
+/* As key_open().  Beside it agreement.key.old, if it is there, opens what was sealed for the key before, until the time
+ * in agreement.until (none: without end). */
 enum cc_status agreement_open(const char *outdir, bool make, struct agreement **ret_agreement, char **ret_why);
 void agreement_close(struct agreement *agreement);
 const char *agreement_kid(const struct agreement *agreement);
 const char *agreement_x(const struct agreement *agreement);
+/* The key before: "" when there is none, or its time is over; *ret_until 0: without end. */
+const char *agreement_old_x(const struct agreement *agreement, uint64_t *ret_until);
+/* A new key; the one before opens for exchange.key_overlap more.  CC_ABSENT: there is none yet. */
+enum cc_status agreement_rotate(const struct conf *conf, const char *outdir, uint64_t now, char **ret_why);
 /* Appends a compact JWE for the owner of x.  apu, apv: who seals, and what it belongs to; the opener has to name the
  * same. */
 enum cc_status jwe_seal(const char *x, struct slice apu, struct slice apv, struct slice plain, struct buf *out);
@@ -76,7 +81,8 @@ enum cc_status keys_revoke(const struct conf *conf, const char *outdir, const ch
     struct key_entry *ret_entry, char **ret_why);
 /* The "keys" array of the list, as it also stands in a contacts entry. */
 void keys_json(struct json *json, const struct key_list *list);
-void agreement_json(struct json *json, const char *name, const char *x); /* a JWK with its kid */
+/* A JWK with its kid, and until when it opens (0: not said). */
+void agreement_json(struct json *json, const char *name, const char *x, uint64_t until);
 
 /* ---- trust.c: whom the operator trusts ---- */
 

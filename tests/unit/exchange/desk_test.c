@@ -380,6 +380,58 @@ TEST(both_sides_agree)
 }
 
 /*
+ * The requester's key agreement key is replaced between question and answer: who answers has pinned the one before, and
+ * the answer, sealed for that, still opens; the entry tells both keys to whoever learns them there.
+ */
+TEST(rotated_agreement)
+{
+	static struct request r, got;
+	struct side side[2];
+	static struct contact contact;
+	struct json json;
+	struct buf text;
+	char *why = NULL, wrong[160];
+
+	sides_begin();
+	sides_open(side);
+	r = (struct request){.kind = REQUEST_EXPLAIN, .tlp = CC_TLP_AMBER, .text = "why?"};
+	strcpy(r.responder, "cert.b");
+	CHECK(request_send(side[0].desk, &r, &why) == CC_OK);
+	sides_sync(side);
+	CHECK(agreement_rotate(side[0].conf, side[0].outdir, time_now(), &why) == CC_OK);
+	CHECK(request_move(side[1].desk, r.id, REQUEST_ACKNOWLEDGED, NULL, &why) == CC_OK);
+	CHECK(request_move(side[1].desk, r.id, REQUEST_ANSWERED, "for your eyes", &why) == CC_OK);
+	sides_sync(side);
+	CHECK(requests_visit(side[0].desk, r.id, keep_request, &got) == CC_OK);
+	CHECK_UINT(got.state, REQUEST_ANSWERED);
+	CHECK_TEXT(got.reason, "for your eyes");
+	free(got.answer);
+	/* As JSON and back: both keys, and until when. */
+	snprintf(contact.organisation, sizeof(contact.organisation), "cert.a");
+	strcpy(contact.country, "DE");
+	strcpy(contact.kind, "national");
+	strcpy(contact.agreement, "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo");
+	strcpy(contact.agreement_old, "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08");
+	contact.agreement_until = 1800000000 * NS_PER_S;
+	contact.points = 1;
+	strcpy(contact.point[0].role, "technical");
+	strcpy(contact.point[0].name, "duty");
+	strcpy(contact.point[0].email, "a@cert.example");
+	strcpy(contact.point[0].hours, "24/7");
+	strcpy(contact.point[0].zone, "UTC");
+	buf_open(&text, 65536);
+	json = json_into(&text);
+	contact_json(&json, NULL, &contact);
+	contact.agreement_until = 0;
+	CHECK(contact_parse(buf_slice(&text), &contact, wrong) == CC_OK);
+	CHECK_TEXT(contact.agreement_old, "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08");
+	CHECK_UINT(contact.agreement_until, 1800000000 * NS_PER_S);
+	buf_close(&text);
+	sides_close(side);
+	sides_end();
+}
+
+/*
  * It reads where the sensor reads, exchange.from; a folder that is not there yet is looked for again.
  */
 TEST(reads_all_places)
@@ -422,4 +474,5 @@ TEST(reads_all_places)
 }
 
 TESTS(T(every_step), T(escalation_climbs), T(hours), T(hostile_yaml), T(hostile_entry), T(policy_rows),
-    T(audit_every_byte), T(have_you_seen), T(both_sides_agree), T(reads_all_places))
+    T(audit_every_byte), T(have_you_seen), T(both_sides_agree), T(reads_all_places),
+    T(rotated_agreement))

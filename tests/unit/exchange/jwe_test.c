@@ -191,4 +191,53 @@ TEST(downgraded)
 	agreement_close(a);
 }
 
-TESTS(T(others_libraries), T(our_own), T(changed_or_cut), T(downgraded))
+/* The key before opens until its time is over, and no longer; who held on to it is told that it is for another key. */
+TEST(rotated)
+{
+	char dir[] = "/tmp/jwe_test.XXXXXX", path[128], command[160], before[KEY_ID], *why = NULL;
+	struct conf *conf = conf_new();
+	struct agreement *a = NULL;
+	struct slice plain;
+	struct stat st;
+	struct buf out;
+	uint64_t until, now = time_now();
+	FILE *file;
+
+	CHECK(mkdtemp(dir) != NULL);
+	CHECK_UINT(agreement_rotate(conf, dir, now, &why), CC_ABSENT);
+	free(why);
+	CHECK_UINT(agreement_open(dir, true, &a, &why), CC_OK);
+	snprintf(before, sizeof(before), "%s", agreement_x(a));
+	CHECK(agreement_old_x(a, &until)[0] == '\0');
+	agreement_close(a);
+	buf_open(&out, 4096);
+	CHECK_UINT(jwe_seal(before, slice_str(RESPONDER), slice_str(REQUEST), slice_str("text"), &out), CC_OK);
+
+	CHECK_UINT(agreement_rotate(conf, dir, now, &why), CC_OK);
+	CHECK_UINT(agreement_open(dir, false, &a, &why), CC_OK);
+	CHECK(strcmp(agreement_x(a), before) != 0);
+	CHECK_TEXT(agreement_old_x(a, &until), before);
+	CHECK(until / NS_PER_S == (now + conf->exchange_key_overlap) / NS_PER_S);
+	CHECK_UINT(open_text(a, (const char *)out.p, out.size, &plain), CC_OK);
+	free((void *)(uintptr_t)plain.p);
+	agreement_close(a);
+	snprintf(path, sizeof(path), "%s/keys/agreement.key", dir);
+	CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+	snprintf(path, sizeof(path), "%s/keys/agreement.key.old", dir);
+	CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+
+	snprintf(path, sizeof(path), "%s/keys/agreement.until", dir);
+	file = fopen(path, "w");
+	CHECK(file != NULL && fputs("2026-01-01T00:00:00Z\n", file) >= 0);
+	fclose(file);
+	CHECK_UINT(agreement_open(dir, false, &a, &why), CC_OK);
+	CHECK(agreement_old_x(a, &until)[0] == '\0');
+	CHECK_UINT(open_text(a, (const char *)out.p, out.size, &plain), CC_BAD);
+	agreement_close(a);
+	buf_close(&out);
+	conf_free(conf);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	CHECK(system(command) == 0);
+}
+
+TESTS(T(rotated), T(others_libraries), T(our_own), T(changed_or_cut), T(downgraded))
