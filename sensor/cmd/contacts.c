@@ -250,6 +250,7 @@ verify_one(void *ctx, const struct contact *c)
 	const struct trust_organisation *organisation = trust_organisation(trust, slice_str(c->organisation));
 	const struct trust_key *key = trust_find(trust, slice_str(c->kid));
 	const char *state = contact_state(c, l->d->o.conf, l->now);
+	size_t before = l->troubled;
 	char text[256];
 
 	l->count++;
@@ -273,6 +274,15 @@ verify_one(void *ctx, const struct contact *c)
 		snprintf(text, sizeof(text), "the trust file lets it receive %s, it says that it may receive %s",
 		    record_tlp_text(organisation->receive), record_tlp_text(c->receive));
 		trouble(l, c, text);
+	}
+	if (l->troubled == before && l->d->o.json) {
+		struct json json = json_into(&l->d->line);
+
+		json_object(&json, NULL);
+		json_text(&json, "organisation", c->organisation);
+		json_bool(&json, "good", true);
+		json_end_object(&json);
+		cmd_put_line(&l->d->line);
 	}
 }
 

@@ -106,7 +106,7 @@ open_db(struct desk *desk, char **ret_why)
 
 /* ---- opening ---- */
 
-/* Our key agreement key, again when its file was replaced: `concert keys rotate --agreement` beside a running sensor. */
+/* Our key agreement key, again when its file was replaced: by `concert keys rotate --agreement` beside a sensor. */
 static enum cc_status
 open_agreement(struct desk *desk, char **ret_why)
 {

@@ -155,7 +155,8 @@ agreement_rotate(const struct conf *conf, const char *outdir, uint64_t now, char
 	}
 	if (st == CC_OK) {
 		file = fopen(paths->until, "we");
-		if (file == NULL || fprintf(file, "%s\n", time_rfc3339_text(now + conf->exchange_key_overlap, text)) < 0)
+		if (file == NULL ||
+		    fprintf(file, "%s\n", time_rfc3339_text(now + conf->exchange_key_overlap, text)) < 0)
 			st = key_say(ret_why, CC_IO, paths->until, strerror(errno));
 		if (file != NULL && fclose(file) != 0 && st == CC_OK)
 			st = key_say(ret_why, CC_IO, paths->until, strerror(errno));
