@@ -9,6 +9,7 @@ bindir      ?= $(exec_prefix)/bin
 sysconfdir  ?= $(prefix)/etc
 datarootdir ?= $(prefix)/share
 datadir     ?= $(datarootdir)
+mandir      ?= $(datarootdir)/man
 docdir      ?= $(datarootdir)/doc/concert
 INSTALL     ?= install
 
@@ -159,9 +160,11 @@ install: $(BIN)
 	$(INSTALL) -d $(DESTDIR)$(datadir)/concert/rules $(DESTDIR)$(sysconfdir)/concert
 	$(INSTALL) -m 644 $(wildcard rules/*.rules rules/*.yar) $(DESTDIR)$(datadir)/concert/rules
 	$(BIN) --print-config >$(DESTDIR)$(sysconfdir)/concert/concert.yaml.example
+	$(INSTALL) -d $(DESTDIR)$(mandir)/man1
+	$(BIN) --man >$(DESTDIR)$(mandir)/man1/concert.1
 
 uninstall:
-	rm -rf $(DESTDIR)$(bindir)/concert $(DESTDIR)$(docdir) $(DESTDIR)$(datadir)/concert
+	rm -rf $(DESTDIR)$(bindir)/concert $(DESTDIR)$(docdir) $(DESTDIR)$(datadir)/concert $(DESTDIR)$(mandir)/man1/concert.1
 
 clean:
 	rm -rf build

@@ -105,7 +105,8 @@ activate(struct live *live, const struct conf *conf, const char *interface, char
 
 		if (strcmp(what, more) == 0)
 			more = "";
-		*ret_why = why_text("%s: %s%s%s", interface, what, more[0] != '\0' ? ": " : "", more);
+		*ret_why = why_text("%s: %s%s%s%s", interface, what, more[0] != '\0' ? ": " : "", more,
+		    result == PCAP_ERROR_PERM_DENIED ? " (start as root, or with CAP_NET_RAW)" : "");
 		return CC_IO;
 	}
 	if (result > 0)

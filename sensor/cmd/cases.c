@@ -233,8 +233,10 @@ cases_pick(struct cases_room *r, const char *id, int *ret_code)
 	bool many = false;
 	struct casefile *one = cases_find(&r->list, id, &many);
 
-	if (one == NULL)
+	if (one == NULL) {
 		*ret_code = cases_fail(EXIT_FAILED, many ? "several cases begin so" : "unknown_case", id);
+		fprintf(stderr, "(concert cases list --all shows those that are here)\n");
+	}
 	return one;
 }
 
@@ -307,6 +309,9 @@ list(struct cases_room *r)
 		fwrite(r->d.line.p, 1, r->d.line.size, stdout);
 		buf_clear(&r->d.line);
 	}
+	if (shown == 0 && !r->d.o.json)
+		fprintf(stderr, "%s: concert correlate finds them; --from names its place, --all shows closed ones\n",
+		    r->list.count > 0 ? "no such cases" : "no cases");
 	return EXIT_DONE;
 }
 

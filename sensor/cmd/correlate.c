@@ -137,6 +137,16 @@ take(struct correlating *c, const struct cc_message *msg, const struct verified 
 		c->unreadable++;
 }
 
+/* All that there is was read, or nobody was there to say what there is. */
+static int
+all_is_read(const struct correlating *c)
+{
+	if (reader_reached(inbox_reader(c->inbox)))
+		return EXIT_DONE;
+	fprintf(stderr, "concert correlate: nothing was read: no broker has answered\n");
+	return EXIT_FAILED;
+}
+
 static int
 read_all(struct correlating *c)
 {
@@ -152,7 +162,7 @@ read_all(struct correlating *c)
 			quiet = 0;
 			take(c, &msg, &verified);
 		} else if (st == CC_END || (st == CC_MORE && (quiet += WAIT_MS) >= QUIET_KAFKA_MS)) {
-			return EXIT_DONE;
+			return all_is_read(c);
 		} else if (st == CC_BAD) {
 			fprintf(stderr, "concert correlate: %s\n", why != NULL ? why : "a message that can't be read");
 			c->unreadable++;
@@ -462,7 +472,7 @@ follow(struct correlating *c)
 	if (st != CC_OK)
 		fprintf(
 		    stderr, "concert correlate: %s\n", st == CC_IO ? joint_state_error(c->state) : cc_status_text(st));
-	return st == CC_OK ? EXIT_DONE : EXIT_FAILED;
+	return st != CC_OK ? EXIT_FAILED : c->options->once ? all_is_read(c) : EXIT_DONE;
 }
 
 /* ---- the command ---- */

@@ -1,21 +1,20 @@
 /* concert ctl: one word to the running daemon. */
 #include <unistd.h>
 
-#include "cmd/cmd.h"
+#include "cmd/help.h"
 
 int cmd_ctl(int argc, char **argv);
 
 int
 cmd_ctl(int argc, char **argv)
 {
-	const struct command command = {
-	    "ctl", cmd_ctl, "[-c FILE] status|stats|profile|reload|drain", "talk to the running daemon"};
+	const struct command *command = help_find("ctl");
 	struct cmd_options o;
 	int code = EXIT_USAGE;
 
-	if (cmd_options(&command, argc, argv, "c:v", &o)) {
+	if (cmd_options(command, argc, argv, "c:v", &o)) {
 		if (argc - optind != 1)
-			cmd_usage(&command);
+			cmd_usage(command);
 		else
 			code = engine_ctl(o.conf, argv[optind]);
 	}

@@ -66,6 +66,8 @@ cmd_desk_begin(struct cmd_desk *d, const struct command *command, int argc, char
 		return false;
 	}
 	if (d->verb[0] == '\0') {
+		if (optind < argc)
+			fprintf(stderr, "concert %s: no '%s' here\n", command->name, argv[optind]);
 		cmd_usage(command);
 		(void)cmd_desk_close(d, 0);
 		return false;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "cmd/cmd.h"
+#include "cmd/help.h"
 #include "evidence/evidence.h"
 
 int cmd_evidence(int argc, char **argv);
@@ -28,10 +28,7 @@ struct job {
 static int
 usage(void)
 {
-	fprintf(stderr, "usage: concert evidence list [-l OUTDIR] [--indicator KIND:VALUE] [--max N] [--json]\n"
-			"       concert evidence verify [-l OUTDIR] [--json] [SHA256]...\n"
-			"       concert evidence export [-l OUTDIR] [-o FILE] SHA256\n"
-			"       concert evidence purge [-l OUTDIR] --older-than TIME | SHA256...\n");
+	cmd_usage(help_find("evidence"));
 	return EXIT_USAGE;
 }
 

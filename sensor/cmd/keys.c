@@ -229,7 +229,8 @@ cmd_keys(int argc, char **argv)
 
 			code = st == CC_OK ? EXIT_DONE : st == CC_BAD ? EXIT_USAGE : EXIT_FAILED;
 			if (st != CC_OK)
-				fprintf(stderr, "concert keys: %s\n", why != NULL ? why : cc_status_text(st));
+				fprintf(stderr, "concert keys: %s%s\n", why != NULL ? why : cc_status_text(st),
+				    st != CC_BAD && strcmp(word, "show") == 0 ? " (concert keys make makes one)" : "");
 		}
 	}
 	free(why);

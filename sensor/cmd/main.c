@@ -4,21 +4,24 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "cmd/cmd.h"
+#include "cmd/help.h"
 #include "concert/version.h"
 
-static void
-usage(FILE *out)
+/* concert help [COMMAND]; without anything it is wrong usage. */
+static int
+help(int argc, char **argv)
 {
-	fputs("concert, a network sensor and an exchange for CERTs\n\nusage: concert COMMAND ...\n\n", out);
-	for (size_t i = 0; i < cmd_count; i++)
-		fprintf(out, "  %-8s %s\n", cmd_table[i].name, cmd_table[i].help);
-	fputs("\n  concert COMMAND --help         the options of a command\n"
-	      "  concert --check-config FILE    what is wrong with a configuration, by file and line\n"
-	      "  concert --print-config [FILE]  the whole configuration as it would be used\n"
-	      "  concert --reference            every key of the configuration, as Markdown\n"
-	      "  concert --version\n",
-	    out);
+	const struct command *command = argc > 2 ? help_find(argv[2]) : NULL;
+
+	if (argc > 2 && command == NULL) {
+		fprintf(stderr, "concert: no command '%s'; 'concert help' lists them\n", argv[2]);
+		return EXIT_USAGE;
+	}
+	if (command != NULL)
+		help_command(command, stdout);
+	else
+		help_commands(argc > 1 ? stdout : stderr);
+	return argc > 1 ? EXIT_DONE : EXIT_USAGE;
 }
 
 static int
@@ -47,13 +50,20 @@ int
 main(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "--help";
+	const struct command *command;
 
 	log_open("concert", LOG_LEVEL_NOTICE);
-	for (size_t i = 0; i < cmd_count; i++) {
-		if (strcmp(cmd_table[i].name, word) == 0)
-			return cmd_table[i].run(argc - 1, argv + 1);
+	if ((command = help_find(word)) != NULL) {
+		/* Wherever it stands, and however a command reads its words. */
+		for (int i = 2; i < argc; i++) {
+			if (strcmp(argv[i], "--help") == 0) {
+				help_command(command, stdout);
+				return EXIT_DONE;
+			}
+		}
+		return command->run(argc - 1, argv + 1);
 	}
-	if (strcmp(word, "--version") == 0) {
+	if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
 		puts("concert " CC_VERSION);
 	} else if (strcmp(word, "--reference") == 0) {
 		conf_reference(stdout);
@@ -62,10 +72,11 @@ main(int argc, char **argv)
 	} else if (strcmp(word, "--check-config") == 0 && argc > 2) {
 		return check_config(argv[2], false);
 	} else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
-		usage(argc > 1 ? stdout : stderr);
-		return argc > 1 ? EXIT_DONE : EXIT_USAGE;
+		return help(argc, argv);
+	} else if (strcmp(word, "--man") == 0) {
+		help_manual(stdout);
 	} else {
-		fprintf(stderr, "concert: no command '%s'; 'concert --help' lists them\n", word);
+		fprintf(stderr, "concert: no command '%s'; 'concert help' lists them\n", word);
 		return EXIT_USAGE;
 	}
 	return EXIT_DONE;

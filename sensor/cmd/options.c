@@ -21,12 +21,12 @@ const size_t cmd_count = sizeof(cmd_table) / sizeof(cmd_table[0]);
 
 enum { OPT_SET = 256, OPT_EXCHANGE, OPT_FROM_START, OPT_FOLLOW, OPT_JSON, OPT_UNVERIFIED, OPT_QUARANTINE, OPT_TRUST,
     OPT_HEALTH, OPT_TOPIC, OPT_FROM, OPT_TO,
-	OPT_SINCE, OPT_CEILING, OPT_ONCE, OPT_OUT, OPT_HELP };
+	OPT_SINCE, OPT_CEILING, OPT_ONCE, OPT_OUT };
 
 static const struct option longs[] = {{"set", required_argument, NULL, OPT_SET},
     {"exchange", required_argument, NULL, OPT_EXCHANGE}, {"from-start", no_argument, NULL, OPT_FROM_START},
     {"follow", no_argument, NULL, OPT_FOLLOW}, {"json", no_argument, NULL, OPT_JSON},
-    {"help", no_argument, NULL, OPT_HELP}, {"unverified", no_argument, NULL, OPT_UNVERIFIED},
+    {"unverified", no_argument, NULL, OPT_UNVERIFIED},
     {"quarantine", no_argument, NULL, OPT_QUARANTINE}, {"trust", no_argument, NULL, OPT_TRUST},
     {"topic", required_argument, NULL, OPT_TOPIC}, {"from", required_argument, NULL, OPT_FROM},
     {"to", required_argument, NULL, OPT_TO}, {"since", required_argument, NULL, OPT_SINCE},
@@ -37,7 +37,8 @@ static const struct option longs[] = {{"set", required_argument, NULL, OPT_SET},
 void
 cmd_usage(const struct command *command)
 {
-	fprintf(stderr, "usage: concert %s %s\n", command->name, command->usage);
+	fprintf(stderr, "usage: concert %s %s\n(concert help %s explains it)\n", command->name, command->usage,
+	    command->name);
 }
 
 /* Remembers "key=value" for a reload, and sets it now.  A list grows: "detect.rules" of two -S is "[a,b]". */
@@ -214,10 +215,6 @@ cmd_options(const struct command *command, int argc, char **argv, const char *le
 	optind = 1;
 	opterr = 1;
 	while ((letter = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-		if (letter == OPT_HELP) {
-			printf("usage: concert %s %s\n%s\n", command->name, command->usage, command->help);
-			exit(EXIT_DONE);
-		}
 		if (!take(o, letter, optarg)) {
 			cmd_usage(command);
 			return false;

@@ -615,6 +615,10 @@ watch(const struct cmd_options *o, const char *from, const char *const *topics, 
 		}
 		quiet = 0;
 	}
+	if (!follow && !stop && !reader_reached(source.inbox != NULL ? inbox_reader(source.inbox) : source.reader)) {
+		fprintf(stderr, "concert watch: nothing was read: no broker has answered\n");
+		code = EXIT_FAILED;
+	}
 	if (health != NULL)
 		health_print(health, time_now(), o->json);
 	health_free(health);

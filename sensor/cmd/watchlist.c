@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "cmd/cmd.h"
+#include "cmd/help.h"
 #include "exchange/exchange.h"
 
 int cmd_watchlist(int argc, char **argv);
@@ -101,7 +101,7 @@ cmd_watchlist(int argc, char **argv)
 		} else if (option == 'r') {
 			refused = true;
 		} else {
-			fprintf(stderr, "usage: concert watchlist [-l OUTDIR] [--json | --refused]\n");
+			cmd_usage(help_find("watchlist"));
 			return EXIT_USAGE;
 		}
 	}

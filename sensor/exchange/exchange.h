@@ -275,6 +275,8 @@ void reader_since(struct reader *reader, uint64_t since);
 /* The next message, borrowed until the next call.  CC_MORE: none within ms; CC_END: (file, not following) no more;
  * CC_BAD: one that can't be read, *ret_why says what. */
 enum cc_status reader_next(struct reader *reader, int ms, struct cc_message *ret_msg, const char **ret_why);
+/* False: no broker has answered yet, so that nothing to read means nothing. */
+bool reader_reached(const struct reader *reader);
 void reader_close(struct reader *reader);
 
 #endif

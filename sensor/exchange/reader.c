@@ -271,6 +271,16 @@ reader_next(struct reader *reader, int ms, struct cc_message *ret_msg, const cha
 	return next_of(reader, &reader->place[0], ms, ret_msg, ret_why);
 }
 
+bool
+reader_reached(const struct reader *reader)
+{
+	bool reached = false;
+
+	for (unsigned i = 0; i < reader->places; i++)
+		reached = reached || reader->place[i].file != NULL || reader_kafka_reached(reader->place[i].kafka);
+	return reached;
+}
+
 void
 reader_close(struct reader *reader)
 {

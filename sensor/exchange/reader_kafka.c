@@ -380,6 +380,12 @@ reader_kafka_next(struct reader_kafka *r, int ms, struct cc_message *ret_msg, co
 	return CC_OK;
 }
 
+bool
+reader_kafka_reached(const struct reader_kafka *r)
+{
+	return r->assigned || r->list != NULL;
+}
+
 void
 reader_kafka_close(struct reader_kafka *r)
 {
