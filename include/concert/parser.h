@@ -191,6 +191,7 @@ cc_event_name(const struct cc_parser *parser)
 uint64_t cc_now(const struct cc_ctx *ctx);                     /* ns since 1970, of this packet */
 bool cc_is_udp(const struct cc_ctx *ctx);
 bool cc_is_midstream(const struct cc_ctx *ctx);                /* TCP whose beginning was not seen */
+bool cc_is_ended(const struct cc_ctx *ctx, enum cc_dir dir);    /* TCP: that side has said that it has no more (FIN) */
 bool cc_is_last(const struct cc_ctx *ctx); /* in feed(): nothing of this side will come after these bytes */
 uint16_t cc_server_port(const struct cc_ctx *ctx);
 uint64_t cc_limit(const struct cc_ctx *ctx, const char *name); /* of the configuration, "http.body_limit": must exist */

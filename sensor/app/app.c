@@ -582,6 +582,12 @@ cc_is_midstream(const struct cc_ctx *ctx)
 }
 
 bool
+cc_is_ended(const struct cc_ctx *ctx, enum cc_dir dir)
+{
+	return (ctx->flow->side[dir].tcp_flags & TCP_FIN) != 0;
+}
+
+bool
 cc_is_last(const struct cc_ctx *ctx)
 {
 	return ctx->last;

@@ -1,6 +1,7 @@
 /*
  * FTP's data connection, "ftp-data": no format at all, so it is never identified, only announced by a control
- * connection.  Its stream is one file, with the name and the command of the note; a directory's listing is none.
+ * connection.  Its stream is one file, with the name and the command of the note; a directory's listing is none.  The
+ * stream's end is the file's (RFC 959, 3.4.1), so without the sender's FIN it is a file as far as it was seen.
  */
 #include "app/ftp/own.h"
 
@@ -91,7 +92,7 @@ data_finish(struct cc_ctx *ctx, void *own, enum cc_dir dir)
 
 	if (!state->began || dir != state->dir)
 		return;
-	cc_file_close(ctx, state->file, !state->part);
+	cc_file_close(ctx, state->file, !state->part && cc_is_ended(ctx, dir));
 	cc_tx_side_done(ctx, state->tx, CC_TO_SERVER);
 	cc_tx_side_done(ctx, state->tx, CC_TO_CLIENT);
 	cc_tx_done(ctx, state->tx);

@@ -36,6 +36,7 @@ static const struct cc_anomaly ftp_anomalies[FTP_ANOMALY_COUNT] = {
 	[FTP_INVALID_PORT] = {"invalid_port", "What names a data port can't be read."},
 	[FTP_REPLY_WITHOUT_CODE] = {"reply_without_code", "A reply has no code."},
 	[FTP_TOO_MANY_COMMANDS] = {"too_many_commands", "Very many commands wait for their reply."},
+	[FTP_TRANSFER_FAILED] = {"transfer_failed", "The server gave up a transfer that had begun: its file is a part."},
 };
 
 static void
@@ -226,6 +227,8 @@ command_line(struct cc_ctx *ctx, struct ftp_state *state, struct slice line, boo
 		cc_put_uint(ctx, tx, FTP_F_COMMAND_TRUNCATED, 1);
 	if (line.size > FTP_LINE_LONG)
 		report(ctx, state, tx, FTP_REQUEST_TOO_LONG);
+	own_of(tx)->transfer = command.word == FTP_RETR || command.word == FTP_STOR || command.word == FTP_STOU ||
+	    command.word == FTP_APPE;
 	effect(ctx, state, tx, &command);
 	cc_tx_update(ctx, tx, CC_TO_SERVER);
 	if (own_of(tx)->answered || state->side[CC_TO_CLIENT].finished)
@@ -306,6 +309,9 @@ reply_end(struct cc_ctx *ctx, struct ftp_state *state, const struct ftp_line *li
 	if (line->code == 227 || line->code == 229)
 		passive(ctx, state, tx, line);
 	if (tx != NULL) {
+		if (line->code >= 400 && own_of(tx)->transfer && own_of(tx)->begun)
+			cc_anomaly(ctx, tx, FTP_TRANSFER_FAILED);
+		own_of(tx)->begun |= line->code >= 100 && line->code < 200;
 		cc_tx_update(ctx, tx, CC_TO_CLIENT);
 		if (line->code >= 200) {
 			own_of(tx)->answered = true;

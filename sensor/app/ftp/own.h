@@ -19,7 +19,7 @@ enum ftp_field {
 
 enum ftp_anomaly {
 	FTP_REQUEST_TOO_LONG, FTP_RESPONSE_TOO_LONG, FTP_PLAINTEXT_PASSWORD, FTP_PORT_BOUNCE, FTP_PASSIVE_REDIRECT,
-	FTP_INVALID_PORT, FTP_REPLY_WITHOUT_CODE, FTP_TOO_MANY_COMMANDS,
+	FTP_INVALID_PORT, FTP_REPLY_WITHOUT_CODE, FTP_TOO_MANY_COMMANDS, FTP_TRANSFER_FAILED,
 	FTP_ANOMALY_COUNT,
 };
 
@@ -49,6 +49,8 @@ struct ftp_tx {
 	struct cc_tx *next;
 	unsigned lines;
 	bool answered;           /* its last reply was here */
+	bool transfer;           /* of a file, */
+	bool begun;              /* and the server said that it begins */
 	bool lacks_command;      /* the reply was recognised before its command could be */
 	bool reply_cut;
 };

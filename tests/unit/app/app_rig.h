@@ -139,6 +139,7 @@ rig_begin(struct rig *rig)
 	rig->flow.side[CC_TO_SERVER].port = 50000;
 	rig->flow.side[CC_TO_CLIENT].port = 80;
 	for (unsigned i = 0; i < 2; i++) {
+		rig->flow.side[i].tcp_flags = TCP_SYN | TCP_ACK | TCP_FIN;
 		buf_clear(&rig->kept[i]);
 		rig->offset[i] = 0;
 	}

@@ -79,6 +79,32 @@ TEST(passive_data_are_a_file)
 	rig_close(&rig);
 }
 
+/* No FIN: as far as it was seen. */
+TEST(data_without_end_are_a_part)
+{
+	struct rig rig;
+	struct flow flow;
+	size_t idle;
+	const char *out;
+
+	rig_open(&rig, NULL);
+	idle = pool_used(rig.pool);
+	control(&rig, 40000, passive, &flow);
+	rig_begin(&rig);
+	ends(&rig, client_addr, 40001, server_addr, 1025);
+	rig.flow.side[CC_TO_CLIENT].tcp_flags = TCP_SYN | TCP_ACK;
+	rig_add(&rig, CC_TO_CLIENT, slice_str("data"));
+	app_finish(rig.app, &rig.flow, &rig.batch);
+	rig_drain(&rig);
+	app_flow_free(rig.app, &rig.flow);
+	buf_add_u8(&rig.out, 0);
+	out = (const char *)rig.out.p;
+	CHECK(strstr(out, "is ftp-data\n") != NULL);
+	CHECK(strstr(out, "file > cut 4 ") != NULL);
+	end_control(&rig, &flow, idle);
+	rig_close(&rig);
+}
+
 TEST(active_data_come_from_the_server)
 {
 	struct rig rig;
@@ -203,6 +229,7 @@ TEST(tls_behind_auth)
 	rig_close(&rig);
 }
 
-TESTS(T(passive_data_are_a_file), T(active_data_come_from_the_server), T(strangers_are_not_taken),
+TESTS(T(passive_data_are_a_file), T(data_without_end_are_a_part),
+    T(active_data_come_from_the_server), T(strangers_are_not_taken),
     T(listings_and_parts_are_no_whole_files), T(the_table_is_bounded), T(servers_that_speak_first_are_no_oddity),
     T(tls_behind_auth))

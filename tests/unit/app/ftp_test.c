@@ -173,6 +173,19 @@ TEST(one_side_alone)
 	rig_free(&rig);
 }
 
+TEST(a_transfer_may_fail)
+{
+	struct cc_ctx rig;
+
+	open_rig(&rig);
+	say(&rig, "RETR a\r\n> 550 no\r\nRETR b\r\n> 150 here\r\n> 226 done\r\n", 1000);
+	CHECK(!rig_has_anomaly(&rig, "transfer_failed"));
+	say(&rig, "RETR c\r\n> 150 here\r\n> 426 gone\r\n", 1000);
+	CHECK(rig_has_anomaly(&rig, "transfer_failed"));
+	rig_end(&rig);
+	rig_free(&rig);
+}
+
 TEST(ports_of_all_forms)
 {
 	struct cc_ctx rig;
@@ -344,5 +357,5 @@ TEST(flipped_bytes)
 }
 
 TESTS(T(table_is_whole), T(dialogue_in_pieces_of_any_size), T(ends_anywhere), T(pipelined_commands_get_their_replies),
-    T(replies_before_their_commands), T(one_side_alone), T(ports_of_all_forms), T(tls_takes_over),
+    T(replies_before_their_commands), T(one_side_alone), T(a_transfer_may_fail), T(ports_of_all_forms), T(tls_takes_over),
     T(long_lines_are_cut), T(gaps_are_survived), T(probe_takes_ftp_alone), T(data_is_a_file), T(flipped_bytes))

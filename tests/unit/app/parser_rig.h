@@ -539,6 +539,14 @@ cc_is_midstream(const struct cc_ctx *ctx)
 	return ctx->midstream;
 }
 
+bool
+cc_is_ended(const struct cc_ctx *ctx, enum cc_dir dir)
+{
+	(void)ctx;
+	(void)dir;
+	return true;
+}
+
 uint16_t
 cc_side_port(const struct cc_ctx *ctx, enum cc_dir side)
 {
