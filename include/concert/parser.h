@@ -241,7 +241,8 @@ struct cc_range {
 	uint32_t slot;
 	bool odd;             /* a contradiction was told */
 };
-/* words: what the whole is called by, such as host, path and version; total: its size. */
+/* words: what the whole is called by, such as host, path and version; total: its size, CC_RANGE_ANY: not known yet. */
+#define CC_RANGE_ANY UINT64_MAX
 void cc_range_open(struct cc_ctx *ctx, struct cc_range *ret_range, const struct slice *words, unsigned count,
     uint64_t at, uint64_t end, uint64_t total, struct slice name);
 /* The next bytes of the range.  CC_BAD: they were here before, and others; told once a range. */
@@ -250,6 +251,14 @@ enum cc_status cc_range_data(
 void cc_range_gap(struct cc_range *range, uint64_t size);
 /* The same of a file that ends too early: what it has is the whole's beginning. */
 void cc_range_begin(struct cc_ctx *ctx, const struct cc_range *range, const struct cc_file *file);
+/* A whole whose size was not known: is anything of it here? */
+bool cc_range_known(const struct cc_ctx *ctx, const struct slice *words, unsigned count);
+/*
+ * It ends here, under this name: a file of tx if it has no hole and at least so many bytes.  Else what there is of it
+ * is forgotten.
+ */
+bool cc_range_end(struct cc_ctx *ctx, const struct slice *words, unsigned count, uint64_t least, struct slice name,
+    struct cc_tx *tx, enum cc_dir dir);
 /* For the log: this file is but a range of a whole. */
 void cc_file_range(struct cc_file *file, uint64_t start, uint64_t end);
 

@@ -549,7 +549,8 @@ cc_range_begin(struct cc_ctx *ctx, const struct cc_range *range, const struct cc
 	struct join *join = join_of(ctx, range);
 	struct app *app = ctx->app;
 
-	if (join == NULL || from == NULL || from->gap || from->size == 0 || join->next > 0 || join->have > 0 ||
+	if (join == NULL || from == NULL || from->gap || from->size == 0 || join->next > 0 ||
+	    (join->have > 0 && (join->total != CC_RANGE_ANY || join->piece[join->first]->at < from->size)) ||
 	    from->size >= join->total || from->digest.which != join->file->pub.digest.which)
 		return;
 	if (!memory_make(app, join, from->content_room)) {
@@ -560,6 +561,64 @@ cc_range_begin(struct cc_ctx *ctx, const struct cc_range *range, const struct cc
 	archive_gap(join->file); /* it was begun elsewhere */
 	join->next = from->size;
 	memory_add(app->joins, join, join->file->pub.content_room);
+	if (join->have > 0) /* of one that has no size yet, so it isn't done by this */
+		drain(app, join);
+}
+
+bool
+cc_range_known(const struct cc_ctx *ctx, const struct slice *words, unsigned count)
+{
+	uint64_t hash[2];
+
+	if (ctx->app->joins == NULL || ctx->app->joins->open == 0)
+		return false;
+	name_of(ctx, words, count, CC_RANGE_ANY, hash);
+	return join_find(ctx->app->joins, hash) != NULL;
+}
+
+/* The file, under another name; NULL: no memory. */
+static struct file *
+renamed(struct app *app, struct join *join, struct slice name)
+{
+	struct file *file = file_new(app, name, join->file->pub.first);
+
+	if (file == NULL)
+		return NULL;
+	file_copy(app, file, &join->file->pub);
+	file->archive = join->file->archive;
+	file->no_archive = join->file->no_archive;
+	join->file->archive = NULL;
+	return file;
+}
+
+bool
+cc_range_end(struct cc_ctx *ctx, const struct slice *words, unsigned count, uint64_t least, struct slice name,
+    struct cc_tx *tx, enum cc_dir dir)
+{
+	struct app *app = ctx->app;
+	struct join *join;
+	struct file *file;
+	uint64_t hash[2];
+	bool all;
+
+	if (app->joins == NULL)
+		return false;
+	name_of(ctx, words, count, CC_RANGE_ANY, hash);
+	join = join_find(app->joins, hash);
+	if (join == NULL)
+		return false;
+	all = join->state == JOIN_OPEN && join->have == 0 && join->next > 0 && join->next >= least;
+	file = all ? renamed(app, join, name) : NULL;
+	if (file == NULL) {
+		join_free(app, join);
+		return false;
+	}
+	memory_drop(app->joins, join, join->file->pub.content_room);
+	memory_add(app->joins, join, file->pub.content_room);
+	file_free(app, join->file);
+	join->file = file;
+	join_done(ctx, join, tx, dir);
+	return true;
 }
 
 /* What came of it so far is told as that, once for each flow that leaves it with holes. */
@@ -593,7 +652,7 @@ joins_flow_end(struct cc_ctx *ctx)
 		if (join->flow != ctx->own)
 			continue;
 		join->flow = NULL;
-		if (join->ranges > 1)
+		if (join->ranges > 1 && join->total != CC_RANGE_ANY) /* else other flows go on with it */
 			tell_part(ctx, join);
 	}
 }

@@ -176,12 +176,14 @@ eve_put_string(struct slice s, struct buf *out)
 }
 
 void
-eve_put_addr(const struct cc_addr *addr, struct buf *out)
+eve_put_addr(const struct cc_addr *addr, unsigned ip_version, struct buf *out)
 {
 	char text[CC_ADDR_TEXT];
 
 	eve_put(out, "\"");
 	if (cc_addr_is4(addr)) {
+		if (ip_version == 6) /* such an address was in an IPv6 header, and is not that of an IPv4 host */
+			eve_put(out, "::ffff:");
 		for (int i = 12; i < 16; i++) {
 			eve_put_uint(addr->b[i], out);
 			if (i < 15)
@@ -278,12 +280,12 @@ has_ports(uint8_t proto)
 }
 
 static void
-put_end(const char *name, const struct cc_addr *addr, uint16_t port, bool with_port, struct buf *out)
+put_end(const char *name, const struct cc_addr *addr, unsigned version, uint16_t port, bool with_port, struct buf *out)
 {
 	buf_add(out, ",\"", 2);
 	buf_add_text(out, name);
 	eve_put(out, "_ip\":");
-	eve_put_addr(addr, out);
+	eve_put_addr(addr, version, out);
 	if (!with_port)
 		return;
 	buf_add(out, ",\"", 2);
@@ -315,8 +317,8 @@ put_tuple(const struct eve_head *head, struct buf *out)
 		const struct flow_side *src = &flow->side[head->dir], *dst = &flow->side[cc_dir_other(head->dir)];
 
 		put_vlan(flow->vlan, flow->vlan_count, out);
-		put_end("src", &src->addr, src->port, has_ports(flow->proto), out);
-		put_end("dest", &dst->addr, dst->port, has_ports(flow->proto), out);
+		put_end("src", &src->addr, flow->ip_version, src->port, has_ports(flow->proto), out);
+		put_end("dest", &dst->addr, flow->ip_version, dst->port, has_ports(flow->proto), out);
 		put_proto(flow->proto, out);
 		eve_put(out, ",\"ip_v\":");
 		eve_put_uint(flow->ip_version, out);
@@ -324,15 +326,17 @@ put_tuple(const struct eve_head *head, struct buf *out)
 			buf_printf(out, ",\"icmp_type\":%u,\"icmp_code\":%u", flow->icmp_type, flow->icmp_code);
 	} else if (head->pkt != NULL) {
 		const struct packet *pkt = head->pkt;
+		unsigned version;
 
 		put_vlan(pkt->vlan, pkt->vlan_count, out);
 		if (pkt->ip_count == 0)
 			return;
-		put_end("src", &pkt->src, pkt->sport, has_ports(pkt->proto) && pkt->has_transport, out);
-		put_end("dest", &pkt->dst, pkt->dport, has_ports(pkt->proto) && pkt->has_transport, out);
+		version = pkt->ip[pkt->ip_count - 1].version;
+		put_end("src", &pkt->src, version, pkt->sport, has_ports(pkt->proto) && pkt->has_transport, out);
+		put_end("dest", &pkt->dst, version, pkt->dport, has_ports(pkt->proto) && pkt->has_transport, out);
 		put_proto(pkt->proto, out);
 		eve_put(out, ",\"ip_v\":");
-		eve_put_uint(pkt->ip[pkt->ip_count - 1].version, out);
+		eve_put_uint(version, out);
 	}
 }
 
@@ -355,11 +359,11 @@ put_tunnel(const struct packet *pkt, struct buf *out)
 	bool ports = has_ports(ip->proto) && !c.bad && (ip->frag_off & 0x1fff) == 0;
 
 	eve_put(out, ",\"tunnel\":{\"src_ip\":");
-	eve_put_addr(&ip->src, out);
+	eve_put_addr(&ip->src, ip->version, out);
 	if (ports)
 		buf_printf(out, ",\"src_port\":%u", sport);
 	eve_put(out, ",\"dest_ip\":");
-	eve_put_addr(&ip->dst, out);
+	eve_put_addr(&ip->dst, ip->version, out);
 	if (ports)
 		buf_printf(out, ",\"dest_port\":%u", dport);
 	put_proto(ip->proto, out);

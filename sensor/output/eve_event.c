@@ -81,7 +81,7 @@ put_party(const char *name, const struct flow *flow, enum cc_dir dir, struct buf
 	const struct flow_side *side = &flow->side[dir];
 
 	buf_printf(out, ",\"%s\":{\"ip\":", name);
-	eve_put_addr(&side->addr, out);
+	eve_put_addr(&side->addr, flow->ip_version, out);
 	buf_printf(out, ",\"port\":%u}", side->port);
 }
 
@@ -195,9 +195,9 @@ put_flow_so_far(struct eve *eve, const struct flow *flow, struct buf *out)
 	eve_put(out, ",\"start\":");
 	eve_put_time(eve, flow->first, out);
 	eve_put(out, ",\"src_ip\":");
-	eve_put_addr(&client->addr, out);
+	eve_put_addr(&client->addr, flow->ip_version, out);
 	eve_put(out, ",\"dest_ip\":");
-	eve_put_addr(&server->addr, out);
+	eve_put_addr(&server->addr, flow->ip_version, out);
 	if (flow->proto == 6 || flow->proto == 17 || flow->proto == 132)
 		buf_printf(out, ",\"src_port\":%u,\"dest_port\":%u", client->port, server->port);
 	eve_put(out, "}");

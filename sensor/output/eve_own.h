@@ -84,7 +84,7 @@ void eve_put_time(struct eve *eve, uint64_t time, struct buf *out); /* with quot
 void eve_put_uint(uint64_t n, struct buf *out);
 void eve_put_hex8(uint8_t n, struct buf *out);                  /* two digits */
 void eve_put_string(struct slice s, struct buf *out);           /* with quotes */
-void eve_put_addr(const struct cc_addr *addr, struct buf *out); /* with quotes */
+void eve_put_addr(const struct cc_addr *addr, unsigned ip_version, struct buf *out); /* with quotes */
 
 #define eve_put(out, literal) buf_add((out), (literal), sizeof(literal) - 1)
 

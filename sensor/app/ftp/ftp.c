@@ -36,7 +36,7 @@ static const struct cc_anomaly ftp_anomalies[FTP_ANOMALY_COUNT] = {
 	[FTP_INVALID_PORT] = {"invalid_port", "What names a data port can't be read."},
 	[FTP_REPLY_WITHOUT_CODE] = {"reply_without_code", "A reply has no code."},
 	[FTP_TOO_MANY_COMMANDS] = {"too_many_commands", "Very many commands wait for their reply."},
-	[FTP_TRANSFER_FAILED] = {"transfer_failed", "The server gave up a transfer that had begun: its file is a part."},
+	[FTP_TRANSFER_FAILED] = {"transfer_failed", "The server gave up a transfer that had begun."},
 };
 
 static void

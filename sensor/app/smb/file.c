@@ -87,22 +87,29 @@ chunk_free(struct cc_ctx *ctx, struct smb_state *state, struct smb_chunk *chunk)
 	cc_give(ctx, chunk, sizeof(*chunk) + chunk->room);
 }
 
+struct cc_tx *
+smb_file_tx(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file, enum cc_dir dir)
+{
+	struct smb_tree *tree = smb_tree_find(state, file->session, file->tree);
+	struct cc_tx *tx = smb_tx_open(ctx, &state->side[dir].head);
+
+	smb_tx_tree(tx, file->session, file->tree);
+	cc_put(ctx, tx, SMB_F_FILENAME, smb_name_slice(&file->name));
+	cc_put(ctx, tx, SMB_F_SHARE, tree != NULL ? smb_name_slice(&tree->name) : slice_str(""));
+	smb_put_fuid(ctx, tx, file->key, file->two);
+	return tx;
+}
+
 static void
 way_open(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file, enum cc_dir dir)
 {
 	struct smb_way *way = &file->way[dir];
-	struct smb_tree *tree = smb_tree_find(state, file->session, file->tree);
-	struct slice name = smb_name_slice(&file->name), base = name;
 
 	if (way->began)
 		return;
 	way->began = true;
-	way->tx = smb_tx_open(ctx, &state->side[dir].head);
-	smb_tx_tree(way->tx, file->session, file->tree);
-	cc_put(ctx, way->tx, SMB_F_FILENAME, name);
-	cc_put(ctx, way->tx, SMB_F_SHARE, tree != NULL ? smb_name_slice(&tree->name) : slice_str(""));
-	smb_put_fuid(ctx, way->tx, file->key, file->two);
-	way->file = cc_file_open(ctx, way->tx, dir, base);
+	way->tx = smb_file_tx(ctx, state, file, dir);
+	way->file = cc_file_open(ctx, way->tx, dir, smb_name_slice(&file->name));
 	cc_tx_update(ctx, way->tx, dir);
 }
 
@@ -147,8 +154,10 @@ way_close(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file, en
 	struct smb_way *way = &file->way[dir];
 	bool all, whole;
 
-	if (!way->began)
+	if (!way->began) {
+		smb_channel_end(ctx, state, file, dir, false);
 		return;
+	}
 	while (way->chunks != NULL) { /* what was waited for doesn't come any more */
 		way_gap(ctx, way, way->chunks->offset);
 		way_drain(ctx, state, way);
@@ -158,6 +167,7 @@ way_close(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file, en
 		whole = !way->gap && (file->closing || way->message);
 	else
 		whole = !way->gap && (dir == CC_TO_SERVER ? file->closing && (all || !file->has_size) : all);
+	smb_channel_end(ctx, state, file, dir, whole);
 	cc_file_close(ctx, way->file, whole);
 	smb_tx_close(ctx, state, way->tx, state->head);
 	*way = (struct smb_way){.tx = NULL};
@@ -239,6 +249,7 @@ to_file(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, uint32_t s
 	side->target = SMB_TO_FILE;
 	if (side->offset < way->next)
 		smb_report(ctx, state, way->tx, SMB_FILE_OVERLAP);
+	smb_channel_begin(ctx, state, dir);
 	if (side->offset <= way->next)
 		return;
 	side->chunk = chunk_new(ctx, state, way, dir, side->offset, size);
@@ -265,6 +276,7 @@ smb_data_begin(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, str
 	side->target = SMB_TO_NOBODY;
 	side->file = file;
 	side->chunk = NULL;
+	side->ranged = false;
 	side->offset = offset;
 	if (file == NULL || size == 0)
 		return;
@@ -286,6 +298,8 @@ smb_data(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct sl
 
 	if (side->target == SMB_TO_PIPE && !smb_pipe_data(ctx, state, side->file, dir, bytes))
 		to_file(ctx, state, dir, (uint32_t)bytes.size);
+	if (side->ranged)
+		smb_channel_data(ctx, side, dir, bytes);
 	if (side->target == SMB_TO_FILE) {
 		way_bytes(ctx, &side->file->way[dir], side->offset, bytes);
 	} else if (side->target == SMB_TO_CHUNK && bytes.size <= side->chunk->room - side->chunk->size) {
@@ -338,6 +352,8 @@ smb_data_gap(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, uint6
 		to_file(ctx, state, dir, (uint32_t)size);
 	if (side->target == SMB_TO_FILE)
 		way_gap(ctx, &side->file->way[dir], side->offset + size);
+	if (side->ranged)
+		cc_range_gap(&side->range, size);
 	side->offset += size;
 	if (side->target == SMB_TO_CHUNK) {
 		chunk_queue(&side->file->way[dir], side->chunk);

@@ -129,6 +129,7 @@ struct smb_way {
 	unsigned chunk_count;
 	uint64_t next;                    /* offset that continues what was told */
 	bool began, gap;
+	bool shared;                      /* other connections have parts of it: the rest goes there, too */
 	bool short_read;                  /* the server had no more than that */
 	bool message;                     /* all of one message of a pipe */
 };
@@ -138,6 +139,7 @@ struct smb_file {
 	uint8_t key[16];                  /* SMB 1: the fid in the first two bytes */
 	bool two, pipe, has_size;
 	bool unplaced;                    /* its tree is not known: a pipe, if its first bytes say so */
+	bool stranger;                    /* opened elsewhere: nothing is known of it but its number */
 	bool closing;                     /* the client asked for it */
 	uint64_t size;                    /* by the server's word */
 	uint64_t session;
@@ -179,6 +181,8 @@ struct smb_side {
 	enum smb_target target;
 	struct smb_file *file;
 	struct smb_chunk *chunk;
+	bool ranged;                      /* the data at hand go into this, too: */
+	struct cc_range range;
 	uint64_t offset;                  /* of the next byte of data in its file */
 	struct smb_head head;             /* of the message that the data are in */
 	bool first;                       /* of a compound: what is related refers to the one before it */
@@ -201,6 +205,7 @@ struct smb_state {
 	uint32_t max_read, max_write;     /* as negotiated; 0: not known */
 	uint16_t dialect;                 /* SMB 2 and 3; 0: not known */
 	bool negotiated, finished;
+	bool channels;                    /* the session has several connections, or is about to */
 	char dialect_text[32];
 	char client_dialect[SMB_DIALECTS_MAX][24]; /* SMB 1: the response says which */
 	unsigned client_dialects;
@@ -247,6 +252,8 @@ struct smb_file *smb_file_new(struct cc_ctx *ctx, struct smb_state *state, const
 /* The end of a file: a close by the client where `closing` is set, or else it is forgotten. */
 void smb_file_close(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file);
 void smb_files_close(struct cc_ctx *ctx, struct smb_state *state);
+/* A transaction about that direction of it. */
+struct cc_tx *smb_file_tx(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file, enum cc_dir dir);
 void smb_put_share(struct cc_ctx *ctx, const struct smb_request *req, bool pipe);
 void smb_put_fuid(struct cc_ctx *ctx, struct cc_tx *tx, const uint8_t key[16], bool two);
 /* size bytes of file at offset begin on this side; then data as they come, gaps, and the end. */
@@ -255,6 +262,13 @@ void smb_data_begin(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir
 void smb_data(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct slice bytes);
 void smb_data_gap(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, uint64_t size);
 void smb_data_end(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir);
+
+/* channels.c */
+/* Data of a side begin where this connection lacks what is before them, or knows nothing of the file. */
+void smb_channel_begin(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir);
+void smb_channel_data(struct cc_ctx *ctx, struct smb_side *side, enum cc_dir dir, struct slice bytes);
+/* A direction ends here: a file of way's transaction, if all connections together have it. */
+void smb_channel_end(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file, enum cc_dir dir, bool whole);
 
 /* pipe.c */
 /* Bytes of a pipe: true when they are DCE/RPC, whose transactions then speak for themselves. */

@@ -12,7 +12,8 @@
 enum { FLAG_RESPONSE = 1, FLAG_ASYNC = 2, FLAG_RELATED = 4 };
 
 enum { CLASS_BASIC = 4, CLASS_RENAME = 10, CLASS_DISPOSITION = 13, CLASS_ALLOCATION = 19, CLASS_END_OF_FILE = 20,
-	PIPE_TRANSCEIVE = 0x0011c017 };
+	PIPE_TRANSCEIVE = 0x0011c017, QUERY_INTERFACES = 0x001401fc };
+enum { SETUP_BINDING = 1 }; /* of a session setup's flags: one more connection of a session that there is */
 
 bool
 smb2_header(struct cur *c, struct smb_head *ret_head)
@@ -125,7 +126,9 @@ session_request(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, s
 {
 	uint32_t at, size;
 
-	cur_skip(&c, 12);
+	cur_skip(&c, 2);
+	state->channels |= (cur_u8(&c) & SETUP_BINDING) != 0;
+	cur_skip(&c, 9);
 	at = cur_u16le(&c);
 	size = cur_u16le(&c);
 	if (!c.bad)
@@ -241,6 +244,8 @@ ioctl_request(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, cons
 		smb_report(ctx, state, NULL, SMB_MALFORMED_DATA);
 		return false;
 	}
+	if (code == QUERY_INTERFACES) /* the client looks for more ways to the server */
+		state->channels = true;
 	if (known && code == PIPE_TRANSCEIVE) {
 		input = part_of(message, at, size);
 		file = smb_file_find(state, key, true);
@@ -608,6 +613,20 @@ clamp(struct cc_ctx *ctx, struct smb_state *state, uint32_t size, uint32_t *at, 
 	return size - *at;
 }
 
+/* The file of a read or write; it may have been opened where we did not see it. */
+static struct smb_file *
+file_of(struct cc_ctx *ctx, struct smb_state *state, const uint8_t key[16], const struct smb_head *head)
+{
+	struct smb_file *file = smb_file_find(state, key, true);
+
+	if (file != NULL)
+		return file;
+	file = smb_file_new(ctx, state, key, head, slice_str(""));
+	if (file != NULL)
+		file->stranger = true;
+	return file;
+}
+
 void
 smb2_write_request(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb_head *head, struct cur c,
     uint32_t size, uint32_t *ret_at, uint32_t *ret_size)
@@ -626,9 +645,7 @@ smb2_write_request(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir,
 	if (named > SMB_LENGTH_MAX || (state->max_write != 0 && named > state->max_write))
 		smb_report(ctx, state, NULL, SMB_WRITE_REQUEST_TOO_LARGE);
 	if (take_key(side, &c, key)) {
-		file = smb_file_find(state, key, true);
-		if (file == NULL)
-			file = smb_file_new(ctx, state, key, head, slice_str(""));
+		file = file_of(ctx, state, key, head);
 	}
 	*ret_size = clamp(ctx, state, size, ret_at, named);
 	smb_data_begin(ctx, state, dir, file, offset, *ret_size);
@@ -661,9 +678,7 @@ smb2_read_response(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir,
 		head->tree = req->tree;
 	}
 	if (key != NULL) {
-		file = smb_file_find(state, key, true);
-		if (file == NULL)
-			file = smb_file_new(ctx, state, key, head, slice_str(""));
+		file = file_of(ctx, state, key, head);
 	}
 	smb_data_begin(ctx, state, dir, file, offset, *ret_size);
 	if (file != NULL && !file->pipe && named < req->size)

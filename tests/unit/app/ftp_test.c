@@ -357,5 +357,6 @@ TEST(flipped_bytes)
 }
 
 TESTS(T(table_is_whole), T(dialogue_in_pieces_of_any_size), T(ends_anywhere), T(pipelined_commands_get_their_replies),
-    T(replies_before_their_commands), T(one_side_alone), T(a_transfer_may_fail), T(ports_of_all_forms), T(tls_takes_over),
-    T(long_lines_are_cut), T(gaps_are_survived), T(probe_takes_ftp_alone), T(data_is_a_file), T(flipped_bytes))
+    T(replies_before_their_commands), T(one_side_alone), T(a_transfer_may_fail), T(ports_of_all_forms),
+    T(tls_takes_over), T(long_lines_are_cut), T(gaps_are_survived), T(probe_takes_ftp_alone), T(data_is_a_file),
+    T(flipped_bytes))

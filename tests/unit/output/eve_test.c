@@ -266,6 +266,23 @@ TEST(any_bytes)
 	}
 }
 
+/* An address that IPv6 maps to IPv4 is none of IPv4 when it is in an IPv6 header. */
+TEST(mapped_addresses)
+{
+	struct scene *s = scene_new(NULL);
+	struct buf out;
+
+	buf_open(&out, 1 << 12);
+	CHECK(eve_flow(s->eve, &s->flow, 1, &out));
+	CHECK(memmem(out.p, out.size, "\"src_ip\":\"10.0.0.1\"", 19) != NULL);
+	buf_clear(&out);
+	s->flow.ip_version = 6;
+	CHECK(eve_flow(s->eve, &s->flow, 1, &out));
+	CHECK(memmem(out.p, out.size, "\"src_ip\":\"::ffff:10.0.0.1\"", 26) != NULL);
+	buf_close(&out);
+	scene_free(s);
+}
+
 TEST(types_can_be_chosen)
 {
 	struct scene *s = scene_new("eve.types=[alert, http]");
@@ -321,4 +338,4 @@ TEST(stats_nest)
 }
 
 TESTS(T(nests_rows), T(whole_lines_only), T(long_values_are_cut),
-    T(any_bytes), T(types_can_be_chosen), T(stats_nest))
+    T(any_bytes), T(types_can_be_chosen), T(mapped_addresses), T(stats_nest))
