@@ -43,7 +43,7 @@ TOOLS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/conformance/tools/*.c
 Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$1' '$2')
 
-.PHONY: bench-exchange all demo check unit e2e conformance scenarios scenarios-check bench bench-parsers bench-peers fuzz fuzzers fuzz-seeds fuzz-run fuzz-parsers fuzz-replay san tools install uninstall clean help deps check-deps format layers
+.PHONY: bench-exchange bench-store all demo check unit e2e conformance scenarios scenarios-check bench bench-parsers bench-peers fuzz fuzzers fuzz-seeds fuzz-run fuzz-parsers fuzz-replay san tools install uninstall clean help deps check-deps format layers
 .SECONDARY:
 all: $(BIN)
 
@@ -123,6 +123,11 @@ bench: $(BIN) $(TOOLS)
 bench-exchange: $(BIN) $(TOOLS)
 	@tests/bench/run-exchange $(BUILD)
 	@tests/bench/latency $(BUILD)
+	@$(MAKE) --no-print-directory bench-store
+
+# A question over 30 days and ten million rows; the store's own test, with more rows.
+bench-store: $(BUILD)/tests/unit/exchange/store_test
+	@STORE_ROWS=10000000 $< 2>/dev/null | grep many_rows
 
 # Cycles by protocol; part of bench, too.
 bench-parsers: $(TOOLS)
@@ -180,6 +185,7 @@ help:
 	@echo 'make fuzz-parsers one target for every parser, TIME=600 each'
 	@echo 'make bench-parsers cycles a byte of every protocol'
 	@echo 'make bench-exchange  what the exchange costs, by stage and to a real broker'
+	@echo 'make bench-store  questions to a store of ten million rows'
 	@echo 'make bench-peers  time and memory of loading rules, beside Suricata'
 	@echo 'make bench        speed, as ratios to libpcap and Suricata in the same run'
 	@echo 'make install      prefix, DESTDIR and the other GNU directory variables are heard'

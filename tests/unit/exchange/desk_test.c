@@ -64,6 +64,23 @@ TEST(escalation_climbs)
 
 /* ---- contacts ---- */
 
+TEST(stale_and_expired)
+{
+	struct conf *conf = conf_new();
+	static struct contact c;
+	uint64_t day = 86400 * NS_PER_S, stale = conf->exchange_contact_stale, now = 20000 * day;
+
+	c.published = now - day;
+	c.until = now + day;
+	CHECK_TEXT(contact_state(&c, conf, now), "good");
+	c.published = now - stale;
+	CHECK_TEXT(contact_state(&c, conf, now), "good");
+	CHECK_TEXT(contact_state(&c, conf, now + NS_PER_S), "stale");
+	c.until = now - 1;
+	CHECK_TEXT(contact_state(&c, conf, now), "expired"); /* whatever else it is */
+	conf_free(conf);
+}
+
 TEST(hours)
 {
 	static const struct {
@@ -473,6 +490,6 @@ TEST(reads_all_places)
 	sides_end();
 }
 
-TESTS(T(every_step), T(escalation_climbs), T(hours), T(hostile_yaml), T(hostile_entry), T(policy_rows),
-    T(audit_every_byte), T(have_you_seen), T(both_sides_agree), T(reads_all_places),
+TESTS(T(every_step), T(escalation_climbs), T(stale_and_expired), T(hours), T(hostile_yaml), T(hostile_entry),
+    T(policy_rows), T(audit_every_byte), T(have_you_seen), T(both_sides_agree), T(reads_all_places),
     T(rotated_agreement))

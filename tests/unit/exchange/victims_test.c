@@ -192,6 +192,68 @@ TEST(networks_and_their_reload)
 	end(NULL, conf);
 }
 
+/* A hundred thousand, the longest match against a walk over all of them; then another list takes its place. */
+TEST(a_hundred_thousand_networks)
+{
+	enum { COUNT = 100000 };
+	static struct {
+		uint32_t addr, bits;
+	} net[COUNT];
+	static const char *const sector[] = {"energy", "water", "health", "government"};
+	char path[128], *why = NULL;
+	struct victims *victims = NULL;
+	struct conf *conf;
+	uint32_t seed = 1;
+	FILE *file;
+
+	begin();
+	conf = conf_here("");
+	snprintf(path, sizeof(path), "%s/networks", dir);
+	for (unsigned round = 0; round < 2; round++) {
+		file = fopen(path, "w");
+		CHECK(file != NULL);
+		for (unsigned i = 0; i < COUNT; i++) {
+			seed = seed * 1664525 + 1013904223;
+			net[i].bits = 12 + (seed >> 8) % 21;
+			net[i].addr = (11u + (seed >> 16) % 8) << 24;
+			seed = seed * 1664525 + 1013904223;
+			net[i].addr |= seed >> 8;
+			net[i].addr &= ~0u << (32 - net[i].bits);
+			fprintf(file, "%u.%u.%u.%u/%u,%s,%u\n", net[i].addr >> 24, net[i].addr >> 16 & 255,
+			    net[i].addr >> 8 & 255, net[i].addr & 255, net[i].bits, sector[i % 4], i % 1000);
+		}
+		fclose(file);
+		if (victims == NULL)
+			CHECK(victims_open(conf, dir, &victims, &why) == CC_OK);
+		else
+			victims_refresh(victims);
+		for (unsigned k = 0; k < 400; k++) {
+			uint32_t addr = net[k * 241].addr | (k * 2654435761u >> (net[k * 241].bits - 1) >> 1);
+			const char *is = NULL, *level = NULL;
+			struct cc_addr full;
+			int best = -1;
+			char text[32], number[16];
+
+			/* The last of equal prefixes has the word. */
+			for (int i = 0; i < COUNT; i++) {
+				if ((addr & ~0u << (32 - net[i].bits)) == net[i].addr &&
+				    (best < 0 || net[i].bits >= net[best].bits))
+					best = i;
+			}
+			snprintf(text, sizeof(text), "%u.%u.%u.%u", addr >> 24, addr >> 16 & 255, addr >> 8 & 255,
+			    addr & 255);
+			full = addr_of(text);
+			victims_sector(victims, &full, &is, &level);
+			CHECK(best >= 0);
+			snprintf(number, sizeof(number), "%d", best % 1000);
+			CHECK_TEXT(is, sector[best % 4]);
+			CHECK_TEXT(level, number);
+		}
+	}
+	victims_close(victims);
+	end(NULL, conf);
+}
+
 TEST(texts_that_name_us)
 {
 	static const char *const ours[] = {"10.1.2.3", "http://10.1.2.3/x", "x 10.1.2.3:80", "dsl-10-1-2-3.isp.example",
@@ -257,4 +319,4 @@ TEST(no_way_out)
 }
 
 TESTS(T(published_pairs), T(prefixes_are_kept), T(a_pseudonym_and_back), T(networks_and_their_reload),
-    T(texts_that_name_us), T(no_way_out))
+    T(a_hundred_thousand_networks), T(texts_that_name_us), T(no_way_out))

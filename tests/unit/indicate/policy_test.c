@@ -238,6 +238,33 @@ TEST(strictest_marking)
 	scene_free(s);
 }
 
+/* Of configuration, network list and rule, whichever of them says it, the strictest holds. */
+TEST(strictest_of_three)
+{
+	static const char *const level[] = {"clear", "green", "amber", "amber+strict", "red"};
+
+	for (int all = 0; all < 125; all++) {
+		int of[3] = {all % 5, all / 5 % 5, all / 25}, most = 0;
+		struct rule_meta meta = {slice_str("tlp"), slice_str(level[of[2]])};
+		struct scene *s = scene_new(true, 6);
+		char text[80], *why = NULL;
+
+		for (int i = 0; i < 3; i++)
+			most = of[i] > most ? of[i] : most;
+		snprintf(text, sizeof(text), "indicate.tlp=%s", level[of[0]]);
+		CHECK(conf_set(s->conf, text, &why) == CC_OK);
+		snprintf(text, sizeof(text), "indicate.tlp_networks.192.0.2.0/24=%s", level[of[1]]);
+		CHECK(conf_set(s->conf, text, &why) == CC_OK);
+		indicate_free(s->indicate);
+		CHECK(indicate_new(s->conf, s->flows, &s->indicate, &why) == CC_OK);
+		s->rule.meta = &meta;
+		s->rule.meta_count = 1;
+		run(s);
+		CHECK(s->count == 1 && s->rec[0].tlp == (enum cc_tlp)most);
+		scene_free(s);
+	}
+}
+
 TEST(watch_names_its_own)
 {
 	static const struct watch_info watch = {.kind = CC_KIND_ADDR,
@@ -420,5 +447,6 @@ TEST(bad_networks_are_named)
 }
 
 TESTS(T(client_goes_to_an_evil_server), T(attack_on_our_server), T(a_name_asked_for), T(rule_says_who_the_victim_is),
-    T(nobody_in_particular), T(strictest_marking), T(proof_of_every_kind), T(a_key_proves_its_certificate_alone),
+    T(nobody_in_particular), T(strictest_marking), T(strictest_of_three), T(proof_of_every_kind),
+    T(a_key_proves_its_certificate_alone),
     T(senders_of_fetched_mail), T(order_of_headers), T(watch_names_its_own), T(bad_networks_are_named))
