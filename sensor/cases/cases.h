@@ -104,6 +104,7 @@ struct casefile {
 	const char *id, *activity, *state;
 	const char *publisher; /* who signed it; "": it is of this machine */
 	bool sent;             /* ours, and published */
+	bool stale;            /* and changed since */
 	uint64_t made;         /* when it was written or published, 0: not said */
 	enum cc_tlp floor; /* the strictest of its sightings: it never goes out below */
 	enum cc_tlp tlp;   /* as it goes out, or came */

@@ -107,11 +107,26 @@ struct found {
 	struct casefile *one;
 };
 
+/* Of what is part of another case now, or of nothing: what partners were told of, and what is asked for by name. */
+static bool
+is_wanted(const struct cases_room *r, const struct joint_case *from)
+{
+	const char *named = r->d.count > 0 ? r->d.rest[0] : "";
+
+	if (from->merged == NULL || from->published > 0 || cases_said(r, "all") != NULL ||
+	    cases_said(r, "state") != NULL)
+		return true;
+	named += strncmp(named, "case--", 6) == 0 ? 6 : 0;
+	return named[0] != '\0' && strncmp(from->id + 6, named, strlen(named)) == 0;
+}
+
 static void
 take_id(void *ctx, const struct joint_case *from)
 {
 	struct found *f = ctx;
 
+	if (!is_wanted(f->r, from))
+		return;
 	if (f->count == f->room) {
 		size_t room = f->room > 0 ? f->room * 2 : 64;
 		char (*more)[48] = realloc(f->id, room * sizeof(*more));
@@ -136,7 +151,10 @@ take_own(void *ctx, const struct joint_case *from)
 	if (f->one == NULL)
 		return;
 	f->one->made = from->updated;
-	if (from->state != NULL && strcmp(from->state, f->one->state) != 0)
+	f->one->stale = from->published > 0 && from->updated > from->published;
+	if (from->merged != NULL && from->merged[0] == '\0')
+		(void)cases_set_state(f->one, "withdrawn");
+	else if (from->state != NULL && strcmp(from->state, f->one->state) != 0)
 		(void)cases_set_state(f->one, from->state);
 }
 
@@ -182,6 +200,8 @@ load_state(struct cases_room *r)
 	if (st != CC_OK)
 		return cases_fail(EXIT_FAILED, r->d.why != NULL ? r->d.why : cc_status_text(st), "");
 	st = joint_state_list(f.state, NULL, take_id, &f);
+	if (st == CC_OK)
+		st = joint_state_list(f.state, "merged", take_id, &f);
 	for (size_t i = 0; st == CC_OK && i < f.count; i++) {
 		f.one = NULL;
 		st = joint_state_get(f.state, f.id[i], take_own, &f);
@@ -276,8 +296,24 @@ cases_row_json(struct cases_room *r, const struct casefile *one)
 	json_uint(&json, "agree", t.agree);
 	json_uint(&json, "disagree", t.disagree);
 	json_uint(&json, "abstain", t.abstain);
+	if (one->publisher[0] == '\0') {
+		json_bool(&json, "published", one->sent);
+		json_bool(&json, "changed_since", one->stale);
+	}
 	json_end_object(&json);
 	cmd_put_line(&r->d.line);
+}
+
+static bool
+is_over(const struct casefile *one)
+{
+	static const char *const over[] = {"closed", "merged", "withdrawn"};
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (strcmp(one->state, over[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
 static int
@@ -285,18 +321,19 @@ list(struct cases_room *r)
 {
 	const char *state = cases_said(r, "state");
 	bool all = cases_said(r, "all") != NULL;
-	size_t shown = 0;
+	size_t shown = 0, stale = 0;
 
 	if (r->list.count > 0)
 		qsort(r->list.one, r->list.count, sizeof(*r->list.one), newest_first);
 	for (size_t i = 0; i < r->list.count; i++) {
 		const struct casefile *one = r->list.one[i];
 
+		stale += one->stale;
 		/* What we published is ours already. */
 		if (one->publisher[0] != '\0' && strcmp(one->publisher, cases_ours(r)) == 0 &&
 		    cases_version(r, one->id, "") != NULL)
 			continue;
-		if (state != NULL ? strcmp(one->state, state) != 0 : !all && strcmp(one->state, "closed") == 0)
+		if (state != NULL ? strcmp(one->state, state) != 0 : !all && is_over(one))
 			continue;
 		if (r->d.o.json) {
 			cases_row_json(r, one);
@@ -309,6 +346,10 @@ list(struct cases_room *r)
 		fwrite(r->d.line.p, 1, r->d.line.size, stdout);
 		buf_clear(&r->d.line);
 	}
+	if (stale > 0 && !r->d.o.json)
+		fprintf(stderr,
+		    "%zu published %s changed since (concert cases publish tells partners; --all shows merged ones)\n",
+		    stale, stale == 1 ? "case has" : "cases have");
 	if (shown == 0 && !r->d.o.json)
 		fprintf(stderr, "%s: concert correlate finds them; --from names its place, --all shows closed ones\n",
 		    r->list.count > 0 ? "no such cases" : "no cases");

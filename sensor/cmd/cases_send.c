@@ -137,9 +137,11 @@ cases_posting(struct casefile *one, const char *of, uint64_t time, size_t most, 
 
 /* ---- publish, close, opinion ---- */
 
-/* The correlator's state is told, where there is one. */
+enum fate { PUBLISHED, CLOSED, REOPENED };
+
+/* The correlator's state is told, where there is one; why: of what is more than published. */
 static void
-tell_state(struct cases_room *r, const struct casefile *one, const char *why)
+tell_state(struct cases_room *r, const struct casefile *one, enum fate fate, uint64_t time, const char *why)
 {
 	struct joint_state *state = NULL;
 	char *trouble = NULL;
@@ -148,10 +150,11 @@ tell_state(struct cases_room *r, const struct casefile *one, const char *why)
 		joint_state_close(state);
 		state = NULL;
 		if (joint_state_open(r->d.o.conf, cases_state_place(r), true, &state, &trouble) == CC_OK) {
-			if (why != NULL)
-				(void)joint_state_finish(state, one->id, time_now(), cases_ours(r), why);
-			else
-				(void)joint_state_published(state, one->id, one->made);
+			if (fate == CLOSED)
+				(void)joint_state_finish(state, one->id, time, cases_ours(r), why);
+			else if (fate == REOPENED)
+				(void)joint_state_reopen(state, one->id, time, why);
+			(void)joint_state_published(state, one->id, fate == PUBLISHED ? one->made : time_now());
 		}
 		joint_state_close(state);
 	}
@@ -209,6 +212,8 @@ take_tlp(struct cases_room *r, const struct casefile *one, enum cc_tlp *ret_tlp,
 int
 cases_publish(struct cases_room *r)
 {
+	const char *why = cases_said(r, "why") != NULL ? cases_said(r, "why") : "";
+	bool reopens;
 	int code = EXIT_DONE;
 	uint64_t now = time_now();
 	struct casefile *one = cases_pick(r, r->d.rest[0], &code), *earlier;
@@ -222,19 +227,19 @@ cases_publish(struct cases_room *r)
 			? "it is published already, and nothing newer is here: name --from"
 			: "foreign_case: it is not ours to publish; an opinion can be given on it",
 		    one->publisher);
-	if (strcmp(one->state, "closed") == 0) {
+	reopens = strcmp(one->state, "closed") == 0;
+	if (reopens) {
 		if (cases_said(r, "reopen") == NULL)
 			return cases_fail(EXIT_FAILED, "closed_case: --reopen publishes it again", one->id);
 		(void)cases_set_state(one, strcmp(one->verdict, "source") == 0 ? "determined" : "undetermined");
-		(void)cases_add_trace(one,
-		    &(struct case_trace){"reopened", cases_said(r, "why") != NULL ? cases_said(r, "why") : "", now});
+		(void)cases_add_trace(one, &(struct case_trace){"reopened", why, now});
 	}
 	earlier = cases_version(r, one->id, cases_ours(r));
 	if (earlier != NULL)
 		(void)cases_note_change(one, earlier, now, &changed);
 	code = send_case(r, one, now);
 	if (code == EXIT_DONE)
-		tell_state(r, one, NULL);
+		tell_state(r, one, reopens ? REOPENED : PUBLISHED, now, why);
 	return code;
 }
 
@@ -262,7 +267,7 @@ cases_close(struct cases_room *r)
 	(void)cases_add_trace(published, &(struct case_trace){"closed", why, now});
 	code = send_case(r, published, now);
 	if (code == EXIT_DONE)
-		tell_state(r, published, why);
+		tell_state(r, published, CLOSED, now, why);
 	return code;
 }
 

@@ -396,6 +396,19 @@ joint_state_finish(struct joint_state *state, const char *id, uint64_t time, con
 	return st == CC_OK ? joint_state_note(state, id, &(struct joint_trace){time, "closed", why}) : st;
 }
 
+enum cc_status
+joint_state_reopen(struct joint_state *state, const char *id, uint64_t time, const char *why)
+{
+	enum cc_status st = state_do(state,
+	    "UPDATE cases SET closed = 0, closed_by = NULL, closed_why = NULL, updated = max(?2, published + 1) WHERE id "
+	    "= ?1 AND closed > 0",
+	    "si", id, time);
+
+	if (st == CC_OK && sqlite3_changes(state->db) == 0)
+		return CC_ABSENT;
+	return st == CC_OK ? joint_state_note(state, id, &(struct joint_trace){time, "reopened", why}) : st;
+}
+
 /* ---- the trace ---- */
 
 enum cc_status

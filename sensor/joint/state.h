@@ -60,6 +60,9 @@ enum cc_status joint_state_dropped(struct joint_state *state, const char *id, ui
 enum cc_status joint_state_finish(
     struct joint_state *state, const char *id, uint64_t time, const char *by, const char *why);
 
+/* Open again what was closed.  CC_ABSENT: it is not. */
+enum cc_status joint_state_reopen(struct joint_state *state, const char *id, uint64_t time, const char *why);
+
 struct joint_trace {
 	uint64_t time;
 	const char *event; /* opened, merged, split, answer changed, revoked, closed, … */

@@ -114,6 +114,12 @@ TEST(closed_and_merged)
 	CHECK_TEXT(seen.state, "closed");
 	CHECK(joint_state_trace(state, "case--1", on_trace, &seen) == CC_OK);
 	CHECK_TEXT(seen.text, "closed");
+	CHECK(joint_state_reopen(state, "case--1", 107, "it is back") == CC_OK);
+	CHECK(joint_state_reopen(state, "case--1", 108, "again") == CC_ABSENT);
+	CHECK(joint_state_get(state, "case--1", on_case, &seen) == CC_OK);
+	CHECK_TEXT(seen.state, "determined");
+	CHECK(joint_state_trace(state, "case--1", on_trace, &seen) == CC_OK);
+	CHECK_TEXT(seen.text, "reopened");
 	CHECK(joint_state_merged(state, "case--1", "case--2", 110) == CC_OK);
 	seen.count = 0;
 	CHECK(joint_state_list(state, NULL, on_case, &seen) == CC_OK && seen.count == 0);
