@@ -158,7 +158,8 @@ decode_outer(const struct packet *pkt, unsigned level, struct packet *ret_packet
 		cur_skip(&c, 4);
 		ret_packet->has_transport = !c.bad;
 	}
-	ret_packet->payload = cur_rest(&c);
+	/* What another protocol than UDP carries is the inner packet, and seen there. */
+	ret_packet->payload = ret_packet->proto == 17 ? cur_rest(&c) : slice_of(c.p, 0);
 }
 
 bool

@@ -186,8 +186,8 @@ packet_inspect(struct run *run)
 
 		if (rule->kind == KIND_TX)
 			payload_part(run, rule);
-		else if (rule_holds(run, rule))
-			alert_rule(run);
+		else if ((pkt->payload.size > 0 || !rule->has_payload) && rule_holds(run, rule))
+			alert_rule(run); /* where there are no bytes nothing is said of them, not even what they lack */
 	}
 }
 
@@ -208,6 +208,13 @@ identified(struct run *run)
 	run->dir = before;
 }
 
+/* A message of one side alone, of which there is nothing on this way. */
+static bool
+other_ways(const struct cc_tx *tx, enum cc_dir dir)
+{
+	return tx->parser->one_way && !tx->done[dir] && tx->done[cc_dir_other(dir)];
+}
+
 static void
 event_inspect(struct run *run, const struct event *event)
 {
@@ -223,8 +230,10 @@ event_inspect(struct run *run, const struct event *event)
 		tx_inspect(run, event->tx, event->dir, true, false);
 		break;
 	case EVENT_DONE:
-		tx_inspect(run, event->tx, CC_TO_SERVER, true, true);
-		tx_inspect(run, event->tx, CC_TO_CLIENT, true, true);
+		for (int dir = 0; dir < 2; dir++) {
+			if (!other_ways(event->tx, (enum cc_dir)dir))
+				tx_inspect(run, event->tx, (enum cc_dir)dir, true, true);
+		}
 		break;
 	case EVENT_FILE_DATA:
 		file_inspect(run, event->file, false);

@@ -364,6 +364,20 @@ asks_state(const struct build *build)
 	return false;
 }
 
+/*
+ * Rules of addresses alone run once for each way of a flow.  A list that leaves something out makes a rule of packets:
+ * so authors of "!$HOME_NET" know it from elsewhere.
+ */
+static bool
+is_of_addresses(const struct build *build)
+{
+	const struct rule *rule = &build->rule;
+
+	return build->op_count == 0 && build->ip_keyword_only && rule->apps == 0 && rule->sport->any && rule->dport->any &&
+	       (rule->flow & ~(FLOW_NO_STREAM | FLOW_ONLY_STREAM)) == 0 && rule->dirs == DIR_BOTH &&
+	       (rule->protos & PROTO_NONIP) == 0 && !rule->src->negated && !rule->dst->negated;
+}
+
 static enum cc_status
 classify(struct build *build)
 {
@@ -388,8 +402,7 @@ classify(struct build *build)
 	} else if (rule->kind == KIND_PROTOCOL && build->op_count == 0 && !build->packet_keyword && rule->flow == 0 &&
 		   !asks_state(build)) {
 		return CC_OK;
-	} else if (build->op_count == 0 && build->ip_keyword_only && rule->apps == 0 && rule->sport->any &&
-		   rule->dport->any && rule->flow == 0 && rule->dirs == DIR_BOTH && (rule->protos & PROTO_NONIP) == 0) {
+	} else if (is_of_addresses(build)) {
 		rule->kind = KIND_IP;
 		return CC_OK;
 	} else {

@@ -51,6 +51,7 @@ struct addr_range {
 /* Disjoint and sorted. */
 struct addr_set {
 	bool any;
+	bool negated; /* something of it is left out by "!" */
 	uint32_t count;
 	struct addr_range *range;
 };

@@ -16,6 +16,7 @@
 struct ranges {
 	struct addr_range *range;
 	size_t count, room;
+	bool negated; /* a "!" stood in the list */
 };
 
 static const struct cc_addr lowest;
@@ -289,6 +290,7 @@ list_parse(struct build *build, const struct list_kind *kind, struct slice text,
 		struct slice item = list_next(&text);
 		bool not = item.size > 0 && item.p[0] == '!';
 
+		into->negated = into->negated || not;
 		if (not )
 			item = slice_trim(slice_of(item.p + 1, item.size - 1));
 		if (not &&slice_is_nocase(item, "any"))
@@ -300,6 +302,7 @@ list_parse(struct build *build, const struct list_kind *kind, struct slice text,
 		st = CC_NOMEM;
 	ranges_merge(&plus);
 	ranges_merge(&minus);
+	into->negated = into->negated || plus.negated || minus.negated;
 	if (st == CC_OK && minus.count > 0) {
 		st = ranges_subtract(&plus, &minus) ? CC_OK : CC_NOMEM;
 		if (st == CC_OK && plus.count == 0)
@@ -335,6 +338,7 @@ addr_set_share(struct common *common, struct slice text, const struct ranges *ra
 	set = map_get(common->addr_sets, text);
 	if (set == NULL && (set = store_take(&common->store, sizeof(*set))) != NULL) {
 		set->count = (uint32_t)ranges->count;
+		set->negated = ranges->negated;
 		set->any = ranges->count == 1 && cc_addr_cmp(&ranges->range[0].low, &lowest) == 0 &&
 			   cc_addr_cmp(&ranges->range[0].high, &highest) == 0;
 		set->range = store_take(&common->store, ranges->count * sizeof(set->range[0]));

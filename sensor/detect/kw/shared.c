@@ -65,7 +65,6 @@ xbits_parse(struct build *build, const struct keyword *keyword, struct slice val
 	check->b = (uint32_t)seconds;
 	check->kind = (uint8_t)track;
 	check->negated = off;
-	build->ip_keyword_only = false;
 	return CC_OK;
 }
 

@@ -441,6 +441,59 @@ TEST(outer_packets)
 	rig_close(&rig);
 }
 
+/* Of addresses alone: once for each way; with a list that leaves something out, each packet. */
+TEST(addresses_alone)
+{
+	struct rig rig;
+
+	rig_open(&rig, "alert tcp 10.0.0.1 any -> any any (sid:1;)\n"
+		       "alert tcp !10.0.0.9 any -> any any (sid:2;)\n"
+		       "alert tcp any any -> [10.0.0.0/8,[10.0.0.0/8,!10.0.0.9]] any (sid:3;)\n"
+		       "alert tcp-pkt any any -> any any (sid:4;)\n"
+		       "alert tcp-stream any any -> any any (sid:5;)\n"
+		       "alert ip any any -> any any (hostbits:set,seen,src; sid:6;)\n"
+		       "alert tcp any any -> any any (flow:to_server; sid:7;)\n"
+		       "alert tcp-pkt any any -> any any (content:!\"a\"; sid:8;)\n");
+	CHECK_UINT(rig.report.loaded, 8);
+	for (unsigned i = 0; i < 3; i++) {
+		rig_packet(&rig, CC_TO_SERVER, "b", i > 0);
+		for (unsigned sid = 1; sid <= 7; sid++) {
+			bool each = sid == 2 || sid == 3 || sid == 7;
+
+			CHECK_UINT(rig_alerts(&rig, sid), each || i == 0);
+		}
+		CHECK_UINT(rig_alerts(&rig, 8), i > 0); /* no bytes: nothing is said of them */
+		rig_clear(&rig);
+	}
+	rig_close(&rig);
+}
+
+/* A message of one side is not the other side's, too, though its field is one that both have. */
+TEST(messages_of_one_side)
+{
+	struct hand hand;
+	struct rig rig;
+
+	rig_open(&rig, "alert dns any any -> any any (dns.opcode:!1; sid:1;)\n"
+		       "alert dns any any -> any any (flow:to_client; dns.opcode:!1; sid:2;)\n");
+	CHECK_UINT(rig.report.loaded, 2);
+	for (unsigned dir = 0; dir < 2; dir++) {
+		hand_open(&hand);
+		hand.tx.parser = app_parser_by_name(slice_str("dns"));
+		hand_put(&hand, "dns.opcode", "", CC_REQUEST);
+		hand.value[0].num = 0;
+		hand_event(&rig, &hand, EVENT_SIDE_DONE, (enum cc_dir)dir, NULL);
+		CHECK_UINT(rig_alerts(&rig, 1), 1);
+		CHECK_UINT(rig_alerts(&rig, 2), dir);
+		hand_event(&rig, &hand, EVENT_DONE, (enum cc_dir)dir, NULL);
+		CHECK_UINT(rig_alerts(&rig, 1), 1); /* no further one */
+		CHECK_UINT(rig_alerts(&rig, 2), dir);
+		rig_clear(&rig);
+		detect_tx_free(rig.detect, &hand.tx);
+	}
+	rig_close(&rig);
+}
+
 /* "not 9" speaks of a payload: an empty one is none. */
 TEST(sizes)
 {
@@ -509,5 +562,6 @@ TEST(costs)
 	rig_close(&rig);
 }
 
-TESTS(T(costs), T(addresses_as_buffers), T(outer_packets), T(odd_things), T(sizes), T(packets_and_streams), T(segments),
+TESTS(T(costs), T(addresses_as_buffers), T(outer_packets), T(addresses_alone), T(messages_of_one_side), T(odd_things),
+    T(sizes), T(packets_and_streams), T(segments),
     T(marks), T(thresholds), T(pass_and_limit), T(transactions), T(reload))
