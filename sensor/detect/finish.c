@@ -373,8 +373,8 @@ is_of_addresses(const struct build *build)
 {
 	const struct rule *rule = &build->rule;
 
-	return build->op_count == 0 && build->ip_keyword_only && rule->apps == 0 && rule->sport->any && rule->dport->any &&
-	       (rule->flow & ~(FLOW_NO_STREAM | FLOW_ONLY_STREAM)) == 0 && rule->dirs == DIR_BOTH &&
+	return build->op_count == 0 && build->ip_keyword_only && rule->apps == 0 && rule->sport->any &&
+	       rule->dport->any && (rule->flow & ~(FLOW_NO_STREAM | FLOW_ONLY_STREAM)) == 0 && rule->dirs == DIR_BOTH &&
 	       (rule->protos & PROTO_NONIP) == 0 && !rule->src->negated && !rule->dst->negated;
 }
 

@@ -562,6 +562,7 @@ TEST(costs)
 	rig_close(&rig);
 }
 
-TESTS(T(costs), T(addresses_as_buffers), T(outer_packets), T(addresses_alone), T(messages_of_one_side), T(odd_things),
+TESTS(T(costs), T(addresses_as_buffers), T(outer_packets), T(addresses_alone), T(messages_of_one_side),
+    T(odd_things),
     T(sizes), T(packets_and_streams), T(segments),
     T(marks), T(thresholds), T(pass_and_limit), T(transactions), T(reload))
