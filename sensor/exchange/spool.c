@@ -22,6 +22,7 @@
 
 #define RESERVE 65536   /* bytes of disk */
 #define LANES_MAX 65536 /* topics times lanes whose sequence is kept */
+#define LATE_SEGMENTS 4 /* delivered ones above spool.keep that wait for the disk before they go */
 #define GROUP_MAX (512u << 10) /* bytes of messages in one write */
 
 /* Part of spool.max, in per cent, that a class may fill the spool to. */
@@ -220,6 +221,7 @@ spool_open(const struct conf *conf, const char *dir, struct spool **ret_spool, c
 		spool_close(spool);
 		return st;
 	}
+	spool->numbers_due = spool->segment_count > 1; /* what was read now need not be in their file */
 	spool_reserve_take(spool);
 	spool_boot_store(spool);
 	spool->open = true;
@@ -235,6 +237,7 @@ spool_close(struct spool *spool)
 	if (spool == NULL)
 		return;
 	spool_sync_end(spool);
+	(void)spool_sync_closed(spool);
 	if (spool->fd >= 0) {
 		if (spool->dirty && spool->fsync != 0)
 			(void)fdatasync(spool->fd);
@@ -259,18 +262,40 @@ spool_close(struct spool *spool)
 
 /* ---- segments come and go ---- */
 
+/* The segment is full: its bytes and its lanes' numbers are for the thread that waits for the disk. */
+static enum cc_status
+close_segment(struct spool *spool)
+{
+	char name[SPOOL_NAME_ROOM];
+
+	spool->numbers_due = spool->segment_count > 0;
+	if (spool->fd < 0)
+		return CC_OK;
+	if (spool->closed_count == SPOOL_CLOSED_MAX && spool_sync_closed(spool) != CC_OK)
+		return spool_trouble(spool, spool_segment_name(spool->segment[spool->segment_count - 1].first, name));
+	if (spool->dirty && spool->fsync != 0)
+		spool->closed[spool->closed_count++] = spool->fd;
+	else
+		close(spool->fd);
+	spool->fd = -1;
+	spool->dirty = false;
+	return CC_OK;
+}
+
 static bool
 oldest_is_delivered(const struct spool *spool)
 {
 	return spool->segment_count > 1 && spool->segment[1].first <= spool->cursor;
 }
 
-/* Deletes the oldest segment, all of it delivered. */
+/* Deletes the oldest segment, all of it delivered; where its lanes' numbers are not in their file yet, behind that. */
 static void
 drop_oldest(struct spool *spool)
 {
 	char name[SPOOL_NAME_ROOM];
 
+	if (spool->segment[1].first > spool->numbers_stored && spool_sequences_store(spool) != CC_OK)
+		return;
 	spool_fault(spool, "drop");
 	if (unlinkat(spool->dir_fd, spool_segment_name(spool->segment[0].first, name), 0) != 0 && errno != ENOENT) {
 		spool_trouble(spool, name);
@@ -303,7 +328,10 @@ drop_delivered(struct spool *spool)
 {
 	uint64_t sum = delivered_bytes(spool);
 
-	while (sum > spool->keep && oldest_is_delivered(spool)) {
+	/* Where some may stay they wait until the lanes' numbers are in their file. */
+	while (sum > spool->keep && oldest_is_delivered(spool) &&
+	       (spool->segment[1].first <= spool->numbers_stored || spool->keep == 0 ||
+		   sum > spool->keep + LATE_SEGMENTS * spool->segment_size)) {
 		size_t before = spool->segment_count;
 
 		sum -= spool->segment[0].size;
@@ -320,10 +348,6 @@ begin_segment(struct spool *spool)
 	enum cc_status st;
 	int fd;
 
-	if (spool->fd >= 0 && spool->dirty && spool->fsync != 0 && fdatasync(spool->fd) != 0)
-		return spool_trouble(spool, spool_segment_name(spool->segment[spool->segment_count - 1].first, name));
-	if (spool->segment_count > 0 && (st = spool_sequences_store(spool)) != CC_OK)
-		return st;
 	if (spool->segment_count == spool->segment_room) {
 		size_t room = spool->segment_room * 2 + 16;
 		struct spool_segment *more = realloc(spool->segment, room * sizeof(*more));
@@ -337,12 +361,14 @@ begin_segment(struct spool *spool)
 	    O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return spool_trouble(spool, name);
-	if (spool->fsync != 0)
+	if (spool->fsync == 2)
 		(void)fsync(spool->dir_fd);
-	if (spool->fd >= 0)
-		close(spool->fd);
+	if ((st = close_segment(spool)) != CC_OK) {
+		(void)unlinkat(spool->dir_fd, name, 0);
+		close(fd);
+		return st;
+	}
 	spool->fd = fd;
-	spool->dirty = false;
 	/* A reader that has come to the end of all segments finds this one next. */
 	spool->segment[spool->segment_count++] = (struct spool_segment){spool->next, 0};
 	spool_fault(spool, "segment");

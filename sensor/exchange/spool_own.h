@@ -7,8 +7,10 @@
 #define SPOOL_NAME_ROOM 32
 #define SPOOL_SUFFIX ".seg"
 #define SPOOL_REPLAY "replay" /* the file by which others ask the owner */
+#define SPOOL_SEQUENCES "sequences"
 #define SPOOL_BOOT "boot"     /* which start of the machine the spool is open in; gone when it was closed */
 #define SPOOL_LEAP (1u << 20)  /* by which numbers go on after what the disk did not have when the machine died */
+#define SPOOL_CLOSED_MAX 8 /* segments that are full and whose bytes the disk may not have yet */
 #define SPOOL_AHEAD_MAX (1u << 20) /* messages read and not delivered: more wait for the first of them */
 
 struct spool_segment {
@@ -62,6 +64,10 @@ struct spool {
 	uint64_t looked; /* for a request to replay, monotonic */
 	struct spool_sync *sync; /* NULL: nothing was asked of it yet */
 	bool dirty;
+	int closed[SPOOL_CLOSED_MAX]; /* full segments that are to be synced, ours */
+	unsigned closed_count;
+	uint64_t numbers_stored; /* of all messages below this position the lanes' numbers are in their file */
+	bool numbers_due;        /* a segment is full whose messages they do not cover */
 	bool open; /* ours, and recovered */
 	uint64_t shed[CC_CLASS_COUNT];
 	uint64_t damaged; /* bytes passed over */
@@ -93,6 +99,7 @@ enum cc_status spool_reader_next(struct spool_reader *reader, struct cc_message 
 
 /* spool_sync.c: what waits for the disk, in a thread of its own */
 void spool_sync_end(struct spool *spool);
+enum cc_status spool_sync_closed(struct spool *spool); /* here and now; CC_IO: errno */
 
 /* spool_state.c */
 enum cc_status spool_cursor_write(int dir_fd, uint64_t position); /* any thread, one at a time */
@@ -104,6 +111,7 @@ enum cc_status spool_cursor_load(struct spool *spool);
 enum cc_status spool_cursor_store(struct spool *spool);
 enum cc_status spool_sequences_load(struct spool *spool);
 enum cc_status spool_sequences_store(struct spool *spool);
+void spool_sequences_text(struct spool *spool, struct buf *ret_text); /* as it stands in the file; buf_close() it */
 enum cc_status spool_sequence_note(
     struct spool *spool, const struct cc_message *msg, const uint8_t *digest);   /* NULL: made here */
 enum cc_status spool_replay_ask(const char *dir, int dir_fd, uint64_t position); /* CC_IO: errno */

@@ -91,6 +91,9 @@ spool_cursor_store(struct spool *spool)
 
 	if (spool->cursor == spool->cursor_written)
 		return CC_OK;
+	/* What lies below the cursor is not read at the next start: its numbers must be in their file. */
+	if (spool->numbers_due && (st = spool_sequences_store(spool)) != CC_OK)
+		return st;
 	st = spool_cursor_write(spool->dir_fd, spool->cursor);
 	if (st == CC_IO)
 		snprintf(spool->error, sizeof(spool->error), "%.180s/cursor: %s", spool->dir, strerror(errno));
@@ -230,24 +233,38 @@ spool_sequences_leap(struct spool *spool)
 	return spool_sequences_store(spool);
 }
 
-enum cc_status
-spool_sequences_store(struct spool *spool)
+void
+spool_sequences_text(struct spool *spool, struct buf *ret_text)
 {
-	struct buf text;
 	struct slice key;
 	void *box;
 	char digest[KEY_ID];
 	size_t at = 0;
-	enum cc_status st;
 
-	buf_open(&text, STATE_MAX);
+	buf_open(ret_text, STATE_MAX);
 	while (map_next(spool->sequence, &at, &key, &box)) {
 		const struct lane_end *end = box;
 
-		buf_printf(&text, "%.*s %" PRIu64 " %s\n", (int)key.size, (const char *)key.p, end->sequence,
+		buf_printf(ret_text, "%.*s %" PRIu64 " %s\n", (int)key.size, (const char *)key.p, end->sequence,
 		    base64url_text(slice_of(end->digest, 32), digest));
 	}
-	st = store(spool, "sequences", &text);
+	buf_printf(ret_text, "crc32c %08x\n", crc32c(0, buf_slice(ret_text)));
+}
+
+enum cc_status
+spool_sequences_store(struct spool *spool)
+{
+	struct buf text;
+	enum cc_status st;
+
+	spool_sequences_text(spool, &text);
+	st = text.full ? CC_NOMEM : spool_write_file(spool->dir_fd, SPOOL_SEQUENCES, buf_slice(&text));
+	if (st == CC_IO)
+		(void)spool_trouble(spool, SPOOL_SEQUENCES);
+	if (st == CC_OK) {
+		spool->numbers_stored = spool->next;
+		spool->numbers_due = false;
+	}
 	buf_close(&text);
 	return st;
 }
@@ -276,7 +293,7 @@ spool_sequences_load(struct spool *spool)
 	enum cc_status st;
 
 	buf_open(&text, STATE_MAX);
-	st = load(spool, "sequences", &text);
+	st = load(spool, SPOOL_SEQUENCES, &text);
 	if (st == CC_OK) {
 		char *line, *rest = (char *)text.p;
 

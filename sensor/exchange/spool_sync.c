@@ -1,7 +1,8 @@
 /*
- * The disk's time is not the courier's: fdatasync() of the segment and the cursor's file are another thread's, one
- * round at a time, so that a disk that takes its time holds back what `spool.fsync_interval` promises, and no message.
- * With `always` each write waits for the disk as before, and only the cursor comes here.
+ * The disk's time is not the courier's: fdatasync() of the segments, the files of the lanes' numbers and of the cursor
+ * are another thread's, one round at a time, so that a disk that takes its time holds back what `spool.fsync_interval`
+ * promises, and no message.  With `always` each write waits for the disk as before, and only the files come here.  The
+ * numbers come before the cursor, below which no message is read at the next start.
  *
  * The spool asks and takes the answer in spool_tick(); the thread touches nothing of the spool's but what stands in the
  * round.
@@ -19,20 +20,36 @@ struct spool_sync {
 	pthread_cond_t changed;
 	bool asked, finished, ending;
 	int dir_fd, fd;        /* fd: a duplicate of the segment's, the round's own; -1: nothing to sync */
+	int closed[SPOOL_CLOSED_MAX]; /* full segments, the round's own */
+	unsigned closed_count;
+	struct buf numbers;    /* to be stored; empty: they are */
+	uint64_t numbers_at;   /* and the position that they cover */
 	uint64_t cursor;       /* to be stored; 0: none */
-	int data_error, cursor_error; /* errno */
+	int data_error, numbers_error, cursor_error; /* errno */
 };
 
 static void
 one_round(struct spool_sync *sync)
 {
-	sync->data_error = sync->cursor_error = 0;
+	sync->data_error = sync->numbers_error = sync->cursor_error = 0;
+	for (unsigned i = 0; i < sync->closed_count; i++) {
+		if (fdatasync(sync->closed[i]) != 0)
+			sync->data_error = errno;
+		close(sync->closed[i]);
+	}
 	if (sync->fd >= 0) {
 		if (fdatasync(sync->fd) != 0)
 			sync->data_error = errno;
 		close(sync->fd);
 	}
-	if (sync->cursor != 0 && spool_cursor_write(sync->dir_fd, sync->cursor) != CC_OK)
+	if (sync->closed_count > 0)
+		(void)fsync(sync->dir_fd);
+	if (sync->numbers.size > 0 &&
+	    spool_write_file(sync->dir_fd, SPOOL_SEQUENCES, buf_slice(&sync->numbers)) != CC_OK)
+		sync->numbers_error = errno != 0 ? errno : EIO;
+	if (sync->numbers_error != 0)
+		sync->cursor_error = sync->numbers_error;
+	else if (sync->cursor != 0 && spool_cursor_write(sync->dir_fd, sync->cursor) != CC_OK)
 		sync->cursor_error = errno != 0 ? errno : EIO;
 }
 
@@ -40,6 +57,8 @@ static void *
 sync_main(void *arg)
 {
 	struct spool_sync *sync = arg;
+
+	(void)pthread_setname_np(pthread_self(), "spool-sync");
 
 	pthread_mutex_lock(&sync->mutex);
 	for (;;) {
@@ -65,6 +84,7 @@ sync_new(int dir_fd)
 	if (sync == NULL)
 		return NULL;
 	sync->dir_fd = dir_fd;
+	buf_open(&sync->numbers, 0);
 	pthread_mutex_init(&sync->mutex, NULL);
 	pthread_cond_init(&sync->changed, NULL);
 	if (pthread_create(&sync->id, NULL, sync_main, sync) == 0)
@@ -85,12 +105,40 @@ ask(struct spool *spool, bool data)
 		return false;
 	pthread_mutex_lock(&sync->mutex);
 	sync->fd = fd;
-	sync->cursor = spool->cursor != spool->cursor_written ? spool->cursor : 0;
+	memcpy(sync->closed, spool->closed, sizeof(sync->closed));
+	sync->closed_count = spool->closed_count;
+	spool->closed_count = 0;
+	buf_close(&sync->numbers);
+	buf_open(&sync->numbers, 0);
+	if (spool->numbers_due)
+		spool_sequences_text(spool, &sync->numbers);
+	spool->numbers_due = sync->numbers.full; /* then without the cursor */
+	if (sync->numbers.full)
+		buf_clear(&sync->numbers);
+	sync->numbers_at = spool->next;
+	sync->cursor = spool->cursor != spool->cursor_written && !spool->numbers_due ? spool->cursor : 0;
 	sync->finished = false;
 	sync->asked = true;
 	pthread_cond_signal(&sync->changed);
 	pthread_mutex_unlock(&sync->mutex);
 	return true;
+}
+
+enum cc_status
+spool_sync_closed(struct spool *spool)
+{
+	int problem = 0;
+
+	for (unsigned i = 0; i < spool->closed_count; i++) {
+		if (spool->fsync != 0 && fdatasync(spool->closed[i]) != 0)
+			problem = errno;
+		close(spool->closed[i]);
+	}
+	if (spool->closed_count > 0 && spool->fsync != 0)
+		(void)fsync(spool->dir_fd);
+	spool->closed_count = 0;
+	errno = problem;
+	return problem == 0 ? CC_OK : CC_IO;
 }
 
 static enum cc_status
@@ -108,6 +156,9 @@ answer(struct spool *spool, int *ret_data_error, int *ret_cursor_error)
 		sync->finished = false;
 		*ret_data_error = sync->data_error;
 		*ret_cursor_error = sync->cursor_error;
+		if (sync->numbers.size > 0 && sync->numbers_error == 0 && spool->numbers_stored < sync->numbers_at)
+			spool->numbers_stored = sync->numbers_at;
+		spool->numbers_due = spool->numbers_due || sync->numbers_error != 0;
 		if (sync->cursor != 0 && sync->cursor_error == 0)
 			spool->cursor_written = sync->cursor;
 		st = CC_OK;
@@ -133,6 +184,7 @@ spool_sync_end(struct spool *spool)
 		spool->dirty = true;
 	pthread_cond_destroy(&sync->changed);
 	pthread_mutex_destroy(&sync->mutex);
+	buf_close(&sync->numbers);
 	free(sync);
 	spool->sync = NULL;
 }
@@ -185,7 +237,7 @@ spool_tick(struct spool *spool, uint64_t now)
 		return st;
 	spool->synced = now;
 	spool_replay_asked(spool, now);
-	if (!data && spool->cursor == spool->cursor_written)
+	if (!data && spool->closed_count == 0 && !spool->numbers_due && spool->cursor == spool->cursor_written)
 		return CC_OK;
 	if (ask(spool, data)) {
 		if (data)
@@ -193,9 +245,13 @@ spool_tick(struct spool *spool, uint64_t now)
 		return CC_OK;
 	}
 	/* No thread can be had: then here. */
+	if (spool_sync_closed(spool) != CC_OK)
+		return spool_trouble(spool, "fdatasync");
 	if (data && fdatasync(spool->fd) != 0)
 		return spool_trouble(spool, "fdatasync");
 	if (data)
 		spool->dirty = false;
+	if (spool->numbers_due && (st = spool_sequences_store(spool)) != CC_OK)
+		return st;
 	return store_cursor(spool);
 }

@@ -1,7 +1,7 @@
 /*
  * What the exchange costs: by stage, over the file exchange; and to a broker, against what bounds it: OpenSSL's bare
- *Ed25519 on as many threads, and a loop of librdkafka alone with the same messages, in turns, so that other work on the
- *machine meets all three.
+ * Ed25519 on as many threads, and a loop of librdkafka alone with the same messages, in turns, so that other work on
+ * the machine meets all three.  Each thread's share of the chain is told, too: at its busiest one it can't go faster.
  *
  *	exchange [MESSAGES]                     by stage
  *	exchange MESSAGES BOOTSTRAP [ROUNDS]    to a broker without TLS; topics bench.* must be there
@@ -9,6 +9,7 @@
 #include "exchange/exchange.h"
 
 #include <librdkafka/rdkafka.h>
+#include <dirent.h>
 #include <pthread.h>
 
 #include <stdio.h>
@@ -204,10 +205,46 @@ stages(const struct key *key, unsigned count)
 
 /* ---- to a broker ---- */
 
+enum part { PART_COURIER, PART_SIGNERS, PART_KAFKA, PARTS };
+
 struct round {
 	double bare, loop, chain; /* a second of wall time */
-	double chain_cpu;         /* seconds a message, all threads of ours */
+	double bare_cpu;          /* seconds a signature */
+	double part[PARTS];       /* CPU seconds a message */
 };
+
+/* CPU seconds so far, by what a thread is called: ours have their names, librdkafka's begin with "rdk:". */
+static void
+parts_of(double ret_part[PARTS])
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *entry;
+
+	memset(ret_part, 0, PARTS * sizeof(*ret_part));
+	while (tasks != NULL && (entry = readdir(tasks)) != NULL) {
+		char path[300], name[32] = "";
+		unsigned long long ns = 0;
+		FILE *file;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
+		if ((file = fopen(path, "r")) == NULL || fgets(name, sizeof(name), file) == NULL)
+			name[0] = '\0';
+		if (file != NULL)
+			fclose(file);
+		snprintf(path, sizeof(path), "/proc/self/task/%s/schedstat", entry->d_name);
+		if ((file = fopen(path, "r")) != NULL && fscanf(file, "%llu", &ns) != 1)
+			ns = 0;
+		if (file != NULL)
+			fclose(file);
+		ret_part[strncmp(name, "rdk:", 4) == 0	    ? PART_KAFKA
+			 : strncmp(name, "signer", 6) == 0 ? PART_SIGNERS
+							   : PART_COURIER] += (double)ns / 1e9;
+	}
+	if (tasks != NULL)
+		closedir(tasks);
+}
 
 static double
 wall_since(uint64_t start)
@@ -233,12 +270,12 @@ bare_main(void *arg)
 }
 
 static double
-bare_rate(const struct key *key, struct slice value, unsigned count)
+bare_rate(const struct key *key, struct slice value, unsigned count, double *ret_cpu)
 {
 	unsigned threads = conf->exchange_sign_threads > 0 ? (unsigned)conf->exchange_sign_threads : 1;
 	struct bare bare = {key, value, count / threads};
 	pthread_t id[16];
-	uint64_t start = time_monotonic();
+	uint64_t start = time_monotonic(), cpu = spent();
 
 	for (unsigned i = 0; i < threads; i++) {
 		if (pthread_create(&id[i], NULL, bare_main, &bare) != 0)
@@ -246,6 +283,7 @@ bare_rate(const struct key *key, struct slice value, unsigned count)
 	}
 	for (unsigned i = 0; i < threads; i++)
 		pthread_join(id[i], NULL);
+	*ret_cpu = since(cpu) / (bare.count * threads);
 	return bare.count * threads / wall_since(start);
 }
 
@@ -294,7 +332,8 @@ chain(unsigned from, unsigned count, struct round *ret_round)
 	struct exchange *exchange = NULL;
 	char *why = NULL, value[64];
 	struct cc_record rec;
-	uint64_t start, cpu;
+	double before[PARTS], after[PARTS];
+	uint64_t start;
 
 	if (exchange_open(conf, dir, true, &exchange, &why) != CC_OK) {
 		printf("%s\n", why);
@@ -304,8 +343,8 @@ chain(unsigned from, unsigned count, struct round *ret_round)
 	record(from, value, &rec);
 	(void)exchange_record(exchange, &rec);
 	(void)exchange_drain(exchange, time_monotonic() + 30 * NS_PER_S);
+	parts_of(before);
 	start = time_monotonic();
-	cpu = spent();
 	for (unsigned i = 1; i <= count; i++) {
 		record(from + i, value, &rec);
 		(void)exchange_record(exchange, &rec);
@@ -314,7 +353,9 @@ chain(unsigned from, unsigned count, struct round *ret_round)
 	}
 	(void)exchange_drain(exchange, time_monotonic() + 120 * NS_PER_S);
 	ret_round->chain = count / wall_since(start);
-	ret_round->chain_cpu = since(cpu) / count;
+	parts_of(after);
+	for (unsigned i = 0; i < PARTS; i++)
+		ret_round->part[i] = (after[i] - before[i]) / count;
 	if (exchange_waiting(exchange) > 0) {
 		printf("not delivered: %s\n", exchange_state(exchange));
 		exit(1);
@@ -347,21 +388,23 @@ to_broker(const struct key *key, const char *bootstrap, unsigned count, unsigned
 	buf_open(&out, 1u << 20);
 	record(1, value, &rec);
 	(void)stix_sighting(&source, &rec, false, &out);
-	printf("%u signed sightings of %zu bytes, %llu signing thread%s, a second of wall time\n", count, out.size,
+	printf("%u signed sightings of %zu bytes, %llu signing thread%s, acknowledged\n", count, out.size,
 	    (unsigned long long)conf->exchange_sign_threads, conf->exchange_sign_threads == 1 ? "" : "s");
-	printf("  %14s %16s %24s %10s %12s\n", "bare Ed25519", "librdkafka alone", "the chain, acknowledged",
-	    "of lesser", "CPU us each");
+	printf("%35s a second of wall time | CPU us a message\n", "");
+	printf("  %9s %12s %12s %10s | %8s %8s %8s %8s\n", "Ed25519", "librdkafka", "the chain", "of lesser", "Ed25519",
+	    "signers", "courier", "rdkafka");
 	for (unsigned r = 0; r < rounds && r < 64; r++) {
-		struct round round = {0, 0, 0, 0};
+		struct round round = {.bare = 0};
 		double lesser;
 
 		chain(r * (count + 1), count, &round);
-		round.bare = bare_rate(key, buf_slice(&out), count);
+		round.bare = bare_rate(key, buf_slice(&out), count, &round.bare_cpu);
 		round.loop = loop_rate(bootstrap, buf_slice(&out), count);
 		lesser = round.bare < round.loop ? round.bare : round.loop;
 		ratio[r] = round.chain / lesser;
-		printf("  %14.0f %16.0f %24.0f %9.0f%% %12.1f\n", round.bare, round.loop, round.chain, 100 * ratio[r],
-		    round.chain_cpu * 1e6);
+		printf("  %9.0f %12.0f %12.0f %9.0f%% | %8.1f %8.1f %8.1f %8.1f\n", round.bare, round.loop, round.chain,
+		    100 * ratio[r], round.bare_cpu * 1e6, round.part[PART_SIGNERS] * 1e6,
+		    round.part[PART_COURIER] * 1e6, round.part[PART_KAFKA] * 1e6);
 		fflush(stdout);
 	}
 	qsort(ratio, rounds < 64 ? rounds : 64, sizeof(ratio[0]), by_ratio);
