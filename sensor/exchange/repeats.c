@@ -106,7 +106,8 @@ repeats_resume(struct repeats *repeats, uint64_t run, bool any_run, uint64_t *re
 
 /* ---- writing ---- */
 
-/* Without it a courier that dies loses sums; messages it does not. */
+/* Without it a courier that dies loses sums; messages it does not.  What is there stays: room on a full disk is for
+ * messages. */
 static void
 give_up(struct repeats *repeats, const char *what)
 {
@@ -114,10 +115,13 @@ give_up(struct repeats *repeats, const char *what)
 		log_warning("spool: " NAME ": %s: repeats that are not told yet are lost should the courier die", what);
 	repeats->told = true;
 	repeats->pending = false;
-	if (repeats->fd >= 0)
+	if (repeats->fd >= 0) {
+		if (ftruncate(repeats->fd, (off_t)repeats->size) != 0)
+			(void)unlinkat(repeats->dir_fd, NAME, 0);
 		close(repeats->fd);
+	}
 	repeats->fd = -1;
-	(void)unlinkat(repeats->dir_fd, NAME, 0);
+	(void)unlinkat(repeats->dir_fd, FRESH, 0);
 }
 
 void
