@@ -1,11 +1,42 @@
 /*
- * A cell: all that shared values of any weight lead to from a node.  It is walked, linked anew (link.c), and its groups
- * become activities, which keep their slots where their oldest node stays; what opened, merged, split or went is noted.
- * Nothing outside of a cell has a say in it.  One thread.
+ * A cell: all that shared values of any weight lead to from a node, over nodes that could link with anybody at all.  It
+ * is walked, linked anew (link.c), and its groups become activities, which keep their slots where their oldest node
+ * stays; what opened, merged, split or went is noted.  Nothing outside of a cell has a say in it.  One thread.
  */
 #include "joint/joint_own.h"
 
 #include <stdlib.h>
+
+#define CLOSE 1.0 /* nats, what closeness in time adds at most */
+
+/*
+ * If another shared all that anybody shares with this node, would they be linked?  Most of what comes shares a victim,
+ * a tool, a port with many and could not: it is in no cell, is no neighbour, and costs a look at its own values.  As
+ * long as a node is not touched its answer stands: weights and first company touch.
+ */
+static bool
+may_link(const struct joint *joint, const struct node *node)
+{
+	float group[128] = {0};
+	char used[NODE_FEATURES];
+	unsigned count = 0;
+	double sum = CLOSE;
+
+	for (uint32_t f = node->features; f < node->features + node->feature_count && !node->negative; f++) {
+		const struct value *v = &joint->value[joint->feature[f].value];
+		float weight = joint->feature[f].cap < v->weight ? joint->feature[f].cap : v->weight;
+		unsigned char at = (unsigned char)feature_about[v->type].group & 127;
+
+		if (v->count < 2 || weight < (float)WEIGHT_LEAST)
+			continue;
+		if (!(group[at] > 0))
+			used[count++] = (char)at;
+		group[at] = at == 'v' ? group[at] + weight : weight > group[at] ? weight : group[at];
+	}
+	for (unsigned i = 0; i < count; i++)
+		sum += (double)group[(unsigned char)used[i]];
+	return sum >= JOINT_STRONG;
+}
 
 static bool
 reach(struct joint *joint, struct cell *c, uint32_t index)
@@ -18,8 +49,18 @@ reach(struct joint *joint, struct cell *c, uint32_t index)
 		c->given_up = true;
 		return true;
 	}
+	node->will_link = node->dirty ? may_link(joint, node) : node->can_link;
 	node->mark = c->mark;
 	return vector_add(&c->node, index);
+}
+
+/* By a value that they share: only who could link, or could until now. */
+static bool
+reach_linking(struct joint *joint, struct cell *c, uint32_t index)
+{
+	const struct node *node = &joint->node[index];
+
+	return node->can_link || (node->dirty && may_link(joint, node)) ? reach(joint, c, index) : true;
 }
 
 /* "Not seen" belongs to the activity whose indicator it names: the first of its values that anybody has seen. */
@@ -36,6 +77,18 @@ home_value(const struct joint *joint, const struct node *node)
 }
 
 static bool
+reach_negatives(struct joint *joint, struct cell *c, uint32_t value)
+{
+	bool good = true;
+
+	for (uint32_t f = joint->value[value].negative; f != NONE && good && !c->given_up; f = joint->feature[f].next) {
+		if (home_value(joint, &joint->node[joint->feature[f].node]) == value)
+			good = reach(joint, c, joint->feature[f].node);
+	}
+	return good;
+}
+
+static bool
 reach_by(struct joint *joint, struct cell *c, uint32_t value)
 {
 	const struct value *v = &joint->value[value];
@@ -43,10 +96,25 @@ reach_by(struct joint *joint, struct cell *c, uint32_t value)
 
 	for (uint32_t f = v->head; v->weight >= (float)WEIGHT_LEAST && f != NONE && good && !c->given_up;
 	     f = joint->feature[f].next)
-		good = reach(joint, c, joint->feature[f].node);
-	for (uint32_t f = v->negative; f != NONE && good && !c->given_up; f = joint->feature[f].next) {
-		if (home_value(joint, &joint->node[joint->feature[f].node]) == value)
-			good = reach(joint, c, joint->feature[f].node);
+		good = reach_linking(joint, c, joint->feature[f].node);
+	return good && reach_negatives(joint, c, value);
+}
+
+/* All that a positive node leads to. */
+static bool
+reach_from(struct joint *joint, struct cell *c, const struct node *node)
+{
+	bool links = node->can_link || node->will_link, good = true;
+
+	for (uint32_t f = node->features; f < node->features + node->feature_count && good; f++) {
+		uint32_t value = joint->feature[f].value;
+		struct value *v = &joint->value[value];
+
+		if (v->mark == c->mark || (v->count < 2 && v->negative == NONE))
+			continue;
+		if (links)
+			v->mark = c->mark;
+		good = links ? reach_by(joint, c, value) : reach_negatives(joint, c, value);
 	}
 	return good;
 }
@@ -86,15 +154,8 @@ cell_walk(struct joint *joint, struct cell *c, uint32_t start)
 			uint32_t home = home_value(joint, node);
 
 			good = good && (home == NONE || reach(joint, c, value_oldest(joint, home)));
-		}
-		for (uint32_t f = node->features; f < node->features + node->feature_count && good && !node->negative;
-		     f++) {
-			struct value *v = &joint->value[joint->feature[f].value];
-
-			if (v->mark == c->mark || (v->count < 2 && v->negative == NONE))
-				continue;
-			v->mark = c->mark;
-			good = reach_by(joint, c, joint->feature[f].value);
+		} else if (good) {
+			good = reach_from(joint, c, node);
 		}
 		c->given_up = c->given_up || c->node.count > c->limit;
 	}
@@ -341,6 +402,8 @@ cell_settle(struct joint *joint, struct cell *c)
 	enum cc_status st = CC_NOMEM;
 
 	joint->relinked += count;
+	for (size_t i = 0; i < count; i++)
+		joint->node[c->node.at[i]].can_link = joint->node[c->node.at[i]].will_link;
 	if (count == 1 && c->activity.count == 0)
 		return CC_OK;
 	for (size_t i = 0; i < count; i++) {

@@ -1,17 +1,20 @@
 /*
- * Activities that were not used for longest, on disk, a row each, found again by their strong values: cold_index_N, a
- * table for each million, before which stands a filter in memory that knows what surely is in none.  What a new node
- * shares with one of them comes back whole.  Cost a sighting: that of its batch, and a look into a filter for each
- * million on disk.  A table of the index ends with its rows, all at once: an era is a million rows, or an eighth of
- * joint.keep if that is over sooner.  All within the transaction of keep.c.  One thread.
+ * Activities that were not used for longest, on disk, a row each, found again by their strong values.  The index is a
+ * table for each 131,072 rows, cold_index_N, small enough that what goes to disk at once is written nearly in one go;
+ * before eight of them stands one filter in memory, a byte a place with a bit a table, that knows what surely is in
+ * none: cost a sighting is that of its batch, and a look into a filter for each million rows on disk.  What a new node
+ * shares with a row comes back whole.  An era is a million rows, or an eighth of joint.keep if that is over sooner, and
+ * ends with its tables, all at once.  All within the transaction of keep.c.  One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "joint/keep_own.h"
 
-#define ERA_BITS 20               /* rows of cold by table of the index */
+#define ERA_BITS 20               /* rows of cold by era */
+#define PART_BITS 17              /* by table of the index */
 #define FILTER_BYTES (8u << 20)   /* of an era: about four entries a row, sixteen bits an entry */
+#define AHEAD 8                   /* of what is looked for, the filters' lines are fetched so far before */
 #define FILTER_PROBES 5
 #define RECALL_MAX 64             /* activities by one value */
 #define SWEEP 16384               /* rows of an era that is over, by commit */
@@ -19,28 +22,64 @@
 
 /* ---- the filter ---- */
 
-static void
-filter_put(struct era *era, uint64_t hash)
+static size_t
+filter_place(uint64_t hash)
 {
-	for (unsigned i = 0; i < FILTER_PROBES; i++, hash = hash * 0x9e3779b97f4a7c15ull + 0x7f4a7c15)
-		era->filter[hash >> 38 & (FILTER_BYTES - 1)] |= (uint8_t)(1u << (hash >> 61));
+	return hash >> 38 & (FILTER_BYTES - 1);
 }
 
-static bool
-filter_has(const struct era *era, uint64_t hash)
+static uint64_t
+filter_next(uint64_t hash)
 {
-	for (unsigned i = 0; i < FILTER_PROBES; i++, hash = hash * 0x9e3779b97f4a7c15ull + 0x7f4a7c15) {
-		if ((era->filter[hash >> 38 & (FILTER_BYTES - 1)] >> (hash >> 61) & 1) == 0)
-			return false;
+	return hash * 0x9e3779b97f4a7c15ull + 0x7f4a7c15;
+}
+
+static void
+filter_put(struct era *era, uint64_t hash, unsigned part)
+{
+	for (unsigned i = 0; i < FILTER_PROBES; i++, hash = filter_next(hash))
+		era->filter[filter_place(hash)] |= (uint8_t)(1u << part);
+}
+
+/* A bit for each table of the era that may have it. */
+static unsigned
+filter_parts(const struct era *era, uint64_t hash)
+{
+	unsigned parts = 0xff;
+
+	for (unsigned i = 0; i < FILTER_PROBES && parts != 0; i++, hash = filter_next(hash))
+		parts &= era->filter[filter_place(hash)];
+	return parts;
+}
+
+static unsigned
+part_of(uint64_t id)
+{
+	return id >> PART_BITS & (ERA_PARTS - 1);
+}
+
+static enum cc_status
+make_tables(struct joint_keep *keep, uint64_t number)
+{
+	enum cc_status st = CC_OK;
+	char sql[200];
+
+	for (unsigned part = 0; part < ERA_PARTS && st == CC_OK; part++) {
+		snprintf(sql, sizeof(sql),
+		    "CREATE TABLE IF NOT EXISTS cold_index_%llu (hash INTEGER, id INTEGER, PRIMARY KEY (hash, id)) "
+		    "WITHOUT ROWID",
+		    (unsigned long long)(number * ERA_PARTS + part));
+		st = state_run(keep->state, sql);
 	}
-	return true;
+	return st == CC_OK ? state_do(keep->state, "INSERT OR IGNORE INTO eras VALUES (?1, ?2, 0)", "ii", number,
+				 keep->newest)
+			   : st;
 }
 
 static struct era *
 era_of(struct joint_keep *keep, uint64_t number, bool make)
 {
 	struct era *more;
-	char sql[200];
 
 	for (size_t i = keep->eras; i > 0; i--) {
 		if (keep->era[i - 1].number == number)
@@ -49,19 +88,12 @@ era_of(struct joint_keep *keep, uint64_t number, bool make)
 	if (!make || (more = realloc(keep->era, (keep->eras + 1) * sizeof(*more))) == NULL)
 		return NULL;
 	keep->era = more;
-	more[keep->eras] = (struct era){.number = number, .first = keep->newest, .filter = calloc(1, FILTER_BYTES)};
-	if (more[keep->eras].filter == NULL)
-		return NULL;
-	snprintf(sql, sizeof(sql),
-	    "CREATE TABLE IF NOT EXISTS cold_index_%llu (hash INTEGER, id INTEGER, PRIMARY KEY (hash, id)) WITHOUT "
-	    "ROWID",
-	    (unsigned long long)number);
-	if (state_run(keep->state, sql) != CC_OK ||
-	    state_do(keep->state, "INSERT OR IGNORE INTO eras VALUES (?1, ?2, 0)", "ii", number, keep->newest) !=
-		CC_OK) {
+	more[keep->eras] = (struct era){.number = number, .first = keep->newest, .filter = joint_table(FILTER_BYTES)};
+	if (more[keep->eras].filter == NULL || make_tables(keep, number) != CC_OK) {
 		free(more[keep->eras].filter);
 		return NULL;
 	}
+	memset(more[keep->eras].filter, 0, FILTER_BYTES);
 	return &more[keep->eras++];
 }
 
@@ -146,8 +178,8 @@ by_hash(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
 
-	if (x->id >> ERA_BITS != y->id >> ERA_BITS)
-		return x->id >> ERA_BITS < y->id >> ERA_BITS ? -1 : 1;
+	if (x->id >> PART_BITS != y->id >> PART_BITS)
+		return x->id >> PART_BITS < y->id >> PART_BITS ? -1 : 1;
 	if (x->hash != y->hash)
 		return (int64_t)x->hash < (int64_t)y->hash ? -1 : 1;
 	return (x->id > y->id) - (x->id < y->id);
@@ -160,6 +192,7 @@ write_entries(struct joint_keep *keep)
 	sqlite3_stmt *stmt = NULL;
 	struct era *era = NULL;
 	enum cc_status st = CC_OK;
+	uint64_t table = UINT64_MAX;
 	char sql[120];
 
 	if (keep->entries > 0)
@@ -167,16 +200,18 @@ write_entries(struct joint_keep *keep)
 	for (size_t i = 0; i < keep->entries && st == CC_OK; i++) {
 		const struct entry *e = &keep->entry[i];
 
-		if (era == NULL || era->number != e->id >> ERA_BITS) {
+		if (table != e->id >> PART_BITS) {
+			table = e->id >> PART_BITS;
 			sqlite3_finalize(stmt);
+			stmt = NULL;
 			if ((era = era_of(keep, e->id >> ERA_BITS, true)) == NULL)
 				return CC_IO;
 			snprintf(sql, sizeof(sql), "INSERT OR IGNORE INTO cold_index_%llu VALUES (?1, ?2)",
-			    (unsigned long long)era->number);
+			    (unsigned long long)table);
 			if ((stmt = state_ask(keep->state, sql, "")) == NULL)
 				return CC_IO;
 		}
-		filter_put(era, e->hash);
+		filter_put(era, e->hash, part_of(e->id));
 		sqlite3_bind_int64(stmt, 1, (sqlite3_int64)e->hash);
 		sqlite3_bind_int64(stmt, 2, (sqlite3_int64)e->id);
 		if (sqlite3_step(stmt) != SQLITE_DONE)
@@ -190,6 +225,15 @@ write_entries(struct joint_keep *keep)
 
 /* ---- what is over ---- */
 
+static void
+forget_finds(struct era *era)
+{
+	for (unsigned part = 0; part < ERA_PARTS; part++) {
+		sqlite3_finalize(era->find[part]);
+		era->find[part] = NULL;
+	}
+}
+
 /* An era and its rows go, in steps; true: nothing is left of it. */
 static bool
 sweep(struct joint_keep *keep, struct era *era, enum cc_status *ret_st)
@@ -202,10 +246,13 @@ sweep(struct joint_keep *keep, struct era *era, enum cc_status *ret_st)
 	era->swept += SWEEP;
 	if (*ret_st != CC_OK || from + SWEEP < end)
 		return false;
-	sqlite3_finalize(era->find);
-	era->find = NULL;
-	snprintf(sql, sizeof(sql), "DROP TABLE cold_index_%llu", (unsigned long long)era->number);
-	if ((*ret_st = state_run(keep->state, sql)) == CC_OK)
+	forget_finds(era);
+	for (unsigned part = 0; part < ERA_PARTS && *ret_st == CC_OK; part++) {
+		snprintf(sql, sizeof(sql), "DROP TABLE cold_index_%llu",
+		    (unsigned long long)(era->number * ERA_PARTS + part));
+		*ret_st = state_run(keep->state, sql);
+	}
+	if (*ret_st == CC_OK)
 		*ret_st = state_do(keep->state, "DELETE FROM eras WHERE number = ?1", "i", era->number);
 	return *ret_st == CC_OK;
 }
@@ -297,58 +344,87 @@ recall_row(struct joint_keep *keep, uint64_t id)
 	return st;
 }
 
+/* The newest of one table that have it. */
+static enum cc_status
+recall_part(struct joint_keep *keep, struct era *era, unsigned part, uint64_t hash)
+{
+	enum cc_status st = CC_OK;
+	uint64_t id[RECALL_MAX];
+	unsigned count = 0;
+	char sql[120];
+
+	snprintf(sql, sizeof(sql), "SELECT id FROM cold_index_%llu WHERE hash = ?1 ORDER BY id DESC LIMIT %d",
+	    (unsigned long long)(era->number * ERA_PARTS + part), RECALL_MAX);
+	if (era->find[part] == NULL && (era->find[part] = state_ask(keep->state, sql, "")) == NULL)
+		return CC_IO;
+	sqlite3_bind_int64(era->find[part], 1, (sqlite3_int64)hash);
+	while (count < RECALL_MAX && sqlite3_step(era->find[part]) == SQLITE_ROW)
+		id[count++] = state_u64(era->find[part], 0);
+	sqlite3_reset(era->find[part]);
+	for (unsigned k = 0; k < count && st == CC_OK; k++)
+		st = recall_row(keep, id[k]);
+	return st;
+}
+
 static enum cc_status
 recall_by(struct joint_keep *keep, uint64_t hash)
 {
 	enum cc_status st = CC_OK;
-	char sql[120];
 
 	for (size_t i = keep->eras; i > 0 && st == CC_OK; i--) {
-		uint64_t id[RECALL_MAX];
-		struct era *era = &keep->era[i - 1];
-		unsigned count = 0;
+		unsigned parts = filter_parts(&keep->era[i - 1], hash);
 
-		if (!filter_has(era, hash))
-			continue;
-		snprintf(sql, sizeof(sql), "SELECT id FROM cold_index_%llu WHERE hash = ?1 ORDER BY id DESC LIMIT %d",
-		    (unsigned long long)era->number, RECALL_MAX);
-		if (era->find == NULL && (era->find = state_ask(keep->state, sql, "")) == NULL)
-			return CC_IO;
-		sqlite3_bind_int64(era->find, 1, (sqlite3_int64)hash);
-		while (sqlite3_step(era->find) == SQLITE_ROW)
-			id[count++] = state_u64(era->find, 0);
-		sqlite3_reset(era->find);
-		for (unsigned k = 0; k < count && st == CC_OK; k++)
-			st = recall_row(keep, id[k]);
+		for (unsigned part = ERA_PARTS; part > 0 && parts != 0 && st == CC_OK; part--) {
+			if ((parts >> (part - 1) & 1) != 0)
+				st = recall_part(keep, &keep->era[i - 1], part - 1, hash);
+		}
 	}
 	return st;
 }
 
-/* A node that has come alone with something strong, or is itself on disk: what is there of it comes back. */
-enum cc_status
-cold_recall(struct joint_keep *keep)
+/* Of a node that has come: itself, and the strong values that it is alone with. */
+static bool
+list_wanted(struct joint_keep *keep)
 {
 	struct joint *joint = keep->joint;
-	enum cc_status st = CC_OK;
+	bool good = true;
 
-	for (size_t i = 0; i < joint->fresh.count && st == CC_OK && keep->eras > 0; i++) {
+	keep->entries = 0;
+	for (size_t i = 0; i < joint->fresh.count && good; i++) {
 		const struct node *n = &joint->node[joint->fresh.at[i]];
-		uint64_t hash[NODE_FEATURES + 1];
-		unsigned count = 0;
 
 		if (!n->used)
 			continue;
-		hash[count++] = n->fold;
-		for (uint32_t f = n->features; f < n->features + n->feature_count; f++) {
+		good = add_entry(keep, n->fold);
+		for (uint32_t f = n->features; f < n->features + n->feature_count && good; f++) {
 			const struct value *v = &joint->value[joint->feature[f].value];
 
 			if (is_strong(v) && v->count <= 1)
-				hash[count++] = v->hash;
+				good = add_entry(keep, v->hash);
 		}
-		for (unsigned k = 0; k < count && st == CC_OK; k++)
-			st = recall_by(keep, hash[k]);
 	}
 	joint->fresh.count = 0;
+	return good;
+}
+
+/* What is there of that on disk comes back. */
+enum cc_status
+cold_recall(struct joint_keep *keep)
+{
+	enum cc_status st = CC_OK;
+
+	if (keep->eras == 0) {
+		keep->joint->fresh.count = 0;
+		return CC_OK;
+	}
+	if (!list_wanted(keep))
+		return CC_NOMEM;
+	for (size_t i = 0; i < keep->entries && st == CC_OK; i++) {
+		for (size_t k = 0; k < keep->eras && i + AHEAD < keep->entries; k++)
+			__builtin_prefetch(&keep->era[k].filter[filter_place(keep->entry[i + AHEAD].hash)]);
+		st = recall_by(keep, keep->entry[i].hash);
+	}
+	keep->entries = 0;
 	return st;
 }
 
@@ -366,12 +442,15 @@ load_era(struct joint_keep *keep, const struct era *is)
 	era->first = is->first;
 	era->last = is->last;
 	keep->newest = is->last > keep->newest ? is->last : keep->newest;
-	snprintf(sql, sizeof(sql), "SELECT hash FROM cold_index_%llu", (unsigned long long)is->number);
-	if ((stmt = state_ask(keep->state, sql, "")) == NULL)
-		return CC_IO;
-	while (sqlite3_step(stmt) == SQLITE_ROW)
-		filter_put(era, state_u64(stmt, 0));
-	sqlite3_finalize(stmt);
+	for (unsigned part = 0; part < ERA_PARTS; part++) {
+		snprintf(sql, sizeof(sql), "SELECT hash FROM cold_index_%llu",
+		    (unsigned long long)(is->number * ERA_PARTS + part));
+		if ((stmt = state_ask(keep->state, sql, "")) == NULL)
+			return CC_IO;
+		while (sqlite3_step(stmt) == SQLITE_ROW)
+			filter_put(era, state_u64(stmt, 0), part);
+		sqlite3_finalize(stmt);
+	}
 	return CC_OK;
 }
 
@@ -400,7 +479,7 @@ cold_close(struct joint_keep *keep)
 {
 	for (size_t i = 0; i < keep->eras; i++) {
 		free(keep->era[i].filter);
-		sqlite3_finalize(keep->era[i].find);
+		forget_finds(&keep->era[i]);
 	}
 	sqlite3_finalize(keep->put_cold);
 	sqlite3_finalize(keep->get_cold);

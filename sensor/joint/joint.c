@@ -311,9 +311,22 @@ leave_activity(struct joint *joint, uint32_t index)
 	activity_free(joint, joint->node[index].activity);
 }
 
+/* What shares something with it alone is about to have no company there. */
+static void
+touch_last(struct joint *joint, const struct node *node)
+{
+	for (uint32_t f = node->features; f < node->features + node->feature_count && !node->negative; f++) {
+		const struct value *v = &joint->value[joint->feature[f].value];
+
+		if (v->count == 2)
+			node_touch(joint, joint->feature[v->head == f ? joint->feature[f].next : v->head].node);
+	}
+}
+
 void
 joint_remove(struct joint *joint, uint32_t index, const char *event)
 {
+	touch_last(joint, &joint->node[index]);
 	if (joint->node[index].activity != NONE) {
 		if (event != NULL)
 			(void)note_change(joint, joint->activity[joint->node[index].activity].fold, 0, event);

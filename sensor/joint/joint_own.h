@@ -56,28 +56,30 @@ struct value {
 	bool holds, holds_own; /* nodes together, while another value's diversity is judged; those of holder */
 };
 
-/* What one organisation saw of one thing in one day: repeats fold into it. */
+/* What one organisation saw of one thing in one day: repeats fold into it.  Linking reads the first 64 bytes alone. */
 struct node {
-	uint64_t fold;  /* hash of all that must be equal */
-	uint64_t first, last, count;
-	uint64_t from, until;
-	uint32_t organisation, sensor, value, key, attacker, pseudonym, victim, sector, rule_name, domain, cert,
-	    key_sha256, of;
-	uint32_t messages, message_count; /* the newest of a list in joint->message; all that came */
+	_Alignas(64) uint64_t fold; /* hash of all that must be equal */
+	uint64_t first, last;
 	uint32_t features; /* the first in joint->feature */
-	uint32_t home;     /* organisation in whose networks the attacker is; NONE */
 	uint32_t activity; /* NONE: alone */
 	uint32_t mark;     /* of the cell whose walk has seen it */
 	uint32_t place;    /* group of that cell */
-	uint32_t newer, older; /* by use; newer: of a free one, the next free one */
-	float loss, clock_error;
-	uint16_t port;
 	uint8_t feature_count, kind, proof, origin, completeness, hops, tlp; /* tlp: the strictest of its messages */
 	bool client, exercise, negative, echo;
 	bool used, dirty, unsaved;
 	bool put_off;      /* its cell is large, and waits until it has grown */
-	uint64_t used_at;  /* rising number of its last use */
+	bool can_link, will_link; /* with anybody: when its cell was settled last; in the walk at hand */
+
 	uint64_t version;  /* rising number of its last change */
+	uint64_t count, from, until;
+	uint32_t organisation, sensor, value, key, attacker, pseudonym, victim, sector, rule_name, domain, cert,
+	    key_sha256, of;
+	uint32_t messages, message_count; /* the newest of a list in joint->message; all that came */
+	uint32_t home;         /* organisation in whose networks the attacker is; NONE */
+	uint32_t newer, older; /* by use; newer: of a free one, the next free one */
+	float loss, clock_error;
+	uint16_t port;
+	uint64_t used_at; /* rising number of its last use */
 };
 
 /* A feature of a sighting, or of a node on its way in; the text is borrowed. */
@@ -247,6 +249,7 @@ struct joint {
 	uint64_t relinked; /* nodes, over all settlings: what linking costs */
 };
 
+void *joint_table(size_t bytes); /* for free(); what is in it is not said */
 bool joint_grow(void **array, size_t count, size_t *room, size_t size); /* room for one more */
 #define GROW(array, count, room) joint_grow((void **)&(array), count, &(room), sizeof(*(array)))
 bool vector_add(struct vector *vector, uint32_t one);

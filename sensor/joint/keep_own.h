@@ -7,6 +7,8 @@
 
 #define KEEP_ROOM (1u << 30)
 
+#define ERA_PARTS 8 /* tables of the index, by era */
+
 struct entry {
 	uint64_t hash, id;
 };
@@ -16,7 +18,7 @@ struct era {
 	uint64_t first, last; /* ns: the newest sight of all when it began, the newest in it */
 	uint64_t swept;       /* rows before this are gone: it is over */
 	uint8_t *filter;
-	sqlite3_stmt *find;
+	sqlite3_stmt *find[ERA_PARTS];
 };
 
 struct joint_keep {

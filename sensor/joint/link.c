@@ -99,7 +99,7 @@ list_features(struct linker *l)
 	for (uint32_t i = 0; i < l->nodes; i++) {
 		const struct node *node = node_at(l, i);
 
-		for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		for (uint32_t f = node->features; f < node->features + node->feature_count && node->can_link; f++) {
 			float weight = feature_weight(l->joint, f);
 
 			if (!(weight > 0) || l->joint->value[l->joint->feature[f].value].count < 2)

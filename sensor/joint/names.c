@@ -20,7 +20,7 @@ static bool
 wider(struct joint *joint)
 {
 	size_t slots = joint->name_slots > 0 ? joint->name_slots * 2 : 4096;
-	uint32_t *table = malloc(slots * sizeof(*table));
+	uint32_t *table = joint_table(slots * sizeof(*table));
 
 	if (table == NULL)
 		return false;

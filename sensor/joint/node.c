@@ -8,12 +8,31 @@
 #include "joint/joint_own.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 const struct feature_about feature_about[FEATURE_TYPES] = {
 #define FEATURE(symbol, word, cap, spread, group) [FEATURE_##symbol] = {word, cap, spread, group},
 #include "joint/features.def"
 #undef FEATURE
 };
+
+/* By cache lines; large tables on large pages: what is looked for is anywhere in them, and a small page's address would
+ * have to be looked for, too. */
+#define LINE ((size_t)64)
+#define LARGE ((size_t)2 << 20)
+
+void *
+joint_table(size_t bytes)
+{
+	void *p;
+
+	if (bytes < LARGE)
+		return aligned_alloc(LINE, (bytes + LINE - 1) & ~(LINE - 1));
+	bytes = (bytes + LARGE - 1) & ~(LARGE - 1);
+	if ((p = aligned_alloc(LARGE, bytes)) != NULL)
+		(void)madvise(p, bytes, MADV_HUGEPAGE);
+	return p;
+}
 
 bool
 joint_grow(void **array, size_t count, size_t *room, size_t size)
@@ -23,8 +42,11 @@ joint_grow(void **array, size_t count, size_t *room, size_t size)
 
 	if (count < *room)
 		return true;
-	if (count >= NONE || (p = realloc(*array, more * size)) == NULL)
+	if (count >= NONE || (p = joint_table(more * size)) == NULL)
 		return false;
+	if (count > 0)
+		memcpy(p, *array, count * size);
+	free(*array);
 	*array = p;
 	*room = more;
 	return true;
@@ -63,7 +85,7 @@ static bool
 wider(struct joint *joint)
 {
 	size_t slots = joint->node_slots > 0 ? joint->node_slots * 2 : 4096;
-	uint32_t *table = malloc(slots * sizeof(*table));
+	uint32_t *table = joint_table(slots * sizeof(*table));
 
 	if (table == NULL)
 		return false;

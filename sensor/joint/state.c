@@ -13,10 +13,11 @@
 #include <sys/stat.h>
 
 #define BUSY_MS 10000
-#define VERSION 1
+#define VERSION 2
 
 static const char setup[] =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-32768;"
+    "PRAGMA wal_autocheckpoint=16384;" /* pages: what several commits write into one goes to its place once */
     "PRAGMA temp_store=MEMORY;";
 
 static const char tables[] =

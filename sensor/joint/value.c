@@ -48,7 +48,7 @@ static bool
 wider(struct joint *joint)
 {
 	size_t slots = joint->value_slots > 0 ? joint->value_slots * 2 : 4096;
-	uint32_t *table = malloc(slots * sizeof(*table));
+	uint32_t *table = joint_table(slots * sizeof(*table));
 
 	if (table == NULL)
 		return false;
@@ -227,6 +227,9 @@ value_link(struct joint *joint, uint32_t feature, bool negative)
 		return;
 	if (v->count++ == 0)
 		touch_negatives(joint, v);
+	/* It has company for the first time. */
+	if (v->count == 2)
+		node_touch(joint, joint->feature[f->next].node);
 	if (v->count == 1 || (v->oldest != NONE && node_by_time(&joint->node[f->node], &joint->node[v->oldest]) < 0))
 		v->oldest = f->node;
 	if (v->count <= SAMPLE) {
@@ -535,11 +538,12 @@ weigh(struct joint *joint, struct value *v, const struct judged *is)
 	if (was.weight < (float)WEIGHT_LEAST && v->weight < (float)WEIGHT_LEAST && !candidate)
 		return;
 	for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next) {
-		uint32_t node = joint->feature[f].node;
+		const struct node *node = &joint->node[joint->feature[f].node];
 
-		if (was.weight >= (float)WEIGHT_LEAST || v->weight >= (float)WEIGHT_LEAST ||
-		    joint->node[node].activity != NONE)
-			node_touch(joint, node);
+		/* Who is alone and could link with nobody can't by what weighs less, either. */
+		if (node->activity != NONE || v->weight > was.weight ||
+		    (node->can_link && was.weight >= (float)WEIGHT_LEAST))
+			node_touch(joint, joint->feature[f].node);
 	}
 }
 

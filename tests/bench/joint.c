@@ -91,7 +91,8 @@ make(struct words *w, uint64_t n, uint64_t per_day, struct joint_sighting *s)
 		s->proof = CC_PROOF_KEYED;
 		s->port = 443;
 		s->ja4 = put(w->ja4, "t12d%llx_own", activity, 0);
-		s->domain = put(w->domain, "c%llx.example.org", activity, 0);
+		/* A name of its own; every fourth is under one that many have. */
+		s->domain = put(w->domain, "c%llx.example%llx.org", activity, activity % 4 == 0 ? 0 : activity);
 		snprintf(w->cert, sizeof(w->cert), "%064llx", (unsigned long long)activity);
 		s->cert = slice_str(w->cert);
 	}
@@ -138,6 +139,7 @@ main(int argc, char **argv)
 	char *why = NULL;
 	uint64_t count, since = 0, next = 1000;
 	double before;
+	bool three = false;
 
 	if (argc < 3 || uint_parse(argv[2], &count) != CC_OK) {
 		fprintf(stderr, "usage: joint DIR COUNT [KEY=VALUE]...\n");
@@ -174,7 +176,8 @@ main(int argc, char **argv)
 			line(joint, keep, argv[1], n, cpu() - before, since);
 			before = cpu();
 			since = 0;
-			next = next < 1000000 ? next * 10 : next + 1000000;
+			next = next >= 1000000 ? next + 1000000 : three ? next / 3 * 10 : next * 3;
+			three = !three;
 		}
 	}
 	joint_keep_close(keep);
