@@ -28,9 +28,13 @@ class Unavailable(Exception):
 	"""No broker can be had here: a test that needs one says so and is skipped."""
 
 
-def why_unavailable():
+def environment(pom):
+	return {**os.environ, "CONCERT_KAFKA_POM": str(pom)} if pom else dict(os.environ)
+
+
+def why_unavailable(pom=None):
 	"""Returns None where a broker can be had, else the reason as text.  Fetches the jars when they are not here."""
-	out = subprocess.run([COMMAND, "jars"], capture_output=True, text=True)
+	out = subprocess.run([COMMAND, "jars"], capture_output=True, text=True, env=environment(pom))
 	if out.returncode != 0:
 		return out.stderr.strip()
 	if shutil.which("java") is None:
@@ -39,23 +43,27 @@ def why_unavailable():
 
 
 class Broker:
-	"""config is a dict of Kafka's settings, opts goes to its JVM (see deploy/kafka/README.md)."""
+	"""config is a dict of Kafka's settings, opts goes to its JVM, scram is a dict of users and passwords, pom names other jars (see
+	deploy/kafka/README.md)."""
 
-	def __init__(self, config=None, opts=""):
+	def __init__(self, config=None, opts="", scram=None, pom=None, port=0):
 		self.config = dict(config or {})
 		self.opts = opts
+		self.scram, self.pom, self.port = dict(scram or {}), pom, port
 		self.dir = None
 		self.bootstrap = None
 
 	def __enter__(self):
-		reason = why_unavailable()
+		reason = why_unavailable(self.pom)
 		if reason:
 			raise Unavailable(reason)
 		sweep()
 		ending.unwind_on_term()
 		self.dir = pathlib.Path(tempfile.mkdtemp(prefix=ending.name_for(KIND)))
 		try:
-			words = ["--port", "0"]
+			words = ["--port", str(self.port)]
+			for name, password in self.scram.items():
+				words += ["--scram", f"{name}={password}"]
 			for key, value in self.config.items():
 				words += ["--config", f"{key}={value}"]
 			self.bootstrap = self._call("start", *words).strip()
@@ -68,7 +76,7 @@ class Broker:
 		self.close()
 
 	def _call(self, command, *words):
-		env = {**os.environ, "CONCERT_KAFKA_OPTS": self.opts}
+		env = {**environment(self.pom), "CONCERT_KAFKA_OPTS": self.opts}
 		out = subprocess.run([COMMAND, command, "--dir", self.dir, *words], env=env, stdin=subprocess.DEVNULL,
 			capture_output=True, text=True)
 		if out.returncode != 0:
