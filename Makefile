@@ -129,6 +129,10 @@ bench-exchange: $(BIN) $(TOOLS)
 bench-store: $(BUILD)/tests/unit/exchange/store_test
 	@STORE_ROWS=10000000 $< 2>/dev/null | grep many_rows
 
+# What a sighting costs the correlator, by how many there were before; COUNT=10000000 takes half an hour.
+bench-joint: $(BIN) $(TOOLS)
+	@tests/bench/run-joint $(BUILD) $(if $(COUNT),--count $(COUNT))
+
 # Cycles by protocol; part of bench, too.
 bench-parsers: $(TOOLS)
 	@tests/bench/run $(BUILD) --size 128M --runs 1 --only parsers
@@ -186,6 +190,7 @@ help:
 	@echo 'make bench-parsers cycles a byte of every protocol'
 	@echo 'make bench-exchange  what the exchange costs, by stage and to a real broker'
 	@echo 'make bench-store  questions to a store of ten million rows'
+	@echo 'make bench-joint  what a sighting costs the correlator, up to COUNT=1000000; messages by one core, two members'
 	@echo 'make bench-peers  time and memory of loading rules, beside Suricata'
 	@echo 'make bench        speed, as ratios to libpcap and Suricata in the same run'
 	@echo 'make install      prefix, DESTDIR and the other GNU directory variables are heard'

@@ -297,7 +297,7 @@ static bool
 set_fault(struct correlating *c)
 {
 	static const char *const points[] = {
-#define FAULT(name, help) name,
+#define FAULT(name, members, help) name,
 #include "joint/fault.def"
 #undef FAULT
 	};
