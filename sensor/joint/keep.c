@@ -143,6 +143,9 @@ joint_keep_open(struct joint_state *state, struct joint *joint, struct joint_kee
 	joint->node_max = joint->conf->joint_nodes_max + 16384;
 	if ((st = state_run(state, tables)) == CC_OK && (st = load_hot(keep)) == CC_OK)
 		st = cold_load(keep);
+	/* Before anything new comes: what an older sight renames must have its name, or nobody says where it went. */
+	if (st == CC_OK && (st = joint_settle(joint)) != CC_OK)
+		snprintf(state->error, sizeof(state->error), "%s: %s", state->path, cc_status_text(st));
 	if (st == CC_OK) {
 		*ret_keep = keep;
 		return CC_OK;

@@ -233,4 +233,37 @@ TEST(restarts_change_nothing)
 	CHECK_TEXT(many.document, one.document);
 }
 
-TESTS(T(what_went_to_disk_comes_back), T(what_is_old_on_disk_goes), T(restarts_change_nothing))
+static void
+on_merged(void *ctx, const struct joint_case *one)
+{
+	unsigned *merged = ctx;
+
+	*merged += one->merged != NULL && one->merged[0] != '\0';
+}
+
+/* An older sight gives the case its name; what it was called before leads there, over a restart, too. */
+TEST(renamed_after_a_restart)
+{
+	static struct found found;
+	struct running r;
+	unsigned merged = 0;
+
+	begin(&r, "joint.nodes_max=1000000");
+	add(&r, 1, "cert.a", "192.0.2.7", 3);
+	add(&r, 2, "cert.b", "192.0.2.7", 3);
+	commit(&r, true);
+	end(&r);
+	start(&r);
+	add(&r, 3, "cert.c", "192.0.2.7", 1);
+	commit(&r, true);
+	memset(&found, 0, sizeof(found));
+	CHECK(joint_state_all(r.state, on_case, &found) == CC_OK);
+	CHECK_UINT(found.count, 1);
+	CHECK_UINT(found.sightings, 3);
+	CHECK(joint_state_list(r.state, "merged", on_merged, &merged) == CC_OK);
+	CHECK_UINT(merged, 1);
+	finish(&r);
+}
+
+TESTS(T(what_went_to_disk_comes_back), T(what_is_old_on_disk_goes), T(restarts_change_nothing),
+    T(renamed_after_a_restart))
