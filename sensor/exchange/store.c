@@ -602,6 +602,7 @@ store_looked(struct store *store, uint64_t from, uint64_t to, struct store_seen 
 	    store, "SELECT start, until, packets, lost FROM coverage WHERE start <= ?2 AND until >= ?1 ORDER BY start");
 	uint64_t end = 0;
 
+	ret_seen->packets = ret_seen->lost = ret_seen->looked = ret_seen->looked_from = ret_seen->looked_until = 0;
 	if (stmt == NULL)
 		return CC_IO;
 	sql_bind_u64(stmt, 1, from);

@@ -125,6 +125,9 @@ TEST(coverage)
 	CHECK_UINT(seen.looked_until, BEGIN + 10 * HOUR);
 	CHECK_UINT(seen.packets, 215);
 	CHECK_UINT(seen.lost, 7);
+	CHECK(store_looked(store, BEGIN + HOUR, BEGIN + 20 * HOUR, &seen) == CC_OK); /* anew, not on top of it */
+	CHECK_UINT(seen.packets, 215);
+	CHECK_UINT(seen.looked, 3 * HOUR);
 	CHECK(ask(CC_KIND_DOMAIN, "x.example", BEGIN + 4 * HOUR, BEGIN + 5 * HOUR) == CC_OK);
 	CHECK_UINT(seen.looked, 0);
 	end();
