@@ -8,22 +8,22 @@
 #include "app/tls/own.h"
 
 static void
-put_randoms(struct cc_ctx *ctx, struct cc_tx *tx, struct slice random)
+put_randoms(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, struct slice random)
 {
-	cc_put(ctx, tx, TLS_F_RANDOM, random);
-	cc_put(ctx, tx, TLS_F_RANDOM_TIME, slice_of(random.p, 4));
-	cc_put(ctx, tx, TLS_F_RANDOM_BYTES, slice_of(random.p + 4, 28));
+	cc_put(ctx, tx, TLS_F_RANDOM_TS + dir, random);
+	cc_put(ctx, tx, TLS_F_RANDOM_TIME_TS + dir, slice_of(random.p, 4));
+	cc_put(ctx, tx, TLS_F_RANDOM_BYTES_TS + dir, slice_of(random.p + 4, 28));
 }
 
 static void
-put_protocols(struct cc_ctx *ctx, struct cc_tx *tx, unsigned field, struct slice alpn)
+put_protocols(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, struct slice alpn)
 {
 	struct cur list = cur_slice(alpn);
 	struct slice name;
 
 	for (unsigned i = 0; i < TLS_PROTOCOLS_MAX && cur_left(&list) > 0 && tls_next_protocol(&list, &name); i++) {
-		cc_put(ctx, tx, field, name);
-		cc_put(ctx, tx, TLS_F_ALPN_BUFFER, name);
+		cc_put(ctx, tx, dir == CC_TO_SERVER ? TLS_F_CLIENT_ALPN : TLS_F_SERVER_ALPN, name);
+		cc_put(ctx, tx, TLS_F_ALPN_TS + dir, name);
 	}
 }
 
@@ -77,10 +77,10 @@ client_hello(struct cc_ctx *ctx, struct tls_state *state, struct slice body)
 		tls_ja4_text(&hello, state->datagram ? 'd' : 't', ja4);
 		cc_put(ctx, tx, TLS_F_JA4, slice_of(ja4, sizeof(ja4)));
 	}
-	put_protocols(ctx, tx, TLS_F_CLIENT_ALPN, hello.alpn);
+	put_protocols(ctx, tx, CC_TO_SERVER, hello.alpn);
 	put_version_detail(ctx, tx, TLS_F_CLIENT_VERSION, hello.has_versions ? hello.chosen : hello.version);
 	cc_put_uint(ctx, tx, TLS_F_CLIENT_VERSION_NUMBER, hello.has_versions ? hello.chosen : hello.version);
-	put_randoms(ctx, tx, hello.random);
+	put_randoms(ctx, tx, CC_TO_SERVER, hello.random);
 	if (hello.has_ech) {
 		cc_put_uint(ctx, tx, TLS_F_ECH, 1);
 		cc_put_uint(ctx, tx, TLS_F_ECH_CONFIG, hello.ech_config);
@@ -150,8 +150,8 @@ server_hello(struct cc_ctx *ctx, struct tls_state *state, enum cc_dir dir, struc
 	tls_set_version(ctx, state, version);
 	put_version_detail(ctx, tx, TLS_F_SERVER_VERSION, version);
 	cc_put_uint(ctx, tx, TLS_F_SERVER_CIPHER, hello.cipher[0]);
-	put_protocols(ctx, tx, TLS_F_SERVER_ALPN, hello.alpn);
-	put_randoms(ctx, tx, hello.random);
+	put_protocols(ctx, tx, CC_TO_CLIENT, hello.alpn);
+	put_randoms(ctx, tx, CC_TO_CLIENT, hello.random);
 	tls_check_cipher(ctx, state, hello.cipher[0]);
 	state->resumed = is_tls13(version) ? hello.has_psk : resumption_offered(state, &hello);
 	cc_tx_update(ctx, tx, CC_TO_CLIENT);

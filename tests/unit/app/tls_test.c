@@ -196,6 +196,12 @@ check_tls12(struct cc_ctx *rig)
 	CHECK_TEXT(rig_value(rig, 0, "subjectaltname", 2), "192.0.2.1");
 	CHECK_TEXT(rig_value(rig, 0, "tls.cert_chain_len", 0), "2");
 	CHECK_TEXT(rig_value(rig, 0, "tls.random_time", 0), "TIME");
+	for (unsigned i = 0; i < rig->tx[0].pub.count; i++) { /* each side's own: no field is of both */
+		const struct cc_field *field = &rig->parser->fields[rig->tx[0].pub.value[i].field];
+
+		CHECK(field->buffer == NULL || strncmp(field->buffer, "tls.random", 10) != 0 ||
+		      (field->flags & 3) == CC_REQUEST || (field->flags & 3) == CC_RESPONSE);
+	}
 	CHECK(rig_value(rig, 0, "session_resumed", 0) == NULL);
 	CHECK(rig_has_anomaly(rig, "certificate_self_signed"));
 	CHECK(rig_has_anomaly(rig, "certificate_not_yet_valid")); /* the rig lives in 2023 */
