@@ -340,19 +340,18 @@ cases_opinion(struct cases_room *r)
 
 /* The commitment that a sighting named: its message is looked for on the topic of indicators. */
 static bool
-evidence_of(struct cases_room *r, const char *message, char ret_sha256[65])
+evidence_at(struct cases_room *r, const char *from, const char *message, char ret_sha256[65])
 {
 	static const char *const topic[] = {"indicators"}, mark[] = "\"evidence\":{\"sha256\":\"";
-	char *from = exchange_place(r->d.o.outdir, r->d.o.conf->exchange_to);
 	struct inbox *inbox = NULL;
 	struct verified verified;
 	struct cc_message msg;
+	char *trouble = NULL;
 	const char *why;
 	bool found = false;
 	int quiet = 0;
 
-	if (from == NULL ||
-	    inbox_open(r->d.o.conf, from, topic, 1, true, desk_trust(r->d.desk), NULL, &inbox, &r->d.why) != CC_OK)
+	if (inbox_open(r->d.o.conf, from, topic, 1, true, desk_trust(r->d.desk), NULL, &inbox, &trouble) != CC_OK)
 		quiet = EVIDENCE_QUIET_MS;
 	while (!found && quiet < EVIDENCE_QUIET_MS) {
 		enum cc_status st = inbox_next(inbox, 100, &msg, &verified, &why);
@@ -372,8 +371,22 @@ evidence_of(struct cases_room *r, const char *message, char ret_sha256[65])
 		break;
 	}
 	inbox_close(inbox);
-	free(from);
+	free(trouble);
 	return found && strspn(ret_sha256, "0123456789abcdef") == 64;
+}
+
+static bool
+evidence_of(struct cases_room *r, const char *message, char ret_sha256[65])
+{
+	struct exchange_sources sources;
+	bool found = false;
+
+	if (exchange_sources(r->d.o.conf, r->d.o.outdir, &sources) != CC_OK)
+		return false;
+	for (size_t i = 0; i < sources.count && !found; i++)
+		found = evidence_at(r, sources.name[i], message, ret_sha256);
+	exchange_sources_free(&sources);
+	return found;
 }
 
 static int
