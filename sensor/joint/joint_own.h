@@ -46,8 +46,8 @@ struct value {
 	uint32_t count;          /* in the list head */
 	uint32_t oldest;         /* node of that list; NONE: to be looked for */
 	struct sample *sample;   /* beyond SAMPLE nodes; NULL: to be made */
-	/* Groups that its nodes fall into without it, these by the nodes that could tell, as it links: as if who says
-	 * most had said no more than who says second most.  His own nodes link by all that he says. */
+	/* Groups that its nodes fall into without it, these by the nodes that could tell, as it links: who says most
+	 * counts as the others do.  His own nodes link by all that is said. */
 	float diversity, part, weight, weight_own;
 	uint32_t talker, holder; /* organisations: who that is; and for holds.  NONE: nobody */
 	uint32_t mark;           /* of the cell whose walk has seen it */

@@ -395,35 +395,66 @@ word_of(struct word *word, unsigned *count, uint32_t organisation)
 
 /* Groups, and of the nodes that tell the part that groups are. */
 struct judged {
-	double groups, part;         /* where who says most counts no more than who says second most */
+	double groups, part;         /* who says most counts as the others do */
 	double all_groups, all_part; /* as everybody says */
 	uint32_t talker;             /* who says most; NONE: nobody more than another */
 };
 
+/* By groups; equal ones by name, whoever came first. */
+static bool
+says_more(const struct joint *joint, const struct word *a, const struct word *b)
+{
+	struct slice s, t;
+	int order;
+
+	if (a->groups != b->groups)
+		return a->groups > b->groups;
+	s = name_slice(joint, a->organisation);
+	t = name_slice(joint, b->organisation);
+	order = memcmp(s.p, t.p, s.size < t.size ? s.size : t.size);
+	return order != 0 ? order < 0 : s.size < t.size;
+}
+
+/* What the others say: of strong values the most of it, of weak ones, which many tools share, the median. */
+static unsigned
+usual_word(const struct word *word, unsigned words, unsigned most, bool strong)
+{
+	unsigned above = strong ? 0 : (words - 1) / 2 - ((words - 1) % 2 == 0), is = UINT32_MAX;
+
+	for (unsigned i = 0; i < words; i++) {
+		unsigned more = 0;
+
+		for (unsigned k = 0; k < words; k++)
+			more += k != most && word[k].groups > word[i].groups;
+		if (i != most && more <= above && word[i].groups < is)
+			is = word[i].groups;
+	}
+	return is;
+}
+
 /*
- * Nobody is believed more than the second: of groups that only one organisation has a node in, who says most counts
- * as who says second most.  So one that floods a value with unrelated company does not make it common for others,
- * whatever it sends; among its own nodes it is.
+ * That a value is common is never one organisation's word: of groups that only one has a node in, who says most
+ * counts as the others do.  So one that floods a value with unrelated company does not make it more common
+ * for others than they find it themselves, whatever it sends; among its own nodes it is.
  */
 static void
-count_groups(const struct joint *joint, const struct parts *p, struct judged *ret_judged)
+count_groups(const struct joint *joint, const struct parts *p, bool strong, struct judged *ret_judged)
 {
 	uint32_t owner[SAMPLE]; /* of a group: its only organisation; NONE: there are several */
 	struct word word[SAMPLE];
-	unsigned words = 0, most = 0, second = 0, groups = 0, told = 0;
-	double cut = 0, cut_told = 0;
+	unsigned words = 0, most = 0, groups = 0, told = 0, cut = 0, cut_told = 0, usual;
 
 	for (unsigned i = 0; i < p->nodes; i++) {
 		unsigned top = p->informed[i] ? top_of(p->parent, i) : i;
 		uint32_t organisation = joint->node[p->node[i]].organisation;
 
+		(void)word_of(word, &words, organisation);
 		if (!p->informed[i])
 			continue;
 		if (top == i)
 			owner[i] = organisation;
 		else if (owner[top] != organisation)
 			owner[top] = NONE;
-		(void)word_of(word, &words, organisation);
 		groups += top == i;
 		told++;
 	}
@@ -438,23 +469,19 @@ count_groups(const struct joint *joint, const struct parts *p, struct judged *re
 		w->told++;
 	}
 	for (unsigned i = 1; i < words; i++) {
-		if (word[i].groups > word[most].groups)
+		if (says_more(joint, &word[i], &word[most]))
 			most = i;
 	}
-	for (unsigned i = 0; i < words; i++) {
-		if (i != most && word[i].groups > second)
-			second = word[i].groups;
-	}
 	*ret_judged = (struct judged){.talker = NONE};
-	if (words > 1 && word[most].groups > second) {
-		cut = word[most].groups - second;
-		cut_told = word[most].told * (1 - (double)second / word[most].groups);
+	if (words > 1 && word[most].groups > (usual = usual_word(word, words, most, strong))) {
+		cut = word[most].groups - usual;
+		cut_told = word[most].told * cut / word[most].groups;
 		ret_judged->talker = word[most].organisation;
 	}
 	ret_judged->all_groups = groups > 0 ? groups : 1;
 	ret_judged->all_part = told > 0 ? (double)groups / told : 0;
-	ret_judged->groups = groups - cut > 1 ? groups - cut : 1;
-	ret_judged->part = told - cut_told > 0 ? (groups - cut) / (told - cut_told) : 0;
+	ret_judged->groups = groups > cut ? groups - cut : 1;
+	ret_judged->part = told > cut_told ? (double)(groups - cut) / (told - cut_told) : 0;
 }
 
 static void
@@ -478,7 +505,7 @@ diversity(struct joint *joint, struct value *v, enum pass pass, struct judged *r
 	}
 	for (unsigned i = 0; i < p.nodes; i++)
 		judge_node(joint, p.node[i], i, group, pass, p.parent, &p.informed[i]);
-	count_groups(joint, &p, ret_judged);
+	count_groups(joint, &p, is_strong(v->type), ret_judged);
 }
 
 /* ---- what follows from a change ---- */
