@@ -21,7 +21,7 @@ extern const struct feature_about feature_about[FEATURE_TYPES];
 enum { TAG_NODE = 1, TAG_GONE }; /* of what keep.c writes of a node */
 
 #define NODE_FEATURES 24
-#define SAMPLE 48 /* nodes that a diversity is estimated from: those with the least hashes */
+#define SAMPLE 64 /* nodes that a diversity is estimated from: those with the least hashes */
 #define NONE UINT32_MAX
 #define WEIGHT_LEAST 0.5 /* a shared feature of less links nothing, and counts as 0 */
 

@@ -133,7 +133,7 @@ make_dirty(struct joint *joint, uint32_t index)
 /* ---- lists and samples ---- */
 
 /* Of one organisation at most this part of a sample: a flood is no larger than a trickle. */
-#define SAMPLE_OF_ONE (SAMPLE / 4)
+#define SAMPLE_OF_ONE (SAMPLE / 6)
 
 static void
 sample_limit(const struct joint *joint, struct sample *s)
