@@ -539,6 +539,41 @@ put_shared(struct hypothesis *shared, const struct hypothesis *top, double by, d
 	add_part(shared, "less than that, for just as many as one would have", -SHARED_LESS, (double)NAN);
 }
 
+/* One address, or one /24 or /48. */
+static bool
+same_place(const struct joint *joint, const struct node *a, const struct node *b)
+{
+	for (uint32_t f = a->features; f < a->features + a->feature_count; f++) {
+		uint32_t value = joint->feature[f].value;
+
+		if (joint->value[value].type != FEATURE_ADDR && joint->value[value].type != FEATURE_NET)
+			continue;
+		for (uint32_t g = b->features; g < b->features + b->feature_count; g++) {
+			if (joint->feature[g].value == value)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Did two organisations see the name at one place?  Who only repeats a name says where it led to otherwise. */
+static bool
+one_place(const struct joint *joint, const struct hypothesis *h)
+{
+	for (size_t i = 0; i < h->item_count; i++) {
+		const struct node *a = &joint->node[h->item[i].node];
+
+		for (size_t k = i + 1; k < h->item_count && h->item[i].base > 0 && !a->echo; k++) {
+			const struct node *b = &joint->node[h->item[k].node];
+
+			if (h->item[k].base > 0 && !b->echo && a->organisation != b->organisation &&
+			    same_place(joint, a, b))
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool
 add_rivals(const struct joint *joint, struct activity *a, const struct claims *c)
 {
@@ -565,6 +600,8 @@ add_rivals(const struct joint *joint, struct activity *a, const struct claims *c
 	put_shared(&rival[RIVAL_SHARED], top, top != NULL ? shared_by(joint, top) : 1, widest(joint, c));
 	if (top == NULL || top->witnesses < 2)
 		add_part(&rival[RIVAL_UNKNOWN], "fewer than two witnesses", ALONE, top != NULL ? top->witnesses : 0);
+	else if (top->witnesses == 2 && top->type == FEATURE_DOMAIN && !one_place(joint, top))
+		add_part(&rival[RIVAL_UNKNOWN], "two witnesses of a name, in no common network", ALONE, 2);
 	if (completeness < joint->conf->joint_completeness)
 		add_part(&rival[RIVAL_UNKNOWN], "reports that lack too much", HOLLOW, completeness / 100.0);
 	for (int i = 0; i < RIVALS; i++) {
