@@ -543,12 +543,19 @@ flipped(struct joint *joint, uint32_t index, bool strong_only)
 	}
 }
 
+/* How much it says that groups are a large part of the nodes that tell. */
+static double
+steepness(char group)
+{
+	return group == 'a' || group == 'k' ? 4 : group == 'd' ? 2 : 0;
+}
+
 /* What else is about its weight: nodes that it links, and cases that list it as evidence. */
 static void
 weigh(struct joint *joint, struct value *v, const struct judged *is)
 {
 	const struct feature_about *about = &feature_about[v->type];
-	double steep = about->group == 'a' || about->group == 'k' ? 4 : about->group == 'd' ? 2 : 0;
+	double steep = steepness(about->group);
 	const struct value was = *v;
 	bool candidate = is_candidate(v->type);
 
@@ -590,9 +597,11 @@ double
 value_rarity(const struct joint *joint, uint32_t value)
 {
 	const struct value *v = &joint->value[value];
+	const struct feature_about *about = &feature_about[v->type];
 
-	return (double)v->diversity > feature_about[v->type].spread ? (double)v->weight / feature_about[v->type].cap
-								    : 1;
+	return joint_feature_weight(
+		   about->cap, about->spread, (double)v->diversity, (double)v->part, steepness(about->group)) /
+	       about->cap;
 }
 
 static bool

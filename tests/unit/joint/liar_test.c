@@ -1,0 +1,286 @@
+/* One organisation that floods, bridges or repeats: what it may change, and what not.  README.md, One that lies. */
+#include <jansson.h>
+
+#include "joint/joint.h"
+#include "unit/test.h"
+
+#define DAY0 1772409600 /* 2026-03-02 */
+
+static char text_room[1 << 20];
+static size_t text_used;
+
+static struct slice
+keep(const char *text)
+{
+	size_t size = strlen(text);
+
+	memcpy(text_room + text_used, text, size);
+	text_used += size;
+	return slice_of(text_room + text_used - size, size);
+}
+
+static struct slice
+numbered(const char *word, unsigned n)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s%u", word, n);
+	return keep(text);
+}
+
+/* A victim of who in contact with a server, by name where domain is one. */
+static struct joint_sighting
+contact(const char *who, const char *addr, const char *domain, unsigned n)
+{
+	struct joint_sighting s = {.message = numbered("m", n), .organisation = keep(who), .sensor = keep("s1"),
+	    .kind = CC_KIND_ADDR, .value = keep(addr), .key = keep(addr), .first = (DAY0 + n * 60) * NS_PER_S,
+	    .last = (DAY0 + n * 60) * NS_PER_S, .count = 1, .proof = CC_PROOF_KEYED, .clock_error = 0.1,
+	    .completeness = 80, .hops = 255, .port = 443, .attacker = keep(addr), .rule = keep("1:3000001:1")};
+
+	s.victim = numbered(who, n);
+	s.domain = domain != NULL ? keep(domain) : slice_of(NULL, 0);
+	return s;
+}
+
+struct world {
+	struct conf *conf;
+	struct joint *joint;
+};
+
+static struct world
+fresh(void)
+{
+	struct conf *conf = conf_new();
+
+	text_used = 0;
+	return (struct world){conf, joint_new(conf)};
+}
+
+static void
+done(struct world *w, json_t *cases)
+{
+	json_decref(cases);
+	joint_free(w->joint);
+	conf_free(w->conf);
+}
+
+static json_t *
+settled(struct joint *joint)
+{
+	struct buf out;
+	struct json json;
+	json_t *cases;
+
+	CHECK(joint_settle(joint) == CC_OK);
+	buf_open(&out, 64u << 20);
+	json = json_into(&out);
+	base_json_array(&json, NULL);
+	for (size_t i = 0; i < joint_cases(joint); i++)
+		joint_case_json(joint, i, &json, NULL);
+	json_end_array(&json);
+	cases = json_loadb((const char *)out.p, out.size, JSON_REJECT_DUPLICATES, NULL);
+	CHECK(cases != NULL);
+	buf_close(&out);
+	return cases;
+}
+
+/* What the case that has this message names; "": nothing. */
+static const char *
+named(json_t *cases, const char *message)
+{
+	size_t i, k;
+	json_t *one, *id;
+
+	json_array_foreach (cases, i, one) {
+		json_array_foreach (json_object_get(one, "sightings"), k, id) {
+			const char *value =
+			    json_string_value(json_object_get(json_object_get(one, "answer"), "value"));
+
+			if (strcmp(json_string_value(id), message) == 0)
+				return value != NULL ? value : "";
+		}
+	}
+	return "";
+}
+
+static void
+add(struct world *w, struct joint_sighting s)
+{
+	CHECK(joint_add(w->joint, &s) == CC_OK);
+}
+
+static const char *const honest[] = {"cert.a", "cert.b", "cert.c"};
+
+/* Three see one server; a fourth says of hundreds of unrelated names that they are there. */
+static void
+add_washed(struct world *w, unsigned from, unsigned until)
+{
+	for (unsigned n = from; n < until; n++) {
+		char domain[32];
+
+		snprintf(domain, sizeof(domain), "tenant%u.example", n);
+		add(w, n < 6 ? contact(honest[n % 3], "192.0.2.7", NULL, n)
+			     : contact("cert.l", "192.0.2.7", domain, n));
+	}
+}
+
+TEST(one_alone_makes_nothing_common)
+{
+	struct world w = fresh();
+	json_t *cases;
+
+	add_washed(&w, 0, 400);
+	cases = settled(w.joint);
+	for (unsigned n = 0; n < 6; n++) {
+		char message[8];
+
+		snprintf(message, sizeof(message), "m%u", n);
+		CHECK(strcmp(named(cases, message), "192.0.2.7") == 0);
+	}
+	done(&w, cases);
+}
+
+/* Others say so, too: then it is. */
+TEST(several_make_it_common)
+{
+	struct world w = fresh();
+	json_t *cases;
+
+	for (unsigned n = 0; n < 40; n++) {
+		char domain[32];
+
+		snprintf(domain, sizeof(domain), "tenant%u.example", n);
+		add(&w, contact(honest[n % 3], "192.0.2.7", domain, n));
+	}
+	cases = settled(w.joint);
+	CHECK(strcmp(named(cases, "m0"), "192.0.2.7") != 0);
+	done(&w, cases);
+}
+
+/* What is sampled of a value with many nodes follows from the set. */
+TEST(a_flood_in_any_order)
+{
+	struct world w = fresh();
+	json_t *cases, *again;
+
+	add_washed(&w, 0, 300);
+	cases = settled(w.joint);
+	joint_free(w.joint);
+	conf_free(w.conf);
+	w = fresh();
+	for (unsigned from = 300; from > 0; from -= 50) {
+		add_washed(&w, from - 50, from);
+		CHECK(joint_settle(w.joint) == CC_OK);
+	}
+	again = settled(w.joint);
+	CHECK(json_equal(cases, again));
+	json_decref(cases);
+	done(&w, again);
+}
+
+/* Two activities that each name a source; one organisation says that they are one. */
+TEST(two_that_stand_are_not_joined_by_one)
+{
+	struct world w = fresh();
+	json_t *cases;
+
+	for (unsigned n = 0; n < 6; n++)
+		add(&w, contact(honest[n % 3], "192.0.2.7", "one.example", n));
+	for (unsigned n = 6; n < 12; n++)
+		add(&w, contact(honest[n % 3], "198.51.100.9", "two.example", n));
+	for (unsigned n = 12; n < 60; n++)
+		add(&w, contact("cert.l", n % 2 ? "192.0.2.7" : "198.51.100.9", n % 3 ? "one.example" : "two.example",
+			    n));
+	cases = settled(w.joint);
+	CHECK(strcmp(named(cases, "m0"), named(cases, "m6")) != 0);
+	CHECK(strcmp(named(cases, "m0"), "192.0.2.7") == 0 || strcmp(named(cases, "m0"), "one.example") == 0);
+	CHECK(strcmp(named(cases, "m6"), "198.51.100.9") == 0 || strcmp(named(cases, "m6"), "two.example") == 0);
+	done(&w, cases);
+}
+
+/* Two say so: they are joined. */
+TEST(two_that_stand_are_joined_by_two)
+{
+	struct world w = fresh();
+	json_t *cases;
+
+	for (unsigned n = 0; n < 6; n++)
+		add(&w, contact(honest[n % 3], "192.0.2.7", "one.example", n));
+	for (unsigned n = 6; n < 12; n++)
+		add(&w, contact(honest[n % 3], "198.51.100.9", "two.example", n));
+	add(&w, contact("cert.d", "192.0.2.7", "two.example", 12));
+	add(&w, contact("cert.e", "192.0.2.7", "two.example", 13));
+	cases = settled(w.joint);
+	CHECK(json_array_size(cases) == 1);
+	done(&w, cases);
+}
+
+/* A second witness of a name counts where it led to the same network. */
+TEST(a_name_in_two_places)
+{
+	static const struct {
+		const char *second;
+		bool named;
+	} row[] = {{"192.0.2.7", true}, {"192.0.2.99", true}, {"203.0.113.5", false}};
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct world w = fresh();
+		json_t *cases;
+
+		add(&w, contact("cert.a", "192.0.2.7", "one.example", 0));
+		add(&w, contact("cert.l", row[i].second, "one.example", 1));
+		cases = settled(w.joint);
+		CHECK_UINT(json_array_size(cases), 1);
+		CHECK((named(cases, "m0")[0] != '\0') == row[i].named);
+		done(&w, cases);
+	}
+}
+
+/* Between two sights of one tool a thousand of somebody else's: they are neighbours all the same. */
+TEST(a_flood_between_neighbours)
+{
+	struct world w = fresh();
+	json_t *cases;
+
+	for (unsigned n = 0; n < 2; n++) {
+		struct joint_sighting s = contact(honest[n], n == 0 ? "192.0.2.7" : "198.51.100.9", NULL, n * 1000);
+
+		s.agent = keep("tool/1");
+		s.ja4 = keep("t12d_one");
+		s.last = s.first = (DAY0 + n * 1800) * NS_PER_S;
+		add(&w, s);
+	}
+	for (unsigned n = 1; n < 400; n++) {
+		char addr[32];
+		struct joint_sighting s;
+
+		snprintf(addr, sizeof(addr), "203.%u.%u.7", n / 200, n % 200);
+		s = contact("cert.l", addr, NULL, n);
+		s.agent = keep("tool/1");
+		s.rule = slice_of(NULL, 0);
+		s.last = s.first = (DAY0 + n * 4) * NS_PER_S;
+		add(&w, s);
+	}
+	cases = settled(w.joint);
+	CHECK(json_array_size(cases) >= 1);
+	{
+		bool together = false;
+		size_t i, k;
+		json_t *one, *id;
+
+		json_array_foreach (cases, i, one) {
+			unsigned found = 0;
+
+			json_array_foreach (json_object_get(one, "sightings"), k, id)
+				found += strcmp(json_string_value(id), "m0") == 0 ||
+					 strcmp(json_string_value(id), "m1000") == 0;
+			together = together || found == 2;
+		}
+		CHECK(together);
+	}
+	done(&w, cases);
+}
+
+TESTS(T(one_alone_makes_nothing_common), T(several_make_it_common), T(a_flood_in_any_order),
+    T(two_that_stand_are_not_joined_by_one), T(two_that_stand_are_joined_by_two), T(a_name_in_two_places),
+    T(a_flood_between_neighbours))
