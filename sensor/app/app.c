@@ -308,6 +308,7 @@ feed(struct cc_ctx *ctx, enum cc_dir dir, struct cur *in)
 		own->before = own->parser;
 		own->parser = NULL;
 		own->wanted = ctx->wanted;
+		own->server_first = false; /* that was the outer protocol's greeting */
 		own->side[CC_TO_SERVER] = own->side[CC_TO_CLIENT] = (struct app_side){.state = SIDE_PROBING};
 		app_count_add(ctx->app, APP_SWITCHED, 1);
 		if (ctx->handed)
