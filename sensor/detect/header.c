@@ -99,7 +99,8 @@ protocol_parse(struct build *build, struct slice word)
 	for (unsigned i = 0; i < app_parser_count && i < 64; i++) {
 		if ((rule->apps >> i & 1) != 0)
 			rule->protos |=
-			    (uint8_t)((app_parsers[i]->tcp ? PROTO_TCP : 0) | (app_parsers[i]->udp ? PROTO_UDP : 0));
+			    (uint8_t)((app_parsers[i]->tcp ? PROTO_TCP : 0) | (app_parsers[i]->udp ? PROTO_UDP : 0) |
+				      (app_parsers[i]->icmp ? PROTO_ICMP4 | PROTO_ICMP6 : 0));
 	}
 	return CC_OK;
 }

@@ -166,6 +166,23 @@ def tcp_frame(src, dst, sport, dport, seq, ack, flags, payload=b""):
 	return bytes(12) + b"\x08\x00" + ip + tcp
 
 
+def ip_frame(src, dst, proto, payload):
+	"""An Ethernet frame with an IPv4 packet of any protocol."""
+	ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0x4000, 64, proto, 0) + src + dst
+	return bytes(12) + b"\x08\x00" + ip[:10] + struct.pack("!H", _checksum(ip)) + ip[12:] + payload
+
+
+def udp_frame(src, dst, sport, dport, payload):
+	"""Without a checksum, as IPv4 allows."""
+	return ip_frame(src, dst, 17, struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload)
+
+
+def echo_frame(src, dst, kind, number, seq, payload):
+	"""ICMP: kind 8 asks, 0 answers."""
+	message = struct.pack("!BBHHH", kind, 0, 0, number, seq) + payload
+	return ip_frame(src, dst, 1, message[:2] + struct.pack("!H", _checksum(message + bytes(len(message) % 2))) + message[4:])
+
+
 class Talk:
 	"""One TCP conversation, packet by packet: ">" is what the client says."""
 

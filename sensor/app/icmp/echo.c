@@ -58,15 +58,15 @@ static const struct cc_field icmp_fields[F_COUNT] = {
 enum { A_TUNNEL, A_INNER, A_CHANGED, A_UNASKED, A_NOVEL, A_SPREAD, A_LARGE, A_RATE, A_MALFORMED, A_COUNT };
 
 static const struct cc_anomaly icmp_anomalies[A_COUNT] = {
-	[A_TUNNEL] = {"tunnel", "Echoes carry another protocol, or an exchange of their own."},
-	[A_INNER] = {"embedded_protocol", "A payload holds a packet or a message of another protocol."},
-	[A_CHANGED] = {"reply_differs", "A reply's payload is not that of its request."},
-	[A_UNASKED] = {"unasked_replies", "Replies come that nobody asked for, more than requests."},
-	[A_NOVEL] = {"changing_payload", "Requests carry ever new bytes, more than icmp_echo.novel_limit."},
-	[A_SPREAD] = {"high_entropy", "The new bytes look encrypted or packed."},
-	[A_LARGE] = {"large_payload", "A payload is larger than icmp_echo.payload_limit."},
-	[A_RATE] = {"high_rate", "More requests in a second than icmp_echo.rate_limit."},
-	[A_MALFORMED] = {"malformed_message", "A message is no echo as it should be."},
+    [A_TUNNEL] = {"tunnel", "Echoes carry another protocol, or an exchange of their own."},
+    [A_INNER] = {"embedded_protocol", "A payload holds a packet or a message of another protocol."},
+    [A_CHANGED] = {"reply_differs", "A reply's payload is not that of its request."},
+    [A_UNASKED] = {"unasked_replies", "Replies come that nobody asked for, more than requests."},
+    [A_NOVEL] = {"changing_payload", "Requests carry ever new bytes, more than icmp_echo.novel_limit."},
+    [A_SPREAD] = {"high_entropy", "The new bytes look encrypted or packed."},
+    [A_LARGE] = {"large_payload", "A payload is larger than icmp_echo.payload_limit, and no filling."},
+    [A_RATE] = {"high_rate", "More requests in a second than icmp_echo.rate_limit."},
+    [A_MALFORMED] = {"malformed_message", "A message is no echo as it should be."},
 };
 
 struct sent {
@@ -180,15 +180,19 @@ tell(struct cc_ctx *ctx, struct echo_state *state, enum cc_dir dir, const struct
 	cc_tx_done(ctx, tx);
 }
 
+static struct slice
+behind_stamps(struct slice payload)
+{
+	return payload.size > STAMPS ? slice_of(payload.p + STAMPS, payload.size - STAMPS) : slice_of(payload.p, 0);
+}
+
 /* Bytes that are no filling and not those of the requests before. */
 static void
 note_new(struct cc_ctx *ctx, struct echo_state *state, struct slice payload)
 {
-	struct slice rest = slice_of(payload.p, 0);
+	struct slice rest = behind_stamps(payload);
 	uint64_t hash;
 
-	if (payload.size > STAMPS)
-		rest = slice_of(payload.p + STAMPS, payload.size - STAMPS);
 	if (rest.size < 8 || icmp_is_filling(rest))
 		return;
 	hash = hash64(rest, 1);
@@ -283,7 +287,7 @@ echo_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 	state->bytes[m.reply] += m.payload.size;
 	if (m.payload.size > state->largest)
 		state->largest = m.payload.size;
-	if (m.payload.size > cc_limit(ctx, "icmp_echo.payload_limit"))
+	if (m.payload.size > cc_limit(ctx, "icmp_echo.payload_limit") && !icmp_is_filling(behind_stamps(m.payload)))
 		odd |= 1u << A_LARGE;
 	inner = (state->reported >> A_INNER & 1) == 0 ? icmp_inner(m.payload) : NULL;
 	if (inner != NULL) {
