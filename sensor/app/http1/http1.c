@@ -7,8 +7,6 @@
  */
 #include "app/http1/own.h"
 
-extern const struct cc_parser http2_parser, websocket_parser;
-
 static const struct cc_field fields[F_COUNT] = {
 #define FIELD(symbol, buffer, eve, type, flags, help) [F_##symbol] = {buffer, eve, type, flags, help},
 #include "app/http1/fields.def"
@@ -45,261 +43,6 @@ probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
 	return http_prefix(in, "http/") && http_is_digit(in.p[5]) ? CC_OK : CC_BAD;
 }
 
-/* The side is between messages again. */
-static void
-side_reset(struct http1_side *side, enum http1_state state)
-{
-	bool finished = side->finished;
-
-	memset(side, 0, sizeof(*side));
-	side->state = (uint8_t)state;
-	side->finished = finished;
-}
-
-static void
-queue_push(struct cc_ctx *ctx, struct http1 *http1, struct cc_tx *tx)
-{
-	if (http1->waiting == HTTP1_PIPELINE && http1->first != http1->side[CC_TO_CLIENT].tx) {
-		struct cc_tx *oldest = http1->first; /* no response will come any more: its own, at least */
-
-		http1->first = http1_tx(oldest)->next;
-		http1->waiting--;
-		cc_tx_done(ctx, oldest);
-	}
-	if (http1->first == NULL)
-		http1->first = tx;
-	else
-		http1_tx(http1->last)->next = tx;
-	http1->last = tx;
-	http1->waiting++;
-}
-
-static bool
-request_open(struct cc_ctx *ctx, struct http1 *http1)
-{
-	struct http1_side *side = &http1->side[CC_TO_SERVER];
-
-	side->tx = cc_tx_new(ctx);
-	if (side->tx == NULL)
-		return false;
-	http1->requests++;
-	queue_push(ctx, http1, side->tx);
-	return true;
-}
-
-/* The response's transaction: the oldest request's, or its own. */
-static bool
-response_open(struct cc_ctx *ctx, struct http1 *http1)
-{
-	struct http1_side *side = &http1->side[CC_TO_CLIENT];
-
-	if (http1->first != NULL) {
-		side->tx = http1->first;
-		return true;
-	}
-	side->tx = cc_tx_new(ctx);
-	if (side->tx == NULL)
-		return false;
-	side->tx->done[CC_TO_SERVER] = true; /* never seen */
-	if (http1->requests > 0)
-		http1_odd(ctx, side->tx, A_UNMATCHED_RESPONSE);
-	return true;
-}
-
-static void
-request_done(struct cc_ctx *ctx, struct http1 *http1, bool whole)
-{
-	struct http1_side *side = &http1->side[CC_TO_SERVER];
-	struct cc_tx *tx = side->tx;
-	bool connect = tx != NULL && http1_tx(tx)->method == M_CONNECT;
-
-	if (tx == NULL)
-		return;
-	http_body_close(ctx, &side->body, whole);
-	cc_tx_side_done(ctx, tx, CC_TO_SERVER);
-	if (tx->done[CC_TO_CLIENT])
-		cc_tx_done(ctx, tx);
-	side_reset(side, connect && !tx->done[CC_TO_CLIENT] ? S_WAIT : S_START);
-}
-
-static void
-response_done(struct cc_ctx *ctx, struct http1 *http1, bool whole)
-{
-	struct http1_side *side = &http1->side[CC_TO_CLIENT], *other = &http1->side[CC_TO_SERVER];
-	struct cc_tx *tx = side->tx;
-
-	if (tx == NULL)
-		return;
-	http_body_close(ctx, &side->body, whole);
-	cc_put_uint(ctx, tx, F_LENGTH, side->body.in);
-	if (tx == http1->first) {
-		http1->first = http1_tx(tx)->next;
-		if (http1->first == NULL)
-			http1->last = NULL;
-		http1->waiting--;
-	}
-	if (other->state == S_AFTER_09 && other->tx == tx)
-		request_done(ctx, http1, true);
-	cc_tx_side_done(ctx, tx, CC_TO_CLIENT);
-	if (tx->done[CC_TO_SERVER])
-		cc_tx_done(ctx, tx);
-	side_reset(side, S_START);
-}
-
-static void
-message_done(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, bool whole)
-{
-	if (dir == CC_TO_SERVER)
-		request_done(ctx, http1, whole);
-	else
-		response_done(ctx, http1, whole);
-}
-
-/* The state that the framing leads to. */
-static enum http1_state
-body_state(struct http1_side *side, enum cc_dir dir)
-{
-	const struct http1_framing *framing = &side->framing;
-
-	side->first_chunk = true;
-	side->left = framing->has_length ? framing->length : 0;
-	if (framing->chunked)
-		return S_CHUNK_SIZE;
-	if (framing->has_length && (side->left > 0 || framing->loose))
-		return framing->loose && dir == CC_TO_CLIENT ? S_LOOSE : S_LENGTH;
-	if (dir == CC_TO_CLIENT && !framing->has_length)
-		return S_CLOSE;
-	return S_START; /* none */
-}
-
-static struct slice
-value_of(const struct cc_tx *tx, unsigned field)
-{
-	const struct cc_value *value = cc_get(tx, field);
-
-	return value != NULL ? slice_of(value->bytes, value->size) : slice_of(NULL, 0);
-}
-
-/* Of what a response is all, or a range. */
-static void
-learn_whole(const struct http1_side *side, struct http_whole *whole)
-{
-	uint64_t number[3] = {0, 0, 0};
-	unsigned count = 0;
-
-	whole->host = value_of(side->tx, F_HOST);
-	whole->uri = value_of(side->tx, F_URI_RAW);
-	whole->type = value_of(side->tx, F_RES_CONTENT_TYPE);
-	whole->partial = side->status == 206;
-	if (!whole->partial) {
-		whole->total = side->status == 200 && side->framing.has_length && !side->framing.chunked
-				   ? side->framing.length
-				   : 0;
-		return;
-	}
-	if (http_range(value_of(side->tx, F_RANGE_RAW), number, &count) != CC_OK || count != 3) {
-		whole->partial = http_prefix(whole->type, "multipart/byteranges");
-		return;
-	}
-	whole->start = number[0];
-	whole->end = number[1];
-	whole->total = number[2];
-}
-
-static void
-body_open(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir)
-{
-	static const struct http_body_odd body_odd = {A_DECOMPRESSION_FAILED, A_BOMB, A_MULTIPART_ERROR,
-	    A_MULTIPART_HEADER, A_NO_FILEDATA, A_FILE_NAME, A_MEMLIMIT, A_RANGE_CONFLICT};
-	struct http_body *body = &side->body;
-
-	body->tx = side->tx;
-	body->odd = &body_odd;
-	body->dir = dir;
-	if (body->name.size == 0)
-		body->name = http1_tx(side->tx)->name;
-	if (dir == CC_TO_CLIENT)
-		learn_whole(side, &body->whole);
-	http_body_open(ctx, body, &side->framing.codings,
-	    dir == CC_TO_SERVER ? cc_get(side->tx, F_REQ_CONTENT_TYPE) : NULL);
-}
-
-/* Begins the body, or ends the message if there is none. */
-static void
-body_begin(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir)
-{
-	struct http1_side *side = &http1->side[dir];
-
-	side->state = (uint8_t)body_state(side, dir);
-	if (side->state == S_START)
-		message_done(ctx, http1, dir, true);
-	else
-		body_open(ctx, side, dir);
-}
-
-static void
-request_body(struct cc_ctx *ctx, struct http1 *http1)
-{
-	cc_tx_update(ctx, http1->side[CC_TO_SERVER].tx, CC_TO_SERVER);
-	body_begin(ctx, http1, CC_TO_SERVER);
-}
-
-/* What follows on both sides is another protocol. */
-static void
-leave_to(struct cc_ctx *ctx, struct http1 *http1, struct cc_tx *tx, unsigned to)
-{
-	http1->over = true;
-	if (to == U_H2C)
-		cc_hand_over(ctx, &http2_parser, http1_request_note(ctx, tx));
-	else
-		cc_hand_over(ctx, &websocket_parser, http1_extensions_note(tx));
-}
-
-/* 101: the request is answered, in HTTP/2 by what follows. */
-static void
-upgrade(struct cc_ctx *ctx, struct http1 *http1, unsigned to)
-{
-	struct cc_tx *tx = http1->side[CC_TO_CLIENT].tx;
-
-	if (to == U_H2C || to == U_WEBSOCKET)
-		leave_to(ctx, http1, tx, to);
-	response_done(ctx, http1, true);
-	for (unsigned i = 0; i < 2 && !http1->over; i++) { /* not for us */
-		http_body_close(ctx, &http1->side[i].body, false);
-		side_reset(&http1->side[i], S_IGNORE);
-		cc_enough(ctx, (enum cc_dir)i);
-	}
-}
-
-static void
-response_body(struct cc_ctx *ctx, struct http1 *http1)
-{
-	struct http1_side *side = &http1->side[CC_TO_CLIENT];
-	struct http1_tx *own = http1_tx(side->tx);
-	unsigned status = side->status;
-	bool body = side->framing.chunked || side->framing.length > 0;
-
-	cc_tx_update(ctx, side->tx, CC_TO_CLIENT);
-	if (own->method == M_CONNECT) {
-		if (status >= 200 && status < 300) {
-			response_done(ctx, http1, true);
-			cc_switch(ctx);
-			return;
-		}
-		if (http1->side[CC_TO_SERVER].state == S_WAIT)
-			http1->side[CC_TO_SERVER].state = S_START;
-	}
-	if (status == 101 && (side->framing.upgrade != U_NONE || own->upgrade != U_NONE)) {
-		upgrade(ctx, http1, side->framing.upgrade != U_NONE ? side->framing.upgrade : own->upgrade);
-	} else if (own->method == M_HEAD || ((status == 204 || status == 304 || status / 100 == 1) && !body)) {
-		response_done(ctx, http1, true);
-	} else if (status == 204 || status == 304 || status / 100 == 1) {
-		side->state = S_MAYBE;
-	} else {
-		body_begin(ctx, http1, CC_TO_CLIENT);
-	}
-}
-
 /* 1xx comes before the real response, and leaves no trace but this. */
 static bool
 is_interim(struct slice head)
@@ -324,21 +67,21 @@ head_take(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, struct slice
 	struct http1_side *side = &http1->side[dir];
 
 	if (dir == CC_TO_SERVER) {
-		if (!request_open(ctx, http1))
+		if (!http1_request_open(ctx, http1))
 			return CC_BAD;
 		http1_head_request(ctx, side, head);
 		return CC_OK;
 	}
-	if (!response_open(ctx, http1))
+	if (!http1_response_open(ctx, http1))
 		return CC_BAD;
 	if (is_interim(head)) {
 		if (http1_tx(side->tx)->continued && http_find(head, " 100"))
 			http1_odd(ctx, side->tx, A_CONTINUE_SEEN);
 		http1_tx(side->tx)->continued = true;
 		if (side->tx == http1->first)
-			side_reset(side, S_START);
+			http1_reset(side, S_START);
 		else
-			response_done(ctx, http1, true);
+			http1_response_done(ctx, http1, true);
 		return CC_MORE;
 	}
 	http1_head_response(ctx, side, head);
@@ -349,9 +92,9 @@ static void
 body_of(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir)
 {
 	if (dir == CC_TO_SERVER)
-		request_body(ctx, http1);
+		http1_request_body(ctx, http1);
 	else
-		response_body(ctx, http1);
+		http1_response_body(ctx, http1);
 }
 
 /* "GET /" CR LF and nothing else: HTTP/0.9, unless headers follow. */
@@ -440,7 +183,7 @@ after_09(struct cc_ctx *ctx, struct http1 *http1, struct cur *in)
 
 	if (rest.p[0] == '\n' || (rest.p[0] == '\r' && rest.size > 1 && rest.p[1] == '\n')) {
 		cur_skip(in, rest.p[0] == '\n' ? 1 : 2);
-		request_body(ctx, http1);
+		http1_request_body(ctx, http1);
 		return CC_OK;
 	}
 	if (rest.p[0] == '\r' && rest.size == 1)
@@ -452,7 +195,7 @@ after_09(struct cc_ctx *ctx, struct http1 *http1, struct cur *in)
 		side->state = S_HEAD_09;
 		side->scan = (struct http1_scan){.begun = true};
 	} else {
-		request_body(ctx, http1);
+		http1_request_body(ctx, http1);
 	}
 	return CC_OK;
 }
@@ -469,7 +212,7 @@ head_09(struct cc_ctx *ctx, struct http1 *http1, struct cur *in)
 		size = limit;
 	}
 	http1_head_more(ctx, side, cur_take(in, size));
-	request_body(ctx, http1);
+	http1_request_body(ctx, http1);
 	return CC_OK;
 }
 
@@ -488,7 +231,7 @@ request_start(struct cc_ctx *ctx, struct http1 *http1, struct cur *in)
 		/* The protocol that was asked for, before the answer is here; when none comes, it is believed so. */
 		if (cur_left(in) <= HTTP1_LINE_MAX && !cc_is_last(ctx))
 			return CC_MORE;
-		leave_to(ctx, http1, http1->last, http1_tx(http1->last)->upgrade);
+		http1_leave_to(ctx, http1, http1->last, http1_tx(http1->last)->upgrade);
 		return CC_OK;
 	}
 	if (st == CC_MORE)
@@ -545,12 +288,12 @@ response_start(struct cc_ctx *ctx, struct http1 *http1, struct cur *in)
 		side->state = S_LOST;
 		return CC_OK;
 	}
-	if (!response_open(ctx, http1))
+	if (!http1_response_open(ctx, http1))
 		return CC_BAD;
 	if (!http1_tx(side->tx)->no_protocol)
 		http1_odd(ctx, side->tx, A_RES_PROTOCOL);
 	side->state = S_CLOSE;
-	body_open(ctx, side, CC_TO_CLIENT);
+	http1_body_open(ctx, side, CC_TO_CLIENT);
 	return CC_OK;
 }
 
@@ -591,9 +334,9 @@ maybe_body(struct cc_ctx *ctx, struct http1 *http1, struct cur *in)
 	if (may_be(rest, "http") && !cc_is_last(ctx))
 		return CC_MORE;
 	if (http_prefix(rest, "http"))
-		response_done(ctx, http1, true);
+		http1_response_done(ctx, http1, true);
 	else
-		body_begin(ctx, http1, CC_TO_CLIENT);
+		http1_body_begin(ctx, http1, CC_TO_CLIENT);
 	return CC_OK;
 }
 
@@ -605,121 +348,9 @@ after_loose(struct cc_ctx *ctx, struct http1 *http1, struct cur *in)
 	if (may_be(rest, "http/") && !cc_is_last(ctx))
 		return CC_MORE;
 	if (http_prefix(rest, "http/"))
-		response_done(ctx, http1, true);
+		http1_response_done(ctx, http1, true);
 	else
 		http1->side[CC_TO_CLIENT].state = S_CLOSE;
-	return CC_OK;
-}
-
-static enum cc_status
-take_length(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, struct cur *in)
-{
-	struct http1_side *side = &http1->side[dir];
-	size_t size = cur_left(in) < side->left ? cur_left(in) : (size_t)side->left;
-
-	http_body_add(ctx, &side->body, cur_take(in, size));
-	side->left -= size;
-	if (side->left > 0)
-		return CC_MORE;
-	if (side->state == S_LOOSE)
-		side->state = S_AFTER_LOOSE;
-	else if (side->state == S_CHUNK_DATA)
-		side->state = S_CHUNK_SIZE;
-	else
-		message_done(ctx, http1, dir, true);
-	return CC_OK;
-}
-
-/*
- * A chunk's size line: white space, hex digits, anything, LF (RFC 9112, 7.1, and what browsers make of it).  CC_BAD: no
- * such line.
- */
-static enum cc_status
-chunk_line(struct slice in, uint64_t *ret_size, size_t *ret_line, bool *ret_extension)
-{
-	const uint8_t *lf;
-	size_t n = 0, from;
-	uint64_t size = 0;
-
-	while (n < in.size && (http_is_space(in.p[n]) || in.p[n] == 0))
-		n++;
-	if (n > 256)
-		return CC_BAD;
-	if (n == in.size)
-		return CC_MORE;
-	from = n;
-	for (; n < in.size && http_hex(in.p[n]) >= 0; n++) {
-		if (size >> 56 != 0)
-			return CC_BAD;
-		size = size << 4 | (uint64_t)http_hex(in.p[n]);
-	}
-	if (n == from)
-		return CC_BAD;
-	lf = n < in.size ? memchr(in.p + n, '\n', in.size - n) : NULL;
-	if (lf == NULL)
-		return in.size - from < HTTP1_LINE_MAX ? CC_MORE : CC_BAD;
-	*ret_size = size;
-	*ret_line = (size_t)(lf - in.p) + 1;
-	*ret_extension = memchr(in.p + n, ';', (size_t)(lf - in.p) - n) != NULL;
-	return CC_OK;
-}
-
-static enum cc_status
-take_chunk_size(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, struct cur *in)
-{
-	struct http1_side *side = &http1->side[dir];
-	bool extension = false;
-	size_t line = 0;
-	uint64_t size = 0;
-	enum cc_status st = chunk_line(cur_rest(in), &size, &line, &extension);
-
-	if (st == CC_MORE && !(cc_is_last(ctx) && side->first_chunk))
-		return CC_MORE;
-	if (st != CC_OK) { /* it isn't chunked, or not any more */
-		if (!side->first_chunk && in->p[0] == '\r') /* the end of the chunk before */
-			cur_skip(in, 1);
-		if (!side->first_chunk && cur_left(in) > 0 && in->p[0] == '\n')
-			cur_skip(in, 1);
-		http1_odd(ctx, side->tx, dir == CC_TO_SERVER ? A_REQ_CHUNK_LEN : A_RES_CHUNK_LEN);
-		if (side->first_chunk && side->framing.has_length) {
-			side->left = side->framing.length;
-			side->state = side->left > 0 ? S_LENGTH : S_CLOSE;
-		} else {
-			side->state = S_CLOSE;
-		}
-		return CC_OK;
-	}
-	if (extension && dir == CC_TO_SERVER && side->first_chunk)
-		http1_odd(ctx, side->tx, A_CHUNK_EXTENSION);
-	side->first_chunk = false;
-	cur_skip(in, line);
-	side->left = size;
-	side->state = size > 0 ? S_CHUNK_DATA : S_TRAILER;
-	return CC_OK;
-}
-
-/* Trailers are passed over; the next message, where the empty line should be, ends them too. */
-static enum cc_status
-take_trailer(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, struct cur *in)
-{
-	struct slice rest = cur_rest(in);
-	const uint8_t *lf = memchr(rest.p, '\n', rest.size);
-
-	if (lf == NULL && rest.size < HTTP1_LINE_MAX)
-		return CC_MORE;
-	if (lf == NULL) {
-		in->p = in->end;
-		return CC_OK;
-	}
-	if (dir == CC_TO_CLIENT && http_prefix(rest, "http/1.")) {
-		message_done(ctx, http1, dir, true);
-		return CC_OK;
-	}
-	in->p = lf + 1;
-	if (lf == rest.p || (lf == rest.p + 1 && rest.p[0] == '\r'))
-		message_done(ctx, http1, dir, true);
-	else if (memchr(rest.p, ':', (size_t)(lf - rest.p)) == NULL)
-		http1_odd(ctx, http1->side[dir].tx, dir == CC_TO_SERVER ? A_REQ_MISSING_COLON : A_RES_MISSING_COLON);
 	return CC_OK;
 }
 
@@ -746,11 +377,11 @@ step(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, struct cur *in)
 	case S_LENGTH:
 	case S_LOOSE:
 	case S_CHUNK_DATA:
-		return take_length(ctx, http1, dir, in);
+		return http1_take_length(ctx, http1, dir, in);
 	case S_CHUNK_SIZE:
-		return take_chunk_size(ctx, http1, dir, in);
+		return http1_take_chunk_size(ctx, http1, dir, in);
 	case S_TRAILER:
-		return take_trailer(ctx, http1, dir, in);
+		return http1_take_trailer(ctx, http1, dir, in);
 	case S_CLOSE:
 		http_body_add(ctx, &side->body, cur_take(in, cur_left(in)));
 		return CC_MORE;
@@ -831,7 +462,7 @@ gap(struct cc_ctx *ctx, void *state, enum cc_dir dir, uint64_t size)
 		}
 		if (size == side->left && side->state == S_LENGTH) {
 			http_body_gap(ctx, &side->body, size);
-			message_done(ctx, http1, dir, true);
+			http1_message_done(ctx, http1, dir, true);
 			break;
 		}
 		/* fall through */
@@ -839,8 +470,8 @@ gap(struct cc_ctx *ctx, void *state, enum cc_dir dir, uint64_t size)
 		if (side->state == S_IGNORE || side->state == S_WAIT)
 			break;
 		if (side->tx != NULL)
-			message_done(ctx, http1, dir, false);
-		side_reset(side, S_LOST);
+			http1_message_done(ctx, http1, dir, false);
+		http1_reset(side, S_LOST);
 		break;
 	}
 	return CC_OK;
@@ -856,7 +487,7 @@ finish(struct cc_ctx *ctx, void *state, enum cc_dir dir)
 
 	side->finished = true;
 	if (side->tx != NULL)
-		message_done(ctx, http1, dir, whole);
+		http1_message_done(ctx, http1, dir, whole);
 	/* Nothing more comes: the requests that still wait have no response. */
 	if (!http1->side[cc_dir_other(dir)].finished)
 		return;

@@ -135,6 +135,27 @@ enum cc_status http1_goes_on(struct slice rest, bool last);
 /* CC_OK: a whole head; *ret_size is its size with its last line. */
 enum cc_status http1_head_find(struct slice in, bool response, bool last, struct http1_scan *scan, size_t *ret_size);
 
+/* exchange.c */
+void http1_reset(struct http1_side *side, enum http1_state state); /* the side is between messages again */
+/* A transaction for a message that begins.  false: no memory. */
+bool http1_request_open(struct cc_ctx *ctx, struct http1 *http1);
+bool http1_response_open(struct cc_ctx *ctx, struct http1 *http1);
+void http1_response_done(struct cc_ctx *ctx, struct http1 *http1, bool whole);
+void http1_message_done(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, bool whole);
+void http1_body_open(struct cc_ctx *ctx, struct http1_side *side, enum cc_dir dir);
+/* Begins the body, or ends the message if there is none. */
+void http1_body_begin(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir);
+/* The same behind a head: what the method and the status say of it. */
+void http1_request_body(struct cc_ctx *ctx, struct http1 *http1);
+void http1_response_body(struct cc_ctx *ctx, struct http1 *http1);
+/* What follows on both sides is that protocol of enum http1_upgrade. */
+void http1_leave_to(struct cc_ctx *ctx, struct http1 *http1, struct cc_tx *tx, unsigned to);
+
+/* chunk.c: a step of a side that is in such a state. */
+enum cc_status http1_take_length(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, struct cur *in);
+enum cc_status http1_take_chunk_size(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, struct cur *in);
+enum cc_status http1_take_trailer(struct cc_ctx *ctx, struct http1 *http1, enum cc_dir dir, struct cur *in);
+
 /* head.c: a whole head to values; fills side->framing. */
 void http1_head_request(struct cc_ctx *ctx, struct http1_side *side, struct slice head);
 /* Headers behind a request line that was taken for HTTP/0.9. */
