@@ -1,6 +1,6 @@
 /*
- * The life of an exchange: requests that wait for their responses, bodies that begin and end, and where a response leads
- * to another protocol.  A response belongs to the oldest request that waits for one, or stands alone.
+ * The life of an exchange: requests that wait for their responses, bodies that begin and end, and where a response
+ * leads to another protocol.  A response belongs to the oldest request that waits for one, or stands alone.
  */
 #include "app/http1/own.h"
 
