@@ -161,6 +161,9 @@ void cases_answer_text(const struct casefile *one, char ret_text[256]); /* "sour
  * not even so. */
 enum cc_status cases_document(struct casefile *one, size_t most, struct buf *out);
 
+/* read.c, for change.c: opinions and trace anew from the document */
+void cases_take_words(struct casefile *one);
+
 /* ---- words.c: what a case says, in sentences that need no training ---- */
 
 /* Each appends plain text without marking-up; a partner's strings go through `put`, which escapes. */
@@ -193,6 +196,8 @@ bool cases_opinion_newest(const struct casefile *one, size_t index); /* its orga
 const char *cases_likely(double probability);                       /* "very likely" */
 /* "agreement 0.0976 (of 1), …"; nothing where the document lists no parts. */
 void cases_say_parts(const struct cases_words *w, const struct case_hypothesis *h);
+/* The likeliest candidate, named or not; NULL: none. */
+const struct case_hypothesis *cases_leading(const struct casefile *one);
 /* Likeliest first; one->hypotheses of them. */
 void cases_sorted(const struct casefile *one, const struct case_hypothesis *ret_list[CASES_HYPOTHESES]);
 double cases_odds_sum(

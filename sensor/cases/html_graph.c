@@ -19,20 +19,6 @@ is_value(const char *kind, const char *value, const char *what, const char *is)
 	return value[0] != '\0' && strcmp(kind, what) == 0 && strcmp(value, is) == 0;
 }
 
-/* The leading candidate, where none is named. */
-static const struct case_hypothesis *
-leading(const struct casefile *one)
-{
-	const struct case_hypothesis *found = NULL;
-
-	for (size_t i = 0; i < one->hypotheses; i++) {
-		if (strcmp(one->hypothesis[i].kind, "source") == 0 &&
-		    (found == NULL || one->hypothesis[i].probability > found->probability))
-			found = &one->hypothesis[i];
-	}
-	return found;
-}
-
 static const char *
 kind_word(const char *kind)
 {
@@ -133,7 +119,7 @@ put_node(struct buf *out, const struct drawing *d, size_t at)
 {
 	const struct case_node *node = &d->one->node[at];
 	const struct cases_place *p = &d->place[at];
-	const struct case_hypothesis *lead = leading(d->one);
+	const struct case_hypothesis *lead = cases_leading(d->one);
 	bool answer = is_value(node->kind, node->value, d->one->what, d->one->value);
 	bool best = !answer && d->one->value[0] == '\0' && lead != NULL &&
 		    is_value(node->kind, node->value, lead->what, lead->value);
@@ -310,7 +296,7 @@ page_bars(struct buf *out, const struct casefile *one)
 void
 page_meter(struct buf *out, const struct casefile *one)
 {
-	const struct case_hypothesis *lead = leading(one);
+	const struct case_hypothesis *lead = cases_leading(one);
 	bool source = strcmp(one->verdict, "source") == 0;
 	double p = source ? one->confidence : lead != NULL ? lead->probability : 0;
 

@@ -119,23 +119,10 @@ put_hypothesis(struct buf *out, const struct casefile *one, const struct case_hy
 	put_sums(out, one, h, sum);
 }
 
-static const struct case_hypothesis *
-leading(const struct casefile *one)
-{
-	const struct case_hypothesis *found = NULL;
-
-	for (size_t i = 0; i < one->hypotheses; i++) {
-		if (strcmp(one->hypothesis[i].kind, "source") == 0 &&
-		    (found == NULL || one->hypothesis[i].probability > found->probability))
-			found = &one->hypothesis[i];
-	}
-	return found;
-}
-
 void
 page_evidence(struct buf *out, const struct casefile *one)
 {
-	const struct case_hypothesis *h = leading(one);
+	const struct case_hypothesis *h = cases_leading(one);
 
 	if (h == NULL) {
 		buf_add_text(out, "<p>No candidate has any evidence.</p>\n");
@@ -236,7 +223,7 @@ put_all(struct buf *out, const struct casefile *one)
 static void
 put_others(struct buf *out, const struct casefile *one)
 {
-	const struct case_hypothesis *lead = leading(one);
+	const struct case_hypothesis *lead = cases_leading(one);
 
 	for (size_t i = 0; i < one->hypotheses; i++) {
 		const struct case_hypothesis *h = &one->hypothesis[i];
