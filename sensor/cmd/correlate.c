@@ -23,7 +23,8 @@
 int cmd_correlate(int argc, char **argv);
 
 #define WAIT_MS 200
-#define QUIET_KAFKA_MS 3000
+#define QUIET_KAFKA_MS 3000   /* --once: a broker that says nothing for so long has said all, */
+#define QUIET_SLOW_MS 30000   /* and so long, where it has not come to the end of its partitions */
 #define COMMIT_MESSAGES 8192 /* at the least, while they come fast */
 #define DELIVERY (60 * NS_PER_S) /* of what goes to other members */
 
@@ -137,6 +138,13 @@ take(struct correlating *c, const struct cc_message *msg, const struct verified 
 		c->unreadable++;
 }
 
+/* --once: whether to wait no longer. */
+static bool
+is_quiet(const struct correlating *c, int quiet)
+{
+	return quiet >= (reader_has_more(inbox_reader(c->inbox)) ? QUIET_SLOW_MS : QUIET_KAFKA_MS);
+}
+
 /* All that there is was read, or nobody was there to say what there is. */
 static int
 all_is_read(const struct correlating *c)
@@ -161,7 +169,7 @@ read_all(struct correlating *c)
 		if (st == CC_OK) {
 			quiet = 0;
 			take(c, &msg, &verified);
-		} else if (st == CC_END || (st == CC_MORE && (quiet += WAIT_MS) >= QUIET_KAFKA_MS)) {
+		} else if (st == CC_END || (st == CC_MORE && is_quiet(c, quiet += WAIT_MS))) {
 			return all_is_read(c);
 		} else if (st == CC_BAD) {
 			fprintf(stderr, "concert correlate: %s\n", why != NULL ? why : "a message that can't be read");
@@ -456,7 +464,7 @@ follow(struct correlating *c)
 			return EXIT_FAILED;
 		} else {
 			quiet += WAIT_MS;
-			if (c->options->once && (got == CC_END || quiet >= QUIET_KAFKA_MS))
+			if (c->options->once && (got == CC_END || is_quiet(c, quiet)))
 				break;
 			if (got == CC_END)
 				usleep(WAIT_MS * 1000 / 4);

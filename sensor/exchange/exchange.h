@@ -277,6 +277,8 @@ void reader_since(struct reader *reader, uint64_t since);
 enum cc_status reader_next(struct reader *reader, int ms, struct cc_message *ret_msg, const char **ret_why);
 /* False: no broker has answered yet, so that nothing to read means nothing. */
 bool reader_reached(const struct reader *reader);
+/* There is more than was read, as far as a broker has told where its partitions end. */
+bool reader_has_more(const struct reader *reader);
 void reader_close(struct reader *reader);
 
 #endif

@@ -272,6 +272,16 @@ reader_next(struct reader *reader, int ms, struct cc_message *ret_msg, const cha
 }
 
 bool
+reader_has_more(const struct reader *reader)
+{
+	bool more = false;
+
+	for (unsigned i = 0; i < reader->places; i++)
+		more = more || (reader->place[i].kafka != NULL && reader_kafka_has_more(reader->place[i].kafka));
+	return more;
+}
+
+bool
 reader_reached(const struct reader *reader)
 {
 	bool reached = false;

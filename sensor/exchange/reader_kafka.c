@@ -25,7 +25,7 @@ struct reader_kafka {
 	size_t topic_count;
 	uint64_t lanes;
 	const struct reader_resume *resume; /* NULL: none */
-	bool from_start, assigned;
+	bool from_start, assigned, answered; /* answered: by a broker, once */
 	uint64_t asked;          /* monotonic */
 	uint64_t since;          /* 0: not by time */
 	rd_kafka_t *rk;
@@ -259,6 +259,7 @@ assign(struct reader_kafka *r, int ms)
 	r->asked = time_monotonic();
 	if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return CC_MORE;
+	r->answered = true;
 	list = rd_kafka_topic_partition_list_new(64);
 	for (int i = 0; i < data->topic_cnt; i++) {
 		const rd_kafka_metadata_topic_t *topic = &data->topics[i];
@@ -381,9 +382,15 @@ reader_kafka_next(struct reader_kafka *r, int ms, struct cc_message *ret_msg, co
 }
 
 bool
+reader_kafka_has_more(const struct reader_kafka *r)
+{
+	return r->list != NULL && r->list->cnt > 0 && !all_read(r);
+}
+
+bool
 reader_kafka_reached(const struct reader_kafka *r)
 {
-	return r->assigned || r->list != NULL;
+	return r->answered || r->list != NULL;
 }
 
 void

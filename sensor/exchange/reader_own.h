@@ -24,6 +24,7 @@ void reader_kafka_commit(struct reader_kafka *reader, const struct reader_positi
 enum cc_status reader_kafka_next(struct reader_kafka *reader, int ms, struct cc_message *ret_msg, const char **ret_why);
 void reader_kafka_since(struct reader_kafka *reader, uint64_t since); /* before the first message is asked for */
 bool reader_kafka_reached(const struct reader_kafka *reader);
+bool reader_kafka_has_more(const struct reader_kafka *reader);
 void reader_kafka_close(struct reader_kafka *reader);
 
 #endif
