@@ -165,18 +165,24 @@ probe_client(struct slice in)
 	return word < cur_left(&c) ? (word > 0 || size == 9 ? CC_OK : CC_BAD) : CC_MORE;
 }
 
-/* The server's first word is how to log on, or why not. */
+/* The server's first word is how to log on, or why not; a client that asked for TLS has a 'N' before it. */
 static enum cc_status
 probe_server(const struct cc_ctx *ctx, struct slice in)
 {
 	struct cur c = cur_slice(in);
-	uint8_t type = cur_u8(&c);
-	uint32_t size = cur_u32(&c), auth;
+	uint8_t type;
+	uint32_t size, auth;
 
-	if (in.size > 0 && type != 'R' && type != 'E' && !cc_other_known(ctx))
+	if (in.size == 0)
+		return CC_MORE;
+	if (in.size == 1 && cc_other_known(ctx) && memchr("SNG", in.p[0], 3) != NULL)
+		return CC_OK;
+	if (in.p[0] == 'N')
+		cur_skip(&c, 1);
+	type = cur_u8(&c);
+	size = cur_u32(&c);
+	if (type != 'R' && type != 'E' && in.size > (in.p[0] == 'N'))
 		return CC_BAD;
-	if (in.size == 1 && cc_other_known(ctx))
-		return type == 'S' || type == 'N' || type == 'G' ? CC_OK : CC_MORE;
 	if (c.bad)
 		return CC_MORE;
 	if (size < 8 || size > STARTUP_MAX)
@@ -264,6 +270,13 @@ opening(struct cc_ctx *ctx, struct pgsql_state *state, struct cur *in)
 	}
 	cc_tx_update(ctx, tx, CC_TO_SERVER);
 	return CC_OK;
+}
+
+/* The client's request for TLS wasn't seen, but the server's 'N', with what comes behind it. */
+static bool
+begins_with_no(const struct side *side, const struct cur *in)
+{
+	return !side->begun && cur_left(in) > 1 && in->p[0] == 'N' && (in->p[1] == 'R' || in->p[1] == 'E');
 }
 
 /* One byte says whether another layer comes between. */
@@ -466,10 +479,12 @@ pgsql_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 			cur_skip(in, cur_left(in)); /* nothing tells where a message begins */
 		} else if (dir == CC_TO_SERVER && !side->begun) {
 			st = opening(ctx, state, in);
-		} else if (dir == CC_TO_CLIENT && state->wants_tls && layer_answer(ctx, state, in) == CC_OK) {
+		} else if (dir == CC_TO_CLIENT && (state->wants_tls || begins_with_no(side, in)) &&
+			   layer_answer(ctx, state, in) == CC_OK) {
 			continue;
 		} else {
 			st = message(ctx, state, dir, in);
+			side->begun = side->begun || st == CC_OK;
 		}
 	}
 	if (st == CC_BAD) {
