@@ -80,7 +80,7 @@ struct event {
 
 enum file_state { FILE_OPEN, FILE_WHOLE, FILE_TRUNCATED };
 
-enum file_archive { ARCHIVE_NONE, ARCHIVE_ZIP, ARCHIVE_GZIP };
+enum file_archive { ARCHIVE_NONE, ARCHIVE_ZIP, ARCHIVE_GZIP, ARCHIVE_TAR };
 
 /* A file on its way.  Read-only outside app/, but for the slots below. */
 struct cc_file {

@@ -1,7 +1,7 @@
 /*
  * Archives among files, opened one level while they come: ZIP (APPNOTE 6.3: stored and deflated entries, ZIP64, data
- * descriptors) and gzip (RFC 1952).  Bytes of the archive come in, its entries go out as files of their own when the
- * archive is over and its hash is known.
+ * descriptors), gzip (RFC 1952), and tar (archive_tar.c).  Bytes of the archive come in, its entries go out as files
+ * of their own when the archive is over and its hash is known.
  *
  * A ZIP is read forwards by its local headers, not by the directory at its end: what an unpacker on the way would see,
  * and what needs no buffer.  What an attacker could try here: entries that grow without bound, or without number,
@@ -9,43 +9,15 @@
  * worker; a lie is named, and ends the reading.  An archive within an archive stays closed.  One thread, a worker's;
  * all memory is the pool's.
  */
-#include <zlib.h>
-
-#include "app/own.h"
+#include "app/archive_own.h"
 
 #define BLOCK_HEAD 16
 #define OUT_SIZE 16384
-#define NAME_MAX_SIZE 1024
 #define EXTRA_MAX 4096
-#define HEAD_MAX (30 + NAME_MAX_SIZE + EXTRA_MAX)
 #define TAIL_MAX 28          /* a descriptor, and the signature behind it */
 #define LOCAL 0x04034b50u
 
-enum state { IN_HEAD, IN_STORED, IN_DEFLATED, IN_SKIP, IN_UNKNOWN, IN_TAIL, IN_GZIP, IN_NOTHING };
 enum { FLAG_ENCRYPTED = 1, FLAG_DESCRIPTOR = 8, FLAG_UTF8 = 2048 };
-
-struct archive {
-	uint8_t kind;              /* enum file_archive */
-	uint8_t state;
-	uint32_t odd;              /* bits by enum archive_odd */
-	uint64_t in, out;          /* bytes of the archive, and of its entries */
-	size_t kept;               /* of entries' contents */
-	uint32_t members;
-	struct file *first, *last; /* entries, by file.next */
-	struct file *entry;        /* at hand; the last, or NULL */
-	bool inflating;
-	uint16_t flags, method;
-	uint32_t crc, crc_should;
-	uint64_t left;             /* IN_STORED, IN_SKIP: bytes; IN_DEFLATED: as announced, UINT64_MAX: not */
-	uint64_t size;             /* unpacked, as announced; UINT64_MAX: not */
-	uint64_t took;             /* IN_UNKNOWN: bytes of it */
-	uint32_t head_size;        /* bytes in head */
-	z_stream z;
-	gz_header gz;
-	struct pool *pool;
-	uint8_t gz_name[256];
-	uint8_t head[HEAD_MAX];
-};
 
 static void *
 z_take(void *opaque, unsigned items, unsigned size)
@@ -67,61 +39,21 @@ z_give(void *opaque, void *p)
 	pool_give(opaque, block, *block);
 }
 
-static void
-odd(struct archive *archive, enum archive_odd what)
+void
+archive_note(struct archive *archive, enum archive_odd what)
 {
 	archive->odd |= 1u << what;
 }
 
-/* ---- names ---- */
-
-/* Code page 437, its upper half: what names are in that do not say that they are UTF-8. */
-static const uint16_t cp437[128] = {
-	0xc7, 0xfc, 0xe9, 0xe2, 0xe4, 0xe0, 0xe5, 0xe7, 0xea, 0xeb, 0xe8, 0xef, 0xee, 0xec, 0xc4, 0xc5,
-	0xc9, 0xe6, 0xc6, 0xf4, 0xf6, 0xf2, 0xfb, 0xf9, 0xff, 0xd6, 0xdc, 0xa2, 0xa3, 0xa5, 0x20a7, 0x192,
-	0xe1, 0xed, 0xf3, 0xfa, 0xf1, 0xd1, 0xaa, 0xba, 0xbf, 0x2310, 0xac, 0xbd, 0xbc, 0xa1, 0xab, 0xbb,
-	0x2591, 0x2592, 0x2593, 0x2502, 0x2524, 0x2561, 0x2562, 0x2556,
-	0x2555, 0x2563, 0x2551, 0x2557, 0x255d, 0x255c, 0x255b, 0x2510,
-	0x2514, 0x2534, 0x252c, 0x251c, 0x2500, 0x253c, 0x255e, 0x255f,
-	0x255a, 0x2554, 0x2569, 0x2566, 0x2560, 0x2550, 0x256c, 0x2567,
-	0x2568, 0x2564, 0x2565, 0x2559, 0x2558, 0x2552, 0x2553, 0x256b,
-	0x256a, 0x2518, 0x250c, 0x2588, 0x2584, 0x258c, 0x2590, 0x2580,
-	0x3b1, 0xdf, 0x393, 0x3c0, 0x3a3, 0x3c3, 0xb5, 0x3c4, 0x3a6, 0x398, 0x3a9, 0x3b4, 0x221e, 0x3c6, 0x3b5, 0x2229,
-	0x2261, 0xb1, 0x2265, 0x2264, 0x2320, 0x2321, 0xf7, 0x2248,
-	0xb0, 0x2219, 0xb7, 0x221a, 0x207f, 0xb2, 0x25a0, 0xa0,
-};
-
-static size_t
-from_cp437(struct slice name, uint8_t *out)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < name.size; i++) {
-		uint32_t c = name.p[i] < 128 ? name.p[i] : cp437[name.p[i] - 128];
-
-		if (c < 0x80) {
-			out[n++] = (uint8_t)c;
-		} else if (c < 0x800) {
-			out[n++] = (uint8_t)(0xc0 | c >> 6);
-			out[n++] = (uint8_t)(0x80 | (c & 63));
-		} else {
-			out[n++] = (uint8_t)(0xe0 | c >> 12);
-			out[n++] = (uint8_t)(0x80 | (c >> 6 & 63));
-			out[n++] = (uint8_t)(0x80 | (c & 63));
-		}
-	}
-	return n;
-}
-
 /* ---- entries ---- */
 
-static bool
-entry_open(struct app *app, struct archive *archive, const struct file *file, struct slice name)
+bool
+archive_entry_open(struct app *app, struct archive *archive, const struct file *file, struct slice name)
 {
 	struct file *entry;
 
 	if (archive->members >= app->conf->files_archive_members) {
-		odd(archive, ARCHIVE_TOO_MANY);
+		archive_note(archive, ARCHIVE_TOO_MANY);
 		return false;
 	}
 	entry = file_new(app, name, file->pub.last);
@@ -139,8 +71,8 @@ entry_open(struct app *app, struct archive *archive, const struct file *file, st
 }
 
 /* Unpacked bytes.  false: it is a bomb, or more than is wanted. */
-static bool
-entry_bytes(struct app *app, struct archive *archive, struct slice bytes)
+bool
+archive_entry_bytes(struct app *app, struct archive *archive, struct slice bytes)
 {
 	const struct conf *conf = app->conf;
 	struct file *entry = archive->entry;
@@ -151,7 +83,7 @@ entry_bytes(struct app *app, struct archive *archive, struct slice bytes)
 	archive->out += bytes.size;
 	if (archive->out > conf->files_archive_bytes ||
 	    (archive->out > conf->files_archive_bomb && archive->out / conf->files_archive_ratio > archive->in)) {
-		odd(archive, ARCHIVE_BOMB);
+		archive_note(archive, ARCHIVE_BOMB);
 		return false;
 	}
 	if (archive->kept >= conf->files_archive_memory)
@@ -163,8 +95,8 @@ entry_bytes(struct app *app, struct archive *archive, struct slice bytes)
 	return true;
 }
 
-static void
-entry_end(struct archive *archive)
+void
+archive_entry_end(struct archive *archive)
 {
 	archive->entry->pub.state = FILE_WHOLE; /* as far as the archive has it; closed with the archive */
 	archive->entry = NULL;
@@ -201,14 +133,14 @@ inflate_some(struct app *app, struct archive *archive, struct slice *in)
 		archive->z.next_out = out;
 		archive->z.avail_out = sizeof(out);
 		st = inflate(&archive->z, Z_NO_FLUSH);
-		if (!entry_bytes(app, archive, slice_of(out, sizeof(out) - archive->z.avail_out)))
+		if (!archive_entry_bytes(app, archive, slice_of(out, sizeof(out) - archive->z.avail_out)))
 			return CC_BAD;
 	} while (st == Z_OK && (archive->z.avail_in > 0 || archive->z.avail_out == 0));
 	*in = slice_of(in->p + (in->size - archive->z.avail_in), archive->z.avail_in);
 	if (st == Z_STREAM_END)
 		return CC_OK;
 	if (st != Z_OK && st != Z_BUF_ERROR) {
-		odd(archive, ARCHIVE_MALFORMED);
+		archive_note(archive, ARCHIVE_MALFORMED);
 		return CC_BAD;
 	}
 	return CC_MORE;
@@ -254,7 +186,7 @@ static enum cc_status
 read_local(struct app *app, struct archive *archive, const struct file *file)
 {
 	struct cur c = cur_of(archive->head, archive->head_size);
-	uint8_t text[NAME_MAX_SIZE * 3];
+	uint8_t text[ARCHIVE_NAME_MAX * 3];
 	struct local local;
 	uint32_t signature = cur_u32le(&c);
 	uint16_t name_size, extra_size;
@@ -266,7 +198,7 @@ read_local(struct app *app, struct archive *archive, const struct file *file)
 		return CC_MORE;
 	if (signature != LOCAL) {
 		if ((signature & 0xffff) != 0x4b50)
-			odd(archive, ARCHIVE_MALFORMED);
+			archive_note(archive, ARCHIVE_MALFORMED);
 		return CC_END;
 	}
 	cur_skip(&c, 2);
@@ -280,8 +212,8 @@ read_local(struct app *app, struct archive *archive, const struct file *file)
 	extra_size = cur_u16le(&c);
 	if (c.bad)
 		return CC_MORE;
-	if (name_size > NAME_MAX_SIZE || extra_size > EXTRA_MAX) {
-		odd(archive, ARCHIVE_MALFORMED);
+	if (name_size > ARCHIVE_NAME_MAX || extra_size > EXTRA_MAX) {
+		archive_note(archive, ARCHIVE_MALFORMED);
 		return CC_END;
 	}
 	name = cur_take(&c, name_size);
@@ -291,14 +223,14 @@ read_local(struct app *app, struct archive *archive, const struct file *file)
 	read_extra(extra, &local);
 	local.directory = name.size > 0 && name.p[name.size - 1] == '/';
 	if ((archive->flags & FLAG_UTF8) == 0)
-		name = slice_of(text, from_cp437(name, text));
+		name = slice_of(text, archive_cp437(name, text));
 	known = (archive->flags & FLAG_DESCRIPTOR) == 0 || local.packed > 0;
 	archive->left = known ? local.packed : UINT64_MAX;
 	archive->size = (archive->flags & FLAG_DESCRIPTOR) == 0 || local.size > 0 ? local.size : UINT64_MAX;
 	archive->crc_should = local.crc;
 	archive->entry = NULL;
 	archive->took = 0;
-	if (!(local.directory && local.packed == 0) && !entry_open(app, archive, file, name))
+	if (!(local.directory && local.packed == 0) && !archive_entry_open(app, archive, file, name))
 		return CC_END;
 	archive->head_size = 0;
 	if (archive->entry == NULL) {
@@ -306,7 +238,7 @@ read_local(struct app *app, struct archive *archive, const struct file *file)
 		return CC_OK;
 	}
 	if ((archive->flags & FLAG_ENCRYPTED) != 0) {
-		odd(archive, ARCHIVE_ENCRYPTED);
+		archive_note(archive, ARCHIVE_ENCRYPTED);
 		archive->entry->pub.encrypted = true;
 	}
 	if (archive->entry->pub.encrypted || (archive->method != 0 && archive->method != 8)) {
@@ -320,7 +252,7 @@ read_local(struct app *app, struct archive *archive, const struct file *file)
 	} else if (known) {
 		archive->state = IN_STORED;
 	} else { /* nobody but the directory knows where it ends */
-		odd(archive, ARCHIVE_MALFORMED);
+		archive_note(archive, ARCHIVE_MALFORMED);
 		return CC_END;
 	}
 	return CC_OK;
@@ -342,7 +274,7 @@ take_head(struct app *app, struct archive *archive, const struct file *file, str
 			    (unsigned)(archive->head[28] | archive->head[29] << 8) - archive->head_size;
 		n = want < in->size ? want : in->size;
 		if (n > sizeof(archive->head) - archive->head_size) {
-			odd(archive, ARCHIVE_MALFORMED);
+			archive_note(archive, ARCHIVE_MALFORMED);
 			st = CC_END;
 			break;
 		}
@@ -363,8 +295,8 @@ check_entry(struct archive *archive)
 		return;
 	if ((archive->flags & FLAG_DESCRIPTOR) == 0 &&
 	    (archive->crc != archive->crc_should || archive->entry->pub.size != archive->size))
-		odd(archive, ARCHIVE_CONTRADICTS);
-	entry_end(archive);
+		archive_note(archive, ARCHIVE_CONTRADICTS);
+	archive_entry_end(archive);
 }
 
 static void
@@ -383,7 +315,7 @@ take_stored(struct app *app, struct archive *archive, struct slice *in)
 
 	*in = slice_of(in->p + some.size, in->size - some.size);
 	archive->left -= some.size;
-	if (archive->state == IN_STORED && !entry_bytes(app, archive, some))
+	if (archive->state == IN_STORED && !archive_entry_bytes(app, archive, some))
 		archive->state = IN_NOTHING;
 	else if (archive->left == 0)
 		entry_over(archive);
@@ -403,7 +335,7 @@ take_deflated(struct app *app, struct archive *archive, struct slice *in)
 		archive->state = IN_NOTHING;
 	} else if (st == CC_OK) {
 		if (archive->left != UINT64_MAX && archive->left > 0) { /* bytes that nobody unpacks */
-			odd(archive, ARCHIVE_CONTRADICTS);
+			archive_note(archive, ARCHIVE_CONTRADICTS);
 			check_entry(archive);
 			inflate_finish(archive);
 			archive->state = IN_SKIP;
@@ -411,7 +343,7 @@ take_deflated(struct app *app, struct archive *archive, struct slice *in)
 		}
 		entry_over(archive);
 	} else if (archive->left == 0) { /* it goes on where the entry should end */
-		odd(archive, ARCHIVE_CONTRADICTS);
+		archive_note(archive, ARCHIVE_CONTRADICTS);
 		archive->state = IN_NOTHING;
 	}
 }
@@ -470,7 +402,7 @@ take_tail(struct archive *archive, struct slice *in)
 			return;
 		}
 	}
-	odd(archive, ARCHIVE_MALFORMED);
+	archive_note(archive, ARCHIVE_MALFORMED);
 	archive->state = IN_NOTHING;
 }
 
@@ -508,9 +440,9 @@ take_gzip(struct app *app, struct archive *archive, const struct file *file, str
 		if (archive->gz.done == 0 && in->size == 0)
 			return;
 		if (archive->gz.done == -1 || archive->gz.done == 0 ||
-		    !entry_open(app, archive, file, gzip_name(archive, file))) {
+		    !archive_entry_open(app, archive, file, gzip_name(archive, file))) {
 			if (archive->gz.done != 1)
-				odd(archive, ARCHIVE_MALFORMED);
+				archive_note(archive, ARCHIVE_MALFORMED);
 			archive->state = IN_NOTHING;
 			return;
 		}
@@ -545,7 +477,7 @@ archive_new(struct app *app, enum file_archive kind)
 		return NULL;
 	archive->kind = (uint8_t)kind;
 	archive->pool = app->pool;
-	archive->state = kind == ARCHIVE_GZIP ? IN_GZIP : IN_HEAD;
+	archive->state = kind == ARCHIVE_GZIP ? IN_GZIP : kind == ARCHIVE_TAR ? IN_TAR : IN_HEAD;
 	if (kind == ARCHIVE_GZIP) {
 		archive->gz.name = archive->gz_name;
 		archive->gz.name_max = sizeof(archive->gz_name) - 1;
@@ -581,6 +513,9 @@ archive_bytes(struct app *app, struct file *file, struct slice in)
 		case IN_TAIL:
 			take_tail(archive, &in);
 			break;
+		case IN_TAR:
+			archive_take_tar(app, archive, file, &in);
+			break;
 		default:
 			take_gzip(app, archive, file, &in);
 			break;
@@ -593,10 +528,33 @@ archive_bytes(struct app *app, struct file *file, struct slice in)
 		inflate_finish(archive);
 }
 
+static void
+archive_begin(struct app *app, struct file *file, enum file_archive kind, struct slice first, struct slice bytes)
+{
+	file->archive = archive_new(app, kind);
+	if (file->archive == NULL)
+		return;
+	archive_bytes(app, file, first);
+	archive_bytes(app, file, bytes);
+}
+
+/* A tar is known by its first block.  The bytes before these are kept as content, or for the file's type. */
+static void
+sniff_tar(struct app *app, struct file *file, struct slice bytes)
+{
+	size_t before = file->pub.size >= bytes.size ? (size_t)(file->pub.size - bytes.size) : 0;
+	struct slice first = file->pub.content_size > 0 ? slice_of(file->pub.content, file->pub.content_size)
+							: slice_of(file->head, file->head_size);
+
+	file->no_archive = first.size == 0 || file->pub.size >= ARCHIVE_TAR_BLOCK;
+	if (first.size >= ARCHIVE_TAR_BLOCK && before < ARCHIVE_TAR_BLOCK && archive_is_tar(first.p))
+		archive_begin(app, file, ARCHIVE_TAR, slice_of(first.p, before), bytes);
+}
+
 void
 archive_sniff(struct app *app, struct file *file, struct slice bytes)
 {
-	enum file_archive kind = ARCHIVE_NONE;
+	struct slice all = bytes;
 
 	while (file->sniffed < sizeof(file->sniff) && bytes.size > 0) {
 		file->sniff[file->sniffed++] = bytes.p[0];
@@ -605,17 +563,13 @@ archive_sniff(struct app *app, struct file *file, struct slice bytes)
 	if (file->sniffed < sizeof(file->sniff))
 		return;
 	file->no_archive = true;
-	if (memcmp(file->sniff, "PK\3\4", 4) == 0)
-		kind = ARCHIVE_ZIP;
-	else if (memcmp(file->sniff, "\x1f\x8b\x08", 3) == 0)
-		kind = ARCHIVE_GZIP;
-	if (kind == ARCHIVE_NONE)
-		return;
-	file->archive = archive_new(app, kind);
-	if (file->archive == NULL)
-		return;
-	archive_bytes(app, file, slice_of(file->sniff, sizeof(file->sniff)));
-	archive_bytes(app, file, bytes);
+	if (memcmp(file->sniff, "PK\3\4", 4) == 0) {
+		archive_begin(app, file, ARCHIVE_ZIP, slice_of(file->sniff, sizeof(file->sniff)), bytes);
+	} else if (memcmp(file->sniff, "\x1f\x8b\x08", 3) == 0) {
+		archive_begin(app, file, ARCHIVE_GZIP, slice_of(file->sniff, sizeof(file->sniff)), bytes);
+	} else {
+		sniff_tar(app, file, all);
+	}
 }
 
 void
@@ -659,9 +613,11 @@ archive_close(struct cc_ctx *ctx, struct file *file)
 		return;
 	if (whole && archive->kind == ARCHIVE_GZIP && archive->state != IN_NOTHING && archive->entry != NULL &&
 	    archive->entry->pub.state != FILE_WHOLE)
-		odd(archive, ARCHIVE_MALFORMED);
+		archive_note(archive, ARCHIVE_MALFORMED);
+	if (whole && archive->kind == ARCHIVE_TAR && archive->left > 0)
+		archive_note(archive, ARCHIVE_MALFORMED);
 	if (whole && archive->kind == ARCHIVE_ZIP && archive->state != IN_NOTHING)
-		odd(archive, ARCHIVE_MALFORMED); /* without a directory */
+		archive_note(archive, ARCHIVE_MALFORMED); /* without a directory */
 	for (unsigned i = 0; i < ARCHIVE_ODD_COUNT; i++)
 		if ((archive->odd >> i & 1) != 0)
 			file_anomaly(ctx, file, i);

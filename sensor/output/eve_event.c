@@ -207,7 +207,7 @@ put_flow_so_far(struct eve *eve, const struct flow *flow, struct buf *out)
 static void
 put_archive(const struct cc_file *file, struct buf *out)
 {
-	static const char *const kind[] = {"", "zip", "gzip"};
+	static const char *const kind[] = {"", "zip", "gzip", "tar"};
 	char hex[65];
 
 	buf_printf(out, ",\"concert\":{\"archive\":{\"type\":\"%s\"", kind[file->archive]);

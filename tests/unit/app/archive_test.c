@@ -1,4 +1,4 @@
-/* Archives: ZIP and gzip in all their forms, cut at each byte, flipped at random, and those that are made to harm. */
+/* Archives: ZIP, gzip and tar in all forms, cut at each byte, flipped at random, and those that are made to harm. */
 #include <zlib.h>
 
 #include "app/own.h"
@@ -214,6 +214,104 @@ TEST(gzip_and_what_follows)
 	bench_close(&bench);
 }
 
+/* ---- tar ---- */
+
+static void
+tar_block(struct buf *tar, const char *prefix, const char *name, char type, size_t size, const char *magic)
+{
+	uint8_t block[512] = {0};
+	unsigned sum = 0;
+
+	memcpy(block, name, strlen(name) < 100 ? strlen(name) : 100);
+	snprintf((char *)block + 124, 12, "%011o", (unsigned)size);
+	block[156] = (uint8_t)type;
+	memcpy(block + 257, magic, 8);
+	memcpy(block + 345, prefix, strlen(prefix));
+	memset(block + 148, ' ', 8);
+	for (unsigned i = 0; i < sizeof(block); i++)
+		sum += block[i];
+	snprintf((char *)block + 148, 8, "%06o", sum);
+	buf_add(tar, block, sizeof(block));
+}
+
+#define POSIX "ustar\0" "00"
+#define GNU "ustar  \0"
+
+static void
+tar_add(struct buf *tar, const char *prefix, const char *name, char type, struct slice bytes, const char *magic)
+{
+	tar_block(tar, prefix, name, type, bytes.size, magic);
+	buf_add_slice(tar, bytes);
+	while (tar->size % 512 != 0)
+		buf_add_u8(tar, 0);
+}
+
+static void
+make_tar(struct buf *tar)
+{
+	static const uint8_t end[1024];
+	char deep[300];
+
+	memset(deep, 'd', sizeof(deep));
+	deep[298] = '/';
+	deep[299] = 'x';
+	buf_open(tar, 1 << 20);
+	tar_add(tar, "", "short.txt", '0', slice_str("short words"), POSIX);
+	tar_add(tar, "", "dir/", '5', slice_str(""), POSIX);
+	tar_add(tar, "some/where", "far.txt", '0', slice_str("far words"), POSIX);
+	tar_add(tar, "", "link", '2', slice_str(""), POSIX);
+	tar_add(tar, "", "././@LongLink", 'L', slice_of(deep, sizeof(deep)), GNU);
+	tar_add(tar, "", "ddd", '0', slice_str("deep words"), GNU);
+	tar_add(tar, "", "pax", 'x', slice_str("19 mtime=12.3456789\n18 path=caf\xc3\xa9.txt\n"), POSIX);
+	tar_add(tar, "", "caf?.txt", '0', slice_str("e acute"), POSIX);
+	tar_add(tar, "", "empty", '0', slice_str(""), POSIX);
+	buf_add(tar, end, sizeof(end));
+}
+
+TEST(tar_in_all_its_forms)
+{
+	static const char *const entries[] = {"file > whole 11 ", " short.txt [short words]\n",
+	    " some/where/far.txt [far words]\n", "ddd/x [deep words]\n", " caf\\xc3\\xa9.txt [e acute]\n",
+	    "file > whole 0 e3b0c44298fc1c14 empty []\n"};
+	static const size_t pieces[] = {0, 1, 3, 100, 511, 512, 513};
+	struct bench bench;
+	struct buf tar;
+	uint64_t seed = 4711;
+	const char *text;
+
+	make_tar(&tar);
+	bench_open(&bench, NULL);
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		text = read_as(&bench, buf_slice(&tar), pieces[i], true);
+		for (size_t k = 0; k < sizeof(entries) / sizeof(entries[0]); k++) {
+			CHECK(strstr(text, entries[k]) != NULL);
+			if (strstr(text, entries[k]) == NULL)
+				printf("pieces of %zu: lacks %s in\n%s", pieces[i], entries[k], text);
+		}
+		CHECK(strstr(text, "odd ") == NULL);
+		CHECK(strstr(text, "link") == NULL);
+	}
+	/* In the middle of an entry's bytes. */
+	text = read_as(&bench, slice_of(tar.p, 515), 0, true);
+	CHECK(strstr(text, "file > cut 3 ") != NULL && strstr(text, " short.txt [sho]") != NULL);
+	CHECK(strstr(text, "odd archive_malformed") != NULL);
+	for (size_t i = 0; i < tar.size; i += 17)
+		read_as(&bench, slice_of(tar.p, i), i % 13, false);
+	for (unsigned n = 0; n < 300; n++) {
+		uint8_t old;
+		size_t at;
+
+		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+		at = (size_t)(seed >> 33) % tar.size;
+		old = tar.p[at];
+		tar.p[at] ^= (uint8_t)(1u << (seed >> 29 & 7));
+		read_as(&bench, buf_slice(&tar), n % 700, true);
+		tar.p[at] = old;
+	}
+	bench_close(&bench);
+	buf_close(&tar);
+}
+
 TEST(cut_and_flipped)
 {
 	struct bench bench;
@@ -305,4 +403,5 @@ TEST(what_is_made_to_harm)
 	bench_close(&bench);
 }
 
-TESTS(T(zip_in_all_its_forms), T(gzip_and_what_follows), T(cut_and_flipped), T(what_is_made_to_harm))
+TESTS(T(zip_in_all_its_forms), T(gzip_and_what_follows), T(tar_in_all_its_forms), T(cut_and_flipped),
+    T(what_is_made_to_harm))
