@@ -304,6 +304,9 @@ uint16_t cc_side_port(const struct cc_ctx *ctx, enum cc_dir side);
  */
 void cc_expect(struct cc_ctx *ctx, enum cc_dir listener, const struct cc_addr *addr, uint16_t port,
     const struct cc_parser *parser, struct slice note);
+/* The same of one that listens at its own address, and for anyone. */
+void cc_expect_anyone(struct cc_ctx *ctx, enum cc_dir listener, uint16_t port, const struct cc_parser *parser,
+    struct slice note);
 /* What cc_expect() or cc_hand_over() noted for this flow; empty when neither did. */
 struct slice cc_expected(const struct cc_ctx *ctx);
 

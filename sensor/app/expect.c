@@ -69,9 +69,9 @@ link_expect(struct expect_table *table, struct expect *e)
 	table->count++;
 }
 
-void
-cc_expect(struct cc_ctx *ctx, enum cc_dir listener, const struct cc_addr *addr, uint16_t port,
-    const struct cc_parser *parser, struct slice note)
+static void
+expect_add(struct cc_ctx *ctx, enum cc_dir listener, const struct cc_addr *addr, uint16_t port,
+    const struct cc_parser *parser, struct slice note, bool anyone)
 {
 	struct app *app = ctx->app;
 	uint32_t note_size = note.size < APP_EXPECT_NOTE ? (uint32_t)note.size : APP_EXPECT_NOTE;
@@ -100,6 +100,7 @@ cc_expect(struct cc_ctx *ctx, enum cc_dir listener, const struct cc_addr *addr, 
 	    .port = port,
 	    .proto = ctx->flow->proto,
 	    .tunnel = ctx->flow->tunnel,
+	    .anyone = anyone,
 	    .note_size = note_size,
 	    .expires = ctx->now + APP_EXPECT_TIME,
 	};
@@ -109,13 +110,27 @@ cc_expect(struct cc_ctx *ctx, enum cc_dir listener, const struct cc_addr *addr, 
 	link_expect(&app->expect, e);
 }
 
+void
+cc_expect(struct cc_ctx *ctx, enum cc_dir listener, const struct cc_addr *addr, uint16_t port,
+    const struct cc_parser *parser, struct slice note)
+{
+	expect_add(ctx, listener, addr, port, parser, note, false);
+}
+
+void
+cc_expect_anyone(struct cc_ctx *ctx, enum cc_dir listener, uint16_t port, const struct cc_parser *parser,
+    struct slice note)
+{
+	expect_add(ctx, listener, &ctx->flow->side[listener].addr, port, parser, note, true);
+}
+
 static bool
 is_it(const struct expect *e, const struct flow *flow, enum cc_dir listener)
 {
 	const struct flow_side *to = &flow->side[listener], *from = &flow->side[cc_dir_other(listener)];
 
 	return e->port == to->port && e->proto == flow->proto && e->tunnel == flow->tunnel &&
-	       cc_addr_cmp(&e->peer, &from->addr) == 0 &&
+	       (e->anyone || cc_addr_cmp(&e->peer, &from->addr) == 0) &&
 	       (cc_addr_cmp(&e->addr[0], &to->addr) == 0 || cc_addr_cmp(&e->addr[1], &to->addr) == 0);
 }
 

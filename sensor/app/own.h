@@ -64,6 +64,7 @@ struct expect {
 	struct app_flow *by;       /* the flow that announced it; NULL: the connection is here */
 	const struct cc_parser *parser;
 	struct cc_addr peer;       /* who connects */
+	bool anyone;               /* whoever does */
 	struct cc_addr addr[2];    /* to whom: as announced, and where the announcing flow went */
 	uint16_t port;
 	uint8_t proto;             /* IP's number, of the announcing flow as of this one */

@@ -63,10 +63,12 @@ remember(struct irc_state *state, enum cc_dir dir, const struct irc_line *line)
 
 /* "\001DCC SEND name address port size\001": a file, or a chat, straight between two clients. */
 static void
-put_ctcp(struct cc_ctx *ctx, struct irc_state *state, struct cc_tx *tx, struct slice text)
+put_ctcp(struct cc_ctx *ctx, struct irc_state *state, struct cc_tx *tx, enum cc_dir dir, struct slice text)
 {
 	struct slice word, name, addr, port;
-	uint64_t n, a;
+	struct cc_addr host;
+	uint64_t n, a, size;
+	bool known, right, send;
 
 	if (text.size < 2 || text.p[0] != 1)
 		return;
@@ -77,6 +79,7 @@ put_ctcp(struct cc_ctx *ctx, struct irc_state *state, struct cc_tx *tx, struct s
 		return;
 	word = irc_word(&text);
 	put(ctx, tx, IRC_F_DCC, word);
+	send = text_eq_nocase(word, "SEND");
 	if (text.size > 1 && text.p[0] == '"') {
 		const uint8_t *quote = memchr(text.p + 1, '"', text.size - 1);
 
@@ -89,21 +92,27 @@ put_ctcp(struct cc_ctx *ctx, struct irc_state *state, struct cc_tx *tx, struct s
 	put(ctx, tx, IRC_F_DCC_FILE, name);
 	addr = irc_word(&text);
 	port = irc_word(&text);
-	if (digits_parse(addr, UINT32_MAX, &a)) {
+	known = digits_parse(addr, UINT32_MAX, &a);
+	if (known) {
 		uint8_t ip[4] = {(uint8_t)(a >> 24), (uint8_t)(a >> 16), (uint8_t)(a >> 8), (uint8_t)a};
-		struct cc_addr host = cc_addr4(ip);
 		char room[CC_ADDR_TEXT];
 
+		host = cc_addr4(ip);
 		cc_put_text(ctx, tx, IRC_F_DCC_ADDR, cc_addr_text(&host, room));
 	} else {
 		put(ctx, tx, IRC_F_DCC_ADDR, addr);
 	}
-	if (digits_parse(port, 65535, &n))
+	right = digits_parse(port, 65535, &n);
+	if (right)
 		cc_put_uint(ctx, tx, IRC_F_DCC_PORT, n);
 	else
 		irc_report(ctx, state, tx, IRC_INVALID_DCC);
-	if (digits_parse(irc_word(&text), UINT64_MAX, &n))
-		cc_put_uint(ctx, tx, IRC_F_DCC_SIZE, n);
+	if (digits_parse(irc_word(&text), UINT64_MAX, &size))
+		cc_put_uint(ctx, tx, IRC_F_DCC_SIZE, size);
+	else
+		size = UINT64_MAX;
+	if (send && known && right && n > 0) /* port 0: the other is to listen */
+		irc_dcc_expect(ctx, dir, name, &host, (uint16_t)n, size);
 }
 
 /* What a service is told: "IDENTIFY name password", "LOGIN …", "REGISTER …". */
@@ -187,7 +196,7 @@ put_params(struct cc_ctx *ctx, struct irc_state *state, struct cc_tx *tx, enum c
 		put(ctx, tx, IRC_F_PARAMS, line->param[at]);
 	if (line->has_text) {
 		put(ctx, tx, IRC_F_TEXT, irc_text(line));
-		put_ctcp(ctx, state, tx, irc_text(line));
+		put_ctcp(ctx, state, tx, dir, irc_text(line));
 	}
 }
 

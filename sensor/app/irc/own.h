@@ -46,6 +46,12 @@ struct slice irc_word(struct slice *text);
 enum cc_status irc_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in);
 
 /* irc.c */
+extern const struct cc_parser dcc_parser;
+enum { DCC_NOTE_SIZE = 8 }; /* the size offered; the name follows */
+/* Somebody offers a file at that place; size UINT64_MAX: not said.  dir: of the offer. */
+void irc_dcc_expect(struct cc_ctx *ctx, enum cc_dir dir, struct slice name, const struct cc_addr *addr, uint16_t port,
+    uint64_t size);
+
 void irc_report(struct cc_ctx *ctx, struct irc_state *state, struct cc_tx *tx, unsigned anomaly);
 
 /* message.c: a line to a transaction.  true: the server agrees that TLS follows. */

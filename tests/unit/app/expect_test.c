@@ -79,6 +79,50 @@ TEST(passive_data_are_a_file)
 	rig_close(&rig);
 }
 
+/* An IRC session that stays open. */
+static void
+chat(struct rig *rig, uint16_t client_port, const char *from_server, const char *from_client, struct flow *ret_flow)
+{
+	rig_begin(rig);
+	ends(rig, client_addr, client_port, server_addr, 6667);
+	rig_add(rig, CC_TO_SERVER, slice_str("NICK bot\r\nUSER bot 0 * :bot\r\n"));
+	rig_add(rig, CC_TO_CLIENT, slice_str(":srv 001 bot :Welcome\r\n:srv 375 bot :- motd\r\n"));
+	rig_add(rig, CC_TO_CLIENT, slice_str(from_server));
+	rig_add(rig, CC_TO_SERVER, slice_str(from_client));
+	*ret_flow = rig->flow;
+}
+
+TEST(files_between_irc_clients)
+{
+	static const uint8_t other[4] = {10, 9, 9, 9};
+	struct rig rig;
+	struct flow flow;
+	size_t idle;
+	const char *out;
+
+	rig_open(&rig, NULL);
+	idle = pool_used(rig.pool);
+	/* Fetched: 10.9.9.9 as a number. */
+	chat(&rig, 40000, ":x!y@z PRIVMSG bot :\1DCC SEND \"a b.exe\" 168364297 5000 4\1\r\n", "", &flow);
+	out = stream(&rig, client_addr, 40001, other, 5000, CC_TO_CLIENT, "MZ..");
+	CHECK(strstr(out, "is dcc\n") != NULL);
+	CHECK(strstr(out, "file > whole 4 ") != NULL);
+	CHECK(strstr(out, " a b.exe [MZ..]") != NULL);
+	end_control(&rig, &flow, idle);
+	/* Offered by the client itself, to whoever comes; less than was said. */
+	chat(&rig, 40002, "", "PRIVMSG x :\1DCC SEND loot.zip 167772161 5001 9\1\r\n", &flow);
+	out = stream(&rig, other, 40003, client_addr, 5001, CC_TO_CLIENT, "loot");
+	CHECK(strstr(out, "is dcc\n") != NULL);
+	CHECK(strstr(out, "file > cut 4 ") != NULL);
+	end_control(&rig, &flow, idle);
+	/* At an address that is not its own: not believed. */
+	chat(&rig, 40004, "", "PRIVMSG x :\1DCC SEND loot.zip 168364297 5001 9\1\r\n", &flow);
+	out = stream(&rig, server_addr, 40005, other, 5001, CC_TO_CLIENT, "loot");
+	CHECK(strstr(out, "is dcc\n") == NULL);
+	end_control(&rig, &flow, idle);
+	rig_close(&rig);
+}
+
 /* No FIN: as far as it was seen. */
 TEST(data_without_end_are_a_part)
 {
@@ -229,7 +273,7 @@ TEST(tls_behind_auth)
 	rig_close(&rig);
 }
 
-TESTS(T(passive_data_are_a_file), T(data_without_end_are_a_part),
+TESTS(T(passive_data_are_a_file), T(data_without_end_are_a_part), T(files_between_irc_clients),
     T(active_data_come_from_the_server), T(strangers_are_not_taken),
     T(listings_and_parts_are_no_whole_files), T(the_table_is_bounded), T(servers_that_speak_first_are_no_oddity),
     T(tls_behind_auth))

@@ -592,6 +592,14 @@ cc_expect(struct cc_ctx *ctx, enum cc_dir listener, const struct cc_addr *addr, 
 	rig_say(ctx, "\n");
 }
 
+void
+cc_expect_anyone(struct cc_ctx *ctx, enum cc_dir listener, uint16_t port, const struct cc_parser *parser,
+    struct slice note)
+{
+	(void)note;
+	rig_say(ctx, "expect %s at %d of anyone:%u\n", parser->name, (int)listener, port);
+}
+
 struct slice
 cc_expected(const struct cc_ctx *ctx)
 {
