@@ -38,252 +38,10 @@ smb1_header(struct cur *c, struct smb_head *ret_head)
 	return !c->bad;
 }
 
-void
-smb1_key(uint16_t fid, uint8_t ret_key[16])
-{
-	memset(ret_key, 0, 16);
-	ret_key[0] = (uint8_t)fid;
-	ret_key[1] = (uint8_t)(fid >> 8);
-}
-
-/* One command of a chain. */
-struct command {
-	struct slice message;      /* all of it */
-	struct smb_head head;      /* with this command's number */
-	struct cur words, bytes;
-	unsigned count;            /* words */
-};
-
-static struct smb_file *
-file_of(struct smb_state *state, uint16_t fid)
-{
-	uint8_t key[16];
-
-	smb1_key(fid, key);
-	return smb_file_find(state, key, false);
-}
-
-/* A file that was opened before we came has no name. */
-static struct smb_file *
-file_or_new(struct cc_ctx *ctx, struct smb_state *state, const struct smb_head *head, uint16_t fid)
-{
-	struct smb_file *file = file_of(state, fid);
-	uint8_t key[16];
-
-	smb1_key(fid, key);
-	return file != NULL ? file : smb_file_new(ctx, state, key, head, slice_str(""));
-}
-
-static struct slice
-bytes_at(struct slice message, uint32_t at, uint32_t size)
-{
-	struct cur c = cur_slice(message);
-
-	cur_skip(&c, at);
-	if (size > cur_left(&c))
-		size = (uint32_t)cur_left(&c);
-	return cur_take(&c, size);
-}
-
-/* File bytes that are all here. */
-static void
-file_bytes(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb_file *file, uint64_t offset,
-    struct slice bytes)
-{
-	smb_data_begin(ctx, state, dir, file, offset, (uint32_t)bytes.size);
-	if (bytes.size > 0)
-		smb_data(ctx, state, dir, bytes);
-	smb_data_end(ctx, state, dir);
-}
-
-/* ---- reads and writes ---- */
-
-struct span {
-	uint16_t fid;
-	uint64_t offset;
-	uint32_t at, size;
-};
-
-/* WRITE_ANDX: andx 4 | fid 2 | offset 4 | timeout 4 | mode 2 | left 2 | size high 2 | size 2 | at 2 | [high 4] */
-static struct span
-write_span(struct cur c, unsigned count)
-{
-	struct span span;
-	uint32_t high;
-
-	cur_skip(&c, 4);
-	span.fid = cur_u16le(&c);
-	span.offset = cur_u32le(&c);
-	cur_skip(&c, 8);
-	high = cur_u16le(&c);
-	span.size = high << 16 | cur_u16le(&c);
-	span.at = cur_u16le(&c);
-	if (count >= 14)
-		span.offset |= (uint64_t)cur_u32le(&c) << 32;
-	return span;
-}
-
-void
-smb1_write_request(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb_head *head, struct cur c,
-    uint32_t size, uint32_t *ret_at, uint32_t *ret_size)
-{
-	struct span span = write_span(c, (unsigned)(cur_left(&c) / 2));
-
-	*ret_at = span.at < size ? span.at : size;
-	*ret_size = span.size;
-	if (span.size > size - *ret_at) {
-		smb_report(ctx, state, NULL, SMB_MALFORMED_DATA);
-		*ret_size = size - *ret_at;
-	}
-	smb_data_begin(ctx, state, dir, file_or_new(ctx, state, head, span.fid), span.offset, *ret_size);
-}
-
-/* READ_ANDX's answer: andx 4 | left 2 | mode 2 | 2 | size 2 | at 2 | size high 2 */
-static struct span
-read_span(struct cur c)
-{
-	struct span span = {.fid = 0};
-
-	cur_skip(&c, 10);
-	span.size = cur_u16le(&c);
-	span.at = cur_u16le(&c);
-	span.size |= (uint32_t)cur_u16le(&c) << 16;
-	return span;
-}
-
-static struct smb_file *
-read_file(struct cc_ctx *ctx, struct smb_state *state, struct smb_head *head, struct smb_request *req,
-    const struct span *span)
-{
-	struct smb_file *file;
-	uint16_t fid;
-
-	if (req == NULL || !req->has_key)
-		return NULL;
-	fid = (uint16_t)(req->key[0] | req->key[1] << 8);
-	head->session = req->session;
-	head->tree = req->tree;
-	if (span->size > req->size)
-		smb_report(ctx, state, NULL, SMB_READ_RESPONSE_TOO_LARGE);
-	file = file_or_new(ctx, state, head, fid);
-	if (file != NULL && !file->pipe && span->size < req->size)
-		file->way[CC_TO_CLIENT].short_read = true;
-	return file;
-}
-
-void
-smb1_read_response(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb_head *head, struct cur c,
-    uint32_t size, uint32_t *ret_at, uint32_t *ret_size)
-{
-	struct span span = read_span(c);
-	struct smb_request *req = smb_request_find(state, head);
-	struct smb_file *file = read_file(ctx, state, head, req, &span);
-
-	*ret_at = span.at < size ? span.at : size;
-	*ret_size = span.size;
-	if (span.size > size - *ret_at) {
-		smb_report(ctx, state, NULL, SMB_MALFORMED_DATA);
-		*ret_size = size - *ret_at;
-	}
-	smb_data_begin(ctx, state, dir, file, req != NULL ? req->offset : 0, *ret_size);
-	if (req != NULL)
-		smb_request_end(ctx, state, req, head);
-}
-
-static void
-write_command(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct command *cmd)
-{
-	struct span span = {.fid = 0};
-	struct slice bytes;
-	struct smb_file *file;
-
-	if (cmd->head.command == SMB1_WRITE_ANDX) {
-		if (cmd->count < 12)
-			return;
-		span = write_span(cmd->words, cmd->count);
-		if (span.size > SMB_LENGTH_MAX || span.at + (uint64_t)span.size > cmd->message.size)
-			smb_report(ctx, state, NULL, SMB_MALFORMED_DATA);
-		bytes = bytes_at(cmd->message, span.at, span.size);
-	} else { /* WRITE: fid 2 | count 2 | offset 4 | left 2; format 1 | size 2 | bytes.  AND_CLOSE: pad 1 | bytes */
-		span.fid = cur_u16le(&cmd->words);
-		span.size = cur_u16le(&cmd->words);
-		span.offset = cur_u32le(&cmd->words);
-		cur_skip(&cmd->bytes, cmd->head.command == SMB1_WRITE ? 3 : 1);
-		if (span.size > cur_left(&cmd->bytes))
-			span.size = (uint32_t)cur_left(&cmd->bytes);
-		bytes = cur_take(&cmd->bytes, span.size);
-	}
-	file = file_or_new(ctx, state, &cmd->head, span.fid);
-	file_bytes(ctx, state, dir, file, span.offset, bytes);
-	if (file == NULL)
-		return;
-	if (cmd->head.command == SMB1_WRITE_AND_CLOSE) {
-		file->closing = true;
-		smb_file_close(ctx, state, file);
-	}
-}
-
-/* READ_ANDX: andx 4 | fid 2 | offset 4 | most 2 | least 2 | most high 2, 2 | 2 | [high 4].  READ: fid 2 | 2 | 4 */
-static void
-read_command(struct cc_ctx *ctx, struct smb_state *state, struct command *cmd)
-{
-	bool andx = cmd->head.command == SMB1_READ_ANDX;
-	struct smb_request *req = smb_request_new(ctx, state, &cmd->head, NULL);
-	struct cur *c = &cmd->words;
-	uint16_t fid, high;
-
-	if (req == NULL)
-		return;
-	cur_skip(c, andx ? 4 : 0);
-	fid = cur_u16le(c);
-	if (andx) {
-		req->offset = cur_u32le(c);
-		req->size = cur_u16le(c);
-		cur_skip(c, 2);
-		high = cur_u16le(c);
-		if (high != UINT16_MAX) /* -1: a timeout */
-			req->size |= (uint32_t)high << 16;
-		cur_skip(c, 4);
-		if (cmd->count >= 12)
-			req->offset |= (uint64_t)cur_u32le(c) << 32;
-	} else {
-		req->size = cur_u16le(c);
-		req->offset = cur_u32le(c);
-	}
-	req->has_key = !c->bad;
-	smb1_key(fid, req->key);
-}
-
-static void
-read_answer(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct command *cmd, struct smb_request *req)
-{
-	struct span span = {.fid = 0};
-	struct slice bytes;
-	struct smb_file *file;
-
-	if (cmd->head.command == SMB1_READ_ANDX) {
-		if (cmd->count < 12)
-			return;
-		span = read_span(cmd->words);
-		bytes = bytes_at(cmd->message, span.at, span.size);
-	} else {
-		span.size = cur_u16le(&cmd->words);
-		cur_skip(&cmd->bytes, 3);
-		if (cmd->bytes.bad)
-			return;
-		bytes = cur_rest(&cmd->bytes);
-		if (bytes.size > span.size)
-			bytes.size = span.size;
-	}
-	file = read_file(ctx, state, &cmd->head, req, &span);
-	if (file != NULL)
-		file_bytes(ctx, state, dir, file, req->offset, bytes);
-}
-
 /* ---- requests ---- */
 
 static void
-negotiate_request(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, struct command *cmd)
+negotiate_request(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, struct smb1_command *cmd)
 {
 	char room[SMB_NAME_MAX];
 	struct cur c = cmd->bytes;
@@ -313,7 +71,7 @@ negotiate_request(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx,
 }
 
 static void
-put_next_text(struct cc_ctx *ctx, struct cc_tx *tx, enum smb_field field, struct command *cmd)
+put_next_text(struct cc_ctx *ctx, struct cc_tx *tx, enum smb_field field, struct smb1_command *cmd)
 {
 	char room[SMB_NAME_MAX];
 
@@ -322,7 +80,7 @@ put_next_text(struct cc_ctx *ctx, struct cc_tx *tx, enum smb_field field, struct
 
 /* 12 words: a blob, its size in the eighth; 13: two passwords, their sizes in the eighth and ninth, then names. */
 static void
-session_request(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, struct command *cmd)
+session_request(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, struct smb1_command *cmd)
 {
 	char room[SMB_NAME_MAX];
 	struct slice text;
@@ -353,7 +111,7 @@ session_request(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, s
 }
 
 static void
-tree_request(struct cc_ctx *ctx, struct cc_tx *tx, struct smb_request *req, struct command *cmd)
+tree_request(struct cc_ctx *ctx, struct cc_tx *tx, struct smb_request *req, struct smb1_command *cmd)
 {
 	char room[SMB_NAME_MAX];
 	struct slice path;
@@ -378,7 +136,7 @@ put_name(struct cc_ctx *ctx, struct cc_tx *tx, struct smb_request *req, struct s
 
 /* NT_CREATE: andx 4 | 1 | name size 2 | flags 4 | root 4 | access 4 | 8 | 4 | 4 | disposition 4 | options 4 */
 static void
-create_request(struct cc_ctx *ctx, struct cc_tx *tx, struct smb_request *req, struct command *cmd)
+create_request(struct cc_ctx *ctx, struct cc_tx *tx, struct smb_request *req, struct smb1_command *cmd)
 {
 	char room[SMB_NAME_MAX];
 	uint32_t disposition, options;
@@ -400,7 +158,7 @@ create_request(struct cc_ctx *ctx, struct cc_tx *tx, struct smb_request *req, st
 
 /* A name that stands first among the bytes, behind a 4 in the older commands. */
 static void
-named_request(struct cc_ctx *ctx, struct cc_tx *tx, struct smb_request *req, struct command *cmd)
+named_request(struct cc_ctx *ctx, struct cc_tx *tx, struct smb_request *req, struct smb1_command *cmd)
 {
 	char room[SMB_NAME_MAX], other[SMB_NAME_MAX];
 	struct slice name;
@@ -418,10 +176,10 @@ named_request(struct cc_ctx *ctx, struct cc_tx *tx, struct smb_request *req, str
 }
 
 static void
-close_request(struct smb_state *state, struct smb_request *req, struct command *cmd)
+close_request(struct smb_state *state, struct smb_request *req, struct smb1_command *cmd)
 {
 	uint16_t fid = cur_u16le(&cmd->words);
-	struct smb_file *file = file_of(state, fid);
+	struct smb_file *file = smb1_file_of(state, fid);
 
 	if (file != NULL)
 		file->closing = true;
@@ -430,7 +188,7 @@ close_request(struct smb_state *state, struct smb_request *req, struct command *
 }
 
 static void
-request(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct command *cmd)
+request(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb1_command *cmd)
 {
 	struct smb_request *req;
 	struct cc_tx *tx;
@@ -439,11 +197,11 @@ request(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct com
 	case SMB1_WRITE:
 	case SMB1_WRITE_ANDX:
 	case SMB1_WRITE_AND_CLOSE:
-		write_command(ctx, state, dir, cmd);
+		smb1_write(ctx, state, dir, cmd);
 		return;
 	case SMB1_READ:
 	case SMB1_READ_ANDX:
-		read_command(ctx, state, cmd);
+		smb1_read(ctx, state, cmd);
 		return;
 	case SMB1_TRANS:
 	case SMB1_TRANS2:
@@ -496,7 +254,7 @@ request(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct com
 
 /* dialect 2 | mode 1 | 2 | 2 | 4 | 4 | 4 | capabilities 4 | …; the bytes may begin with the server's GUID */
 static void
-negotiate_response(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, struct command *cmd)
+negotiate_response(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, struct smb1_command *cmd)
 {
 	uint16_t index = cur_u16le(&cmd->words);
 	const uint8_t *guid;
@@ -517,7 +275,7 @@ negotiate_response(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx
 }
 
 static void
-session_response(struct cc_ctx *ctx, struct cc_tx *tx, struct command *cmd)
+session_response(struct cc_ctx *ctx, struct cc_tx *tx, struct smb1_command *cmd)
 {
 	if (cmd->count == 4) {
 		cur_skip(&cmd->words, 6);
@@ -532,7 +290,7 @@ session_response(struct cc_ctx *ctx, struct cc_tx *tx, struct command *cmd)
 }
 
 static void
-tree_response(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *req, struct command *cmd, bool right)
+tree_response(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *req, struct smb1_command *cmd, bool right)
 {
 	char room[SMB_NAME_MAX];
 	struct slice service = smb_next_text(&cmd->bytes, cmd->message, false, room);
@@ -546,7 +304,7 @@ tree_response(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *r
 }
 
 static struct smb_file *
-open_file(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *req, const struct command *cmd, uint16_t fid)
+open_file(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *req, const struct smb1_command *cmd, uint16_t fid)
 {
 	struct smb_head head = cmd->head;
 	uint8_t key[16];
@@ -563,7 +321,7 @@ open_file(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *req, 
  * OPEN_ANDX: andx 4 | fid 2 | 2 | 4 | size 4
  */
 static void
-create_response(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *req, struct command *cmd)
+create_response(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *req, struct smb1_command *cmd)
 {
 	struct cur *c = &cmd->words;
 	struct smb_file *file;
@@ -612,7 +370,7 @@ close_response(struct cc_ctx *ctx, struct smb_state *state, const struct smb_req
 }
 
 static void
-response(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct command *cmd)
+response(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb1_command *cmd)
 {
 	struct smb_request *req = smb_request_find(state, &cmd->head);
 	bool right = cmd->head.status == STATUS_SUCCESS;
@@ -637,7 +395,7 @@ response(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct co
 		break;
 	case SMB1_READ:
 	case SMB1_READ_ANDX:
-		read_answer(ctx, state, dir, cmd, req);
+		smb1_read_answer(ctx, state, dir, cmd, req);
 		break;
 	case SMB1_CLOSE:
 		if (right)
@@ -666,7 +424,7 @@ is_andx(uint16_t command)
 
 /* The next command of the chain at *at, which moves on; false at its end. */
 static bool
-next_command(struct slice message, uint32_t *at, struct command *cmd)
+next_command(struct slice message, uint32_t *at, struct smb1_command *cmd)
 {
 	struct cur c = cur_slice(message), andx;
 	uint16_t bytes;
@@ -696,7 +454,7 @@ void
 smb1_message(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, const struct smb_head *head,
     struct slice message)
 {
-	struct command cmd = {.head = *head};
+	struct smb1_command cmd = {.head = *head};
 	uint32_t at = SMB1_HEADER, before = 0;
 
 	for (int i = 0; i < CHAIN_MAX && at > before; i++) {
