@@ -300,16 +300,16 @@ void smb1_read_response(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir
 /* smb1_file.c */
 /* One command of a chain. */
 struct smb1_command {
-	struct slice message;      /* all of it */
-	struct smb_head head;      /* with this command's number */
+	struct slice message; /* all of it */
+	struct smb_head head; /* with this command's number */
 	struct cur words, bytes;
-	unsigned count;            /* words */
+	unsigned count; /* words */
 };
 struct smb_file *smb1_file_of(struct smb_state *state, uint16_t fid);
 void smb1_write(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb1_command *cmd);
 void smb1_read(struct cc_ctx *ctx, struct smb_state *state, struct smb1_command *cmd);
-void smb1_read_answer(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb1_command *cmd,
-    struct smb_request *req);
+void smb1_read_answer(
+    struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb1_command *cmd, struct smb_request *req);
 
 /* smb1_trans.c */
 void smb1_trans_request(struct cc_ctx *ctx, struct smb_state *state, const struct smb_head *head, enum cc_dir dir,

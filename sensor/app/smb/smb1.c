@@ -290,7 +290,8 @@ session_response(struct cc_ctx *ctx, struct cc_tx *tx, struct smb1_command *cmd)
 }
 
 static void
-tree_response(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *req, struct smb1_command *cmd, bool right)
+tree_response(
+    struct cc_ctx *ctx, struct smb_state *state, struct smb_request *req, struct smb1_command *cmd, bool right)
 {
 	char room[SMB_NAME_MAX];
 	struct slice service = smb_next_text(&cmd->bytes, cmd->message, false, room);
@@ -304,7 +305,8 @@ tree_response(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *r
 }
 
 static struct smb_file *
-open_file(struct cc_ctx *ctx, struct smb_state *state, struct smb_request *req, const struct smb1_command *cmd, uint16_t fid)
+open_file(
+    struct cc_ctx *ctx, struct smb_state *state, struct smb_request *req, const struct smb1_command *cmd, uint16_t fid)
 {
 	struct smb_head head = cmd->head;
 	uint8_t key[16];

@@ -1,5 +1,6 @@
 /*
- * What SMB 1 reads and writes of files (MS-CIFS, 2.2.4): commands whole, and the heads of those whose data are streamed.
+ * What SMB 1 reads and writes of files (MS-CIFS, 2.2.4): commands whole, and the heads of those whose data are
+ * streamed.
  */
 #include "app/smb/own.h"
 
@@ -212,8 +213,8 @@ smb1_read(struct cc_ctx *ctx, struct smb_state *state, struct smb1_command *cmd)
 }
 
 void
-smb1_read_answer(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb1_command *cmd,
-    struct smb_request *req)
+smb1_read_answer(
+    struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir, struct smb1_command *cmd, struct smb_request *req)
 {
 	struct span span = {.fid = 0};
 	struct slice bytes;
