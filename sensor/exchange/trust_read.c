@@ -216,7 +216,7 @@ take_agreement(struct reading *r, const yaml_node_t *node, struct trust_organisa
 		say(r, node, "agreement: a fingerprint is the 43 characters that 'concert keys show' prints");
 		return;
 	}
-	memcpy(o->agreement, kid, KEY_ID);
+	snprintf(o->agreement, KEY_ID, "%s", kid);
 	if (*x == '\0')
 		return;
 	if (key_parse(slice_str(x), bytes) != CC_OK) {
@@ -226,7 +226,7 @@ take_agreement(struct reading *r, const yaml_node_t *node, struct trust_organisa
 	key_thumbprint_of("X25519", bytes, is);
 	if (strcmp(is, kid) != 0)
 		say(r, node, "agreement: x is another key than the fingerprint's");
-	memcpy(o->agreement_x, x, KEY_ID);
+	snprintf(o->agreement_x, KEY_ID, "%s", x);
 }
 
 static bool
