@@ -20,16 +20,17 @@
 
 #define JWS_MAX 65535   /* what a header of a segment can hold */
 #define SIGNATURE_TEXT 86
+#define TAIL_TEXT 96  /* prev and what is around it, encoded or not, with room */
 #define NEAR 2048     /* of most protected headers; longer ones are put together elsewhere */
 #define TEXT_MAX (1u << 20) /* of the characters of one member */
 
 /* ---- writing ---- */
 
+/* All but prev and the end. */
 static void
-put_protected(struct buf *out, const struct key *key, const struct cc_message *msg, const uint8_t *prev)
+put_front(struct buf *out, const struct key *key, const struct cc_message *msg)
 {
 	struct json json = json_into(out);
-	char text[KEY_ID];
 
 	json_object(&json, NULL);
 	json_text(&json, "alg", "EdDSA");
@@ -42,9 +43,6 @@ put_protected(struct buf *out, const struct key *key, const struct cc_message *m
 	json_string(&json, "key", msg->key);
 	for (unsigned i = 0; i < msg->header_count; i++)
 		json_string(&json, msg->header[i].name, msg->header[i].value);
-	if (prev != NULL)
-		json_text(&json, "prev", base64url_text(slice_of(prev, 32), text));
-	json_end_object(&json);
 }
 
 /* What a reader could not tell from other bytes is not signed. */
@@ -58,25 +56,61 @@ can_be_signed(const struct cc_message *msg)
 	return good;
 }
 
+enum cc_status
+jws_prepare(const struct key *key, const struct cc_message *msg, struct jws_front *ret_front, struct buf *ret_jws)
+{
+	uint8_t near[NEAR];
+	struct buf front;
+	enum cc_status st = CC_OK;
+	size_t whole;
+
+	if (!can_be_signed(msg))
+		return CC_BAD;
+	buf_over(&front, near, sizeof(near));
+	put_front(&front, key, msg);
+	if (front.full) {
+		buf_open(&front, JWS_MAX);
+		put_front(&front, key, msg);
+	}
+	whole = front.size - front.size % 3;
+	if (front.full || whole / 3 * 4 + TAIL_TEXT + 2 + SIGNATURE_TEXT > JWS_MAX ||
+	    !buf_reserve(ret_jws, whole / 3 * 4 + TAIL_TEXT + 4 + SIGNATURE_TEXT + msg->value.size)) {
+		st = CC_FULL;
+	} else {
+		base64url_text(slice_of(front.p, whole), (char *)ret_jws->p + ret_jws->size);
+		ret_jws->size += whole / 3 * 4;
+		ret_front->count = front.size - whole;
+		memcpy(ret_front->rest, front.p + whole, ret_front->count);
+	}
+	buf_close(&front);
+	return st;
+}
+
 /* What is signed is put together in ret_jws, whose front is the header's: nothing is allocated for one that has its
  * room. */
-static enum cc_status
-sign_protected(const struct key *key, struct slice protected, struct slice value, struct buf *ret_jws)
+enum cc_status
+jws_finish(const struct key *key, const struct jws_front *front, struct slice value, const uint8_t *prev,
+    struct buf *ret_jws)
 {
-	size_t start = ret_jws->size, size = (protected.size * 4 + 2) / 3;
-	uint8_t signature[KEY_SIGNATURE];
+	uint8_t signature[KEY_SIGNATURE], tail[TAIL_TEXT];
+	char text[KEY_ID];
+	size_t size = front->count, end;
 	enum cc_status st;
 
-	if (size + 2 + SIGNATURE_TEXT > JWS_MAX || !buf_reserve(ret_jws, size + 4 + SIGNATURE_TEXT + value.size))
+	memcpy(tail, front->rest, size);
+	size += (size_t)snprintf((char *)tail + size, sizeof(tail) - size, prev != NULL ? ",\"prev\":\"%s\"}" : "}",
+	    prev != NULL ? base64url_text(slice_of(prev, 32), text) : "");
+	if (!buf_reserve(ret_jws, TAIL_TEXT + 4 + SIGNATURE_TEXT + value.size))
 		return CC_FULL;
-	base64url_text(protected, (char *)ret_jws->p + start);
-	ret_jws->size += size;
+	base64url_text(slice_of(tail, size), (char *)ret_jws->p + ret_jws->size);
+	ret_jws->size += (size * 4 + 2) / 3;
+	end = ret_jws->size;
 	buf_add_u8(ret_jws, '.');
 	buf_add_slice(ret_jws, value);
-	st = key_sign(key, slice_of(ret_jws->p + start, ret_jws->size - start), signature);
+	st = key_sign(key, buf_slice(ret_jws), signature);
 	if (st != CC_OK)
 		return st;
-	ret_jws->size = start + size;
+	ret_jws->size = end;
 	buf_add_text(ret_jws, "..");
 	base64url_text(slice_of(signature, sizeof(signature)), (char *)ret_jws->p + ret_jws->size);
 	ret_jws->size += SIGNATURE_TEXT;
@@ -86,23 +120,15 @@ sign_protected(const struct key *key, struct slice protected, struct slice value
 enum cc_status
 jws_sign(const struct key *key, const struct cc_message *msg, const uint8_t *prev, struct buf *ret_jws)
 {
-	uint8_t near[NEAR];
-	size_t start = ret_jws->size;
-	struct buf protected;
+	struct jws_front front = {.count = 0};
 	enum cc_status st;
 
-	if (!can_be_signed(msg))
-		return CC_BAD;
-	buf_over(&protected, near, sizeof(near));
-	put_protected(&protected, key, msg, prev);
-	if (protected.full) {
-		buf_open(&protected, JWS_MAX);
-		put_protected(&protected, key, msg, prev);
-	}
-	st = protected.full ? CC_FULL : sign_protected(key, buf_slice(&protected), msg->value, ret_jws);
+	buf_clear(ret_jws);
+	st = jws_prepare(key, msg, &front, ret_jws);
+	if (st == CC_OK)
+		st = jws_finish(key, &front, msg->value, prev, ret_jws);
 	if (st != CC_OK)
-		ret_jws->size = start;
-	buf_close(&protected);
+		buf_clear(ret_jws);
 	return st;
 }
 

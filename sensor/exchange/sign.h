@@ -127,7 +127,18 @@ void identity_of(const char *organisation, char ret_id[IDENTITY_ID]);
 
 /* ---- jws.c: a detached JWS over a message (RFC 7515, appendix F; RFC 7797) ---- */
 
-/* Appends the value of the header "jws".  prev: digest of the message before in its lane, NULL for the first. */
+/*
+ * The value of the header "jws", into ret_jws, which is cleared.  prev: digest of the message before in its lane, NULL
+ * for the first.  In two steps for who knows prev last: both with the same ret_jws, empty before.
+ */
+struct jws_front {
+	uint8_t rest[2];
+	size_t count;
+};
+enum cc_status jws_prepare(
+    const struct key *key, const struct cc_message *msg, struct jws_front *ret_front, struct buf *ret_jws);
+enum cc_status jws_finish(const struct key *key, const struct jws_front *front, struct slice value,
+    const uint8_t *prev, struct buf *ret_jws);
 enum cc_status jws_sign(const struct key *key, const struct cc_message *msg, const uint8_t *prev, struct buf *ret_jws);
 /* What the next message of the lane has as prev: covers the signature, too. */
 void jws_digest(const struct cc_message *msg, uint8_t ret_digest[32]);

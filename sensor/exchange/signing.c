@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 #define BATCH 64
-#define BATCHES 8    /* one being filled, the others signed or about to be */
+#define BATCHES 16   /* one being filled, the others signed or about to be */
 #define AHEAD 2      /* batches that wait for the threads or are theirs: more only when they are full */
 #define HARDLY_ANY 2 /* not worth waking anybody */
 #define THREADS_MAX 16
@@ -41,6 +41,7 @@ struct slot {
 	unsigned at;         /* index of ce_sequence */
 	struct sign_lane *lane; /* NULL: there is no memory for it */
 	bool first;          /* of its lane: no prev */
+	struct jws_front front; /* what can be written of its jws without prev */
 	uint8_t digest[32];
 	enum cc_status status; /* CC_MORE: to be done by the courier, what is before it is not signed */
 };
@@ -82,10 +83,9 @@ struct signing {
 static enum cc_status
 sign_message(const struct signing *signing, struct slot *slot, const uint8_t *prev)
 {
-	enum cc_status st;
+	enum cc_status st =
+	    jws_finish(signing->key, &slot->front, slot->msg.value, slot->first ? NULL : prev, &slot->jws);
 
-	buf_clear(&slot->jws);
-	st = jws_sign(signing->key, &slot->msg, slot->first ? NULL : prev, &slot->jws);
 	if (st != CC_OK)
 		return st;
 	slot->msg.header[slot->msg.header_count++] = (struct cc_header){"jws", buf_slice(&slot->jws)};
@@ -102,7 +102,8 @@ sign_share(const struct signing *signing, struct sign_batch *batch, unsigned sha
 
 		if (slot->msg.lane % of != share || lane == NULL)
 			continue;
-		slot->status = lane->broken ? CC_MORE : sign_message(signing, slot, lane->digest);
+		if (slot->status == CC_OK)
+			slot->status = lane->broken ? CC_MORE : sign_message(signing, slot, lane->digest);
 		lane->broken = slot->status != CC_OK;
 		memcpy(lane->digest, slot->digest, sizeof(lane->digest));
 	}
@@ -163,13 +164,16 @@ wait_signed(struct signing *signing, uint64_t n)
 
 /* ---- numbering ---- */
 
-static void
-number(struct slot *slot, uint64_t n)
+/* And all that can be done without the message before it, so that the threads have less to do. */
+static enum cc_status
+number(const struct signing *signing, struct slot *slot, uint64_t n)
 {
 	int size = snprintf(slot->sequence, sizeof(slot->sequence), "%" PRIu64, n);
 
 	slot->first = n == 1;
 	slot->msg.header[slot->at].value = slice_of(slot->sequence, (size_t)size);
+	buf_clear(&slot->jws);
+	return jws_prepare(signing->key, &slot->msg, &slot->front, &slot->jws);
 }
 
 static void
@@ -210,7 +214,7 @@ number_batch(struct signing *signing, struct sign_batch *batch)
 		slot->lane = lane_of(signing, &slot->msg);
 		slot->status = CC_NOMEM;
 		if (slot->lane != NULL)
-			number(slot, ++slot->lane->sequence);
+			slot->status = number(signing, slot, ++slot->lane->sequence);
 		else
 			signing->stale = true; /* too many of them: a new beginning has room */
 	}
@@ -226,8 +230,10 @@ sign_anew(struct signing *signing, struct slot *slot)
 
 	if (slot->status == CC_OK)
 		slot->msg.header_count--; /* its jws */
-	number(slot, spool_sequence(signing->spool, slot->msg.topic, slot->msg.lane, prev) + 1);
-	slot->status = sign_message(signing, slot, prev);
+	slot->status = number(
+	    signing, slot, spool_sequence(signing->spool, slot->msg.topic, slot->msg.lane, prev) + 1);
+	if (slot->status == CC_OK)
+		slot->status = sign_message(signing, slot, prev);
 }
 
 static bool
