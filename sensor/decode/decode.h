@@ -123,8 +123,8 @@ void decode_free(struct decode *d);
 enum cc_status decode_frame(struct decode *d, const struct frame *frame, struct packet *ret_packet);
 
 /*
- * A tunnel's own packet: that of IP header `level` of a decoded one, level < ip_count - 1, with all that the tunnel
- * carries as its payload.  It borrows what pkt does; events are the whole frame's and not repeated.
+ * A tunnel's own packet: that of IP header `level` of a decoded one, level < ip_count - 1.  Over UDP all that it
+ * carries is its payload, else it has none.  It borrows what pkt does; events are the whole frame's and not repeated.
  */
 void decode_outer(const struct packet *pkt, unsigned level, struct packet *ret_packet);
 
