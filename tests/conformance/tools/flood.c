@@ -253,12 +253,13 @@ offer_all(void *arg)
 static void
 round_of(struct flood *f)
 {
+	/* First, while it is still heard. */
+	poison(f);
+	make(f, false, 0);
 	for (unsigned i = 0; i < 20; i++) {
 		names(f, f->each);
 		make(f, false, 0);
 	}
-	poison(f);
-	make(f, false, 0);
 	deep(f);
 	make(f, false, 0);
 	names(f, 2);
