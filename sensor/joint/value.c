@@ -434,11 +434,11 @@ usual_word(const struct word *word, unsigned words, unsigned most, bool strong)
 
 /*
  * That a value is common is never one organisation's word: of groups that only one has a node in, who says most
- * counts as the others do.  So one that floods a value with unrelated company does not make it more common
+ * counts as the others do, and by one more where two may have it.  So one that floods a value with unrelated company does not make it more common
  * for others than they find it themselves, whatever it sends; among its own nodes it is.
  */
 static void
-count_groups(const struct joint *joint, const struct parts *p, bool strong, struct judged *ret_judged)
+count_groups(const struct joint *joint, const struct parts *p, uint8_t type, struct judged *ret_judged)
 {
 	uint32_t owner[SAMPLE]; /* of a group: its only organisation; NONE: there are several */
 	struct word word[SAMPLE];
@@ -473,7 +473,8 @@ count_groups(const struct joint *joint, const struct parts *p, bool strong, stru
 			most = i;
 	}
 	*ret_judged = (struct judged){.talker = NONE};
-	if (words > 1 && word[most].groups > (usual = usual_word(word, words, most, strong))) {
+	usual = usual_word(word, words, most, is_strong(type)) + (feature_about[type].spread > 1);
+	if (words > 1 && word[most].groups > usual) {
 		cut = word[most].groups - usual;
 		cut_told = word[most].told * cut / word[most].groups;
 		ret_judged->talker = word[most].organisation;
@@ -505,7 +506,7 @@ diversity(struct joint *joint, struct value *v, enum pass pass, struct judged *r
 	}
 	for (unsigned i = 0; i < p.nodes; i++)
 		judge_node(joint, p.node[i], i, group, pass, p.parent, &p.informed[i]);
-	count_groups(joint, &p, is_strong(v->type), ret_judged);
+	count_groups(joint, &p, v->type, ret_judged);
 }
 
 /* ---- what follows from a change ---- */
