@@ -434,7 +434,7 @@ usual_word(const struct word *word, unsigned words, unsigned most, bool strong)
 
 /*
  * That a value is common is never one organisation's word: of groups that only one has a node in, who says most
- * counts as the others do, and by one more where two may have it.  So one that floods a value with unrelated company
+ * counts twice what the others say at most, and one more where two may have it.  So one that floods a value with unrelated company
  * does not make it more common for others than they find it themselves, whatever it sends; among its own nodes it is.
  */
 static void
@@ -473,7 +473,7 @@ count_groups(const struct joint *joint, const struct parts *p, uint8_t type, str
 			most = i;
 	}
 	*ret_judged = (struct judged){.talker = NONE};
-	usual = usual_word(word, words, most, is_strong(type)) + (feature_about[type].spread > 1);
+	usual = 2 * usual_word(word, words, most, is_strong(type)) + (feature_about[type].spread > 1);
 	if (words > 1 && word[most].groups > usual) {
 		cut = word[most].groups - usual;
 		cut_told = word[most].told * cut / word[most].groups;
