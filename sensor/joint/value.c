@@ -434,8 +434,9 @@ usual_word(const struct word *word, unsigned words, unsigned most, bool strong)
 
 /*
  * That a value is common is never one organisation's word: of groups that only one has a node in, who says most
- * counts twice what the others say at most, and one more where two may have it.  So one that floods a value with unrelated company
- * does not make it more common for others than they find it themselves, whatever it sends; among its own nodes it is.
+ * counts twice what the others say at most, and one more where two may have it.  So one that floods a value with
+ * unrelated company does not make it more common for others than they find it themselves, whatever it sends; among
+ * its own nodes it is.
  */
 static void
 count_groups(const struct joint *joint, const struct parts *p, uint8_t type, struct judged *ret_judged)
