@@ -34,7 +34,7 @@ hex_colon_text(struct slice bytes, char *ret_text)
 	return ret_text;
 }
 
-static int
+int
 hex_value(uint8_t c)
 {
 	if (c >= '0' && c <= '9')

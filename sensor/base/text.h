@@ -13,6 +13,7 @@
 char *hex_text(struct slice bytes, char *ret_text);
 /* "aa:bb:cc": room for 3 * size (at least 1). */
 char *hex_colon_text(struct slice bytes, char *ret_text);
+int hex_value(uint8_t c); /* 0 to 15; -1: no digit of hex */
 enum cc_status hex_parse(struct slice text, uint8_t *ret_bytes, size_t size); /* exactly size bytes */
 /* Standard alphabet with padding; room for (size + 2) / 3 * 4 + 1. */
 char *base64_text(struct slice bytes, char *ret_text);

@@ -45,4 +45,7 @@ void cmd_usage(const struct command *command);
 /* A terminal acts on control characters: a partner's text reaches it without. */
 void cmd_print_clean(struct slice text, FILE *out);
 
+/* A folder of ours with all in it; links are not followed. */
+void cmd_remove_tree(const char *path);
+
 #endif

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -279,15 +278,6 @@ remove_files(const struct notice *n, const char *folder)
 	(void)rmdir(folder);
 }
 
-static int
-unlink_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 /* The rules are whole, and do what the pack says of its captures. */
 static const char *
 try_pack(const struct notice *n, const char *folder, const char *conf_path)
@@ -341,7 +331,7 @@ install_one(void *ctx, const struct notice *n)
 	snprintf(folder, sizeof(folder), "%s/%s", into != NULL ? into : ".", n->id);
 	if (trouble == NULL && !write_files(n, folder, false))
 		trouble = "its rules can't be written";
-	(void)nftw(temporary, unlink_one, 16, FTW_DEPTH | FTW_PHYS);
+	cmd_remove_tree(temporary);
 	free(into);
 	if (audit_note(in->d->o.outdir, trouble == NULL ? "rules installed" : "rules not installed",
 		(const char *const[]){"notice", n->id, "by", n->organisation, "folder", trouble == NULL ? folder : NULL,

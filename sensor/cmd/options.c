@@ -1,4 +1,5 @@
-/* The options that commands have in common, in getopt's order over the configuration file. */
+/* What commands have in common: options, in getopt's order over the configuration file, and small services. */
+#include <ftw.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,4 +239,19 @@ cmd_print_clean(struct slice text, FILE *out)
 {
 	for (size_t i = 0; i < text.size; i++)
 		putc(text.p[i] < 0x20 || text.p[i] == 0x7f ? '?' : text.p[i], out);
+}
+
+static int
+unlink_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+void
+cmd_remove_tree(const char *path)
+{
+	(void)nftw(path, unlink_one, 16, FTW_DEPTH | FTW_PHYS);
 }

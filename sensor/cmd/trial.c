@@ -5,12 +5,13 @@
 #include "cmd/trial.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "cmd/cmd.h"
 
 #define PATH_ROOM 5000
 #define WORDS_MAX (4 * TRIAL_FILES + 24)
@@ -138,15 +139,6 @@ try_capture(const struct trial *trial, struct trial_capture *capture, const char
 	return !capture->near && capture->alerts == 0 ? "no rule fires on one of its captures" : NULL;
 }
 
-static int
-unlink_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 const char *
 trial_run(struct trial *trial, const char *folder)
 {
@@ -166,6 +158,6 @@ trial_run(struct trial *trial, const char *folder)
 		trial->capture[i].wrong = try_capture(trial, &trial->capture[i], folder);
 		first = first != NULL ? first : trial->capture[i].wrong;
 	}
-	(void)nftw(folder, unlink_one, 16, FTW_DEPTH | FTW_PHYS);
+	cmd_remove_tree(folder);
 	return first;
 }

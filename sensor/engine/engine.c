@@ -43,8 +43,7 @@ warn_of_guess(const struct conf *conf)
 
 	if (conf->indicate_home.count == 0 && (home == NULL || (guess != NULL && strcmp(home, guess) == 0)))
 		log_warning("no home network is named (vars.address.HOME_NET): the private ranges are taken for it, "
-			    "and any other "
-			    "address may be told to partners");
+			    "and any other address may be told to partners");
 	conf_free(plain);
 }
 

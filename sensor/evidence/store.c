@@ -40,8 +40,7 @@ static const char *const sql[STATEMENTS] = {
 	"SELECT sha256, time, size, state, gone, behind FROM piece WHERE state = 0 ORDER BY stored, sha256 LIMIT 1",
     [SUM] = "SELECT coalesce(sum(size), 0) FROM piece WHERE state = 0",
     [TRIM] = "DELETE FROM piece WHERE state <> 0 AND rowid IN (SELECT rowid FROM piece WHERE state <> 0 ORDER BY "
-	     "stored LIMIT "
-	     "max(0, (SELECT count(*) FROM piece) - ?1))",
+	     "stored LIMIT max(0, (SELECT count(*) FROM piece) - ?1))",
     [LIST] = "SELECT sha256, time, size, state, gone, behind FROM piece ORDER BY time DESC, sha256 LIMIT ?1",
     [LIST_BEHIND] = "SELECT sha256, time, size, state, gone, behind FROM piece WHERE behind = ?2 ORDER BY time DESC, "
 		    "sha256 LIMIT ?1",

@@ -19,18 +19,17 @@ enum cc_status
 board_table(struct desk *desk)
 {
 	enum cc_status st = desk_do(desk,
-	    "CREATE TABLE IF NOT EXISTS board_case (id TEXT, organisation TEXT, message TEXT, tlp INTEGER, exercise "
-	    "INTEGER, "
-	    "time INTEGER, document TEXT, PRIMARY KEY (id, organisation)) WITHOUT ROWID",
+	    "CREATE TABLE IF NOT EXISTS board_case (id TEXT, organisation TEXT, message TEXT, tlp INTEGER, "
+	    "exercise INTEGER, time INTEGER, document TEXT, PRIMARY KEY (id, organisation)) WITHOUT ROWID",
 	    "");
 
-	return st != CC_OK ? st
-			   : desk_do(desk,
-				 "CREATE TABLE IF NOT EXISTS board_opinion (id TEXT, organisation TEXT, message TEXT, "
-				 "whose TEXT, "
-				 "view INTEGER, text TEXT, about TEXT, tlp INTEGER, exercise INTEGER, time INTEGER, "
-				 "PRIMARY KEY (id, organisation, message)) WITHOUT ROWID",
-				 "");
+	if (st != CC_OK)
+		return st;
+	return desk_do(desk,
+	    "CREATE TABLE IF NOT EXISTS board_opinion (id TEXT, organisation TEXT, message TEXT, whose TEXT, "
+	    "view INTEGER, text TEXT, about TEXT, tlp INTEGER, exercise INTEGER, time INTEGER, "
+	    "PRIMARY KEY (id, organisation, message)) WITHOUT ROWID",
+	    "");
 }
 
 bool

@@ -15,9 +15,8 @@ enum cc_status
 contacts_table(struct desk *desk)
 {
 	return desk_do(desk,
-	    "CREATE TABLE IF NOT EXISTS contact (organisation TEXT PRIMARY KEY, published INTEGER, kid TEXT, entry "
-	    "TEXT) "
-	    "WITHOUT ROWID",
+	    "CREATE TABLE IF NOT EXISTS contact (organisation TEXT PRIMARY KEY, published INTEGER, kid TEXT, "
+	    "entry TEXT) WITHOUT ROWID",
 	    "");
 }
 

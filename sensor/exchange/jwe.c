@@ -299,8 +299,7 @@ put_header(struct buf *out, const char *kid, const char *epk, struct slice apu, 
 	buf_over(&header, text, sizeof(text));
 	buf_printf(&header,
 	    "{\"alg\":\"ECDH-ES\",\"enc\":\"A256GCM\",\"epk\":{\"crv\":\"X25519\",\"kty\":\"OKP\",\"x\":\"%s\"},"
-	    "\"kid\":\"%s\",\"apu\":\"%s\","
-	    "\"apv\":\"%s\"}",
+	    "\"kid\":\"%s\",\"apu\":\"%s\",\"apv\":\"%s\"}",
 	    epk, kid, u, v);
 	put_base64(out, buf_slice(&header));
 }

@@ -134,8 +134,7 @@ notice_came(struct desk *desk, const struct came *came)
 	}
 	(void)desk_do(desk,
 	    "INSERT INTO notice VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, '') ON CONFLICT (id) DO UPDATE "
-	    "SET title = ?5, "
-	    "text = ?6, tlp = ?7, revoked = ?9, modified = ?10",
+	    "SET title = ?5, text = ?6, tlp = ?7, revoked = ?9, modified = ?10",
 	    "sssissiiii", id, came->organisation, nonce, (uint64_t)k, title, text, (uint64_t)came->tlp,
 	    (uint64_t)came->exercise, (uint64_t)revoked, came->time);
 	if (!revoked)

@@ -378,11 +378,10 @@ database_open(struct entries *e, const char *path)
 	static const char setup[] =
 	    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=16777216;"
 	    "CREATE TABLE IF NOT EXISTS entry (source TEXT, kind INTEGER, value TEXT, message TEXT, indicator TEXT, "
-	    "told INTEGER,"
-	    " until INTEGER, looked INTEGER, hit INTEGER, negative INTEGER, PRIMARY KEY (source, kind, value)) WITHOUT "
-	    "ROWID;"
-	    "CREATE TABLE IF NOT EXISTS lane (origin TEXT, key BLOB, state BLOB, PRIMARY KEY (origin, key)) WITHOUT "
-	    "ROWID;";
+	    "told INTEGER, until INTEGER, looked INTEGER, hit INTEGER, negative INTEGER, "
+	    "PRIMARY KEY (source, kind, value)) WITHOUT ROWID;"
+	    "CREATE TABLE IF NOT EXISTS lane (origin TEXT, key BLOB, state BLOB, PRIMARY KEY (origin, key)) "
+	    "WITHOUT ROWID;";
 
 	if (sqlite3_open_v2(path, &e->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
 	    SQLITE_OK)

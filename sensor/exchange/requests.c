@@ -22,16 +22,14 @@ requests_table(struct desk *desk)
 	enum cc_status st = desk_do(desk,
 	    "CREATE TABLE IF NOT EXISTS request (id TEXT PRIMARY KEY, requester TEXT, responder TEXT, state INTEGER, "
 	    "tlp INTEGER, exercise INTEGER, created INTEGER, changed INTEGER, last TEXT, question TEXT, reason TEXT, "
-	    "answer TEXT, verdict TEXT, "
-	    "held TEXT, kind INTEGER) WITHOUT ROWID",
+	    "answer TEXT, verdict TEXT, held TEXT, kind INTEGER) WITHOUT ROWID",
 	    "");
 
 	if (st == CC_OK)
 		st = desk_do(desk,
 		    "CREATE TABLE IF NOT EXISTS step (request TEXT, id TEXT, organisation TEXT, state TEXT, time "
-		    "INTEGER, after TEXT, "
-		    "status INTEGER, why TEXT, tlp INTEGER, exercise INTEGER, content TEXT, PRIMARY KEY (request, "
-		    "organisation, id)) WITHOUT ROWID",
+		    "INTEGER, after TEXT, status INTEGER, why TEXT, tlp INTEGER, exercise INTEGER, content TEXT, "
+		    "PRIMARY KEY (request, organisation, id)) WITHOUT ROWID",
 		    "");
 	if (st == CC_OK)
 		st = desk_do(desk,
@@ -266,8 +264,7 @@ apply_sent(struct desk *desk, const char *id, const struct waiting *w)
 	if (why == NULL)
 		(void)desk_do(desk,
 		    "INSERT INTO request (id, requester, responder, state, tlp, exercise, created, changed, last, "
-		    "question, kind) VALUES "
-		    "(?1, ?2, ?3, 0, ?4, ?5, ?6, ?6, ?7, ?8, ?9)",
+		    "question, kind) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?6, ?7, ?8, ?9)",
 		    "sssiiissi", id, r->requester, r->responder, (uint64_t)w->tlp, (uint64_t)w->exercise, w->time,
 		    w->id, question, (uint64_t)r->kind);
 out:
@@ -336,8 +333,7 @@ settle_one(struct desk *desk, const char *id)
 	sqlite3_stmt *stmt = desk_ask(desk,
 	    "SELECT id, organisation, state, after, time, tlp, exercise, content FROM step AS s WHERE request = ?1 AND "
 	    "status = 0 AND state <> 'part' AND (state = 'sent' OR EXISTS (SELECT 1 FROM step AS b WHERE b.request = "
-	    "?1 AND b.id = s.after AND "
-	    "b.status = 1)) ORDER BY state <> 'sent', time, id LIMIT 1",
+	    "?1 AND b.id = s.after AND b.status = 1)) ORDER BY state <> 'sent', time, id LIMIT 1",
 	    "s", id);
 	json_error_t error;
 	struct waiting w;

@@ -16,12 +16,6 @@ digit(uint8_t c)
 	return c >= '0' && c <= '9';
 }
 
-static int
-nibble(uint8_t c)
-{
-	return digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* %XX undone, into out; what is longer is cut (texts of records are shorter). */
 static struct slice
 plain_of(struct slice text, uint8_t *out)
@@ -29,8 +23,9 @@ plain_of(struct slice text, uint8_t *out)
 	size_t n = 0;
 
 	for (size_t i = 0; i < text.size && n < PLAIN_MAX; i++) {
-		if (text.p[i] == '%' && i + 2 < text.size && nibble(text.p[i + 1]) >= 0 && nibble(text.p[i + 2]) >= 0) {
-			out[n++] = (uint8_t)(nibble(text.p[i + 1]) << 4 | nibble(text.p[i + 2]));
+		if (text.p[i] == '%' && i + 2 < text.size && hex_value(text.p[i + 1]) >= 0 &&
+		    hex_value(text.p[i + 2]) >= 0) {
+			out[n++] = (uint8_t)(hex_value(text.p[i + 1]) << 4 | hex_value(text.p[i + 2]));
 			i += 2;
 		} else {
 			out[n++] = text.p[i];
@@ -80,8 +75,8 @@ six_at(const struct victims *victims, const uint8_t *p, const uint8_t *end)
 	size_t size = 0, colons = 0;
 	struct cc_addr addr;
 
-	while (
-	    p + size < end && size + 1 < sizeof(text) && (nibble(p[size]) >= 0 || p[size] == ':' || p[size] == '.')) {
+	while (p + size < end && size + 1 < sizeof(text) &&
+	       (hex_value(p[size]) >= 0 || p[size] == ':' || p[size] == '.')) {
 		text[size] = (char)p[size];
 		colons += p[size] == ':';
 		size++;
@@ -104,9 +99,9 @@ nibbles_at(const struct victims *victims, const uint8_t *p, const uint8_t *end, 
 	for (unsigned i = 0; i < NIBBLES; i++) {
 		unsigned at = dots ? NIBBLES - 1 - i : i;
 
-		if (p == end || nibble(*p) < 0)
+		if (p == end || hex_value(*p) < 0)
 			return false;
-		addr.b[at / 2] |= (uint8_t)(nibble(*p++) << (at % 2 == 0 ? 4 : 0));
+		addr.b[at / 2] |= (uint8_t)(hex_value(*p++) << (at % 2 == 0 ? 4 : 0));
 		if (dots && i < NIBBLES - 1 && (p == end || *p++ != '.'))
 			return false;
 	}
@@ -145,7 +140,7 @@ named_in_plain(const struct victims *victims, struct slice text)
 
 		if (begins && dotted_at(victims, p, end))
 			return true;
-		if ((nibble(*p) >= 0 || *p == ':') && (p == text.p || (nibble(p[-1]) < 0 && p[-1] != ':')) &&
+		if ((hex_value(*p) >= 0 || *p == ':') && (p == text.p || (hex_value(p[-1]) < 0 && p[-1] != ':')) &&
 		    (six_at(victims, p, end) || nibbles_at(victims, p, end, true) ||
 			nibbles_at(victims, p, end, false)))
 			return true;

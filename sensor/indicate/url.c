@@ -12,15 +12,6 @@
 #define HOST_MAX 1024
 #define CLEAN_MAX 8192 /* what is longer would not fit into URL_MAX */
 
-static int
-hex_value(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /*
  * In the standard's percent-encode sets, and what RFC 3986 has no place for, which the standard leaves alone: the
  * result is a URI to everybody.

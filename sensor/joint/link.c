@@ -507,16 +507,6 @@ struct lump {
 	size_t count;
 };
 
-static int
-by_text(const void *a, const void *b, void *ctx)
-{
-	const struct joint *joint = ctx;
-	struct slice s = name_slice(joint, *(const uint32_t *)a), t = name_slice(joint, *(const uint32_t *)b);
-	int order = memcmp(s.p, t.p, s.size < t.size ? s.size : t.size);
-
-	return order != 0 ? order : (s.size > t.size) - (s.size < t.size);
-}
-
 /* Who is in a group, by name. */
 static unsigned
 organisations_in(const struct lump *lump, uint32_t ret_organisation[ORGANISATIONS_MAX])
@@ -532,7 +522,7 @@ organisations_in(const struct lump *lump, uint32_t ret_organisation[ORGANISATION
 		if (k == count && count < ORGANISATIONS_MAX)
 			ret_organisation[count++] = is;
 	}
-	qsort_r(ret_organisation, count, sizeof(*ret_organisation), by_text, lump->l->joint);
+	qsort_r(ret_organisation, count, sizeof(*ret_organisation), name_order, lump->l->joint);
 	return count;
 }
 

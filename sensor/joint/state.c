@@ -23,9 +23,8 @@ static const char setup[] =
 static const char tables[] =
     "CREATE TABLE IF NOT EXISTS cases (id TEXT PRIMARY KEY, activity TEXT, state TEXT, exercise INTEGER, first INTEGER,"
     " last INTEGER, verdict TEXT, kind TEXT, value TEXT, confidence REAL, organisations INTEGER, sightings INTEGER,"
-    " updated INTEGER, published INTEGER DEFAULT 0, closed INTEGER DEFAULT 0, closed_by TEXT, closed_why TEXT, merged "
-    "TEXT,"
-    " document TEXT);"
+    " updated INTEGER, published INTEGER DEFAULT 0, closed INTEGER DEFAULT 0, closed_by TEXT, closed_why TEXT,"
+    " merged TEXT, document TEXT);"
     "CREATE INDEX IF NOT EXISTS cases_last ON cases (last);"
     "CREATE INDEX IF NOT EXISTS cases_changed ON cases (updated) WHERE updated > published;"
     "CREATE TABLE IF NOT EXISTS trace (n INTEGER PRIMARY KEY, case_id TEXT, time INTEGER, event TEXT, other TEXT);"
@@ -240,11 +239,9 @@ joint_state_rollback(struct joint_state *state)
 /* ---- cases ---- */
 
 #define COLUMNS                                                                                                        \
-	"id, activity, CASE WHEN merged IS NOT NULL THEN 'merged' WHEN closed > 0 THEN 'closed' ELSE state END AS "    \
-	"is_state, "                                                                                                   \
-	"exercise, first, last, verdict, kind, value, confidence, organisations, sightings, updated, published, "      \
-	"closed, closed_by, "                                                                                          \
-	"closed_why, merged"
+	"id, activity, CASE WHEN merged IS NOT NULL THEN 'merged' WHEN closed > 0 THEN 'closed' ELSE state END "       \
+	"AS is_state, exercise, first, last, verdict, kind, value, confidence, organisations, sightings, updated, "    \
+	"published, closed, closed_by, closed_why, merged"
 
 static const char *
 text_at(sqlite3_stmt *stmt, int column)
@@ -348,13 +345,11 @@ joint_state_put(struct joint_state *state, const struct joint_case *one)
 {
 	static const char sql[] =
 	    "INSERT INTO cases (id, activity, state, exercise, first, last, verdict, kind, value, confidence, "
-	    "organisations, sightings,"
-	    " updated, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
-	    " ON CONFLICT DO UPDATE SET activity = ?2, state = ?3, exercise = ?4, first = ?5, last = ?6, verdict = ?7, "
-	    "kind = ?8,"
-	    " value = ?9, confidence = ?10, organisations = ?11, sightings = ?12, merged = NULL, updated = max(?13, "
-	    "published + 1),"
-	    " document = ?14 WHERE document IS NOT ?14 OR merged IS NOT NULL";
+	    "organisations, sightings, updated, document) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "
+	    "ON CONFLICT DO UPDATE SET activity = ?2, state = ?3, exercise = ?4, first = ?5, last = ?6, verdict = ?7, "
+	    "kind = ?8, value = ?9, confidence = ?10, organisations = ?11, sightings = ?12, merged = NULL, "
+	    "updated = max(?13, published + 1), document = ?14 WHERE document IS NOT ?14 OR merged IS NOT NULL";
 	sqlite3_stmt *stmt = state_again(state, sql, "sssiiisssdiii", one->id, one->activity, one->state,
 	    (uint64_t)one->exercise, one->first, one->last, one->verdict, one->kind, one->value, one->confidence,
 	    one->organisations, one->sightings, one->updated);

@@ -404,15 +404,9 @@ struct judged {
 static bool
 says_more(const struct joint *joint, const struct word *a, const struct word *b)
 {
-	struct slice s, t;
-	int order;
-
 	if (a->groups != b->groups)
 		return a->groups > b->groups;
-	s = name_slice(joint, a->organisation);
-	t = name_slice(joint, b->organisation);
-	order = memcmp(s.p, t.p, s.size < t.size ? s.size : t.size);
-	return order != 0 ? order < 0 : s.size < t.size;
+	return name_order(&a->organisation, &b->organisation, (void *)(uintptr_t)joint) < 0;
 }
 
 /* What the others say: of strong values the most of it, of weak ones, which many tools share, the median. */

@@ -151,12 +151,8 @@ by_witness(const void *a, const void *b, void *ctx)
 	const struct item *x = a, *y = b;
 	const struct node *m = &joint->node[x->node], *n = &joint->node[y->node];
 
-	if (m->organisation != n->organisation) {
-		struct slice s = name_slice(joint, m->organisation), t = name_slice(joint, n->organisation);
-		int order = memcmp(s.p, t.p, s.size < t.size ? s.size : t.size);
-
-		return order != 0 ? order : s.size < t.size ? -1 : 1;
-	}
+	if (m->organisation != n->organisation)
+		return name_order(&m->organisation, &n->organisation, ctx);
 	if (fabs(x->llr - y->llr) > 0)
 		return x->llr > y->llr ? -1 : 1;
 	return (m->fold > n->fold) - (m->fold < n->fold);

@@ -3,13 +3,6 @@
 
 #define CONTENT_MAX 4096
 
-static int
-hex_digit(uint8_t c)
-{
-	c = (uint8_t)(c | (c >= 'A' && c <= 'F' ? 32 : 0));
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* "GET |0d 0a|\"x\"" to bytes. */
 enum cc_status
 content_bytes(struct build *build, struct slice text, uint8_t *out, uint16_t *ret_size)
@@ -26,7 +19,7 @@ content_bytes(struct build *build, struct slice text, uint8_t *out, uint16_t *re
 				return build_refuse(build, "half a byte in |...|: hexadecimal digits come in pairs");
 			hex = !hex;
 		} else if (hex) {
-			int digit = hex_digit(c);
+			int digit = hex_value(c);
 
 			if (c == ' ')
 				continue;

@@ -2,24 +2,9 @@
  * Passwords in clear, for every protocol that has them, through the whole of app: each is told, and none is kept.
  * The password is always "hush".
  */
-#include "app_rig.h"
+#include "parts.h"
 
-struct part {
-	enum cc_dir dir;
-	const char *bytes;
-	size_t size;
-};
-
-#define C(text)                                                                                                        \
-	{                                                                                                              \
-		CC_TO_SERVER, text, sizeof(text) - 1                                                                   \
-	}
-#define S(text)                                                                                                        \
-	{                                                                                                              \
-		CC_TO_CLIENT, text, sizeof(text) - 1                                                                   \
-	}
 #define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
-#define ROOT "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='a.example'>"
 
 static const struct {
 	const char *name, *odd;

@@ -2,23 +2,8 @@
  * From one protocol to the next: STARTTLS of each protocol that has it, CONNECT, SOCKS, Upgrade.  The flow is the inner
  * protocol's from the next byte on, whatever the port; what comes otherwise than announced is told.
  */
-#include "app_rig.h"
+#include "parts.h"
 
-struct part {
-	enum cc_dir dir;
-	const char *bytes;
-	size_t size;
-};
-
-#define C(text)                                                                                                        \
-	{                                                                                                              \
-		CC_TO_SERVER, text, sizeof(text) - 1                                                                   \
-	}
-#define S(text)                                                                                                        \
-	{                                                                                                              \
-		CC_TO_CLIENT, text, sizeof(text) - 1                                                                   \
-	}
-#define ROOT "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='a.example'>"
 /* a record, a hello of TLS 1.2, two suites, no extension */
 #define HELLO                                                                                                          \
 	"\x16\3\1\0\x31\1\0\0\x2d\3\3"                                                                                 \

@@ -1,34 +1,9 @@
 /* The engine on small sets of sightings: the algebra by hand, order, echoes, caps, relays, and hostile bundles. */
-#include <jansson.h>
 #include <math.h>
 
-#include "joint/joint.h"
-#include "unit/test.h"
+#include "unit/joint/joint_rig.h"
 
 #define HOUR (3600 * NS_PER_S)
-#define DAY0 1772409600 /* 2026-03-02 */
-
-static char text_room[1 << 20];
-static size_t text_used;
-
-static struct slice
-keep(const char *text)
-{
-	size_t size = strlen(text);
-
-	memcpy(text_room + text_used, text, size);
-	text_used += size;
-	return slice_of(text_room + text_used - size, size);
-}
-
-static struct slice
-numbered(const char *word, unsigned n)
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "%s%u", word, n);
-	return keep(text);
-}
 
 /* A victim of who in contact with a server: everything that makes a witness. */
 static struct joint_sighting
@@ -52,26 +27,6 @@ fresh(struct conf **ret_conf)
 	*ret_conf = conf_new();
 	text_used = 0;
 	return joint_new(*ret_conf);
-}
-
-static json_t *
-settled(struct joint *joint)
-{
-	struct buf out;
-	struct json json;
-	json_t *cases;
-
-	CHECK(joint_settle(joint) == CC_OK);
-	buf_open(&out, 64u << 20);
-	json = json_into(&out);
-	base_json_array(&json, NULL);
-	for (size_t i = 0; i < joint_cases(joint); i++)
-		joint_case_json(joint, i, &json, NULL);
-	json_end_array(&json);
-	cases = json_loadb((const char *)out.p, out.size, JSON_REJECT_DUPLICATES, NULL);
-	CHECK(cases != NULL);
-	buf_close(&out);
-	return cases;
 }
 
 static json_t *
