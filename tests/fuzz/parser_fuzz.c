@@ -6,8 +6,11 @@
  * UDP without a port is ICMP.
  *
  * FUZZ_PARSER=NAME in the environment makes of it the target of that parser: a first byte that is not 0 means that one.
+ * Of a parser that is only announced a flow goes before that announces this one, and all parsers are on.
  */
 #include "fuzz/sensor.h"
+
+#include "unit/app/announced.h"
 
 #define PIECES 200 /* then the rest at once: thousands of single bytes take long and show nothing new */
 
@@ -76,24 +79,58 @@ feed_part(struct sensor *s, struct flow *flow, const struct packet *pkt, struct 
 	}
 }
 
-/* The one parser that is on; NULL: all are. */
+/* The parser that the input is about; NULL: all are. */
 static const struct cc_parser *
 parser_of(uint8_t which)
 {
 	const char *name = getenv("FUZZ_PARSER");
-	unsigned index = 0;
+	const struct cc_parser *parser;
 
-	if (which == 0)
-		return NULL;
 	if (name == NULL)
-		return which <= app_parser_count ? app_parsers[which - 1] : NULL;
-	while (index < app_parser_count && strcmp(app_parsers[index]->name, name) != 0)
-		index++;
-	if (index == app_parser_count) {
+		return which > 0 && which <= app_parser_count ? app_parsers[which - 1] : NULL;
+	parser = app_parser_by_name(slice_str(name));
+	if (parser == NULL) {
 		fprintf(stderr, "FUZZ_PARSER=%s: no such parser\n", name);
 		abort();
 	}
-	return app_parsers[index];
+	return which > 0 || announced_find(name) != NULL ? parser : NULL;
+}
+
+/* The flow that announces the one of the input; NULL: nothing does. */
+static struct flow *
+announce(struct sensor *s, const struct announced *a, struct packet *pkt, struct flow *flow)
+{
+	static const struct flow none;
+
+	if (a == NULL)
+		return NULL;
+	*flow = none;
+	flow->id = 2;
+	flow->proto = pkt->proto = a->proto;
+	flow->ip_version = 4;
+	flow->established = true;
+	flow->last = pkt->frame->time;
+	announced_ends(flow, a->client_port, a->port);
+	for (size_t i = 0; i < sizeof(a->said) / sizeof(a->said[0]) && a->said[i].size > 0; i++) {
+		struct slice text = slice_of(a->said[i].bytes, a->said[i].size);
+		struct chunk chunk = {.dir = a->said[i].dir, .datagram = a->proto != 6, .p = text.p, .size = text.size};
+
+		chunk.fresh = text.size;
+		app_feed(s->app, flow, pkt, &chunk, &s->batch);
+		FUZZ_CHECK(chunk.used == text.size);
+		sensor_batch(s, flow, pkt);
+	}
+	return flow;
+}
+
+static void
+end_flow(struct sensor *s, struct flow *flow)
+{
+	app_finish(s->app, flow, &s->batch);
+	detect_run(s->detect, flow, NULL, CC_TO_SERVER, &s->batch);
+	sensor_batch(s, flow, NULL);
+	detect_flow_free(s->detect, flow);
+	app_flow_free(s->app, flow);
 }
 
 int
@@ -105,6 +142,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct packet pkt = {.frame = &frame, .proto = control & 1 ? 17 : 6};
 	struct flow flow = {.id = 1, .proto = pkt.proto, .ip_version = 4, .established = true, .last = frame.time};
 	struct side side[2] = {{.over = false}};
+	const struct cc_parser *parser = parser_of(which);
+	const struct announced *a = parser != NULL ? announced_find(parser->name) : NULL;
+	struct flow first, *announcer;
 	struct slice bytes;
 	struct sensor s;
 
@@ -113,18 +153,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	flow.side[CC_TO_CLIENT].port = cur_u16(&in);
 	if ((control & 1) != 0 && flow.side[CC_TO_CLIENT].port == 0)
 		flow.proto = pkt.proto = 1;
-	sensor_open(&s, control >> 2, parser_of(which), sensor_own_rules());
+	sensor_open(&s, control >> 2, a != NULL ? NULL : parser, sensor_own_rules());
+	announcer = announce(&s, a, &pkt, &first);
+	if (announcer != NULL) {
+		flow.proto = a->proto;
+		announced_ends(&flow, ANNOUNCED_CLIENT, ANNOUNCED_SERVER);
+	}
+	pkt.proto = flow.proto;
 	buf_open(&side[0].kept, 1u << 20);
 	buf_open(&side[1].kept, 1u << 20);
 	while (fuzz_part(&in, &control, &bytes)) {
 		frame.time += NS_PER_MS;
 		feed_part(&s, &flow, &pkt, &side[control & 1], control, bytes);
 	}
-	app_finish(s.app, &flow, &s.batch);
-	detect_run(s.detect, &flow, NULL, CC_TO_SERVER, &s.batch);
-	sensor_batch(&s, &flow, NULL);
-	detect_flow_free(s.detect, &flow);
-	app_flow_free(s.app, &flow);
+	end_flow(&s, &flow);
+	if (announcer != NULL)
+		end_flow(&s, announcer);
 	sensor_close(&s);
 	buf_close(&side[0].kept);
 	buf_close(&side[1].kept);

@@ -7,12 +7,11 @@
  * tests say (make fuzz-seeds writes them to build/fuzz/seeds): the one that tells most and has nothing odd in it.
  */
 #include <dirent.h>
-#include <libgen.h>
 #include <unistd.h>
 
-#include "app_rig.h"
+#include "talk.h"
 
-enum { PARTS = 400, FOREIGN = 31337 };
+enum { FOREIGN = 31337 };
 enum { PORT = 1, CLIENT = 2, SERVER = 4, GAP = 8, MIDDLE = 16, NONE = 32 };
 
 static const struct {
@@ -24,171 +23,9 @@ static const struct {
 #include "talks/excused.def"
 };
 
-struct talk {
-	uint8_t *bytes;
-	size_t size;
-	uint8_t proto;
-	uint16_t port;
-	struct {
-		enum cc_dir dir;
-		struct slice bytes;
-	} part[PARTS];
-	unsigned count;
-	bool gap;
-};
-
+/* A hole in the largest part, a third of it; of none that is shorter than 12 bytes. */
 static bool
-talk_read(const char *path, struct talk *talk)
-{
-	FILE *file = fopen(path, "rb");
-	struct cur c;
-	uint8_t flags;
-
-	memset(talk, 0, sizeof(*talk));
-	if (file == NULL)
-		return false;
-	talk->bytes = malloc(SEED_MAX + 1);
-	talk->size = fread(talk->bytes, 1, SEED_MAX, file);
-	fclose(file);
-	c = cur_of(talk->bytes, talk->size);
-	cur_skip(&c, 1);
-	flags = cur_u8(&c);
-	talk->port = cur_u16(&c);
-	talk->proto = (flags & 1) == 0 ? 6 : talk->port == 0 ? 1 : 17;
-	while (cur_left(&c) > 0 && talk->count < PARTS) {
-		uint8_t control = cur_u8(&c);
-		const uint8_t *next = memmem(c.p, cur_left(&c), "\xc0\xde", 2);
-		size_t size = next != NULL ? (size_t)(next - c.p) : cur_left(&c);
-
-		talk->gap |= (control & 0x10) != 0;
-		talk->part[talk->count].dir = (enum cc_dir)(control & 1);
-		talk->part[talk->count++].bytes = cur_take(&c, size);
-		if (next != NULL)
-			cur_skip(&c, 2);
-	}
-	return true;
-}
-
-struct way {
-	uint16_t port;
-	int only;      /* the side that is seen; -1: both */
-	int hole;      /* the part that has one; -1: none */
-	unsigned from; /* the first part that is seen */
-	size_t piece;  /* bytes at a time; 0: parts as they are */
-};
-
-struct heard {
-	char is[2][32]; /* the first parser that had the flow, and the last */
-	unsigned txs, odds;
-	bool failed;
-};
-
-static void
-say(struct rig *rig, enum cc_dir dir, struct slice bytes, uint64_t gap, bool *turned)
-{
-	enum cc_dir side = *turned ? cc_dir_other(dir) : dir;
-	struct buf *kept = &rig->kept[side];
-	struct chunk chunk = {.dir = side, .gap = gap, .fresh = bytes.size, .datagram = rig->flow.proto != 6};
-	uint8_t *exact;
-
-	rig->flow.side[side].packets++;
-	rig->flow.side[side].payload_packets++;
-	if (gap > 0)
-		buf_clear(kept);
-	buf_add_slice(kept, bytes);
-	exact = malloc(kept->size + 1);
-	memcpy(exact, kept->p, kept->size);
-	chunk.p = exact;
-	chunk.size = kept->size;
-	chunk.offset = rig->offset[side];
-	app_feed(rig->app, &rig->flow, &rig->pkt, &chunk, &rig->batch);
-	if (chunk.turn) {
-		struct buf was = rig->kept[0];
-
-		CHECK(!*turned);
-		*turned = !*turned;
-		rig->kept[0] = rig->kept[1];
-		rig->kept[1] = was;
-		chunk.turn = false;
-		chunk.dir = side = cc_dir_other(side);
-		kept = &rig->kept[side];
-		app_feed(rig->app, &rig->flow, &rig->pkt, &chunk, &rig->batch);
-	}
-	rig_drain(rig);
-	free(exact);
-	CHECK(chunk.used <= kept->size);
-	if (chunk.datagram)
-		buf_clear(kept);
-	if (chunk.used < kept->size)
-		memmove(kept->p, kept->p + chunk.used, kept->size - chunk.used);
-	kept->size -= chunk.datagram ? 0 : chunk.used;
-	rig->offset[side] += chunk.used;
-}
-
-static void
-say_part(struct rig *rig, const struct talk *talk, unsigned i, const struct way *way, bool *turned)
-{
-	struct slice s = talk->part[i].bytes;
-	size_t third = s.size / 3;
-
-	if (way->hole == (int)i && third > 0) {
-		say(rig, talk->part[i].dir, slice_of(s.p, third), 0, turned);
-		say(rig, talk->part[i].dir, slice_of(s.p + 2 * third, s.size - 2 * third), third, turned);
-		return;
-	}
-	for (size_t at = 0; at < s.size;) {
-		size_t size =
-		    way->piece == 0 || talk->proto != 6 || way->piece > s.size - at ? s.size - at : way->piece;
-
-		say(rig, talk->part[i].dir, slice_of(s.p + at, size), 0, turned);
-		at += size;
-	}
-}
-
-static unsigned
-count_of(const char *text, const char *what)
-{
-	unsigned count = 0;
-
-	for (; (text = strstr(text, what)) != NULL; text++)
-		count++;
-	return count;
-}
-
-static struct heard
-play(struct rig *rig, const struct talk *talk, const struct way *way)
-{
-	struct heard heard = {.failed = false};
-	bool turned = false;
-	const char *out;
-
-	rig_begin(rig);
-	rig->flow.proto = talk->proto;
-	rig->flow.side[CC_TO_CLIENT].port = way->port;
-	rig->flow.midstream = way->from > 0;
-	rig->flow.established = way->only < 0;
-	rig->seeded = true;
-	for (unsigned i = way->from; i < talk->count; i++)
-		if (way->only < 0 || way->only == (int)talk->part[i].dir)
-			say_part(rig, talk, i, way, &turned);
-	heard.failed = app_failed(&rig->flow);
-	out = rig_end(rig);
-	for (unsigned i = 0; i < 2; i++)
-		snprintf(heard.is[i], sizeof(heard.is[i]), "%s", rig->is[0] != NULL ? rig->is[i] : "");
-	heard.txs = count_of(out, "tx ");
-	heard.odds = count_of(out, "odd ");
-	return heard;
-}
-
-static bool
-is_heard(const struct heard *heard, const char *parser)
-{
-	return strcmp(heard->is[0], parser) == 0 || strcmp(heard->is[1], parser) == 0;
-}
-
-/* The part to make a hole in: the largest of the second half, or of all. */
-static int
-hole_of(const struct talk *talk)
+hole_of(const struct talk *talk, struct way *way)
 {
 	int best = -1;
 
@@ -196,7 +33,10 @@ hole_of(const struct talk *talk)
 		if (talk->part[i].bytes.size >= 12 &&
 		    (best < 0 || talk->part[i].bytes.size > talk->part[best].bytes.size))
 			best = (int)i;
-	return best;
+	way->hole = best;
+	if (best >= 0)
+		way->hole_at = way->hole_size = talk->part[best].bytes.size / 3;
+	return best >= 0;
 }
 
 static bool
@@ -212,44 +52,37 @@ has_side(const struct talk *talk, enum cc_dir dir)
 static unsigned
 cannot(struct rig *rig, const struct talk *talk, const char *parser)
 {
-	struct way way = {.port = FOREIGN, .only = -1, .hole = -1};
-	struct heard heard = play(rig, talk, &way);
-	unsigned bits = is_heard(&heard, parser) ? 0 : PORT;
+	struct way way = WAY;
+	struct heard heard;
+	unsigned bits;
 
+	way.port = FOREIGN;
+	heard = play(rig, talk, parser, &way);
+	bits = is_heard(&heard, parser) ? 0 : PORT;
 	way.piece = 1;
-	heard = play(rig, talk, &way);
+	heard = play(rig, talk, parser, &way);
 	if (is_heard(&heard, parser) != (bits == 0)) /* however it is cut */
 		bits |= NONE;
 	way.piece = 0;
 	for (int side = 0; side < 2; side++) {
 		way.only = side;
-		heard = play(rig, talk, &way);
+		heard = play(rig, talk, parser, &way);
 		if (has_side(talk, (enum cc_dir)side) && !is_heard(&heard, parser))
 			bits |= side == 0 ? CLIENT : SERVER;
 	}
 	way.only = -1;
 	if (talk->proto == 6) {
 		way.port = talk->port;
-		way.hole = hole_of(talk);
-		heard = play(rig, talk, &way);
-		if (way.hole >= 0 && heard.failed)
+		if (hole_of(talk, &way) && (heard = play(rig, talk, parser, &way)).failed)
 			bits |= GAP;
 		way.hole = -1;
 	}
 	way.port = talk->port;
 	way.from = talk->count / 2;
-	heard = play(rig, talk, &way);
+	heard = play(rig, talk, parser, &way);
 	if (talk->count > 1 && !is_heard(&heard, parser))
 		bits |= MIDDLE;
 	return bits;
-}
-
-static void
-path_of(const char *parser, char *ret_path, size_t size)
-{
-	char here[] = __FILE__;
-
-	snprintf(ret_path, size, "%s/talks/%s", dirname(here), parser);
 }
 
 static void
@@ -278,7 +111,7 @@ TEST(every_parser)
 				may |= excused[k].cannot;
 				why = excused[k].why;
 			}
-		path_of(parser, path, sizeof(path));
+		talk_path(parser, path, sizeof(path));
 		if (!talk_read(path, &talk)) {
 			if (may != NONE)
 				snprintf(lacks + strlen(lacks), sizeof(lacks) - strlen(lacks), " %s", parser);
@@ -301,10 +134,12 @@ TEST(every_parser)
 static long
 worth(struct rig *rig, const struct talk *talk, const char *parser)
 {
-	struct way way = {.port = talk->port, .only = -1, .hole = -1};
-	struct heard heard = play(rig, talk, &way);
+	struct way way = WAY;
+	struct heard heard;
 	unsigned bits;
 
+	way.port = talk->port;
+	heard = play(rig, talk, parser, &way);
 	if (!is_heard(&heard, parser) || talk->gap || heard.txs == 0 || heard.failed)
 		return -1;
 	bits = cannot(rig, talk, parser);
@@ -328,7 +163,7 @@ TEST(choose)
 		long most = -1;
 		DIR *dir;
 
-		path_of(app_parsers[i]->name, path, sizeof(path));
+		talk_path(app_parsers[i]->name, path, sizeof(path));
 		if (access(path, F_OK) == 0)
 			continue;
 		snprintf(path, sizeof(path), "%s/parser-%s", folder, app_parsers[i]->name);
@@ -350,7 +185,7 @@ TEST(choose)
 		}
 		if (dir != NULL)
 			closedir(dir);
-		path_of(app_parsers[i]->name, path, sizeof(path));
+		talk_path(app_parsers[i]->name, path, sizeof(path));
 		snprintf(command, sizeof(command), "cp '%s' '%s'", best, path);
 		printf("%s: %s (%ld)\n", app_parsers[i]->name, best, most);
 		CHECK(best[0] == '\0' || system(command) == 0);

@@ -3,73 +3,16 @@
  * first thousand packets its thread asks for no memory until the flows end.  malloc and its kin are this program's own,
  * and count.  libmagic, which takes memory once for each file, is off.
  */
-#include <errno.h>
 #include <glob.h>
 
 #include "base/base.h"
 #include "base/ring.h"
 #include "capture/capture.h"
 #include "engine/worker.h"
+#include "unit/count_malloc.h"
 #include "unit/test.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define OWN_MALLOC 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define OWN_MALLOC 0
-#endif
-#endif
-#ifndef OWN_MALLOC
-#define OWN_MALLOC 1
-#endif
-
 #define WARM 1000 /* packets */
-
-static __thread bool counting;
-static __thread unsigned long asked;
-
-#if OWN_MALLOC
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *p, size_t size);
-void *__libc_memalign(size_t align, size_t size);
-
-void *
-malloc(size_t size)
-{
-	asked += counting;
-	return __libc_malloc(size);
-}
-
-void *
-calloc(size_t count, size_t size)
-{
-	asked += counting;
-	return __libc_calloc(count, size);
-}
-
-void *
-realloc(void *p, size_t size)
-{
-	asked += counting;
-	return __libc_realloc(p, size);
-}
-
-void *
-aligned_alloc(size_t align, size_t size)
-{
-	asked += counting;
-	return __libc_memalign(align, size);
-}
-
-int
-posix_memalign(void **ret_p, size_t align, size_t size)
-{
-	asked += counting;
-	*ret_p = __libc_memalign(align, size);
-	return *ret_p != NULL ? 0 : ENOMEM;
-}
-#endif
 
 struct reader {
 	struct worker *worker;
@@ -95,16 +38,16 @@ static void
 take(void *ctx, const struct frame *frame)
 {
 	struct reader *r = ctx;
-	unsigned long before = asked;
+	unsigned long before = malloc_count;
 
 	r->time = frame->time;
-	counting = ++r->packets > WARM;
+	malloc_counting = ++r->packets > WARM;
 	if (r->packets % 64 == 0)
 		worker_tick(r->worker, key_tick(frame->seq), frame->time);
 	worker_frame(r->worker, frame);
-	counting = false;
-	if (asked > before && r->told++ < 5)
-		printf("packet %lu asked for memory %lu times\n", r->packets, asked - before);
+	malloc_counting = false;
+	if (malloc_count > before && r->told++ < 5)
+		printf("packet %lu asked for memory %lu times\n", r->packets, malloc_count - before);
 	drain(r);
 }
 
@@ -119,7 +62,7 @@ TEST(none_per_packet)
 	char *why = NULL;
 	glob_t paths;
 
-	if (!OWN_MALLOC)
+	if (!MALLOC_OWN)
 		SKIP("the sanitizer has malloc");
 	CHECK(conf_set(conf, "detect.rules=[rules/concert.rules]", &why) == CC_OK);
 	CHECK(conf_set(conf, "detect.yara_threads=0", &why) == CC_OK);
@@ -139,7 +82,7 @@ TEST(none_per_packet)
 		;
 	printf("%lu packets, %lu entries in the ring\n", reader.packets, reader.entries);
 	CHECK(reader.packets > 2 * WARM && reader.entries > 100);
-	CHECK_UINT(asked, 0);
+	CHECK_UINT(malloc_count, 0);
 	worker_end(reader.worker, reader.time);
 	drain(&reader);
 	capture_close(capture);
