@@ -6,320 +6,19 @@
  * leaves its ring only after what came of it has been written: a courier that dies loses nothing, and says some twice.
  * Nothing waits for that: while one stretch of entries is signed and spooled the next is read.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <fts.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/listen.h"
-#include "engine/pieces.h"
+#include "engine/courier_own.h"
 #include "engine/process.h"
 #include "engine/sandbox.h"
-#include "exchange/exchange.h"
-#include "output/output.h"
 
 #define ENTRIES_AT_ONCE 2048               /* between two releases */
 #define FLUSH_NS (200 * NS_PER_MS)         /* an EVE line waits no longer than this */
 #define SAY_NS (50 * NS_PER_MS)            /* how often counters go to the shared memory */
 #define ORPHAN_NS (10 * NS_PER_S)          /* without the keeper: how long inspect may take to end */
-#define COVERAGE_NS (10 * NS_PER_S)        /* live: how often coverage is said anew */
-
-struct head { /* of one ring, while it is peeked at */
-	bool here;
-	uint16_t kind;
-	uint64_t key, sub;
-	struct slice body;
-};
-
-/* Up to where entries were read, and what must be settled before they may go. */
-struct mark {
-	bool set;
-	uint64_t position[WORKERS_MAX];
-	uint64_t messages, pieces;
-};
-
-struct courier {
-	const struct conf *conf;
-	const char *outdir;
-	struct shared *shared;
-	bool live, failed, store_full;
-	struct ring *ring[WORKERS_MAX];
-	struct head head[WORKERS_MAX];
-	bool broken[WORKERS_MAX]; /* a ring that lied is not read again */
-	struct exchange *exchange;
-	struct listen *listen;    /* partners, and what is remembered */
-	uint64_t span, span_packets, span_lost; /* live: where the present hour's coverage began */
-	struct pieces *pieces;    /* NULL: no evidence is kept */
-	struct evelog *eve;
-	struct eve *stats;
-	uint64_t orphaned;        /* monotonic, since when the keeper is known to be gone */
-	uint64_t beat_due;
-	uint64_t flushed, said, covered, stats_due, stored;
-	unsigned taken;           /* entries since the last mark */
-	struct mark mark;
-	bool last;                /* nobody writes to the rings any more: no promise is waited for */
-	uint8_t *copy;            /* of the entry at hand */
-	size_t copy_room;
-};
-
-/* ---- entries ---- */
-
-static void
-say_lost(struct courier *c, const char *what)
-{
-	if (!c->failed)
-		log_error("%s", what);
-	c->failed = true;
-	__atomic_store_n(&c->shared->courier_failed, 1, __ATOMIC_RELAXED);
-}
-
-/* What the sensor had looked at when this was seen: by packet number, so that it does not depend on timing. */
-static void
-coverage_of_files(struct courier *c, uint64_t key, uint64_t until)
-{
-	char text[256], from_text[40], until_text[40];
-	uint64_t from = c->shared->first_time < until ? c->shared->first_time : until; /* files may go back in time */
-	struct buf out;
-
-	if (key >= KEY_END)
-		key = 0;
-	buf_over(&out, text, sizeof(text));
-	buf_printf(&out, "{\"from\":\"%s\",\"until\":\"%s\"", time_rfc3339_text(from, from_text),
-	    time_rfc3339_text(until, until_text));
-	if (key > 0)
-		buf_printf(&out, ",\"packets\":%llu", (unsigned long long)(key / 2));
-	buf_add_text(&out, ",\"lost_kernel\":0,\"lost_interface\":0,\"lost_ring\":0}");
-	exchange_coverage(c->exchange, buf_slice(&out));
-}
-
-/* To the memory of what was looked at, an hour a span; packets and lost are those since the start. */
-static void
-remember_coverage(struct courier *c, uint64_t now, uint64_t packets, uint64_t lost)
-{
-	const uint64_t hour = 3600 * NS_PER_S;
-
-	if (c->span == 0 || now < c->span || packets < c->span_packets || lost < c->span_lost) {
-		c->span = now;
-		c->span_packets = packets;
-		c->span_lost = lost;
-		return;
-	}
-	listen_coverage(c->listen, c->span, now, packets - c->span_packets, lost - c->span_lost);
-	if (now / hour != c->span / hour) {
-		c->span = now;
-		c->span_packets = packets;
-		c->span_lost = lost;
-	}
-}
-
-static uint64_t
-lost_of(const uint64_t *counts)
-{
-	return counts[AT_CAPTURE + CAPTURE_KERNEL_DROPS] + counts[AT_CAPTURE + CAPTURE_INTERFACE_DROPS] +
-	       counts[AT_ENGINE + ENGINE_RING_LOST_ALERT] + counts[AT_ENGINE + ENGINE_RING_LOST_SIGHTING] +
-	       counts[AT_ENGINE + ENGINE_RING_LOST_EVENT];
-}
-
-static void
-coverage_live(struct courier *c, uint64_t now)
-{
-	uint64_t counts[COUNTS_ALL];
-	char text[512], from_text[40], until_text[40];
-	struct buf out;
-
-	if (c->covered != 0 && now - c->covered < COVERAGE_NS)
-		return;
-	c->covered = now;
-	shared_counts(c->shared, counts);
-	buf_over(&out, text, sizeof(text));
-	buf_printf(&out,
-	    "{\"from\":\"%s\",\"until\":\"%s\",\"packets\":%llu,\"lost_kernel\":%llu,\"lost_interface\":%llu,\"lost_"
-	    "ring\":%llu}",
-	    time_rfc3339_text(c->shared->started, from_text), time_rfc3339_text(now, until_text),
-	    (unsigned long long)counts[AT_CAPTURE + CAPTURE_PACKETS],
-	    (unsigned long long)counts[AT_CAPTURE + CAPTURE_KERNEL_DROPS],
-	    (unsigned long long)counts[AT_CAPTURE + CAPTURE_INTERFACE_DROPS],
-	    (unsigned long long)(counts[AT_ENGINE + ENGINE_RING_LOST_ALERT] +
-				 counts[AT_ENGINE + ENGINE_RING_LOST_SIGHTING] +
-				 counts[AT_ENGINE + ENGINE_RING_LOST_EVENT]));
-	exchange_coverage(c->exchange, buf_slice(&out));
-	if (__atomic_load_n(&c->shared->inspect_ready, __ATOMIC_RELAXED) != 0)
-		remember_coverage(c, now, counts[AT_CAPTURE + CAPTURE_PACKETS], lost_of(counts));
-	else
-		c->span = 0;
-}
-
-/* What a piece stands behind. */
-static void
-note_evidence(struct courier *c, const struct cc_record *rec)
-{
-	char text[2300];
-	struct buf out;
-
-	buf_over(&out, text, sizeof(text));
-	buf_printf(&out, "%s:", record_kind_text(rec->kind));
-	buf_add_slice(&out, rec->value);
-	if (!pieces_note(c->pieces, rec->evidence_sha256, buf_slice(&out)))
-		say_lost(c, "not enough memory for what a piece of evidence stands behind");
-}
-
-static void
-take_evidence(struct courier *c, const struct head *head)
-{
-	struct cur cur = cur_slice(head->body);
-	uint64_t time = cur_u64(&cur);
-	const uint8_t *sha256 = cur_bytes(&cur, 32);
-
-	if (cur.bad)
-		say_lost(c, "a piece of evidence that inspect sent is malformed: left out");
-	else if (!pieces_put(c->pieces, sha256, slice_of(cur.p, cur_left(&cur)), time))
-		say_lost(c, "not enough memory for a piece of evidence: left out");
-}
-
-static void
-take_record(struct courier *c, const struct head *head)
-{
-	struct cc_record rec;
-
-	if (record_decode(head->body, &rec) != CC_OK) {
-		say_lost(c, "a record that inspect sent is malformed: left out");
-		return;
-	}
-	if (!c->live)
-		coverage_of_files(c, head->key, rec.last);
-	c->shared->records++;
-	listen_record(c->listen, &rec);
-	if (c->pieces != NULL && rec.evidence_size > 0)
-		note_evidence(c, &rec);
-	if (exchange_record(c->exchange, &rec) != CC_OK)
-		say_lost(c, "an indicator could not be spooled; see the message before this one");
-}
-
-/* Bytes that earlier runs kept: files.store_max is for all of them. */
-static uint64_t
-stored_before(const char *outdir)
-{
-	char dir[4096], *const paths[] = {process_path(outdir, "files", dir, sizeof(dir)), NULL};
-	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-	uint64_t sum = 0;
-	FTSENT *entry;
-
-	while (tree != NULL && (entry = fts_read(tree)) != NULL) {
-		if (entry->fts_info == FTS_F)
-			sum += (uint64_t)entry->fts_statp->st_size;
-	}
-	if (tree != NULL)
-		fts_close(tree);
-	return sum;
-}
-
-/* OUTDIR/files/ab/abcd…: by hash, once; written beside and renamed, so that a name means a whole file. */
-static void
-take_file(struct courier *c, const struct head *head)
-{
-	char hex[65], dir[4096], path[4200], part[4208];
-	struct slice content = slice_of(head->body.p + 32, head->body.size - 32);
-	uint8_t digest[32];
-	bool done;
-	int fd;
-
-	sha256_of(content, digest);
-	if (memcmp(digest, head->body.p, 32) != 0)
-		return;
-	hex_text(slice_of(digest, 32), hex);
-	process_path(c->outdir, "files", dir, sizeof(dir) - 4);
-	mkdir(dir, 0750);
-	snprintf(dir + strlen(dir), 4, "/%.2s", hex);
-	mkdir(dir, 0750);
-	snprintf(path, sizeof(path), "%s/%s", dir, hex);
-	snprintf(part, sizeof(part), "%s.part", path);
-	if (access(path, F_OK) == 0)
-		return;
-	if (c->stored + content.size > c->conf->files_store_max) {
-		if (!c->store_full)
-			log_warning("files.store_max is used up: extracted files are not kept any more");
-		c->store_full = true;
-		return;
-	}
-	fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-	done = fd >= 0 && write(fd, content.p, content.size) == (ssize_t)content.size && rename(part, path) == 0;
-	if (!done) {
-		log_error("%s: %s", path, strerror(errno));
-		say_lost(c, "an extracted file could not be kept");
-		unlink(part);
-	}
-	if (fd >= 0)
-		close(fd);
-	if (done)
-		c->stored += content.size;
-}
-
-static void
-take_line(struct courier *c, const struct head *head)
-{
-	static const char alert[] = "\"event_type\":\"alert\"";
-
-	c->shared->events++;
-	if (memmem(head->body.p, head->body.size < 256 ? head->body.size : 256, alert, sizeof(alert) - 1) != NULL)
-		c->shared->alerts++;
-	if (c->eve != NULL && evelog_line(c->eve, head->body) != CC_OK)
-		say_lost(c, "the EVE log could not be written: lines are missing from it");
-}
-
-static void
-take_entry(struct courier *c, const struct head *head)
-{
-	switch (head->kind) {
-	case RING_RECORD:
-		take_record(c, head);
-		break;
-	case RING_EVE:
-		take_line(c, head);
-		break;
-	case RING_FILE:
-		if (head->body.size > 32)
-			take_file(c, head);
-		break;
-	case RING_EVIDENCE:
-		take_evidence(c, head);
-		break;
-	case RING_SEEN:
-		if (listen_seen(c->listen, head->body) != CC_OK)
-			say_lost(c, "what inspect says of addresses is malformed: left out");
-		break;
-	case RING_NOTE:
-		log_notice("%.*s", (int)head->body.size, (const char *)head->body.p);
-		break;
-	default:
-		say_lost(c, "an entry of an unknown kind is in a ring: left out");
-	}
-}
-
-/* A writer that turned bad could still change an entry while it is read: what is acted on is a copy. */
-static void
-take_copy(struct courier *c, const struct head *head)
-{
-	struct head mine = *head;
-
-	if (mine.body.size > c->copy_room) {
-		uint8_t *copy = realloc(c->copy, mine.body.size);
-
-		if (copy == NULL) {
-			say_lost(c, "not enough memory for an entry: left out");
-			return;
-		}
-		c->copy = copy;
-		c->copy_room = mine.body.size;
-	}
-	if (mine.body.size > 0)
-		memcpy(c->copy, mine.body.p, mine.body.size);
-	mine.body.p = c->copy;
-	take_entry(c, &mine);
-}
 
 /* ---- rings ---- */
 
@@ -343,7 +42,7 @@ peek(struct courier *c, unsigned i)
 		c->broken[i] = true;
 		__atomic_store_n(
 		    &c->shared->abandon, 1, __ATOMIC_RELEASE); /* over files, who writes to it would wait for ever */
-		say_lost(c, "a ring from inspect is broken: it is not read any more");
+		courier_say_lost(c, "a ring from inspect is broken: it is not read any more");
 	}
 }
 
@@ -399,7 +98,7 @@ static void
 flush_lines(struct courier *c)
 {
 	if (c->eve != NULL && evelog_flush(c->eve) != CC_OK)
-		say_lost(c, "the EVE log could not be written: lines are missing from it");
+		courier_say_lost(c, "the EVE log could not be written: lines are missing from it");
 	c->flushed = time_monotonic();
 }
 
@@ -436,7 +135,7 @@ release(struct courier *c)
 {
 	flush_lines(c);
 	if (exchange_flush(c->exchange) != CC_OK)
-		say_lost(c, "an indicator could not be spooled; see the message before this one");
+		courier_say_lost(c, "an indicator could not be spooled; see the message before this one");
 	pieces_flush(c->pieces);
 	for (unsigned i = 0; i < c->shared->workers; i++)
 		ring_release(c->ring[i]);
@@ -452,7 +151,7 @@ take_some(struct courier *c)
 
 		if (i < 0)
 			break;
-		take_copy(c, &c->head[i]);
+		courier_take(c, &c->head[i]);
 		c->head[i].here = false;
 		ring_pass(c->ring[i]);
 		taken++;
@@ -488,7 +187,7 @@ write_stats(struct courier *c, uint64_t now)
 	buf_over(&out, line, 65536);
 	if (eve_stats(c->stats, names, values, COUNTS_ALL, (now - c->shared->started) / NS_PER_S, time, &out) &&
 	    c->eve != NULL && evelog_line(c->eve, buf_slice(&out)) != CC_OK)
-		say_lost(c, "the EVE log could not be written: lines are missing from it");
+		courier_say_lost(c, "the EVE log could not be written: lines are missing from it");
 	free(line);
 }
 
@@ -502,7 +201,7 @@ say_state(struct courier *c)
 	for (unsigned i = 0; i < EXCHANGE_COUNT; i++)
 		count_set(&c->shared->courier_count[i], counts[i]);
 	if (pieces_failed(c->pieces))
-		say_lost(c, "evidence could not be kept; see the message before this one");
+		courier_say_lost(c, "evidence could not be kept; see the message before this one");
 	c->shared->waiting = exchange_waiting(c->exchange);
 	snprintf(c->shared->courier_state, sizeof(c->shared->courier_state), "%s", exchange_state(c->exchange));
 }
@@ -542,10 +241,10 @@ listen_last(struct courier *c)
 
 	shared_counts(c->shared, counts);
 	if (c->live)
-		remember_coverage(c, time_now(), counts[AT_CAPTURE + CAPTURE_PACKETS], lost_of(counts));
+		courier_remember_coverage(c, time_now(), counts[AT_CAPTURE + CAPTURE_PACKETS], courier_lost(counts));
 	else if (first != 0)
-		listen_coverage(c->listen, first, last, counts[AT_CAPTURE + CAPTURE_PACKETS], lost_of(counts));
-	listen_end(c->listen, first, last, counts[AT_CAPTURE + CAPTURE_PACKETS], lost_of(counts));
+		listen_coverage(c->listen, first, last, counts[AT_CAPTURE + CAPTURE_PACKETS], courier_lost(counts));
+	listen_end(c->listen, first, last, counts[AT_CAPTURE + CAPTURE_PACKETS], courier_lost(counts));
 	listen_pump(c->listen, c->exchange);
 }
 
@@ -559,7 +258,7 @@ beat_last(struct courier *c)
 	if (c->live || time == 0)
 		time = time_now();
 	else
-		coverage_of_files(c, key_frame(counts[AT_CAPTURE + CAPTURE_PACKETS]), time);
+		courier_coverage_of_files(c, key_frame(counts[AT_CAPTURE + CAPTURE_PACKETS]), time);
 	(void)exchange_beat(c->exchange, time, true);
 }
 
@@ -582,14 +281,14 @@ courier_loop(struct courier *c)
 		else if (c->taken > 0 && now - c->flushed > FLUSH_NS)
 			flush_lines(c);
 		if (c->live) {
-			coverage_live(c, time_now());
+			courier_coverage_live(c, time_now());
 			exchange_tick(c->exchange, time_now());
 			beat(c, now);
 		}
 		listen_pump(c->listen, c->exchange);
 		st = exchange_pump(c->exchange, 0);
 		if (st != CC_OK)
-			say_lost(c, st == CC_IO ? "the spool could not be written" :
+			courier_say_lost(c, st == CC_IO ? "the spool could not be written" :
 						  "an indicator could not be spooled; see the message before this one");
 		release_mark(c);
 		if (c->conf->eve_stats > 0 && now >= c->stats_due) {
@@ -601,7 +300,7 @@ courier_loop(struct courier *c)
 			process_reload = 0;
 			listen_reload(c->listen);
 			if (c->eve != NULL && evelog_reopen(c->eve) != CC_OK)
-				say_lost(c, "the EVE log could not be opened again");
+				courier_say_lost(c, "the EVE log could not be opened again");
 		}
 		if (now - c->said > SAY_NS) {
 			c->said = now;
@@ -649,7 +348,7 @@ courier_open(struct courier *c, char **ret_why)
 	if ((st = pieces_open(c->conf, c->outdir, &c->pieces, ret_why)) != CC_OK)
 		return st;
 	if (c->conf->files_store)
-		c->stored = stored_before(c->outdir);
+		c->stored = courier_stored_before(c->outdir);
 	if (c->conf->eve_file[0] != '\0') {
 		if (strcmp(c->conf->eve_file, "-") == 0)
 			snprintf(path, sizeof(path), "-");
@@ -665,7 +364,7 @@ static void
 courier_close(struct courier *c)
 {
 	if (c->eve != NULL && evelog_close(c->eve) != CC_OK)
-		say_lost(c, "the EVE log could not be written to its end");
+		courier_say_lost(c, "the EVE log could not be written to its end");
 	listen_close(c->listen);
 	exchange_close(c->exchange);
 	pieces_close(c->pieces);
@@ -697,7 +396,7 @@ courier_main(const struct process *process)
 		courier_loop(&c);
 		release(&c);
 		if (pieces_failed(c.pieces))
-			say_lost(&c, "evidence could not be kept; see the message before this one");
+			courier_say_lost(&c, "evidence could not be kept; see the message before this one");
 		listen_last(&c);
 		beat_last(&c);
 		st = exchange_drain(c.exchange, time_monotonic() + c.conf->exchange_drain);
@@ -705,7 +404,7 @@ courier_main(const struct process *process)
 			log_warning("%llu messages wait in the spool: %s",
 			    (unsigned long long)exchange_waiting(c.exchange), exchange_state(c.exchange));
 		else if (st != CC_OK)
-			say_lost(&c, "what is spooled could not be delivered");
+			courier_say_lost(&c, "what is spooled could not be delivered");
 		say_state(&c);
 		/* Last, so that it also counts what was delivered in the end. */
 		if (c.eve != NULL && eve_wants(c.stats, "stats"))

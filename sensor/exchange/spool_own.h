@@ -78,6 +78,8 @@ enum cc_status spool_why(char **ret_why, const char *dir, const char *text); /* 
 
 /* spool.c */
 enum cc_status spool_trouble(struct spool *spool, const char *name); /* CC_IO; errno is kept for spool_error() */
+
+/* spool_open.c */
 /* Disk set aside for the small files. */
 void spool_reserve_give(const struct spool *spool);
 void spool_reserve_take(const struct spool *spool);
