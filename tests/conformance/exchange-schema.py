@@ -13,7 +13,9 @@ import re
 import struct
 import sys
 
-import jsonschema
+# jsonschema would compile a grammar of RFC 3987 for "format", two seconds long; nobody asks it for formats here.
+sys.modules["rfc3987_syntax"] = None
+import jsonschema  # noqa: E402
 
 SCHEMA = pathlib.Path(__file__).resolve().parent.parent.parent / "sensor/exchange/schema.json"
 TYPE = re.compile(r"org\.concert\.([a-z]+)\.v1$")
