@@ -472,7 +472,7 @@ GOLDEN = TOP / "tests/golden"
 
 
 def npm_modules():
-	"""Where jose, ajv and AsyncAPI's parser are; None: nowhere."""
+	"""Where jose, ajv and AsyncAPI's parser are, fetched when they are not here yet or their lock file is another; None: nowhere."""
 	folder = TOP / "build/golden"
 	if shutil.which("npm") is None:
 		return print("without npm: it is not installed")
@@ -480,8 +480,14 @@ def npm_modules():
 	for file in GOLDEN.iterdir():
 		if file.suffix in (".json", ".mjs"):
 			shutil.copy(file, folder)
+	lock, stamp = (GOLDEN / "package-lock.json").read_bytes(), folder / "node_modules/.fetched"
+	if stamp.exists() and stamp.read_text() == sha256(lock):
+		return folder
 	done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder, capture_output=True, text=True, timeout=240)
-	return folder if done.returncode == 0 else print(f"without npm: npm ci failed: {done.stderr[-300:]}")
+	if done.returncode != 0:
+		return print(f"without npm: npm ci failed: {done.stderr[-300:]}")
+	stamp.write_text(sha256(lock))
+	return folder
 
 
 # ---- the end ----
