@@ -17,24 +17,35 @@
 static bool
 may_link(const struct joint *joint, const struct node *node)
 {
-	float group[128] = {0};
-	char used[NODE_FEATURES];
-	unsigned count = 0;
+	char group[NODE_FEATURES];
+	float most[NODE_FEATURES];
+	unsigned count = 0, at;
 	double sum = CLOSE;
 
 	for (uint32_t f = node->features; f < node->features + node->feature_count && !node->negative; f++) {
-		const struct value *v = &joint->value[joint->feature[f].value];
-		float weight = joint->feature[f].cap < v->weight ? joint->feature[f].cap : v->weight;
-		unsigned char at = (unsigned char)feature_about[v->type].group & 127;
+		const struct feature *feature = &joint->feature[f];
+		float weight;
 
-		if (v->count < 2 || weight < (float)WEIGHT_LEAST)
+		/* What nobody else has; its value need not be looked at. */
+		if (feature->next == NONE && feature->prev == NONE)
 			continue;
-		if (!(group[at] > 0))
-			used[count++] = (char)at;
-		group[at] = at == 'v' ? group[at] + weight : weight > group[at] ? weight : group[at];
+		weight = joint->value[feature->value].weight;
+		weight = feature->cap < weight ? feature->cap : weight;
+		if (weight < (float)WEIGHT_LEAST)
+			continue;
+		for (at = 0; at < count && group[at] != feature_about[feature->type].group; at++)
+			;
+		if (at == count) {
+			group[count] = feature_about[feature->type].group;
+			most[count++] = weight;
+		} else if (group[at] == 'v') {
+			most[at] += weight;
+		} else if (weight > most[at]) {
+			most[at] = weight;
+		}
 	}
-	for (unsigned i = 0; i < count; i++)
-		sum += (double)group[(unsigned char)used[i]];
+	for (at = 0; at < count; at++)
+		sum += (double)most[at];
 	return sum >= JOINT_STRONG;
 }
 

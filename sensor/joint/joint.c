@@ -354,6 +354,7 @@ joint_evict(struct joint *joint, size_t keep, joint_evict_fn *fn, void *ctx)
 	enum cc_status st = CC_OK;
 	size_t rounds = joint->node_live * 2;
 
+	joint->leaving = true;
 	while (joint->node_live > keep && st == CC_OK && rounds-- > 0) {
 		uint32_t index = joint->node_oldest, activity = joint->node[index].activity;
 		struct activity *a = activity != NONE ? &joint->activity[activity] : NULL;
@@ -370,6 +371,7 @@ joint_evict(struct joint *joint, size_t keep, joint_evict_fn *fn, void *ctx)
 		else if (st == CC_OK)
 			node_drop(joint, index);
 	}
+	joint->leaving = false;
 	return st;
 }
 

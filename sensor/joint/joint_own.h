@@ -29,13 +29,15 @@ enum { TAG_NODE = 1, TAG_GONE }; /* of what keep.c writes of a node */
 struct feature {
 	uint32_t value, node, next, prev; /* next: of a free block, the next free one */
 	float cap;                        /* of this sight: what is shown without proof links less */
+	uint8_t type;                     /* of the value, so that this need not be looked at */
 };
 
 /* The nodes with the least hashes of those that have a value, of no organisation more than a part. */
 struct sample {
-	uint32_t node[SAMPLE];
-	unsigned count;
-	uint64_t limit; /* the largest hash in it; UINT64_MAX: there is room */
+	uint64_t fold[SAMPLE]; /* of each, and who says it: so that no node need be looked at */
+	uint32_t node[SAMPLE], organisation[SAMPLE];
+	unsigned count, most; /* most: since it was made */
+	uint64_t limit; /* no larger hash is in it; UINT64_MAX: there is room */
 };
 
 /* What nodes can have in common, once. */
@@ -232,6 +234,7 @@ struct joint {
 	bool keeps;                    /* the next three are wanted */
 	struct vector fresh, unsaved;  /* nodes: new by a message; changed since they were written */
 	struct buf gone;               /* of nodes that went, as keep.c writes it */
+	bool leaving;                  /* what goes is on disk then, and counts on in what values weigh */
 	size_t deferred_least; /* of deferred nodes, before they are looked at again */
 	size_t largest;        /* cell, in nodes */
 	uint32_t mark;

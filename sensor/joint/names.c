@@ -125,6 +125,8 @@ names_gather(struct joint *joint)
 		keep(&g, &joint->value[i].name);
 		keep(&g, &joint->value[i].talker);
 		keep(&g, &joint->value[i].holder);
+		for (unsigned k = 0; joint->value[i].sample != NULL && k < joint->value[i].sample->count; k++)
+			keep(&g, &joint->value[i].sample->organisation[k]);
 	}
 	for (size_t i = 0; i < joint->home_count; i++)
 		keep(&g, &joint->home[i].organisation);

@@ -214,7 +214,8 @@ link_feature(struct joint *joint, uint32_t index, enum feature_type type, struct
 
 	if (value == NONE)
 		return false;
-	joint->feature[node->features + at] = (struct feature){.value = value, .node = index, .cap = (float)cap};
+	joint->feature[node->features + at] =
+	    (struct feature){.value = value, .node = index, .cap = (float)cap, .type = (uint8_t)type};
 	value_link(joint, node->features + at, node->negative);
 	node->feature_count = (uint8_t)(at + 1);
 	return true;

@@ -136,28 +136,23 @@ make_dirty(struct joint *joint, uint32_t index)
 #define SAMPLE_OF_ONE (SAMPLE / 6)
 
 static void
-sample_limit(const struct joint *joint, struct sample *s)
+sample_limit(struct sample *s)
 {
-	s->limit = s->count < SAMPLE ? UINT64_MAX : 0;
-	for (unsigned i = 0; i < s->count && s->count == SAMPLE; i++) {
-		uint64_t fold = joint->node[s->node[i]].fold;
-
-		s->limit = fold > s->limit ? fold : s->limit;
-	}
+	s->limit = 0;
+	for (unsigned i = 0; i < s->count; i++)
+		s->limit = s->fold[i] > s->limit ? s->fold[i] : s->limit;
 }
 
 /* The place of the largest hash, of all or of one organisation; *ret_of: how many those are. */
 static unsigned
-sample_largest(const struct joint *joint, const struct sample *s, uint32_t organisation, unsigned *ret_of)
+sample_largest(const struct sample *s, uint32_t organisation, unsigned *ret_of)
 {
 	unsigned at = 0, of = 0;
 
 	for (unsigned i = 0; i < s->count; i++) {
-		const struct node *node = &joint->node[s->node[i]];
-
-		if (organisation != NONE && node->organisation != organisation)
+		if (organisation != NONE && s->organisation[i] != organisation)
 			continue;
-		if (of++ == 0 || node->fold > joint->node[s->node[at]].fold)
+		if (of++ == 0 || s->fold[i] > s->fold[at])
 			at = i;
 	}
 	*ret_of = of;
@@ -172,21 +167,43 @@ static bool
 sample_put(const struct joint *joint, struct sample *s, uint32_t node)
 {
 	const struct node *n = &joint->node[node];
-	unsigned of, at = sample_largest(joint, s, n->organisation, &of);
+	unsigned of, at = sample_largest(s, n->organisation, &of);
 
-	if (of < SAMPLE_OF_ONE) {
-		if (s->count < SAMPLE) {
-			s->node[s->count++] = node;
-			sample_limit(joint, s);
-			return true;
-		}
-		at = sample_largest(joint, s, NONE, &of);
+	if (of < SAMPLE_OF_ONE && s->count < SAMPLE) {
+		at = s->count++;
+		s->most = s->count > s->most ? s->count : s->most;
+	} else {
+		if (of < SAMPLE_OF_ONE)
+			at = sample_largest(s, NONE, &of);
+		if (n->fold >= s->fold[at])
+			return false;
 	}
-	if (n->fold >= joint->node[s->node[at]].fold)
-		return false;
 	s->node[at] = node;
-	sample_limit(joint, s);
+	s->fold[at] = n->fold;
+	s->organisation[at] = n->organisation;
+	if (s->count == SAMPLE)
+		sample_limit(s);
 	return true;
+}
+
+/*
+ * One of it went to disk: the others stay, and who comes is held against the same limit, so that they are still those
+ * of the least hashes of what is here.  False: half of it is gone, and it is to be made anew.
+ */
+static bool
+sample_take(struct sample *s, uint32_t node)
+{
+	unsigned at = 0;
+
+	while (at < s->count && s->node[at] != node)
+		at++;
+	if (at == s->count)
+		return true;
+	s->count--;
+	s->node[at] = s->node[s->count];
+	s->fold[at] = s->fold[s->count];
+	s->organisation[at] = s->organisation[s->count];
+	return s->count * 2 >= s->most;
 }
 
 static struct sample *
@@ -194,8 +211,7 @@ sample_of(struct joint *joint, struct value *v)
 {
 	if (v->sample != NULL || (v->sample = malloc(sizeof(*v->sample))) == NULL)
 		return v->sample;
-	v->sample->count = 0;
-	sample_limit(joint, v->sample);
+	*v->sample = (struct sample){.limit = UINT64_MAX};
 	for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next) {
 		if (joint->node[joint->feature[f].node].fold <= v->sample->limit)
 			(void)sample_put(joint, v->sample, joint->feature[f].node);
@@ -209,6 +225,16 @@ touch_negatives(struct joint *joint, const struct value *v)
 {
 	for (uint32_t f = v->negative; f != NONE; f = joint->feature[f].next)
 		node_touch(joint, joint->feature[f].node);
+}
+
+/* What one alone has weighs as it did when it was made: most of what comes, and nothing to judge. */
+static bool
+is_as_new(const struct value *v)
+{
+	float cap = (float)feature_about[v->type].cap;
+
+	return v->holds && v->holds_own && v->talker == NONE && v->weight >= cap && v->weight_own >= cap &&
+	       v->diversity <= 1 && v->part <= 0;
 }
 
 void
@@ -233,7 +259,8 @@ value_link(struct joint *joint, uint32_t feature, bool negative)
 	if (v->count == 1 || (v->oldest != NONE && node_by_time(&joint->node[f->node], &joint->node[v->oldest]) < 0))
 		v->oldest = f->node;
 	if (v->count <= SAMPLE) {
-		make_dirty(joint, f->value);
+		if (v->count > 1 || !is_as_new(v))
+			make_dirty(joint, f->value);
 	} else if (v->count == SAMPLE + 1 || v->sample == NULL) {
 		free(v->sample);
 		v->sample = NULL;
@@ -241,6 +268,22 @@ value_link(struct joint *joint, uint32_t feature, bool negative)
 	} else if (joint->node[f->node].fold < v->sample->limit && sample_put(joint, v->sample, f->node)) {
 		make_dirty(joint, f->value);
 	}
+}
+
+/* What went to disk counts on in what its values weigh, until they are judged again because something came. */
+static void
+drop_sampled(struct joint *joint, struct value *v, const struct feature *f)
+{
+	bool sampled = v->sample != NULL && joint->node[f->node].fold <= v->sample->limit;
+
+	if (!sampled && v->count > SAMPLE)
+		return;
+	if (!joint->leaving)
+		make_dirty(joint, f->value);
+	if (v->count > SAMPLE && joint->leaving && sample_take(v->sample, f->node))
+		return;
+	free(v->sample);
+	v->sample = NULL;
 }
 
 void
@@ -255,15 +298,7 @@ value_unlink(struct joint *joint, uint32_t feature, bool negative)
 	*(f->prev != NONE ? &joint->feature[f->prev].next : head) = f->next;
 	if (!negative) {
 		v->count--;
-		if (v->sample != NULL && joint->node[f->node].fold <= v->sample->limit) {
-			free(v->sample);
-			v->sample = NULL;
-			make_dirty(joint, f->value);
-		} else if (v->count <= SAMPLE) {
-			free(v->sample);
-			v->sample = NULL;
-			make_dirty(joint, f->value);
-		}
+		drop_sampled(joint, v, f);
 		if (v->oldest == f->node) {
 			touch_negatives(joint, v);
 			v->oldest = NONE;
@@ -301,21 +336,28 @@ value_oldest(struct joint *joint, uint32_t value)
 
 /* ---- diversity ---- */
 
-/* May this feature hold two nodes together while a value of another group is judged? */
+/* Can a weak value of this type hold nodes together at all?  A tool's fingerprint can. */
 static bool
-connects(const struct joint *joint, const struct feature *f, char group, enum pass pass)
+can_hold(uint8_t type)
+{
+	char group = feature_about[type].group;
+
+	return feature_about[type].cap >= 2 && group != 'v' && group != 'a' && group != 'h';
+}
+
+static bool
+is_alone(const struct feature *f)
+{
+	return f->next == NONE && f->prev == NONE;
+}
+
+/* Does its value hold this node to others while another is judged? */
+static bool
+holds(const struct joint *joint, const struct feature *f)
 {
 	const struct value *v = &joint->value[f->value];
-	const struct feature_about *about = &feature_about[v->type];
-	bool holds = v->holder != NONE && joint->node[f->node].organisation == v->holder ? v->holds_own : v->holds;
 
-	if (about->group == group)
-		return false;
-	if (pass == BY_CONTENT)
-		return v->type == FEATURE_DOMAIN || v->type == FEATURE_FILE;
-	if (is_strong(v->type))
-		return (double)f->cap >= 6 && holds;
-	return pass == BY_ALL && about->cap >= 2 && strchr("vah", about->group) == NULL && holds;
+	return v->holder != NONE && joint->node[f->node].organisation == v->holder ? v->holds_own : v->holds;
 }
 
 /* The place that has shown this value before in this judgement, or at from now on. */
@@ -352,17 +394,23 @@ judge_node(
 	*ret_informed = false;
 	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
 		const struct feature *feature = &joint->feature[f];
-		uint8_t type = joint->value[feature->value].type;
+		bool strong = is_strong(feature->type), tells = strong && (double)feature->cap >= 6, joins;
 
-		/* Any value of a kind that could connect informs; only rare ones connect. */
-		if (connects(joint, feature, group, pass)) {
+		if (feature_about[feature->type].group == group)
+			continue;
+		/* Any value of a kind that could connect informs; only rare ones connect, and those of several. */
+		if (pass == BY_CONTENT)
+			joins = tells = feature->type == FEATURE_DOMAIN || feature->type == FEATURE_FILE;
+		else if (strong)
+			joins = tells && !is_alone(feature) && holds(joint, feature);
+		else
+			joins = tells = pass == BY_ALL && can_hold(feature->type) &&
+					(is_alone(feature) || holds(joint, feature));
+		*ret_informed = *ret_informed || tells;
+		if (joins && !is_alone(feature)) {
 			unsigned a = top_of(parent, seen_before(joint, feature->value, at)), b = top_of(parent, at);
 
 			parent[a > b ? a : b] = (uint8_t)(a > b ? b : a);
-			*ret_informed = true;
-		} else if (pass != BY_CONTENT && is_strong(type) && (double)feature->cap >= 6 &&
-			   feature_about[type].group != group) {
-			*ret_informed = true;
 		}
 	}
 }
@@ -518,7 +566,7 @@ values_beside(struct joint *joint, uint32_t index)
 	const struct node *node = &joint->node[index];
 
 	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
-		if (in_sample(&joint->value[joint->feature[f].value], node))
+		if (!is_alone(&joint->feature[f]) && in_sample(&joint->value[joint->feature[f].value], node))
 			make_dirty(joint, joint->feature[f].value);
 	}
 }
@@ -531,10 +579,12 @@ flipped(struct joint *joint, uint32_t index, bool strong_only)
 		const struct node *node = &joint->node[joint->feature[f].node];
 
 		for (uint32_t k = node->features; k < node->features + node->feature_count; k++) {
-			const struct value *w = &joint->value[joint->feature[k].value];
+			const struct feature *beside = &joint->feature[k];
 
-			if (!w->dirty && (!strong_only || is_strong(w->type)) && in_sample(w, node))
-				make_dirty(joint, joint->feature[k].value);
+			/* What one alone has falls into one group, whatever holds. */
+			if (!is_alone(beside) && (!strong_only || is_strong(beside->type)) &&
+			    in_sample(&joint->value[beside->value], node))
+				make_dirty(joint, beside->value);
 		}
 	}
 }
@@ -636,16 +686,17 @@ is_own(double groups, double part)
 
 /* What holds nodes together, from now on; values beside it are judged again. */
 static void
-hold(struct joint *joint, uint32_t index, bool holds, bool holds_own, uint32_t holder, bool strong_only)
+hold(struct joint *joint, uint32_t index, bool all, bool own, uint32_t holder, bool strong_only)
 {
 	struct value *v = &joint->value[index];
 
-	if (holds == v->holds && holds_own == v->holds_own && (holder == v->holder || holds == holds_own))
+	if (all == v->holds && own == v->holds_own && (holder == v->holder || all == own))
 		return;
-	v->holds = holds;
-	v->holds_own = holds_own;
-	v->holder = holds == holds_own ? NONE : holder;
-	flipped(joint, index, strong_only);
+	v->holds = all;
+	v->holds_own = own;
+	v->holder = all == own ? NONE : holder;
+	if (is_strong(v->type) || can_hold(v->type))
+		flipped(joint, index, strong_only);
 }
 
 enum cc_status
