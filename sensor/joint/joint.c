@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CELL_LARGE 2048   /* nodes: a larger cell waits until it has grown */
 #define CELL_GROWN 8      /* by this part */
 
 const char *const rival_word[RIVALS] = {"forged", "relayed", "shared", "cannot say"};

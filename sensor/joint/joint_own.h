@@ -23,6 +23,7 @@ enum { TAG_NODE = 1, TAG_GONE }; /* of what keep.c writes of a node */
 #define NODE_FEATURES 24
 #define SAMPLE 64 /* nodes that a diversity is estimated from: those with the least hashes */
 #define NONE UINT32_MAX
+#define CELL_LARGE 2048 /* nodes: a larger cell waits until it has grown */
 #define WEIGHT_LEAST 0.5 /* a shared feature of less links nothing, and counts as 0 */
 
 /* One thing that a node has: a place in the list of all nodes that have the same. */

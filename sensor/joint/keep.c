@@ -124,7 +124,37 @@ load_hot(struct joint_keep *keep)
 		    keep->state->path);
 	return st != CC_OK ? st : step == SQLITE_DONE ? CC_OK : state_fail(keep->state);
 }
+
 /* ---- opening ---- */
+
+/*
+ * A large cell may have waited to be linked when the correlator before us died, and what waited has given its case
+ * another name now: the one on disk leads there.
+ */
+static enum cc_status
+note_renamed(struct joint_keep *keep)
+{
+	static const char sql[] = "SELECT 1 FROM cases WHERE id = ?1 AND merged IS NULL";
+	struct joint *joint = keep->joint;
+	bool good = true;
+
+	for (size_t i = 0; joint->largest > CELL_LARGE && i < joint->node_count && good; i++) {
+		const struct node *node = &joint->node[i];
+		uint64_t now = node->activity != NONE ? joint->activity[node->activity].fold : 0;
+		sqlite3_stmt *stmt;
+		char id[64];
+
+		if (!node->used || now == node->fold)
+			continue;
+		case_id(node->fold, "case", id);
+		if ((stmt = state_again(keep->state, sql, "s", id)) == NULL)
+			return CC_IO;
+		if (sqlite3_step(stmt) == SQLITE_ROW)
+			good = note_change(joint, node->fold, now, now != 0 ? "merged" : "gone");
+		sqlite3_reset(stmt);
+	}
+	return good ? CC_OK : CC_NOMEM;
+}
 
 enum cc_status
 joint_keep_open(struct joint_state *state, struct joint *joint, struct joint_keep **ret_keep, char **ret_why)
@@ -144,7 +174,7 @@ joint_keep_open(struct joint_state *state, struct joint *joint, struct joint_kee
 	if ((st = state_run(state, tables)) == CC_OK && (st = load_hot(keep)) == CC_OK)
 		st = cold_load(keep);
 	/* Before anything new comes: what an older sight renames must have its name, or nobody says where it went. */
-	if (st == CC_OK && (st = joint_settle(joint)) != CC_OK)
+	if (st == CC_OK && ((st = joint_settle(joint)) != CC_OK || (st = note_renamed(keep)) != CC_OK))
 		snprintf(state->error, sizeof(state->error), "%s: %s", state->path, cc_status_text(st));
 	if (st == CC_OK) {
 		*ret_keep = keep;

@@ -265,5 +265,32 @@ TEST(renamed_after_a_restart)
 	finish(&r);
 }
 
+/* The older sight of a large cell still waits to be linked when the correlator dies. */
+TEST(renamed_while_it_waited)
+{
+	static struct found found;
+	struct running r;
+	unsigned merged = 0;
+
+	begin(&r, "joint.nodes_max=1000000");
+	for (unsigned i = 0; i < 2500; i++)
+		add(&r, i, i % 2 == 0 ? "cert.a" : "cert.b", "192.0.2.7", 3);
+	commit(&r, true);
+	add(&r, 9000, "cert.c", "192.0.2.7", 1);
+	commit(&r, false);
+	CHECK(joint_state_list(r.state, "merged", on_merged, &merged) == CC_OK);
+	CHECK_UINT(merged, 0); /* it waits */
+	end(&r);
+	start(&r);
+	commit(&r, true);
+	memset(&found, 0, sizeof(found));
+	CHECK(joint_state_all(r.state, on_case, &found) == CC_OK);
+	CHECK_UINT(found.count, 1);
+	CHECK_UINT(found.sightings, 2501);
+	CHECK(joint_state_list(r.state, "merged", on_merged, &merged) == CC_OK);
+	CHECK_UINT(merged, 1);
+	finish(&r);
+}
+
 TESTS(T(what_went_to_disk_comes_back), T(what_is_old_on_disk_goes), T(restarts_change_nothing),
-    T(renamed_after_a_restart))
+    T(renamed_after_a_restart), T(renamed_while_it_waited))
