@@ -4,7 +4,7 @@
  *
  * Cost: a sort over the cell's features; each node is held against a bounded number of neighbours by feature.
  */
-#include "joint/joint_own.h"
+#include "joint/link_own.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,32 +16,8 @@
 #define ROUNDS 3
 #define HOUR (3600 * NS_PER_S)
 
-/* A feature at a place in the order. */
-struct at {
-	uint64_t hash; /* of the value: its order does not depend on who came first */
-	uint32_t value, place;
-	float weight;
-};
-
-struct range {
-	size_t start, end; /* in linker.at */
-};
-
-struct linker {
-	struct joint *joint;
-	const uint32_t *order; /* nodes by time */
-	uint32_t *parent;      /* union-find over places in it */
-	uint32_t *tree;        /* of a place that was a root: what it was joined by, and to */
-	uint8_t *side;         /* of a root: different sides are not joined; 0: of none; NULL: there are none */
-	size_t nodes;
-	struct at *at;
-	size_t count;
-	struct range *range;
-	size_t range_count;
-};
-
-static uint32_t
-root_of(struct linker *l, uint32_t at)
+uint32_t
+link_root(struct linker *l, uint32_t at)
 {
 	while (l->parent[at] != at) {
 		l->parent[at] = l->parent[l->parent[at]];
@@ -50,11 +26,10 @@ root_of(struct linker *l, uint32_t at)
 	return at;
 }
 
-/* The oldest place is the root: it names the activity.  a NONE in the tree: the nodes that it rests on are not told. */
-static void
-unite(struct linker *l, uint32_t a, uint32_t b, bool told)
+void
+link_unite(struct linker *l, uint32_t a, uint32_t b, bool told)
 {
-	uint32_t x = root_of(l, a), y = root_of(l, b), root = x < y ? x : y, other = x < y ? y : x;
+	uint32_t x = link_root(l, a), y = link_root(l, b), root = x < y ? x : y, other = x < y ? y : x;
 
 	if (x == y || (l->side != NULL && l->side[x] != 0 && l->side[y] != 0 && l->side[x] != l->side[y]))
 		return;
@@ -83,12 +58,6 @@ by_value(const void *a, const void *b)
 	if (x->hash != y->hash)
 		return x->hash < y->hash ? -1 : 1;
 	return (x->place > y->place) - (x->place < y->place);
-}
-
-static const struct node *
-node_at(const struct linker *l, uint32_t place)
-{
-	return &l->joint->node[l->order[place]];
 }
 
 static enum cc_status
@@ -219,7 +188,7 @@ link_strong(struct linker *l)
 				continue;
 			if (before != NULL &&
 			    node_at(l, at->place)->first - node_at(l, before->place)->first < 720 * HOUR)
-				unite(l, before->place, at->place, true);
+				link_unite(l, before->place, at->place, true);
 			before = at;
 		}
 	}
@@ -260,8 +229,8 @@ link_range(struct linker *l, const struct range *r, uint32_t without)
 			if (without != NONE && node_at(l, b)->organisation == without)
 				continue;
 			seen++;
-			if (root_of(l, a) != root_of(l, b) && pair_llr(l, a, b) >= JOINT_STRONG)
-				unite(l, a, b, true);
+			if (link_root(l, a) != link_root(l, b) && pair_llr(l, a, b) >= JOINT_STRONG)
+				link_unite(l, a, b, true);
 		}
 	}
 }
@@ -354,7 +323,7 @@ bonds_of(struct linker *l, const struct range *r, const uint32_t *only, struct b
 	size_t count = 0;
 
 	for (size_t k = r->start; k < r->end; k++) {
-		uint32_t is = root_of(l, l->at[k].place);
+		uint32_t is = link_root(l, l->at[k].place);
 		float weight = l->at[k].weight;
 		size_t at = 0;
 
@@ -386,7 +355,7 @@ bonds_of(struct linker *l, const struct range *r, const uint32_t *only, struct b
 }
 
 static bool
-unite_bonds(struct linker *l, const struct bonds *bonds, const uint64_t *last)
+unite_bonds(struct linker *l, const struct bonds *bonds, const uint64_t *last, double least)
 {
 	bool any = false;
 
@@ -398,8 +367,8 @@ unite_bonds(struct linker *l, const struct bonds *bonds, const uint64_t *last)
 		for (k = i; k < bonds->count && bonds->bond[k].a == a && bonds->bond[k].b == b; k++)
 			tally_add(&t, bonds->bond[k].group, (double)bonds->bond[k].weight);
 		sum = tally_sum(&t) + time_llr(node_at(l, a)->first, last[a], node_at(l, b)->first, last[b]);
-		if (sum >= JOINT_STRONG + 0.5) {
-			unite(l, a, b, false);
+		if (sum >= least) {
+			link_unite(l, a, b, false);
 			any = true;
 		}
 	}
@@ -412,7 +381,7 @@ look_at_groups(struct linker *l, uint64_t *last, uint32_t *only)
 {
 	memset(last, 0, l->nodes * sizeof(*last));
 	for (uint32_t i = 0; i < l->nodes; i++) {
-		uint32_t root = root_of(l, i);
+		uint32_t root = link_root(l, i);
 
 		if (node_at(l, i)->last > last[root])
 			last[root] = node_at(l, i)->last;
@@ -424,7 +393,7 @@ look_at_groups(struct linker *l, uint64_t *last, uint32_t *only)
 }
 
 static enum cc_status
-link_groups(struct linker *l)
+link_groups(struct linker *l, double word)
 {
 	struct bonds bonds = {NULL, 0, 0};
 	uint64_t *last = calloc(l->nodes + 1, sizeof(*last));
@@ -438,7 +407,7 @@ link_groups(struct linker *l)
 			st = bonds_of(l, &l->range[i], only, &bonds) ? CC_OK : CC_NOMEM;
 		if (bonds.count > 0)
 			qsort(bonds.bond, bonds.count, sizeof(*bonds.bond), by_bond);
-		if (st == CC_OK && !unite_bonds(l, &bonds, last))
+		if (st == CC_OK && !unite_bonds(l, &bonds, last, JOINT_STRONG + 0.5 - word))
 			break;
 	}
 	free(bonds.bond);
@@ -447,8 +416,7 @@ link_groups(struct linker *l)
 	return st;
 }
 
-/* Nodes by time; parent, and sides where there are any, as they are. */
-static enum cc_status
+enum cc_status
 link_nodes(struct linker *l)
 {
 	enum cc_status st = list_features(l);
@@ -456,214 +424,17 @@ link_nodes(struct linker *l)
 	if (st == CC_OK) {
 		link_strong(l);
 		link_pairs(l);
-		st = link_groups(l);
+		st = link_groups(l, 0);
 	}
+	if (st == CC_OK && l->word > 0)
+		st = link_groups(l, l->word);
 	for (uint32_t i = 0; i < l->nodes; i++)
-		l->parent[i] = root_of(l, i);
+		l->parent[i] = link_root(l, i);
 	free(l->at);
 	free(l->range);
 	l->at = NULL;
 	l->range = NULL;
 	l->count = l->range_count = 0;
-	return st;
-}
-
-/* ---- what rests on one organisation alone ---- */
-
-/* Places by their roots: those of root r, by time, are place[start[r]] up to place[start[r + 1]]. */
-struct members {
-	uint32_t *place, *start;
-};
-
-static bool
-members_open(struct members *m, const uint32_t *parent, size_t nodes)
-{
-	m->place = malloc((nodes + 1) * sizeof(*m->place));
-	m->start = calloc(nodes + 2, sizeof(*m->start));
-	if (m->place == NULL || m->start == NULL)
-		return false;
-	for (size_t i = 0; i < nodes; i++)
-		m->start[parent[i] + 2]++;
-	for (size_t i = 2; i < nodes + 2; i++)
-		m->start[i] += m->start[i - 1];
-	for (uint32_t i = 0; i < nodes; i++)
-		m->place[m->start[parent[i] + 1]++] = i;
-	return true;
-}
-
-static void
-members_close(struct members *m)
-{
-	free(m->place);
-	free(m->start);
-}
-
-#define SIDES_MAX 64
-
-/* One group on its own: places in the linker that it is of, and in its own. */
-struct lump {
-	struct linker *l;
-	uint32_t *place, *order, *parent; /* of its nodes, by time */
-	size_t count;
-};
-
-/* Who is in a group, by name. */
-static unsigned
-organisations_in(const struct lump *lump, uint32_t ret_organisation[ORGANISATIONS_MAX])
-{
-	unsigned count = 0;
-
-	for (size_t i = 0; i < lump->count; i++) {
-		uint32_t is = lump->l->joint->node[lump->order[i]].organisation;
-		unsigned k = 0;
-
-		while (k < count && ret_organisation[k] != is)
-			k++;
-		if (k == count && count < ORGANISATIONS_MAX)
-			ret_organisation[count++] = is;
-	}
-	qsort_r(ret_organisation, count, sizeof(*ret_organisation), name_order, lump->l->joint);
-	return count;
-}
-
-/* Do the links that were found hold it together without this organisation's nodes?  If so, no others need be tried. */
-static bool
-holds_without(const struct lump *lump, uint32_t without, uint32_t *parent)
-{
-	const struct linker *l = lump->l;
-	struct linker own = {.parent = parent};
-	size_t groups = 0;
-
-	for (size_t i = 0; i < lump->count; i++)
-		parent[lump->place[i]] = lump->place[i];
-	for (size_t i = 0; i < lump->count; i++) {
-		uint32_t at = lump->place[i], a = l->tree[2 * at], b = l->tree[2 * at + 1];
-
-		if (l->parent[at] != at && a != NONE && node_at(l, a)->organisation != without &&
-		    node_at(l, b)->organisation != without)
-			unite(&own, a, b, true);
-	}
-	for (size_t i = 0; i < lump->count; i++)
-		groups += parent[lump->place[i]] == lump->place[i] &&
-			  node_at(l, lump->place[i])->organisation != without;
-	return groups <= 1;
-}
-
-/* Would these nodes, alone, be a case that names a source? */
-static bool
-stands(struct joint *joint, uint32_t *node, size_t count)
-{
-	struct activity a = {.node = node, .count = count};
-	bool source = joint_weigh(joint, &a) == CC_OK && a.source;
-
-	hypotheses_free(&a);
-	return source;
-}
-
-/*
- * Linked as if one organisation had said nothing: sides that each name a source of their own.  side: by place of the
- * part, 0: none of them.
- */
-static enum cc_status
-sides_without(struct lump *lump, uint32_t without, uint8_t *side, unsigned *ret_sides)
-{
-	struct joint *joint = lump->l->joint;
-	uint32_t *order = malloc(lump->count * sizeof(*order)), *at = malloc(lump->count * sizeof(*at));
-	uint32_t *parent = malloc(lump->count * sizeof(*parent)), *one = malloc(lump->count * sizeof(*one));
-	struct linker l = {.joint = joint, .order = order, .parent = parent};
-	struct members m = {NULL, NULL};
-	enum cc_status st = order != NULL && at != NULL && parent != NULL && one != NULL ? CC_OK : CC_NOMEM;
-
-	*ret_sides = 0;
-	memset(side, 0, lump->count);
-	for (size_t i = 0; i < lump->count && st == CC_OK; i++) {
-		if (joint->node[lump->order[i]].organisation == without)
-			continue;
-		parent[l.nodes] = (uint32_t)l.nodes;
-		at[l.nodes] = (uint32_t)i;
-		order[l.nodes++] = lump->order[i];
-	}
-	if (st == CC_OK && (st = link_nodes(&l)) == CC_OK)
-		st = members_open(&m, parent, l.nodes) ? CC_OK : CC_NOMEM;
-	for (uint32_t root = 0; root < l.nodes && st == CC_OK && *ret_sides < SIDES_MAX; root++) {
-		size_t count = m.start[root + 1] - m.start[root];
-
-		for (size_t i = 0; i < count; i++)
-			one[i] = order[m.place[m.start[root] + i]];
-		if (count < 2 || count == l.nodes || !stands(joint, one, count))
-			continue;
-		++*ret_sides;
-		for (size_t i = 0; i < count; i++)
-			side[at[m.place[m.start[root] + i]]] = (uint8_t)*ret_sides;
-	}
-	members_close(&m);
-	free(order);
-	free(at);
-	free(parent);
-	free(one);
-	return st;
-}
-
-/* Linked anew, with all nodes, but for what would join two sides. */
-static enum cc_status
-link_apart(struct lump *lump, uint8_t *side)
-{
-	struct linker l = {.joint = lump->l->joint, .order = lump->order, .parent = lump->parent, .side = side,
-	    .nodes = lump->count};
-	uint32_t first[SIDES_MAX + 1];
-	enum cc_status st;
-
-	memset(first, 0xff, sizeof(first));
-	for (uint32_t i = 0; i < lump->count; i++) {
-		if (side[i] != 0 && first[side[i]] == NONE)
-			first[side[i]] = i;
-		lump->parent[i] = side[i] != 0 ? first[side[i]] : i;
-	}
-	st = link_nodes(&l);
-	for (uint32_t i = 0; i < lump->count; i++)
-		lump->l->parent[lump->place[i]] = lump->place[lump->parent[i]];
-	return st;
-}
-
-/* Two that each stand, and that only one organisation's word makes one, stay two. */
-static enum cc_status
-lump_apart(struct lump *lump, uint32_t *scratch)
-{
-	uint32_t organisation[ORGANISATIONS_MAX];
-	unsigned count = organisations_in(lump, organisation), sides = 0;
-	uint8_t *side = malloc(lump->count);
-	enum cc_status st = side != NULL ? CC_OK : CC_NOMEM;
-
-	for (unsigned i = 0; i < count && count >= 3 && st == CC_OK && sides < 2; i++) {
-		if (holds_without(lump, organisation[i], scratch))
-			continue;
-		if ((st = sides_without(lump, organisation[i], side, &sides)) == CC_OK && sides >= 2)
-			st = link_apart(lump, side);
-	}
-	free(side);
-	return st;
-}
-
-static enum cc_status
-keep_apart(struct linker *l)
-{
-	struct lump lump = {.l = l};
-	struct members m = {NULL, NULL};
-	uint32_t *room = malloc((3 * l->nodes + 1) * sizeof(*room));
-	enum cc_status st = room != NULL && members_open(&m, l->parent, l->nodes) ? CC_OK : CC_NOMEM;
-
-	for (uint32_t root = 0; root < l->nodes && st == CC_OK; root++) {
-		lump.count = m.start[root + 1] - m.start[root];
-		lump.place = m.place + m.start[root];
-		lump.order = room;
-		lump.parent = room + l->nodes;
-		for (size_t i = 0; i < lump.count; i++)
-			lump.order[i] = l->order[lump.place[i]];
-		if (lump.count >= 4)
-			st = lump_apart(&lump, room + 2 * l->nodes);
-	}
-	members_close(&m);
-	free(room);
 	return st;
 }
 
@@ -679,7 +450,7 @@ link_cell(struct joint *joint, uint32_t *node, size_t count, uint32_t *ret_root)
 		ret_root[i] = i;
 	st = l.tree != NULL ? link_nodes(&l) : CC_NOMEM;
 	if (st == CC_OK)
-		st = keep_apart(&l);
+		st = link_keep_apart(&l);
 	free(l.tree);
 	return st;
 }

@@ -1,0 +1,47 @@
+/* What link.c and apart.c share: nodes of a cell on their way to groups. */
+#ifndef JOINT_LINK_OWN_H
+#define JOINT_LINK_OWN_H
+
+#include "joint/joint_own.h"
+
+/* A feature at a place in the order. */
+struct at {
+	uint64_t hash; /* of the value: its order does not depend on who came first */
+	uint32_t value, place;
+	float weight;
+};
+
+struct range {
+	size_t start, end; /* in linker.at */
+};
+
+struct linker {
+	struct joint *joint;
+	const uint32_t *order; /* nodes by time */
+	uint32_t *parent;      /* union-find over places in it */
+	uint32_t *tree;        /* of a place that was a root: what it was joined by, and to */
+	uint32_t *side;        /* of a root: different sides are not joined; 0: of none; NULL: there are none */
+	double word;           /* nats that groups lack at most where one organisation says that they are one */
+	size_t nodes;
+	struct at *at;
+	size_t count;
+	struct range *range;
+	size_t range_count;
+};
+
+/* Nodes by time; parent, and sides where there are any, as they are. */
+enum cc_status link_nodes(struct linker *l);
+uint32_t link_root(struct linker *l, uint32_t at);
+/* The oldest place is the root: it names the activity.  told: by these two nodes, and not by all of their groups. */
+void link_unite(struct linker *l, uint32_t a, uint32_t b, bool told);
+
+/* apart.c: what rests on one organisation alone; of groups that are linked, with their tree. */
+enum cc_status link_keep_apart(struct linker *l);
+
+static inline const struct node *
+node_at(const struct linker *l, uint32_t place)
+{
+	return &l->joint->node[l->order[place]];
+}
+
+#endif
