@@ -57,7 +57,7 @@ static const struct cc_anomaly core_anomalies[] = {
 	[CORE_FAILED] = {"applayer_parser_failed", "What was identified as a protocol stopped to be it"},
 	[CORE_ARCHIVE + ARCHIVE_MALFORMED] = {"archive_malformed", "An archive that can't be read to its end"},
 	[CORE_ARCHIVE + ARCHIVE_CONTRADICTS] = {"archive_contradictory",
-	    "An entry of an archive has another size or checksum than it says"},
+	    "An entry of an archive has another size or checksum than it says, or its directory other entries"},
 	[CORE_ARCHIVE + ARCHIVE_BOMB] = {"archive_bomb", "An archive unpacks to more than is reasonable"},
 	[CORE_ARCHIVE + ARCHIVE_TOO_MANY] = {"archive_too_many_members",
 	    "An archive has more entries than are looked at"},

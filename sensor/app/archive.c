@@ -3,11 +3,12 @@
  * descriptors), gzip (RFC 1952), and tar (archive_tar.c).  Bytes of the archive come in, its entries go out as files
  * of their own when the archive is over and its hash is known.
  *
- * A ZIP is read forwards by its local headers, not by the directory at its end: what an unpacker on the way would see,
- * and what needs no buffer.  What an attacker could try here: entries that grow without bound, or without number,
- * lengths and checksums that lie.  Number, bytes and ratio are bounded for an archive, archives being read for a
- * worker; a lie is named, and ends the reading.  An archive within an archive stays closed.  One thread, a worker's;
- * all memory is the pool's.
+ * A ZIP is read forwards by its local headers, not by the directory at its end: what an unpacker on the way would
+ * see, and what needs no buffer; of the directory the entries are counted.  What an attacker could try here: entries
+ * that grow without bound, or without number, lengths and checksums that lie, a directory with other entries (many
+ * over the same bytes, or none of one that is there).  Number, bytes and ratio are bounded for an archive, archives
+ * being read for a worker; a lie is named, and ends the reading.  An archive within an archive stays closed.  One
+ * thread, a worker's; all memory is the pool's.
  */
 #include "app/archive_own.h"
 
@@ -16,6 +17,10 @@
 #define EXTRA_MAX 4096
 #define TAIL_MAX 28          /* a descriptor, and the signature behind it */
 #define LOCAL 0x04034b50u
+#define LISTED 0x02014b50u
+#define LISTED_SIZE 46
+#define DIRECTORY_END 0x06054b50u
+#define DIRECTORY_END64 0x06064b50u
 
 enum { FLAG_ENCRYPTED = 1, FLAG_DESCRIPTOR = 8, FLAG_UTF8 = 2048 };
 
@@ -177,6 +182,34 @@ read_extra(struct cur extra, struct local *local)
 }
 
 /*
+ * An entry of the directory, which is passed over.
+ *
+ *  signature 4  made by 2  version 2  flags 2  method 2  time 2  date 2  crc 4  packed 4  size 4
+ *  name size 2  extra size 2  comment size 2  disk 2  attributes 6  place 4  name  extra  comment
+ */
+static enum cc_status
+read_listed(struct archive *archive)
+{
+	struct cur c = cur_of(archive->head, archive->head_size);
+	uint64_t sizes;
+
+	cur_skip(&c, 28);
+	sizes = cur_u16le(&c);
+	sizes += cur_u16le(&c);
+	sizes += cur_u16le(&c);
+	cur_skip(&c, 12);
+	if (c.bad)
+		return CC_MORE;
+	archive->listed++;
+	archive->head_size = 0;
+	archive->flags = 0;
+	archive->entry = NULL;
+	archive->left = sizes;
+	archive->state = IN_SKIP;
+	return CC_OK;
+}
+
+/*
  *  signature 4  version 2  flags 2  method 2  time 2  date 2  crc 4  packed 4  size 4  name size 2
  *  extra size 2  name  extra
  *
@@ -196,9 +229,14 @@ read_local(struct app *app, struct archive *archive, const struct file *file)
 
 	if (c.bad)
 		return CC_MORE;
+	if (signature == LISTED)
+		return read_listed(archive);
 	if (signature != LOCAL) {
 		if ((signature & 0xffff) != 0x4b50)
 			archive_note(archive, ARCHIVE_MALFORMED);
+		else if ((signature == DIRECTORY_END || signature == DIRECTORY_END64) &&
+			 archive->listed != archive->locals)
+			archive_note(archive, ARCHIVE_CONTRADICTS);
 		return CC_END;
 	}
 	cur_skip(&c, 2);
@@ -220,6 +258,7 @@ read_local(struct app *app, struct archive *archive, const struct file *file)
 	extra = cur_slice(cur_take(&c, extra_size));
 	if (c.bad)
 		return CC_MORE;
+	archive->locals++;
 	read_extra(extra, &local);
 	local.directory = name.size > 0 && name.p[name.size - 1] == '/';
 	if ((archive->flags & FLAG_UTF8) == 0)
@@ -258,20 +297,28 @@ read_local(struct app *app, struct archive *archive, const struct file *file)
 	return CC_OK;
 }
 
+/* How much more of a head to take: what it says of its size is known from its beginning on. */
+static size_t
+head_wants(const struct archive *archive)
+{
+	const uint8_t *h = archive->head;
+	size_t size = 4;
+
+	if (archive->head_size >= 4)
+		size = h[2] == 1 && h[3] == 2 ? LISTED_SIZE : 30;
+	if (archive->head_size >= size)
+		size = 30u + (unsigned)(h[26] | h[27] << 8) + (unsigned)(h[28] | h[29] << 8);
+	return size - archive->head_size;
+}
+
 static void
 take_head(struct app *app, struct archive *archive, const struct file *file, struct slice *in)
 {
 	enum cc_status st = CC_MORE;
 
-	/* Byte by byte where the head is short of itself is enough: sizes are known from byte 30 on. */
 	while (st == CC_MORE && in->size > 0) {
-		size_t want = archive->head_size < 30 ? 30 - archive->head_size : 0, n;
+		size_t want = head_wants(archive), n;
 
-		if (archive->head_size < 4)
-			want = 4 - archive->head_size;
-		else if (want == 0)
-			want = 30u + (unsigned)(archive->head[26] | archive->head[27] << 8) +
-			    (unsigned)(archive->head[28] | archive->head[29] << 8) - archive->head_size;
 		n = want < in->size ? want : in->size;
 		if (n > sizeof(archive->head) - archive->head_size) {
 			archive_note(archive, ARCHIVE_MALFORMED);

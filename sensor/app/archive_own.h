@@ -23,6 +23,7 @@ struct archive {
 	uint64_t in, out;          /* bytes of the archive, and of its entries */
 	size_t kept;               /* of entries' contents */
 	uint32_t members;
+	uint32_t locals, listed;   /* ZIP: entries that came, and those that its directory names */
 	struct file *first, *last; /* entries, by file.next */
 	struct file *entry;        /* at hand; the last, or NULL */
 	bool inflating;

@@ -27,6 +27,7 @@ static const struct cc_anomaly anomalies[A_COUNT] = {
     [A_NTLM_MALFORMED] = {"malformed_ntlmssp", "An NTLMSSP message is broken."},
     [A_INJECTION] = {"starttls_injection", "Requests in the clear behind StartTLS."},
     [A_ENCRYPTED] = {"encrypted", "The session goes on sealed by SASL."},
+    [A_TOO_DEEP] = {"filter_too_deep", "A filter of more than 32 levels; what is deeper was left out."},
 };
 
 static const struct cc_words words[] = {

@@ -19,7 +19,7 @@ enum ldap_field {
 
 enum ldap_anomaly {
 	A_TOO_MANY, A_INVALID, A_NOT_FOUND, A_TOO_LONG, A_CREDENTIALS, A_NTLM_V1, A_NTLM_MALFORMED, A_INJECTION,
-	A_ENCRYPTED, A_COUNT
+	A_ENCRYPTED, A_TOO_DEEP, A_COUNT
 };
 
 enum ldap_op {
@@ -65,8 +65,8 @@ bool ldap_request(struct cc_ctx *ctx, struct ldap *ldap, struct cc_tx *tx, enum 
 bool ldap_response(struct cc_ctx *ctx, struct cc_tx *tx, enum ldap_op op, struct slice body, int64_t *ret_code);
 
 /* text.c */
-/* Appends a filter as text. */
-size_t ldap_filter_text(struct slice filter, char *text, size_t room);
+/* A filter as text; *ret_deep: more than BER_DEPTH_MAX levels, of which the deeper ones are left out. */
+size_t ldap_filter_text(struct slice filter, char *text, size_t room, bool *ret_deep);
 const char *ldap_op_text(unsigned op);        /* NULL: unknown */
 const char *ldap_code_text(int64_t code);     /* NULL: unknown */
 extern const struct cc_word ldap_op_words[LDAP_OP_WORDS], ldap_code_words[LDAP_CODE_WORDS];

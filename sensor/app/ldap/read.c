@@ -77,13 +77,14 @@ read_bind(struct cc_ctx *ctx, struct ldap *ldap, struct cc_tx *tx, struct cur *c
 }
 
 static void
-read_search(struct cc_ctx *ctx, struct cc_tx *tx, struct cur *c)
+read_search(struct cc_ctx *ctx, struct ldap *ldap, struct cc_tx *tx, struct cur *c)
 {
 	struct slice base = take_text(ctx, tx, c, F_SEARCH_BASE), filter;
 	struct cur names;
 	uint8_t tag;
 	char text[LDAP_FILTER_MAX];
 	const uint8_t *from;
+	bool deep;
 
 	cc_put(ctx, tx, F_REQ_DN, base);
 	cc_put_uint(ctx, tx, F_SEARCH_SCOPE, ber_uint(c, BER_ENUMERATED));
@@ -96,7 +97,9 @@ read_search(struct cc_ctx *ctx, struct cc_tx *tx, struct cur *c)
 	if (c->bad)
 		return;
 	filter = slice_of(from, (size_t)(c->p - from));
-	cc_put(ctx, tx, F_SEARCH_FILTER, slice_of(text, ldap_filter_text(filter, text, sizeof(text))));
+	cc_put(ctx, tx, F_SEARCH_FILTER, slice_of(text, ldap_filter_text(filter, text, sizeof(text), &deep)));
+	if (deep)
+		ldap_report(ctx, ldap, tx, A_TOO_DEEP);
 	names = ber_sub(c, BER_SEQUENCE);
 	for (unsigned i = 0; i < ATTRIBUTES_MAX && cur_left(&names) > 0; i++) {
 		struct slice name = take_text(ctx, tx, &names, F_SEARCH_ATTRIBUTES);
@@ -185,7 +188,7 @@ ldap_request(struct cc_ctx *ctx, struct ldap *ldap, struct cc_tx *tx, enum ldap_
 		read_bind(ctx, ldap, tx, &c);
 		break;
 	case OP_SEARCH:
-		read_search(ctx, tx, &c);
+		read_search(ctx, ldap, tx, &c);
 		break;
 	case OP_MODIFY:
 		read_modify(ctx, tx, &c);

@@ -51,6 +51,7 @@ ldap_code_text(int64_t code)
 struct text {
 	char *p;
 	size_t size, room;
+	bool deep; /* a filter goes deeper than it is followed */
 };
 
 static void
@@ -155,6 +156,7 @@ add_filter(struct text *text, struct cur *in, unsigned depth)
 	case BER_IN_CONTEXT(1):
 	case BER_IN_CONTEXT(2):
 		add(text, slice_of(&sets[tag & 3], 1));
+		text->deep |= depth == 0 && cur_left(&c) > 0;
 		while (depth > 0 && cur_left(&c) > 0 && !c.bad && text->size < text->room)
 			add_filter(text, &c, depth - 1);
 		break;
@@ -188,11 +190,12 @@ add_filter(struct text *text, struct cur *in, unsigned depth)
 }
 
 size_t
-ldap_filter_text(struct slice filter, char *text, size_t room)
+ldap_filter_text(struct slice filter, char *text, size_t room, bool *ret_deep)
 {
-	struct text out = {text, 0, room};
+	struct text out = {text, 0, room, false};
 	struct cur c = cur_slice(filter);
 
 	add_filter(&out, &c, BER_DEPTH_MAX);
+	*ret_deep = out.deep;
 	return out.size;
 }

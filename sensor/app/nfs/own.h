@@ -8,7 +8,8 @@
 
 #define NFS_HANDLE_MAX 128
 #define NFS_RPC_SIZE 24         /* bytes that tell a call of ours: mark, xid, type, RPC's version, program, version */
-#define NFS_OPS_MAX 64          /* of one compound */
+#define NFS_OPS_MAX 64          /* of one compound that are looked at; */
+#define NFS_OPS_CREDIBLE 4096   /* more than servers take by far */
 
 enum rpc_auth { RPC_NULL, RPC_UNIX, RPC_SHORT, RPC_DES, RPC_KERB, RPC_RSA, RPC_GSS };
 

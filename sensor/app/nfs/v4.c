@@ -226,6 +226,8 @@ nfs4_args_read(struct cur *c, struct nfs_args *args)
 	(void)xdr_opaque(c, 1024);
 	cur_skip(c, 4);
 	count = cur_u32(c);
+	if (count > NFS_OPS_CREDIBLE)
+		return false;
 	for (uint32_t i = 0; i < count && i < NFS_OPS_MAX && !c->bad; i++) {
 		uint32_t op = cur_u32(c);
 
@@ -328,6 +330,8 @@ nfs4_results_read(struct cur *c, struct nfs_results *res)
 	res->status = cur_u32(c);
 	(void)xdr_opaque(c, 1024);
 	count = cur_u32(c);
+	if (count > NFS_OPS_CREDIBLE)
+		return false;
 	for (uint32_t i = 0; i < count && i < NFS_OPS_MAX && !c->bad; i++) {
 		uint32_t op = cur_u32(c), status = cur_u32(c);
 

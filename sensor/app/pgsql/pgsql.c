@@ -16,6 +16,7 @@
 
 #define SHOWN_MAX 16384      /* bytes of one message that are looked at */
 #define STARTUP_MAX 10000    /* as servers have it */
+#define MESSAGE_MAX (1u << 30) /* that, too */
 #define PARAMETERS_MAX 64
 
 enum { CODE_CANCEL = 80877102, CODE_TLS = 80877103, CODE_GSS = 80877104, CODE_3 = 0x30000 };
@@ -440,7 +441,7 @@ message(struct cc_ctx *ctx, struct pgsql_state *state, enum cc_dir dir, struct c
 
 	if (c.bad)
 		return CC_MORE;
-	if (size < 4 || size > INT32_MAX || type < '1' || type > 'z')
+	if (size < 4 || size > MESSAGE_MAX || type < '1' || type > 'z')
 		return CC_BAD;
 	size -= 4;
 	data = type == 'D' && dir == CC_TO_CLIENT;

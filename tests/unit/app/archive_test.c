@@ -128,12 +128,22 @@ zip_add(struct buf *zip, const char *name, struct slice bytes, unsigned method, 
 	le(zip, bytes.size, big ? 8 : 4);
 }
 
+/* A directory of so many entries, with names, extra fields and comments, and its end. */
 static void
-zip_end(struct buf *zip)
+zip_list(struct buf *zip, unsigned count)
 {
-	le(zip, 0x02014b50, 4); /* a directory; its rest is not looked at */
-	for (unsigned i = 0; i < 60; i++)
-		buf_add_u8(zip, 0);
+	for (unsigned i = 0; i < count; i++) {
+		le(zip, 0x02014b50, 4);
+		le(zip, 0, 24);
+		le(zip, 1, 2);
+		le(zip, 4 * (i % 2), 2);
+		le(zip, 300 * (i % 3), 2);
+		le(zip, 0, 12);
+		for (unsigned k = 0; k < 1 + 4 * (i % 2) + 300 * (i % 3); k++)
+			buf_add_u8(zip, 'P');
+	}
+	le(zip, 0x06054b50, 4);
+	le(zip, 0, 18);
 }
 
 static void
@@ -151,7 +161,7 @@ make_zip(struct buf *zip)
 	zip_add(zip, "secret2.bin", slice_str("not to be read either"), 0, ENCRYPTED | DESCRIPTOR);
 	zip_add(zip, "lzma.bin", slice_str("another method"), 14, 0);
 	zip_add(zip, "empty.txt", slice_of(NULL, 0), 0, 0);
-	zip_end(zip);
+	zip_list(zip, 11);
 }
 
 TEST(zip_in_all_its_forms)
@@ -364,7 +374,7 @@ TEST(what_is_made_to_harm)
 	buf_open(&zip, 8u << 20);
 	for (unsigned i = 0; i < 100; i++)
 		zip_add(&zip, "n", slice_str("x"), 0, 0);
-	zip_end(&zip);
+	zip_list(&zip, 100);
 	text = read_as(&bench, buf_slice(&zip), 0, true);
 	CHECK(strstr(text, "odd archive_too_many_members") != NULL);
 	/* Entries of noise: their contents are bounded, their hashes go on. */
@@ -373,7 +383,7 @@ TEST(what_is_made_to_harm)
 	buf_clear(&zip);
 	for (unsigned i = 0; i < 8; i++)
 		zip_add(&zip, "n", slice_of(noise, sizeof(noise)), 0, 0);
-	zip_end(&zip);
+	zip_list(&zip, 8);
 	struct cc_file *file = cc_file_open(&bench.ctx, NULL, CC_TO_CLIENT, slice_str("n"));
 	for (size_t i = 0; i < zip.size; i += 1000) {
 		cc_file_data(&bench.ctx, file, slice_of(zip.p + i, zip.size - i < 1000 ? zip.size - i : 1000));
@@ -395,7 +405,7 @@ TEST(what_is_made_to_harm)
 	/* One says another checksum than it has. */
 	buf_clear(&zip);
 	zip_add(&zip, "n", slice_str("some words"), 0, 0);
-	zip_end(&zip);
+	zip_list(&zip, 1);
 	zip.p[14] ^= 1;
 	text = read_as(&bench, buf_slice(&zip), 0, true);
 	CHECK(strstr(text, "odd archive_contradictory") != NULL);
@@ -403,5 +413,32 @@ TEST(what_is_made_to_harm)
 	bench_close(&bench);
 }
 
+/* Many entries of the directory over the same bytes (a bomb for who reads that), or none of one that is there. */
+TEST(directories_that_lie)
+{
+	static const size_t pieces[] = {0, 1, 7, 45};
+	struct bench bench;
+	struct buf zip;
+
+	bench_open(&bench, NULL);
+	buf_open(&zip, 1u << 20);
+	for (unsigned listed = 0; listed < 9; listed++)
+		for (size_t p = 0; p < sizeof(pieces) / sizeof(pieces[0]); p++) {
+			const char *out;
+
+			buf_clear(&zip);
+			zip_add(&zip, "folder/", slice_of(NULL, 0), 0, 0);
+			zip_add(&zip, "one", slice_str("words, words, words, words"), 8, DESCRIPTOR);
+			zip_add(&zip, "two", slice_str("words"), 0, 0);
+			zip_add(&zip, "three", slice_str("words"), 0, ENCRYPTED | DESCRIPTOR);
+			zip_list(&zip, listed);
+			out = read_as(&bench, buf_slice(&zip), pieces[p], true);
+			CHECK((strstr(out, "odd archive_contradictory") != NULL) == (listed != 4));
+			CHECK(strstr(out, "odd archive_malformed") == NULL);
+		}
+	buf_close(&zip);
+	bench_close(&bench);
+}
+
 TESTS(T(zip_in_all_its_forms), T(gzip_and_what_follows), T(tar_in_all_its_forms), T(cut_and_flipped),
-    T(what_is_made_to_harm))
+    T(what_is_made_to_harm), T(directories_that_lie))

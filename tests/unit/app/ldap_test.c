@@ -235,6 +235,43 @@ TEST(a_session)
 	rig_close(&rig);
 }
 
+/* "not" so many times around a filter: what is too deep is left out, and said; the next request is read. */
+TEST(filters_in_each_other)
+{
+	static const unsigned depths[] = {1, 31, 32, 33, 700};
+	struct rig rig;
+
+	rig_open(&rig, NULL);
+	for (size_t i = 0; i < sizeof(depths) / sizeof(depths[0]); i++) {
+		static struct made client, server;
+		const char *out;
+		size_t from, body, filter;
+
+		client.size = server.size = 0;
+		from = begin(&client, 1);
+		body = client.size;
+		put(&client, 4, "dc=deep");
+		number(&client, 10, 2);
+		number(&client, 10, 0);
+		number(&client, 2, 0);
+		number(&client, 2, 0);
+		number(&client, 1, 0);
+		filter = client.size;
+		put(&client, 0x87, "cn");
+		for (unsigned k = 0; k < depths[i]; k++)
+			wrap(&client, filter, 0xa2);
+		wrap(&client, client.size, 0x30);
+		end(&client, from, body, 0x63);
+		search(&client, 2);
+		result(&server, 1, 0x65, 0, "");
+		result(&server, 2, 0x65, 0, "");
+		out = rig_run(&rig, slice(&client), slice(&server), 0);
+		CHECK(has(out, "odd filter_too_deep\n") == (depths[i] > 32));
+		CHECK(has(out, "dc=deep\n") && has(out, "dc=x,dc=example\n") && has(out, "  <ldap.request.filter (!("));
+	}
+	rig_close(&rig);
+}
+
 TEST(over_udp)
 {
 	struct rig rig;
@@ -357,4 +394,5 @@ TEST(cut_and_flipped)
 	rig_close(&rig);
 }
 
-TESTS(T(a_session), T(over_udp), T(layers), T(one_side_and_gaps), T(others_are_not_taken), T(cut_and_flipped))
+TESTS(T(a_session), T(filters_in_each_other), T(over_udp), T(layers), T(one_side_and_gaps), T(others_are_not_taken),
+    T(cut_and_flipped))

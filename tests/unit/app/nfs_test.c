@@ -91,6 +91,24 @@ TEST(version_4_open_write_close)
 }
 
 /* A record in two fragments; bytes missing, then a call again. */
+/* A compound that claims four billion operations; the next call is read. */
+TEST(version_4_counts)
+{
+	static const struct said said[] = {
+	    SAID(CC_TO_SERVER, CALL("\1", "\4", "\1") W("\0") W("\0") "\xff\xff\xff\xff" W("\x0a") W("\x0a")),
+	    SAID(CC_TO_SERVER, CALL("\4", "\3", "\x0e") FH W("\1") "a\0\0\0" FH W("\1") "b\0\0\0"),
+	    SAID(CC_TO_CLIENT, REPLY("\4") W("\2")),
+	};
+	struct cc_ctx rig;
+
+	run(&rig, false, said, sizeof(said) / sizeof(said[0]));
+	CHECK(rig_has_anomaly(&rig, "malformed_data"));
+	CHECK_UINT(rig.done_count, 1);
+	rig_end(&rig);
+	CHECK_UINT(rig.taken, 0);
+	rig_free(&rig);
+}
+
 TEST(fragments_and_gaps)
 {
 	static const char call[] = CALL("\1", "\3", "\3") FH W("\5") "a.txt\0\0\0";
@@ -177,5 +195,5 @@ TEST(records_cut_and_flipped)
 	torture(&nfs_parser, false, 2049, marked, 8);
 }
 
-TESTS(T(version_3_names_and_files), T(version_4_open_write_close), T(fragments_and_gaps), T(long_record),
-    T(others_are_not_taken), T(cut_and_flipped), T(records_cut_and_flipped))
+TESTS(T(version_3_names_and_files), T(version_4_open_write_close), T(version_4_counts), T(fragments_and_gaps),
+    T(long_record), T(others_are_not_taken), T(cut_and_flipped), T(records_cut_and_flipped))

@@ -68,6 +68,25 @@ TEST(a_refusal_and_tls)
 	rig_free(&rig);
 }
 
+/* More than a server takes: that side is over, the other is read. */
+TEST(a_query_of_two_gigabytes)
+{
+	static const char query[] = "Q\x7f\xff\xff\xff select";
+	struct cc_ctx rig;
+
+	rig_open(&rig, &pgsql_parser, false, 5432);
+	for (size_t i = 0; i < 6; i++)
+		rig_feed(&rig, talk[i].dir, slice_of(talk[i].bytes, talk[i].size));
+	CHECK(!rig_has_anomaly(&rig, "malformed"));
+	rig_feed(&rig, CC_TO_SERVER, slice_of(query, sizeof(query) - 1));
+	CHECK(rig_has_anomaly(&rig, "malformed"));
+	rig_feed(&rig, CC_TO_CLIENT, slice_of(ROWS, sizeof(ROWS) - 1));
+	CHECK_UINT(rig.done_count, 4);
+	CHECK_TEXT(rig_value(&rig, 3, "response.data_rows", 0), "2");
+	rig_end(&rig);
+	rig_free(&rig);
+}
+
 TEST(who_is_taken)
 {
 	CHECK_UINT(torture_probe(&pgsql_parser, false, 9, CC_TO_SERVER, slice_of(TLS_WANTED, 8)), CC_OK);
@@ -83,4 +102,5 @@ TEST(cut_and_flipped)
 	torture(&pgsql_parser, false, 5432, talk, 8);
 }
 
-TESTS(T(a_session_in_pieces_of_any_size), T(a_refusal_and_tls), T(who_is_taken), T(cut_and_flipped))
+TESTS(T(a_session_in_pieces_of_any_size), T(a_refusal_and_tls), T(a_query_of_two_gigabytes), T(who_is_taken),
+    T(cut_and_flipped))

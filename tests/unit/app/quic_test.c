@@ -427,6 +427,39 @@ TEST(limits)
 	rig_free(&rig);
 }
 
+/* CRYPTO of a byte each all over a handshake's room, none next to another: bounded, and the hello is read. */
+TEST(crypto_at_scattered_places)
+{
+	static struct made frames, m;
+	struct seal s = client_seal();
+	struct cc_ctx rig;
+
+	rig_open(&rig, &quic_parser, true, 443);
+	for (unsigned n = 0; n < 60; n++) {
+		frames.size = m.size = 0;
+		for (unsigned k = 0; k < 70; k++) {
+			add_u8(&frames, 6);
+			add_number(&frames, 300 + (n * 70 + k) * 7919 % 8000 * 2);
+			add_number(&frames, 1);
+			add_u8(&frames, 0x5a);
+		}
+		s.number = n;
+		add_initial(&m, &s, &frames, 100);
+		CHECK(rig_feed(&rig, CC_TO_SERVER, made_slice(&m)) == CC_OK);
+		CHECK(rig.taken <= 64 * 1024);
+	}
+	frames.size = m.size = 0;
+	add_hex(&frames, hello_hex);
+	s.number = 60;
+	add_initial(&m, &s, &frames, 1162);
+	CHECK(rig_feed(&rig, CC_TO_SERVER, made_slice(&m)) == CC_OK);
+	rig_end(&rig);
+	CHECK_UINT(rig.done_count, 1);
+	CHECK_TEXT(rig_value(&rig, 0, "quic.sni", 0), "example.com");
+	CHECK_UINT(rig.taken, 0);
+	rig_free(&rig);
+}
+
 /* Google's hash, computed here the slow way: 128 bits as sixteen bytes. */
 static void
 fnv_slow(struct slice bytes, uint8_t hash[16])
@@ -509,4 +542,5 @@ TEST(google)
 }
 
 TESTS(T(table), T(keys_of_the_rfcs), T(exchange_of_rfc_9001), T(exchange_of_rfc_9369), T(pieces_in_any_order),
-    T(versions), T(retry), T(flips_and_cuts), T(frames_cut_and_flipped), T(limits), T(google))
+    T(versions), T(retry), T(flips_and_cuts), T(frames_cut_and_flipped), T(limits), T(crypto_at_scattered_places),
+    T(google))
