@@ -240,17 +240,40 @@ struct cc_range {
 	uint64_t id;          /* the sensor's; 0: none */
 	uint32_t slot;
 	bool odd;             /* a contradiction was told */
+	void *by;             /* the parser's, for its coder */
 };
-/* words: what the whole is called by, such as host, path and version; total: its size, CC_RANGE_ANY: not known yet. */
+/*
+ * Ranges of coded bytes are put together as they are; the file is what the coder makes of them, in their order.
+ * `by` is that of the range whose bytes made it go on.
+ */
+struct cc_range_coder {
+	void *(*open)(struct cc_ctx *ctx, const void *by);     /* at the first range; NULL: no memory */
+	/* Gives cc_range_decoded() what it makes of these; last: none come behind them.  CC_BAD: it can't go on. */
+	enum cc_status (*add)(struct cc_ctx *ctx, void *coder, const void *by, struct cc_tx *tx, struct cc_file *file,
+	    struct slice bytes, bool last);
+	size_t (*memory)(const void *coder);
+	void (*free)(struct cc_ctx *ctx, void *coder);
+};
+/*
+ * words: what the whole is called by, such as host, path and version; total: its size, CC_RANGE_ANY: not known yet, a
+ * later range may tell it.
+ */
 #define CC_RANGE_ANY UINT64_MAX
 void cc_range_open(struct cc_ctx *ctx, struct cc_range *ret_range, const struct slice *words, unsigned count,
     uint64_t at, uint64_t end, uint64_t total, struct slice name);
+/* The same of coded bytes. */
+void cc_range_open_coded(struct cc_ctx *ctx, struct cc_range *ret_range, const struct slice *words, unsigned count,
+    uint64_t at, uint64_t end, uint64_t total, struct slice name, const struct cc_range_coder *coder, void *by);
+void cc_range_decoded(struct cc_ctx *ctx, struct cc_file *file, struct slice bytes);
 /* The next bytes of the range.  CC_BAD: they were here before, and others; told once a range. */
 enum cc_status cc_range_data(
     struct cc_ctx *ctx, struct cc_range *range, struct cc_tx *tx, enum cc_dir dir, struct slice bytes);
 void cc_range_gap(struct cc_range *range, uint64_t size);
 /* The same of a file that ends too early: what it has is the whole's beginning. */
 void cc_range_begin(struct cc_ctx *ctx, const struct cc_range *range, const struct cc_file *file);
+/* Of coded bytes: so many made this file, by a coder that is the whole's own now if true is returned. */
+bool cc_range_begin_coded(struct cc_ctx *ctx, const struct cc_range *range, const struct cc_file *file, uint64_t size,
+    void *coder);
 /* A whole whose size was not known: is anything of it here? */
 bool cc_range_known(const struct cc_ctx *ctx, const struct slice *words, unsigned count);
 /*

@@ -11,43 +11,7 @@
  */
 #include <stdlib.h>
 
-#include "app/own.h"
-
-#define PIECE_SIZE 65536 /* of pool memory, with its head */
-
-struct piece {
-	uint64_t at;
-	uint32_t size, room;
-	uint8_t bytes[];
-};
-
-enum join_state { JOIN_FREE, JOIN_OPEN, JOIN_GIVEN_UP };
-
-struct join {
-	uint8_t state;
-	bool odd;                  /* something was said twice, and differently */
-	bool whole;                /* given away */
-	uint64_t id;               /* of this use of the slot */
-	uint64_t name[2];          /* keyed hashes of what it is called by */
-	uint64_t total, next;      /* next: bytes of the file, all of them from 0 on */
-	uint64_t have;             /* bytes of pieces */
-	uint64_t used;             /* when it was last touched, ns */
-	uint32_t ranges;
-	uint32_t older, newer;     /* of all, by use; COUNT: none */
-	struct app_flow *flow;     /* the last that added to it; NULL: it is over */
-	struct file *file;
-	struct piece **piece;      /* sorted; the ones from first on wait */
-	uint32_t first, count, room;
-	size_t memory;             /* pieces and the file's content */
-};
-
-struct joins {
-	uint64_t seed[2], next_id;
-	uint32_t count, open;
-	uint32_t oldest, newest;   /* count: none */
-	size_t memory;
-	struct join join[];
-};
+#include "app/joins.h"
 
 struct joins *
 joins_new(const struct conf *conf)
@@ -95,32 +59,17 @@ order_push(struct joins *joins, struct join *join)
 
 /* ---- memory ---- */
 
-static size_t
-piece_memory(const struct piece *piece)
-{
-	return sizeof(*piece) + piece->room;
-}
-
 static void
-memory_add(struct joins *joins, struct join *join, size_t size)
+coder_free(struct app *app, struct join *join)
 {
-	join->memory += size;
-	joins->memory += size;
-}
+	struct cc_ctx ctx = {.app = app};
 
-static void
-memory_drop(struct joins *joins, struct join *join, size_t size)
-{
-	join->memory -= size;
-	joins->memory -= size;
-}
-
-static void
-piece_free(struct app *app, struct join *join, struct piece *piece)
-{
-	join->have -= piece->size;
-	memory_drop(app->joins, join, piece_memory(piece));
-	pool_give(app->pool, piece, piece_memory(piece));
+	if (join->coder == NULL || join->coded == NULL)
+		return;
+	join->coder->free(&ctx, join->coded);
+	join->coded = NULL;
+	join_memory_drop(app->joins, join, join->coder_memory);
+	join->coder_memory = 0;
 }
 
 /* All that waits goes, and the file. */
@@ -128,13 +77,14 @@ static void
 join_empty(struct app *app, struct join *join)
 {
 	for (uint32_t i = join->first; i < join->count; i++)
-		piece_free(app, join, join->piece[i]);
+		join_piece_free(app, join, join->piece[i]);
 	pool_give(app->pool, join->piece, join->room * sizeof(struct piece *));
-	memory_drop(app->joins, join, join->room * sizeof(struct piece *));
+	join_memory_drop(app->joins, join, join->room * sizeof(struct piece *));
 	join->piece = NULL;
 	join->first = join->count = join->room = 0;
+	coder_free(app, join);
 	if (join->file != NULL) {
-		memory_drop(app->joins, join, join->file->pub.content_room);
+		join_memory_drop(app->joins, join, join->file->pub.content_room);
 		file_free(app, join->file);
 	}
 	join->file = NULL;
@@ -166,8 +116,8 @@ evict(struct app *app, struct join *join)
 }
 
 /* Makes room for size bytes more of this one; false: it can't be had. */
-static bool
-memory_make(struct app *app, struct join *join, size_t size)
+bool
+joins_memory_make(struct app *app, struct join *join, size_t size)
 {
 	struct joins *joins = app->joins;
 	uint64_t limit = app->conf->http_range_memory;
@@ -221,6 +171,33 @@ join_find(struct joins *joins, const uint64_t name[2])
 {
 	for (uint32_t i = joins->newest; i < joins->count; i = joins->join[i].older)
 		if (joins->join[i].name[0] == name[0] && joins->join[i].name[1] == name[1])
+			return &joins->join[i];
+	return NULL;
+}
+
+/* One whose size was not known when it began: this range says it, unless bytes beyond it are here. */
+static struct join *
+join_sized(struct joins *joins, const uint64_t name[2], const uint64_t words[2], uint64_t total)
+{
+	struct join *join = join_find(joins, words);
+	const struct piece *last;
+
+	if (join == NULL || join->state != JOIN_OPEN || join->next >= total)
+		return NULL;
+	last = join->first < join->count ? join->piece[join->count - 1] : NULL;
+	if (last != NULL && last->at + last->size > total)
+		return NULL;
+	join->total = total;
+	memcpy(join->name, name, sizeof(join->name));
+	return join;
+}
+
+/* The size that another range has told. */
+static struct join *
+join_of_words(struct joins *joins, const uint64_t words[2])
+{
+	for (uint32_t i = joins->newest; i < joins->count; i = joins->join[i].older)
+		if (joins->join[i].words[0] == words[0] && joins->join[i].words[1] == words[1])
 			return &joins->join[i];
 	return NULL;
 }
@@ -280,20 +257,35 @@ void
 cc_range_open(struct cc_ctx *ctx, struct cc_range *ret_range, const struct slice *words, unsigned count, uint64_t at,
     uint64_t end, uint64_t total, struct slice name)
 {
+	cc_range_open_coded(ctx, ret_range, words, count, at, end, total, name, NULL, NULL);
+}
+
+void
+cc_range_open_coded(struct cc_ctx *ctx, struct cc_range *ret_range, const struct slice *words, unsigned count,
+    uint64_t at, uint64_t end, uint64_t total, struct slice name, const struct cc_range_coder *coder, void *by)
+{
 	struct app *app = ctx->app;
-	uint64_t hash[2];
+	uint64_t hash[2], any[2];
 	struct join *join;
 
-	*ret_range = (struct cc_range){.at = at, .end = end};
+	*ret_range = (struct cc_range){.at = at, .end = end, .by = by};
 	if (app->joins == NULL || at >= end || end > total)
 		return;
 	expire(ctx);
 	name_of(ctx, words, count, total, hash);
+	name_of(ctx, words, count, CC_RANGE_ANY, any);
 	join = join_find(app->joins, hash);
+	if (join == NULL)
+		join = total != CC_RANGE_ANY ? join_sized(app->joins, hash, any, total) : join_of_words(app->joins, any);
 	if (join == NULL)
 		join = join_new(app, hash, total, ctx->now, name);
 	if (join == NULL)
 		return;
+	if (join->words[0] == 0) {
+		memcpy(join->words, any, sizeof(any));
+		join->coder = coder;
+		join->endless = end == CC_RANGE_ANY;
+	}
 	touch(ctx, join);
 	if (join->ranges < UINT32_MAX)
 		join->ranges++;
@@ -314,154 +306,6 @@ join_of(const struct cc_ctx *ctx, const struct cc_range *range)
 	return &joins->join[range->slot];
 }
 
-/* ---- bytes ---- */
-
-/* Index of the first piece that ends behind that place. */
-static uint32_t
-piece_after(const struct join *join, uint64_t at)
-{
-	uint32_t low = join->first, high = join->count;
-
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-
-		if (join->piece[mid]->at + join->piece[mid]->size > at)
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return low;
-}
-
-static bool
-index_grow(struct app *app, struct join *join)
-{
-	uint32_t room = join->room == 0 ? 64 : join->room * 2;
-	size_t size = room * sizeof(struct piece *), old = join->room * sizeof(struct piece *);
-	struct piece **grown;
-
-	if (join->first > 0) { /* those in front have gone */
-		memmove(join->piece, join->piece + join->first, (join->count - join->first) * sizeof(struct piece *));
-		join->count -= join->first;
-		join->first = 0;
-		return true;
-	}
-	grown = memory_make(app, join, size) ? app_take(app, size) : NULL;
-	if (grown == NULL)
-		return false;
-	if (join->count > 0)
-		memcpy(grown, join->piece, join->count * sizeof(struct piece *));
-	pool_give(app->pool, join->piece, old);
-	memory_drop(app->joins, join, old);
-	memory_add(app->joins, join, size);
-	join->piece = grown;
-	join->room = room;
-	return true;
-}
-
-/* A piece of its own in front of index, for up to `left` bytes; false: a bound is reached. */
-static bool
-piece_new(struct app *app, struct join *join, uint32_t index, uint64_t at, uint64_t left)
-{
-	size_t size =
-	    left < PIECE_SIZE - sizeof(struct piece) ? pool_room(sizeof(struct piece) + (size_t)left) : PIECE_SIZE;
-	struct piece *piece;
-
-	if (join->count - join->first >= app->conf->http_range_pieces || !memory_make(app, join, size))
-		return false;
-	if (join->count == join->room) {
-		uint32_t gone = join->first;
-
-		if (!index_grow(app, join))
-			return false;
-		index -= gone;
-	}
-	piece = pool_take(app->pool, size);
-	if (piece == NULL) {
-		app_count_add(app, APP_NOMEM, 1);
-		return false;
-	}
-	*piece = (struct piece){.at = at, .room = (uint32_t)(size - sizeof(*piece))};
-	memmove(join->piece + index + 1, join->piece + index, (join->count - index) * sizeof(struct piece *));
-	join->piece[index] = piece;
-	join->count++;
-	memory_add(app->joins, join, size);
-	return true;
-}
-
-/* Bytes ahead of what is here, where no piece has any; index is that of the piece behind them.  false: given up. */
-static bool
-keep(struct app *app, struct join *join, uint32_t index, uint64_t at, struct slice bytes, uint64_t left)
-{
-	while (bytes.size > 0) {
-		struct piece *before = index > join->first ? join->piece[index - 1] : NULL;
-		size_t size;
-
-		if (before == NULL || before->at + before->size != at || before->size == before->room) {
-			uint32_t gone = join->first;
-
-			if (!piece_new(app, join, index, at, left))
-				return false;
-			index = index - (gone - join->first) + 1;
-			before = join->piece[index - 1];
-		}
-		size = before->room - before->size;
-		if (size > bytes.size)
-			size = bytes.size;
-		memcpy(before->bytes + before->size, bytes.p, size);
-		before->size += (uint32_t)size;
-		join->have += size;
-		at += size;
-		left -= size < left ? size : left;
-		bytes = slice_of(bytes.p + size, bytes.size - size);
-		app_count_add(app, APP_RANGES_BYTES, size);
-	}
-	return true;
-}
-
-static void
-append(struct app *app, struct join *join, struct slice bytes)
-{
-	size_t room = join->file->pub.content_room;
-
-	file_bytes(app, join->file, bytes);
-	if (join->file->archive != NULL)
-		archive_bytes(app, join->file, bytes);
-	else if (!join->file->no_archive && app->conf->files_archives > 0)
-		archive_sniff(app, join->file, bytes);
-	join->next += bytes.size;
-	memory_add(app->joins, join, join->file->pub.content_room - room);
-}
-
-/* The pieces that continue now. */
-static void
-drain(struct app *app, struct join *join)
-{
-	while (join->first < join->count && join->piece[join->first]->at == join->next) {
-		struct piece *piece = join->piece[join->first++];
-
-		append(app, join, slice_of(piece->bytes, piece->size));
-		piece_free(app, join, piece);
-	}
-	if (join->first == join->count)
-		join->first = join->count = 0;
-}
-
-/* Were they here before, and others?  Only as far as they are still kept. */
-static bool
-contradicts(const struct join *join, const struct piece *piece, uint64_t at, struct slice bytes)
-{
-	const struct cc_file *file = &join->file->pub;
-
-	if (piece != NULL)
-		return memcmp(piece->bytes + (at - piece->at), bytes.p, bytes.size) != 0;
-	if (at >= file->content_size || file->content == NULL)
-		return false;
-	if (bytes.size > file->content_size - at)
-		bytes.size = file->content_size - (size_t)at;
-	return memcmp(file->content + at, bytes.p, bytes.size) != 0;
-}
-
 static void
 join_done(struct cc_ctx *ctx, struct join *join, struct cc_tx *tx, enum cc_dir dir)
 {
@@ -469,39 +313,14 @@ join_done(struct cc_ctx *ctx, struct join *join, struct cc_tx *tx, enum cc_dir d
 	struct file *file = join->file;
 
 	join->file = NULL;
-	memory_drop(app->joins, join, file->pub.content_room);
+	join_memory_drop(app->joins, join, file->pub.content_room);
 	file_attach(ctx, file, tx, dir);
 	file->pub.last = ctx->now;
 	file->pub.ranges = join->ranges;
-	if (!join->odd)
+	if (!join->odd && !join->broken)
 		app_count_add(app, APP_JOINS_WHOLE, 1);
-	cc_file_close(ctx, &file->pub, !join->odd);
+	cc_file_close(ctx, &file->pub, !join->odd && !join->broken);
 	join_free(app, join);
-}
-
-/* The bytes at that place, from there on as far as they are alike: old, new and next, or new and ahead.  false: given
- * up. */
-static bool
-add_some(struct app *app, struct join *join, uint64_t at, struct slice *bytes, uint64_t left)
-{
-	uint32_t index = piece_after(join, at);
-	struct piece *piece = index < join->count ? join->piece[index] : NULL;
-	bool old = at < join->next, kept = !old && piece != NULL && piece->at <= at;
-	uint64_t to = old ? join->next : kept ? piece->at + piece->size : piece != NULL ? piece->at : UINT64_MAX;
-	struct slice some = slice_of(bytes->p, to - at < bytes->size ? (size_t)(to - at) : bytes->size);
-
-	*bytes = slice_of(bytes->p + some.size, bytes->size - some.size);
-	if (old || kept) {
-		if (contradicts(join, kept ? piece : NULL, at, some))
-			join->odd = true;
-		return true;
-	}
-	if (at == join->next) {
-		append(app, join, some);
-		drain(app, join);
-		return true;
-	}
-	return keep(app, join, index, at, some, left);
 }
 
 enum cc_status
@@ -519,7 +338,7 @@ cc_range_data(struct cc_ctx *ctx, struct cc_range *range, struct cc_tx *tx, enum
 	while (bytes.size > 0) {
 		size_t size = bytes.size;
 
-		if (!add_some(ctx->app, join, at, &bytes, range->end - at)) {
+		if (!join_add(ctx, join, range, tx, at, &bytes)) {
 			give_up(ctx->app, join);
 			return CC_OK;
 		}
@@ -543,26 +362,51 @@ cc_range_gap(struct cc_range *range, uint64_t size)
 	range->at = size < range->end - range->at ? range->at + size : range->end;
 }
 
+/* What so many of its bytes made is the whole's beginning. */
+static bool
+begin(struct cc_ctx *ctx, struct join *join, const struct cc_file *from, uint64_t size)
+{
+	struct app *app = ctx->app;
+
+	if (join == NULL || from == NULL || from->gap || from->size == 0 || join->next > 0 ||
+	    (join->have > 0 && (join->total != CC_RANGE_ANY || join->piece[join->first]->at < size)) ||
+	    size >= join->total || from->digest.which != join->file->pub.digest.which)
+		return false;
+	if (!joins_memory_make(app, join, from->content_room)) {
+		give_up(app, join);
+		return false;
+	}
+	file_copy(app, join->file, from);
+	archive_gap(join->file); /* it was begun elsewhere */
+	join->next = size;
+	join_memory_add(app->joins, join, join->file->pub.content_room);
+	return true;
+}
+
 void
 cc_range_begin(struct cc_ctx *ctx, const struct cc_range *range, const struct cc_file *from)
 {
 	struct join *join = join_of(ctx, range);
-	struct app *app = ctx->app;
 
-	if (join == NULL || from == NULL || from->gap || from->size == 0 || join->next > 0 ||
-	    (join->have > 0 && (join->total != CC_RANGE_ANY || join->piece[join->first]->at < from->size)) ||
-	    from->size >= join->total || from->digest.which != join->file->pub.digest.which)
-		return;
-	if (!memory_make(app, join, from->content_room)) {
-		give_up(app, join);
-		return;
-	}
-	file_copy(app, join->file, from);
-	archive_gap(join->file); /* it was begun elsewhere */
-	join->next = from->size;
-	memory_add(app->joins, join, join->file->pub.content_room);
-	if (join->have > 0) /* of one that has no size yet, so it isn't done by this */
-		drain(app, join);
+	/* What waits is of one that has no size yet, so it isn't done by this. */
+	if (begin(ctx, join, from, from != NULL ? from->size : 0) && join->have > 0)
+		join_drain(ctx, join, range, NULL);
+}
+
+bool
+cc_range_begin_coded(struct cc_ctx *ctx, const struct cc_range *range, const struct cc_file *from, uint64_t size,
+    void *coder)
+{
+	struct join *join = join_of(ctx, range);
+
+	if (join == NULL || join->coder == NULL || !begin(ctx, join, from, size))
+		return false;
+	join->coded = coder;
+	join->coder_memory = join->coder->memory(coder);
+	join_memory_add(ctx->app->joins, join, join->coder_memory);
+	if (join->have > 0)
+		join_drain(ctx, join, range, NULL);
+	return true;
 }
 
 bool
@@ -613,8 +457,8 @@ cc_range_end(struct cc_ctx *ctx, const struct slice *words, unsigned count, uint
 		join_free(app, join);
 		return false;
 	}
-	memory_drop(app->joins, join, join->file->pub.content_room);
-	memory_add(app->joins, join, file->pub.content_room);
+	join_memory_drop(app->joins, join, join->file->pub.content_room);
+	join_memory_add(app->joins, join, file->pub.content_room);
 	file_free(app, join->file);
 	join->file = file;
 	join_done(ctx, join, tx, dir);
@@ -632,7 +476,7 @@ tell_part(struct cc_ctx *ctx, struct join *join)
 		return;
 	file_attach(ctx, file, NULL, CC_TO_CLIENT);
 	file->pub.gap = join->have > 0 || join->state == JOIN_GIVEN_UP;
-	file->pub.size = join->next + join->have;
+	file->pub.size = (join->coder != NULL && join->file != NULL ? join->file->pub.size : join->next) + join->have;
 	file->pub.ranges = join->ranges;
 	file->pub.content_cut = true;
 	file->pub.digest.which = 0;
@@ -652,7 +496,7 @@ joins_flow_end(struct cc_ctx *ctx)
 		if (join->flow != ctx->own)
 			continue;
 		join->flow = NULL;
-		if (join->ranges > 1 && join->total != CC_RANGE_ANY) /* else other flows go on with it */
+		if (join->ranges > 1 && !join->endless) /* else other flows go on with it */
 			tell_part(ctx, join);
 	}
 }

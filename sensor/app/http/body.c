@@ -9,12 +9,13 @@ http_body_open(struct cc_ctx *ctx, struct http_body *body, const struct http_cod
     const struct cc_value *content_type)
 {
 	body->in = body->out = 0;
-	body->cut = body->broken = false;
-	if (codings->count > 0)
+	body->cut = body->broken = body->raw = false;
+	body->codings = *codings;
+	if (codings->count > 0 && (!body->whole.partial || body->whole.start == 0)) /* else there is no decoding it */
 		body->coding = http_coding_open(ctx, codings);
 	if (content_type != NULL)
 		body->multipart = http_multipart_open(ctx, slice_of(content_type->bytes, content_type->size));
-	else if (body->whole.partial && body->coding == NULL)
+	else if (body->whole.partial)
 		body->multipart = http_multipart_open(ctx, body->whole.type);
 	http_ranges_open(ctx, body);
 }
@@ -29,10 +30,15 @@ http_body_decoded(struct cc_ctx *ctx, struct http_body *body, struct slice bytes
 	if (over)
 		bytes.size = (size_t)(limit - body->out);
 	body->out += bytes.size;
+	if (body->joined) {
+		cc_range_decoded(ctx, body->file, bytes);
+		body->cut = over;
+		return;
+	}
 	cc_file_data(ctx, body->file, bytes);
 	if (body->multipart != NULL)
 		http_multipart_add(ctx, body->multipart, body, bytes);
-	else
+	else if (!body->raw)
 		http_ranges_add(ctx, body, bytes);
 	if (over)
 		body->cut = true;
@@ -44,6 +50,8 @@ http_body_add(struct cc_ctx *ctx, struct http_body *body, struct slice bytes)
 	if (bytes.size == 0)
 		return;
 	body->in += bytes.size;
+	if (body->raw)
+		http_ranges_add(ctx, body, bytes);
 	if (body->cut)
 		return;
 	if (body->file == NULL) {
@@ -63,6 +71,8 @@ void
 http_body_gap(struct cc_ctx *ctx, struct http_body *body, uint64_t size)
 {
 	body->in += size;
+	if (body->ranged && (body->raw || body->coding == NULL))
+		cc_range_gap(&body->range, size);
 	if (body->coding != NULL) { /* a decoder can't go on behind it */
 		http_coding_free(ctx, body->coding);
 		body->coding = NULL;
@@ -70,23 +80,20 @@ http_body_gap(struct cc_ctx *ctx, struct http_body *body, uint64_t size)
 		return;
 	}
 	body->out += size;
-	if (body->ranged)
-		cc_range_gap(&body->range, size);
 	cc_file_gap(ctx, body->file, size);
 }
 
 void
 http_body_close(struct cc_ctx *ctx, struct http_body *body, bool whole)
 {
+	if (!whole)
+		http_ranges_cut(ctx, body);
 	if (body->coding != NULL) {
 		http_coding_end(ctx, body, body->coding);
 		http_coding_free(ctx, body->coding);
 		body->coding = NULL;
-		body->whole.total = 0; /* of the coded bytes, which nobody has kept */
 	}
 	whole = whole && !body->cut && !body->broken;
-	if (!whole)
-		http_ranges_cut(ctx, body);
 	body->ranged = false;
 	if (body->multipart != NULL) {
 		if (!http_multipart_close(ctx, body->multipart, body, whole))

@@ -35,6 +35,7 @@ struct http_coding {
 	uint8_t gzip, gzip_flags; /* enum gzip_state */
 	uint32_t gzip_left;
 	uint64_t out;
+	size_t memory;            /* of the libraries' blocks */
 	z_stream z;
 	BrotliDecoderState *brotli;
 	ZSTD_DStream *zstd;
@@ -51,6 +52,7 @@ block_take(void *opaque, size_t size)
 	if (block == NULL)
 		return NULL;
 	*block = size;
+	coding->memory += size;
 	return (uint8_t *)block + BLOCK_HEAD;
 }
 
@@ -62,6 +64,7 @@ block_give(void *opaque, void *p)
 	if (p != NULL) {
 		size_t *block = (size_t *)(void *)((uint8_t *)p - BLOCK_HEAD);
 
+		coding->memory -= *block;
 		cc_give(coding->ctx, block, *block + BLOCK_HEAD);
 	}
 }
@@ -592,4 +595,22 @@ http_coding_end(struct cc_ctx *ctx, struct http_body *body, struct http_coding *
 		decide(body, coding);
 		decode(body, coding, slice_of(coding->sniff, coding->sniff_size));
 	}
+}
+
+size_t
+http_coding_memory(const struct http_coding *coding)
+{
+	size_t memory = 0;
+
+	for (; coding != NULL; coding = coding->next)
+		memory += sizeof(*coding) + coding->memory;
+	return memory;
+}
+
+bool
+http_coding_passes(const struct http_coding *coding)
+{
+	while (coding != NULL && coding->decided && coding->kind == HTTP_NONE)
+		coding = coding->next;
+	return coding == NULL;
 }

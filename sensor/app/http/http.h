@@ -41,7 +41,7 @@ struct http_whole {
 	struct slice host, uri;
 	struct slice version;   /* ETag, or Last-Modified */
 	struct slice type;      /* Content-Type: ranges may stand in parts of their own */
-	uint64_t start, end, total; /* of the range, its last byte included; total 0: not known */
+	uint64_t start, end, total; /* of the range, its last byte included; total 0: not known, or CC_RANGE_ANY of a range */
 	bool partial;           /* 206 */
 };
 
@@ -52,11 +52,14 @@ struct http_body {
 	enum cc_dir dir;
 	struct slice name;      /* the file's; in the transaction's memory */
 	struct cc_file *file;
+	struct http_codings codings; /* as its head names them */
 	struct http_coding *coding; /* the outermost */
 	struct http_multipart *multipart;
 	struct http_whole whole;
 	struct cc_range range;  /* what comes in of the whole */
 	bool ranged;
+	bool raw;               /* it is one range of a coded whole: its bytes go there as they come */
+	bool joined;            /* no message's: what several ranges make, and file is the core's */
 	uint64_t in;            /* bytes without framing, still coded */
 	uint64_t out;           /* decoded */
 	bool cut;               /* beyond http.body_limit, or a bomb: no more of it goes to the file */
@@ -135,6 +138,8 @@ void http_body_forget(struct cc_ctx *ctx, struct http_body *body);
 bool http_ranges_part_of(const struct http_whole *whole);
 /* The body begins; body->whole says of what. */
 void http_ranges_open(struct cc_ctx *ctx, struct http_body *body);
+/* Content-Range says which range a 206 is.  False: it says none. */
+bool http_ranges_learn(struct http_whole *whole, struct slice content_range);
 /* Where the range at hand is of the whole: a part of multipart/byteranges says so in its head. */
 void http_ranges_part(struct cc_ctx *ctx, struct http_body *body, struct slice content_range);
 void http_ranges_add(struct cc_ctx *ctx, struct http_body *body, struct slice bytes);
@@ -151,6 +156,10 @@ struct http_coding *http_coding_open(struct cc_ctx *ctx, const struct http_codin
 void http_coding_add(struct cc_ctx *ctx, struct http_body *body, struct http_coding *coding, struct slice bytes);
 void http_coding_end(struct cc_ctx *ctx, struct http_body *body, struct http_coding *coding);
 void http_coding_free(struct cc_ctx *ctx, struct http_coding *coding);
+/* Pool memory of the chain. */
+size_t http_coding_memory(const struct http_coding *coding);
+/* What comes is not coded at all, whatever the head says. */
+bool http_coding_passes(const struct http_coding *coding);
 
 /* multipart.c: the files in a multipart/form-data body, the ranges in one of multipart/byteranges. */
 struct http_multipart *http_multipart_open(struct cc_ctx *ctx, struct slice content_type);

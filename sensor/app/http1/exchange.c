@@ -145,9 +145,6 @@ value_of(const struct cc_tx *tx, unsigned field)
 static void
 learn_whole(const struct http1_side *side, struct http_whole *whole)
 {
-	uint64_t number[3] = {0, 0, 0};
-	unsigned count = 0;
-
 	whole->host = value_of(side->tx, F_HOST);
 	whole->uri = value_of(side->tx, F_URI_RAW);
 	whole->type = value_of(side->tx, F_RES_CONTENT_TYPE);
@@ -158,13 +155,8 @@ learn_whole(const struct http1_side *side, struct http_whole *whole)
 				   : 0;
 		return;
 	}
-	if (http_range(value_of(side->tx, F_RANGE_RAW), number, &count) != CC_OK || count != 3) {
+	if (!http_ranges_learn(whole, value_of(side->tx, F_RANGE_RAW)))
 		whole->partial = http_prefix(whole->type, "multipart/byteranges");
-		return;
-	}
-	whole->start = number[0];
-	whole->end = number[1];
-	whole->total = number[2];
 }
 
 void

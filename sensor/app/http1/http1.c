@@ -482,8 +482,8 @@ finish(struct cc_ctx *ctx, void *state, enum cc_dir dir)
 {
 	struct http1 *http1 = state;
 	struct http1_side *side = &http1->side[dir];
-	bool whole = side->state == S_CLOSE || side->state == S_MAYBE || side->state == S_AFTER_LOOSE ||
-	    side->state == S_TRAILER || side->state == S_AFTER_09;
+	bool whole = (side->state == S_CLOSE && cc_is_ended(ctx, dir)) || side->state == S_MAYBE ||
+	    side->state == S_AFTER_LOOSE || side->state == S_TRAILER || side->state == S_AFTER_09;
 
 	side->finished = true;
 	if (side->tx != NULL)

@@ -386,8 +386,6 @@ learn_whole(struct head *head, unsigned status)
 	struct http2_stream *stream = head->stream;
 	struct http_whole *whole = &stream->body[CC_TO_CLIENT].whole;
 	const struct cc_value *host = cc_get(head->tx, F_HOST), *uri = cc_get(head->tx, F_URI_RAW);
-	uint64_t number[3] = {0, 0, 0};
-	unsigned count = 0;
 
 	if (host != NULL)
 		whole->host = slice_of(host->bytes, host->size);
@@ -398,15 +396,10 @@ learn_whole(struct head *head, unsigned status)
 	if (whole->version.size == 0)
 		whole->version = find(head, "last-modified");
 	whole->partial = status == 206;
-	if (!whole->partial) {
+	if (!whole->partial)
 		whole->total = status == 200 && stream->has_length[CC_TO_CLIENT] ? stream->length[CC_TO_CLIENT] : 0;
-	} else if (http_range(find(head, "content-range"), number, &count) == CC_OK && count == 3) {
-		whole->start = number[0];
-		whole->end = number[1];
-		whole->total = number[2];
-	} else {
+	else if (!http_ranges_learn(whole, find(head, "content-range")))
 		whole->partial = http_prefix(whole->type, "multipart/byteranges");
-	}
 }
 
 static void

@@ -459,4 +459,22 @@ TEST(damage)
 	rig_close(&rig);
 }
 
-TESTS(T(messages), T(content_codings), T(brotli), T(zstd_and_lzma), T(bomb), T(gaps), T(connect), T(limits), T(damage))
+/* A body up to the connection's end is whole if that was a FIN, and not where a reset or the capture ended it. */
+TEST(a_body_until_close_needs_the_close)
+{
+	struct rig rig;
+	const char *out;
+
+	rig_open(&rig, NULL);
+	for (unsigned fin = 0; fin < 2; fin++) {
+		rig_begin(&rig);
+		rig.flow.side[CC_TO_CLIENT].tcp_flags = (uint8_t)(TCP_SYN | TCP_ACK | (fin != 0 ? TCP_FIN : TCP_RST));
+		rig_add(&rig, CC_TO_SERVER, slice_str(GET));
+		rig_add(&rig, CC_TO_CLIENT, slice_str("HTTP/1.1 200 OK\r\n\r\nabc"));
+		out = rig_end(&rig);
+		CHECK(strstr(out, fin != 0 ? "file > whole 3" : "file > cut 3") != NULL);
+	}
+	rig_close(&rig);
+}
+
+TESTS(T(messages), T(a_body_until_close_needs_the_close), T(content_codings), T(brotli), T(zstd_and_lzma), T(bomb), T(gaps), T(connect), T(limits), T(damage))

@@ -532,4 +532,32 @@ TEST(damage)
 	rig_close(&rig);
 }
 
-TESTS(T(exchange), T(tables), T(upgrade), T(gaps), T(midstream), T(limits), T(damage))
+/* Two streams fetch the halves of a file that gzip has packed; the second does not say its size. */
+TEST(coded_ranges_are_put_together)
+{
+	/* five times "hello" */
+	static const char coded[] = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x57"
+	    "\xc8\xc0\x4e\x72\x01\x00\x68\x02\x31\x66\x1e\x00\x00\x00";
+	const size_t half = 13, size = sizeof(coded) - 1;
+	struct talk talk;
+	struct rig rig;
+	const char *out;
+
+	rig_open(&rig, NULL);
+	talk_open(&talk);
+	for (unsigned i = 0; i < 2; i++) {
+		uint32_t stream = 1 + 2 * i;
+
+		headers(&talk, CC_TO_SERVER, END_STREAM, stream, GET("/file"));
+		headers(&talk, CC_TO_CLIENT, 0, stream, LINES(":status: 206", "etag: \"1\"", "content-encoding: gzip",
+		    i == 0 ? "content-range: bytes 13-29/30" : "content-range: bytes 0-12/*"));
+		frame(&talk.side[1], DATA, END_STREAM, stream, coded + (i == 0 ? half : 0), i == 0 ? size - half : half);
+	}
+	out = talk_run(&rig, &talk);
+	has(out, "file > whole 30 ");
+	has(out, "[hello hello hello hello hello\\n]");
+	talk_close(&talk);
+	rig_close(&rig);
+}
+
+TESTS(T(exchange), T(coded_ranges_are_put_together), T(tables), T(upgrade), T(gaps), T(midstream), T(limits), T(damage))

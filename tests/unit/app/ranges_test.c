@@ -1,6 +1,7 @@
 /* Downloads in ranges: any order, overlaps, several flows, resumed ones, contradictions, and what is hostile. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <zlib.h>
 
 #include "app/own.h"
 #include "app_rig.h"
@@ -228,6 +229,161 @@ TEST(a_hole_is_said)
 	rig_close(&rig);
 }
 
+/* The file of that size as gzip has it. */
+static struct slice
+gzip_of(size_t size)
+{
+	static uint8_t coded[SIZE_MAX_TEST * 2];
+	z_stream z = {.next_in = whole, .avail_in = (uInt)size, .next_out = coded, .avail_out = sizeof(coded)};
+
+	for (size_t i = 0; i < size; i++)
+		whole[i] = (uint8_t)(whole[i] % 23 + 'a');
+	CHECK_UINT(deflateInit2(&z, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	CHECK_UINT(deflate(&z, Z_FINISH), Z_STREAM_END);
+	deflateEnd(&z);
+	return slice_of(coded, sizeof(coded) - z.avail_out);
+}
+
+/* Bytes from to of coded, as a 206 or as the beginning of a 200. */
+static const char *
+coded_part(struct rig *rig, struct slice coded, size_t from, size_t to, const char *etag, bool partial)
+{
+	struct buf answer;
+	const char *out;
+
+	buf_open(&answer, 1u << 20);
+	buf_printf(&answer, "HTTP/1.1 %s\r\nETag: %s\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n",
+	    partial ? "206 Partial" : "200 OK", etag, partial ? to - from : coded.size);
+	if (partial)
+		buf_printf(&answer, "Content-Range: bytes %zu-%zu/%zu\r\n", from, to - 1, coded.size);
+	buf_add_text(&answer, "\r\n");
+	buf_add(&answer, coded.p + from, to - from);
+	out = fetch(rig, buf_slice(&answer), 0, 0);
+	buf_close(&answer);
+	return out;
+}
+
+TEST(ranges_of_coded_bytes_are_decoded_in_order)
+{
+	struct slice coded;
+	struct rig rig;
+	const char *out;
+
+	fill();
+	coded = gzip_of(200000);
+	rig_open(&rig, NULL);
+	rig.keep_ranges = true;
+	CHECK(coded.size > 100000);
+	coded_part(&rig, coded, 70000, coded.size, "\"1\"", true);
+	out = coded_part(&rig, coded, 0, 30000, "\"1\"", true);
+	CHECK(strstr(out, "file > cut") != NULL && strstr(out, "- gap") != NULL); /* and a hole */
+	out = coded_part(&rig, coded, 20000, 80000, "\"1\"", true);
+	CHECK(whole_told(out, 200000));
+	CHECK(strstr(out, "odd") == NULL);
+	/* The same bytes uncoded are another representation, whatever the tag. */
+	part(&rig, 0, 1000, coded.size, coded.p, "\"2\"");
+	CHECK(!whole_told(coded_part(&rig, coded, 1000, coded.size, "\"2\"", true), 200000));
+	/* A whole response that broke off, resumed: its decoder goes on. */
+	out = coded_part(&rig, coded, 0, 66666, "\"3\"", false);
+	CHECK(strstr(out, "file > cut") != NULL);
+	CHECK(whole_told(coded_part(&rig, coded, 60000, coded.size, "\"3\"", true), 200000));
+	/* What waits for the beginning is decoded when it comes. */
+	coded_part(&rig, coded, 50000, coded.size, "\"4\"", true);
+	coded_part(&rig, coded, 10, 50000, "\"4\"", true);
+	CHECK(whole_told(coded_part(&rig, coded, 0, 10, "\"4\"", true), 200000));
+	CHECK_UINT(app_counts(rig.app)[APP_JOINS_WHOLE], 3);
+	joins_clear(rig.app);
+	CHECK_UINT(pool_used(rig.pool), 0);
+	rig_close(&rig);
+}
+
+TEST(coded_bytes_that_break_are_no_whole)
+{
+	static uint8_t broken[SIZE_MAX_TEST];
+	struct slice coded;
+	struct rig rig;
+	const char *out;
+
+	fill();
+	coded = gzip_of(200000);
+	memcpy(broken, coded.p, coded.size);
+	for (size_t i = 60000; i < coded.size; i++)
+		broken[i] = (uint8_t)rnd(256);
+	rig_open(&rig, NULL);
+	rig.keep_ranges = true;
+	coded_part(&rig, slice_of(broken, coded.size), 0, 50000, "\"1\"", true);
+	out = coded_part(&rig, slice_of(broken, coded.size), 50000, coded.size, "\"1\"", true);
+	CHECK(!whole_told(out, 200000));
+	CHECK(strstr(out, "odd") != NULL);
+	CHECK_UINT(app_counts(rig.app)[APP_JOINS_WHOLE], 0);
+	joins_clear(rig.app);
+	CHECK_UINT(pool_used(rig.pool), 0);
+	rig_close(&rig);
+}
+
+/* "bytes 0-99/?" with a star: the size comes with another range, or never. */
+TEST(a_size_that_is_told_late)
+{
+	struct buf answer;
+	struct rig rig;
+	const char *out;
+
+	fill();
+	rig_open(&rig, NULL);
+	rig.keep_ranges = true;
+	buf_open(&answer, 1u << 20);
+	for (unsigned i = 0; i < 2; i++) {
+		buf_clear(&answer);
+		buf_printf(&answer,
+		    "HTTP/1.1 206 P\r\nETag: \"1\"\r\nContent-Range: bytes %u-%u/*\r\nContent-Length: 1000\r\n\r\n",
+		    i * 2000, i * 2000 + 999);
+		buf_add(&answer, whole + i * 2000, 1000);
+		out = fetch(&rig, buf_slice(&answer), 0, 0);
+	}
+	CHECK(strstr(out, "file > cut 2000 - gap file.bin") != NULL);
+	CHECK(!whole_told(part(&rig, 3000, 4000, 4000, whole, "\"1\""), 4000));
+	CHECK(whole_told(part(&rig, 1000, 2000, 4000, whole, "\"1\""), 4000));
+	/* One that says the size first. */
+	part(&rig, 2000, 3000, 3000, whole, "\"2\"");
+	buf_clear(&answer);
+	buf_add_text(&answer,
+	    "HTTP/1.1 206 P\r\nETag: \"2\"\r\nContent-Range: bytes 0-1999/*\r\nContent-Length: 2000\r\n\r\n");
+	buf_add(&answer, whole, 2000);
+	CHECK(whole_told(fetch(&rig, buf_slice(&answer), 0, 0), 3000));
+	joins_clear(rig.app);
+	CHECK_UINT(pool_used(rig.pool), 0);
+	buf_close(&answer);
+	rig_close(&rig);
+}
+
+TEST(coded_byteranges_in_one_answer)
+{
+	struct buf body, answer;
+	struct slice coded;
+	struct rig rig;
+
+	fill();
+	coded = gzip_of(100000);
+	rig_open(&rig, NULL);
+	buf_open(&body, 1u << 20);
+	buf_open(&answer, 1u << 20);
+	for (unsigned i = 0; i < 2; i++) {
+		size_t from = i == 0 ? 30000 : 0, to = i == 0 ? coded.size : 30000;
+
+		buf_printf(&body, "%s--XYZ\r\nContent-Range: bytes %zu-%zu/%zu\r\n\r\n", i > 0 ? "\r\n" : "", from, to - 1,
+		    coded.size);
+		buf_add(&body, coded.p + from, to - from);
+	}
+	buf_add_text(&body, "\r\n--XYZ--\r\n");
+	buf_printf(&answer, "HTTP/1.1 206 Partial\r\nETag: \"x\"\r\nContent-Encoding: gzip\r\n"
+	    "Content-Type: multipart/byteranges; boundary=XYZ\r\nContent-Length: %zu\r\n\r\n", body.size);
+	buf_add_slice(&answer, buf_slice(&body));
+	CHECK(whole_told(fetch(&rig, buf_slice(&answer), 0, 0), 100000));
+	buf_close(&body);
+	buf_close(&answer);
+	rig_close(&rig);
+}
+
 TEST(what_is_said_twice_differently_is_not_whole)
 {
 	static uint8_t other[SIZE_MAX_TEST];
@@ -317,4 +473,6 @@ TEST(time_and_number_are_bounded)
 }
 
 TESTS(T(random_orders_and_overlaps), T(a_cut_download_is_resumed), T(byteranges_in_one_answer), T(a_hole_is_said),
+    T(ranges_of_coded_bytes_are_decoded_in_order), T(coded_bytes_that_break_are_no_whole), T(a_size_that_is_told_late),
+    T(coded_byteranges_in_one_answer),
     T(what_is_said_twice_differently_is_not_whole), T(a_million_tiny_ranges), T(time_and_number_are_bounded))
