@@ -170,6 +170,18 @@ bool app_enough(const struct flow *flow, enum cc_dir dir);
 struct cc_tx *app_next_tx(const struct flow *flow, const struct cc_tx *tx);
 
 void file_hold(struct cc_file *file);
+/* Its name; where it is called by a path from the root, as HTTP's are, the last part of it. */
+static inline struct slice
+app_file_name(const struct cc_file *file)
+{
+	size_t at = file->name.size;
+
+	if (at == 0 || file->name.p[0] != '/')
+		return file->name;
+	while (file->name.p[at - 1] != '/')
+		at--;
+	return slice_of(file->name.p + at, file->name.size - at);
+}
 void file_drop(struct app *app, struct cc_file *file);
 
 /* Whose anomalies the core's own are ("applayer_mismatch_protocol_both_directions", …); speaks no protocol. */

@@ -459,7 +459,7 @@ take_tail(struct archive *archive, struct slice *in)
 static struct slice
 gzip_name(const struct archive *archive, const struct file *file)
 {
-	struct slice name = file->pub.name;
+	struct slice name = app_file_name(&file->pub);
 
 	if (archive->gz.done == 1 && archive->gz_name[0] != 0)
 		return slice_str((const char *)archive->gz_name);

@@ -276,7 +276,8 @@ cc_range_open_coded(struct cc_ctx *ctx, struct cc_range *ret_range, const struct
 	name_of(ctx, words, count, CC_RANGE_ANY, any);
 	join = join_find(app->joins, hash);
 	if (join == NULL)
-		join = total != CC_RANGE_ANY ? join_sized(app->joins, hash, any, total) : join_of_words(app->joins, any);
+		join = total != CC_RANGE_ANY ? join_sized(app->joins, hash, any, total)
+		                             : join_of_words(app->joins, any);
 	if (join == NULL)
 		join = join_new(app, hash, total, ctx->now, name);
 	if (join == NULL)

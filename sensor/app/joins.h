@@ -1,6 +1,6 @@
 /*
- * What joins.c and joins_bytes.c share: a whole that is being put together, its pieces, and the memory of both.  Thread: a
- * worker's.
+ * What joins.c and joins_bytes.c share: a whole that is being put together, its pieces, and the memory of both.
+ * Thread: a worker's.
  */
 #ifndef APP_JOINS_H
 #define APP_JOINS_H

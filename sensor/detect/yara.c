@@ -146,14 +146,15 @@ about_set(struct scanner *scanner, const struct about *about)
 static void
 about_file(const struct cc_file *file, struct about *about)
 {
-	struct slice name = file->name;
+	struct slice name = app_file_name(file);
 	const char *dot, *type = file->type;
 	size_t size = 0;
 
 	memset(about, 0, sizeof(*about));
 	for (size_t i = 0; i < name.size && i < TEXT_MAX - 1; i++)
 		about->text[0][i] = name.p[i] != 0 ? (char)name.p[i] : '_';
-	memcpy(about->text[1], about->text[0], TEXT_MAX);
+	for (size_t i = 0; i < file->name.size && i < TEXT_MAX - 1; i++)
+		about->text[1][i] = file->name.p[i] != 0 ? (char)file->name.p[i] : '_';
 	dot = strrchr(about->text[0], '.');
 	if (dot != NULL && strlen(dot) < 16)
 		lower_copy((uint8_t *)about->text[2], slice_of(dot, strlen(dot)));

@@ -425,7 +425,7 @@ fill_file(const struct cc_file *file, struct batch *batch, struct cc_record *rec
 {
 	char hex[65];
 
-	rec->file_name = file->name;
+	rec->file_name = app_file_name(file);
 	rec->file_type = keep(batch, slice_str(file->type));
 	rec->file_size = file->size;
 	if (facts_file_whole(file))

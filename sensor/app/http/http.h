@@ -41,7 +41,8 @@ struct http_whole {
 	struct slice host, uri;
 	struct slice version;   /* ETag, or Last-Modified */
 	struct slice type;      /* Content-Type: ranges may stand in parts of their own */
-	uint64_t start, end, total; /* of the range, its last byte included; total 0: not known, or CC_RANGE_ANY of a range */
+	uint64_t start, end; /* of the range, its last byte included */
+	uint64_t total;      /* 0: not known; of a range CC_RANGE_ANY */
 	bool partial;           /* 206 */
 };
 
@@ -118,12 +119,10 @@ struct slice http_disposition_name(struct slice value);
 enum cc_status http_range(struct slice text, uint64_t ret_number[3], unsigned *ret_count);
 
 /* uri.c */
-/* The path and query as a server would see them; into out (room in.size), returns the size. */
-size_t http_uri_normal(struct slice uri, uint8_t *out, bool *ret_double);
+/* The path and query as a server would see them; into out (room in.size), returns the size, and that of the path. */
+size_t http_uri_normal(struct slice uri, uint8_t *out, bool *ret_double, size_t *ret_path);
 /* Takes an URI apart as far as we need it: *ret_host with port for absolute URIs, else empty; *ret_path the rest. */
 void http_uri_split(struct slice uri, struct slice *ret_host, struct slice *ret_path);
-/* The last component of the path, without its query: the name of a file. */
-struct slice http_base_name(struct slice path);
 
 /* body.c: tx, odd, dir and name stand in it.  content_type may be NULL. */
 void http_body_open(struct cc_ctx *ctx, struct http_body *body, const struct http_codings *codings,

@@ -2,10 +2,10 @@
  * Responses that are a range of something (RFC 9110, 14.4 and 15.3.7): a download that is resumed, or fetched in
  * pieces.
  *
- * What they are a range of is known by host, path, version (ETag, else Last-Modified), size and coding; the core puts the
- * ranges together.  A range of a coded representation is one of coded bytes, which can't be decoded from the middle: the
- * coded bytes are put together, and decoded in their order as the whole grows.  A whole response that is cut is the
- * beginning of what a later one resumes; its decoder goes on there.
+ * What they are a range of is known by host, path, version (ETag, else Last-Modified), size and coding; the core puts
+ * the ranges together.  A range of a coded representation is one of coded bytes, which can't be decoded from the
+ * middle: the coded bytes are put together, and decoded in their order as the whole grows.  A whole response that is
+ * cut is the beginning of what a later one resumes; its decoder goes on there.
  */
 #include "app/http/http.h"
 

@@ -88,7 +88,7 @@ remove_dots(uint8_t *path, size_t size)
 }
 
 size_t
-http_uri_normal(struct slice uri, uint8_t *out, bool *ret_double)
+http_uri_normal(struct slice uri, uint8_t *out, bool *ret_double, size_t *ret_path)
 {
 	size_t size = 0, at = 0;
 	bool decoded = false, any = false, dots = false;
@@ -110,6 +110,7 @@ http_uri_normal(struct slice uri, uint8_t *out, bool *ret_double)
 	}
 	if (dots)
 		size = remove_dots(out, size);
+	*ret_path = size;
 	while (at < uri.size) {
 		out[size++] = next_char(uri, &at, &decoded);
 		any = any || decoded;
@@ -137,19 +138,4 @@ http_uri_split(struct slice uri, struct slice *ret_host, struct slice *ret_path)
 			from = i + 1;
 	*ret_host = slice_of(uri.p + from, n - from);
 	*ret_path = n < uri.size ? http_drop(uri, n) : slice_of("/", 1);
-}
-
-struct slice
-http_base_name(struct slice path)
-{
-	size_t end = 0, start = 0;
-
-	if (path.size == 0)
-		return path;
-	while (end < path.size && path.p[end] != '?' && path.p[end] != '#') {
-		if (path.p[end] == '/')
-			start = end + 1;
-		end++;
-	}
-	return slice_of(path.p + start, end - start);
 }

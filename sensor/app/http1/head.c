@@ -112,17 +112,19 @@ put_host(struct cc_ctx *ctx, struct cc_tx *tx, struct slice authority, bool conn
 	cc_put_ref(ctx, tx, F_HOST, slice_of(lower, host.size));
 }
 
+/* The path, without its query, is also what files are called by. */
 static void
 put_uri(struct cc_ctx *ctx, struct cc_tx *tx, struct slice uri, struct slice path)
 {
 	uint8_t *normal = path.size > 0 ? cc_tx_alloc(ctx, tx, path.size) : NULL;
 	bool twice = false;
-	size_t size;
+	size_t size, path_size;
 
 	cc_put_ref(ctx, tx, F_URI_RAW, uri);
 	if (normal == NULL)
 		return;
-	size = http_uri_normal(path, normal, &twice);
+	size = http_uri_normal(path, normal, &twice, &path_size);
+	http1_tx(tx)->name = slice_of(normal, http1_tx(tx)->method != M_CONNECT ? path_size : 0);
 	cc_put_ref(ctx, tx, F_URI, slice_of(normal, size));
 	if (twice)
 		http1_odd(ctx, tx, A_DOUBLE_ENCODED);
@@ -176,7 +178,7 @@ http1_head_request(struct cc_ctx *ctx, struct http1_side *side, struct slice hea
 		http_uri_split(uri, &host, &path);
 		put_uri(ctx, tx, uri, path);
 	}
-	side->body.name = http1_tx(tx)->name = http_base_name(path);
+	side->body.name = http1_tx(tx)->name;
 	cc_put_ref(ctx, tx, F_REQ_START, http_drop(head, begin));
 	http1_headers(ctx, side, CC_TO_SERVER, head, scan.at);
 	http1_tx(tx)->upgrade = side->framing.upgrade;

@@ -332,16 +332,18 @@ static void
 put_path(struct head *head)
 {
 	uint8_t *normal;
+	size_t size, path_size;
 	bool twice;
 
 	if (head->path.size == 0)
 		return;
 	cc_put_ref(head->ctx, head->tx, F_URI_RAW, head->path);
-	head->stream->body[CC_TO_SERVER].name = http_base_name(head->path);
 	normal = cc_tx_alloc(head->ctx, head->tx, head->path.size);
-	if (normal != NULL)
-		cc_put_ref(head->ctx, head->tx, F_URI,
-		    slice_of(normal, http_uri_normal(head->path, normal, &twice)));
+	if (normal == NULL)
+		return;
+	size = http_uri_normal(head->path, normal, &twice, &path_size);
+	cc_put_ref(head->ctx, head->tx, F_URI, slice_of(normal, size));
+	head->stream->body[CC_TO_SERVER].name = slice_of(normal, path_size);
 }
 
 static void

@@ -73,10 +73,15 @@ rig_file(struct rig *rig, const struct cc_file *file)
 		hex_text(slice_of(file->sha256, 8), hex);
 	buf_printf(&rig->out, "file %s %s %llu %s%s ", file->dir == CC_TO_SERVER ? "<" : ">", state[file->state],
 	    (unsigned long long)file->size, hex, file->gap ? " gap" : "");
-	rig_text(rig, file->name);
+	rig_text(rig, app_file_name(file));
 	buf_add_text(&rig->out, " [");
 	rig_text(rig, slice_of(file->content, file->content_size < 200 ? file->content_size : 200));
 	buf_add_text(&rig->out, "]\n");
+	if (app_file_name(file).size + 1 < file->name.size) {
+		buf_add_text(&rig->out, "path ");
+		rig_text(rig, file->name);
+		buf_add_text(&rig->out, "\n");
+	}
 }
 
 static void

@@ -100,6 +100,9 @@ static const struct sample samples[] = {
 	{"connect refused", "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n" GET,
 	    "HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno" OK "Content-Length: 1\r\n\r\nx",
 	    {"<http.uri.raw h:443\n", "tx 1\n", "[no]", "[x]"}},
+	{"path as name", "GET http://h/x/../b%20c/%2e/a%3fb.exe?x=/y HTTP/1.1\r\nHost: h\r\n\r\n",
+	    OK "Content-Length: 1\r\n\r\nx",
+	    {"file > whole 1 ", " a?b.exe [x]\n", "path /b c/a?b.exe\n"}},
 	{"name", GET, OK "Content-Disposition: attachment; filename=\"b c.exe\"\r\nContent-Length: 1\r\n\r\nx",
 	    {" b c.exe [x]"}},
 	{"redirect", GET, "HTTP/1.1 302 Found\r\nLocation: http://x/\r\nContent-Length: 0\r\n\r\n",
@@ -477,4 +480,5 @@ TEST(a_body_until_close_needs_the_close)
 	rig_close(&rig);
 }
 
-TESTS(T(messages), T(a_body_until_close_needs_the_close), T(content_codings), T(brotli), T(zstd_and_lzma), T(bomb), T(gaps), T(connect), T(limits), T(damage))
+TESTS(T(messages), T(a_body_until_close_needs_the_close), T(content_codings), T(brotli), T(zstd_and_lzma), T(bomb),
+    T(gaps), T(connect), T(limits), T(damage))

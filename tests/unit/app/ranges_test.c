@@ -370,8 +370,8 @@ TEST(coded_byteranges_in_one_answer)
 	for (unsigned i = 0; i < 2; i++) {
 		size_t from = i == 0 ? 30000 : 0, to = i == 0 ? coded.size : 30000;
 
-		buf_printf(&body, "%s--XYZ\r\nContent-Range: bytes %zu-%zu/%zu\r\n\r\n", i > 0 ? "\r\n" : "", from, to - 1,
-		    coded.size);
+		buf_printf(&body, "%s--XYZ\r\nContent-Range: bytes %zu-%zu/%zu\r\n\r\n", i > 0 ? "\r\n" : "",
+		    from, to - 1, coded.size);
 		buf_add(&body, coded.p + from, to - from);
 	}
 	buf_add_text(&body, "\r\n--XYZ--\r\n");
