@@ -1,10 +1,13 @@
 /*
- * parsers [--set KEY=VALUE]… CAPTURE…: what each protocol's parser costs.
+ * parsers [--set KEY=VALUE]… [--else CAPTURE] CAPTURE…: what each protocol's parser costs.
  *
  * The sensor's stages in one thread, as a worker has them, over captures; the time stamp counter is read around what
  * app does with each chunk and put down to the flow's protocol.  The captures are gone through RUNS times and the least
- * of each protocol counts: on a shared machine the rest is other people's work.  A table in Markdown; shares are of the
- * whole way from frame to formatted line.
+ * of each protocol counts: on a shared machine the rest is other people's work.  Protocols that none of them has are
+ * taken from --else and marked.  A table in Markdown; shares are of the whole way from frame to formatted line.
+ *
+ * malloc is this program's own and counts what app asks of it: more than nothing is an error, exit 1.  Files have
+ * SHA-256, but no libmagic, which takes memory for each (as in engine/alloc_test.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +23,14 @@
 #include "flow/flow.h"
 #include "indicate/indicate.h"
 #include "output/output.h"
+#include "unit/count_malloc.h"
 
 #define RUNS 3
 #define NOBODY 64 /* chunks of flows whose protocol is not known */
 #define LINE_SIZE 65536
 
 struct cost {
-	uint64_t ticks, bytes, chunks, flows;
+	uint64_t ticks, bytes, chunks, flows, mallocs;
 };
 
 struct bench {
@@ -102,6 +106,8 @@ feed(struct bench *b, struct flow *flow, const struct packet *pkt)
 		uint64_t from = ticks();
 		struct cost *cost;
 
+		malloc_count = 0;
+		malloc_counting = true;
 		app_feed(b->app, flow, pkt, &chunk, &b->batch);
 		if (chunk.turn) {
 			flow_turn(b->flows, flow, &chunk);
@@ -109,8 +115,10 @@ feed(struct bench *b, struct flow *flow, const struct packet *pkt)
 			turned = true;
 			app_feed(b->app, flow, pkt, &chunk, &b->batch);
 		}
+		malloc_counting = false;
 		cost = &b->cost[index_of(flow)];
 		cost->ticks += ticks() - from;
+		cost->mallocs += malloc_count;
 		cost->bytes += chunk.fresh;
 		cost->chunks++;
 		detect_stream(b->detect, flow, pkt, &chunk, &b->batch);
@@ -132,9 +140,13 @@ end_flows(struct bench *b)
 
 		feed(b, flow, NULL);
 		cost = &b->cost[index_of(flow)];
+		malloc_count = 0;
+		malloc_counting = true;
 		from = ticks();
 		app_finish(b->app, flow, &b->batch);
 		cost->ticks += ticks() - from;
+		malloc_counting = false;
+		cost->mallocs += malloc_count;
 		cost->flows++;
 		detect_run(b->detect, flow, NULL, CC_TO_SERVER, &b->batch);
 		emit(b, flow, NULL);
@@ -239,56 +251,94 @@ run(struct bench *b, char **paths, int count, struct ruleset *set)
 }
 
 static void
-print_row(const char *name, const struct cost *cost, uint64_t whole, const struct cc_parser *parser)
+print_row(const char *name, const char *mark, const struct cost *cost, uint64_t whole, const struct cc_parser *parser)
 {
-	printf("| %s | %llu | %llu | %llu | %.1f | %.0f | %.2f %% |", name, (unsigned long long)cost->flows,
+	printf("| %s%s | %llu | %llu | %llu | %.1f | %.0f |", name, mark, (unsigned long long)cost->flows,
 	    (unsigned long long)cost->chunks, (unsigned long long)cost->bytes,
 	    cost->bytes > 0 ? (double)cost->ticks / (double)cost->bytes : 0.0,
-	    cost->chunks > 0 ? (double)cost->ticks / (double)cost->chunks : 0.0,
-	    100.0 * (double)cost->ticks / (double)whole);
-	if (parser != NULL)
-		printf(" %u | %zu |\n", parser->state_size, sizeof(struct cc_tx) + parser->tx_size);
+	    cost->chunks > 0 ? (double)cost->ticks / (double)cost->chunks : 0.0);
+	if (mark[0] == 0)
+		printf(" %.2f %% |", 100.0 * (double)cost->ticks / (double)whole);
 	else
-		printf(" - | - |\n");
+		printf(" - |");
+	if (parser != NULL)
+		printf(" %u | %zu |", parser->state_size, sizeof(struct cc_tx) + parser->tx_size);
+	else
+		printf(" - | - |");
+	printf(MALLOC_OWN ? " %llu |\n" : " - |\n", (unsigned long long)cost->mallocs);
+}
+
+struct costs {
+	struct cost least[NOBODY + 1];
+	uint64_t whole;
+};
+
+static void
+measure(struct bench *b, char **paths, int count, struct ruleset *set, struct costs *ret_costs)
+{
+	ret_costs->whole = UINT64_MAX;
+	for (int i = 0; i < RUNS && count > 0; i++) {
+		uint64_t took = run(b, paths, count, set);
+
+		ret_costs->whole = took < ret_costs->whole ? took : ret_costs->whole;
+		for (unsigned k = 0; k <= NOBODY; k++)
+			if (i == 0 || b->cost[k].ticks < ret_costs->least[k].ticks)
+				ret_costs->least[k] = b->cost[k];
+	}
+}
+
+/* The table; returns how often malloc was asked. */
+static uint64_t
+print_table(const struct costs *costs, const struct costs *others)
+{
+	uint64_t mallocs = costs->least[NOBODY].mallocs;
+
+	printf("| protocol | flows | chunks | bytes | cycles a byte | cycles a chunk | of the whole way | state of a "
+	       "flow, bytes | of a transaction | malloc |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+	for (unsigned k = 0; k < app_parser_count && k < NOBODY; k++) {
+		bool here = costs->least[k].chunks > 0;
+		const struct costs *of = here ? costs : others;
+
+		print_row(app_parsers[k]->name, here ? "" : " \\*", &of->least[k], of->whole, app_parsers[k]);
+		mallocs += costs->least[k].mallocs + others->least[k].mallocs;
+		if (of->least[k].chunks == 0)
+			fprintf(stderr, "parsers: no capture has %s\n", app_parsers[k]->name);
+	}
+	print_row("(not known)", "", &costs->least[NOBODY], costs->whole, NULL);
+	return mallocs;
 }
 
 int
 main(int argc, char **argv)
 {
+	static struct costs costs, others;
 	struct bench *b = calloc(1, sizeof(*b));
 	struct ruleset_report report = {.loaded = 0};
-	struct cost least[NOBODY + 1] = {{.ticks = UINT64_MAX}};
-	uint64_t whole = UINT64_MAX;
 	struct ruleset *set = NULL;
-	char *why = NULL;
+	char *why = NULL, *otherwise = NULL;
 	int at = 1;
 
 	if (b == NULL || (b->conf = conf_new()) == NULL)
 		fail("start", NULL);
 	log_open("parsers", LOG_LEVEL_ERROR);
-	for (; at + 1 < argc && strcmp(argv[at], "--set") == 0; at += 2)
-		if (conf_set(b->conf, argv[at + 1], &why) != CC_OK)
+	for (; at + 1 < argc && strncmp(argv[at], "--", 2) == 0; at += 2) {
+		if (strcmp(argv[at], "--else") == 0)
+			otherwise = argv[at + 1];
+		else if (strcmp(argv[at], "--set") != 0 || conf_set(b->conf, argv[at + 1], &why) != CC_OK)
 			fail(argv[at + 1], why);
-	if (at == argc) {
-		fprintf(stderr, "usage: parsers [--set KEY=VALUE]... CAPTURE...\n");
+	}
+	if (at >= argc) {
+		fprintf(stderr, "usage: parsers [--set KEY=VALUE]... [--else CAPTURE] CAPTURE...\n");
 		return 2;
 	}
 	buf_open(&report.text, 1u << 24);
 	if (ruleset_load(b->conf, &report, &set) != CC_OK)
 		fail("rules", (const char *)report.text.p);
-	for (int i = 0; i < RUNS; i++) {
-		uint64_t took = run(b, argv + at, argc - at, set);
-
-		whole = took < whole ? took : whole;
-		for (unsigned k = 0; k <= NOBODY; k++)
-			if (i == 0 || b->cost[k].ticks < least[k].ticks)
-				least[k] = b->cost[k];
+	measure(b, argv + at, argc - at, set, &costs);
+	measure(b, &otherwise, otherwise != NULL, set, &others);
+	if (print_table(&costs, &others) > 0) {
+		fprintf(stderr, "parsers: app asks malloc\n");
+		return 1;
 	}
-	printf("| protocol | flows | chunks | bytes | cycles a byte | cycles a chunk | of the whole way | state of a "
-	       "flow, bytes | "
-	       "of a transaction |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n");
-	for (unsigned k = 0; k < app_parser_count && k < NOBODY; k++)
-		print_row(app_parsers[k]->name, &least[k], whole, app_parsers[k]);
-	print_row("(not known)", &least[NOBODY], whole, NULL);
 	return 0;
 }
