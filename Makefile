@@ -52,10 +52,13 @@ $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALLFLAGS) -MMD -MP -c -o $@ $<
 
-# The list of objects is a dependency, too: a source that went away must leave the archive.
-$(BUILD)/objects: $(SRC)
+# The list of objects is a dependency, too: a source that went away must leave the archive.  Held against the last one by what it says:
+# by their times a source that comes or goes while a make runs would be missed.
+LISTED := $(file <$(BUILD)/objects)
+.PHONY: another-list
+$(BUILD)/objects: $(if $(filter-out $(LISTED),$(OBJ))$(filter-out $(OBJ),$(LISTED)),another-list)
 	@mkdir -p $(@D)
-	@echo '$(OBJ)' | cmp -s - $@ || echo '$(OBJ)' >$@
+	@echo '$(OBJ)' >$@
 
 $(LIB): $(filter-out $(BUILD)/sensor/cmd/main.o,$(OBJ)) $(BUILD)/objects
 	$(call say,AR,$@)
@@ -95,7 +98,7 @@ check-deps:
 	@deploy/debian/install-depends build check
 
 demo: deps
-	@$(MAKE) --no-print-directory $(BIN)
+	@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) $(BIN)
 	@tests/demo $(BIN)
 
 check: check-deps
