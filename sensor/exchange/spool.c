@@ -214,17 +214,19 @@ write_message(struct spool *spool)
 }
 
 /*
- * The disk is full: what is delivered gives way, though spool.keep would have it stay.  The last segment can only go
- * when all of it is delivered, and behind a new one, which stores the lanes' numbers first.
+ * The disk is full: what was deleted and is still held gives way, and what is delivered, though spool.keep would have
+ * it stay.  The last segment can only go when all of it is delivered, and behind a new one, which stores the lanes'
+ * numbers first.
  */
 static bool
 make_way(struct spool *spool)
 {
 	size_t before = spool->segment_count;
 	bool last = before == 1 && spool->cursor == spool->next && spool->segment[0].size > 0;
+	bool dropped;
 
 	if (!last && !oldest_is_delivered(spool))
-		return false;
+		return spool_sync_release(spool);
 	spool_reserve_give(spool);
 	if (last && begin_segment(spool) == CC_OK)
 		before++;
@@ -235,8 +237,10 @@ make_way(struct spool *spool)
 		if (spool->segment_count == count)
 			break;
 	}
+	dropped = spool->segment_count < before;
+	dropped = spool_sync_release(spool) || dropped;
 	spool_reserve_take(spool);
-	return spool->segment_count < before;
+	return dropped;
 }
 
 static enum cc_status

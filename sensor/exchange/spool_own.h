@@ -102,6 +102,8 @@ enum cc_status spool_reader_next(struct spool_reader *reader, struct cc_message 
 /* spool_sync.c: what waits for the disk, in a thread of its own */
 void spool_sync_end(struct spool *spool);
 enum cc_status spool_sync_closed(struct spool *spool); /* here and now; CC_IO: errno */
+/* Full segments are let go, once they are on disk: one that was deleted takes its place until then.  Were there any? */
+bool spool_sync_release(struct spool *spool);
 
 /* spool_state.c */
 enum cc_status spool_cursor_write(int dir_fd, uint64_t position); /* any thread, one at a time */

@@ -71,6 +71,7 @@ sync_main(void *arg)
 		pthread_mutex_lock(&sync->mutex);
 		sync->asked = false;
 		sync->finished = true;
+		pthread_cond_signal(&sync->changed); /* spool_sync_release() may wait for it */
 	}
 	pthread_mutex_unlock(&sync->mutex);
 	return NULL;
@@ -139,6 +140,26 @@ spool_sync_closed(struct spool *spool)
 	spool->closed_count = 0;
 	errno = problem;
 	return problem == 0 ? CC_OK : CC_IO;
+}
+
+bool
+spool_sync_release(struct spool *spool)
+{
+	struct spool_sync *sync = spool->sync;
+	bool held = spool->closed_count > 0;
+
+	if (held && spool_sync_closed(spool) != CC_OK) {
+		(void)spool_trouble(spool, "fdatasync");
+		return false;
+	}
+	if (sync == NULL)
+		return held;
+	pthread_mutex_lock(&sync->mutex);
+	held = held || sync->asked;
+	while (sync->asked)
+		pthread_cond_wait(&sync->changed, &sync->mutex);
+	pthread_mutex_unlock(&sync->mutex);
+	return held;
 }
 
 static enum cc_status
