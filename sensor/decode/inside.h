@@ -124,6 +124,7 @@ enum cc_status decode_arp(struct decode *d, struct packet *pkt, struct slice in)
 /* ppp.c */
 enum cc_status decode_ppp(struct decode *d, struct packet *pkt, struct slice in);
 enum cc_status decode_pppoe(struct decode *d, struct packet *pkt, struct slice in);
+enum cc_status decode_pppoe_discovery(struct decode *d, struct packet *pkt, struct slice in);
 enum cc_status decode_chdlc(struct decode *d, struct packet *pkt, struct slice in);
 enum cc_status decode_frame_relay(struct decode *d, struct packet *pkt, struct slice in);
 /* wlan.c */

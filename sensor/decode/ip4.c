@@ -34,6 +34,23 @@ option_ok(uint8_t type, struct slice body)
 	}
 }
 
+/* CIPSO's tags (FIPS 188, 3): behind the domain each says its own size, and the last ends where the option does. */
+static bool
+cipso_tags_ok(struct slice body)
+{
+	struct cur c = cur_slice(body);
+
+	cur_skip(&c, 4);
+	while (cur_left(&c) > 0 && !c.bad) {
+		uint8_t tag = cur_u8(&c), size = cur_u8(&c);
+
+		if (tag == 0 || size < 4)
+			return false;
+		cur_skip(&c, size - 2u);
+	}
+	return !c.bad;
+}
+
 static int
 option_index(uint8_t type)
 {
@@ -86,6 +103,8 @@ options(struct decode *d, struct packet *pkt, struct slice in)
 			decode_event(d, pkt, DECODE_EVENT_IPV4_OPT_DUPLICATE);
 		else if (!option_ok(type, body))
 			decode_event(d, pkt, DECODE_EVENT_IPV4_OPT_INVALID);
+		else if (type == OPT_CIPSO && !cipso_tags_ok(body))
+			decode_event(d, pkt, DECODE_EVENT_IPV4_OPT_MALFORMED);
 		if (i >= 0)
 			seen |= 1u << i;
 	}

@@ -18,6 +18,7 @@ enum {
 	TYPE_IP = 0x0800, TYPE_ARP = 0x0806, TYPE_CMD = 0x8909, TYPE_TEB = 0x6558, TYPE_VLAN = 0x8100,
 	TYPE_RARP = 0x8035,
 	TYPE_IPV6 = 0x86dd, TYPE_PPP = 0x880b, TYPE_MPLS = 0x8847, TYPE_MPLS_MULTI = 0x8848, TYPE_PPPOE = 0x8864,
+	TYPE_PPPOE_DISCOVERY = 0x8863,
 	TYPE_QINQ = 0x88a8, TYPE_PBB = 0x88e7, TYPE_CFP = 0x8903, TYPE_VNTAG = 0x8926, TYPE_NSH = 0x894f,
 	TYPE_QINQ_OLD = 0x9100, TYPE_QINQ_OLDER = 0x9200, TYPE_LEAST = 0x0600,
 };
@@ -43,6 +44,8 @@ decode_ethertype(struct decode *d, struct packet *pkt, uint16_t type, struct sli
 		return decode_mpls(d, pkt, in);
 	case TYPE_PPPOE:
 		return decode_pppoe(d, pkt, in);
+	case TYPE_PPPOE_DISCOVERY:
+		return decode_pppoe_discovery(d, pkt, in);
 	case TYPE_PPP:
 		return decode_ppp(d, pkt, in);
 	case TYPE_TEB:

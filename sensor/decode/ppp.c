@@ -79,6 +79,35 @@ decode_pppoe(struct decode *d, struct packet *pkt, struct slice in)
 	return decode_ppp(d, pkt, size < cur_left(&c) ? cur_take(&c, size) : cur_rest(&c));
 }
 
+/* The same header; then tags: type, size, value (RFC 2516, 5). */
+enum cc_status
+decode_pppoe_discovery(struct decode *d, struct packet *pkt, struct slice in)
+{
+	enum { PADI = 0x09, PADO = 0x07, PADR = 0x19, PADS = 0x65, PADT = 0xa7 };
+	struct cur c = cur_slice(in), tags;
+	uint8_t version = cur_u8(&c), code = cur_u8(&c);
+	uint16_t size;
+
+	cur_skip(&c, 2);
+	size = cur_u16(&c);
+	if (c.bad)
+		return decode_bad(d, pkt, DECODE_EVENT_PPPOE_PKT_TOO_SMALL);
+	if (version != 0x11 || (code != PADI && code != PADO && code != PADR && code != PADS && code != PADT))
+		return decode_bad(d, pkt, DECODE_EVENT_PPPOE_WRONG_CODE);
+	if (!decode_layer(d, pkt, LAYER_PPPOE_DISCOVERY))
+		return CC_BAD;
+	if (size > cur_left(&c))
+		return size - cur_left(&c) > d->missing ? decode_bad(d, pkt, DECODE_EVENT_PPPOE_PKT_TOO_SMALL) : CC_OK;
+	tags = cur_slice(cur_take(&c, size));
+	while (cur_left(&tags) > 0 && !tags.bad) {
+		cur_skip(&tags, 2);
+		cur_skip(&tags, cur_u16(&tags));
+	}
+	if (tags.bad)
+		decode_event(d, pkt, DECODE_EVENT_PPPOE_MALFORMED_TAGS);
+	return CC_OK;
+}
+
 /* address, control, Ethernet type */
 enum cc_status
 decode_chdlc(struct decode *d, struct packet *pkt, struct slice in)

@@ -48,13 +48,20 @@ enum cc_status
 decode_vntag(struct decode *d, struct packet *pkt, struct slice in)
 {
 	struct cur c = cur_slice(in);
+	uint64_t unknown = d->counts[DECODE_UNKNOWN_ETHERTYPE];
+	enum cc_status st;
 	uint16_t type;
 
 	cur_skip(&c, 4);
 	type = cur_u16(&c);
 	if (c.bad)
 		return decode_bad(d, pkt, DECODE_EVENT_VNTAG_HEADER_TOO_SMALL);
-	return decode_layer(d, pkt, LAYER_VNTAG) ? decode_ethertype(d, pkt, type, cur_rest(&c)) : CC_BAD;
+	if (!decode_layer(d, pkt, LAYER_VNTAG))
+		return CC_BAD;
+	st = decode_ethertype(d, pkt, type, cur_rest(&c));
+	if (d->counts[DECODE_UNKNOWN_ETHERTYPE] != unknown && type >= 0x0600)
+		decode_event(d, pkt, DECODE_EVENT_VNTAG_UNKNOWN_TYPE);
+	return st;
 }
 
 /* version, size in words, option, security group, type */

@@ -59,6 +59,16 @@ enter(struct packet *pkt, uint32_t id, bool both)
  * Type II has 8 bytes of header, recognised by GRE's sequence number; type I none.  Type III has 12 and perhaps 8
  * more.
  */
+static unsigned
+tags_outside(const struct packet *pkt)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < pkt->layer_count; i++)
+		count += pkt->layer[i] == LAYER_VLAN || pkt->layer[i] == LAYER_IEEE8021AD;
+	return count;
+}
+
 static enum cc_status
 erspan(struct decode *d, struct packet *pkt, uint16_t type, struct slice in)
 {
@@ -72,6 +82,8 @@ erspan(struct decode *d, struct packet *pkt, uint16_t type, struct slice in)
 		return decode_bad(d, pkt, DECODE_EVENT_ERSPAN_UNSUPPORTED_VERSION);
 	if (!decode_layer(d, pkt, LAYER_ERSPAN))
 		return CC_BAD;
+	if ((vlan & 0x0fff) != 0 && tags_outside(pkt) >= DECODE_VLAN_MAX)
+		decode_event(d, pkt, DECODE_EVENT_ERSPAN_TOO_MANY_VLAN_LAYERS);
 	enter(pkt, session, false);
 	if ((vlan & 0x0fff) != 0)
 		pkt->vlan[pkt->vlan_count++] = vlan & 0x0fff;

@@ -740,7 +740,57 @@ TEST(lengths_that_lie)
 	decode_free(d);
 }
 
-TESTS(T(outer_packets), T(tunnel_ports), T(each_stack), T(each_cut), T(each_byte_changed), T(spread_is_symmetric),
+struct odd_frame {
+	unsigned event;
+	size_t size;
+	const char *bytes; /* behind the Ethernet header; of the type that stands first */
+};
+
+/* What is odd in a header is said by name, and the same header in order says nothing. */
+TEST(odd_headers)
+{
+	static const struct odd_frame cases[] = {
+	    {DECODE_EVENT_VNTAG_UNKNOWN_TYPE, 10, "\x89\x26\0\0\0\0\x12\x34xx"},
+	    {DECODE_EVENT_PPPOE_MALFORMED_TAGS, 16, "\x88\x63\x11\x09\0\0\0\x08\1\1\0\0\1\3\0\1"},
+	    {DECODE_EVENT_PPPOE_WRONG_CODE, 8, "\x88\x63\x11\x01\0\0\0\0"},
+	    {DECODE_EVENT_PPPOE_PKT_TOO_SMALL, 8, "\x88\x63\x11\x09\0\0\0\1"},
+	    {DECODE_EVENT_COUNT, 16, "\x88\x63\x11\x09\0\0\0\x08\1\1\0\0\1\3\0\0"},
+	    /* CIPSO: a tag beyond the option; one of size 0; one in order */
+	    {DECODE_EVENT_IPV4_OPT_MALFORMED, 34, "\x08\0\x48\0\0\x20\0\1\0\0\x40\xfd\0\0\1\1\1\1\2\2\2\2"
+	    "\x86\x0a\0\0\0\1\1\5\0\1\0\0"},
+	    {DECODE_EVENT_IPV4_OPT_MALFORMED, 34, "\x08\0\x48\0\0\x20\0\1\0\0\x40\xfd\0\0\1\1\1\1\2\2\2\2"
+	    "\x86\x0a\0\0\0\1\1\0\0\1\0\0"},
+	    {DECODE_EVENT_COUNT, 34, "\x08\0\x48\0\0\x20\0\1\0\0\x40\xfd\0\0\1\1\1\1\2\2\2\2"
+	    "\x86\x0a\0\0\0\1\1\4\0\1\0\0"},
+	    /* ERSPAN with a VLAN of its own behind four */
+	    {DECODE_EVENT_ERSPAN_TOO_MANY_VLAN_LAYERS, 54, "\x81\0\0\1\x81\0\0\2\x81\0\0\3\x81\0\0\4\x08\0"
+	    "\x45\0\0\x24\0\1\0\0\x40\x2f\0\0\1\1\1\1\2\2\2\2\x10\0\x88\xbe\0\0\0\1"
+	    "\x10\5\0\x65\0\0\0\0"},
+	};
+	struct conf conf = conf_for_tests();
+	struct decode *d = decode_new(&conf);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct build f = {.linktype = 1};
+		struct packet pkt;
+		struct frame frame;
+
+		add_zero(&f, 12);
+		add(&f, cases[i].bytes, cases[i].size);
+		frame = frame_of(&f);
+		(void)decode_frame(d, &frame, &pkt);
+		for (unsigned event = 0; event < DECODE_EVENT_COUNT; event++) {
+			if (event == cases[i].event && !has_event(&pkt, event))
+				CHECK_TEXT("nothing", decode_event_name[event]);
+			else if (cases[i].event == DECODE_EVENT_COUNT)
+				CHECK(!has_event(&pkt, event));
+		}
+	}
+	decode_free(d);
+}
+
+TESTS(T(odd_headers),
+    T(outer_packets), T(tunnel_ports), T(each_stack), T(each_cut), T(each_byte_changed), T(spread_is_symmetric),
     T(too_deep_keeps_the_outer),
     T(not_a_tunnel),
     T(lengths_that_lie))
