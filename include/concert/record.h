@@ -109,6 +109,10 @@ struct cc_record {
 	struct slice header_order; /* of an HTTP request: names in lower case, with commas */
 	uint64_t file_size;
 
+	/* how it came again, where it did often enough */
+	uint64_t period;          /* ns, the median between repeats; 0: not said */
+	uint16_t jitter;          /* in thousandths of it: half of the repeats are as near to it */
+
 	/* vantage */
 	struct slice interface;
 	uint32_t snaplen;

@@ -3,7 +3,7 @@
  *
  *   0        4        8                12
  *   +--------+--------+----------------+--- … ---+
- *   | "CCR1" | size   | CRC-32C        | body    |     blocks, one behind the other, in the file "repeats" of the spool
+ *   | "CCR2" | size   | CRC-32C        | body    |     blocks, one behind the other, in the file "repeats" of the spool
  *   +--------+--------+----------------+--- … ---+
  *   body: run:u64 whole:u8 count:u8, count positions:u64, then aggregate_changes()
  *
@@ -56,7 +56,7 @@ read_block(int fd, struct buf *body)
 	struct cur c = cur_of(head, HEAD);
 	uint32_t size, crc;
 
-	if (read(fd, head, HEAD) != HEAD || !slice_is(cur_take(&c, 4), "CCR1"))
+	if (read(fd, head, HEAD) != HEAD || !slice_is(cur_take(&c, 4), "CCR2"))
 		return CC_END;
 	size = cur_u32(&c);
 	crc = cur_u32(&c);
@@ -132,7 +132,7 @@ repeats_mark(struct repeats *repeats, const uint64_t *position, unsigned count)
 	size_t at;
 
 	buf_clear(&repeats->block);
-	buf_add(&repeats->block, "CCR1\0\0\0\0\0\0\0\0", HEAD);
+	buf_add(&repeats->block, "CCR2\0\0\0\0\0\0\0\0", HEAD);
 	put_number(&repeats->block, repeats->run, 8);
 	at = repeats->block.size;
 	buf_add_u8(&repeats->block, 0);

@@ -350,6 +350,16 @@ put_rest(struct info *info, const struct exchange_source *source, const struct c
 		json_string(&info->json, "file_type", rec->file_type);
 	end(info);
 
+	if (rec->period > 0) {
+		char number[32];
+
+		json_object(&info->json, "behaviour");
+		snprintf(number, sizeof(number), "%.3f", (double)rec->period / 1e9);
+		json_raw(&info->json, "period_seconds", slice_str(number));
+		snprintf(number, sizeof(number), "%.3f", (double)rec->jitter / 1e3);
+		json_raw(&info->json, "jitter", slice_str(number));
+		json_end_object(&info->json);
+	}
 	put_origin(info, source, rec);
 }
 

@@ -7,13 +7,15 @@
  * times alone.
  *
  * Who wants to go on where another left off writes down the changes and gives them to the next one: a window that
- * closed is 'C' and its key; one that opened or counted is 'W', key, due, last, count, proof, marking, severity, the
- * size of its first sight, and that, once.  The courier's thread.
+ * closed is 'C' and its key; one that opened or counted is 'W', key, due, last, count, latest, gaps, proof, marking,
+ * severity, the size of its first sight, and that, once.  The courier's thread.
  */
 #include "indicate/indicate.h"
 
 #include <stdlib.h>
 
+#define GAPS 15              /* between repeats, the first ones: what a period is told from */
+#define GAPS_LEAST 5
 #define CLOSED_MAX (1u << 20) /* bytes of windows that closed, between two looks: then all is written anew */
 
 struct window {
@@ -23,6 +25,9 @@ struct window {
 	uint8_t key[32];
 	uint64_t due;
 	uint64_t last, count;
+	uint64_t latest;     /* start of the last one that came, for the gap to the next */
+	uint32_t gap[GAPS];  /* ms */
+	uint8_t gaps;
 	enum cc_proof proof;
 	enum cc_tlp tlp;
 	uint8_t severity;
@@ -140,6 +145,10 @@ put_window(struct buf *out, struct window *w)
 	put_number(out, w->due, 8);
 	put_number(out, w->last, 8);
 	put_number(out, w->count, 8);
+	put_number(out, w->latest, 8);
+	buf_add_u8(out, w->gaps);
+	for (unsigned i = 0; i < w->gaps; i++)
+		put_number(out, w->gap[i], 4);
 	buf_add_u8(out, (uint8_t)w->proof);
 	buf_add_u8(out, (uint8_t)w->tlp);
 	buf_add_u8(out, w->severity);
@@ -180,6 +189,11 @@ restore_window(struct aggregate *aggregate, const uint8_t *key, struct cur *c)
 	values.due = cur_u64(c);
 	values.last = cur_u64(c);
 	values.count = cur_u64(c);
+	values.latest = cur_u64(c);
+	if ((values.gaps = cur_u8(c)) > GAPS)
+		c->bad = true;
+	for (unsigned i = 0; i < values.gaps && !c->bad; i++)
+		values.gap[i] = cur_u32(c);
 	values.proof = (enum cc_proof)cur_u8(c);
 	values.tlp = (enum cc_tlp)cur_u8(c);
 	values.severity = cur_u8(c);
@@ -200,6 +214,10 @@ restore_window(struct aggregate *aggregate, const uint8_t *key, struct cur *c)
 	w->due = values.due;
 	w->last = values.last;
 	w->count = values.count;
+	w->latest = values.latest;
+	w->gaps = values.gaps;
+	for (unsigned i = 0; i < w->gaps && !c->bad; i++)
+		w->gap[i] = values.gap[i];
 	w->proof = values.proof;
 	w->tlp = values.tlp;
 	w->severity = values.severity;
@@ -241,6 +259,45 @@ aggregate_restore(struct aggregate *aggregate, struct slice changes)
 
 /* ---- windows ---- */
 
+static int
+by_size(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The median of the gaps, since a beacon that was lost makes one of them twice as long; and the median of how far they
+ * are from it. */
+static void
+tell_period(const struct window *w, struct cc_record *rec)
+{
+	uint32_t gap[GAPS], median;
+
+	if (w->gaps < GAPS_LEAST)
+		return;
+	memcpy(gap, w->gap, w->gaps * sizeof(*gap));
+	qsort(gap, w->gaps, sizeof(*gap), by_size);
+	if ((median = gap[w->gaps / 2]) == 0)
+		return;
+	for (unsigned i = 0; i < w->gaps; i++)
+		gap[i] = gap[i] > median ? gap[i] - median : median - gap[i];
+	qsort(gap, w->gaps, sizeof(*gap), by_size);
+	rec->period = (uint64_t)median * (NS_PER_S / 1000);
+	rec->jitter = (uint16_t)((uint64_t)gap[w->gaps / 2] * 1000 / median);
+}
+
+static void
+note_gap(struct window *w, const struct cc_record *rec)
+{
+	uint64_t ms = rec->first > w->latest ? (rec->first - w->latest) / (NS_PER_S / 1000) : 0;
+
+	if (w->gaps < GAPS)
+		w->gap[w->gaps++] = ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+	if (rec->first > w->latest)
+		w->latest = rec->first;
+}
+
 /* Ends the oldest window: its sum goes out when there is one. */
 static void
 close_oldest(struct aggregate *aggregate)
@@ -259,6 +316,7 @@ close_oldest(struct aggregate *aggregate)
 		rec.proof = w->proof;
 		rec.tlp = w->tlp;
 		rec.severity = w->severity;
+		tell_period(w, &rec);
 		aggregate->fn(aggregate->ctx, &rec, true);
 	}
 	free(w);
@@ -284,6 +342,7 @@ open_window(struct aggregate *aggregate, const struct cc_record *rec, const uint
 	    .due = rec->last + aggregate->length,
 	    .last = rec->last,
 	    .count = rec->count,
+	    .latest = rec->first,
 	    .proof = rec->proof,
 	    .tlp = rec->tlp,
 	    .severity = rec->severity,
@@ -317,6 +376,7 @@ aggregate_add(struct aggregate *aggregate, const struct cc_record *rec)
 	aggregate->repeats++;
 	note_change(aggregate, w);
 	w->count += rec->count;
+	note_gap(w, rec);
 	if (rec->last > w->last)
 		w->last = rec->last;
 	if (rec->proof > w->proof)

@@ -237,7 +237,7 @@ contents(const struct joint *joint, const struct activity *a)
 			float worth[2] = {v->diversity, v->weight};
 			uint64_t bits;
 
-			if (!is_candidate(v->type))
+			if (!is_candidate(v->type) && !(is_wide(v->type) && v->weight >= (float)WEIGHT_LEAST))
 				continue;
 			memcpy(&bits, worth, 8);
 			hash = (hash ^ bits) * 0x9e3779b97f4a7c15ull;

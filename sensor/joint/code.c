@@ -4,8 +4,9 @@
  */
 #include "joint/joint_own.h"
 
-#define CODE_VERSION 1
+#define CODE_BEFORE 1 /* without class and rhythm */
 #define CODE_REVOKED 2
+#define CODE_VERSION 3
 
 static void
 put_u64(struct buf *out, uint64_t n)
@@ -33,13 +34,19 @@ put_u16(struct buf *out, size_t n)
 }
 
 static void
+put_u32(struct buf *out, uint32_t n)
+{
+	put_u16(out, n >> 16);
+	put_u16(out, n & 0xffff);
+}
+
+static void
 put_float(struct buf *out, float f)
 {
 	uint32_t bits;
 
 	memcpy(&bits, &f, 4);
-	put_u16(out, bits >> 16);
-	put_u16(out, bits & 0xffff);
+	put_u32(out, bits);
 }
 
 static void
@@ -68,13 +75,13 @@ get_text(struct cur *c)
 	return slice_of(p, p != NULL ? size : 0);
 }
 
-#define NODE_TEXTS 13
+#define NODE_TEXTS 14
 
 void
 node_encode(const struct joint *joint, const struct node *n, struct buf *out)
 {
 	const uint32_t name[NODE_TEXTS] = {n->organisation, n->sensor, n->value, n->key, n->attacker, n->pseudonym,
-	    n->victim, n->sector, n->rule_name, n->domain, n->cert, n->key_sha256, n->of};
+	    n->victim, n->sector, n->rule_name, n->domain, n->cert, n->key_sha256, n->of, n->class};
 	const uint64_t number[] = {n->fold, n->first, n->last, n->count, n->from, n->until};
 	const uint8_t small[] = {n->kind, n->proof, n->origin, n->completeness, n->hops,
 	    (uint8_t)(
@@ -97,6 +104,12 @@ node_encode(const struct joint *joint, const struct node *n, struct buf *out)
 		put_float(out, joint->feature[f].cap);
 		put_text(out, name_slice(joint, v->name));
 	}
+	put_float(out, n->period);
+	put_float(out, n->jitter);
+	put_u64(out, n->period_count);
+	buf_add_u8(out, n->beats != NULL ? (uint8_t)n->beats->count : 0);
+	for (unsigned i = 0; n->beats != NULL && i < n->beats->count; i++)
+		put_u32(out, n->beats->at[i]);
 	put_u16(out, n->message_count);
 	for (uint32_t m = n->messages; m != NONE; m = joint->message[m].next)
 		put_text(out, name_slice(joint, joint->message[m].name));
@@ -104,7 +117,7 @@ node_encode(const struct joint *joint, const struct node *n, struct buf *out)
 
 /* Where what was written by us, or by a member whom we trust, is damaged all the same, nothing is read past its end. */
 static bool
-read_node(struct cur *c, struct node *n, struct slice text[NODE_TEXTS])
+read_node(struct cur *c, struct node *n, struct slice text[NODE_TEXTS], bool *ret_before)
 {
 	uint8_t version = cur_u8(c), flags;
 
@@ -129,11 +142,13 @@ read_node(struct cur *c, struct node *n, struct slice text[NODE_TEXTS])
 	n->negative = (flags & 4) != 0;
 	n->echo = (flags & 8) != 0;
 	/* Written before markings were kept: what is marked by nobody goes as AMBER. */
+	n->jitter = -1;
 	n->tlp = flags >> 4 > 0 ? (uint8_t)((flags >> 4) - 1) : CC_TLP_AMBER;
 	n->feature_count = cur_u8(c);
-	for (unsigned i = 0; i < NODE_TEXTS; i++)
+	*ret_before = version == CODE_BEFORE;
+	for (unsigned i = 0; i < NODE_TEXTS - (*ret_before ? 1u : 0u); i++)
 		text[i] = get_text(c);
-	return !c->bad && version == CODE_VERSION && n->feature_count <= NODE_FEATURES && n->kind < CC_KIND_COUNT &&
+	return !c->bad && (version == CODE_VERSION || version == CODE_BEFORE) && n->feature_count <= NODE_FEATURES && n->kind < CC_KIND_COUNT &&
 	       n->proof <= CC_PROOF_CONTENT && n->origin <= JOINT_ANSWER && n->tlp <= CC_TLP_RED && n->loss >= 0 &&
 	       n->loss <= 1 && n->clock_error >= -1 && text[0].size > 0;
 }
@@ -152,16 +167,45 @@ read_features(struct cur *c, unsigned count, struct feature_draft *ret_feature)
 	return true;
 }
 
+/* What came behind the features since; beats in room. */
+static bool
+read_rhythm(struct cur *c, struct node *n, struct beats *room)
+{
+	n->period = get_float(c);
+	n->jitter = get_float(c);
+	n->period_count = cur_u64(c);
+	room->count = cur_u8(c);
+	if (room->count > BEATS_MAX)
+		return false;
+	for (unsigned i = 0; i < room->count; i++)
+		room->at[i] = cur_u32(c);
+	n->beats = room->count > 0 ? room : NULL;
+	return !c->bad && n->period >= 0 && n->jitter >= -1 && n->jitter <= 1;
+}
+
+/* Of a period nothing is taken over: it is told from the rhythm again. */
+static unsigned
+without_period(struct feature_draft *feature, unsigned count)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (feature[i].type != FEATURE_PERIOD)
+			feature[kept++] = feature[i];
+	}
+	return kept;
+}
+
 /* Texts by their numbers here, and in whose networks it is by our own list. */
 static uint32_t
 make_decoded(
     struct joint *joint, struct node *n, const struct slice text[NODE_TEXTS], const struct feature_draft *feature)
 {
 	uint32_t *const name[NODE_TEXTS] = {&n->organisation, &n->sensor, &n->value, &n->key, &n->attacker,
-	    &n->pseudonym, &n->victim, &n->sector, &n->rule_name, &n->domain, &n->cert, &n->key_sha256, &n->of};
+	    &n->pseudonym, &n->victim, &n->sector, &n->rule_name, &n->domain, &n->cert, &n->key_sha256, &n->of, &n->class};
 
 	for (unsigned i = 0; i < NODE_TEXTS; i++)
-		*name[i] = name_of(joint, text[i]);
+		*name[i] = text[i].size > 0 ? name_of(joint, text[i]) : NONE;
 	n->home = home_named(joint, text[4]);
 	return node_make(joint, n, feature, n->feature_count);
 }
@@ -210,17 +254,21 @@ node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node)
 {
 	struct cur c = *in;
 	struct node n;
-	struct slice text[NODE_TEXTS];
+	struct slice text[NODE_TEXTS] = {{NULL, 0}};
 	struct feature_draft feature[NODE_FEATURES];
+	struct beats beats = {.count = 0};
 	uint32_t index;
-	unsigned count;
-	bool changed = true;
+	unsigned count, steady;
+	bool changed = true, before;
 
 	*ret_node = NONE;
 	if (cur_left(&c) > 0 && c.p[0] == CODE_REVOKED)
 		return decode_revocation(joint, in);
-	if (!read_node(&c, &n, text) || !read_features(&c, n.feature_count, feature))
+	if (!read_node(&c, &n, text, &before) || !read_features(&c, n.feature_count, feature) ||
+	    (!before && !read_rhythm(&c, &n, &beats)))
 		return CC_BAD;
+	steady = without_period(feature, n.feature_count);
+	n.feature_count = (uint8_t)steady;
 	if (n.last <= revoked_until(joint, text[0], n.kind, text[2])) {
 		for (count = cur_u16(&c); count > 0 && !c.bad; count--)
 			(void)get_text(&c);
@@ -228,8 +276,8 @@ node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node)
 		return c.bad ? CC_BAD : CC_OK;
 	}
 	if ((index = node_find(joint, n.fold)) != NONE) {
-		changed = node_merge(joint, index, &n, feature, n.feature_count);
-	} else if ((index = make_decoded(joint, &n, text, feature)) == NONE) {
+		changed = node_merge(joint, index, &n, feature, steady);
+	} else if ((index = make_decoded(joint, &n, text, feature)) == NONE || !node_rhythm(joint, index, &n)) {
 		return CC_NOMEM;
 	}
 	for (count = cur_u16(&c); count > 0 && !c.bad; count--) {

@@ -5,6 +5,7 @@
  */
 #include "joint/joint_own.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #define DAY (86400 * NS_PER_S)
@@ -58,6 +59,40 @@ path_of(struct slice url)
 	return start != NULL && p - start >= 5 ? slice_of(start, (size_t)(p - start)) : slice_of(NULL, 0);
 }
 
+/*
+ * How a path is made: runs of digits, hexadecimal digits and letters by their kind and length, other bytes as they are,
+ * its extension whole.  Of what is one word, as people name it, there is no shape.
+ */
+static struct slice
+path_shape(struct slice path, char room[64])
+{
+	const uint8_t *p = path.p, *end = path.p != NULL ? path.p + path.size : NULL, *dot = NULL;
+	size_t size = 0;
+	bool made = false;
+
+	for (const uint8_t *q = p; q != NULL && q < end; q++)
+		dot = *q == '.' ? q : *q == '/' ? NULL : dot;
+	while (p < end && p != dot && size < 48) {
+		const uint8_t *start = p;
+		unsigned digits = 0, hex = 0, count;
+
+		for (; p < end && p != dot && isalnum(*p); p++) {
+			digits += isdigit(*p) != 0;
+			hex += isxdigit(*p) != 0;
+		}
+		if ((count = (unsigned)(p - start)) == 0) {
+			room[size++] = (char)*p++;
+			continue;
+		}
+		made = made || (count >= 6 && digits > 0);
+		size += (size_t)snprintf(room + size, 64 - size, "%c%u",
+		    digits == count ? 'd' : hex == count ? 'x' : digits > 0 ? 'm' : 'w', count);
+	}
+	for (; p < end && p - dot < 8 && size < 63; p++)
+		room[size++] = (char)*p;
+	return made ? slice_of(room, size) : slice_of(NULL, 0);
+}
+
 static bool
 addr_of(struct slice text, struct cc_addr *ret_addr)
 {
@@ -90,13 +125,14 @@ home_named(const struct joint *joint, struct slice addr)
 
 /* The /24 or /48 that it is in, as text. */
 static struct slice
-net_of(struct slice addr, const struct cc_addr *at, char room[32])
+net_of(const struct cc_addr *at, char room[64])
 {
-	for (size_t i = addr.size; i > 0; i--) {
-		if (addr.p[i - 1] == '.')
-			return slice_of(addr.p, i);
-	}
-	snprintf(room, 32, "%02x%02x:%02x%02x:%02x%02x", at->b[0], at->b[1], at->b[2], at->b[3], at->b[4], at->b[5]);
+	bool four = cc_addr_is4(at);
+	struct cc_addr net = *at;
+	char text[CC_ADDR_TEXT];
+
+	memset(net.b + (four ? 15 : 6), 0, four ? 1 : 10);
+	snprintf(room, 64, "%s/%u", cc_addr_text(&net, text), four ? 24u : 48u);
 	return slice_str(room);
 }
 
@@ -161,7 +197,7 @@ draft_features(const struct joint *joint, const struct joint_sighting *s, struct
 	add_feature(d, FEATURE_FILE, s->file, CAP(FILE));
 	add_feature(d, FEATURE_ADDR, addr, forged && s->attacker.size > 0 ? 3.5 : CAP(ADDR));
 	if (!forged && known)
-		add_feature(d, FEATURE_NET, net_of(addr, &at, d->net), CAP(NET));
+		add_feature(d, FEATURE_NET, net_of(&at, d->net), CAP(NET));
 	add_feature(d, FEATURE_VICTIM, s->victim, CAP(VICTIM));
 	add_feature(d, FEATURE_VICTIM, s->attacker_pseudonym, CAP(VICTIM) + 1.5);
 	draft_home(joint, s, d);
@@ -170,7 +206,9 @@ draft_features(const struct joint *joint, const struct joint_sighting *s, struct
 	add_feature(d, FEATURE_JA3S, s->ja3s, CAP(JA3S));
 	add_feature(d, FEATURE_AGENT, s->agent, CAP(AGENT));
 	add_feature(d, FEATURE_RULE, s->rule.size > 0 ? s->rule : s->rule_name, CAP(RULE));
+	add_feature(d, FEATURE_HEADERS, s->headers, CAP(HEADERS));
 	add_feature(d, FEATURE_PATH, path_of(s->url), CAP(PATH));
+	add_feature(d, FEATURE_PATHSHAPE, path_shape(path_of(s->url), d->path), CAP(PATHSHAPE));
 	add_feature(d, FEATURE_STACK, s->stack, CAP(STACK));
 	if (!s->client && s->port != 0) {
 		snprintf(d->port, sizeof(d->port), "%u", s->port);

@@ -48,6 +48,8 @@ joint_free(struct joint *joint)
 			hypotheses_free(&joint->activity[i]);
 		free(joint->activity[i].node);
 	}
+	for (size_t i = 0; i < joint->node_count; i++)
+		free(joint->node[i].used ? joint->node[i].beats : NULL);
 	for (size_t i = 0; i < joint->value_count; i++)
 		free(joint->value[i].used ? joint->value[i].sample : NULL);
 	buf_close(&joint->text);

@@ -39,7 +39,8 @@ struct joint_sighting {
 	bool revoked;                               /* the indicator is taken back: no sight */
 	uint16_t port;
 	struct slice attacker, attacker_pseudonym, victim, sector;
-	struct slice stack, ja3, ja3s, ja4, hassh, hassh_server, cert, key_sha256, agent;
+	double period, jitter;                      /* between repeats: seconds, 0: not said; part of it */
+	struct slice stack, ja3, ja3s, ja4, hassh, hassh_server, cert, key_sha256, agent, headers;
 	struct slice rule_name, rule, rule_class;
 	struct slice domain, url, file;
 };

@@ -20,7 +20,7 @@ extern const struct feature_about feature_about[FEATURE_TYPES];
 
 enum { TAG_NODE = 1, TAG_GONE }; /* of what keep.c writes of a node */
 
-#define NODE_FEATURES 24
+#define NODE_FEATURES 32
 #define SAMPLE 64 /* nodes that a diversity is estimated from: those with the least hashes */
 #define NONE UINT32_MAX
 #define CELL_LARGE 2048 /* nodes: a larger cell waits until it has grown */
@@ -59,6 +59,12 @@ struct value {
 	bool holds, holds_own; /* nodes together, while another value's diversity is judged; those of holder */
 };
 
+#define BEATS_MAX 24
+/* When sights of a node began, the earliest of the day, by time. */
+struct beats {
+	uint32_t count, at[BEATS_MAX]; /* ms of the day */
+};
+
 /* What one organisation saw of one thing in one day: repeats fold into it.  Linking reads the first 64 bytes alone. */
 struct node {
 	_Alignas(64) uint64_t fold; /* hash of all that must be equal */
@@ -76,11 +82,15 @@ struct node {
 	uint64_t version;  /* rising number of its last change */
 	uint64_t count, from, until;
 	uint32_t organisation, sensor, value, key, attacker, pseudonym, victim, sector, rule_name, domain, cert,
-	    key_sha256, of;
+	    key_sha256, of, class; /* class: of its rule */
 	uint32_t messages, message_count; /* the newest of a list in joint->message; all that came */
 	uint32_t home;         /* organisation in whose networks the attacker is; NONE */
 	uint32_t newer, older; /* by use; newer: of a free one, the next free one */
 	float loss, clock_error;
+	/* Between repeats, as a message of so many said it: seconds; part of it, negative: not known. */
+	float period, jitter;
+	uint64_t period_count; /* 0: nothing said */
+	struct beats *beats;   /* NULL: one */
 	uint16_t port;
 	uint64_t used_at; /* rising number of its last use */
 };
@@ -97,7 +107,7 @@ struct draft {
 	struct feature_draft feature[NODE_FEATURES];
 	unsigned count;
 	uint32_t home;       /* of the attacker */
-	char port[16], net[32], shape[32], as[24], home_name[256]; /* texts move when more are kept */
+	char port[16], net[64], shape[32], path[64], as[24], home_name[256]; /* texts move when more are kept */
 };
 
 struct message_ref {
@@ -269,12 +279,29 @@ uint64_t draft_fold(const struct joint_sighting *s, const struct draft *d); /* w
 bool draft_is_echo(const struct joint_sighting *s);
 uint32_t home_named(const struct joint *joint, struct slice addr); /* in whose networks; NONE */
 
+/* rhythm.c */
+#define RHYTHM_FEATURES 4
+void rhythm_said(struct node *node, const struct joint_sighting *s);
+bool rhythm_fold(struct node *node, const struct node *more); /* true: something of it changed */
+unsigned rhythm_features(const struct node *node, struct feature_draft ret_feature[RHYTHM_FEATURES],
+    char room[RHYTHM_FEATURES][16]);
+
+/* stages.c: the order in which things came upon victims; pseudo-features of places in the order.  False: no memory. */
+struct stage {
+	uint64_t hash;
+	uint32_t place;
+};
+bool stages_list(const struct joint *joint, const uint32_t *order, size_t nodes, struct stage **ret_stage,
+    size_t *ret_count);
+
 /* node.c */
 /* With these features; NONE: no memory.  like gets its place in joint->feature. */
 uint32_t node_make(struct joint *joint, struct node *like, const struct feature_draft *feature, unsigned count);
 /* A repeat: everything by least and most.  True: something of it changed. */
 bool node_merge(struct joint *joint, uint32_t node, const struct node *more, const struct feature_draft *feature,
     unsigned count);
+/* The rhythm of what it was made from; false: no memory. */
+bool node_rhythm(struct joint *joint, uint32_t node, const struct node *like);
 /* CC_ABSENT: it is there already, or left out. */
 enum cc_status node_message(struct joint *joint, uint32_t node, struct slice id);
 int node_by_time(const struct node *a, const struct node *b);
@@ -315,6 +342,24 @@ is_candidate(uint8_t type)
 {
 	return type == FEATURE_ADDR || type == FEATURE_DOMAIN || type == FEATURE_CERT || type == FEATURE_KEY;
 }
+
+/* A network or its operator: named only where nothing that is in it reaches an answer. */
+static inline bool
+is_wide(uint8_t type)
+{
+	return type == FEATURE_NET || type == FEATURE_AS;
+}
+
+/* wide.c */
+/* A candidate at a node. */
+struct claim {
+	uint64_t hash; /* of the value: its order does not depend on who came first */
+	uint32_t value, node;
+};
+
+#define WIDE_PLACES 4 /* addresses of a network, or networks of an operator, that an activity is seen at, */
+#define WIDE_NODES 6  /* by so many nodes, before one asks for it */
+bool wide_is_spread(const struct joint *joint, const struct claim *claim, size_t count, uint8_t type);
 
 /* weigh.c: the hypotheses of one activity */
 enum cc_status joint_weigh(struct joint *joint, struct activity *activity);

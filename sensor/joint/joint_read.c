@@ -252,7 +252,8 @@ read_fingerprints(struct reading *r, struct slice group)
 		const char *name;
 		struct slice *to;
 	} item[] = {{"attacker_tcp_stack", &s->stack}, {"ja3", &s->ja3}, {"ja3s", &s->ja3s}, {"ja4", &s->ja4},
-	    {"certificate_sha256", &s->cert}, {"key_sha256", &s->key_sha256}, {"user_agent", &s->agent}};
+	    {"certificate_sha256", &s->cert}, {"key_sha256", &s->key_sha256}, {"user_agent", &s->agent},
+	    {"http_header_order", &s->headers}};
 	struct cur c = inside(group, '{');
 	struct slice name, value;
 
@@ -291,6 +292,13 @@ read_detection(struct reading *r, struct slice group)
 }
 
 static void
+read_behaviour(struct reading *r, struct slice group)
+{
+	r->s->period = number(member(group, "period_seconds"), 0);
+	r->s->jitter = number(member(group, "jitter"), 1);
+}
+
+static void
 read_origin(struct reading *r, struct slice group)
 {
 	struct slice kind = text(member(group, "kind"), r->scratch);
@@ -322,6 +330,8 @@ read_information(struct reading *r, struct slice extension)
 			read_detection(r, value);
 		else if (slice_is(name, "proof"))
 			read_proof(r, value);
+		else if (slice_is(name, "behaviour"))
+			read_behaviour(r, value);
 		else if (slice_is(name, "origin"))
 			read_origin(r, value);
 		else if (slice_is(name, "completeness"))

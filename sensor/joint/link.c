@@ -14,6 +14,7 @@
 #define GROUPS_MAX 16  /* groups with a feature, beyond which it brings none of them together */
 #define GROUPS_OF_ONE 4 /* of these, that one organisation alone is in */
 #define ROUNDS 3
+#define STAGES 2.2f      /* weight of a sequence of stages */
 #define HOUR (3600 * NS_PER_S)
 
 uint32_t
@@ -60,6 +61,24 @@ by_value(const void *a, const void *b)
 	return (x->place > y->place) - (x->place < y->place);
 }
 
+/* What is in common by the order in which it came, beside what nodes have themselves. */
+static enum cc_status
+list_stages(struct linker *l, size_t *room)
+{
+	struct stage *stage;
+	size_t count;
+	enum cc_status st = stages_list(l->joint, l->order, l->nodes, &stage, &count) ? CC_OK : CC_NOMEM;
+
+	for (size_t i = 0; i < count && st == CC_OK; i++) {
+		if (!GROW(l->at, l->count, *room))
+			st = CC_NOMEM;
+		else
+			l->at[l->count++] = (struct at){stage[i].hash, NONE, stage[i].place, STAGES};
+	}
+	free(stage);
+	return st;
+}
+
 static enum cc_status
 list_features(struct linker *l)
 {
@@ -79,11 +98,13 @@ list_features(struct linker *l)
 			    l->joint->feature[f].value, i, weight};
 		}
 	}
+	if (list_stages(l, &room) != CC_OK)
+		return CC_NOMEM;
 	room = 0;
 	if (l->count > 0)
 		qsort(l->at, l->count, sizeof(*l->at), by_value);
 	for (size_t i = 0; i < l->count; i++) {
-		if (i == 0 || l->at[i].value != l->at[i - 1].value) {
+		if (i == 0 || l->at[i].value != l->at[i - 1].value || l->at[i].hash != l->at[i - 1].hash) {
 			if (!GROW(l->range, l->range_count, room))
 				return CC_NOMEM;
 			l->range[l->range_count++].start = i;
@@ -112,9 +133,11 @@ time_llr(uint64_t first_a, uint64_t last_a, uint64_t first_b, uint64_t last_b)
 static char
 group_of(const struct linker *l, uint32_t value)
 {
-	const struct value *v = &l->joint->value[value];
-	const struct feature_about *about = &feature_about[v->type];
+	const struct value *v = value != NONE ? &l->joint->value[value] : NULL;
+	const struct feature_about *about = v != NULL ? &feature_about[v->type] : NULL;
 
+	if (v == NULL)
+		return 'w';
 	return (about->group == 'a' || about->group == 'k') && (double)v->diversity > about->spread ? 'i'
 												    : about->group;
 }

@@ -76,9 +76,11 @@ by_bits(const void *a, const void *b, void *ctx)
 }
 
 static void
-ask_others(const struct joint *joint, const struct activity *a, const struct hypothesis *top, struct wanted *list,
-    unsigned *count)
+ask_others(const struct joint *joint, const struct activity *a, const struct hypothesis *top, uint32_t address,
+    struct wanted *list, unsigned *count)
 {
+	/* Of a network one asks by an address of it. */
+	bool wide = is_wide(top->type) && address != NONE;
 	uint32_t seen[64];
 	unsigned asked = 0;
 
@@ -94,8 +96,8 @@ ask_others(const struct joint *joint, const struct activity *a, const struct hyp
 		seen[asked++] = who;
 		if (!took_part(joint, a, who))
 			want(list, count,
-			    (struct wanted){"another witness", "have-you-seen", who, joint->value[top->value].name,
-				NONE, feature_about[top->type].word, value_bits(top->probability, 0.4, 2.0, -0.4)});
+			    (struct wanted){"another witness", "have-you-seen", who, wide ? address : joint->value[top->value].name, NONE,
+				wide ? "addr" : feature_about[top->type].word, value_bits(top->probability, 0.4, 2.0, -0.4)});
 	}
 }
 
@@ -190,7 +192,7 @@ case_missing(const struct joint *joint, const struct activity *a, struct json *j
 
 	for (size_t i = 0; i < a->hypothesis_count; i++) {
 		if (a->hypothesis[i].rival < 0) {
-			ask_others(joint, a, &a->hypothesis[i], list, &count);
+			ask_others(joint, a, &a->hypothesis[i], also, list, &count);
 			break;
 		}
 	}

@@ -91,7 +91,8 @@ static void
 keep_node(struct gathering *g, struct node *n)
 {
 	uint32_t *const name[] = {&n->organisation, &n->sensor, &n->value, &n->key, &n->attacker, &n->pseudonym,
-	    &n->victim, &n->sector, &n->rule_name, &n->domain, &n->cert, &n->key_sha256, &n->of, &n->home};
+	    &n->victim, &n->sector, &n->rule_name, &n->domain, &n->cert, &n->key_sha256, &n->of, &n->home,
+	    &n->class};
 
 	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++)
 		keep(g, name[i]);

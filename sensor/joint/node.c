@@ -200,6 +200,7 @@ node_new(struct joint *joint, const struct node *like)
 	joint->node[index].message_count = 0;
 	joint->node[index].activity = NONE;
 	joint->node[index].mark = 0;
+	joint->node[index].beats = NULL;
 	joint->node_table[slot_of(joint, like->fold)] = index;
 	joint->node_live++;
 	link_use(joint, index);
@@ -265,6 +266,8 @@ node_drop(struct joint *joint, uint32_t index)
 		joint->message[m].next = joint->message_free;
 		joint->message_free = m;
 	}
+	free(node->beats);
+	node->beats = NULL;
 	unlink_use(joint, node);
 	node->used = false;
 	joint->node_live--;
@@ -274,6 +277,72 @@ node_drop(struct joint *joint, uint32_t index)
 		node->newer = joint->node_free;
 		joint->node_free = index;
 	}
+}
+
+/* ---- its rhythm, which repeats change ---- */
+
+static unsigned
+steady_features(const struct joint *joint, const struct node *node)
+{
+	unsigned count = 0;
+
+	while (count < node->feature_count &&
+	       joint->feature[node->features + count].type != FEATURE_PERIOD)
+		count++;
+	return count;
+}
+
+static bool
+same_rhythm(const struct joint *joint, const struct node *node, unsigned steady, const struct feature_draft *feature,
+    unsigned count)
+{
+	bool same = node->feature_count == steady + count;
+
+	for (unsigned i = 0; i < count && same; i++) {
+		const struct feature *f = &joint->feature[node->features + steady + i];
+
+		same = joint->value[f->value].hash == value_hash(FEATURE_PERIOD, feature[i].text, node->exercise) &&
+		       !(f->cap < (float)feature[i].cap) && !(f->cap > (float)feature[i].cap);
+	}
+	return same;
+}
+
+/* The features of a period stand behind all others.  Where they change, the node gets another block: linked before the
+ * old one goes, so that no value is forgotten between. */
+static bool
+set_rhythm(struct joint *joint, uint32_t index)
+{
+	struct node *node = &joint->node[index];
+	struct feature_draft feature[RHYTHM_FEATURES];
+	char room[RHYTHM_FEATURES][16];
+	unsigned count = rhythm_features(node, feature, room), steady = steady_features(joint, node);
+	uint32_t before = node->features, had = node->feature_count, block;
+
+	if (same_rhythm(joint, node, steady, feature, count))
+		return true;
+	if (steady + count > NODE_FEATURES)
+		count = NODE_FEATURES - steady;
+	if ((block = feature_block(joint, steady + count)) == NONE)
+		return false;
+	node->features = block;
+	for (unsigned i = 0; i < steady; i++) {
+		joint->feature[block + i] = (struct feature){.value = joint->feature[before + i].value, .node = index,
+		    .cap = joint->feature[before + i].cap, .type = joint->feature[before + i].type};
+		value_link(joint, block + i, node->negative);
+	}
+	node->feature_count = (uint8_t)steady;
+	for (unsigned i = 0; i < count; i++) {
+		if (!link_feature(joint, index, FEATURE_PERIOD, feature[i].text, feature[i].cap, steady + i))
+			return false;
+	}
+	for (uint32_t f = before; f < before + had; f++)
+		value_unlink(joint, f, node->negative);
+	if (had > 0) {
+		joint->feature[before].next = joint->feature_free[had];
+		joint->feature_free[had] = before;
+	}
+	node_touch(joint, index);
+	return true;
 }
 
 /* ---- messages of a node ---- */
@@ -320,11 +389,20 @@ node_message(struct joint *joint, uint32_t index, struct slice id)
 
 /* ---- folding ---- */
 
+bool
+node_rhythm(struct joint *joint, uint32_t index, const struct node *like)
+{
+	(void)rhythm_fold(&joint->node[index], like);
+	return set_rhythm(joint, index);
+}
+
+
 /* A repeat: everything by least and most.  True: something of it changed. */
 static bool
 fold_in(struct joint *joint, uint32_t index, const struct node *more)
 {
 	struct node *node = &joint->node[index], was = *node;
+	bool beats = rhythm_fold(node, more); /* knows of the first sights of both */
 
 	/* All that is taken over is least or most. */
 	node->first = more->first < node->first ? more->first : node->first;
@@ -343,7 +421,7 @@ fold_in(struct joint *joint, uint32_t index, const struct node *more)
 	node->tlp = more->tlp > node->tlp ? more->tlp : node->tlp;
 	if (node->first < was.first && !node->negative)
 		value_older(joint, index);
-	return memcmp(&was, node, sizeof(was)) != 0;
+	return beats || memcmp(&was, node, sizeof(was)) != 0;
 }
 
 /* What was shown without proof first, and with it later, is shown with it. */
@@ -356,7 +434,8 @@ raise_caps(struct joint *joint, uint32_t index, const struct feature_draft *feat
 	for (unsigned i = 0; i < count && i < node->feature_count; i++) {
 		struct feature *f = &joint->feature[node->features + i];
 
-		if ((float)feature[i].cap > f->cap) {
+		if (joint->value[f->value].type == feature[i].type && feature[i].type != FEATURE_PERIOD &&
+		    (float)feature[i].cap > f->cap) {
 			f->cap = (float)feature[i].cap;
 			raised = true;
 		}
@@ -372,6 +451,7 @@ node_merge(struct joint *joint, uint32_t index, const struct node *more, const s
 {
 	bool changed = fold_in(joint, index, more);
 
+	(void)set_rhythm(joint, index);
 	changed = raise_caps(joint, index, feature, count) || changed;
 	node_use(joint, index);
 	return changed;
@@ -401,6 +481,7 @@ fill_node(struct joint *joint, const struct joint_sighting *s, const struct draf
 	node->negative = s->count == 0;
 	node->echo = draft_is_echo(s);
 	node->home = d->home;
+	rhythm_said(node, s);
 	(void)joint;
 }
 
@@ -420,6 +501,7 @@ name_node(struct joint *joint, const struct joint_sighting *s, struct node *node
 	node->cert = name_of(joint, s->cert);
 	node->key_sha256 = name_of(joint, s->key_sha256);
 	node->of = name_of(joint, s->origin_of);
+	node->class = name_of(joint, s->rule_class);
 }
 
 enum cc_status
@@ -447,7 +529,7 @@ joint_add(struct joint *joint, const struct joint_sighting *s)
 			return CC_FULL;
 		}
 		name_node(joint, s, &like);
-		if ((index = node_make(joint, &like, d.feature, d.count)) == NONE)
+		if ((index = node_make(joint, &like, d.feature, d.count)) == NONE || !set_rhythm(joint, index))
 			return CC_NOMEM;
 		if (joint->keeps && !vector_add(&joint->fresh, index))
 			return CC_NOMEM;

@@ -4,8 +4,9 @@
  *
  * Kept with each new node at a cost that does not depend on how many there are: a diversity is estimated from the
  * SAMPLE nodes with the least hashes, a set that changes ever more rarely as nodes come; only what changed is judged
- * again.  Three steps, each standing on the one before alone, so that the outcome is a function of the set of nodes:
- * strong values by names and contents, weak ones by strong ones, strong ones by both.  One thread.
+ * again.  Four steps, each standing on those before alone, so that the outcome is a function of the set of nodes:
+ * strong values by names and contents, networks and periods by strong ones, other weak ones by all these, strong ones by
+ * strong and weak ones.  One thread.
  */
 #include "joint/joint_own.h"
 
@@ -18,12 +19,19 @@
 #define OWN_PART 0.6
 #define SEEN_SLOTS 4096 /* over SAMPLE * NODE_FEATURES */
 
-enum pass { BY_CONTENT, BY_STRONG, BY_ALL };
+enum pass { BY_CONTENT, BY_STRONG, BY_PLACE, BY_ALL };
 
 static bool
 is_strong(uint8_t type)
 {
 	return feature_about[type].cap >= 6;
+}
+
+/* What says that addresses belong together, before tools are judged that are seen at them: one network, one period. */
+static bool
+is_early(uint8_t type)
+{
+	return type == FEATURE_NET || type == FEATURE_PERIOD;
 }
 
 /* ---- the table ---- */
@@ -404,7 +412,8 @@ judge_node(
 		else if (strong)
 			joins = tells && !is_alone(feature) && holds(joint, feature);
 		else
-			joins = tells = pass == BY_ALL && can_hold(feature->type) &&
+			joins = tells = ((pass == BY_ALL && can_hold(feature->type)) ||
+					    (pass == BY_PLACE && is_early(feature->type))) &&
 					(is_alone(feature) || holds(joint, feature));
 		*ret_informed = *ret_informed || tells;
 		if (joins && !is_alone(feature)) {
@@ -695,8 +704,27 @@ hold(struct joint *joint, uint32_t index, bool all, bool own, uint32_t holder, b
 	v->holds = all;
 	v->holds_own = own;
 	v->holder = all == own ? NONE : holder;
-	if (is_strong(v->type) || can_hold(v->type))
+	if (is_strong(v->type) || can_hold(v->type) || is_early(v->type))
 		flipped(joint, index, strong_only);
+}
+
+/* Early ones by strong ones alone; the others by these, too. */
+static void
+settle_weak(struct joint *joint, bool early)
+{
+	struct vector *list = &joint->dirty_values;
+	struct judged is;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct value *v = &joint->value[list->at[i]];
+
+		if (!v->used || is_strong(v->type) || is_early(v->type) != early)
+			continue;
+		diversity(joint, v, early ? BY_STRONG : BY_PLACE, &is);
+		hold(joint, list->at[i], is_own(is.groups, is.part), is_own(is.all_groups, is.all_part), is.talker,
+		    !early);
+		weigh(joint, v, &is);
+	}
 }
 
 enum cc_status
@@ -718,16 +746,8 @@ values_settle(struct joint *joint)
 		most = 2 * feature_about[v->type].spread;
 		hold(joint, list->at[i], is.groups <= most, is.all_groups <= most, is.talker, false);
 	}
-	for (size_t i = 0; i < list->count; i++) {
-		struct value *v = &joint->value[list->at[i]];
-
-		if (!v->used || is_strong(v->type))
-			continue;
-		diversity(joint, v, BY_STRONG, &is);
-		hold(joint, list->at[i], is_own(is.groups, is.part), is_own(is.all_groups, is.all_part), is.talker,
-		    true);
-		weigh(joint, v, &is);
-	}
+	settle_weak(joint, true);
+	settle_weak(joint, false);
 	for (size_t i = 0; i < list->count; i++) {
 		uint32_t index = list->at[i];
 		struct value *v = &joint->value[index];

@@ -18,13 +18,9 @@
 #define INHERIT 0.8      /* of a relay's weight that goes to who was seen to control it */
 #define INHERIT_MAX 8.0
 #define ANSWER 0.3       /* independence of what was looked for because a partner told of it */
+#define NET_LESS 1.0     /* nats that a network has less than an address: others may be in it, */
+#define AS_LESS 2.0      /* and an operator */
 #define NEGATIVE_MAX 1.0 /* nats, all negatives of one organisation */
-
-/* A candidate at a node. */
-struct claim {
-	uint64_t hash; /* of the value: its order does not depend on who came first */
-	uint32_t value, node;
-};
 
 struct claims {
 	struct claim *claim;
@@ -65,8 +61,9 @@ add_claim(struct claims *c, struct claim claim)
 	return true;
 }
 
+/* Those of a kind that is named anyway, and of one wide kind; FEATURE_TYPES: of none. */
 static enum cc_status
-collect(const struct joint *joint, const struct activity *a, struct claims *c)
+collect(const struct joint *joint, const struct activity *a, uint8_t wide, struct claims *c)
 {
 	for (size_t i = 0; i < a->count; i++) {
 		const struct node *node = &joint->node[a->node[i]];
@@ -74,7 +71,7 @@ collect(const struct joint *joint, const struct activity *a, struct claims *c)
 		for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
 			const struct value *v = &joint->value[joint->feature[f].value];
 
-			if (is_candidate(v->type) &&
+			if ((is_candidate(v->type) || (v->type == wide && v->weight >= (float)WEIGHT_LEAST)) &&
 			    !add_claim(c, (struct claim){v->hash, joint->feature[f].value, a->node[i]}))
 				return CC_NOMEM;
 		}
@@ -104,6 +101,8 @@ make_item(const struct joint *joint, const struct claim *claim)
 		item.base = node->proof == CC_PROOF_KEYED ? 2.6 : 0.1;
 		item.text =
 		    node->proof == CC_PROOF_KEYED ? "the key was used" : "the certificate was shown, its key not used";
+	} else if (is_wide(type)) {
+		item.text = "an address of it took part";
 	} else if (node->attacker == NONE && !node->echo) {
 		item.base = 0.3;
 		item.text = "the address was named";
@@ -306,8 +305,12 @@ make_candidates(const struct joint *joint, struct activity *a, const struct clai
 		    .value = c->claim[i].value,
 		    .hash = c->claim[i].hash};
 
-		for (k = i; k < c->count && c->claim[k].hash == h.hash; k++) {
-			if (!add_item(&h, make_item(joint, &c->claim[k]))) {
+		for (k = i; k < c->count && c->claim[k].hash == h.hash; k++)
+			;
+		if (is_wide(h.type) && !wide_is_spread(joint, &c->claim[i], k - i, h.type))
+			continue;
+		for (size_t n = i; n < k; n++) {
+			if (!add_item(&h, make_item(joint, &c->claim[n]))) {
 				free(h.item);
 				return CC_NOMEM;
 			}
@@ -329,7 +332,7 @@ make_candidates(const struct joint *joint, struct activity *a, const struct clai
 static uint32_t
 home_of(const struct joint *joint, const struct hypothesis *h)
 {
-	for (size_t i = 0; i < h->item_count && h->type == FEATURE_ADDR; i++) {
+	for (size_t i = 0; i < h->item_count && (h->type == FEATURE_ADDR || is_wide(h->type)); i++) {
 		if (joint->node[h->item[i].node].home != NONE)
 			return joint->node[h->item[i].node].home;
 	}
@@ -378,13 +381,13 @@ follow_relays(const struct joint *joint, struct activity *a)
 		struct hypothesis *relay = &a->hypothesis[r];
 		uint32_t home = home_of(joint, relay);
 
-		if (home == NONE)
+		if (home == NONE || is_wide(relay->type))
 			continue;
 		for (size_t i = 0; i < a->hypothesis_count; i++) {
 			struct hypothesis *h = &a->hypothesis[i];
 			double more = relay->witness * INHERIT < INHERIT_MAX ? relay->witness * INHERIT : INHERIT_MAX;
 
-			if (relay->witness >= WITNESS_LEAST && home_of(joint, h) == NONE && controls(joint, h, home) &&
+			if (!is_wide(h->type) && relay->witness >= WITNESS_LEAST && home_of(joint, h) == NONE && controls(joint, h, home) &&
 			    more > h->bonus && !came_after(joint, relay, h)) {
 				h->bonus = more;
 				h->parts = 0;
@@ -450,6 +453,10 @@ rank(const struct joint *joint, struct activity *a)
 				a->relay_odds = h->witness + h->bonus;
 			add_part(h, "in the networks of an organisation", -IN_HOME, (double)NAN);
 		}
+		if (is_wide(h->type))
+			add_part(h, h->type == FEATURE_NET ? "a network, for want of an address"
+							   : "an operator, for want of a network",
+			    h->type == FEATURE_NET ? -NET_LESS : -AS_LESS, (double)NAN);
 		if (shared_by(joint, h) > 1)
 			add_part(h, "seen with what is unrelated", -log(shared_by(joint, h)), shared_by(joint, h));
 		h->bonus = sum_parts(h);
@@ -641,8 +648,8 @@ answer(struct activity *a)
 	}
 }
 
-enum cc_status
-joint_weigh(struct joint *joint, struct activity *a)
+static enum cc_status
+weigh_with(struct joint *joint, struct activity *a, uint8_t wide)
 {
 	struct claims c = {NULL, 0, 0};
 	enum cc_status st;
@@ -650,7 +657,7 @@ joint_weigh(struct joint *joint, struct activity *a)
 	hypotheses_free(a);
 	a->relay_odds = 0;
 	count_parties(joint, a);
-	st = collect(joint, a, &c);
+	st = collect(joint, a, wide, &c);
 	if (st == CC_OK)
 		st = make_candidates(joint, a, &c);
 	if (st == CC_OK) {
@@ -661,4 +668,20 @@ joint_weigh(struct joint *joint, struct activity *a)
 	}
 	free(c.claim);
 	return st;
+}
+
+/* A network is named only where nothing in it is, and an operator where no network is. */
+enum cc_status
+joint_weigh(struct joint *joint, struct activity *a)
+{
+	static const uint8_t wide[] = {FEATURE_NET, FEATURE_AS};
+	enum cc_status st = weigh_with(joint, a, FEATURE_TYPES);
+
+	if (st != CC_OK || a->source || a->count < WIDE_NODES)
+		return st;
+	for (size_t i = 0; i < sizeof(wide) && st == CC_OK; i++) {
+		if ((st = weigh_with(joint, a, wide[i])) == CC_OK && a->source && a->hypothesis[0].type == wide[i])
+			return CC_OK;
+	}
+	return st == CC_OK ? weigh_with(joint, a, FEATURE_TYPES) : st;
 }

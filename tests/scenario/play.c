@@ -19,6 +19,9 @@
 
 #define LANES 1024
 
+enum { INDICATORS, HEALTH, TOPICS };
+static const char *const topic_name[TOPICS] = {"concert.indicators", "concert.health"};
+
 struct sensor {
 	char *name;
 	struct conf *conf;
@@ -26,8 +29,8 @@ struct sensor {
 	struct key *key;
 	void *output;
 	char source[256];
-	uint64_t sequence[LANES];
-	uint8_t digest[LANES][32];
+	uint64_t sequence[TOPICS][LANES];
+	uint8_t digest[TOPICS][LANES][32];
 	json_t *said; /* its stanza in the world */
 	double offset;
 	struct sensor *next;
@@ -342,6 +345,9 @@ make_record(struct play *play, json_t *o, struct sensor *s, struct cc_record *re
 	rec->ja4 = slice_at(prints, "ja4");
 	rec->cert_sha256 = slice_at(prints, "certificate_sha256");
 	rec->user_agent = slice_at(prints, "user_agent");
+	rec->header_order = slice_at(prints, "header_order");
+	rec->period = (uint64_t)(real_of(json_object_get(o, "behaviour"), "period_s", 0) * 1e9);
+	rec->jitter = (uint16_t)(real_of(json_object_get(o, "behaviour"), "jitter", 0) * 1e3);
 	rec->app = rec->cert_sha256.size > 0 || rec->ja4.size > 0 ? slice_str("tls") : slice_of(NULL, 0);
 	rec->domain = slice_at(o, "domain");
 	rec->url = slice_at(o, "url");
@@ -362,14 +368,23 @@ add_header(struct cc_message *msg, const char *name, const char *value)
 	msg->header[msg->header_count++] = (struct cc_header){name, slice_str(value)};
 }
 
+struct letter {
+	int topic;
+	const char *type, *observation; /* observation: NULL: of none */
+	struct slice key;
+	enum cc_tlp tlp;
+	uint64_t time;
+};
+
 /* As exchange_send() and signing.c make one; ce_id is of content and source. */
 static void
-send_message(struct play *play, struct sensor *s, const struct cc_record *rec, const char *observation)
+send_message(struct play *play, struct sensor *s, const struct letter *l)
 {
 	struct cc_message msg = {
-	    .topic = slice_str("concert.indicators"), .class = CC_CLASS_ALERT, .value = buf_slice(&play->value)};
-	char key[8192], id[40], when[40], number[24], hex[65];
+	    .topic = slice_str(topic_name[l->topic]), .class = CC_CLASS_ALERT, .value = buf_slice(&play->value)};
+	char id[40], when[40], number[24], hex[65];
 	uint8_t digest[32];
+	uint64_t *sequence;
 	struct digest d;
 
 	digest_open(&d, DIGEST_SHA256);
@@ -379,30 +394,84 @@ send_message(struct play *play, struct sensor *s, const struct cc_record *rec, c
 	digest_close(&d, NULL, NULL, digest);
 	hex_text(slice_of(digest, 16), hex);
 	snprintf(id, sizeof(id), "%.8s-%.4s-8%.3s-b%.3s-%.12s", hex, hex + 8, hex + 13, hex + 17, hex + 20);
-	snprintf(key, sizeof(key), "%s:%.*s", record_kind_text(rec->kind), (int)rec->value.size, rec->value.p);
-	msg.key = slice_str(key);
+	msg.key = l->key;
 	msg.lane = (uint32_t)(hash64(msg.key, 0) % s->conf->exchange_lanes);
-	snprintf(number, sizeof(number), "%llu", (unsigned long long)++s->sequence[msg.lane]);
+	sequence = &s->sequence[l->topic][msg.lane];
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)++*sequence);
 	add_header(&msg, "ce_specversion", "1.0");
 	add_header(&msg, "ce_id", id);
 	add_header(&msg, "ce_source", s->source);
-	add_header(&msg, "ce_type", "org.concert.sighting.v1");
-	add_header(&msg, "ce_time", time_rfc3339_text(rec->last, when));
+	add_header(&msg, "ce_type", l->type);
+	add_header(&msg, "ce_time", time_rfc3339_text(l->time, when));
 	add_header(&msg, "ce_sequence", number);
 	add_header(&msg, "content-type", "application/stix+json;version=2.1");
-	add_header(&msg, "tlp", record_tlp_text(rec->tlp));
+	add_header(&msg, "tlp", record_tlp_text(l->tlp));
 	add_header(&msg, "exercise", "false");
 	buf_clear(&play->jws);
-	if (jws_sign(s->key, &msg, s->sequence[msg.lane] > 1 ? s->digest[msg.lane] : NULL, &play->jws) != CC_OK)
-		fail(observation, "can't be signed");
+	if (jws_sign(s->key, &msg, *sequence > 1 ? s->digest[l->topic][msg.lane] : NULL, &play->jws) != CC_OK)
+		fail(id, "can't be signed");
 	msg.header[msg.header_count++] = (struct cc_header){"jws", buf_slice(&play->jws)};
-	jws_digest(&msg, s->digest[msg.lane]);
+	jws_digest(&msg, s->digest[l->topic][msg.lane]);
 	while (play->file->send(s->output, &msg, ++play->ticket) == CC_FULL)
 		play->file->poll(s->output, 0);
 	while (play->broker != NULL && play->broker->send(play->broker_self, &msg, play->ticket) == CC_FULL)
 		play->broker->poll(play->broker_self, 100);
-	fprintf(play->table, "%s\t%s\n", observation, id);
-	json_object_set_new(play->ids, observation, json_stringn(id, strlen(id)));
+	if (l->observation == NULL)
+		return;
+	fprintf(play->table, "%s\t%s\n", l->observation, id);
+	json_object_set_new(play->ids, l->observation, json_stringn(id, strlen(id)));
+}
+
+static void
+send_sighting(struct play *play, struct sensor *s, const struct cc_record *rec, const char *observation)
+{
+	char key[8192];
+
+	snprintf(key, sizeof(key), "%s:%.*s", record_kind_text(rec->kind), (int)rec->value.size, rec->value.p);
+	send_message(play, s,
+	    &(struct letter){INDICATORS, "org.concert.sighting.v1", observation, slice_str(key), rec->tlp, rec->last});
+}
+
+/* ---- heartbeats ---- */
+
+static void
+beat(struct play *play, struct sensor *s, uint64_t from, uint64_t until, double lost)
+{
+	struct exchange_source source = {.conf = s->conf, .live = true, .victims = s->victims};
+	struct exchange_health health = {.time = until};
+	char key[256], coverage[400], first[40], last[40];
+
+	snprintf(coverage, sizeof(coverage),
+	    "{\"from\":\"%s\",\"until\":\"%s\",\"packets\":%.0f,\"lost_kernel\":%.0f,\"lost_interface\":0,\"lost_"
+	    "ring\":0}",
+	    time_rfc3339_text(from, first), time_rfc3339_text(until, last), 1e6 * (1 - lost), 1e6 * lost);
+	source.coverage = slice_str(coverage);
+	buf_clear(&play->value);
+	if (stix_health(&source, &health, &play->value) != CC_OK)
+		fail(s->source, "no heartbeat");
+	snprintf(key, sizeof(key), "%s", s->source + strlen("urn:concert:"));
+	send_message(play, s,
+	    &(struct letter){HEALTH, "org.concert.health.v1", NULL, slice_str(key), CC_TLP_GREEN, until});
+}
+
+/* While its coverage lasts, one each heartbeat_s, with what it saw since the one before. */
+static void
+play_heartbeats(struct play *play, struct sensor *s)
+{
+	double every = real_of(s->said, "heartbeat_s", 0);
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(s->said, "coverage"), i, one)
+	{
+		uint64_t from, until, step = (uint64_t)(every * 1e9);
+
+		if (every < 1 || time_rfc3339_parse(text_of(one, "from"), &from) != CC_OK ||
+		    time_rfc3339_parse(text_of(one, "until"), &until) != CC_OK)
+			continue;
+		for (; from + step <= until; from += step)
+			beat(play, s, from, from + step, real_of(one, "lost", 0));
+	}
 }
 
 static void
@@ -425,7 +494,7 @@ play_observation(struct play *play, json_t *o)
 	from.live = true;
 	from.victims = s->victims;
 	coverage(s, rec.first, text, &rec.one_sided);
-	from.coverage = slice_str(text);
+	from.coverage = json_is_false(json_object_get(s->said, "says_coverage")) ? slice_of(NULL, 0) : slice_str(text);
 	if (strcmp(other.kind, "relay") == 0 || strcmp(other.kind, "answer") == 0) {
 		other.of = slice_at(play->ids, text_of(origin, "of"));
 		other.to = slice_at(origin, "to");
@@ -435,7 +504,7 @@ play_observation(struct play *play, json_t *o)
 	if (stix_sighting(&from, &rec, false, &play->value) != CC_OK)
 		fprintf(stderr, "play: %s stays: it names an address of its own networks\n", text_of(o, "id"));
 	else
-		send_message(play, s, &rec, text_of(o, "id"));
+		send_sighting(play, s, &rec, text_of(o, "id"));
 }
 
 /* By time, as they were sent; then by place in the world. */
@@ -490,6 +559,8 @@ main(int argc, char **argv)
 	qsort(order, count, sizeof(*order), by_time);
 	for (i = 0; i < count; i++)
 		play_observation(&play, order[i].observation);
+	for (struct sensor *s = play.sensors; s != NULL; s = s->next)
+		play_heartbeats(&play, s);
 	while (play.broker != NULL && play.broker->pending(play.broker_self) > 0)
 		play.broker->poll(play.broker_self, 100);
 	if (play.broker != NULL)

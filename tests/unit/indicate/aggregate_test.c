@@ -5,7 +5,8 @@
 
 struct seen {
 	unsigned first, updates;
-	uint64_t sum, last_count;
+	uint64_t sum, last_count, period;
+	unsigned jitter;
 	char order[4096];
 };
 
@@ -20,6 +21,8 @@ pass(void *ctx, const struct cc_record *rec, bool update)
 		seen->first++;
 	seen->sum += update ? rec->count - 1 : rec->count;
 	seen->last_count = rec->count;
+	seen->period = rec->period;
+	seen->jitter = rec->jitter;
 	if (strlen(seen->order) < sizeof(seen->order) - 64)
 		sprintf(seen->order + strlen(seen->order), "%.*s%s ", (int)rec->value.size, (const char *)rec->value.p,
 		    update ? "+" : "");
@@ -174,6 +177,51 @@ TEST(goes_on_after_a_death)
 	}
 }
 
+/* The median: a beacon that was lost changes nothing, one that comes at random has a large jitter, five say nothing. */
+TEST(period_of_repeats)
+{
+	static const struct {
+		unsigned count, lost, wobble;
+		uint64_t period;
+		unsigned jitter_least, jitter_most;
+	} run[] = {{12, 20, 0, 4000, 0, 0}, {12, 5, 0, 4000, 0, 0}, {12, 20, 1, 4000, 50, 100}, {5, 20, 0, 0, 0, 0},
+	    {100, 20, 0, 500, 0, 0}};
+
+	for (size_t r = 0; r < sizeof(run) / sizeof(run[0]); r++) {
+		struct seen seen = {0};
+		struct conf *conf;
+		struct aggregate *aggregate = make(NULL, &seen, &conf), *after = make(NULL, &seen, &conf);
+		struct buf changes;
+		uint64_t ms = 1000000;
+
+		buf_open(&changes, 1u << 20);
+		for (unsigned i = 0; i < run[r].count; i++) {
+			struct cc_record rec = record("a.example", 0);
+
+			rec.first = rec.last = ms * (NS_PER_S / 1000);
+			ms += (run[r].count == 100 ? 500 : 4000) + (run[r].wobble ? (i * 7 % 5) * 300 - 600 : 0);
+			if (i == run[r].lost)
+				continue;
+			/* What was counted goes on after a death. */
+			aggregate_add(aggregate, &rec);
+			if (i == 7) {
+				(void)aggregate_changes(aggregate, true, &changes);
+				aggregate_restore(after, buf_slice(&changes));
+				aggregate_free(aggregate);
+				aggregate = after;
+				after = NULL;
+			}
+		}
+		aggregate_flush(aggregate);
+		CHECK(seen.updates == 1);
+		CHECK(seen.period / (NS_PER_S / 1000) == run[r].period);
+		CHECK(seen.jitter >= run[r].jitter_least && seen.jitter <= run[r].jitter_most);
+		aggregate_free(aggregate);
+		aggregate_free(after);
+		buf_close(&changes);
+	}
+}
+
 TEST(hostile_changes)
 {
 	struct seen seen = {0};
@@ -204,4 +252,4 @@ TEST(hostile_changes)
 	buf_close(&journal);
 }
 
-TESTS(T(windows), T(bounded), T(strictest_marking_wins), T(goes_on_after_a_death), T(hostile_changes))
+TESTS(T(windows), T(bounded), T(strictest_marking_wins), T(goes_on_after_a_death), T(period_of_repeats), T(hostile_changes))

@@ -1,0 +1,45 @@
+/*
+ * Networks (/24, /48) and their operators as what an activity comes from: where its addresses rotate within one, that is
+ * a better answer than any of them.  README.md, Evidence.  One thread.
+ */
+#include "joint/joint_own.h"
+
+/* What of a type a node has; NONE: nothing. */
+static uint32_t
+value_at(const struct joint *joint, const struct node *node, uint8_t type)
+{
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		if (joint->value[joint->feature[f].value].type == type)
+			return joint->feature[f].value;
+	}
+	return NONE;
+}
+
+/* Is it seen all over, and nowhere in it most of it?  Else an address, or a network, is what there is to say. */
+bool
+wide_is_spread(const struct joint *joint, const struct claim *claim, size_t count, uint8_t type)
+{
+	uint32_t place[WIDE_PLACES];
+	unsigned with[WIDE_PLACES], places = 0, nodes = 0, most = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct node *node = &joint->node[claim[i].node];
+		uint32_t at = value_at(joint, node, type == FEATURE_NET ? FEATURE_ADDR : FEATURE_NET);
+		unsigned k = 0;
+
+		if (node->negative || node->echo || at == NONE)
+			continue;
+		nodes++;
+		while (k < places && place[k] != at)
+			k++;
+		if (k == WIDE_PLACES)
+			continue;
+		if (k == places) {
+			place[places] = at;
+			with[places++] = 0;
+		}
+		with[k]++;
+		most = with[k] > most ? with[k] : most;
+	}
+	return places == WIDE_PLACES && nodes >= WIDE_NODES && 2 * most <= nodes;
+}
