@@ -148,7 +148,8 @@ read_node(struct cur *c, struct node *n, struct slice text[NODE_TEXTS], bool *re
 	*ret_before = version == CODE_BEFORE;
 	for (unsigned i = 0; i < NODE_TEXTS - (*ret_before ? 1u : 0u); i++)
 		text[i] = get_text(c);
-	return !c->bad && (version == CODE_VERSION || version == CODE_BEFORE) && n->feature_count <= NODE_FEATURES && n->kind < CC_KIND_COUNT &&
+	return !c->bad && (version == CODE_VERSION || version == CODE_BEFORE) &&
+	       n->feature_count <= NODE_FEATURES && n->kind < CC_KIND_COUNT &&
 	       n->proof <= CC_PROOF_CONTENT && n->origin <= JOINT_ANSWER && n->tlp <= CC_TLP_RED && n->loss >= 0 &&
 	       n->loss <= 1 && n->clock_error >= -1 && text[0].size > 0;
 }
@@ -202,7 +203,8 @@ make_decoded(
     struct joint *joint, struct node *n, const struct slice text[NODE_TEXTS], const struct feature_draft *feature)
 {
 	uint32_t *const name[NODE_TEXTS] = {&n->organisation, &n->sensor, &n->value, &n->key, &n->attacker,
-	    &n->pseudonym, &n->victim, &n->sector, &n->rule_name, &n->domain, &n->cert, &n->key_sha256, &n->of, &n->class};
+	    &n->pseudonym, &n->victim, &n->sector, &n->rule_name, &n->domain, &n->cert, &n->key_sha256, &n->of,
+	    &n->class};
 
 	for (unsigned i = 0; i < NODE_TEXTS; i++)
 		*name[i] = text[i].size > 0 ? name_of(joint, text[i]) : NONE;

@@ -288,8 +288,9 @@ unsigned rhythm_features(const struct node *node, struct feature_draft ret_featu
 
 /* stages.c: the order in which things came upon victims; pseudo-features of places in the order.  False: no memory. */
 struct stage {
-	uint64_t hash;
+	uint64_t hash, victim;
 	uint32_t place;
+	float weight;
 };
 bool stages_list(const struct joint *joint, const uint32_t *order, size_t nodes, struct stage **ret_stage,
     size_t *ret_count);

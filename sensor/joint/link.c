@@ -14,7 +14,6 @@
 #define GROUPS_MAX 16  /* groups with a feature, beyond which it brings none of them together */
 #define GROUPS_OF_ONE 4 /* of these, that one organisation alone is in */
 #define ROUNDS 3
-#define STAGES 2.2f      /* weight of a sequence of stages */
 #define HOUR (3600 * NS_PER_S)
 
 uint32_t
@@ -73,7 +72,7 @@ list_stages(struct linker *l, size_t *room)
 		if (!GROW(l->at, l->count, *room))
 			st = CC_NOMEM;
 		else
-			l->at[l->count++] = (struct at){stage[i].hash, NONE, stage[i].place, STAGES};
+			l->at[l->count++] = (struct at){stage[i].hash, NONE, stage[i].place, stage[i].weight};
 	}
 	free(stage);
 	return st;

@@ -96,8 +96,10 @@ ask_others(const struct joint *joint, const struct activity *a, const struct hyp
 		seen[asked++] = who;
 		if (!took_part(joint, a, who))
 			want(list, count,
-			    (struct wanted){"another witness", "have-you-seen", who, wide ? address : joint->value[top->value].name, NONE,
-				wide ? "addr" : feature_about[top->type].word, value_bits(top->probability, 0.4, 2.0, -0.4)});
+			    (struct wanted){"another witness", "have-you-seen", who,
+				wide ? address : joint->value[top->value].name, NONE,
+				wide ? "addr" : feature_about[top->type].word,
+				value_bits(top->probability, 0.4, 2.0, -0.4)});
 	}
 }
 

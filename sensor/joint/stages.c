@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #define STEPS_MAX 6                        /* of a sequence; the rest says no more */
+#define WEIGHT 2.2f                        /* upon two victims, */
+#define WEIGHT_MORE 3.4f                   /* and upon more */
 #define PAUSE (168 * 3600 * NS_PER_S)      /* what comes later begins anew */
 
 /* A node at a victim. */
@@ -34,6 +36,8 @@ by_hash(const void *a, const void *b)
 
 	if (x->hash != y->hash)
 		return x->hash < y->hash ? -1 : 1;
+	if (x->victim != y->victim)
+		return x->victim < y->victim ? -1 : 1;
 	return (x->place > y->place) - (x->place < y->place);
 }
 
@@ -76,11 +80,11 @@ struct stages {
 };
 
 static bool
-add_stage(struct stages *s, uint64_t hash, uint32_t place)
+add_stage(struct stages *s, uint64_t hash, const struct visit *visit)
 {
 	if (!GROW(s->stage, s->count, s->room))
 		return false;
-	s->stage[s->count++] = (struct stage){hash, place};
+	s->stage[s->count++] = (struct stage){hash, visit->victim, visit->place, 0};
 	return true;
 }
 
@@ -99,7 +103,7 @@ add_sequence(struct stages *s, const struct visit *visit, size_t visits, const u
 				for (size_t n = 0; n < visits && good; n++) {
 					if (visit[n].stage == three[0] || visit[n].stage == three[1] ||
 					    visit[n].stage == three[2])
-						good = add_stage(s, hash, visit[n].place);
+						good = add_stage(s, hash, &visit[n]);
 				}
 			}
 		}
@@ -134,17 +138,41 @@ walk(const struct joint *joint, const uint32_t *order, const struct visit *visit
 	return good;
 }
 
-/* Each place once for a sequence. */
+/* By how many victims it came upon, of two organisations at least: what one alone tells is no pattern. */
+static float
+weight_of(const struct joint *joint, const uint32_t *order, const struct stage *stage, size_t count)
+{
+	uint32_t first = joint->node[order[stage[0].place]].organisation;
+	size_t victims = 0;
+	bool several = false;
+
+	for (size_t i = 0; i < count; i++) {
+		victims += i == 0 || stage[i].victim != stage[i - 1].victim;
+		several = several || joint->node[order[stage[i].place]].organisation != first;
+	}
+	return !several ? 0 : victims >= 3 ? WEIGHT_MORE : WEIGHT;
+}
+
+/* Each place once for a sequence, and only sequences that come again. */
 static size_t
-tidy(struct stage *stage, size_t count)
+tidy(const struct joint *joint, const uint32_t *order, struct stage *stage, size_t count)
 {
 	size_t kept = 0;
 
 	if (count > 0)
 		qsort(stage, count, sizeof(*stage), by_hash);
-	for (size_t i = 0; i < count; i++) {
-		if (kept == 0 || stage[kept - 1].hash != stage[i].hash || stage[kept - 1].place != stage[i].place)
-			stage[kept++] = stage[i];
+	for (size_t i = 0, k; i < count; i = k) {
+		float weight;
+
+		for (k = i; k < count && stage[k].hash == stage[i].hash; k++)
+			;
+		weight = weight_of(joint, order, stage + i, k - i);
+		for (size_t n = i; n < k && weight > 0; n++) {
+			if (kept > 0 && stage[kept - 1].hash == stage[n].hash && stage[kept - 1].place == stage[n].place)
+				continue;
+			stage[kept] = stage[n];
+			stage[kept++].weight = weight;
+		}
 	}
 	return kept;
 }
@@ -168,6 +196,6 @@ stages_list(const struct joint *joint, const uint32_t *order, size_t nodes, stru
 	}
 	free(visit);
 	*ret_stage = s.stage;
-	*ret_count = tidy(s.stage, s.count);
+	*ret_count = tidy(joint, order, s.stage, s.count);
 	return good;
 }

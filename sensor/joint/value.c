@@ -5,8 +5,8 @@
  * Kept with each new node at a cost that does not depend on how many there are: a diversity is estimated from the
  * SAMPLE nodes with the least hashes, a set that changes ever more rarely as nodes come; only what changed is judged
  * again.  Four steps, each standing on those before alone, so that the outcome is a function of the set of nodes:
- * strong values by names and contents, networks and periods by strong ones, other weak ones by all these, strong ones by
- * strong and weak ones.  One thread.
+ * strong values by names and contents, networks and periods by strong ones, other weak ones by all these, strong ones
+ * by strong and weak ones.  One thread.
  */
 #include "joint/joint_own.h"
 

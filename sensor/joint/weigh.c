@@ -387,8 +387,8 @@ follow_relays(const struct joint *joint, struct activity *a)
 			struct hypothesis *h = &a->hypothesis[i];
 			double more = relay->witness * INHERIT < INHERIT_MAX ? relay->witness * INHERIT : INHERIT_MAX;
 
-			if (!is_wide(h->type) && relay->witness >= WITNESS_LEAST && home_of(joint, h) == NONE && controls(joint, h, home) &&
-			    more > h->bonus && !came_after(joint, relay, h)) {
+			if (!is_wide(h->type) && relay->witness >= WITNESS_LEAST && home_of(joint, h) == NONE &&
+			    controls(joint, h, home) && more > h->bonus && !came_after(joint, relay, h)) {
 				h->bonus = more;
 				h->parts = 0;
 				add_part(h, "steers a host that others saw attack", more, relay->witness);

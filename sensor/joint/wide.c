@@ -1,6 +1,6 @@
 /*
- * Networks (/24, /48) and their operators as what an activity comes from: where its addresses rotate within one, that is
- * a better answer than any of them.  README.md, Evidence.  One thread.
+ * Networks (/24, /48) and their operators as what an activity comes from: where its addresses rotate within one, that
+ * is a better answer than any of them.  README.md, Evidence.  One thread.
  */
 #include "joint/joint_own.h"
 

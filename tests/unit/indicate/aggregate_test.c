@@ -252,4 +252,5 @@ TEST(hostile_changes)
 	buf_close(&journal);
 }
 
-TESTS(T(windows), T(bounded), T(strictest_marking_wins), T(goes_on_after_a_death), T(period_of_repeats), T(hostile_changes))
+TESTS(T(windows), T(bounded), T(strictest_marking_wins), T(goes_on_after_a_death), T(period_of_repeats),
+    T(hostile_changes))

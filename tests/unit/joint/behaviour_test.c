@@ -1,0 +1,215 @@
+/* What links by behaviour: periods, stages, networks.  All of it a function of the set.  README.md, Linking. */
+#include "unit/joint/joint_rig.h"
+
+static struct joint_sighting list[4096];
+static size_t listed;
+static const char *const who[] = {"cert.a", "cert.b", "cert.c"};
+
+static struct joint_sighting *
+sight(const char *organisation, const char *addr, uint64_t second)
+{
+	struct joint_sighting *s = &list[listed];
+
+	*s = (struct joint_sighting){.message = numbered("m", (unsigned)listed), .organisation = keep(organisation),
+	    .sensor = keep("s1"), .kind = CC_KIND_ADDR, .value = keep(addr), .key = keep(addr),
+	    .first = (DAY0 + second) * NS_PER_S, .last = (DAY0 + second) * NS_PER_S, .count = 1,
+	    .proof = CC_PROOF_DIALOGUE, .clock_error = 0.1, .completeness = 80, .hops = 255, .port = 443,
+	    .attacker = keep(addr)};
+	s->victim = numbered(organisation, (unsigned)listed++);
+	return s;
+}
+
+/* A day of one victim's beacons, each told by itself, or by a sensor that counts. */
+static void
+beacons(const char *organisation, const char *addr, uint64_t day, double period, bool counts)
+{
+	struct slice victim = numbered("victim", (unsigned)listed);
+	uint64_t start = day * 86400 + 7000;
+
+	for (unsigned n = 0; n < (counts ? 1 : 9); n++) {
+		struct joint_sighting *s =
+		    sight(organisation, addr, start + (uint64_t)(n * period * (n % 2 ? 1.01 : 1)));
+
+		s->victim = victim;
+		s->ja4 = keep("t12d000000_own");
+		s->rule = keep("1:3000001:1");
+		if (!counts)
+			continue;
+		s->count = 20;
+		s->last = s->first + (uint64_t)(19 * period) * NS_PER_S;
+		s->period = period;
+		s->jitter = 0.01;
+	}
+}
+
+static struct joint *
+played(const struct conf *conf, unsigned step, bool bit_by_bit)
+{
+	struct joint *joint = joint_new(conf);
+
+	/* step: prime to the number, so that all come. */
+	for (size_t i = 0; i < listed; i++) {
+		CHECK(joint_add(joint, &list[i * step % listed]) == CC_OK);
+		if (bit_by_bit && i % 3 == 0)
+			CHECK(joint_settle_some(joint) == CC_OK);
+	}
+	return joint;
+}
+
+/* In any order, all at once or bit by bit, twice: the same cases. */
+static json_t *
+same_in_any_order(const struct conf *conf)
+{
+	static const unsigned step[] = {1, 1009, 1, 2003};
+	json_t *cases = NULL;
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct joint *joint = played(conf, step[i], i >= 2);
+		json_t *again = settled(joint);
+
+		CHECK(cases == NULL || json_equal(cases, again));
+		json_decref(cases);
+		cases = again;
+		joint_free(joint);
+	}
+	return cases;
+}
+
+static size_t
+sightings_of(json_t *cases, size_t index)
+{
+	return json_array_size(json_object_get(json_array_get(cases, index), "sightings"));
+}
+
+TEST(period_links_where_addresses_move)
+{
+	struct conf *conf = conf_new();
+	json_t *cases;
+
+	listed = text_used = 0;
+	for (unsigned day = 0; day < 6; day++) {
+		char addr[32], other[32];
+
+		snprintf(addr, sizeof(addr), "192.0.%u.7", 2 + day);
+		snprintf(other, sizeof(other), "203.0.113.%u", 9 + day / 3);
+		beacons(who[day % 3], addr, day, 1200, day % 2 == 0);
+		beacons(who[(day + 1) % 3], addr, day, 1200, day % 2 == 1);
+		/* Another's, with the same tool at another pace. */
+		if (day % 3 == 0)
+			for (unsigned k = 0; k < 3; k++)
+				beacons(who[k], other, day, 3100, k == 0);
+	}
+	cases = same_in_any_order(conf);
+	CHECK(json_array_size(cases) == 2);
+	CHECK(sightings_of(cases, 0) + sightings_of(cases, 1) == 98);
+	CHECK(sightings_of(cases, 0) == 60 || sightings_of(cases, 1) == 60);
+	json_decref(cases);
+	conf_free(conf);
+}
+
+/* Without a period, the same tool at other addresses is not one activity. */
+TEST(sights_at_random_have_no_period)
+{
+	struct conf *conf = conf_new();
+	json_t *cases;
+
+	listed = text_used = 0;
+	for (unsigned day = 0; day < 4; day++) {
+		char addr[32];
+
+		snprintf(addr, sizeof(addr), "192.0.%u.7", 2 + day);
+		for (unsigned n = 0; n < 9; n++) {
+			struct joint_sighting *s =
+			    sight(who[day % 3], addr, day * 86400 + 3000 + n * n * n * 90 + (n * 7919 % 13) * 311);
+
+			s->victim = numbered("victim", day);
+			s->ja4 = keep("t12d000000_own");
+			s->rule = keep("1:3000001:1");
+		}
+	}
+	cases = same_in_any_order(conf);
+	CHECK(json_array_size(cases) == 0);
+	json_decref(cases);
+	conf_free(conf);
+}
+
+/* Page and file share nothing with the control but the victim, and their order with other victims'. */
+TEST(stages)
+{
+	for (int in_order = 0; in_order < 2; in_order++) {
+		struct conf *conf = conf_new();
+		json_t *cases;
+
+		listed = text_used = 0;
+		for (unsigned v = 0; v < 6; v++) {
+			static const enum cc_kind kind[] = {CC_KIND_URL, CC_KIND_FILE_SHA256, CC_KIND_DOMAIN};
+			static const char *const class[] = {"web-application-attack", "trojan-activity", "beacon"};
+			struct slice victim = numbered("victim", v);
+
+			for (unsigned k = 0; k < 3; k++) {
+				/* Else each victim's in another order. */
+				unsigned at = in_order ? k : (k * (1 + v % 2) + v / 2) % 3;
+				char addr[32];
+				struct joint_sighting *s;
+
+				snprintf(addr, sizeof(addr), "198.%u.%u.7", k == 2 ? 19 : 18, v);
+				s = sight(who[v % 3], addr, v * 7200 + at * 300);
+				s->kind = kind[k];
+				s->value = s->key = numbered(k == 1 ? "hash" : "x.example/", v * 10 + k);
+				if (k == 2)
+					s->domain = s->value = keep("control.example");
+				s->victim = victim;
+				s->rule_class = keep(class[k]);
+				s->rule = numbered("1:", 100 + v * 10 + k);
+			}
+		}
+		cases = same_in_any_order(conf);
+		CHECK(in_order ? sightings_of(cases, 0) == 18 : sightings_of(cases, 0) < 18);
+		json_decref(cases);
+		conf_free(conf);
+	}
+}
+
+/* A network of its own is named; one with many tenants, or one that an address in it is most of, is not. */
+TEST(networks)
+{
+	enum { OWN, TENANTS, ONE, VARIANTS };
+
+	for (int variant = 0; variant < VARIANTS; variant++) {
+		struct conf *conf = conf_new();
+		json_t *cases, *answer;
+		const char *is;
+
+		listed = text_used = 0;
+		for (unsigned n = 0; n < 18; n++) {
+			char addr[32];
+			struct joint_sighting *s;
+
+			snprintf(addr, sizeof(addr), "192.0.2.%u", variant == ONE && n % 3 ? 7 : 20 + n);
+			s = sight(who[n % 3], addr, n * 3000);
+			s->ja4 = keep("t12d000000_own");
+			s->rule = keep("1:3000001:1");
+		}
+		for (unsigned n = 0; n < 14 && variant == TENANTS; n++) {
+			char addr[32];
+			struct joint_sighting *s;
+
+			snprintf(addr, sizeof(addr), "192.0.2.%u", 100 + n);
+			s = sight(who[n % 3], addr, n * 5000);
+			s->domain = numbered("tenant.example.n", n);
+		}
+		cases = same_in_any_order(conf);
+		answer = json_object_get(json_array_get(cases, 0), "answer");
+		is = json_string_value(json_object_get(answer, "value"));
+		if (variant == OWN)
+			CHECK(is != NULL && strcmp(is, "192.0.2.0/24") == 0);
+		else if (variant == ONE)
+			CHECK(is != NULL && strcmp(is, "192.0.2.7") == 0);
+		else
+			CHECK(is == NULL);
+		json_decref(cases);
+		conf_free(conf);
+	}
+}
+
+TESTS(T(period_links_where_addresses_move), T(sights_at_random_have_no_period), T(stages), T(networks))
