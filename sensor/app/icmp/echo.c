@@ -27,7 +27,8 @@ enum {
 
 enum field {
 	F_TYPE, F_ID, F_SEQ, F_SIZE, F_PAYLOAD, F_INNER, F_REQUESTS, F_REPLIES, F_BYTES_TO_SERVER, F_BYTES_TO_CLIENT,
-	F_CHANGED, F_UNASKED, F_LARGEST, F_RATE, F_NOVEL, F_SPREAD, F_TUNNEL, F_COUNT
+	F_CHANGED, F_UNASKED, F_LARGEST, F_RATE, F_NOVEL, F_SPREAD, F_TUNNEL, F_TOOL, F_INNER_SRC, F_INNER_DST,
+	F_INNER_PROTO, F_INNER_SPORT, F_INNER_DPORT, F_COUNT
 };
 
 #define BOTH (CC_REQUEST | CC_RESPONSE)
@@ -53,6 +54,13 @@ static const struct cc_field icmp_fields[F_COUNT] = {
     [F_SPREAD] = {"icmp_echo.spread", "spread", CC_UINT, BOTH,
 	"How many byte values those make use of, evenly: 256 is what random bytes have."},
     [F_TUNNEL] = {"icmp_echo.tunnel", "tunnel", CC_FLAG, BOTH, "Somebody speaks through these echoes."},
+    [F_TOOL] = {"icmp_echo.tool", "tool", CC_BYTES, BOTH,
+	"Program whose mark the payload begins with: ptunnel, hans."},
+    [F_INNER_SRC] = {"icmp_echo.inner_src", "inner_src", CC_BYTES, BOTH, "Sender of the packet inside."},
+    [F_INNER_DST] = {"icmp_echo.inner_dst", "inner_dst", CC_BYTES, BOTH, "Receiver of the packet inside."},
+    [F_INNER_PROTO] = {"icmp_echo.inner_proto", "inner_proto", CC_UINT, BOTH, "What that packet carries, by IP's number."},
+    [F_INNER_SPORT] = {"icmp_echo.inner_sport", "inner_sport", CC_UINT, BOTH, "Its source port."},
+    [F_INNER_DPORT] = {"icmp_echo.inner_dport", "inner_dport", CC_UINT, BOTH, "Its destination port."},
 };
 
 enum { A_TUNNEL, A_INNER, A_CHANGED, A_UNASKED, A_NOVEL, A_SPREAD, A_LARGE, A_RATE, A_MALFORMED, A_COUNT };
@@ -156,6 +164,27 @@ put_sums(struct cc_ctx *ctx, struct cc_tx *tx, const struct echo_state *state)
 	cc_put_uint(ctx, tx, F_TUNNEL, state->tunnel);
 }
 
+/* Who speaks through it, and to whom. */
+static void
+put_inner(struct cc_ctx *ctx, struct cc_tx *tx, struct slice payload)
+{
+	const char *tool = icmp_tool(payload);
+	struct icmp_packet packet;
+	char text[CC_ADDR_TEXT];
+
+	if (tool != NULL)
+		cc_put_text(ctx, tx, F_TOOL, tool);
+	if (!icmp_inner_packet(payload, &packet))
+		return;
+	cc_put_text(ctx, tx, F_INNER_SRC, cc_addr_text(&packet.src, text));
+	cc_put_text(ctx, tx, F_INNER_DST, cc_addr_text(&packet.dst, text));
+	cc_put_uint(ctx, tx, F_INNER_PROTO, packet.proto);
+	if (!packet.has_ports)
+		return;
+	cc_put_uint(ctx, tx, F_INNER_SPORT, packet.sport);
+	cc_put_uint(ctx, tx, F_INNER_DPORT, packet.dport);
+}
+
 /* All that this message showed for the first time, as one transaction. */
 static void
 tell(struct cc_ctx *ctx, struct echo_state *state, enum cc_dir dir, const struct message *m, uint16_t odd)
@@ -173,6 +202,8 @@ tell(struct cc_ctx *ctx, struct echo_state *state, enum cc_dir dir, const struct
 	cc_put_uint(ctx, tx, F_SIZE, m->payload.size);
 	cc_put_ref(ctx, tx, F_PAYLOAD, slice_of(m->payload.p, m->payload.size < SHOWN ? m->payload.size : SHOWN));
 	put_sums(ctx, tx, state);
+	if ((odd >> A_INNER & 1) != 0)
+		put_inner(ctx, tx, m->payload);
 	for (unsigned i = 0; i < A_COUNT; i++)
 		if ((odd >> i & 1) != 0)
 			cc_anomaly(ctx, tx, i);

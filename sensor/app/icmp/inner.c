@@ -144,6 +144,57 @@ icmp_inner(struct slice payload)
 	return inner;
 }
 
+static void
+read_packet(struct slice s, struct icmp_packet *packet)
+{
+	struct cur c = cur_slice(s);
+	size_t behind = 40;
+
+	packet->version = s.p[0] >> 4;
+	if (packet->version == 4) {
+		behind = (size_t)(s.p[0] & 15) * 4;
+		packet->proto = s.p[9];
+		packet->src = cc_addr4(s.p + 12);
+		packet->dst = cc_addr4(s.p + 16);
+	} else {
+		packet->proto = s.p[6];
+		packet->src = cc_addr6(s.p + 8);
+		packet->dst = cc_addr6(s.p + 24);
+	}
+	cur_skip(&c, behind);
+	packet->sport = cur_u16(&c);
+	packet->dport = cur_u16(&c);
+	packet->has_ports = !c.bad && (packet->proto == 6 || packet->proto == 17 || packet->proto == 132);
+}
+
+bool
+icmp_inner_packet(struct slice payload, struct icmp_packet *ret_packet)
+{
+	for (size_t at = 0; at <= ICMP_INNER_AT && at < payload.size; at++) {
+		struct slice s = slice_of(payload.p + at, payload.size - at);
+
+		if (is_ipv4(s) || is_ipv6(s)) {
+			read_packet(s, ret_packet);
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *
+icmp_tool(struct slice payload)
+{
+	static const struct {
+		const char mark[5];
+		const char *name;
+	} known[] = {{"\xd5\x20\x08\x80", "ptunnel"}, {"hanc", "hans"}, {"hans", "hans"}};
+
+	for (size_t i = 0; payload.size >= 5 && i < sizeof(known) / sizeof(known[0]); i++)
+		if (memcmp(payload.p, known[i].mark, 4) == 0)
+			return known[i].name;
+	return NULL;
+}
+
 bool
 icmp_is_filling(struct slice s)
 {

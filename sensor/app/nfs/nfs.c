@@ -70,6 +70,10 @@ static const struct cc_frame_kind nfs_frames[NFS_FRAME_COUNT] = {
 	[NFS_FRAME_DATA] = {"rpc.data", "What lies behind credential and verifier."},
 	[NFS_FRAME_PDU] = {"nfs.pdu", "The same, as NFS's."},
 	[NFS_FRAME_STATUS] = {"nfs.status", "Status of a reply."},
+	[NFS_FRAME_PDU4] = {"nfs4.pdu", "What lies behind credential and verifier, of version 4."},
+	[NFS_FRAME_HDR4] = {"nfs4.hdr", "The first 8 bytes of a compound."},
+	[NFS_FRAME_OPS4] = {"nfs4.ops", "What lies behind them: its operations."},
+	[NFS_FRAME_STATUS4] = {"nfs4.status", "Status of a compound's results."},
 };
 
 void
@@ -355,12 +359,27 @@ message(struct cc_ctx *ctx, struct nfs_state *state, struct slice in, bool parti
 	return true;
 }
 
+/* What lies behind RPC's head; a compound has frames of its own. */
 static void
-frames(struct cc_ctx *ctx, enum cc_dir dir, struct slice in, size_t mark, size_t size)
+body_frames(struct cc_ctx *ctx, enum cc_dir dir, const uint8_t *from, size_t size, bool reply, bool compound)
+{
+	cc_frame(ctx, NULL, dir, NFS_FRAME_DATA, from, size);
+	cc_frame(ctx, NULL, dir, compound ? NFS_FRAME_PDU4 : NFS_FRAME_PDU, from, size);
+	if (reply && size >= 4)
+		cc_frame(ctx, NULL, dir, compound ? NFS_FRAME_STATUS4 : NFS_FRAME_STATUS, from, 4);
+	if (!compound || size <= 8)
+		return;
+	cc_frame(ctx, NULL, dir, NFS_FRAME_HDR4, from, 8);
+	cc_frame(ctx, NULL, dir, NFS_FRAME_OPS4, from + 8, size - 8);
+}
+
+static void
+frames(struct cc_ctx *ctx, struct nfs_state *state, enum cc_dir dir, struct slice in, size_t mark, size_t size)
 {
 	struct rpc_call call;
 	struct rpc_reply reply;
 	const uint8_t *from;
+	bool is_reply = false, compound;
 
 	if (!cc_frames_wanted(ctx))
 		return;
@@ -370,18 +389,19 @@ frames(struct cc_ctx *ctx, enum cc_dir dir, struct slice in, size_t mark, size_t
 		cc_frame(ctx, NULL, dir, NFS_FRAME_HDR, in.p, 24);
 		cc_frame(ctx, NULL, dir, NFS_FRAME_CREDS, in.p + 24, call.creds.size + 8);
 		from = call.args.p;
+		compound = call.version == 4;
 	} else if (rpc_reply_read(in, &reply) == CC_OK) {
 		cc_frame(ctx, NULL, dir, NFS_FRAME_HDR, in.p, 12);
+		const struct nfs_call *asked = nfs_call_find(state, reply.xid);
+
 		from = reply.results.p;
-		if (cur_left(&reply.results) >= 4)
-			cc_frame(ctx, NULL, dir, NFS_FRAME_STATUS, from, 4);
+		compound = asked != NULL && asked->version == 4;
+		is_reply = true;
 	} else {
 		return;
 	}
-	if ((size_t)(from - in.p) >= size)
-		return;
-	cc_frame(ctx, NULL, dir, NFS_FRAME_DATA, from, size - (size_t)(from - in.p));
-	cc_frame(ctx, NULL, dir, NFS_FRAME_PDU, from, size - (size_t)(from - in.p));
+	if ((size_t)(from - in.p) < size)
+		body_frames(ctx, dir, from, size - (size_t)(from - in.p), is_reply, compound);
 }
 
 /* ---- records ---- */
@@ -487,7 +507,7 @@ fragment(struct cc_ctx *ctx, struct nfs_state *state, enum cc_dir dir, struct cu
 		return CC_MORE;
 	body = cur_take(&c, size <= WHOLE_MAX ? size : size < cur_left(&c) ? size : cur_left(&c));
 	if (last && !side->more) {
-		frames(ctx, dir, slice_of(in->p, body.size + 4), 4, size);
+		frames(ctx, state, dir, slice_of(in->p, body.size + 4), 4, size);
 		good = message(ctx, state, body, body.size < size);
 	} else {
 		keep(ctx, side, body);
@@ -524,7 +544,7 @@ nfs_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 
 	if (cc_is_udp(ctx)) {
 		cur_skip(in, all.size);
-		frames(ctx, dir, all, 0, all.size);
+		frames(ctx, state, dir, all, 0, all.size);
 		if (!message(ctx, state, all, false))
 			nfs_report(ctx, state, NULL, NFS_MALFORMED);
 		side->left = 0;

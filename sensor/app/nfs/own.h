@@ -32,7 +32,7 @@ enum {
 };
 
 enum { NFS_FRAME_RPC, NFS_FRAME_HDR, NFS_FRAME_CREDS, NFS_FRAME_DATA, NFS_FRAME_PDU, NFS_FRAME_STATUS,
-    NFS_FRAME_COUNT };
+    NFS_FRAME_PDU4, NFS_FRAME_HDR4, NFS_FRAME_OPS4, NFS_FRAME_STATUS4, NFS_FRAME_COUNT };
 
 /* A message as far as RPC goes; slices borrow. */
 struct rpc_call {

@@ -102,7 +102,8 @@ enum tls_anomaly {
 };
 
 /* One side's handshake messages, put together where records cut them. */
-enum { TLS_FRAME_PDU, TLS_FRAME_HDR, TLS_FRAME_DATA, TLS_FRAME_ALERT, TLS_FRAME_SSL2_HDR, TLS_FRAME_SSL2_PDU,
+enum { TLS_FRAME_PDU, TLS_FRAME_HDR, TLS_FRAME_DATA, TLS_FRAME_ALERT, TLS_FRAME_HEARTBEAT, TLS_FRAME_SSL2_HDR,
+    TLS_FRAME_SSL2_PDU,
     TLS_FRAME_COUNT };
 
 struct tls_side {

@@ -26,6 +26,7 @@ static const struct cc_frame_kind tls_frames[TLS_FRAME_COUNT] = {
 	[TLS_FRAME_HDR] = {"hdr", "The 5 bytes of a record's header."},
 	[TLS_FRAME_DATA] = {"data", "A record's fragment."},
 	[TLS_FRAME_ALERT] = {"alert", "The fragment of an alert."},
+	[TLS_FRAME_HEARTBEAT] = {"heartbeat", "The fragment of a heartbeat."},
 	[TLS_FRAME_SSL2_HDR] = {"ssl2.hdr", "The 2 bytes before an SSL 2.0 record."},
 	[TLS_FRAME_SSL2_PDU] = {"ssl2.pdu", "An SSL 2.0 record, header and all."},
 };
@@ -312,6 +313,8 @@ record_frames(
 	cc_frame(ctx, state->tx, dir, TLS_FRAME_DATA, p + TLS_RECORD_HEADER, size);
 	if (type == TLS_ALERT)
 		cc_frame(ctx, state->tx, dir, TLS_FRAME_ALERT, p + TLS_RECORD_HEADER, size);
+	else if (type == TLS_HEARTBEAT)
+		cc_frame(ctx, state->tx, dir, TLS_FRAME_HEARTBEAT, p + TLS_RECORD_HEADER, size);
 }
 
 /* The next record.  CC_OK: it is here; or it is encrypted, and all that matters of it is.  CC_BAD has been reported. */

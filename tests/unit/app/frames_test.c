@@ -134,5 +134,33 @@ TEST(encrypted_records)
 	rig_close(&rig);
 }
 
-TESTS(T(messages_are_frames_however_cut), T(nobody_asks_nothing_is_kept), T(gap_ends_a_piece),
+/* A compound of NFS 4 and its results; a heartbeat behind a hello. */
+TEST(frames_of_compounds_and_heartbeats)
+{
+	static const char call[] = "\x80\0\0\x38\0\0\0\7\0\0\0\0\0\0\0\2\0\1\x86\xa3\0\0\0\4\0\0\0\1\0\0\0\0\0\0\0\0"
+	    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\x18";
+	static const char reply[] = "\x80\0\0\x2c\0\0\0\7\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+	    "\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\x18\0\0\0\0";
+	static const char *const nfs[] = {"frame < nfs4.pdu at 44 +0 [", "frame < nfs4.hdr at 44 +0 [",
+	    "frame < nfs4.ops at 52 +0 [", "frame < rpc.data at 44 +0 [", "frame > nfs4.status at 28 +0 [",
+	    "frame > nfs4.ops at 36 +0 [", NULL};
+	static const uint8_t hello[] = {22, 3, 1, 0, 47, 1, 0, 0, 43, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0x2f, 0, 0x35, 1, 0,
+	    24, 3, 1, 0, 3, 1, 0x40, 0};
+	struct rig rig;
+	const char *out;
+
+	rig_open(&rig, NULL);
+	want(&rig, "nfs", 0x3ff);
+	out = rig_run(&rig, slice_of(call, sizeof(call) - 1), slice_of(reply, sizeof(reply) - 1), 0);
+	CHECK(has_all(out, nfs));
+	CHECK(strstr(out, "nfs.pdu") == NULL && strstr(out, "nfs.status") == NULL);
+	want(&rig, "tls", 0xff);
+	out = rig_run(&rig, slice_of(hello, sizeof(hello)), slice_of(NULL, 0), 0);
+	CHECK(strstr(out, "frame < heartbeat at 57 +0 [\\x01@\\x00]") != NULL);
+	rig_close(&rig);
+}
+
+TESTS(T(frames_of_compounds_and_heartbeats),
+    T(messages_are_frames_however_cut), T(nobody_asks_nothing_is_kept), T(gap_ends_a_piece),
     T(long_frames_come_in_pieces), T(encrypted_records))

@@ -70,6 +70,10 @@ TEST(a_packet_inside)
 	CHECK(rig_has_anomaly(&rig, "embedded_protocol") && rig_has_anomaly(&rig, "tunnel"));
 	CHECK_TEXT(rig_value(&rig, 0, "icmp_echo.inner", 0), "ipv4");
 	CHECK_TEXT(rig_value(&rig, 0, "type", 0), "request");
+	CHECK_TEXT(rig_value(&rig, 0, "icmp_echo.inner_src", 0), "192.0.2.1");
+	CHECK_TEXT(rig_value(&rig, 0, "icmp_echo.inner_dst", 0), "192.0.2.2");
+	CHECK_TEXT(rig_value(&rig, 0, "icmp_echo.inner_proto", 0), "17");
+	CHECK_TEXT(rig_value(&rig, 0, "icmp_echo.inner_dport", 0), "2");
 	rig_end(&rig); /* told again, with its sums */
 	CHECK_UINT(rig.done_count, 2);
 	CHECK_TEXT(rig_value(&rig, 1, "icmp_echo.tunnel", 0), "1");
@@ -172,6 +176,38 @@ TEST(new_bytes)
 }
 
 /* The bench's limits are all the same: far above what an echo can be. */
+/* What is beyond the limits, in size and in number; a filling may be as large as it likes. */
+TEST(large_and_many)
+{
+	uint8_t large[4000], filling[4000];
+	uint32_t seed = 3;
+	struct cc_ctx rig;
+
+	for (size_t i = 0; i < sizeof(large); i++) {
+		seed = seed * 1103515245 + 12345;
+		large[i] = (uint8_t)('a' + (seed >> 16) % 20);
+		filling[i] = (uint8_t)i;
+	}
+	begin(&rig);
+	rig.limit = 1472;
+	echo(&rig, REQUEST, 1, filling, sizeof(filling));
+	echo(&rig, REQUEST, 2, large, 1400);
+	CHECK(!rig_has_anomaly(&rig, "large_payload"));
+	echo(&rig, REQUEST, 3, large, sizeof(large));
+	CHECK(rig_has_anomaly(&rig, "large_payload"));
+	rig.limit = 100;
+	for (uint16_t i = 0; i < 99; i++) {
+		rig.now -= 1000000000ull;
+		echo(&rig, REQUEST, i, "abc", 3);
+	}
+	CHECK(!rig_has_anomaly(&rig, "high_rate"));
+	rig.now -= 1000000000ull;
+	echo(&rig, REQUEST, 100, "abc", 3);
+	CHECK(rig_has_anomaly(&rig, "high_rate"));
+	CHECK_TEXT(rig_value(&rig, rig.tx_count - 1, "icmp_echo.rate", 0), "101");
+	end(&rig);
+}
+
 TEST(too_many_and_no_echo)
 {
 	struct cc_ctx rig;
@@ -202,4 +238,4 @@ TEST(cut_and_flipped)
 }
 
 TESTS(T(pings_are_quiet), T(a_packet_inside), T(protocols_inside), T(replies_that_differ),
-    T(replies_nobody_asked_for), T(new_bytes), T(too_many_and_no_echo), T(cut_and_flipped))
+    T(replies_nobody_asked_for), T(new_bytes), T(large_and_many), T(too_many_and_no_echo), T(cut_and_flipped))
