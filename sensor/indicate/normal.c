@@ -3,7 +3,7 @@
  *
  * Domains: IDNA 2008 A-labels (RFC 5891) by libidn2, after the mapping of UTS 46 as browsers do it, lower case, no
  * final dot; and back to U-labels for people to read.  Mail addresses.  URLs have url.c.  All are hostile text. libidn2
- * allocates; it is asked only for names that are not plain ASCII, and only of matches.
+ * allocates; it is asked only for names that are not plain ASCII or hold A-labels, of matches and for the log.
  */
 #include "indicate/own.h"
 

@@ -12,6 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "indicate/indicate.h"
+
+#define DOMAIN_SIZE 253
+#define UNICODE_MAX 8     /* names that are told in U-labels, too */
+#define UNICODE_ROOM 1024
 #define NO_FIELD CC_FIELDS_MAX /* an array whose opening field the parser's table lacks: never written */
 
 static bool
@@ -326,11 +331,72 @@ eve_says_any(const struct eve_plan *plan, const struct cc_tx *tx)
 	       (has_any(plan->node[0].fields, tx->present) || has_any(plan->node[EVE_BESIDE].fields, tx->present));
 }
 
+/* Another member of "concert". */
+static void
+concert_member(bool *open, const char *name, struct buf *out)
+{
+	eve_put(out, ",");
+	if (!*open)
+		eve_put(out, "\"concert\":{");
+	*open = true;
+	buf_add_text(out, name);
+}
+
+static bool
+is_a_label_name(struct slice name)
+{
+	if (name.size < 5 || name.size > DOMAIN_SIZE || memmem(name.p, name.size, "xn--", 4) == NULL)
+		return false;
+	for (size_t i = 0; i < name.size; i++) {
+		uint8_t c = name.p[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_'))
+			return false;
+	}
+	return true;
+}
+
+/* Names in A-labels once more, as people read them; where both are one and the same name. */
+static void
+put_unicode(const struct cc_parser *parser, const struct cc_tx *tx, bool *open, struct buf *out)
+{
+	struct slice told[UNICODE_MAX];
+	char room[UNICODE_ROOM];
+	unsigned count = 0, i;
+
+	for (uint32_t v = 0; v < tx->count && count < UNICODE_MAX; v++) {
+		const struct cc_value *value = &tx->value[v];
+		struct slice name;
+		struct buf unicode;
+
+		if (value->field >= parser->field_count || parser->fields[value->field].type != CC_BYTES)
+			continue;
+		name = slice_of(value->bytes, value->size);
+		if (!is_a_label_name(name))
+			continue;
+		for (i = 0; i < count && !slice_eq(told[i], name); i++)
+			;
+		buf_over(&unicode, room, sizeof(room));
+		if (i < count || indicate_domain_unicode(name, &unicode) != CC_OK)
+			continue;
+		if (count == 0)
+			concert_member(open, "\"unicode\":{", out);
+		else
+			eve_put(out, ",");
+		told[count++] = name;
+		eve_put_string(name, out);
+		eve_put(out, ":");
+		eve_put_string(buf_slice(&unicode), out);
+	}
+	if (count > 0)
+		eve_put(out, "}");
+}
+
 /* Everything, as far as the measure lets; cut: say so. */
 static void
 put_tx(const struct eve_plan *plan, struct span *span, bool cut, struct buf *out)
 {
-	bool own = plan->parser->own_event;
+	bool own = plan->parser->own_event, open = own;
 
 	eve_put(out, ",");
 	if (own)
@@ -341,13 +407,12 @@ put_tx(const struct eve_plan *plan, struct span *span, bool cut, struct buf *out
 	buf_add_text(out, plan->constant);
 	put_members(plan, &plan->node[0], span, out, plan->constant[0] != '\0');
 	eve_put(out, "}");
-	if (cut && !own)
-		eve_put(out, ",\"concert\":{");
-	else if (cut)
-		eve_put(out, ",");
-	if (cut)
-		buf_printf(out, "\"cut\":%u", span->measure->bytes);
-	if (own || cut)
+	if (cut) {
+		concert_member(&open, "\"cut\":", out);
+		buf_printf(out, "%u", span->measure->bytes);
+	}
+	put_unicode(plan->parser, span->tx, &open, out);
+	if (open)
 		eve_put(out, "}");
 	put_members(plan, &plan->node[EVE_BESIDE], span, out, true);
 }

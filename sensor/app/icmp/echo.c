@@ -58,7 +58,8 @@ static const struct cc_field icmp_fields[F_COUNT] = {
 	"Program whose mark the payload begins with: ptunnel, hans."},
     [F_INNER_SRC] = {"icmp_echo.inner_src", "inner_src", CC_BYTES, BOTH, "Sender of the packet inside."},
     [F_INNER_DST] = {"icmp_echo.inner_dst", "inner_dst", CC_BYTES, BOTH, "Receiver of the packet inside."},
-    [F_INNER_PROTO] = {"icmp_echo.inner_proto", "inner_proto", CC_UINT, BOTH, "What that packet carries, by IP's number."},
+    [F_INNER_PROTO] = {"icmp_echo.inner_proto", "inner_proto", CC_UINT, BOTH,
+	"What that packet carries, by IP's number."},
     [F_INNER_SPORT] = {"icmp_echo.inner_sport", "inner_sport", CC_UINT, BOTH, "Its source port."},
     [F_INNER_DPORT] = {"icmp_echo.inner_dport", "inner_dport", CC_UINT, BOTH, "Its destination port."},
 };

@@ -155,6 +155,32 @@ TEST(nests_rows)
 	scene_free(s);
 }
 
+/* Names in A-labels are told in U-labels as well, once each, where both are the same name. */
+TEST(names_in_both_forms)
+{
+	struct scene *s = scene_new(NULL);
+	json_t *json, *names;
+
+	put_text(s, "type", "answer");
+	put_text(s, "rrname", "www.xn--mnchen-3ya.de");
+	put(s, "answers[]");
+	put_text(s, "answers[].rrname", "www.xn--mnchen-3ya.de");
+	put_text(s, "answers[].rdata", "xn--e1afmkfd.xn--p1ai");
+	put(s, "answers[]");
+	put_text(s, "answers[].rrname", "xn--999999999.example");
+	put_number(s, "answers[].ttl", 0x2d2d6e78);
+	put(s, "answers[]");
+	put_text(s, "answers[].rrname", "a text with xn--mnchen-3ya.de in it");
+	json = line_of(s, CC_TO_CLIENT);
+	names = json_object_get(json_object_get(json, "concert"), "unicode");
+	CHECK_UINT(json_object_size(names), 2);
+	CHECK_TEXT(text_at(names, "www.xn--mnchen-3ya.de", NULL), "www.m\xc3\xbcnchen.de");
+	CHECK_TEXT(text_at(names, "xn--e1afmkfd.xn--p1ai", NULL),
+	    "\xd0\xbf\xd1\x80\xd0\xb8\xd0\xbc\xd0\xb5\xd1\x80.\xd1\x80\xd1\x84");
+	json_decref(json);
+	scene_free(s);
+}
+
 /* Whatever room there is: a whole line or none. */
 TEST(whole_lines_only)
 {
@@ -337,5 +363,5 @@ TEST(stats_nest)
 	scene_free(s);
 }
 
-TESTS(T(nests_rows), T(whole_lines_only), T(long_values_are_cut),
+TESTS(T(nests_rows), T(names_in_both_forms), T(whole_lines_only), T(long_values_are_cut),
     T(any_bytes), T(types_can_be_chosen), T(mapped_addresses), T(stats_nest))
