@@ -97,7 +97,8 @@ deps:
 check-deps:
 	@deploy/debian/install-depends build check
 
-demo: deps
+demo:
+	@deploy/debian/install-depends build demo
 	@$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) $(BIN)
 	@tests/demo $(BIN)
 
