@@ -82,6 +82,7 @@ read_authenticate(struct cur *c, struct slice message, struct ntlm *ntlm)
 		return CC_BAD;
 	ntlm->unicode = (ntlm->flags & FLAG_UNICODE) != 0;
 	ntlm->v1 = ntlm->user.size > 0 && (nt == V1_SIZE || (nt == 0 && lm == V1_SIZE));
+	ntlm->anonymous = ntlm->user.size == 0 && nt == 0 && lm <= 1;
 	if ((ntlm->flags & FLAG_VERSION) != 0 && first >= FRONT)
 		read_version(c, ntlm);
 	return CC_OK;
@@ -169,7 +170,7 @@ ntlm_put(struct cc_ctx *ctx, struct cc_tx *tx, const struct ntlm_table *table, s
 		ntlm_version(&ntlm, text);
 		cc_put_text(ctx, tx, table->version, text);
 	}
-	return NTLM_FOUND | (ntlm.v1 ? NTLM_V1 : 0u);
+	return NTLM_FOUND | (ntlm.v1 ? NTLM_V1 : 0u) | (ntlm.anonymous ? NTLM_ANONYMOUS : 0u);
 }
 
 unsigned

@@ -23,6 +23,7 @@ enum {
 	NTLM_FOUND = 1,
 	NTLM_V1 = 2,            /* answered in version 1 */
 	NTLM_MALFORMED = 4,
+	NTLM_ANONYMOUS = 8,     /* as nobody: no user and no response */
 };
 
 struct ntlm {
@@ -31,6 +32,7 @@ struct ntlm {
 	struct slice domain, user, host; /* as on the wire; domain is the server's name in a challenge */
 	bool unicode;               /* of these three */
 	bool has_version;
+	bool anonymous;             /* no user and no response: a null session */
 	bool v1;                    /* answered in version 1: LM or NTLM, with or without extended session security */
 	uint8_t major, minor, revision;
 	uint16_t build;

@@ -88,6 +88,23 @@ find_ap_req(struct slice in, int depth, struct slice *ret_req)
 	return false;
 }
 
+/*
+ * SMB 1 without a blob: LM's response and NTLM's, of 24 bytes in version 1; NTLM's longer in version 2; or, where the
+ * server asked for no challenge, the password.
+ */
+void
+smb_auth_bare(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, bool user, uint16_t lm, uint16_t nt)
+{
+	enum { RESPONSE = 24 };
+
+	if (!user && lm <= 1 && nt <= 1)
+		smb_report(ctx, state, tx, SMB_ANONYMOUS);
+	else if (user && (nt == RESPONSE || (nt <= 1 && lm == RESPONSE)))
+		smb_report(ctx, state, tx, SMB_NTLM_V1);
+	else if (user && lm < RESPONSE && nt < RESPONSE && (lm > 1 || nt > 2))
+		smb_report(ctx, state, tx, SMB_PLAINTEXT);
+}
+
 void
 smb_auth(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, struct slice blob)
 {
@@ -98,6 +115,8 @@ smb_auth(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, struct s
 		smb_report(ctx, state, tx, SMB_MALFORMED_NTLMSSP_REQUEST);
 	if ((ntlm & NTLM_V1) != 0)
 		smb_report(ctx, state, tx, SMB_NTLM_V1);
+	if ((ntlm & NTLM_ANONYMOUS) != 0)
+		smb_report(ctx, state, tx, SMB_ANONYMOUS);
 	if (ntlm != 0)
 		return;
 	if (find_ap_req(blob, DER_DEPTH, &req) && der_find(req, 0x30, &fields) && der_find(fields, 0xa3, &ticket) &&

@@ -88,7 +88,7 @@ enum smb_anomaly {
 	SMB_READ_REQUEST_TOO_LARGE, SMB_READ_RESPONSE_TOO_LARGE, SMB_READ_QUEUE_SIZE, SMB_READ_QUEUE_COUNT,
 	SMB_WRITE_REQUEST_TOO_LARGE, SMB_WRITE_QUEUE_SIZE, SMB_WRITE_QUEUE_COUNT, SMB_TOO_MANY_TRANSACTIONS,
 	SMB_TOO_MANY_FILES, SMB_COMPRESSION_OVERFLOW, SMB_ENCRYPTED,
-	SMB_RPC_MALFORMED, SMB_RPC_TOO_MANY_CALLS, SMB_RPC_STUB_TOO_LONG, SMB_NTLM_V1,
+	SMB_RPC_MALFORMED, SMB_RPC_TOO_MANY_CALLS, SMB_RPC_STUB_TOO_LONG, SMB_NTLM_V1, SMB_PLAINTEXT, SMB_ANONYMOUS,
 	SMB_ANOMALY_COUNT,
 };
 
@@ -320,6 +320,7 @@ void smb1_key(uint16_t fid, uint8_t ret_key[16]);
 
 /* auth.c: the security blob of a session setup. */
 void smb_auth(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, struct slice blob);
+void smb_auth_bare(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, bool user, uint16_t lm, uint16_t nt);
 
 /* text.c */
 /* UTF-16LE, or bytes as they are, to UTF-8 of at most SMB_NAME_MAX bytes. */

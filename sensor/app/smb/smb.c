@@ -109,6 +109,8 @@ static const struct cc_anomaly smb_anomalies[SMB_ANOMALY_COUNT] = {
 	[SMB_TOO_MANY_TRANSACTIONS] = {"too_many_transactions",
 	    "More requests wait for an answer than are remembered."},
 	[SMB_NTLM_V1] = {"ntlm_v1", "A log-on by NTLM's version 1, or LM."},
+	[SMB_PLAINTEXT] = {"plaintext_credentials", "A password was sent in clear."},
+	[SMB_ANONYMOUS] = {"anonymous_logon", "A log-on as nobody: a null session."},
 	[SMB_TOO_MANY_FILES] = {"too_many_files", "More files are open than are remembered."},
 	[SMB_COMPRESSION_OVERFLOW] = {"compression_overflow",
 	    "Sizes of a compressed message overflow (CVE-2020-0796)."},

@@ -98,6 +98,8 @@ session_request(struct cc_ctx *ctx, struct smb_state *state, struct cc_tx *tx, s
 		text = smb_next_text(&cmd->bytes, cmd->message, cmd->head.unicode, room);
 		if (text.size > 0)
 			cc_put(ctx, tx, SMB_F_NTLM_USER, text);
+		if (!cmd->bytes.bad)
+			smb_auth_bare(ctx, state, tx, text.size > 0, size, more);
 		text = smb_next_text(&cmd->bytes, cmd->message, cmd->head.unicode, room);
 		if (text.size > 0)
 			cc_put(ctx, tx, SMB_F_NTLM_DOMAIN, text);
