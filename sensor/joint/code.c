@@ -213,21 +213,22 @@ make_decoded(
 }
 
 void
-revocations_encode(struct joint *joint, bool all, uint8_t tag, struct buf *out)
+revocation_encode(const struct joint *joint, const struct revocation *r, struct buf *out)
 {
-	for (size_t i = 0; (all || joint->revocations_unsaved) && i < joint->revocation_count; i++) {
-		struct revocation *r = &joint->revocation[i];
+	buf_add_u8(out, CODE_REVOKED);
+	buf_add_u8(out, r->kind);
+	put_u64(out, r->time);
+	put_text(out, name_slice(joint, r->organisation));
+	put_text(out, name_slice(joint, r->value));
+}
 
-		if (!all && !r->unsaved)
-			continue;
-		r->unsaved = false;
-		if (tag != 0)
-			buf_add_u8(out, tag);
-		buf_add_u8(out, CODE_REVOKED);
-		buf_add_u8(out, r->kind);
-		put_u64(out, r->time);
-		put_text(out, name_slice(joint, r->organisation));
-		put_text(out, name_slice(joint, r->value));
+void
+revocations_encode(struct joint *joint, struct buf *out)
+{
+	for (size_t i = 0; joint->revocations_unsaved && i < joint->revocation_count; i++) {
+		if (joint->revocation[i].unsaved)
+			revocation_encode(joint, &joint->revocation[i], out);
+		joint->revocation[i].unsaved = false;
 	}
 	joint->revocations_unsaved = false;
 }

@@ -18,7 +18,7 @@ struct feature_about {
 };
 extern const struct feature_about feature_about[FEATURE_TYPES];
 
-enum { TAG_NODE = 1, TAG_GONE }; /* of what keep.c writes of a node */
+enum { TAG_NODE = 1, TAG_GONE, TAG_SIZED }; /* of what keep.c writes of a node; sized: four bytes of its size first */
 
 #define NODE_FEATURES 32
 #define SAMPLE 64 /* nodes that a diversity is estimated from: those with the least hashes */
@@ -92,7 +92,9 @@ struct node {
 	uint64_t period_count; /* 0: nothing said */
 	struct beats *beats;   /* NULL: one */
 	uint16_t port;
-	uint64_t used_at; /* rising number of its last use */
+	uint16_t saved_size; /* of what is on disk of it: by 16 bytes */
+	uint32_t saved;      /* in which row of hot */
+	uint64_t used_at;    /* rising number of its last use */
 };
 
 /* A feature of a sighting, or of a node on its way in; the text is borrowed. */
@@ -120,7 +122,7 @@ struct home {
 };
 
 struct revocation {
-	uint64_t time;
+	uint64_t time, hash; /* hash: of the rest, but for unsaved */
 	uint32_t organisation, value;
 	uint8_t kind;
 	bool unsaved;
@@ -245,6 +247,7 @@ struct joint {
 	bool keeps;                    /* the next three are wanted */
 	struct vector fresh, unsaved;  /* nodes: new by a message; changed since they were written */
 	struct buf gone;               /* of nodes that went, as keep.c writes it */
+	uint64_t saved_size;           /* of all nodes, by 16 bytes */
 	bool leaving;                  /* what goes is on disk then, and counts on in what values weigh */
 	size_t deferred_least; /* of deferred nodes, before they are looked at again */
 	size_t largest;        /* cell, in nodes */
@@ -317,8 +320,9 @@ void gone_encode(const struct node *node, struct buf *out);
 /* All of a node and its messages as bytes, and back: merged into what is there.  CC_BAD; CC_NOMEM. */
 void node_encode(const struct joint *joint, const struct node *node, struct buf *out);
 enum cc_status node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node);
-/* As node_decode() reads it; all: those that are saved, too. */
-void revocations_encode(struct joint *joint, bool all, uint8_t tag, struct buf *out);
+/* As node_decode() reads it. */
+void revocation_encode(const struct joint *joint, const struct revocation *r, struct buf *out);
+void revocations_encode(struct joint *joint, struct buf *out); /* those that are not saved; they are then */
 
 /* value.c */
 uint32_t value_of(

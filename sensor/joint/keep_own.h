@@ -26,7 +26,8 @@ struct joint_keep {
 	struct joint *joint;
 	const struct conf *conf;
 	struct buf blob;
-	uint64_t hot_bytes, hot_least; /* on disk; after the last writing anew */
+	uint64_t hot_bytes, hot_first, hot_next; /* on disk; its rows */
+	bool hot_old;                            /* rows of an older program: all is written anew */
 	uint64_t cold_next, went, evicted, recalled;
 	uint64_t newest; /* ns: of the sights that went to disk */
 	struct era *era;

@@ -161,7 +161,7 @@ joint_members_send(struct joint_members *m, uint64_t until)
 		if (m->body.size >= PAYLOAD)
 			st = send_body(m);
 	}
-	revocations_encode(joint, false, 0, &m->body);
+	revocations_encode(joint, &m->body);
 	joint->unsaved.count = joint->fresh.count = 0;
 	buf_clear(&joint->gone);
 	if (st == CC_OK)

@@ -199,6 +199,7 @@ node_new(struct joint *joint, const struct node *like)
 	joint->node[index].messages = NONE;
 	joint->node[index].message_count = 0;
 	joint->node[index].activity = NONE;
+	joint->node[index].saved_size = 0;
 	joint->node[index].mark = 0;
 	joint->node[index].beats = NULL;
 	joint->node_table[slot_of(joint, like->fold)] = index;
@@ -269,6 +270,7 @@ node_drop(struct joint *joint, uint32_t index)
 	free(node->beats);
 	node->beats = NULL;
 	unlink_use(joint, node);
+	joint->saved_size -= node->saved_size;
 	node->used = false;
 	joint->node_live--;
 	joint->stale++;

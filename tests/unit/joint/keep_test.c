@@ -292,5 +292,44 @@ TEST(renamed_while_it_waited)
 	finish(&r);
 }
 
+/*
+ * The log of what is in memory does not grow with what has come, and a restart finds all that was in it: the oldest of
+ * memory, and what was taken back.
+ */
+TEST(the_log_of_nodes_is_bounded)
+{
+	static struct found found;
+	struct running r;
+	char addr[32];
+
+	begin(&r, "joint.nodes_max=1000");
+	add(&r, 1, "cert.a", "192.0.2.7", 0);
+	add(&r, 2, "cert.b", "192.0.2.7", 0);
+	CHECK(joint_revoke(r.joint, slice_str("cert.c"), CC_KIND_ADDR, slice_str("192.0.2.7"), UINT64_MAX) == CC_OK);
+	commit(&r, true);
+	for (unsigned i = 0; i < 15000; i++) {
+		/* In use, so that it stays, and changed only now and then. */
+		if (i % 200 == 0)
+			add(&r, 20000 + i / 5000, "cert.a", "192.0.2.7", 0);
+		snprintf(addr, sizeof(addr), "10.%u.%u.1", i / 250, i % 250);
+		add(&r, 100 + i, "cert.b", addr, 1);
+		if (i % 500 == 0)
+			commit(&r, false);
+	}
+	commit(&r, true);
+	CHECK(joint_keep_cold(r.keep) > 13000);
+	CHECK(number_of(&r, "SELECT sum(length(data)) FROM hot") < 2500000);
+	CHECK(number_of(&r, "SELECT min(id) FROM hot") > 5);
+	end(&r);
+	start(&r);
+	add(&r, 9000, "cert.c", "192.0.2.7", 2); /* taken back */
+	commit(&r, true);
+	memset(&found, 0, sizeof(found));
+	CHECK(joint_state_all(r.state, on_case, &found) == CC_OK);
+	CHECK_UINT(found.count, 1);
+	CHECK_UINT(found.sightings, 5);
+	finish(&r);
+}
+
 TESTS(T(what_went_to_disk_comes_back), T(what_is_old_on_disk_goes), T(restarts_change_nothing),
-    T(renamed_after_a_restart), T(renamed_while_it_waited))
+    T(renamed_after_a_restart), T(renamed_while_it_waited), T(the_log_of_nodes_is_bounded))
