@@ -1,100 +1,28 @@
 /*
- * Activities that were not used for longest, on disk, a row each, found again by their strong values.  The index is a
- * table for each 131,072 rows, cold_index_N, small enough that what goes to disk at once is written nearly in one go;
- * before eight of them stands one filter in memory, a byte a place with a bit a table, that knows what surely is in
- * none: cost a sighting is that of its batch, and a look into a filter for each million rows on disk.  What a new node
- * shares with a row comes back whole.  An era is a million rows, or an eighth of joint.keep if that is over sooner, and
- * ends with its tables, all at once.  All within the transaction of keep.c.  One thread.
+ * Activities that were not used for longest, on disk, a row each, found again by their strong values (cold_index.c).
+ * What a new node shares with a row comes back whole.  An era is what eight parts of the index are of, at most a million
+ * rows, or an eighth of joint.keep if that is over sooner, and ends with its index, all at once.  All within the
+ * transaction of keep.c.  One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "joint/keep_own.h"
 
-#define ERA_BITS 20               /* rows of cold by era */
-#define PART_BITS 17              /* by table of the index */
-#define FILTER_BYTES (8u << 20)   /* of an era: about four entries a row, sixteen bits an entry */
 #define AHEAD 8                   /* of what is looked for, the filters' lines are fetched so far before */
-#define FILTER_PROBES 5
-#define RECALL_MAX 64             /* activities by one value */
 #define SWEEP 16384               /* rows of an era that is over, by commit */
 #define ERAS_MAX 4096
 
-/* ---- the filter ---- */
-
-static size_t
-filter_place(uint64_t hash)
-{
-	return hash >> 38 & (FILTER_BYTES - 1);
-}
-
-static uint64_t
-filter_next(uint64_t hash)
-{
-	return hash * 0x9e3779b97f4a7c15ull + 0x7f4a7c15;
-}
-
-static void
-filter_put(struct era *era, uint64_t hash, unsigned part)
-{
-	for (unsigned i = 0; i < FILTER_PROBES; i++, hash = filter_next(hash))
-		era->filter[filter_place(hash)] |= (uint8_t)(1u << part);
-}
-
-/* A bit for each table of the era that may have it. */
-static unsigned
-filter_parts(const struct era *era, uint64_t hash)
-{
-	unsigned parts = 0xff;
-
-	for (unsigned i = 0; i < FILTER_PROBES && parts != 0; i++, hash = filter_next(hash))
-		parts &= era->filter[filter_place(hash)];
-	return parts;
-}
-
-static unsigned
-part_of(uint64_t id)
-{
-	return id >> PART_BITS & (ERA_PARTS - 1);
-}
-
-static enum cc_status
-make_tables(struct joint_keep *keep, uint64_t number)
-{
-	enum cc_status st = CC_OK;
-	char sql[200];
-
-	for (unsigned part = 0; part < ERA_PARTS && st == CC_OK; part++) {
-		snprintf(sql, sizeof(sql),
-		    "CREATE TABLE IF NOT EXISTS cold_index_%llu (hash INTEGER, id INTEGER, PRIMARY KEY (hash, id)) "
-		    "WITHOUT ROWID",
-		    (unsigned long long)(number * ERA_PARTS + part));
-		st = state_run(keep->state, sql);
-	}
-	return st == CC_OK ? state_do(keep->state, "INSERT OR IGNORE INTO eras VALUES (?1, ?2, 0)", "ii", number,
-				 keep->newest)
-			   : st;
-}
-
 static struct era *
-era_of(struct joint_keep *keep, uint64_t number, bool make)
+era_new(struct joint_keep *keep, uint64_t number)
 {
-	struct era *more;
+	struct era *more = realloc(keep->era, (keep->eras + 1) * sizeof(*more));
 
-	for (size_t i = keep->eras; i > 0; i--) {
-		if (keep->era[i - 1].number == number)
-			return &keep->era[i - 1];
-	}
-	if (!make || (more = realloc(keep->era, (keep->eras + 1) * sizeof(*more))) == NULL)
+	if (more == NULL)
 		return NULL;
 	keep->era = more;
-	more[keep->eras] = (struct era){.number = number, .first = keep->newest, .filter = joint_table(FILTER_BYTES)};
-	if (more[keep->eras].filter == NULL || make_tables(keep, number) != CC_OK) {
-		free(more[keep->eras].filter);
-		return NULL;
-	}
-	memset(more[keep->eras].filter, 0, FILTER_BYTES);
-	return &more[keep->eras++];
+	more[keep->eras] = (struct era){.number = number, .first = keep->newest};
+	return index_open_era(&more[keep->eras]) ? &more[keep->eras++] : NULL;
 }
 
 /* ---- to disk ---- */
@@ -109,26 +37,71 @@ add_entry(struct joint_keep *keep, uint64_t hash)
 }
 
 static bool
-is_strong(const struct value *v)
+is_strong(uint8_t type)
 {
-	return feature_about[v->type].cap >= JOINT_STRONG;
+	return feature_about[type].cap >= JOINT_STRONG;
 }
 
-/* The era of the next row whose newest sight is of that time; it begins anew where the one at hand has lasted. */
-static struct era *
+/*
+ * The era of the next row, whose newest sight is of that time: the one at hand, if it has not lasted.  What is open of
+ * the index is closed between two rows.
+ */
+static enum cc_status
 era_for(struct joint_keep *keep, uint64_t last)
 {
-	struct era *era;
+	struct era *era = keep->eras > 0 ? &keep->era[keep->eras - 1] : NULL;
+	uint64_t number = keep->cold_next >> ERA_BITS;
+	enum cc_status st = CC_OK;
+	bool over;
 
 	keep->newest = last > keep->newest ? last : keep->newest;
-	era = era_of(keep, keep->cold_next >> ERA_BITS, true);
-	if (era != NULL && keep->newest - era->first > keep->conf->joint_keep / 8 && keep->eras < ERAS_MAX) {
-		keep->cold_next = (era->number + 1) << ERA_BITS;
-		era = era_of(keep, keep->cold_next >> ERA_BITS, true);
-	}
-	if (era != NULL && last > era->last)
+	if (era != NULL && index_is_full(keep))
+		st = index_close_part(keep, era);
+	over = era != NULL && (era->parts == ERA_PARTS || era->number != number ||
+				  (keep->newest - era->first > keep->conf->joint_keep / 8 && keep->eras < ERAS_MAX));
+	if (st == CC_OK && over)
+		st = index_close_part(keep, era);
+	if (st == CC_OK && over && era->number == number)
+		keep->cold_next = (number + 1) << ERA_BITS;
+	if (st == CC_OK && (era == NULL || over) && (era = era_new(keep, keep->cold_next >> ERA_BITS)) == NULL)
+		st = CC_NOMEM;
+	if (st == CC_OK && last > era->last)
 		era->last = last;
-	return era;
+	return st;
+}
+
+static int
+by_hash(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+/* By what it is found: each once, though many of its nodes have it. */
+static bool
+add_entries(struct joint_keep *keep, const uint32_t *node, size_t count)
+{
+	const struct joint *joint = keep->joint;
+	bool good = true;
+
+	keep->entries = 0;
+	for (size_t i = 0; i < count && good; i++) {
+		const struct node *n = &joint->node[node[i]];
+
+		good = add_entry(keep, n->fold);
+		for (uint32_t f = n->features; f < n->features + n->feature_count && good; f++) {
+			if (is_strong(joint->feature[f].type))
+				good = add_entry(keep, joint->value[joint->feature[f].value].hash);
+		}
+	}
+	if (count > 1)
+		qsort(keep->entry, keep->entries, sizeof(*keep->entry), by_hash);
+	for (size_t i = 0; i < keep->entries && good; i++) {
+		if (i == 0 || keep->entry[i].hash != keep->entry[i - 1].hash)
+			good = index_add(keep, keep->entry[i].hash, keep->cold_next);
+	}
+	return good;
 }
 
 /* One activity as a row; a node without anything strong is found by what it is. */
@@ -137,26 +110,16 @@ to_cold(void *ctx, struct joint *joint, const uint32_t *node, size_t count)
 {
 	struct joint_keep *keep = ctx;
 	uint64_t last = 0;
-	bool good = true;
+	enum cc_status st;
 
 	for (size_t i = 0; i < count; i++)
 		last = joint->node[node[i]].last > last ? joint->node[node[i]].last : last;
-	if (era_for(keep, last) == NULL)
-		return CC_IO;
+	if ((st = era_for(keep, last)) != CC_OK)
+		return st;
 	buf_clear(&keep->blob);
-	for (size_t i = 0; i < count; i++) {
-		const struct node *n = &joint->node[node[i]];
-
-		node_encode(joint, n, &keep->blob);
-		good = good && add_entry(keep, n->fold);
-		for (uint32_t f = n->features; f < n->features + n->feature_count; f++) {
-			const struct value *v = &joint->value[joint->feature[f].value];
-
-			if (is_strong(v))
-				good = good && add_entry(keep, v->hash);
-		}
-	}
-	if (!good || keep->blob.full)
+	for (size_t i = 0; i < count; i++)
+		node_encode(joint, &joint->node[node[i]], &keep->blob);
+	if (!add_entries(keep, node, count) || keep->blob.full)
 		return CC_NOMEM;
 	if (keep->put_cold == NULL && (keep->put_cold = state_ask(keep->state,
 					   "INSERT INTO cold (id, last, data) VALUES (?1, ?2, ?3)", "")) == NULL)
@@ -173,85 +136,20 @@ to_cold(void *ctx, struct joint *joint, const uint32_t *node, size_t count)
 	return CC_OK;
 }
 
-static int
-by_hash(const void *a, const void *b)
-{
-	const struct entry *x = a, *y = b;
-
-	if (x->id >> PART_BITS != y->id >> PART_BITS)
-		return x->id >> PART_BITS < y->id >> PART_BITS ? -1 : 1;
-	if (x->hash != y->hash)
-		return (int64_t)x->hash < (int64_t)y->hash ? -1 : 1;
-	return (x->id > y->id) - (x->id < y->id);
-}
-
-/* In order, so that the tree is walked once. */
-static enum cc_status
-write_entries(struct joint_keep *keep)
-{
-	sqlite3_stmt *stmt = NULL;
-	struct era *era = NULL;
-	enum cc_status st = CC_OK;
-	uint64_t table = UINT64_MAX;
-	char sql[120];
-
-	if (keep->entries > 0)
-		qsort(keep->entry, keep->entries, sizeof(*keep->entry), by_hash);
-	for (size_t i = 0; i < keep->entries && st == CC_OK; i++) {
-		const struct entry *e = &keep->entry[i];
-
-		if (table != e->id >> PART_BITS) {
-			table = e->id >> PART_BITS;
-			sqlite3_finalize(stmt);
-			stmt = NULL;
-			if ((era = era_of(keep, e->id >> ERA_BITS, true)) == NULL)
-				return CC_IO;
-			snprintf(sql, sizeof(sql), "INSERT OR IGNORE INTO cold_index_%llu VALUES (?1, ?2)",
-			    (unsigned long long)table);
-			if ((stmt = state_ask(keep->state, sql, "")) == NULL)
-				return CC_IO;
-		}
-		filter_put(era, e->hash, part_of(e->id));
-		sqlite3_bind_int64(stmt, 1, (sqlite3_int64)e->hash);
-		sqlite3_bind_int64(stmt, 2, (sqlite3_int64)e->id);
-		if (sqlite3_step(stmt) != SQLITE_DONE)
-			st = state_fail(keep->state);
-		sqlite3_reset(stmt);
-	}
-	sqlite3_finalize(stmt);
-	keep->entries = 0;
-	return st;
-}
-
 /* ---- what is over ---- */
-
-static void
-forget_finds(struct era *era)
-{
-	for (unsigned part = 0; part < ERA_PARTS; part++) {
-		sqlite3_finalize(era->find[part]);
-		era->find[part] = NULL;
-	}
-}
 
 /* An era and its rows go, in steps; true: nothing is left of it. */
 static bool
 sweep(struct joint_keep *keep, struct era *era, enum cc_status *ret_st)
 {
 	uint64_t from = (era->number << ERA_BITS) + era->swept, end = (era->number + 1) << ERA_BITS;
-	char sql[100];
 
 	*ret_st = state_do(keep->state, "DELETE FROM cold WHERE id >= ?1 AND id < ?2", "ii", from,
 	    from + SWEEP < end ? from + SWEEP : end);
 	era->swept += SWEEP;
 	if (*ret_st != CC_OK || from + SWEEP < end)
 		return false;
-	forget_finds(era);
-	for (unsigned part = 0; part < ERA_PARTS && *ret_st == CC_OK; part++) {
-		snprintf(sql, sizeof(sql), "DROP TABLE cold_index_%llu",
-		    (unsigned long long)(era->number * ERA_PARTS + part));
-		*ret_st = state_run(keep->state, sql);
-	}
+	*ret_st = index_drop_era(keep, era);
 	if (*ret_st == CC_OK)
 		*ret_st = state_do(keep->state, "DELETE FROM eras WHERE number = ?1", "i", era->number);
 	return *ret_st == CC_OK;
@@ -283,8 +181,8 @@ save_eras(struct joint_keep *keep)
 	enum cc_status st = CC_OK;
 
 	for (size_t i = keep->eras > 2 ? keep->eras - 2 : 0; i < keep->eras && st == CC_OK; i++)
-		st = state_do(keep->state, "UPDATE eras SET first = ?2, last = ?3 WHERE number = ?1", "iii",
-		    keep->era[i].number, keep->era[i].first, keep->era[i].last);
+		st = state_do(keep->state, "INSERT OR REPLACE INTO eras VALUES (?1, ?2, ?3, ?4)", "iiii",
+		    keep->era[i].number, keep->era[i].first, keep->era[i].last, (uint64_t)keep->era[i].parts);
 	return st;
 }
 
@@ -297,7 +195,7 @@ cold_make_room(struct joint_keep *keep)
 	if (joint->node_live > joint->conf->joint_nodes_max) {
 		st = joint_evict(joint, joint->conf->joint_nodes_max / 8 * 7, to_cold, keep);
 		if (st == CC_OK)
-			st = write_entries(keep);
+			st = index_save(keep);
 		if (st == CC_OK)
 			st = save_eras(keep);
 	}
@@ -344,44 +242,6 @@ recall_row(struct joint_keep *keep, uint64_t id)
 	return st;
 }
 
-/* The newest of one table that have it. */
-static enum cc_status
-recall_part(struct joint_keep *keep, struct era *era, unsigned part, uint64_t hash)
-{
-	enum cc_status st = CC_OK;
-	uint64_t id[RECALL_MAX];
-	unsigned count = 0;
-	char sql[120];
-
-	snprintf(sql, sizeof(sql), "SELECT id FROM cold_index_%llu WHERE hash = ?1 ORDER BY id DESC LIMIT %d",
-	    (unsigned long long)(era->number * ERA_PARTS + part), RECALL_MAX);
-	if (era->find[part] == NULL && (era->find[part] = state_ask(keep->state, sql, "")) == NULL)
-		return CC_IO;
-	sqlite3_bind_int64(era->find[part], 1, (sqlite3_int64)hash);
-	while (count < RECALL_MAX && sqlite3_step(era->find[part]) == SQLITE_ROW)
-		id[count++] = state_u64(era->find[part], 0);
-	sqlite3_reset(era->find[part]);
-	for (unsigned k = 0; k < count && st == CC_OK; k++)
-		st = recall_row(keep, id[k]);
-	return st;
-}
-
-static enum cc_status
-recall_by(struct joint_keep *keep, uint64_t hash)
-{
-	enum cc_status st = CC_OK;
-
-	for (size_t i = keep->eras; i > 0 && st == CC_OK; i--) {
-		unsigned parts = filter_parts(&keep->era[i - 1], hash);
-
-		for (unsigned part = ERA_PARTS; part > 0 && parts != 0 && st == CC_OK; part--) {
-			if ((parts >> (part - 1) & 1) != 0)
-				st = recall_part(keep, &keep->era[i - 1], part - 1, hash);
-		}
-	}
-	return st;
-}
-
 /* Of a node that has come: itself, and the strong values that it is alone with. */
 static bool
 list_wanted(struct joint_keep *keep)
@@ -397,10 +257,10 @@ list_wanted(struct joint_keep *keep)
 			continue;
 		good = add_entry(keep, n->fold);
 		for (uint32_t f = n->features; f < n->features + n->feature_count && good; f++) {
-			const struct value *v = &joint->value[joint->feature[f].value];
+			const struct feature *feature = &joint->feature[f];
 
-			if (is_strong(v) && v->count <= 1)
-				good = add_entry(keep, v->hash);
+			if (is_strong(feature->type) && joint->value[feature->value].count <= 1)
+				good = add_entry(keep, joint->value[feature->value].hash);
 		}
 	}
 	joint->fresh.count = 0;
@@ -420,9 +280,9 @@ cold_recall(struct joint_keep *keep)
 	if (!list_wanted(keep))
 		return CC_NOMEM;
 	for (size_t i = 0; i < keep->entries && st == CC_OK; i++) {
-		for (size_t k = 0; k < keep->eras && i + AHEAD < keep->entries; k++)
-			__builtin_prefetch(&keep->era[k].filter[filter_place(keep->entry[i + AHEAD].hash)]);
-		st = recall_by(keep, keep->entry[i].hash);
+		if (i + AHEAD < keep->entries)
+			index_prefetch(keep, keep->entry[i + AHEAD].hash);
+		st = index_find(keep, keep->entry[i].hash, recall_row);
 	}
 	keep->entries = 0;
 	return st;
@@ -433,42 +293,34 @@ cold_recall(struct joint_keep *keep)
 static enum cc_status
 load_era(struct joint_keep *keep, const struct era *is)
 {
-	struct era *era = era_of(keep, is->number, true);
-	sqlite3_stmt *stmt;
-	char sql[100];
+	struct era *era = era_new(keep, is->number);
 
 	if (era == NULL)
-		return CC_IO;
+		return CC_NOMEM;
 	era->first = is->first;
 	era->last = is->last;
+	era->parts = is->parts;
 	keep->newest = is->last > keep->newest ? is->last : keep->newest;
-	for (unsigned part = 0; part < ERA_PARTS; part++) {
-		snprintf(sql, sizeof(sql), "SELECT hash FROM cold_index_%llu",
-		    (unsigned long long)(is->number * ERA_PARTS + part));
-		if ((stmt = state_ask(keep->state, sql, "")) == NULL)
-			return CC_IO;
-		while (sqlite3_step(stmt) == SQLITE_ROW)
-			filter_put(era, state_u64(stmt, 0), part);
-		sqlite3_finalize(stmt);
-	}
-	return CC_OK;
+	return index_load_era(keep, era);
 }
 
 enum cc_status
 cold_load(struct joint_keep *keep)
 {
-	sqlite3_stmt *stmt = state_ask(keep->state, "SELECT number, first, last FROM eras ORDER BY number", "");
+	sqlite3_stmt *stmt = state_ask(keep->state, "SELECT number, first, last, parts FROM eras ORDER BY number", "");
 	struct era era[ERAS_MAX];
 	size_t count = 0;
 	enum cc_status st = CC_OK;
 
 	while (stmt != NULL && count < ERAS_MAX && sqlite3_step(stmt) == SQLITE_ROW) {
-		era[count++] =
-		    (struct era){.number = state_u64(stmt, 0), .first = state_u64(stmt, 1), .last = state_u64(stmt, 2)};
+		era[count++] = (struct era){.number = state_u64(stmt, 0), .first = state_u64(stmt, 1),
+		    .last = state_u64(stmt, 2), .parts = (unsigned)state_u64(stmt, 3)};
 	}
 	sqlite3_finalize(stmt);
 	for (size_t i = 0; i < count && st == CC_OK; i++)
 		st = load_era(keep, &era[i]);
+	if (st == CC_OK)
+		st = index_load_open(keep);
 	keep->cold_next = joint_keep_count(keep, "cold");
 	keep->went = joint_keep_count(keep, "went");
 	return st;
@@ -477,10 +329,9 @@ cold_load(struct joint_keep *keep)
 void
 cold_close(struct joint_keep *keep)
 {
-	for (size_t i = 0; i < keep->eras; i++) {
+	for (size_t i = 0; i < keep->eras; i++)
 		free(keep->era[i].filter);
-		forget_finds(&keep->era[i]);
-	}
+	index_close(keep);
 	sqlite3_finalize(keep->put_cold);
 	sqlite3_finalize(keep->get_cold);
 	sqlite3_finalize(keep->drop_cold);

@@ -18,7 +18,7 @@ struct feature_about {
 };
 extern const struct feature_about feature_about[FEATURE_TYPES];
 
-enum { TAG_NODE = 1, TAG_GONE, TAG_SIZED }; /* of what keep.c writes of a node; sized: four bytes of its size first */
+enum { TAG_GONE = 2, TAG_NODE }; /* of what keep.c writes of a node: four bytes of its size, and what it is */
 
 #define NODE_FEATURES 32
 #define SAMPLE 64 /* nodes that a diversity is estimated from: those with the least hashes */

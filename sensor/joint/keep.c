@@ -22,7 +22,10 @@ static const char tables[] =
     "CREATE TABLE IF NOT EXISTS lanes (key BLOB PRIMARY KEY, state BLOB) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS offsets (place TEXT PRIMARY KEY, next INTEGER) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS eras (number INTEGER PRIMARY KEY, first INTEGER, last INTEGER);";
+    "CREATE TABLE IF NOT EXISTS cold_open (id INTEGER PRIMARY KEY, data BLOB);"
+    "CREATE TABLE IF NOT EXISTS cold_index (id INTEGER PRIMARY KEY, data BLOB);"
+    "CREATE TABLE IF NOT EXISTS cold_filter (id INTEGER PRIMARY KEY, data BLOB);"
+    "CREATE TABLE IF NOT EXISTS eras (number INTEGER PRIMARY KEY, first INTEGER, last INTEGER, parts INTEGER);";
 
 /* ---- nodes in memory ---- */
 
@@ -61,7 +64,7 @@ encode_hot(struct joint_keep *keep, struct node *node)
 {
 	size_t at = keep->blob.size, size;
 
-	buf_add(&keep->blob, (const uint8_t[5]){TAG_SIZED}, 5);
+	buf_add(&keep->blob, (const uint8_t[5]){TAG_NODE}, 5);
 	node_encode(keep->joint, node, &keep->blob);
 	if (keep->blob.full)
 		return;
@@ -129,24 +132,6 @@ drop_oldest(struct joint_keep *keep)
 	return good ? state_do(keep->state, "DELETE FROM hot WHERE id = ?1", "i", keep->hot_first++) : CC_NOMEM;
 }
 
-/* Rows of an older program have no sizes: they go all, once. */
-static enum cc_status
-write_anew(struct joint_keep *keep)
-{
-	struct joint *joint = keep->joint;
-
-	for (uint32_t i = 0; i < joint->node_count; i++) {
-		if (joint->node[i].used && !is_unsaved(joint, i))
-			return CC_NOMEM;
-	}
-	for (size_t i = 0; i < joint->revocation_count; i++)
-		joint->revocation[i].unsaved = joint->revocations_unsaved = true;
-	keep->hot_old = false;
-	keep->hot_bytes = 0;
-	keep->hot_first = keep->hot_next;
-	return state_run(keep->state, "DELETE FROM hot");
-}
-
 static enum cc_status
 save_revocations(struct joint_keep *keep)
 {
@@ -174,8 +159,6 @@ save_nodes(struct joint_keep *keep)
 	struct joint *joint = keep->joint;
 	enum cc_status st = cold_make_room(keep);
 
-	if (st == CC_OK && keep->hot_old)
-		st = write_anew(keep);
 	while (st == CC_OK && keep->hot_first < keep->hot_next &&
 	       keep->hot_bytes > 2 * 16 * joint->saved_size + HOT_SPARE)
 		st = drop_oldest(keep);
@@ -207,13 +190,12 @@ load_one(struct joint_keep *keep, struct cur *c, uint64_t row)
 	if (tag == TAG_GONE) {
 		if ((node = node_find(joint, cur_u64(c))) != NONE)
 			joint_remove(joint, node, NULL);
-	} else if (tag == TAG_SIZED) {
+	} else if (tag == TAG_NODE) {
 		size = cur_u32(c);
 		if ((st = node_decode(joint, c, &node)) == CC_OK && node != NONE)
 			note_saved(keep, &joint->node[node], row, size + 5);
 	} else {
-		keep->hot_old = true;
-		st = tag == TAG_NODE ? node_decode(joint, c, &node) : CC_BAD;
+		st = CC_BAD;
 	}
 	return st == CC_OK && c->bad ? CC_BAD : st;
 }

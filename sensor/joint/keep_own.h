@@ -7,10 +7,13 @@
 
 #define KEEP_ROOM (1u << 30)
 
-#define ERA_PARTS 8 /* tables of the index, by era */
+#define ERA_BITS 20               /* rows of cold by era, at most */
+#define ERA_PARTS 8               /* of the index, by era, at most */
+#define PART_PAIRS (1u << 18)
+#define RECALL_MAX 64             /* activities by one value and part */
 
 struct entry {
-	uint64_t hash, id;
+	uint64_t hash, id; /* id: of a row of cold */
 };
 
 struct era {
@@ -18,7 +21,14 @@ struct era {
 	uint64_t first, last; /* ns: the newest sight of all when it began, the newest in it */
 	uint64_t swept;       /* rows before this are gone: it is over */
 	uint8_t *filter;
-	sqlite3_stmt *find[ERA_PARTS];
+	unsigned parts;       /* that are closed */
+};
+
+/* What went to disk last, and where it is. */
+struct open_part {
+	struct entry *pair;
+	uint32_t *head, *next; /* by hash */
+	size_t count, room, next_room, saved;
 };
 
 struct joint_keep {
@@ -27,12 +37,12 @@ struct joint_keep {
 	const struct conf *conf;
 	struct buf blob;
 	uint64_t hot_bytes, hot_first, hot_next; /* on disk; its rows */
-	bool hot_old;                            /* rows of an older program: all is written anew */
 	uint64_t cold_next, went, evicted, recalled;
 	uint64_t newest; /* ns: of the sights that went to disk */
 	struct era *era;
 	size_t eras;
-	struct entry *entry; /* of what goes to disk now */
+	struct open_part open;
+	struct entry *entry; /* of what goes to disk now, or is looked for */
 	size_t entries, entry_room;
 	sqlite3_stmt *put_cold, *get_cold, *drop_cold;
 };
@@ -42,5 +52,19 @@ enum cc_status cold_load(struct joint_keep *keep);
 void cold_close(struct joint_keep *keep);
 enum cc_status cold_recall(struct joint_keep *keep); /* what is there of the nodes that came */
 enum cc_status cold_make_room(struct joint_keep *keep); /* from memory to disk, and what is over from there */
+
+/* cold_index.c: where on disk something is */
+typedef enum cc_status index_fn(struct joint_keep *keep, uint64_t id);
+bool index_add(struct joint_keep *keep, uint64_t hash, uint64_t id);
+bool index_is_full(const struct joint_keep *keep); /* the open part */
+enum cc_status index_save(struct joint_keep *keep);
+enum cc_status index_close_part(struct joint_keep *keep, struct era *era);
+void index_prefetch(const struct joint_keep *keep, uint64_t hash);
+enum cc_status index_find(struct joint_keep *keep, uint64_t hash, index_fn *fn); /* at most RECALL_MAX by part */
+bool index_open_era(struct era *era);
+enum cc_status index_load_era(struct joint_keep *keep, struct era *era);
+enum cc_status index_load_open(struct joint_keep *keep);
+enum cc_status index_drop_era(struct joint_keep *keep, const struct era *era);
+void index_close(struct joint_keep *keep);
 
 #endif

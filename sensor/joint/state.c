@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 #define BUSY_MS 10000
-#define VERSION 2
+#define VERSION 3
 
 static const char setup[] =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-32768;"
