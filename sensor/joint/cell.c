@@ -14,7 +14,7 @@
  * a tool, a port with many and could not: it is in no cell, is no neighbour, and costs a look at its own values.  As
  * long as a node is not touched its answer stands: weights and first company touch.
  */
-static bool
+bool
 may_link(const struct joint *joint, const struct node *node)
 {
 	char group[NODE_FEATURES];

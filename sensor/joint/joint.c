@@ -76,6 +76,7 @@ joint_free(struct joint *joint)
 	free(joint->unsaved.at);
 	free(joint->dirty.at);
 	free(joint->deferred.at);
+	free(joint->doubted.at);
 	free(joint->changed.at);
 	free(joint->change);
 	free(joint->listed);
@@ -191,12 +192,27 @@ settle_dirty(struct joint *joint, bool patient)
 	return st;
 }
 
+/* What weighs otherwise, or has company for the first time: others are linked otherwise only if it can link now. */
+static void
+look_at_doubted(struct joint *joint)
+{
+	for (size_t i = 0; i < joint->doubted.count; i++) {
+		struct node *node = &joint->node[joint->doubted.at[i]];
+
+		node->doubted = false;
+		if (node->used && may_link(joint, node) != node->can_link)
+			node_touch(joint, joint->doubted.at[i]);
+	}
+	joint->doubted.count = 0;
+}
+
 static enum cc_status
 settle(struct joint *joint, bool all)
 {
 	bool patient = all || joint->deferred.count >= joint->deferred_least;
 	enum cc_status st = values_settle(joint);
 
+	look_at_doubted(joint);
 	if (patient) {
 		for (size_t i = 0; i < joint->deferred.count && st == CC_OK; i++)
 			st = vector_add(&joint->dirty, joint->deferred.at[i]) ? CC_OK : CC_NOMEM;
@@ -382,6 +398,9 @@ joint_trim(struct joint *joint, size_t keep)
 	for (size_t i = 0; i < joint->dirty.count; i++)
 		clean(joint, joint->dirty.at[i]);
 	joint->dirty.count = 0;
+	for (size_t i = 0; i < joint->doubted.count; i++)
+		joint->node[joint->doubted.at[i]].doubted = false;
+	joint->doubted.count = 0;
 	while (joint->node_live > keep)
 		node_drop(joint, joint->node_oldest);
 	values_clean(joint);

@@ -78,6 +78,7 @@ struct node {
 	bool used, dirty, unsaved;
 	bool put_off;      /* its cell is large, and waits until it has grown */
 	bool can_link, will_link; /* with anybody: when its cell was settled last; in the walk at hand */
+	bool doubted;             /* whether it still can, or cannot */
 
 	uint64_t version;  /* rising number of its last change */
 	uint64_t count, from, until;
@@ -244,6 +245,7 @@ struct joint {
 	uint32_t *seen_stamp, stamp;
 	/* joint.c: activities */
 	struct vector dirty, deferred; /* nodes */
+	struct vector doubted;         /* nodes that are dirty only if they can link now and could not, or the other way */
 	bool keeps;                    /* the next three are wanted */
 	struct vector fresh, unsaved;  /* nodes: new by a message; changed since they were written */
 	struct buf gone;               /* of nodes that went, as keep.c writes it */
@@ -311,6 +313,7 @@ enum cc_status node_message(struct joint *joint, uint32_t node, struct slice id)
 int node_by_time(const struct node *a, const struct node *b);
 void node_changed(struct joint *joint, uint32_t node); /* touched, and to be written */
 void node_touch(struct joint *joint, uint32_t node); /* dirty: is linked anew with the next settling */
+void node_doubt(struct joint *joint, uint32_t node);
 void node_use(struct joint *joint, uint32_t node);   /* it is the newest by use */
 void node_drop(struct joint *joint, uint32_t node);  /* gone; its activity is the caller's care */
 uint32_t node_find(const struct joint *joint, uint64_t fold); /* NONE */
@@ -390,6 +393,7 @@ struct cell {
 	size_t limit;
 	bool given_up;
 };
+bool may_link(const struct joint *joint, const struct node *node);
 enum cc_status cell_walk(struct joint *joint, struct cell *cell, uint32_t start);
 enum cc_status cell_settle(struct joint *joint, struct cell *cell); /* what was walked */
 void activity_free(struct joint *joint, uint32_t activity);

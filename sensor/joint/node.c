@@ -137,6 +137,15 @@ node_touch(struct joint *joint, uint32_t index)
 }
 
 void
+node_doubt(struct joint *joint, uint32_t index)
+{
+	struct node *node = &joint->node[index];
+
+	if (!node->dirty && !node->doubted && vector_add(&joint->doubted, index))
+		node->doubted = true;
+}
+
+void
 node_changed(struct joint *joint, uint32_t index)
 {
 	struct node *node = &joint->node[index];

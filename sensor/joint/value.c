@@ -263,7 +263,7 @@ value_link(struct joint *joint, uint32_t feature, bool negative)
 		touch_negatives(joint, v);
 	/* It has company for the first time. */
 	if (v->count == 2)
-		node_touch(joint, joint->feature[f->next].node);
+		node_doubt(joint, joint->feature[f->next].node);
 	if (v->count == 1 || (v->oldest != NONE && node_by_time(&joint->node[f->node], &joint->node[v->oldest]) < 0))
 		v->oldest = f->node;
 	if (v->count <= SAMPLE) {
@@ -605,6 +605,30 @@ steepness(char group)
 	return group == 'a' || group == 'k' ? 4 : group == 'd' ? 2 : 0;
 }
 
+/*
+ * A value weighs otherwise: what may be linked otherwise are nodes that have it and could link, if there are two; and
+ * whoever can now, or no longer.  Of a candidate the cases say what it is worth, too.
+ */
+static void
+touch_users(struct joint *joint, const struct value *v, float was)
+{
+	bool links = was >= (float)WEIGHT_LEAST || v->weight >= (float)WEIGHT_LEAST, candidate = is_candidate(v->type);
+	unsigned linkers = 0;
+
+	if (!links && !candidate)
+		return;
+	for (uint32_t f = v->head; links && f != NONE && linkers < 2; f = joint->feature[f].next)
+		linkers += joint->node[joint->feature[f].node].can_link;
+	for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next) {
+		const struct node *node = &joint->node[joint->feature[f].node];
+
+		if ((candidate && node->activity != NONE) || (links && linkers >= 2 && node->can_link))
+			node_touch(joint, joint->feature[f].node);
+		else if (links && (node->can_link || v->weight > was))
+			node_doubt(joint, joint->feature[f].node);
+	}
+}
+
 /* What else is about its weight: nodes that it links, and cases that list it as evidence. */
 static void
 weigh(struct joint *joint, struct value *v, const struct judged *is)
@@ -612,7 +636,6 @@ weigh(struct joint *joint, struct value *v, const struct judged *is)
 	const struct feature_about *about = &feature_about[v->type];
 	double steep = steepness(about->group);
 	const struct value was = *v;
-	bool candidate = is_candidate(v->type);
 
 	v->diversity = (float)is->groups;
 	v->part = (float)is->part;
@@ -624,16 +647,7 @@ weigh(struct joint *joint, struct value *v, const struct judged *is)
 	if (fabsf(v->weight - was.weight) <= 0 && fabsf(v->weight_own - was.weight_own) <= 0 &&
 	    fabsf(v->diversity - was.diversity) <= 0 && v->talker == was.talker)
 		return;
-	if (was.weight < (float)WEIGHT_LEAST && v->weight < (float)WEIGHT_LEAST && !candidate)
-		return;
-	for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next) {
-		const struct node *node = &joint->node[joint->feature[f].node];
-
-		/* Who is alone and could link with nobody can't by what weighs less, either. */
-		if (node->activity != NONE || v->weight > was.weight ||
-		    (node->can_link && was.weight >= (float)WEIGHT_LEAST))
-			node_touch(joint, joint->feature[f].node);
-	}
+	touch_users(joint, v, was.weight);
 }
 
 /* As it links: of this sight, of its value, whichever is less. */
