@@ -263,10 +263,82 @@ json_int(struct json *json, const char *key, int64_t value)
 	add_uint(json->out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
+/* ---- numbers that are not whole ---- */
+
+/* value is mantissa / 2^shift exactly, of 0.0001 and more and below a million, so that all below fits 128 bits. */
+struct binary {
+	uint64_t mantissa;
+	unsigned shift;
+};
+
+/* Of so many significant digits, rounded as printf() does; places: of them after the point.  False: it rounds up to one
+ * digit more. */
+static bool
+to_digits(const struct binary *b, unsigned digits, unsigned places, uint64_t *ret_digits, bool *ret_same)
+{
+	static const uint64_t ten[20] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000,
+	    10000000000, 100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000,
+	    10000000000000000, 100000000000000000, 1000000000000000000, 10000000000000000000u};
+	unsigned __int128 power = (unsigned __int128)ten[places / 2] * ten[places - places / 2];
+	unsigned __int128 exact = b->mantissa * power, half = (unsigned __int128)1 << (b->shift - 1);
+	unsigned __int128 whole = exact >> b->shift, rest = exact - (whole << b->shift), off;
+
+	if (rest > half || (rest == half && (whole & 1) != 0))
+		whole++;
+	*ret_digits = (uint64_t)whole;
+	/* It reads back the same if it is nearer than half of the last bit; between two, the even one is read. */
+	off = (whole << b->shift) > exact ? (whole << b->shift) - exact : exact - (whole << b->shift);
+	*ret_same = 2 * off < power || (2 * off == power && (b->mantissa & 1) == 0);
+	return whole >= ten[digits - 1] && whole < ten[digits];
+}
+
+/* The fewest digits, 15 to 17, that read back the same; 0: it is none of those that are quick. */
+static size_t
+quick_text(double value, char text[40])
+{
+	static const double power[] = {1e-3, 1e-2, 1e-1, 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+	double is = value < 0 ? -value : value, mantissa;
+	struct binary b;
+	uint64_t whole = 0;
+	unsigned up = 0, digits, places = 0;
+	bool same = false;
+	char *p = text + 40, *end;
+	int exponent;
+
+	if (!(is > 1.0001e-4 && is < 999999))
+		return 0;
+	mantissa = frexp(is, &exponent);
+	b = (struct binary){(uint64_t)ldexp(mantissa, 53), (unsigned)(53 - exponent)};
+	if (b.mantissa == (uint64_t)1 << 52) /* what is below is nearer than what is above */
+		return 0;
+	while (is >= power[up])
+		up++;
+	for (digits = 15; digits <= 17 && !same; digits++) {
+		places = digits + 3 - up;
+		if (!to_digits(&b, digits, places, &whole, &same))
+			return 0;
+	}
+	for (; whole % 10 == 0; places--)
+		whole /= 10;
+	end = p;
+	for (; whole > 0 || places > 0; whole /= 10) {
+		*--p = (char)('0' + whole % 10);
+		if (places > 0 && --places == 0)
+			*--p = '.';
+	}
+	if (*p == '.')
+		*--p = '0';
+	if (value < 0)
+		*--p = '-';
+	memmove(text, p, (size_t)(end - p));
+	return (size_t)(end - p);
+}
+
 void
 json_double(struct json *json, const char *key, double value)
 {
 	char text[40];
+	size_t size;
 
 	if (!isfinite(value)) { /* JSON has no word for it */
 		json_null(json, key);
@@ -276,7 +348,11 @@ json_double(struct json *json, const char *key, double value)
 		json_int(json, key, (int64_t)value);
 		return;
 	}
-	/* The fewest digits that read back the same. */
+	if ((size = quick_text(value, text)) > 0) {
+		begin(json, key);
+		buf_add(json->out, text, size);
+		return;
+	}
 	for (int digits = 15; digits <= 17; digits++) {
 		snprintf(text, sizeof(text), "%.*g", digits, value);
 		if (strtod(text, NULL) == value)

@@ -1,8 +1,8 @@
 /*
  * Activities that were not used for longest, on disk, a row each, found again by their strong values (cold_index.c).
- * What a new node shares with a row comes back whole.  An era is what eight parts of the index are of, at most a million
- * rows, or an eighth of joint.keep if that is over sooner, and ends with its index, all at once.  All within the
- * transaction of keep.c.  One thread.
+ * What a new node shares with a row comes back whole.  An era is what eight parts of the index are of, at most a
+ * million rows, or an eighth of joint.keep if that is over sooner, and ends with its index, all at once.  All within
+ * the transaction of keep.c.  One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /*
- * Where on disk something is: pairs of a hash and the number of a row of cold.  New ones are in memory and in cold_open,
- * up to 262,144: a part.  A part that is full is sorted and written once, to cold_index, by 4,096 buckets of equal first
- * bits, and never changed: what is looked for is in one row of each part.  Before eight parts (an era) stands one filter
- * in memory, a byte a place with a bit a part, that knows what surely is in none; each part's bits are kept in
- * cold_filter, so that a start reads those alone.
+ * Where on disk something is: pairs of a hash and the number of a row of cold.  New ones are in memory and in
+ * cold_open, up to 262,144: a part.  A part that is full is sorted and written once, to cold_index, by 4,096 buckets of
+ * equal first bits, and never changed: what is looked for is in one row of each part.  Before eight parts (an era) is
+ * one filter in memory, a byte a place with a bit a part, that knows what surely is in none; each part's bits are kept
+ * in cold_filter, so that a start reads those alone.
  *
  * So cost is that of writing each pair twice, in order, and of a look into one line of memory by era.  All within the
  * transaction of keep.c.  One thread.
@@ -397,8 +397,9 @@ index_drop_era(struct joint_keep *keep, const struct era *era)
 	enum cc_status st = state_do(keep->state, "DELETE FROM cold_index WHERE id >= ?1 AND id < ?2", "ii",
 	    from << BUCKET_BITS, end << BUCKET_BITS);
 
-	return st == CC_OK ? state_do(keep->state, "DELETE FROM cold_filter WHERE id >= ?1 AND id < ?2", "ii", from, end)
-			   : st;
+	if (st != CC_OK)
+		return st;
+	return state_do(keep->state, "DELETE FROM cold_filter WHERE id >= ?1 AND id < ?2", "ii", from, end);
 }
 
 void

@@ -245,7 +245,7 @@ struct joint {
 	uint32_t *seen_stamp, stamp;
 	/* joint.c: activities */
 	struct vector dirty, deferred; /* nodes */
-	struct vector doubted;         /* nodes that are dirty only if they can link now and could not, or the other way */
+	struct vector doubted;         /* nodes: dirty only if they can link now and could not, or the reverse */
 	bool keeps;                    /* the next three are wanted */
 	struct vector fresh, unsaved;  /* nodes: new by a message; changed since they were written */
 	struct buf gone;               /* of nodes that went, as keep.c writes it */

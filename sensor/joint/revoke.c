@@ -87,7 +87,8 @@ joint_revoke(struct joint *joint, struct slice organisation, enum cc_kind kind, 
 			return CC_NOMEM;
 		at = ++joint->revocation_count;
 		joint->revocation[at - 1] =
-		    (struct revocation){0, hash, name_of(joint, organisation), name_of(joint, value), (uint8_t)kind, true};
+		    (struct revocation){.hash = hash, .organisation = name_of(joint, organisation),
+			.value = name_of(joint, value), .kind = (uint8_t)kind, .unsaved = true};
 		if (map_put(joint->revoked, slice_of(&hash, sizeof(hash)), (void *)at, NULL) != CC_OK)
 			return CC_NOMEM;
 	}

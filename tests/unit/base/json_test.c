@@ -227,6 +227,47 @@ TEST(numbers)
 	}
 }
 
+/* As printf() would with the fewest digits that read back: parts of one, floats, powers of ten and their neighbours. */
+TEST(fewest_digits)
+{
+	uint64_t seed = 7;
+	uint8_t memory[64];
+	struct buf out;
+	struct json json;
+	char known[40];
+
+	for (unsigned i = 0; i < 60000; i++) {
+		uint64_t bits = rand_next(&seed);
+		double value = (double)bits / 18446744073709551616.0;
+
+		if (i % 5 == 1) {
+			value = (double)(float)(value * 100);
+		} else if (i % 5 == 2) {
+			value = (double)(bits % 100000) / pow(10, (double)(bits >> 40) / (1 << 24) * 9);
+		} else if (i % 5 == 3) {
+			value = pow(10, (double)(bits % 12) - 5);
+			memcpy(&bits, &value, sizeof(bits));
+			bits += rand_below(&seed, 9) - 4;
+			memcpy(&value, &bits, sizeof(value));
+		} else if (i % 5 == 4) {
+			bits = (bits & 0x8000000000000007) | (1000 + rand_below(&seed, 46)) << 52;
+			memcpy(&value, &bits, sizeof(value));
+		}
+		if (value == floor(value))
+			continue;
+		for (int digits = 15; digits <= 17; digits++) {
+			snprintf(known, sizeof(known), "%.*g", digits, value);
+			if (strtod(known, NULL) == value)
+				break;
+		}
+		buf_over(&out, memory, sizeof(memory));
+		json = json_into(&out);
+		json_double(&json, NULL, value);
+		buf_add_u8(&out, '\0');
+		CHECK_TEXT((char *)out.p, known);
+	}
+}
+
 TEST(long_values)
 {
 	struct buf out;
@@ -247,4 +288,4 @@ TEST(long_values)
 	buf_close(&out);
 }
 
-TESTS(T(strings), T(short_strings), T(each_byte), T(a_document), T(numbers), T(long_values))
+TESTS(T(strings), T(short_strings), T(each_byte), T(a_document), T(numbers), T(fewest_digits), T(long_values))
