@@ -3,11 +3,12 @@
  * one on (the exchange's reading and verifying is bench-exchange's), are linked, weighed, committed, and leave memory
  * for disk.
  *
- *   joint DIR COUNT [KEY=VALUE…]     a line at each step: sightings so far, CPU microseconds a sighting since the line
- * before, …
+ *   joint DIR COUNT DAY [KEY=VALUE…]     a line at each step: sightings so far, CPU microseconds a sighting since the
+ * line before, …
  *
- * Of ten: six of something that is never seen again, two repeats of something of the last days, two of activities that
- * three organisations see, each for some days.  One thread.
+ * Of ten: six of something that is never seen again, two repeats of something of the last day, two of activities that
+ * three organisations see.  A day has DAY sightings, and there are 1.3 times as many victims: so what comes is of the
+ * same mix at 10,000 as at ten million, if DAY is small.  Making them up is not counted.  One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,7 +66,7 @@ make(struct words *w, uint64_t n, uint64_t per_day, struct joint_sighting *s)
 
 	memset(s, 0, sizeof(*s));
 	s->message = put(w->message, "%08llx-0000-8000-b000-%012llx", n, n);
-	s->first = s->last = (DAY0 + n * 86400 / per_day) * NS_PER_S;
+	s->first = s->last = DAY0 * NS_PER_S + n * 86400 * NS_PER_S / per_day;
 	s->count = 1;
 	s->clock_error = 0.1;
 	s->completeness = 70;
@@ -74,7 +75,7 @@ make(struct words *w, uint64_t n, uint64_t per_day, struct joint_sighting *s)
 	if (kind < 8) {
 		s->organisation = put(w->who, "cert.%llu", what % 7, 0);
 		s->attacker = address(w->addr, what);
-		s->victim = put(w->victim, "pan4-%llx", what * 7919 % 65537, 0);
+		s->victim = put(w->victim, "pan4-%llx", what * 7919 % (per_day * 65537 / 50000), 0);
 		s->rule = put(w->rule, "1:%llu:1", 2010000 + what % 40, 0);
 		s->proof = what % 3 == 0 ? CC_PROOF_HANDSHAKE : CC_PROOF_DIALOGUE;
 		s->client = what % 3 == 0;
@@ -135,17 +136,18 @@ main(int argc, char **argv)
 	struct joint_state *state = NULL;
 	struct joint_keep *keep = NULL;
 	struct joint *joint;
-	struct words words;
+	static struct words words[BATCH];
+	static struct joint_sighting sighting[BATCH];
 	char *why = NULL;
-	uint64_t count, since = 0, next = 1000;
-	double before;
+	uint64_t count, day, since = 0, next = 1000;
+	double spent = 0;
 	bool three = false;
 
-	if (argc < 3 || uint_parse(argv[2], &count) != CC_OK) {
-		fprintf(stderr, "usage: joint DIR COUNT [KEY=VALUE]...\n");
+	if (argc < 4 || uint_parse(argv[2], &count) != CC_OK || uint_parse(argv[3], &day) != CC_OK || day == 0) {
+		fprintf(stderr, "usage: joint DIR COUNT DAY [KEY=VALUE]...\n");
 		return 2;
 	}
-	for (int i = 3; i < argc; i++) {
+	for (int i = 4; i < argc; i++) {
 		if (conf_set(conf, argv[i], &why) != CC_OK) {
 			fprintf(stderr, "joint: %s\n", why);
 			return 2;
@@ -158,23 +160,28 @@ main(int argc, char **argv)
 		return 1;
 	}
 	puts("#sightings\tmicroseconds\tin memory\ton disk, ever\tMiB resident\tMiB of file");
-	before = cpu();
-	for (uint64_t n = 1; n <= count; n++) {
-		struct joint_sighting s;
+	for (uint64_t n = 0, more; n < count; n += more) {
+		double before;
 
-		make(&words, n, 50000, &s);
-		if (joint_add(joint, &s) != CC_OK)
-			fprintf(stderr, "joint: %llu is left out\n", (unsigned long long)n);
-		since++;
-		if (n % BATCH == 0 || n == next || n == count) {
-			if (joint_keep_commit(keep, &(struct joint_progress){.now = s.first, .all = false}) != CC_OK) {
-				fprintf(stderr, "joint: %s\n", joint_state_error(state));
-				return 1;
-			}
+		more = BATCH - n % BATCH;
+		more = n + more > next ? next - n : more;
+		more = n + more > count ? count - n : more;
+		for (uint64_t i = 0; i < more; i++)
+			make(&words[i], n + i + 1, day, &sighting[i]);
+		before = cpu();
+		for (uint64_t i = 0; i < more; i++) {
+			if (joint_add(joint, &sighting[i]) != CC_OK)
+				fprintf(stderr, "joint: %llu is left out\n", (unsigned long long)(n + i + 1));
 		}
-		if (n == next || n == count) {
-			line(joint, keep, argv[1], n, cpu() - before, since);
-			before = cpu();
+		if (joint_keep_commit(keep, &(struct joint_progress){.now = sighting[0].first}) != CC_OK) {
+			fprintf(stderr, "joint: %s\n", joint_state_error(state));
+			return 1;
+		}
+		spent += cpu() - before;
+		since += more;
+		if (n + more == next || n + more == count) {
+			line(joint, keep, argv[1], n + more, spent, since);
+			spent = 0;
 			since = 0;
 			next = next >= 1000000 ? next + 1000000 : three ? next / 3 * 10 : next * 3;
 			three = !three;
