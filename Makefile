@@ -26,7 +26,7 @@ HARDEN  := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-r
 OPT     ?= $(if $(SAN),-O1,-O2)
 ALLFLAGS = -std=c11 -D_GNU_SOURCE $(OPT) -g $(WARN) $(HARDEN) -Iinclude -Isensor -DPCRE2_CODE_UNIT_WIDTH=8 $(PKG_CFLAGS) $(CFLAGS)
 ALLLD    = $(if $(SAN),-fsanitize=$(SAN)) -pie -Wl,-z,relro,-z,now $(LDFLAGS)
-LIBS     = $(PKG_LIBS) -lpthread -lm
+LIBS     = $(C11_THREADS) $(PKG_LIBS) -lpthread -lm
 
 SRC   := $(sort $(wildcard sensor/*/*.c sensor/*/*/*.c))
 OBJ   := $(SRC:%.c=$(BUILD)/%.o)
@@ -39,6 +39,9 @@ FUZZ  := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 FUZZ_LD  := $(if $(findstring fuzzer,$(SAN)),-fsanitize=fuzzer)
 FUZZ_RIG := tests/fuzz/pool.c $(if $(FUZZ_LD),,tests/fuzz/replay.c)
 TOOLS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/conformance/tools/*.c tests/bench/*.c tests/scenario/*.c)))
+
+# ThreadSanitizer does not know the threads that librdkafka makes: tests/harness/c11threads.c.
+C11_THREADS := $(if $(filter thread,$(subst $(comma), ,$(SAN))),$(BUILD)/tests/harness/c11threads.o)
 
 Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$1' '$2')
@@ -67,21 +70,23 @@ $(LIB): $(filter-out $(BUILD)/sensor/cmd/main.o,$(OBJ)) $(BUILD)/objects
 
 $(BIN): $(BUILD)/sensor/cmd/main.o $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALLLD) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALLLD) -o $@ $< $(LIB) $(LIBS)
 
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(RIGS:%.c=$(BUILD)/%.o) $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALLLD) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
+	$(Q)$(CC) $(ALLLD) -o $@ $(filter-out $(C11_THREADS),$(filter %.o,$^)) $(LIB) $(LIBS)
 
 # By clang with fuzzer-no-link in SAN a target gets libFuzzer's main; else one that replays files.
 $(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.o $(FUZZ_RIG:%.c=$(BUILD)/%.o) $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALLLD) $(FUZZ_LD) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
+	$(Q)$(CC) $(ALLLD) $(FUZZ_LD) -o $@ $(filter-out $(C11_THREADS),$(filter %.o,$^)) $(LIB) $(LIBS)
 
 $(BUILD)/tests/conformance/tools/% $(BUILD)/tests/bench/% $(BUILD)/tests/scenario/%: $(LIB)
 $(TOOLS): %: %.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALLLD) -o $@ $< $(LIB) $(LIBS)
+
+$(BIN) $(UNITS) $(FUZZ) $(TOOLS): $(C11_THREADS)
 
 $(BUILD)/tests/%.o: ALLFLAGS += -Itests -Wno-missing-prototypes
 

@@ -27,7 +27,7 @@ import traceback
 TOP = pathlib.Path(os.environ["TOP"])
 OUT = pathlib.Path(os.environ["OUT"])
 CONCERT = os.environ["CONCERT"]
-SANITIZED = "address" in pathlib.Path(CONCERT).parent.name
+SANITIZED = any(name in pathlib.Path(CONCERT).parent.name for name in ("address", "thread"))
 SLOW = 4 if SANITIZED else 1  # how much longer things may take
 sys.path.insert(0, str(TOP / "tests/harness"))
 sys.path.insert(0, str(TOP / "tests/e2e"))
@@ -107,7 +107,8 @@ def concert(*words, code=0, stdin=None, timeout=60, cwd=None):
 
 
 def sanitizer_said(text):
-	expect("ERROR: AddressSanitizer" not in text and "runtime error:" not in text, "a sanitizer complains, see above")
+	said = ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer")
+	expect(not any(words in text for words in said), "a sanitizer complains, see above")
 
 
 def read(name, captures, *words, code=0, exchange=None, secured=False, **options):
