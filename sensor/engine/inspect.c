@@ -296,7 +296,7 @@ live_lose(struct live *live, unsigned i)
 	for (unsigned k = 0; k < CAPTURE_COUNT; k++)
 		live->gone[k] += counts[k];
 	log_error("%s: the interface went away", live->inspect->conf->capture_interfaces.item[live->number[i]]);
-	live->inspect->failed = true;
+	__atomic_store_n(&live->inspect->failed, true, __ATOMIC_RELAXED); /* other threads may lose theirs */
 	capture_close(live->capture[i]);
 	live->capture[i] = live->capture[--live->captures];
 	live->number[i] = live->number[live->captures];

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
-volatile sig_atomic_t process_stop, process_reload;
+atomic_int process_stop, process_reload;
 
 static void
 on_signal(int signal)

@@ -3,6 +3,7 @@
 #define ENGINE_PROCESS_H
 
 #include <signal.h>
+#include <stdatomic.h>
 
 #include "engine/engine.h"
 #include "engine/shared.h"
@@ -20,7 +21,7 @@ int courier_main(const struct process *process);
 int keeper_main(const struct process *process);
 
 /* The signal flags: the process-wide state besides the log. */
-extern volatile sig_atomic_t process_stop, process_reload;
+extern atomic_int process_stop, process_reload; /* read by all threads of a process */
 /* SIGTERM sets process_stop, SIGHUP process_reload; SIGINT and SIGPIPE are ignored; dies with its parent by SIGTERM. */
 void process_begin(const char *name);
 
