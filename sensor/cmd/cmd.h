@@ -29,6 +29,7 @@ struct cmd_options {
 	bool unverified, quarantine, trust, health; /* of watch and keys */
 	bool outdir_given;
 	const char *topic, *from, *to, *since, *ceiling; /* of spool; NULL: not said */
+	char *typed;     /* by --exchange, a line each; NULL: nothing */
 	bool once;       /* of correlate */
 	const char *out; /* --out */
 };
@@ -41,6 +42,10 @@ bool cmd_options(
     const struct command *command, int argc, char **argv, const char *letters, struct cmd_options *ret_options);
 void cmd_options_close(struct cmd_options *options);
 void cmd_usage(const struct command *command);
+
+/* Where to read messages from, a line each, for reader_open(): what was typed, else exchange.from, else exchange.to.
+ * malloc; NULL: nowhere. */
+char *cmd_sources(const struct cmd_options *options);
 
 /* A terminal acts on control characters: a partner's text reaches it without. */
 void cmd_print_clean(struct slice text, FILE *out);

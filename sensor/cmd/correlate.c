@@ -26,6 +26,7 @@ int cmd_correlate(int argc, char **argv);
 #define QUIET_KAFKA_MS 3000   /* --once: a broker that says nothing for so long has said all, */
 #define QUIET_SLOW_MS 30000   /* and so long, where it has not come to the end of its partitions */
 #define COMMIT_MESSAGES 8192 /* at the least, while they come fast */
+#define TAKE_ROUNDS 16       /* of linking, before messages are looked at again */
 #define DELIVERY (60 * NS_PER_S) /* of what goes to other members */
 
 static volatile sig_atomic_t stop, reload;
@@ -348,7 +349,11 @@ open_kept(struct correlating *c, char **ret_why)
 	}
 	c->sightings = joint_keep_count(c->keep, "sightings");
 	c->unreadable = joint_keep_count(c->keep, "unreadable");
-	c->resume = (struct reader_resume){place_next, c, c->options->once ? NULL : c->options->conf->joint_group};
+	c->resume = (struct reader_resume){.fn = place_next, .ctx = c};
+	if (!c->options->once) {
+		c->resume.group = c->options->conf->joint_group;
+		c->resume.every = c->options->conf->joint_nodes_topic[0] != '\0' ? c->options->conf->joint_commit : 0;
+	}
 	return CC_OK;
 }
 
@@ -409,17 +414,26 @@ commit_if_due(struct correlating *c, bool quiet)
 	return CC_OK;
 }
 
-/* What members have sent, where it falls to us to link it. */
+/*
+ * What members have sent, where it falls to us to link it: that goes before reading more, which others can do as well.
+ * ret_took: how much it was.
+ */
 static enum cc_status
-take_nodes(struct correlating *c, bool quiet)
+take_nodes(struct correlating *c, size_t *ret_took)
 {
-	size_t count = 0;
 	enum cc_status st = CC_OK;
 
-	/* While messages come fast, not behind each of them. */
-	if (quiet || (inbox_drained(c->inbox) && time_monotonic() - c->committed >= c->options->conf->joint_commit))
-		st = joint_members_take(c->members, c->joint, 0, &count);
-	c->since += count;
+	*ret_took = 0;
+	for (unsigned i = 0; i < TAKE_ROUNDS && st == CC_OK && !stop; i++) {
+		size_t count = 0;
+
+		if ((st = joint_members_take(c->members, c->joint, 0, &count)) != CC_OK || count == 0)
+			break;
+		*ret_took += count;
+		c->since += count;
+		if (c->since >= COMMIT_MESSAGES)
+			st = commit(c, false);
+	}
 	return st;
 }
 
@@ -448,6 +462,7 @@ follow(struct correlating *c)
 	c->waits = true;
 	while (!stop && st == CC_OK) {
 		enum cc_status got;
+		size_t took = 0; /* nodes of members */
 
 		if (reload)
 			reload_trust(c);
@@ -469,10 +484,12 @@ follow(struct correlating *c)
 			if (got == CC_END)
 				usleep(WAIT_MS * 1000 / 4);
 		}
-		if (c->members != NULL)
-			st = take_nodes(c, got != CC_OK);
+		if (c->members != NULL && inbox_drained(c->inbox))
+			st = take_nodes(c, &took);
+		if (got != CC_OK)
+			reader_helps(inbox_reader(c->inbox), took == 0);
 		if (st == CC_OK)
-			st = commit_if_due(c, got != CC_OK);
+			st = commit_if_due(c, got != CC_OK && took == 0);
 	}
 	/* What was read and not taken in yet is read again with the next start. */
 	if (st == CC_OK && inbox_drained(c->inbox))
@@ -485,12 +502,24 @@ follow(struct correlating *c)
 
 /* ---- the command ---- */
 
+/* The first of what is read: there members meet. */
+static char *
+broker_of(const char *from)
+{
+	while (*from != '\0' && strncmp(from, "kafka:", 6) != 0) {
+		from += strcspn(from, "\n");
+		from += *from == '\n';
+	}
+	return *from != '\0' ? strndup(from, strcspn(from, "\n")) : NULL;
+}
+
 static enum cc_status
 open_all(struct correlating *c, const char *from, char **ret_why)
 {
 	static const char *const topics[] = {"indicators", "health", "contacts", "notices", "requests"};
 	const struct cmd_options *o = c->options;
 	bool kept = o->outdir_given || !o->once;
+	char *broker;
 	enum cc_status st;
 
 	/* Without it what is sealed for us stays shut; that is no trouble of its own. */
@@ -510,8 +539,11 @@ open_all(struct correlating *c, const char *from, char **ret_why)
 	if ((st = open_kept(c, ret_why)) != CC_OK || (st = inbox_open_at(o->conf, from, topics, 5, &c->resume, c->trust,
 							  c->quarantine, &c->inbox, ret_why)) != CC_OK)
 		return st;
-	if (!o->once && o->conf->joint_nodes_topic[0] != '\0' && strncmp(from, "kafka:", 6) == 0 &&
-	    (st = joint_members_open(o->conf, o->outdir, from, c->trust, &c->resume, &c->members, ret_why)) != CC_OK)
+	broker = !o->once && o->conf->joint_nodes_topic[0] != '\0' ? broker_of(from) : NULL;
+	if (broker != NULL)
+		st = joint_members_open(o->conf, o->outdir, broker, c->trust, &c->resume, &c->members, ret_why);
+	free(broker);
+	if (st != CC_OK)
 		return st;
 	if (c->members != NULL)
 		tell_homes(c, joint_members_first(c->members));
@@ -571,11 +603,10 @@ cmd_correlate(int argc, char **argv)
 	while (command->run != cmd_correlate)
 		command++;
 	if (cmd_options(command, argc, argv, "c:l:vq", &o)) {
-		from = exchange_place(o.outdir, o.conf->exchange_to);
+		from = cmd_sources(&o);
 		if (optind != argc)
 			cmd_usage(command);
-		else if (from == NULL || strcmp(from, "none") == 0 ||
-			 (strcmp(o.conf->exchange_to, "file:") == 0 && !o.outdir_given))
+		else if (from == NULL)
 			fprintf(stderr, "concert correlate: where from?  --exchange file:DIR or kafka:HOST:PORT\n");
 		else {
 			if (!o.once) {

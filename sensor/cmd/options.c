@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "cmd/cmd.h"
+#include "exchange/exchange.h"
 
 #define COMMAND(word, usage, help) extern int cmd_##word(int argc, char **argv);
 #include "cmd/commands.def"
@@ -78,20 +79,62 @@ set_value(struct cmd_options *o, const char *key, const char *value)
 	return good;
 }
 
-/* A folder that somebody types is meant from where he stands; in a file it is below OUTDIR. */
+/* A folder that somebody types is meant from where he stands; in a file it is below OUTDIR.  The last is where messages
+ * go, all of them are where a reader's come from. */
 static bool
 set_exchange(struct cmd_options *o, const char *arg)
 {
-	char *here, *whole = NULL;
-	bool good;
+	bool from_here = strncmp(arg, "file:", 5) == 0 && arg[5] != '\0' && arg[5] != '/', good;
+	char *here = from_here ? getcwd(NULL, 0) : NULL, *whole = NULL, *typed = NULL;
 
-	if (strncmp(arg, "file:", 5) != 0 || arg[5] == '\0' || arg[5] == '/')
-		return set_value(o, "exchange.to", arg);
-	here = getcwd(NULL, 0);
-	good = here != NULL && asprintf(&whole, "file:%s/%s", here, arg + 5) >= 0 && set_value(o, "exchange.to", whole);
+	if (!from_here)
+		whole = strdup(arg);
+	else if (here == NULL || asprintf(&whole, "file:%s/%s", here, arg + 5) < 0)
+		whole = NULL;
+	good = whole != NULL &&
+	       asprintf(&typed, "%s%s%s", o->typed != NULL ? o->typed : "", o->typed != NULL ? "\n" : "", whole) >= 0 &&
+	       set_value(o, "exchange.to", whole);
+	if (good) {
+		free(o->typed);
+		o->typed = typed;
+	}
 	free(whole);
 	free(here);
 	return good;
+}
+
+static bool
+is_no_place(const struct cmd_options *o, const char *name)
+{
+	return strcmp(name, "none") == 0 || (strcmp(name, "file:") == 0 && !o->outdir_given);
+}
+
+char *
+cmd_sources(const struct cmd_options *o)
+{
+	const struct conf_list *from = &o->conf->exchange_from;
+	const char *next = o->typed != NULL ? o->typed : o->conf->exchange_to;
+	bool listed = o->typed == NULL && from->count > 0;
+	struct buf text;
+	char *all = NULL;
+
+	buf_open(&text, 1u << 20);
+	for (size_t i = 0; listed ? i < from->count : *next != '\0'; i++) {
+		size_t size = listed ? 0 : strcspn(next, "\n");
+		char *name = listed ? strdup(from->item[i]) : strndup(next, size);
+		char *place = name != NULL && !is_no_place(o, name) ? exchange_place(o->outdir, name) : NULL;
+
+		if (place != NULL)
+			buf_printf(&text, "%s%s", text.size > 0 ? "\n" : "", place);
+		next += size + (next[size] == '\n');
+		free(place);
+		free(name);
+	}
+	buf_add_u8(&text, '\0');
+	if (text.size > 1 && !text.full)
+		all = strdup((const char *)text.p);
+	buf_close(&text);
+	return all;
 }
 
 /* What the configuration lists already, and one more. */
@@ -231,6 +274,7 @@ cmd_options_close(struct cmd_options *options)
 		free(options->set[i]);
 	free(options->set);
 	free(options->outdir);
+	free(options->typed);
 	conf_free(options->conf);
 }
 

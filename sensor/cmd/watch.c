@@ -631,17 +631,6 @@ watch(const struct cmd_options *o, const char *from, const char *const *topics, 
 	return code;
 }
 
-/* What was typed or configured; else the file exchange of -l. */
-static char *
-source_of(const struct cmd_options *o)
-{
-	const char *to = o->conf->exchange_to;
-
-	if (strcmp(to, "none") == 0 || (strcmp(to, "file:") == 0 && !o->outdir_given))
-		return NULL;
-	return exchange_place(o->outdir, to);
-}
-
 int
 cmd_watch(int argc, char **argv)
 {
@@ -659,7 +648,7 @@ cmd_watch(int argc, char **argv)
 	if (cmd_options(command, argc, argv, "c:l:v", &o)) {
 		if (o.quarantine)
 			code = list_quarantine(&o);
-		else if ((from = source_of(&o)) == NULL)
+		else if ((from = cmd_sources(&o)) == NULL)
 			fprintf(stderr,
 			    "concert watch: where from?  --exchange file:DIR or kafka:HOST:PORT, or -l OUTDIR\n");
 		else if (o.health)

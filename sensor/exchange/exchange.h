@@ -241,9 +241,8 @@ struct exchange_sources {
 enum cc_status exchange_sources(const struct conf *conf, const char *outdir, struct exchange_sources *ret_sources);
 void exchange_sources_free(struct exchange_sources *sources);
 /*
- * from: "file:DIR" or "kafka:HOST:PORT"; where it is exchange.to, exchange.fallback is read beside it.  topics without
- * prefix
- * ("indicators"), count 0: all.  from_start: else what comes new.
+ * from: "file:DIR" or "kafka:HOST:PORT", or several, a line each; where one is exchange.to, exchange.fallback is read
+ * beside it.  topics without prefix ("indicators"), count 0: all.  from_start: else what comes new.
  */
 enum cc_status reader_open(const struct conf *conf, const char *from, const char *const *topics, size_t count,
     bool from_start, struct reader **ret_reader, char **ret_why);
@@ -256,6 +255,8 @@ struct reader_resume {
 	bool (*fn)(void *ctx, const char *place, uint64_t *ret_next);
 	void *ctx;
 	const char *group;
+	uint64_t every; /* ns, not 0: what any member told the group holds for all, each tells as often, and who has
+			 * time reads for others */
 };
 enum cc_status reader_open_at(const struct conf *conf, const char *from, const char *const *topics, size_t count,
     const struct reader_resume *resume, struct reader **ret_reader, char **ret_why);
@@ -269,6 +270,8 @@ struct reader_position {
 	bool changed; /* since whoever asks looked last: his to clear */
 };
 void reader_commit(struct reader *reader, const struct reader_position *position, size_t count);
+/* Of a group that shares: whether we have time to read for others.  Not said: no. */
+void reader_helps(struct reader *reader, bool helps);
 /* Before the first is asked for: only what came from then on (ns); to a broker by its clock, in a file by the message's
  * own ce_time. */
 void reader_since(struct reader *reader, uint64_t since);

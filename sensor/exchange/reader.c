@@ -1,6 +1,6 @@
 /*
- * Messages of the shared topics, from a broker or a file exchange, behind one interface; from the fall-back of the
- * place as well, where one is configured.  What is read here is the bytes of strangers: form is judged here, trust
+ * Messages of the shared topics, from brokers and file exchanges, behind one interface; from the fall-back of
+ * exchange.to as well, where one is configured.  What is read here is the bytes of strangers: form is judged here, trust
  * elsewhere.  One thread.
  */
 #include "exchange/reader_own.h"
@@ -11,16 +11,21 @@
 #include "exchange/channels_own.h"
 
 #define FALLBACK "fallback:" /* before a place's name */
-#define SLICE_MS 10 /* of waiting at one of two places */
+#define SLICE_MS 10 /* of waiting at one of several places */
+#define PLACES (EXCHANGE_SOURCES + 1)
 
 struct place {
+	struct reader *reader;
 	struct reader_file *file;
 	struct reader_kafka *kafka;
+	struct reader_resume resume;
+	char prefix[READER_PLACE / 2]; /* before its segments and partitions, which elsewhere may have the same names */
+	bool fallback;
 };
 
 struct reader {
-	struct place place[2]; /* exchange.to, or what was asked for; exchange.fallback */
-	struct reader_resume resume, fallback_resume;
+	struct place place[PLACES]; /* exchange.to, or what was asked for; exchange.fallback */
+	struct reader_resume resume;
 	unsigned places, at;
 	uint64_t since;        /* what is older is passed over; 0: nothing */
 	struct conf conf;      /* of the fall-back */
@@ -68,10 +73,27 @@ exchange_sources_free(struct exchange_sources *sources)
 
 /* ---- one place ---- */
 
-static enum cc_status
-open_place(const struct conf *conf, const char *from, char *const *whole, size_t count, bool from_start,
-    const struct reader_resume *resume, bool later, struct place *place, char **ret_why)
+/* As whoever keeps how far he is knows it. */
+static bool
+next_at(void *ctx, const char *where, uint64_t *ret_next)
 {
+	const struct place *place = ctx;
+	char name[READER_PLACE + sizeof(place->prefix)];
+
+	snprintf(name, sizeof(name), "%s%s", place->prefix, where);
+	return place->reader->resume.fn(place->reader->resume.ctx, name, ret_next);
+}
+
+static enum cc_status
+open_place(const struct conf *conf, const char *from, char *const *whole, size_t count, bool from_start, bool later,
+    struct reader *reader, char **ret_why)
+{
+	struct place *place = &reader->place[reader->places];
+	const struct reader_resume *resume = reader->resume.fn != NULL ? &place->resume : NULL;
+
+	place->reader = reader;
+	place->resume = (struct reader_resume){next_at, place, reader->resume.group,
+	    place->fallback ? 0 : reader->resume.every};
 	if (strncmp(from, "file:", 5) == 0)
 		return reader_file_open(
 		    conf, from + 5, whole, count, from_start, resume, later, &place->file, ret_why);
@@ -112,24 +134,13 @@ void
 reader_since(struct reader *reader, uint64_t since)
 {
 	reader->since = since;
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		if (reader->place[i].kafka != NULL)
 			reader_kafka_since(reader->place[i].kafka, since);
 	}
 }
 
-/* ---- both ---- */
-
-/* Its segments and partitions may have the names of those of the first place. */
-static bool
-fallback_place(void *ctx, const char *place, uint64_t *ret_next)
-{
-	struct reader *reader = ctx;
-	char name[READER_PLACE + 16];
-
-	snprintf(name, sizeof(name), FALLBACK "%s", place);
-	return reader->resume.fn(reader->resume.ctx, name, ret_next);
-}
+/* ---- all ---- */
 
 /* exchange.to by its own name, or as exchange_place() put it below an OUTDIR. */
 static bool
@@ -156,17 +167,45 @@ open_fallback(
 		return CC_OK;
 	if ((st = channels_fallback_conf(conf, &reader->conf)) != CC_OK)
 		return st;
-	reader->fallback_resume = (struct reader_resume){fallback_place, reader, reader->resume.group};
-	st = open_place(&reader->conf, name, whole, count, from_start,
-	    reader->resume.fn != NULL ? &reader->fallback_resume : NULL, true, &reader->place[1], ret_why);
+	snprintf(reader->place[reader->places].prefix, sizeof(reader->place[0].prefix), FALLBACK);
+	reader->place[reader->places].fallback = true;
+	st = open_place(&reader->conf, name, whole, count, from_start, true, reader, ret_why);
 	if (st == CC_IO) {
 		log_warning("exchange.fallback: %s: is not read", *ret_why != NULL ? *ret_why : name);
 		free(*ret_why);
 		*ret_why = NULL;
 		return CC_OK;
 	}
-	reader->places = st == CC_OK ? 2 : 1;
+	reader->places += st == CC_OK;
 	return st;
+}
+
+/* A line a place.  Of several, one that is not there yet may come, and all but exchange.to say whose their parts are. */
+static enum cc_status
+open_places(struct reader *reader, const struct conf *conf, const char *from, char *const *whole, size_t count,
+    bool from_start, char **ret_why)
+{
+	bool several = strchr(from, '\n') != NULL, main_there = false;
+	enum cc_status st = CC_OK;
+
+	while (st == CC_OK && *from != '\0') {
+		size_t size = strcspn(from, "\n");
+		struct place *place = &reader->place[reader->places];
+		char *name = strndup(from, size);
+
+		if (name == NULL || reader->places == EXCHANGE_SOURCES) {
+			free(name);
+			return CC_NOMEM;
+		}
+		if (several && !is_main(name, conf->exchange_to))
+			snprintf(place->prefix, sizeof(place->prefix), "%.*s ", (int)sizeof(place->prefix) - 2, name);
+		main_there = main_there || is_main(name, conf->exchange_to);
+		st = open_place(conf, name, whole, count, from_start, several, reader, ret_why);
+		reader->places += st == CC_OK;
+		from += size + (from[size] != '\0');
+		free(name);
+	}
+	return st == CC_OK && main_there ? open_fallback(reader, conf, whole, count, from_start, ret_why) : st;
 }
 
 static enum cc_status
@@ -185,14 +224,10 @@ open_reader(const struct conf *conf, const char *from, const char *const *topics
 		}
 	}
 	if (st == CC_OK) {
-		reader->places = 1;
 		if (resume != NULL)
 			reader->resume = *resume;
-		st = open_place(conf, from, whole, count, from_start, resume != NULL ? &reader->resume : NULL,
-		    false, &reader->place[0], ret_why);
+		st = open_places(reader, conf, from, whole, count, from_start, ret_why);
 	}
-	if (st == CC_OK && is_main(from, conf->exchange_to))
-		st = open_fallback(reader, conf, whole, count, from_start, ret_why);
 	for (size_t i = 0; i < count && i < READER_TOPICS_MAX; i++)
 		free(whole[i]);
 	if (st != CC_OK) {
@@ -227,34 +262,64 @@ reader_where(const struct reader *reader, char ret_place[READER_PLACE], uint64_t
 		reader_file_where(place->file, name, ret_next);
 	else
 		reader_kafka_where(place->kafka, name, ret_next);
-	snprintf(ret_place, READER_PLACE, "%s%.*s", reader->at == 1 ? FALLBACK : "", READER_PLACE - 16, name);
+	if (snprintf(ret_place, READER_PLACE, "%s%s", place->prefix, name) >= READER_PLACE)
+		log_warning("%s: its name is too long to be kept", name);
+}
+
+/* What is of this place, by the names that it knows. */
+static void
+commit_place(const struct place *place, const struct reader_position *position, size_t count)
+{
+	struct reader_position *own = calloc(count + 1, sizeof(*own));
+	size_t size = strlen(place->prefix), owns = 0;
+
+	for (size_t i = 0; own != NULL && i < count; i++) {
+		if (strncmp(position[i].place, place->prefix, size) != 0)
+			continue;
+		own[owns] = position[i];
+		own[owns++].place += size;
+	}
+	if (own != NULL)
+		reader_kafka_commit(place->kafka, own, owns);
+	free(own);
 }
 
 void
 reader_commit(struct reader *reader, const struct reader_position *position, size_t count)
 {
-	if (reader->place[0].kafka != NULL)
-		reader_kafka_commit(reader->place[0].kafka, position, count);
+	for (unsigned i = 0; i < reader->places; i++) {
+		if (reader->place[i].kafka != NULL)
+			commit_place(&reader->place[i], position, count);
+	}
+}
+
+void
+reader_helps(struct reader *reader, bool helps)
+{
+	for (unsigned i = 0; i < reader->places; i++) {
+		if (reader->place[i].kafka != NULL)
+			reader_kafka_helps(reader->place[i].kafka, helps);
+	}
 }
 
 /* The one that gave something last is asked first, so that what lies there is not read in slices. */
 static enum cc_status
-next_of_both(struct reader *reader, int ms, struct cc_message *ret_msg, const char **ret_why)
+next_of_all(struct reader *reader, int ms, struct cc_message *ret_msg, const char **ret_why)
 {
 	uint64_t until = time_monotonic() + (ms > 0 ? NS_PER_MS * (unsigned)ms : 0);
 	enum cc_status st, all = CC_END;
 	int wait = 0;
 
 	for (;;) {
-		for (unsigned i = 0; i < 2; i++) {
+		for (unsigned i = 0; i < reader->places; i++) {
 			st = next_of(reader, &reader->place[reader->at], wait, ret_msg, ret_why);
 			if (st == CC_OK)
-				ret_msg->fallback = reader->at == 1;
+				ret_msg->fallback = reader->place[reader->at].fallback;
 			if (st != CC_END && st != CC_MORE)
 				return st;
 			if (st == CC_MORE)
 				all = CC_MORE;
-			reader->at ^= 1;
+			reader->at = (reader->at + 1) % reader->places;
 		}
 		if (time_monotonic() >= until)
 			return all;
@@ -266,8 +331,8 @@ next_of_both(struct reader *reader, int ms, struct cc_message *ret_msg, const ch
 enum cc_status
 reader_next(struct reader *reader, int ms, struct cc_message *ret_msg, const char **ret_why)
 {
-	if (reader->places == 2)
-		return next_of_both(reader, ms, ret_msg, ret_why);
+	if (reader->places > 1)
+		return next_of_all(reader, ms, ret_msg, ret_why);
 	return next_of(reader, &reader->place[0], ms, ret_msg, ret_why);
 }
 
@@ -296,7 +361,7 @@ reader_close(struct reader *reader)
 {
 	if (reader == NULL)
 		return;
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		reader_file_close(reader->place[i].file);
 		reader_kafka_close(reader->place[i].kafka);
 	}

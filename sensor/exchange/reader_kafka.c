@@ -32,6 +32,9 @@ struct reader_kafka {
 	rd_kafka_message_t *msg; /* lent to the caller */
 	rd_kafka_topic_partition_list_t *list; /* what is assigned; opaque: read to its end, for now */
 	int at_end;              /* how many of them are */
+	struct reader_share *share; /* NULL: nobody helps */
+	bool dry;                   /* nothing came of late */
+	uint64_t calls;
 	int cause; /* of the trouble that was told last; 0: none */
 	char why[600];
 };
@@ -54,13 +57,14 @@ on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque)
 
 /* ---- members of a group ---- */
 
-static bool
-place_of(const char *topic, int partition, char ret_place[READER_PLACE])
+bool
+reader_kafka_place(const char *topic, int partition, char ret_place[READER_PLACE])
 {
 	return snprintf(ret_place, READER_PLACE, "%s/%d", topic, partition) < READER_PLACE;
 }
 
-/* Ours if we know how far we are; else where the member before us said that all is safe; else the start. */
+/* Ours if we know how far we are; else where the member before us said that all is safe; else the start.  Where
+ * members share, what any of them said holds for all. */
 static void
 seek(struct reader_kafka *r, rd_kafka_topic_partition_list_t *list)
 {
@@ -73,7 +77,8 @@ seek(struct reader_kafka *r, rd_kafka_topic_partition_list_t *list)
 
 		one->opaque = NULL;
 		one->err = RD_KAFKA_RESP_ERR_NO_ERROR;
-		if (place_of(one->topic, one->partition, place) && r->resume->fn(r->resume->ctx, place, &next))
+		if (reader_kafka_place(one->topic, one->partition, place) && r->resume->fn(r->resume->ctx, place, &next) &&
+		    (r->share == NULL || (int64_t)next > one->offset))
 			one->offset = (int64_t)next;
 		else if (one->offset < 0)
 			one->offset = RD_KAFKA_OFFSET_BEGINNING;
@@ -92,11 +97,37 @@ on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t error, rd_kafka_topic_partition
 	if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
 		seek(r, list);
 		r->list = rd_kafka_topic_partition_list_copy(list);
+		if (r->share != NULL)
+			reader_share_given(r->share, r->topic, r->topic_count, list);
 		(void)rd_kafka_assign(rk, list);
 		log_notice("kafka: %d partitions are ours", list->cnt);
 	} else {
+		if (r->share != NULL)
+			reader_share_none(r->share);
 		(void)rd_kafka_assign(rk, NULL);
 	}
+}
+
+/* What is read changes as members help each other: each goes on where it was. */
+static void
+share(struct reader_kafka *r, bool dry)
+{
+	rd_kafka_topic_partition_list_t *list = reader_share_look(r->share, dry);
+
+	if (list == NULL)
+		return;
+	if (r->list != NULL)
+		rd_kafka_topic_partition_list_destroy(r->list);
+	r->list = list;
+	r->at_end = 0;
+	(void)rd_kafka_assign(r->rk, list);
+}
+
+void
+reader_kafka_helps(struct reader_kafka *r, bool helps)
+{
+	if (r->share != NULL)
+		reader_share_helps(r->share, helps);
 }
 
 static enum cc_status
@@ -115,7 +146,7 @@ join(struct reader_kafka *r)
 void
 reader_kafka_where(const struct reader_kafka *r, char ret_place[READER_PLACE], uint64_t *ret_next)
 {
-	(void)place_of(rd_kafka_topic_name(r->msg->rkt), r->msg->partition, ret_place);
+	(void)reader_kafka_place(rd_kafka_topic_name(r->msg->rkt), r->msg->partition, ret_place);
 	*ret_next = (uint64_t)r->msg->offset + 1;
 }
 
@@ -127,11 +158,15 @@ reader_kafka_commit(struct reader_kafka *r, const struct reader_position *positi
 
 	if (r->resume == NULL || r->resume->group == NULL || r->list == NULL)
 		return;
+	if (r->share != NULL) {
+		reader_share_commit(r->share, position, count);
+		return;
+	}
 	list = rd_kafka_topic_partition_list_new(r->list->cnt);
 	for (int i = 0; i < r->list->cnt; i++) {
 		const rd_kafka_topic_partition_t *one = &r->list->elems[i];
 
-		(void)place_of(one->topic, one->partition, place);
+		(void)reader_kafka_place(one->topic, one->partition, place);
 		for (size_t k = 0; k < count; k++) {
 			if (position[k].changed && strcmp(position[k].place, place) == 0)
 				rd_kafka_topic_partition_list_add(list, one->topic, one->partition)->offset =
@@ -159,6 +194,9 @@ set_group(struct reader_kafka *r, rd_kafka_conf_t *rconf)
 		/* Topics that come later are wanted soon. */
 		(void)rd_kafka_conf_set(rconf, "topic.metadata.refresh.interval.ms", "5000", text, sizeof(text));
 		rd_kafka_conf_set_rebalance_cb(rconf, on_rebalance);
+		/* What was fetched ahead is thrown away when somebody else goes on with it. */
+		if (r->resume->every > 0 && conf_map_get(&r->conf->kafka, "queued.max.messages.kbytes") == NULL)
+			(void)rd_kafka_conf_set(rconf, "queued.max.messages.kbytes", "8192", text, sizeof(text));
 	} else if (conf_map_get(&r->conf->kafka, "group.id") == NULL) {
 		/* Never joined nor committed to; some versions want the word all the same, and ask for its coordinator.
 		 */
@@ -202,6 +240,10 @@ reader_kafka_open(const struct conf *conf, const char *bootstrap, char *const *t
 		return CC_BAD;
 	}
 	rd_kafka_poll_set_consumer(r->rk);
+	if (is_member(r) && resume->every > 0 && (r->share = reader_share_new(r->rk, resume->every)) == NULL) {
+		reader_kafka_close(r);
+		return CC_NOMEM;
+	}
 	if (is_member(r) && join(r) != CC_OK) {
 		reader_kafka_close(r);
 		return CC_BAD;
@@ -348,16 +390,19 @@ reader_kafka_next(struct reader_kafka *r, int ms, struct cc_message *ret_msg, co
 			rd_kafka_message_destroy(msg);
 		return CC_MORE;
 	}
+	if (r->share != NULL && (r->dry || ++r->calls % 64 == 0))
+		share(r, r->dry);
 	for (;;) {
 		msg = rd_kafka_consumer_poll(r->rk, ms);
+		r->dry = msg == NULL;
 		if (msg == NULL)
-			return all_read(r) ? CC_END : CC_MORE;
+			return all_read(r) && r->share == NULL ? CC_END : CC_MORE;
 		if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 			break;
 		if (msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
 			note_end(r, msg, true);
 			rd_kafka_message_destroy(msg);
-			if (all_read(r))
+			if (all_read(r) && r->share == NULL)
 				return CC_END;
 			ms = 0;
 			continue;
@@ -406,6 +451,7 @@ reader_kafka_close(struct reader_kafka *r)
 	}
 	if (r->list != NULL)
 		rd_kafka_topic_partition_list_destroy(r->list);
+	reader_share_free(r->share);
 	for (size_t i = 0; i < r->topic_count; i++)
 		free(r->topic[i]);
 	free(r->bootstrap);

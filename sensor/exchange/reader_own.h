@@ -25,6 +25,28 @@ enum cc_status reader_kafka_next(struct reader_kafka *reader, int ms, struct cc_
 void reader_kafka_since(struct reader_kafka *reader, uint64_t since); /* before the first message is asked for */
 bool reader_kafka_reached(const struct reader_kafka *reader);
 bool reader_kafka_has_more(const struct reader_kafka *reader);
+void reader_kafka_helps(struct reader_kafka *reader, bool helps);
 void reader_kafka_close(struct reader_kafka *reader);
+
+/* reader_share.c: members of a group that help each other */
+struct reader_share;
+struct rd_kafka_s;
+struct rd_kafka_topic_partition_list_s;
+
+/* every: so often at the least who reads tells the group how far he is, ns. */
+struct reader_share *reader_share_new(struct rd_kafka_s *rk, uint64_t every);
+void reader_share_free(struct reader_share *share);
+void reader_share_helps(struct reader_share *share, bool helps); /* there is time to read for others */
+/* What the group gave, each with where it is read from; none. */
+void reader_share_given(struct reader_share *share, char *const *topic, size_t topics,
+    const struct rd_kafka_topic_partition_list_s *given);
+void reader_share_none(struct reader_share *share);
+/* What to read from now on, and from where; NULL: as before.  dry: nothing came.  Who calls owns it. */
+struct rd_kafka_topic_partition_list_s *reader_share_look(struct reader_share *share, bool dry);
+/* Tells the group, of what was read here. */
+void reader_share_commit(struct reader_share *share, const struct reader_position *position, size_t count);
+
+/* As positions call it.  False: it is too long. */
+bool reader_kafka_place(const char *topic, int partition, char ret_place[READER_PLACE]);
 
 #endif

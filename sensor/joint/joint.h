@@ -139,7 +139,7 @@ void joint_members_close(struct joint_members *members);
 struct joint *joint_members_first(struct joint_members *members);
 enum cc_status joint_members_send(struct joint_members *members, uint64_t until);
 const char *joint_members_state(const struct joint_members *members);
-/* Into joint, what all have sent, where that topic is ours; at most a few hundred payloads. */
+/* Into joint, what all have sent, where that topic is ours: a few thousand nodes at once. */
 enum cc_status joint_members_take(struct joint_members *members, struct joint *joint, int ms, size_t *ret_count);
 struct reader_position *joint_members_position(
     struct joint_members *members);                       /* to be kept with joint; place NULL: none yet */

@@ -18,7 +18,7 @@
 #define WORD "concert.nodes.1\n"
 #define PAYLOAD (256u << 10) /* about; a node is far smaller */
 #define WAIT_MS 50
-#define TAKE_MAX 256 /* payloads at once */
+#define TAKE_MAX 4096 /* nodes at once, about */
 
 struct joint_members {
 	const struct conf *conf;
@@ -77,7 +77,7 @@ joint_members_open(const struct conf *conf, const char *outdir, const char *from
 		m->topic = NULL;
 	if (asprintf(&m->group, "%s.second", conf->joint_group) < 0)
 		m->group = NULL;
-	m->resume = (struct reader_resume){resume->fn, resume->ctx, m->group};
+	m->resume = (struct reader_resume){resume->fn, resume->ctx, m->group, 0};
 	if (m->from != NULL && m->first != NULL && m->topic != NULL && m->group != NULL &&
 	    (st = key_open(conf, outdir, true, &m->key, ret_why)) == CC_OK)
 		st = open_topic(m, ret_why);
@@ -216,7 +216,7 @@ check(const struct joint_members *m, struct slice value, struct cur *ret_nodes)
 }
 
 static enum cc_status
-take(struct joint_members *m, struct joint *joint, const struct cc_message *msg)
+take(struct joint_members *m, struct joint *joint, const struct cc_message *msg, size_t *ret_count)
 {
 	struct cur c;
 	enum cc_status st = CC_OK;
@@ -228,7 +228,7 @@ take(struct joint_members *m, struct joint *joint, const struct cc_message *msg)
 		return CC_OK;
 	}
 	while (cur_left(&c) > 0 && (st = node_decode(joint, &c, &node)) == CC_OK)
-		;
+		++*ret_count;
 	m->taken++;
 	m->refused += st == CC_BAD;
 	return st == CC_BAD ? CC_OK : st;
@@ -245,14 +245,14 @@ joint_members_take(struct joint_members *m, struct joint *joint, int ms, size_t 
 	for (*ret_count = 0; *ret_count < TAKE_MAX && st == CC_OK; ms = 0) {
 		if ((st = reader_next(m->reader, ms, &msg, &why)) != CC_OK)
 			break;
-		st = take(m, joint, &msg);
+		++*ret_count;
+		st = take(m, joint, &msg, ret_count);
 		reader_where(m->reader, place, &m->position.next);
 		if (m->position.place == NULL || strcmp(m->position.place, place) != 0) {
 			free(m->position.place);
 			m->position.place = strdup(place);
 		}
 		m->position.changed = true;
-		++*ret_count;
 	}
 	return st == CC_END || st == CC_MORE || st == CC_BAD ? CC_OK : st;
 }
