@@ -26,6 +26,7 @@ int cmd_correlate(int argc, char **argv);
 #define QUIET_KAFKA_MS 3000   /* --once: a broker that says nothing for so long has said all, */
 #define QUIET_SLOW_MS 30000   /* and so long, where it has not come to the end of its partitions */
 #define COMMIT_MESSAGES 8192 /* at the least, while they come fast */
+#define QUIET_NS NS_PER_S     /* after which there is no reason to wait for more */
 #define TAKE_ROUNDS 16       /* of linking, before messages are looked at again */
 #define DELIVERY (60 * NS_PER_S) /* of what goes to other members */
 
@@ -409,7 +410,7 @@ commit_if_due(struct correlating *c, bool quiet)
 
 	if (!inbox_drained(c->inbox) || (c->since == 0 && !(quiet && c->waits)))
 		return CC_OK;
-	if (c->since >= COMMIT_MESSAGES || gone >= every)
+	if (c->since >= COMMIT_MESSAGES || gone >= every || (quiet && gone >= QUIET_NS))
 		return commit(c, quiet);
 	return CC_OK;
 }
