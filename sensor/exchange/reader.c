@@ -1,7 +1,7 @@
 /*
  * Messages of the shared topics, from brokers and file exchanges, behind one interface; from the fall-back of
- * exchange.to as well, where one is configured.  What is read here is the bytes of strangers: form is judged here, trust
- * elsewhere.  One thread.
+ * exchange.to as well, where one is configured.  What is read here is the bytes of strangers: form is judged here,
+ * trust elsewhere.  One thread.
  */
 #include "exchange/reader_own.h"
 
@@ -180,7 +180,8 @@ open_fallback(
 	return st;
 }
 
-/* A line a place.  Of several, one that is not there yet may come, and all but exchange.to say whose their parts are. */
+/* A line a place.  Of several, one that is not there yet may come, and all but exchange.to say whose their parts are.
+ */
 static enum cc_status
 open_places(struct reader *reader, const struct conf *conf, const char *from, char *const *whole, size_t count,
     bool from_start, char **ret_why)

@@ -77,7 +77,8 @@ seek(struct reader_kafka *r, rd_kafka_topic_partition_list_t *list)
 
 		one->opaque = NULL;
 		one->err = RD_KAFKA_RESP_ERR_NO_ERROR;
-		if (reader_kafka_place(one->topic, one->partition, place) && r->resume->fn(r->resume->ctx, place, &next) &&
+		if (reader_kafka_place(one->topic, one->partition, place) &&
+		    r->resume->fn(r->resume->ctx, place, &next) &&
 		    (r->share == NULL || (int64_t)next > one->offset))
 			one->offset = (int64_t)next;
 		else if (one->offset < 0)

@@ -4,10 +4,10 @@
  *
  * What the members have told the group of a partition is the one truth: all before it is in good hands, whoever read
  * it.  So anybody may read any partition from there on, and when two read the same, that costs time and changes
- * nothing.  Who is far behind in several of his reads one after the other, and says of the others, in the word that goes
- * with an offset, that they are free; who has nothing to do takes a free one with a backlog, or one that has stood still,
- * and takes the word away; who finds that another is further leaves it.  The group's word on whose it is stays: he comes
- * back to it once it stands still, so that nothing hangs on a helper.
+ * nothing.  Who is far behind in several of his reads one after the other, and says of the others, in the word that
+ * goes with an offset, that they are free; who has nothing to do takes a free one with a backlog, or one that has stood
+ * still, and takes the word away; who finds that another is further leaves it.  The group's word on whose it is stays:
+ * he comes back to it once it stands still, so that nothing hangs on a helper.
  *
  * In: what the group gave, a look at what it was told every second.  Out: what to read.  One thread.
  */
@@ -151,8 +151,8 @@ note_positions(struct reader_share *share)
 		if (at->elems[i].offset >= 0)
 			part->about->offset = at->elems[i].offset;
 		/* As the last answer to a fetch had it: this asks nobody. */
-		if (rd_kafka_get_watermark_offsets(share->rk, part->about->topic, part->about->partition, &low, &high) ==
-			RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0)
+		if (rd_kafka_get_watermark_offsets(share->rk, part->about->topic, part->about->partition, &low,
+			&high) == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0)
 			part->end = high;
 	}
 	rd_kafka_topic_partition_list_destroy(at);
@@ -190,7 +190,8 @@ ask_ends(struct reader_share *share)
 		const struct part *part = &share->part[i];
 
 		if (!part->reads)
-			rd_kafka_topic_partition_list_add(ends, part->about->topic, part->about->partition)->offset = LATEST;
+			rd_kafka_topic_partition_list_add(ends, part->about->topic, part->about->partition)->offset =
+			    LATEST;
 	}
 	if (ends->cnt > 0)
 		good = rd_kafka_offsets_for_times(share->rk, ends, ASK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -237,7 +238,7 @@ add_word(rd_kafka_topic_partition_t *one, bool is_free)
 	one->metadata_size = one->metadata != NULL ? sizeof(FREE) - 1 : 0;
 }
 
-/* What changed hands.  A partition is free once all that was read of it is told, so that nothing of it is read twice. */
+/* What changed hands.  A partition is free once all that was read of it is told, so that nothing is read twice. */
 static void
 tell_words(struct reader_share *share)
 {

@@ -1,5 +1,5 @@
-/* Members of a group that help each other, over librdkafka's mock cluster: who has nothing to do reads what another does
- * not come to, and nothing is left out. */
+/* Members of a group that help each other, over librdkafka's mock cluster: who has nothing to do reads what another
+ * does not come to, and nothing is left out. */
 #include "exchange/exchange.h"
 
 #include <librdkafka/rdkafka.h>
@@ -88,9 +88,9 @@ fill(rd_kafka_t *rk)
 		char text[16];
 		int size = snprintf(text, sizeof(text), "%u", n);
 
-		while (rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("concert.indicators"), RD_KAFKA_V_PARTITION((int)(n % PARTITIONS)),
-			   RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(text, (size_t)size),
-			   RD_KAFKA_V_END) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		while (rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("concert.indicators"),
+			   RD_KAFKA_V_PARTITION((int)(n % PARTITIONS)), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+			   RD_KAFKA_V_VALUE(text, (size_t)size), RD_KAFKA_V_END) != RD_KAFKA_RESP_ERR_NO_ERROR)
 			rd_kafka_poll(rk, 10);
 	}
 	CHECK(rd_kafka_flush(rk, 30000) == RD_KAFKA_RESP_ERR_NO_ERROR);
