@@ -184,6 +184,8 @@ packet_inspect(struct run *run)
 	for (uint32_t i = 0; i < detect->candidate_count && !flow_passed(run); i++) {
 		const struct rule *rule = &detect->set->rule[detect->candidate[i]];
 
+		if (rule->has_payload && (rule->flow & FLOW_FOLLOWED) != 0 && pkt->proto == 6)
+			continue; /* its stream isn't followed */
 		if (rule->kind == KIND_TX)
 			payload_part(run, rule);
 		else if ((pkt->payload.size > 0 || !rule->has_payload) && rule_holds(run, rule))
@@ -215,12 +217,35 @@ other_ways(const struct cc_tx *tx, enum cc_dir dir)
 	return tx->parser->one_way && !tx->done[dir] && tx->done[cc_dir_other(dir)];
 }
 
+/*
+ * A session that ends while it is open: what a protocol's rule asks of any packet is asked once more each way, so that
+ * a way that nothing came on since the protocol is known has its answer (and counts are Suricata's).
+ */
+static void
+last_inspect(struct run *run)
+{
+	const struct ruleset *set = run->detect->set;
+
+	if (run->flow->proto != 6 || (run->flow->tcp != TCP_ESTABLISHED && run->flow->tcp != TCP_CLOSING))
+		return;
+	for (unsigned dir = 0; dir < 2; dir++) {
+		run->dir = (enum cc_dir)dir;
+		for (uint32_t i = 0; i < set->last_count && !flow_passed(run); i++) {
+			if (rule_holds(run, &set->rule[set->last[i]]))
+				alert_rule(run);
+		}
+	}
+}
+
 static void
 event_inspect(struct run *run, const struct event *event)
 {
 	switch (event->kind) {
-	case EVENT_IDENTIFIED:
 	case EVENT_UNKNOWN:
+		if (run->pkt == NULL) /* it ended before anybody could tell */
+			break;
+		/* FALLTHROUGH */
+	case EVENT_IDENTIFIED:
 		identified(run);
 		break;
 	case EVENT_UPDATE:
@@ -275,6 +300,12 @@ detect_run(struct detect *detect, struct flow *flow, const struct packet *pkt, e
 		run.stream = false;
 		run.payload = (struct view){0};
 		event_inspect(&run, &batch->event[i]);
+	}
+	if (pkt == NULL && flow != NULL && flow->ended && detect->set->last_count > 0) {
+		run.tx = NULL;
+		run.file = NULL;
+		run.stream = false;
+		last_inspect(&run);
 	}
 	detect->packet_passed = false;
 }

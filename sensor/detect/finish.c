@@ -374,7 +374,8 @@ is_of_addresses(const struct build *build)
 	const struct rule *rule = &build->rule;
 
 	return build->op_count == 0 && build->ip_keyword_only && rule->apps == 0 && rule->sport->any &&
-	       rule->dport->any && (rule->flow & ~(FLOW_NO_STREAM | FLOW_ONLY_STREAM)) == 0 && rule->dirs == DIR_BOTH &&
+	       rule->dport->any && (rule->flow & ~(FLOW_NO_STREAM | FLOW_ONLY_STREAM | FLOW_FOLLOWED)) == 0 &&
+	       rule->dirs == DIR_BOTH &&
 	       (rule->protos & PROTO_NONIP) == 0 && !rule->src->negated && !rule->dst->negated;
 }
 
@@ -414,6 +415,8 @@ classify(struct build *build)
 		    build->packet_keyword_name);
 	if (!rule->has_payload) {
 		rule->on_packet = rule->kind == KIND_PACKET;
+		rule->at_end = rule->on_packet && rule->apps != 0 && !build->packet_keyword &&
+			       (rule->flow & (FLOW_IS_ESTABLISHED | FLOW_NOT_ESTABLISHED)) == 0;
 		return CC_OK;
 	}
 	rule->on_stream = tcp && (rule->flow & FLOW_NO_STREAM) == 0 && !build->packet_keyword;

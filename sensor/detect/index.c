@@ -245,7 +245,7 @@ struct indexer {
 	struct ruleset *set;
 	struct group_builder packet[GROUP_PROTOS][2], stream[GROUP_PROTOS][2];
 	struct addr_events src, dst;
-	struct vec ip_any, anomaly, odd, file_any, protocol;
+	struct vec ip_any, anomaly, odd, file_any, protocol, last;
 	struct group_builder *buffer;
 	struct vec *always;
 };
@@ -368,6 +368,10 @@ rule_add(struct indexer *indexer, const struct rule *rule)
 	case KIND_TX:
 		st = tx_rule_add(indexer, rule);
 		break;
+	case KIND_PACKET:
+		if (rule->at_end)
+			vec_add(&indexer->last, rule->index);
+		break;
 	default:
 		break;
 	}
@@ -428,6 +432,8 @@ lists_make(struct indexer *indexer)
 		st = vec_settle(&indexer->file_any, &set->store, &set->file_any, &set->file_any_count);
 	if (st == CC_OK)
 		st = vec_settle(&indexer->protocol, &set->store, &set->protocol, &set->protocol_count);
+	if (st == CC_OK)
+		st = vec_settle(&indexer->last, &set->store, &set->last, &set->last_count);
 	if (st == CC_OK)
 		st = addr_lists_make(&indexer->src, &set->store, &set->ip_src);
 	if (st == CC_OK)

@@ -46,6 +46,13 @@ struct ends {
 	uint16_t sport, dport;
 };
 
+/* What has no ports has none in any range either. */
+static bool
+ports_there(const struct rule *rule, uint8_t proto)
+{
+	return proto == 6 || proto == 17 || proto == 132 || (rule->sport->any && rule->dport->any);
+}
+
 static bool
 ends_hold(const struct rule *rule, const struct ends *ends)
 {
@@ -106,7 +113,7 @@ header_holds(struct run *run)
 	version = packet ? pkt->ip[pkt->ip_count - 1].version : flow->ip_version;
 	proto = packet ? packet_proto(pkt) : flow->proto;
 	if ((rule->dirs & dir_bit(run->dir)) == 0 || (rule->protos & proto_bit(proto)) == 0 ||
-	    (rule->versions & (version == 4 ? 1 : 2)) == 0)
+	    (rule->versions & (version == 4 ? 1 : 2)) == 0 || !ports_there(rule, proto))
 		return false;
 	if (packet) {
 		ends = (struct ends){&pkt->src, &pkt->dst, pkt->sport, pkt->dport};
@@ -132,6 +139,7 @@ checks_hold(struct run *run)
 	return true;
 }
 
+/* Where the expression doesn't match the buffer stays as it is. */
 static size_t
 pcrexform(struct detect *detect, const struct transform *transform, struct slice in, uint8_t *out)
 {
@@ -139,15 +147,14 @@ pcrexform(struct detect *detect, const struct transform *transform, struct slice
 	size_t size;
 
 	detect_count_add(detect, DETECT_PCRE_RUNS, 1);
-	if (pcre2_match(transform->regex->code, in.p, in.size, 0, 0, detect->match_data, detect->match_context) < 2)
-		return 0;
-	place = pcre2_get_ovector_pointer(detect->match_data);
-	if (place[2] == PCRE2_UNSET || place[3] < place[2])
-		return 0;
-	size = place[3] - place[2];
-	if (size > TRANSFORM_ROOM)
-		size = TRANSFORM_ROOM;
-	memcpy(out, in.p + place[2], size);
+	if (pcre2_match(transform->regex->code, in.p, in.size, 0, 0, detect->match_data, detect->match_context) >= 2) {
+		place = pcre2_get_ovector_pointer(detect->match_data);
+		if (place[2] == PCRE2_UNSET || place[3] < place[2])
+			return 0;
+		in = slice_of(in.p + place[2], place[3] - place[2]);
+	}
+	size = in.size < TRANSFORM_ROOM ? in.size : TRANSFORM_ROOM;
+	memcpy(out, in.p, size);
 	return size;
 }
 

@@ -196,7 +196,9 @@ pair_parse(struct store *store, const struct cc_words *words, struct slice text,
 	if (pair == NULL || !word_values(words, slice_of(text.p, size), list, &count))
 		return false;
 	ret_number->a = list[0];
-	return number_parse(slice_of(text.p + size, text.size - size), pair);
+	text = slice_trim(slice_of(text.p + size, text.size - size));
+	*pair = (struct number){.compare = CMP_GE};
+	return text.size == 0 || number_parse(text, pair); /* the word alone: with any number */
 }
 
 bool

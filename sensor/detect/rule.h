@@ -282,6 +282,7 @@ enum { /* rule.flow */
 	FLOW_ONLY_STREAM = 16,
 	FLOW_NO_FRAG = 32,
 	FLOW_ONLY_FRAG = 64,
+	FLOW_FOLLOWED = 128, /* with FLOW_ONLY_STREAM: nor packets of a session that isn't followed */
 };
 
 enum {
@@ -352,6 +353,7 @@ struct rule {
 	uint8_t versions; /* bit 0: IPv4, bit 1: IPv6 */
 	uint8_t flow;
 	bool on_packet, on_stream; /* KIND_PACKET: where its payload ops look */
+	bool at_end;               /* of a protocol's packets, whatever they hold: asked at the flow's end, too */
 	bool both_ways;            /* <> */
 	bool has_payload, has_tx, has_file, has_header;
 	uint8_t frame_kinds; /* how many kinds of frames it looks at */

@@ -189,6 +189,7 @@ struct ruleset {
 	struct addr_lists ip_src, ip_dst;
 	uint32_t *ip_any, ip_any_count;
 	uint32_t *protocol, protocol_count;
+	uint32_t *last, last_count; /* of packets of a protocol, whatever they hold: asked at the flow's end, too */
 	uint32_t *anomaly, anomaly_count; /* rules with app-layer-event */
 	uint32_t *odd, odd_count;
 	uint32_t *file_any, file_any_count; /* rules on files without a pattern or buffer */

@@ -273,3 +273,15 @@ flow_ignore(struct flows *flows, struct flow *flow, enum cc_dir dir)
 	s->used = s->shown = s->cont = s->base = s->top;
 	stream_close(flows, s);
 }
+
+uint64_t
+flow_sequence(const struct flow *flow, enum cc_dir dir)
+{
+	const struct flow_side *side = &flow->side[dir];
+	const struct stream *s = side->stream;
+	uint64_t told = side->stream_bytes + side->gap_bytes;
+
+	if (s == NULL || !s->known)
+		return 0;
+	return (s->top > told ? s->top : told) + 1;
+}

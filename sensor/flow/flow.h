@@ -149,6 +149,9 @@ void flow_turn(struct flows *flows, struct flow *flow, struct chunk *chunk);
 /* Nothing of this side is wanted any more: count its bytes only. */
 void flow_ignore(struct flows *flows, struct flow *flow, enum cc_dir dir);
 
+/* How many sequence numbers a side of TCP has used so far, its SYN among them. */
+uint64_t flow_sequence(const struct flow *flow, enum cc_dir dir);
+
 /* Bytes consumed by app that shall stay readable before each chunk (detect's windows); for all flows. */
 void flows_keep_history(struct flows *flows, size_t size);
 

@@ -384,9 +384,12 @@ tell_frames(struct cc_ctx *ctx, struct cc_tx *tx, enum cc_dir dir, const struct 
     uint64_t body)
 {
 	bool response = head->start.response;
+	size_t line = head->start.line.size; /* with its end: the headers begin there */
 
+	if (head->headers.p != NULL && head->headers.p > from)
+		line = (size_t)(head->headers.p - from);
 	cc_frame(ctx, tx, dir, FRAME_PDU, from, head->size + body);
-	cc_frame(ctx, tx, dir, response ? FRAME_RESPONSE_LINE : FRAME_REQUEST_LINE, from, head->start.line.size);
+	cc_frame(ctx, tx, dir, response ? FRAME_RESPONSE_LINE : FRAME_REQUEST_LINE, from, line);
 	cc_frame(ctx, tx, dir, response ? FRAME_RESPONSE_HEADERS : FRAME_REQUEST_HEADERS, head->headers.p,
 	    head->headers.size);
 	if (body > 0)

@@ -35,7 +35,10 @@ enum { STATE_CLIENT_HELLO = 1, STATE_SERVER_HELLO = 2, STATE_CLIENT_KEYX = 4, ST
 
 static const struct cc_word version_words[] = {
 	{"sslv2", TLS_VERSION_SSL2}, {"sslv3", 0x0300}, {"tls1.0", 0x0301}, {"tls1.1", 0x0302}, {"tls1.2", 0x0303},
-	{"tls1.3", 0x0304},
+	{"tls1.3", 0x0304}, {"tls1.3", 0x7f1c}, {"tls1.3", 0x7f1b}, {"tls1.3", 0x7f1a}, {"tls1.3", 0x7f19},
+	{"tls1.3", 0x7f18}, {"tls1.3", 0x7f17}, {"tls1.3", 0x7f16}, {"tls1.3", 0x7f15}, {"tls1.3", 0x7f14},
+	{"tls1.3", 0x7f13}, {"tls1.3", 0x7f12}, {"tls1.3", 0x7f11}, {"tls1.3", 0x7f10}, {"tls1.3", 0x7f0f},
+	{"tls1.3", 0x7f0e},
 };
 
 static const struct cc_word state_words[] = {

@@ -17,7 +17,7 @@ flow_parse(struct build *build, const struct keyword *keyword, struct slice valu
 	    {"to_client", 0, DIR_TC},
 	    {"from_server", 0, DIR_TC},
 	    {"no_stream", FLOW_NO_STREAM, 0},
-	    {"only_stream", FLOW_ONLY_STREAM, 0},
+	    {"only_stream", FLOW_ONLY_STREAM | FLOW_FOLLOWED, 0},
 	    {"no_frag", FLOW_NO_FRAG, 0},
 	    {"only_frag", FLOW_ONLY_FRAG, 0},
 	};
@@ -228,8 +228,8 @@ stream_size_test(struct run *run, const struct check *check)
 
 	if (run->flow == NULL || run->flow->proto != 6)
 		return false;
-	client = number_holds(&size->number, run->flow->side[CC_TO_SERVER].stream_bytes);
-	server = number_holds(&size->number, run->flow->side[CC_TO_CLIENT].stream_bytes);
+	client = number_holds(&size->number, flow_sequence(run->flow, CC_TO_SERVER));
+	server = number_holds(&size->number, flow_sequence(run->flow, CC_TO_CLIENT));
 	switch (size->side) {
 	case SIZE_SERVER:
 		return server;
@@ -310,6 +310,7 @@ const struct keyword kw_stream_event = {
 const struct keyword kw_engine_event = {
     "engine-event", NULL, KW_VALUE, engine_event_parse, NULL, "The old way to write decode-event and stream-event"};
 const struct keyword kw_stream_size = {
-    "stream_size", NULL, KW_VALUE, stream_size_parse, NULL, "Bytes of a side's stream so far: side,operator,size"};
+    "stream_size", NULL, KW_VALUE, stream_size_parse, NULL,
+    "Bytes of a side's stream so far, its SYN counted as one: side,operator,size"};
 const struct keyword kw_flow_age = {
     "flow.age", NULL, KW_VALUE, age_parse, NULL, "Seconds since the flow's first packet"};

@@ -44,8 +44,24 @@ NUMBER_TEST(window, is_tcp(run), run->pkt->tcp.window)
 NUMBER_TEST(mss, is_tcp(run) && run->pkt->tcp.mss != 0, run->pkt->tcp.mss)
 NUMBER_TEST(itype, is_icmp(run), run->pkt->icmp.type)
 NUMBER_TEST(icode, is_icmp(run), run->pkt->icmp.code)
-NUMBER_TEST(icmp_id, is_icmp(run), run->pkt->icmp.id)
-NUMBER_TEST(icmp_seq, is_icmp(run), run->pkt->icmp.seq)
+
+/* Echoes, and ICMPv4's questions for time, information and mask, have an identifier and a number (RFC 792, 950). */
+static bool
+is_numbered(const struct run *run)
+{
+	static const uint8_t kinds[] = {0, 8, 13, 14, 15, 16, 17, 18};
+	uint8_t type;
+
+	if (!is_icmp(run))
+		return false;
+	type = run->pkt->icmp.type;
+	if (run->pkt->proto == 58)
+		return type == 128 || type == 129;
+	return memchr(kinds, type, sizeof(kinds)) != NULL;
+}
+
+NUMBER_TEST(icmp_id, is_numbered(run), run->pkt->icmp.id)
+NUMBER_TEST(icmp_seq, is_numbered(run), run->pkt->icmp.seq)
 
 /* RFC 4443, 3.2: type 2 "packet too big", then the MTU. */
 static uint64_t

@@ -8,6 +8,16 @@ value_parse(struct build *build, const struct keyword *keyword, struct slice val
 	return content_add_in(build, keyword->target, value, negated);
 }
 
+/* 1.3 and its drafts 14 to 28, which are 0x7f00 and their number. */
+static bool
+is_version_13(struct run *run, const struct op *op, struct slice bytes)
+{
+	uint64_t version = run->view.number;
+
+	(void)op, (void)bytes;
+	return version == 0x0304 || (version >= 0x7f0e && version <= 0x7f1c);
+}
+
 /* "1.2" asks for the negotiated version; without a value it is the buffer "TLS 1.2". */
 static enum cc_status
 version_parse(struct build *build, const struct keyword *keyword, struct slice value, bool negated)
@@ -27,10 +37,13 @@ version_parse(struct build *build, const struct keyword *keyword, struct slice v
 	if (version == 0 && (value.size < 3 || value.p[0] != '0' || !slice_uint(value, UINT16_MAX, &version)))
 		return build_refuse(build, "should be 1.0, 1.1, 1.2, 1.3, or a number such as 0x7f12");
 	*number = (struct number){.compare = CMP_EQ, .a = version};
-	op = build_op_in(build, keyword->target, DO_NUMBER);
+	op = build_op_in(build, keyword->target, version == 0x0304 ? DO_CALL : DO_NUMBER);
 	if (op == NULL)
 		return CC_BAD;
-	op->number = number;
+	if (version == 0x0304)
+		op->call = is_version_13;
+	else
+		op->number = number;
 	return CC_OK;
 }
 
@@ -45,7 +58,7 @@ days_from(int64_t year, int64_t month, int64_t day)
 	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-/* 2026, 2026-11, 2026-11-23, 2026-11-23T12, … :30, … :15; false: no date from 1970 on. */
+/* 2026-11, 2026-11-23, 2026-11-23T12, … :30, … :15, or digits alone: seconds since 1970, as in Suricata. */
 static bool
 date_parse(struct slice text, uint64_t *ret_seconds)
 {
@@ -58,6 +71,8 @@ date_parse(struct slice text, uint64_t *ret_seconds)
 	unsigned i = 0;
 
 	text = slice_trim(text);
+	if (slice_uint(text, INT64_MAX, ret_seconds))
+		return true;
 	for (; i < 6 && text.size > 0; i++) {
 		if (text.size < part[i].digits || !slice_uint(slice_of(text.p, part[i].digits), 9999, &number[i]) ||
 		    number[i] < part[i].least || number[i] > part[i].most)
@@ -100,7 +115,7 @@ date_keyword(struct build *build, const struct keyword *keyword, struct slice va
 		    date_parse(number->compare == CMP_EQ ? value : slice_of(value.p + 1, value.size - 1), &number->a);
 	if (!good)
 		return build_refuse(build,
-		    "should be a date such as 2026, 2026-11 or 2026-11-23T12:30:00, with < or > before it or <> "
+		    "should be a date such as 2026-11 or 2026-11-23T12:30:00, or seconds since 1970, with < or > before it or <> "
 		    "between two");
 	op = build_op_in(build, keyword->target, DO_NUMBER);
 	if (op == NULL)
@@ -157,9 +172,11 @@ const struct keyword kw_tls_fingerprint = {"tls.fingerprint", NULL, KW_VALUE | K
 const struct keyword kw_tls_version = {"tls.version", NULL, 0, version_parse, "ssl_version",
     "The version that was negotiated: 1.0, 1.1, 1.2, 1.3 or a number; without a value the buffer \"TLS 1.2\""};
 const struct keyword kw_tls_cert_notbefore = {"tls_cert_notbefore", "tls.cert_notbefore", KW_VALUE, date_keyword,
-    "tls_cert_notbefore", "From when on the server's certificate is valid: 2026, >2026-11-23, 2025<>2026"};
+    "tls_cert_notbefore", "From when on the server's certificate is valid: "
+    ">2026-11-23, 2025-01<>2026-01; digits alone: seconds"};
 const struct keyword kw_tls_cert_notafter = {"tls_cert_notafter", "tls.cert_notafter", KW_VALUE, date_keyword,
-    "tls_cert_notafter", "Until when the server's certificate is valid: 2026, <2026-11-23, 2025<>2026"};
+    "tls_cert_notafter", "Until when the server's certificate is valid: "
+    "<2026-11-23, 2025-01<>2026-01; digits alone: seconds"};
 const struct keyword kw_tls_cert_expired = {"tls_cert_expired", NULL, KW_NO_VALUE, expired_parse, NULL,
     "The server's certificate was no longer valid at the packet's time"};
 const struct keyword kw_tls_cert_valid = {"tls_cert_valid", NULL, KW_NO_VALUE, expired_parse, NULL,

@@ -161,6 +161,19 @@ TEST(frames_of_compounds_and_heartbeats)
 	rig_close(&rig);
 }
 
-TESTS(T(frames_of_compounds_and_heartbeats),
+/* A message's first line has its end with it. */
+TEST(first_lines)
+{
+	static const char invite[] = "INVITE sip:b@x SIP/2.0\r\nVia: SIP/2.0/TCP y\r\nContent-Length: 0\r\n\r\n";
+	static const char *const line[] = {"frame < request.line at 0 +0 [INVITE sip:b@x SIP/2.0\\r\\n]\n", NULL};
+	struct rig rig;
+
+	rig_open(&rig, NULL);
+	want(&rig, "sip", 2);
+	CHECK(has_all(rig_run(&rig, slice_str(invite), slice_of(NULL, 0), 0), line));
+	rig_close(&rig);
+}
+
+TESTS(T(first_lines), T(frames_of_compounds_and_heartbeats),
     T(messages_are_frames_however_cut), T(nobody_asks_nothing_is_kept), T(gap_ends_a_piece),
     T(long_frames_come_in_pieces), T(encrypted_records))

@@ -129,4 +129,46 @@ TEST(any_cut_gives_the_same_alerts)
 	rig_close(&rig);
 }
 
-TESTS(T(which_rules_load), T(any_cut_gives_the_same_alerts))
+/* A rule that asks for a protocol's packets, whatever they hold, hears of a session that ends open once more each way;
+ * of one that was closed it doesn't. */
+TEST(end_of_an_open_session)
+{
+	const char *request = "GET /index HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct app_wants wants;
+	size_t history;
+
+	for (unsigned closed = 0; closed < 2; closed++) {
+		size_t used = 0;
+		struct app *app;
+		struct rig rig;
+
+		rig_open(&rig, "alert http any any -> any any (flow:to_server; sid:1;)\n"
+			       "alert http any any -> any any (sid:2;)\n"
+			       "alert http any any -> any any (flow:established; sid:3;)\n"
+			       "alert tls any any -> any any (sid:4;)\n"
+			       "alert http any any -> any any (http.uri; pcrexform:\"(y+)\"; content:\"/index\"; sid:5;)\n"
+			       "alert tcp any any -> any any (app-layer-protocol:http; sid:6;)\n");
+		CHECK_UINT(rig.report.loaded, 6);
+		ruleset_wants(rig.set, &wants, &history);
+		app = app_new(rig.conf, rig.pool, &wants);
+		feed(&rig, app, CC_TO_SERVER, slice_str(request), 0, strlen(request), &used, false);
+		CHECK_UINT(rig_alerts(&rig, 5), 1);
+		CHECK_UINT(rig_alerts(&rig, 6), 2);
+		batch_end(&rig, app);
+		rig_clear(&rig);
+		rig.flow.tcp = closed ? TCP_CLOSED : TCP_ESTABLISHED;
+		rig.flow.ended = true;
+		app_finish(app, &rig.flow, &rig.batch);
+		detect_run(rig.detect, &rig.flow, NULL, CC_TO_SERVER, &rig.batch);
+		CHECK_UINT(rig_alerts(&rig, 1), closed ? 0 : 1);
+		CHECK_UINT(rig_alerts(&rig, 2), closed ? 0 : 2);
+		CHECK_UINT(rig_alerts(&rig, 3), 0);
+		CHECK_UINT(rig_alerts(&rig, 4), 0);
+		batch_end(&rig, app);
+		app_flow_free(app, &rig.flow);
+		rig_close(&rig);
+		app_free(app);
+	}
+}
+
+TESTS(T(end_of_an_open_session), T(which_rules_load), T(any_cut_gives_the_same_alerts))

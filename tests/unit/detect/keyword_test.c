@@ -37,7 +37,9 @@ static const struct {
     {"tls", "tls.version:1.9", "should be 1.0"},
     {"tls", "tls.version; content:\"1.2\"", NULL},
     {"tls", "tls_cert_notafter:<2026-11-23", NULL},
-    {"tls", "tls_cert_notbefore:2025<>2026-11-23T12:30:15", NULL},
+    {"tls", "tls_cert_notbefore:2025-01<>2026-11-23T12:30:15", NULL},
+    {"http2", "http2.settings:SETTINGS_ENABLE_PUSH", NULL},
+    {"http2", "http2.settings:SETTINGS_ENABLE_PUSH x", "no number"},
     {"tls", "tls_cert_notbefore:2025-13", "should be a date"},
     {"tls", "tls_cert_notbefore:2025-1", "should be a date"},
     {"tls", "tls_cert_expired", NULL},
@@ -270,4 +272,72 @@ TEST(what_rules_become)
 	rig_close(&rig);
 }
 
-TESTS(T(quote_in_a_text), T(several_marks), T(what_rules_become), T(values), T(rpc), T(asn1), T(geoip), T(snort3))
+static void
+icmp_packet(struct rig *rig, unsigned type)
+{
+	rig_packet(rig, CC_TO_SERVER, "x", 1);
+	rig_clear(rig);
+	rig->pkt.icmp.type = (uint8_t)type;
+	detect_run(rig->detect, &rig->flow, &rig->pkt, CC_TO_SERVER, &rig->batch);
+}
+
+/* ICMP has no ports, and numbers in some of its messages alone. */
+TEST(icmp)
+{
+	struct rig rig;
+
+	rig_open(&rig, "alert icmp any any -> any 0:1023 (itype:>0; sid:1;)\n"
+		       "alert ip any any -> any !80 (content:\"x\"; sid:2;)\n"
+		       "alert icmp any any -> any any (icmp_seq:0; sid:3;)\n"
+		       "alert icmp any any -> any any (icmp_id:0; sid:4;)\n"
+		       "alert ip any any -> any any (content:\"x\"; sid:5;)\n");
+	rig.flow.proto = 1;
+	rig.flow.tcp = TCP_NONE;
+	rig.flow.side[0].port = rig.flow.side[1].port = 0;
+	for (unsigned type = 8; type <= 11; type += 3) {
+		icmp_packet(&rig, type);
+		CHECK_UINT(rig_alerts(&rig, 1), 0);
+		CHECK_UINT(rig_alerts(&rig, 2), 0);
+		CHECK_UINT(rig_alerts(&rig, 3), type == 8);
+		CHECK_UINT(rig_alerts(&rig, 4), type == 8);
+		CHECK_UINT(rig_alerts(&rig, 5), 1);
+		rig_clear(&rig);
+	}
+	rig_close(&rig);
+}
+
+/* Packets of a session that isn't followed: what waits for a stream looks at them, unless it wants nothing else. */
+TEST(only_stream)
+{
+	struct rig rig;
+
+	rig_open(&rig, "alert tcp any any -> any any (flow:only_stream; content:\"abc\"; sid:1;)\n"
+		       "alert tcp-stream any any -> any any (content:\"abc\"; sid:2;)\n"
+		       "alert tcp any any -> any any (content:\"abc\"; sid:3;)\n");
+	rig.flow.tcp = TCP_NONE;
+	rig_packet(&rig, CC_TO_SERVER, "abc", 3);
+	CHECK_UINT(rig_alerts(&rig, 1), 0);
+	CHECK_UINT(rig_alerts(&rig, 2), 1);
+	CHECK_UINT(rig_alerts(&rig, 3), 1);
+	rig_clear(&rig);
+	rig.flow.tcp = TCP_ESTABLISHED;
+	rig_stream(&rig, CC_TO_SERVER, "abc", 3, false);
+	for (unsigned sid = 1; sid <= 3; sid++)
+		CHECK_UINT(rig_alerts(&rig, sid), 1);
+	rig_close(&rig);
+}
+
+/* Digits alone are a time as it is, not a year. */
+TEST(dates)
+{
+	struct rig rig;
+
+	rig_open(&rig, "alert tls any any -> any any (tls_cert_notafter:>2036; sid:1;)\n"
+		       "alert tls any any -> any any (tls_cert_notafter:>2000-01; sid:2;)\n");
+	CHECK_UINT(rule_by_sid(&rig, 1)->op[0].number->a, 2036);
+	CHECK_UINT(rule_by_sid(&rig, 2)->op[0].number->a, 946684800);
+	rig_close(&rig);
+}
+
+TESTS(T(icmp), T(only_stream), T(dates), T(quote_in_a_text), T(several_marks), T(what_rules_become), T(values),
+    T(rpc), T(asn1), T(geoip), T(snort3))

@@ -52,7 +52,9 @@ TEST(bits_and_pairs)
 	CHECK_UINT(asks(&settings, "WINDOW >100", 4ull << 32 | 101), 1);
 	CHECK_UINT(asks(&settings, "WINDOW >100", 2ull << 32 | 101), 0);
 	CHECK_UINT(asks(&settings, "4 5<>7", 4ull << 32 | 6), 1);
-	CHECK(asks(&settings, "WINDOW", 0) == -1 && asks(&settings, "NIX =1", 0) == -1);
+	CHECK_UINT(asks(&settings, "WINDOW", 4ull << 32), 1); /* the word alone: with any number */
+	CHECK_UINT(asks(&settings, "WINDOW", 2ull << 32 | 4), 0);
+	CHECK(asks(&settings, "WINDOW x", 0) == -1 && asks(&settings, "NIX =1", 0) == -1);
 }
 
 TESTS(T(one_of), T(bits_and_pairs))

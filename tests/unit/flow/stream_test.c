@@ -9,7 +9,9 @@ TEST(delivers_on_ack)
 
 	rig_shake(rig, 1000, 5000);
 	CHECK(rig->flow->established);
+	CHECK_UINT(flow_sequence(rig->flow, CC_TO_SERVER), 1);
 	rig_tcp(rig, false, P, 1000, 5000, "GET /");
+	CHECK_UINT(flow_sequence(rig->flow, CC_TO_SERVER), 6); /* with its SYN, before anybody has taken them */
 	CHECK_UINT(rig->size[CC_TO_SERVER], 0);
 	rig_tcp(rig, true, C, 5000, 1003, "");
 	CHECK_TEXT(rig_text(rig, CC_TO_SERVER), "GET");
