@@ -61,6 +61,7 @@ struct case_span { /* of coverage */
 struct case_missing {
 	const char *item, *ask, *kind; /* kind of request: "have-you-seen", "evidence", "reveal" */
 	const char *message;           /* the sighting that it is about; "" */
+	const char *name, *email, *telephone; /* who answers there; "" */
 	const char *what[CASES_ASKED], *value[CASES_ASKED];
 	size_t indicators;
 	uint64_t from;

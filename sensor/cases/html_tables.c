@@ -317,8 +317,16 @@ put_missing(struct buf *out, const struct casefile *one)
 		const struct case_missing *m = &one->missing[i];
 
 		buf_printf(out, "<tr><td class=\"n\">%zu</td>", i + 1);
-		cell(out, m->ask, 80, false);
 		buf_add_text(out, "<td>");
+		page_text(out, m->ask, 80);
+		for (unsigned k = 0; k < 3; k++) {
+			const char *const way[] = {m->name, m->email, m->telephone};
+
+			if (way[k][0] != '\0')
+				buf_add_text(out, "<br>");
+			page_text(out, way[k], 80);
+		}
+		buf_add_text(out, "</td><td>");
 		page_text(out, m->kind, 20);
 		buf_add_text(out, ": ");
 		page_text(out, m->item, 120);

@@ -194,6 +194,9 @@ take_missing(struct casefile *one, const json_t *array)
 		    .ask = text_of(from, "ask"),
 		    .kind = text_of(request, "kind"),
 		    .message = text_of(request, "message"),
+		    .name = text_of(json_object_get(from, "contact"), "name"),
+		    .email = text_of(json_object_get(from, "contact"), "email"),
+		    .telephone = text_of(json_object_get(from, "contact"), "telephone"),
 		    .from = time_of(request, "from"),
 		    .bits = number_of(from, "value_bits", 0, 0, 1000)};
 		json_array_foreach(json_object_get(request, "indicators"), k, asked)

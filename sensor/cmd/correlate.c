@@ -122,6 +122,8 @@ static void
 take(struct correlating *c, const struct cc_message *msg, const struct verified *verified)
 {
 	struct joint_sighting sighting;
+	struct joint_heartbeat heartbeat;
+	struct joint_word word;
 	enum cc_status st;
 
 	if (verified->verdict != VERDICT_ACCEPTED || verified->key == NULL)
@@ -130,6 +132,16 @@ take(struct correlating *c, const struct cc_message *msg, const struct verified 
 	    c->agreement != NULL ? open_sealed : NULL, c);
 	if (st == CC_OK)
 		return;
+	if (st == CC_ABSENT && (st = joint_read_heartbeat(msg, slice_str(verified->key->organisation->id), &c->scratch,
+					&heartbeat)) == CC_OK) {
+		(void)joint_watched(c->members != NULL ? joint_members_first(c->members) : c->joint, &heartbeat);
+		return;
+	}
+	if (st == CC_ABSENT && (st = joint_read_word(msg, slice_str(verified->key->organisation->id), &c->scratch,
+					&word)) == CC_OK) {
+		(void)joint_heard(c->members != NULL ? joint_members_first(c->members) : c->joint, &word);
+		return;
+	}
 	if (st == CC_ABSENT)
 		st = joint_read(msg, slice_str(verified->key->organisation->id), &c->scratch, &sighting);
 	if (st == CC_OK)

@@ -154,10 +154,10 @@ put_item(const struct joint *joint, const struct item *item, struct json *json)
 	case_name(joint, json, "indicator", node->key);
 	json_text(json, "proof", proof_word(node->proof));
 	json_text(json, "role", node->client ? "client" : "server");
-	json_double(json, "lost", (double)node->loss);
-	put_bound(json, "clock_error_s", (double)node->clock_error);
+	json_double(json, "lost", item->lost);
+	put_bound(json, "clock_error_s", item->clock_error);
 	if (node->negative)
-		json_double(json, "hours", (double)(node->last - node->first) / 3.6e12);
+		json_double(json, "hours", item->hours);
 	json_double(json, "llr", item->llr);
 	json_object(json, "factors");
 	json_double(json, "proof", item->base);
@@ -308,28 +308,16 @@ put_looked(const struct joint *joint, struct json *json, const struct looked *on
 	json_end_object(json);
 }
 
-#define SPANS_MAX 256
+#define SPANS_MAX 512
 
-/* What each organisation's messages say of when it looked; spans that touch are one, with the worst of both. */
-static void
-put_coverage(const struct joint *joint, const struct activity *a, struct json *json)
+/* What messages say of when their organisation looked; spans that touch are one, with the worst of both. */
+static size_t
+said_spans(const struct joint *joint, const struct looked *list, size_t count, struct json *json, size_t spans)
 {
-	struct looked *list = calloc(a->count, sizeof(*list));
-	size_t spans = 0;
-
-	json_array(json, "coverage");
-	for (size_t i = 0; list != NULL && i < a->count; i++) {
-		const struct node *node = case_node(joint, a, i);
-
-		list[i] = (struct looked){node->organisation, node->from != 0 ? node->from : node->first,
-		    node->until != 0 ? node->until : node->last, (double)node->loss, (double)node->clock_error};
-	}
-	if (list != NULL)
-		qsort_r(list, a->count, sizeof(*list), by_span, (void *)(uintptr_t)joint);
-	for (size_t i = 0; list != NULL && i < a->count && spans < SPANS_MAX;) {
+	for (size_t i = 0; i < count && spans < SPANS_MAX; spans++) {
 		struct looked one = list[i];
 
-		for (i++; i < a->count && list[i].organisation == one.organisation && list[i].from <= one.until; i++) {
+		for (i++; i < count && list[i].from <= one.until; i++) {
 			one.until = list[i].until > one.until ? list[i].until : one.until;
 			one.lost = list[i].lost > one.lost ? list[i].lost : one.lost;
 			if (one.clock_error >= 0)
@@ -338,7 +326,53 @@ put_coverage(const struct joint *joint, const struct activity *a, struct json *j
 						      : one.clock_error;
 		}
 		put_looked(joint, json, &one);
+	}
+	return spans;
+}
+
+/* Where its heartbeats were heard they say it better: gaps show. */
+static size_t
+heard_spans(const struct joint *joint, uint32_t organisation, uint64_t first, uint64_t last, struct json *json,
+    size_t spans)
+{
+	struct looked one = {.organisation = organisation};
+	struct looked_at is;
+	uint64_t at = first > WATCH_BEYOND ? first - WATCH_BEYOND : 0, end = last + WATCH_BEYOND;
+
+	while (spans < SPANS_MAX && watch_run(joint, organisation, &at, end, &is, &one.from, &one.until)) {
+		one.lost = is.lost;
+		one.clock_error = is.clock_error;
+		put_looked(joint, json, &one);
 		spans++;
+	}
+	return spans;
+}
+
+static void
+put_coverage(const struct joint *joint, const struct activity *a, struct json *json)
+{
+	struct looked *list = calloc(a->count, sizeof(*list));
+	uint64_t first = case_node(joint, a, 0)->first, last = 0;
+	size_t spans = 0;
+
+	json_array(json, "coverage");
+	for (size_t i = 0; list != NULL && i < a->count; i++) {
+		const struct node *node = case_node(joint, a, i);
+
+		first = node->first < first ? node->first : first;
+		last = node->last > last ? node->last : last;
+		list[i] = (struct looked){node->organisation, node->from != 0 ? node->from : node->first,
+		    node->until != 0 ? node->until : node->last, (double)node->loss, (double)node->clock_error};
+	}
+	if (list != NULL)
+		qsort_r(list, a->count, sizeof(*list), by_span, (void *)(uintptr_t)joint);
+	for (size_t i = 0, k; list != NULL && i < a->count; i = k) {
+		for (k = i; k < a->count && list[k].organisation == list[i].organisation; k++)
+			;
+		if (watch_look(joint, list[i].organisation, first, last).known)
+			spans = heard_spans(joint, list[i].organisation, first, last, json, spans);
+		else
+			spans = said_spans(joint, list + i, k - i, json, spans);
 	}
 	json_end_array(json);
 	free(list);
@@ -606,7 +640,8 @@ case_json(struct joint *joint, uint32_t activity, struct json *json, const char 
 	json_end_array(json);
 	json_double(json, "completeness", a->completeness / 100.0);
 	put_coverage(joint, a, json);
-	case_missing(joint, a, json);
+	case_missing(joint, a, marking(joint, a), json);
+	heard_notices(joint, a, marking(joint, a), json);
 	put_infrastructure(joint, a, json);
 	put_timeline(joint, a, json);
 	json_array(json, "opinions");

@@ -219,18 +219,20 @@ note_change(struct joint *joint, uint64_t fold, uint64_t other, const char *even
 }
 
 /*
- * All that a case is made from: its nodes as they are, and what their candidate values are worth.  What else weighs
- * otherwise now may link them to others, and changes no word where it does not.
+ * All that a case is made from: its nodes as they are, what heartbeats say of their organisations, and what their
+ * candidate values are worth.  What else weighs otherwise now may link them to others, and changes no word where it
+ * does not.
  */
 static uint64_t
 contents(const struct joint *joint, const struct activity *a)
 {
-	uint64_t hash = a->count;
+	uint64_t hash = a->count + (joint->heard_version << 32);
 
 	for (size_t i = 0; i < a->count; i++) {
 		const struct node *node = &joint->node[a->node[i]];
 
-		hash = (hash ^ node->version) * 0x9e3779b97f4a7c15ull;
+		hash ^= node->version ^ watch_version(joint, node->organisation) << 40;
+		hash *= 0x9e3779b97f4a7c15ull;
 		hash ^= hash >> 29;
 		for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
 			const struct value *v = &joint->value[joint->feature[f].value];

@@ -267,6 +267,10 @@ node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node)
 	*ret_node = NONE;
 	if (cur_left(&c) > 0 && c.p[0] == CODE_REVOKED)
 		return decode_revocation(joint, in);
+	if (cur_left(&c) > 0 && c.p[0] == CODE_WATCH)
+		return watch_decode(joint, in);
+	if (cur_left(&c) > 0 && c.p[0] == CODE_HEARD)
+		return heard_decode(joint, in);
 	if (!read_node(&c, &n, text, &before) || !read_features(&c, n.feature_count, feature) ||
 	    (!before && !read_rhythm(&c, &n, &beats)))
 		return CC_BAD;

@@ -67,6 +67,8 @@ joint_free(struct joint *joint)
 	free(joint->seen_value);
 	free(joint->seen_place);
 	free(joint->seen_stamp);
+	watch_close(joint);
+	free(joint->heard);
 	as_close(joint);
 	map_free(joint->revoked, NULL);
 	free(joint->revocation);
@@ -213,6 +215,7 @@ settle(struct joint *joint, bool all)
 	enum cc_status st = values_settle(joint);
 
 	look_at_doubted(joint);
+	watch_settle(joint);
 	if (patient) {
 		for (size_t i = 0; i < joint->deferred.count && st == CC_OK; i++)
 			st = vector_add(&joint->dirty, joint->deferred.at[i]) ? CC_OK : CC_NOMEM;

@@ -60,6 +60,30 @@ typedef enum cc_status joint_open_fn(
 enum cc_status joint_answers(const struct cc_message *msg, struct slice organisation, struct buf *scratch,
     joint_sighting_fn *fn, joint_open_fn *open, void *ctx);
 
+/* A heartbeat: that a sensor looked, and what it lost. */
+struct joint_heartbeat {
+	struct slice organisation; /* who signed */
+	uint64_t from, until;      /* ns */
+	double lost;               /* 0..1 */
+	double clock_error;        /* seconds; negative: not known */
+};
+/* CC_ABSENT: no heartbeat.  scratch is cleared. */
+enum cc_status joint_read_heartbeat(const struct cc_message *msg, struct slice organisation, struct buf *scratch,
+    struct joint_heartbeat *ret_heartbeat);
+
+/* heard_read.c: a contacts entry, or a notice.  CC_ABSENT: neither; CC_FULL: of a drill. */
+enum { HEARD_ROLE, HEARD_NAME, HEARD_EMAIL, HEARD_TELEPHONE, HEARD_TEXTS };
+enum { HEARD_ID, HEARD_TITLE, HEARD_NAMED }; /* of a notice; named: "kind:value kind:value" */
+struct joint_word {
+	struct slice organisation; /* who signed */
+	bool notice;
+	enum cc_tlp tlp;
+	uint64_t time;
+	struct slice text[HEARD_TEXTS];
+};
+enum cc_status joint_read_word(const struct cc_message *msg, struct slice organisation, struct buf *scratch,
+    struct joint_word *ret_word);
+
 /* ---- joint.c: the set of sightings ---- */
 
 struct joint;
@@ -74,6 +98,10 @@ enum cc_status joint_add(struct joint *joint, const struct joint_sighting *sight
 /* The organisation takes back what it said of this until then: its sights leave their cases.  CC_FULL: counted. */
 enum cc_status joint_revoke(
     struct joint *joint, struct slice organisation, enum cc_kind kind, struct slice value, uint64_t time);
+/* watch.c.  CC_FULL: of too many organisations. */
+enum cc_status joint_watched(struct joint *joint, const struct joint_heartbeat *heartbeat);
+/* heard.c.  CC_FULL: too many. */
+enum cc_status joint_heard(struct joint *joint, const struct joint_word *word);
 size_t joint_nodes(const struct joint *joint);
 uint64_t joint_dropped(const struct joint *joint);
 uint64_t joint_linked(const struct joint *joint); /* nodes that were linked anew, over all settlings */

@@ -122,6 +122,32 @@ struct home {
 	uint32_t organisation;
 };
 
+#define WATCH_SLOTS 96 /* quarters of an hour of a day */
+
+/* When an organisation's sensors looked: a row a day from the first on; 0: not, else 1 and more by what was lost. */
+struct watcher {
+	uint32_t organisation;
+	uint32_t first, days;
+	uint8_t (*row)[WATCH_SLOTS];
+	float clock_error; /* the worst that was said; NAN: nothing said yet */
+	uint64_t changed_from, changed_until, unsaved_from, unsaved_until; /* where these are so: */
+	bool changed, unsaved;
+	uint64_t version; /* rising */
+};
+
+struct looked_at {
+	bool known;
+	double part, lost, clock_error; /* of the time, that was looked; of the packets; seconds, negative: not known */
+};
+
+/* A contacts entry or a notice, the newest that was heard. */
+struct heard {
+	uint32_t organisation, text[HEARD_TEXTS];
+	uint64_t time;
+	uint8_t tlp;
+	bool notice, unsaved;
+};
+
 struct revocation {
 	uint64_t time, hash; /* hash: of the rest, but for unsaved */
 	uint32_t organisation, value;
@@ -139,6 +165,7 @@ extern const char *const rival_word[RIVALS];
 struct item {
 	uint32_t node;
 	double llr, base, rarity, independence, coverage, clock;
+	double lost, hours, clock_error; /* as reckoned with: of heartbeats where the sight does not say it */
 	const char *text; /* static */
 };
 
@@ -233,6 +260,14 @@ struct joint {
 	struct revocation *revocation;
 	size_t revocation_count, revocation_room;
 	bool revocations_unsaved;
+	/* watch.c */
+	struct watcher *watcher;
+	size_t watcher_count, watcher_room;
+	bool watch_changed;
+	/* heard.c */
+	struct heard *heard;
+	size_t heard_count, heard_room;
+	uint64_t heard_version;
 	/* value.c */
 	struct value *value;
 	size_t value_count, value_room, value_live;
@@ -379,6 +414,26 @@ void hypothesis_with(const struct joint *joint, const struct activity *a, const 
 /* revoke.c: 0: not taken back */
 uint64_t revoked_until(const struct joint *joint, struct slice organisation, unsigned kind, struct slice value);
 
+/* watch.c */
+#define CODE_WATCH 4
+#define WATCH_BEYOND (6 * 3600 * NS_PER_S) /* before and after what was seen, that a case tells of */
+uint64_t watch_version(const struct joint *joint, uint32_t organisation); /* another one: it says more than before */
+void watch_settle(struct joint *joint); /* cases that lean on what was heard are dirty then */
+struct looked_at watch_look(const struct joint *joint, uint32_t organisation, uint64_t from, uint64_t until);
+bool watch_run(const struct joint *joint, uint32_t organisation, uint64_t *at, uint64_t end, struct looked_at *ret_is,
+    uint64_t *ret_from, uint64_t *ret_until);
+bool watch_next(struct joint *joint, struct buf *out, uint64_t *ret_hash);
+enum cc_status watch_decode(struct joint *joint, struct cur *in);
+void watch_close(struct joint *joint);
+
+/* heard.c: of what is marked no stricter than the case */
+#define CODE_HEARD 5
+void heard_contact(const struct joint *joint, uint32_t organisation, enum cc_tlp tlp, struct json *json);
+void heard_notices(const struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct json *json);
+/* The next of what was heard, heartbeats too, that is not saved, as node_decode() reads it; it is then.  hash: its name. */
+bool said_next(struct joint *joint, struct buf *out, uint64_t *ret_hash);
+enum cc_status heard_decode(struct joint *joint, struct cur *in);
+
 /* as.c */
 void as_open(struct joint *joint);
 void as_close(struct joint *joint);
@@ -434,7 +489,7 @@ feature_value(const struct joint *joint, uint32_t feature)
 }
 
 /* missing.c */
-void case_missing(const struct joint *joint, const struct activity *a, struct json *json);
+void case_missing(const struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct json *json);
 void case_id(uint64_t fold, const char *type, char ret_id[64]);
 
 #endif

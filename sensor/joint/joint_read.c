@@ -8,6 +8,7 @@
 #include "joint/joint.h"
 #include "record/record.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define DEPTH 32
@@ -454,6 +455,56 @@ joint_read(
 		s.last = s.first;
 	fill_in(&s);
 	*ret_sighting = s;
+	return CC_OK;
+}
+
+/* ---- heartbeats ---- */
+
+/* Our extension's part of this name on any of the bundle's objects; empty: none. */
+static struct slice
+extension_part(struct slice value, const char *name)
+{
+	struct cur c = inside(member(value, "objects"), '['), e;
+	struct slice object, is, extension, part;
+
+	while (next(&c, NULL, &object)) {
+		for (e = inside(member(object, "extensions"), '{'); next(&e, &is, &extension);) {
+			part = member(extension, name);
+			if (part.size > 0)
+				return part;
+		}
+	}
+	return slice_of(NULL, 0);
+}
+
+enum cc_status
+joint_read_heartbeat(const struct cc_message *msg, struct slice organisation, struct buf *scratch,
+    struct joint_heartbeat *ret_heartbeat)
+{
+	struct joint_sighting s = {.clock_error = -1};
+	struct reading r = {&s, scratch};
+	struct slice health, bound, when_sent = header(msg, "ce_time");
+	char word[40];
+	uint64_t ns;
+
+	if (!slice_is(header(msg, "ce_type"), "org.concert.health.v1"))
+		return CC_ABSENT;
+	buf_clear(scratch);
+	if (!buf_reserve(scratch, msg->value.size + 64))
+		return CC_NOMEM;
+	health = extension_part(msg->value, "health");
+	if (health.size == 0 || when_sent.size >= sizeof(word))
+		return CC_BAD;
+	snprintf(word, sizeof(word), "%.*s", (int)when_sent.size, (const char *)when_sent.p);
+	if (time_rfc3339_parse(word, &ns) != CC_OK)
+		return CC_BAD;
+	read_coverage(&r, member(health, "coverage"));
+	bound = text(member(member(health, "clock"), "error_bound"), scratch);
+	*ret_heartbeat = (struct joint_heartbeat){.organisation = organisation, .from = s.until != 0 ? s.from : ns,
+	    .until = s.until != 0 ? s.until : ns, .lost = s.loss, .clock_error = -1};
+	snprintf(word, sizeof(word), "%.*s", (int)(bound.size < sizeof(word) ? bound.size : 0), (const char *)bound.p);
+	if (bound.size > 0 && duration_parse(word, &ns) == CC_OK)
+		ret_heartbeat->clock_error = (double)ns / 1e9;
 	return CC_OK;
 }
 

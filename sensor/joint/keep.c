@@ -18,6 +18,7 @@
 static const char tables[] =
     "CREATE TABLE IF NOT EXISTS hot (id INTEGER PRIMARY KEY, data BLOB);"
     "CREATE TABLE IF NOT EXISTS revoked (hash INTEGER PRIMARY KEY, data BLOB);"
+    "CREATE TABLE IF NOT EXISTS heard (hash INTEGER PRIMARY KEY, data BLOB);"
     "CREATE TABLE IF NOT EXISTS cold (id INTEGER PRIMARY KEY, last INTEGER, data BLOB);"
     "CREATE TABLE IF NOT EXISTS lanes (key BLOB PRIMARY KEY, state BLOB) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS offsets (place TEXT PRIMARY KEY, next INTEGER) WITHOUT ROWID;"
@@ -153,6 +154,22 @@ save_revocations(struct joint_keep *keep)
 	return st;
 }
 
+/* Heartbeats, contacts, notices. */
+static enum cc_status
+save_heard(struct joint_keep *keep)
+{
+	enum cc_status st = CC_OK;
+	uint64_t hash;
+
+	buf_clear(&keep->blob);
+	while (st == CC_OK && said_next(keep->joint, &keep->blob, &hash)) {
+		st = state_do(
+		    keep->state, "INSERT OR REPLACE INTO heard VALUES (?1, ?2)", "ib", hash, buf_slice(&keep->blob));
+		buf_clear(&keep->blob);
+	}
+	return st;
+}
+
 static enum cc_status
 save_nodes(struct joint_keep *keep)
 {
@@ -164,6 +181,8 @@ save_nodes(struct joint_keep *keep)
 		st = drop_oldest(keep);
 	if (st == CC_OK)
 		st = save_revocations(keep);
+	if (st == CC_OK)
+		st = save_heard(keep);
 	buf_clear(&keep->blob);
 	buf_add_slice(&keep->blob, buf_slice(&joint->gone));
 	for (size_t i = 0; i < joint->unsaved.count && st == CC_OK; i++) {
@@ -230,11 +249,11 @@ load_hot(struct joint_keep *keep)
 	return st != CC_OK ? st : step == SQLITE_DONE ? CC_OK : state_fail(keep->state);
 }
 
-/* Before the nodes: what was taken back is in none. */
+/* Before the nodes: what was taken back is in none.  And what was heard. */
 static enum cc_status
 load_revocations(struct joint_keep *keep)
 {
-	sqlite3_stmt *stmt = state_ask(keep->state, "SELECT data FROM revoked", "");
+	sqlite3_stmt *stmt = state_ask(keep->state, "SELECT data FROM revoked UNION ALL SELECT data FROM heard", "");
 	enum cc_status st = CC_OK;
 	int step = SQLITE_ERROR;
 
@@ -248,6 +267,10 @@ load_revocations(struct joint_keep *keep)
 	for (size_t i = 0; i < keep->joint->revocation_count; i++)
 		keep->joint->revocation[i].unsaved = false;
 	keep->joint->revocations_unsaved = false;
+	for (size_t i = 0; i < keep->joint->watcher_count; i++)
+		keep->joint->watcher[i].unsaved = false;
+	for (size_t i = 0; i < keep->joint->heard_count; i++)
+		keep->joint->heard[i].unsaved = false;
 	if (st == CC_BAD)
 		snprintf(keep->state->error, sizeof(keep->state->error), "%s: what was taken back is damaged",
 		    keep->state->path);

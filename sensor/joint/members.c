@@ -148,6 +148,7 @@ joint_members_send(struct joint_members *m, uint64_t until)
 {
 	struct joint *joint = m->first;
 	enum cc_status st = CC_OK;
+	uint64_t hash;
 
 	buf_clear(&m->body);
 	buf_add_text(&m->body, WORD);
@@ -162,6 +163,8 @@ joint_members_send(struct joint_members *m, uint64_t until)
 			st = send_body(m);
 	}
 	revocations_encode(joint, &m->body);
+	while (said_next(joint, &m->body, &hash))
+		;
 	joint->unsaved.count = joint->fresh.count = 0;
 	buf_clear(&joint->gone);
 	if (st == CC_OK)

@@ -49,7 +49,7 @@ struct wanted {
 	const char *item, *kind; /* static */
 	uint32_t ask, value, message;
 	const char *what; /* of value */
-	double bits;
+	double bits, looked; /* looked: the part of the time that it looked; negative: not known, or not of account */
 };
 
 #define WANTED_MAX 32
@@ -75,12 +75,24 @@ by_bits(const void *a, const void *b, void *ctx)
 	return order != 0 ? order : name_order(&x->value, &y->value, ctx);
 }
 
+static uint64_t
+last_of(const struct joint *joint, const struct activity *a)
+{
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < a->count; i++)
+		last = case_node(joint, a, i)->last > last ? case_node(joint, a, i)->last : last;
+	return last;
+}
+
 static void
 ask_others(const struct joint *joint, const struct activity *a, const struct hypothesis *top, uint32_t address,
     struct wanted *list, unsigned *count)
 {
+	uint64_t first = case_node(joint, a, 0)->first, last = last_of(joint, a);
 	/* Of a network one asks by an address of it. */
 	bool wide = is_wide(top->type) && address != NONE;
+	struct looked_at is;
 	uint32_t seen[64];
 	unsigned asked = 0;
 
@@ -94,12 +106,15 @@ ask_others(const struct joint *joint, const struct activity *a, const struct hyp
 		if (k < asked)
 			continue;
 		seen[asked++] = who;
-		if (!took_part(joint, a, who))
+		is = watch_look(joint, who, first, last);
+		/* Who did not look can't have seen it. */
+		if (!took_part(joint, a, who) && (!is.known || is.part > 0))
 			want(list, count,
 			    (struct wanted){"another witness", "have-you-seen", who,
 				wide ? address : joint->value[top->value].name, NONE,
 				wide ? "addr" : feature_about[top->type].word,
-				value_bits(top->probability, 0.4, 2.0, -0.4)});
+				value_bits(top->probability, 0.4 * (is.known ? is.part : 1), 2.0, -0.4),
+				is.known ? is.part : -1});
 	}
 }
 
@@ -126,14 +141,14 @@ ask_of_items(const struct joint *joint, const struct activity *a, struct wanted 
 			if (one->type == FEATURE_ADDR && node->home != NONE)
 				want(list, count,
 				    (struct wanted){"who controls this host", "have-you-seen", node->home,
-					joint->value[one->value].name, NONE, "addr", value_bits(0.5, 0.5, 3.0, -1.0)});
+					joint->value[one->value].name, NONE, "addr", value_bits(0.5, 0.5, 3.0, -1.0), -1});
 			else if (one == top && node->proof == CC_PROOF_SPOOFABLE && !node->negative && !node->echo &&
 				 node->attacker != NONE)
 				want(list, count,
 				    (struct wanted){"the packets, to see whether the address answered", "evidence",
 					node->organisation, joint->value[one->value].name,
 					node_first_message(joint, node), "addr",
-					value_bits(top->probability, 0.3, 1.5, -0.5)});
+					value_bits(top->probability, 0.3, 1.5, -0.5), -1});
 		}
 	}
 }
@@ -186,7 +201,7 @@ put_address(const struct joint *joint, struct json *json, uint32_t address, cons
 }
 
 void
-case_missing(const struct joint *joint, const struct activity *a, struct json *json)
+case_missing(const struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct json *json)
 {
 	struct wanted list[WANTED_MAX];
 	unsigned count = 0;
@@ -205,6 +220,7 @@ case_missing(const struct joint *joint, const struct activity *a, struct json *j
 		json_object(json, NULL);
 		json_text(json, "item", list[i].item);
 		case_name(joint, json, "ask", list[i].ask);
+		heard_contact(joint, list[i].ask, tlp, json);
 		json_object(json, "request");
 		json_text(json, "kind", list[i].kind);
 		if (list[i].message != NONE) {
@@ -221,6 +237,8 @@ case_missing(const struct joint *joint, const struct activity *a, struct json *j
 		}
 		json_end_object(json);
 		json_double(json, "value_bits", list[i].bits);
+		if (list[i].looked >= 0)
+			json_double(json, "looked", list[i].looked);
 		json_end_object(json);
 	}
 	json_end_array(json);

@@ -129,6 +129,13 @@ names_gather(struct joint *joint)
 		for (unsigned k = 0; joint->value[i].sample != NULL && k < joint->value[i].sample->count; k++)
 			keep(&g, &joint->value[i].sample->organisation[k]);
 	}
+	for (size_t i = 0; i < joint->heard_count; i++) {
+		keep(&g, &joint->heard[i].organisation);
+		for (unsigned k = 0; k < HEARD_TEXTS; k++)
+			keep(&g, &joint->heard[i].text[k]);
+	}
+	for (size_t i = 0; i < joint->watcher_count; i++)
+		keep(&g, &joint->watcher[i].organisation);
 	for (size_t i = 0; i < joint->home_count; i++)
 		keep(&g, &joint->home[i].organisation);
 	for (size_t i = 0; i < joint->revocation_count; i++) {

@@ -88,7 +88,18 @@ make_item(const struct joint *joint, const struct claim *claim)
 {
 	const struct node *node = &joint->node[claim->node];
 	uint8_t type = joint->value[claim->value].type;
-	struct item item = {.node = claim->node, .independence = 1, .clock = node->clock_error < 0 ? 0.95 : 1};
+	struct item item = {.node = claim->node, .independence = 1, .lost = (double)node->loss,
+	    .clock_error = (double)node->clock_error};
+	struct looked_at is = {.known = false};
+
+	if (node->negative || node->from == 0 || node->clock_error < 0)
+		is = watch_look(joint, node->organisation, node->first, node->last);
+	if (is.known && node->from == 0)
+		item.lost = is.lost;
+	if (is.known && item.clock_error < 0)
+		item.clock_error = is.clock_error;
+	item.clock = item.clock_error < 0 ? 0.95 : 1;
+	item.hours = (double)(node->last - node->first) / 3.6e12;
 
 	item.base = joint_proof_llr((enum cc_proof)node->proof, node->client);
 	item.text = "the address took part";
@@ -108,11 +119,13 @@ make_item(const struct joint *joint, const struct claim *claim)
 		item.text = "the address was named";
 	}
 	item.rarity = value_rarity(joint, claim->value);
-	item.coverage = 1 - (double)node->loss / 2;
+	item.coverage = 1 - item.lost / 2;
 	if (node->negative) {
-		item.base = joint_negative_llr((double)node->loss, (double)(node->last - node->first) / 3.6e12);
+		/* Who did not look says nothing by not seeing it. */
+		item.hours *= is.known ? is.part : 1;
+		item.base = joint_negative_llr(item.lost, item.hours);
 		item.rarity = item.coverage = 1;
-		item.text = "looked for and not seen";
+		item.text = is.known && is.part < 0.05 ? "not seen, and not looked" : "looked for and not seen";
 	} else if (node->echo) {
 		item.independence = 0;
 		item.text = "repeated from another: no witness";
@@ -360,13 +373,14 @@ came_after(const struct joint *joint, const struct hypothesis *relay, const stru
 {
 	for (size_t i = 0; i < relay->item_count; i++) {
 		const struct node *last = &joint->node[relay->item[i].node];
+		double error = relay->item[i].clock_error;
 
 		for (size_t k = 0; k < h->item_count; k++) {
 			const struct node *first = &joint->node[h->item[k].node];
 
 			if (!last->negative && !last->echo && !first->negative &&
 			    !joint_before(
-				last->last + DAY, (double)last->clock_error, first->first, (double)first->clock_error))
+				last->last + DAY, error, first->first, h->item[k].clock_error))
 				return false;
 		}
 	}

@@ -1,6 +1,8 @@
 /* What links by behaviour: periods, stages, networks.  All of it a function of the set.  README.md, Linking. */
 #include "unit/joint/joint_rig.h"
 
+#include <math.h>
+
 static struct joint_sighting list[4096];
 static size_t listed;
 static const char *const who[] = {"cert.a", "cert.b", "cert.c"};
@@ -14,7 +16,7 @@ sight(const char *organisation, const char *addr, uint64_t second)
 	    .sensor = keep("s1"), .kind = CC_KIND_ADDR, .value = keep(addr), .key = keep(addr),
 	    .first = (DAY0 + second) * NS_PER_S, .last = (DAY0 + second) * NS_PER_S, .count = 1,
 	    .proof = CC_PROOF_DIALOGUE, .clock_error = 0.1, .completeness = 80, .hops = 255, .port = 443,
-	    .attacker = keep(addr)};
+	    .tlp = CC_TLP_GREEN, .attacker = keep(addr)};
 	s->victim = numbered(organisation, (unsigned)listed++);
 	return s;
 }
@@ -212,4 +214,123 @@ TEST(networks)
 	}
 }
 
-TESTS(T(period_links_where_addresses_move), T(sights_at_random_have_no_period), T(stages), T(networks))
+static void
+heartbeats(struct joint *joint, const char *organisation, double from_hour, double until_hour, bool backwards)
+{
+	unsigned count = (unsigned)((until_hour - from_hour) * 2);
+
+	for (unsigned n = 0; n < count; n++) {
+		double hour = from_hour + (backwards ? count - 1 - n : n) / 2.0;
+		uint64_t from = DAY0 * NS_PER_S + (uint64_t)(hour * 3600) * NS_PER_S;
+		struct joint_heartbeat h = {.organisation = keep(organisation), .from = from,
+		    .until = from + 1800 * NS_PER_S - 1, .lost = 0.1, .clock_error = 0.5};
+
+		CHECK(joint_watched(joint, &h) == CC_OK);
+	}
+}
+
+/* The number of an item of this organisation, of the first hypothesis; NAN: it has none. */
+static double
+item_number(json_t *cases, const char *organisation, const char *list_name, const char *name)
+{
+	json_t *h = json_array_get(json_object_get(json_array_get(cases, 0), "hypotheses"), 0), *one;
+	size_t i;
+
+	json_array_foreach (json_object_get(h, list_name), i, one) {
+		if (strcmp(json_string_value(json_object_get(one, "organisation")), organisation) == 0)
+			return json_number_value(json_object_get(one, name));
+	}
+	return -1e9;
+}
+
+/* 'Not seen' by who was down is nothing; a sight that does not say its coverage has that of the heartbeats. */
+TEST(heartbeats_tell_who_looked)
+{
+	json_t *before = NULL;
+
+	for (int variant = 0; variant < 4; variant++) {
+		struct conf *conf = conf_new();
+		struct joint *joint = joint_new(conf);
+		json_t *cases;
+
+		listed = text_used = 0;
+		if (variant == 3) {
+			heartbeats(joint, "cert.d", 0, 10, true);
+			heartbeats(joint, "cert.d", 40, 60, true);
+			heartbeats(joint, "cert.a", 0, 60, false);
+		}
+		for (unsigned n = 0; n < 6; n++)
+			(void)sight(who[n % 3], "192.0.2.7", 40000 + n * 5000);
+		*sight("cert.d", "192.0.2.7", 43200) = (struct joint_sighting){.message = keep("negative"),
+		    .organisation = keep("cert.d"), .sensor = keep("s1"), .kind = CC_KIND_ADDR,
+		    .value = keep("192.0.2.7"), .key = keep("192.0.2.7"), .first = (DAY0 + 43200) * NS_PER_S,
+		    .last = (DAY0 + 129600) * NS_PER_S, .attacker = keep("192.0.2.7"), .origin = JOINT_ANSWER,
+		    .clock_error = -1, .hops = 255};
+		for (size_t i = 0; i < listed; i++)
+			CHECK(joint_add(joint, &list[i]) == CC_OK);
+		if (variant == 1 || variant == 2) {
+			/* What was settled before they came says otherwise then. */
+			if (variant == 2)
+				json_decref(settled(joint));
+			heartbeats(joint, "cert.a", 0, 60, true);
+			heartbeats(joint, "cert.d", 0, 10, false);
+			heartbeats(joint, "cert.d", 40, 60, false);
+		}
+		cases = settled(joint);
+		if (variant == 0) {
+			CHECK(item_number(cases, "cert.d", "against", "llr") < -0.05);
+			CHECK(item_number(cases, "cert.a", "for", "lost") <= 0);
+		} else {
+			CHECK(item_number(cases, "cert.d", "against", "llr") < -1e8);
+			CHECK(fabs(item_number(cases, "cert.a", "for", "lost") - 0.1) < 0.01);
+			CHECK(before == NULL || json_equal(before, cases));
+			json_decref(before);
+			before = json_incref(cases);
+		}
+		json_decref(cases);
+		joint_free(joint);
+		conf_free(conf);
+	}
+	json_decref(before);
+}
+
+/* Whom to ask, and what was warned of, the newest of each; neither is a witness. */
+TEST(contacts_and_notices)
+{
+	struct conf *conf = conf_new();
+	json_t *one, *cases, *before = NULL;
+
+	for (int turned = 0; turned < 2; turned++) {
+		struct joint *joint = joint_new(conf);
+		struct joint_word word[] = {{.organisation = slice_str("cert.d"), .time = 5, .tlp = CC_TLP_GREEN,
+						.text = {slice_str("technical"), slice_str("Duty"), slice_str("old@d.example")}},
+		    {.organisation = slice_str("cert.d"), .time = 7, .tlp = CC_TLP_GREEN,
+			.text = {slice_str("technical"), slice_str("Duty"), slice_str("duty@d.example")}},
+		    {.organisation = slice_str("cert.e"), .time = 7, .notice = true, .tlp = CC_TLP_CLEAR,
+			.text = {slice_str("n1"), slice_str("A warning"), slice_str("domain:x.example addr:192.0.2.7")}},
+		    {.organisation = slice_str("cert.e"), .time = 7, .notice = true, .tlp = CC_TLP_RED,
+			.text = {slice_str("n2"), slice_str("For few"), slice_str("addr:192.0.2.7")}}};
+
+		listed = text_used = 0;
+		CHECK(joint_home(joint, "cert.d", "203.0.113.0/24") == CC_OK);
+		for (unsigned n = 0; n < 4; n++)
+			CHECK(joint_heard(joint, &word[turned ? 3 - n : n]) == CC_OK);
+		for (unsigned n = 0; n < 6; n++)
+			CHECK(joint_add(joint, sight(who[n % 3], "192.0.2.7", 40000 + n * 5000)) == CC_OK);
+		cases = settled(joint);
+		one = json_array_get(cases, 0);
+		CHECK(json_array_size(json_object_get(one, "notices")) == 1);
+		CHECK(json_array_size(json_object_get(one, "organisations")) == 3);
+		one = json_object_get(json_array_get(json_object_get(one, "missing"), 0), "contact");
+		CHECK(one != NULL && strcmp(json_string_value(json_object_get(one, "email")), "duty@d.example") == 0);
+		CHECK(before == NULL || json_equal(before, cases));
+		json_decref(before);
+		before = cases;
+		joint_free(joint);
+	}
+	json_decref(before);
+	conf_free(conf);
+}
+
+TESTS(T(heartbeats_tell_who_looked), T(contacts_and_notices),
+    T(period_links_where_addresses_move), T(sights_at_random_have_no_period), T(stages), T(networks))

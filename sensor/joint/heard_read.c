@@ -1,0 +1,192 @@
+/*
+ * A verified contacts entry or notice to what a case can say of it.  A notice is prose: of its title and text those
+ * words that are an address, a name or a SHA-256 are what it names, also where they are defanged.  Thread: any.
+ */
+#include <jansson.h>
+
+#include "joint/joint_own.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NAMED_MAX 64 /* that one notice names */
+
+static const char *
+text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text != NULL ? text : "";
+}
+
+static struct slice
+header(const struct cc_message *msg, const char *name)
+{
+	for (unsigned i = 0; i < msg->header_count; i++) {
+		if (strcmp(msg->header[i].name, name) == 0)
+			return msg->header[i].value;
+	}
+	return slice_of(NULL, 0);
+}
+
+static json_t *
+part_of(json_t *bundle, const char *name)
+{
+	json_t *one, *extension;
+	const char *key;
+	size_t i;
+
+	json_array_foreach(json_object_get(bundle, "objects"), i, one)
+	{
+		json_object_foreach(json_object_get(one, "extensions"), key, extension)
+		{
+			if (json_is_object(json_object_get(extension, name)))
+				return json_object_get(extension, name);
+		}
+	}
+	return NULL;
+}
+
+static bool
+is_name(const char *word, size_t size)
+{
+	const char *dot = strrchr(word, '.');
+	bool good = dot != NULL && dot > word && size - (size_t)(dot - word) > 2;
+
+	for (size_t i = 0; i < size && good; i++)
+		good = isalnum((unsigned char)word[i]) || word[i] == '-' || (word[i] == '.' && word[i + 1] != '.');
+	for (const char *p = good ? dot + 1 : ""; *p != '\0' && good; p++)
+		good = isalpha((unsigned char)*p);
+	return good;
+}
+
+static void
+take_word(char *word, size_t size, struct buf *out)
+{
+	struct cc_addr addr;
+	char canonical[CC_ADDR_TEXT];
+
+	while (size > 0 && strchr(".,;:-", word[size - 1]) != NULL)
+		word[--size] = '\0';
+	for (size_t i = 0; i < size; i++)
+		word[i] = (char)tolower((unsigned char)word[i]);
+	if (size == 64 && strspn(word, "0123456789abcdef") == 64)
+		buf_printf(out, "%ssha256:%s", out->size > 0 ? " " : "", word);
+	else if (size > 5 && size < CC_ADDR_TEXT && cc_addr_parse(word, &addr) == CC_OK)
+		buf_printf(out, "%saddr:%s", out->size > 0 ? " " : "", cc_addr_text(&addr, canonical));
+	else if (size < 254 && is_name(word, size))
+		buf_printf(out, "%sdomain:%s", out->size > 0 ? " " : "", word);
+}
+
+/* Words of letters, digits, '.', ':', '-', with "[.]" for a dot; what stands behind a scheme begins anew. */
+static void
+take_named(const char *text, struct buf *out)
+{
+	char word[300];
+	unsigned words = 0;
+
+	while (*text != '\0' && words < NAMED_MAX) {
+		size_t size = 0, before = out->size;
+
+		while (*text != '\0' && (isalnum((unsigned char)*text) || strchr(".:-[]", *text) != NULL)) {
+			if (strncmp(text, "://", 3) == 0)
+				break;
+			if (*text != '[' && *text != ']' && size < sizeof(word) - 1)
+				word[size++] = *text;
+			text++;
+		}
+		word[size] = '\0';
+		if (size > 0)
+			take_word(word, size, out);
+		words += out->size > before;
+		if (*text != '\0')
+			text++;
+	}
+}
+
+static void
+keep_texts(struct joint_word *word, struct buf *scratch, const char *const text[HEARD_TEXTS])
+{
+	size_t at[HEARD_TEXTS], size[HEARD_TEXTS];
+
+	for (unsigned i = 0; i < HEARD_TEXTS; i++) {
+		at[i] = scratch->size;
+		buf_add_text(scratch, text[i]);
+		size[i] = scratch->size - at[i];
+	}
+	for (unsigned i = 0; i < HEARD_TEXTS; i++)
+		word->text[i] = slice_of(scratch->p + at[i], size[i]);
+}
+
+static enum cc_status
+read_contact(const json_t *entry, struct buf *scratch, struct joint_word *word)
+{
+	const json_t *points = json_object_get(entry, "contacts"), *point = json_array_get(points, 0), *one;
+	size_t i;
+
+	/* In order of escalation; of technical ones the first. */
+	json_array_foreach(points, i, one)
+	{
+		if (strcmp(text_of(one, "role"), "technical") == 0) {
+			point = one;
+			break;
+		}
+	}
+	if (point == NULL)
+		return CC_BAD;
+	keep_texts(word, scratch, (const char *const[HEARD_TEXTS]){text_of(point, "role"), text_of(point, "name"),
+	    text_of(point, "email"), text_of(point, "telephone")});
+	return CC_OK;
+}
+
+static enum cc_status
+read_notice(const json_t *notice, struct buf *scratch, struct joint_word *word)
+{
+	struct buf named;
+	const char *text = text_of(notice, "text"), *title = text_of(notice, "title");
+
+	if (text_of(notice, "id")[0] == '\0')
+		return CC_BAD;
+	buf_open(&named, 1u << 16);
+	/* What is taken back names nothing. */
+	if (!json_is_true(json_object_get(notice, "revoked"))) {
+		take_named(title, &named);
+		take_named(text, &named);
+	}
+	buf_add_u8(&named, 0);
+	keep_texts(word, scratch, (const char *const[HEARD_TEXTS]){text_of(notice, "id"), title,
+	    named.full ? "" : (const char *)named.p, ""});
+	buf_close(&named);
+	return CC_OK;
+}
+
+enum cc_status
+joint_read_word(const struct cc_message *msg, struct slice organisation, struct buf *scratch,
+    struct joint_word *ret_word)
+{
+	bool notice = slice_is(header(msg, "ce_type"), "org.concert.notice.v1");
+	struct slice when = header(msg, "ce_time");
+	enum cc_status st = CC_BAD;
+	char time[40];
+	json_t *bundle, *part;
+
+	if (!notice && !slice_is(header(msg, "ce_type"), "org.concert.contact.v1"))
+		return CC_ABSENT;
+	/* A drill warns of nothing. */
+	if (slice_is(header(msg, "exercise"), "true"))
+		return CC_FULL;
+	*ret_word = (struct joint_word){.organisation = organisation, .notice = notice, .tlp = CC_TLP_AMBER};
+	buf_clear(scratch);
+	snprintf(time, sizeof(time), "%.*s", (int)(when.size < sizeof(time) ? when.size : 0), (const char *)when.p);
+	if (!buf_reserve(scratch, 2 * msg->value.size + 4096))
+		return CC_NOMEM;
+	if (time_rfc3339_parse(time, &ret_word->time) != CC_OK ||
+	    record_tlp_parse(header(msg, "tlp"), &ret_word->tlp) != CC_OK)
+		return CC_BAD;
+	bundle = json_loadb((const char *)msg->value.p, msg->value.size, 0, NULL);
+	if ((part = part_of(bundle, notice ? "notice" : "contact")) != NULL)
+		st = notice ? read_notice(part, scratch, ret_word) : read_contact(part, scratch, ret_word);
+	json_decref(bundle);
+	return st;
+}

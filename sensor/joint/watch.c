@@ -1,0 +1,321 @@
+/*
+ * When organisations looked, by their sensors' heartbeats: the difference between 'not there' and 'not looked', and
+ * what was lost by a sight that does not say it itself.  Quarters of an hour, the worst loss of each, by most; so the
+ * order of heartbeats does not matter.  README.md, Coverage.  Bounded: WATCH_DAYS of WATCHERS_MAX organisations.  One thread.
+ */
+#include "joint/joint_own.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define DAY (86400 * NS_PER_S)
+#define QUARTER (900 * NS_PER_S)
+#define WATCH_DAYS 400
+#define WATCHERS_MAX 4096
+#define SPAN_MAX (2 * DAY)  /* that one heartbeat speaks of */
+
+static struct watcher *
+watcher_find(const struct joint *joint, uint32_t organisation)
+{
+	for (size_t i = 0; i < joint->watcher_count; i++) {
+		if (joint->watcher[i].organisation == organisation)
+			return &joint->watcher[i];
+	}
+	return NULL;
+}
+
+static struct watcher *
+watcher_of(struct joint *joint, struct slice organisation)
+{
+	uint32_t name = name_of(joint, organisation);
+	struct watcher *w = name != NONE ? watcher_find(joint, name) : NULL;
+
+	if (w != NULL || name == NONE)
+		return w;
+	if (joint->watcher_count == WATCHERS_MAX || !GROW(joint->watcher, joint->watcher_count, joint->watcher_room))
+		return NULL;
+	w = &joint->watcher[joint->watcher_count++];
+	*w = (struct watcher){.organisation = name, .clock_error = NAN};
+	return w;
+}
+
+/* The row of a day; NULL: it is too old, or there is no memory. */
+static uint8_t *
+row_of(struct watcher *w, uint32_t day)
+{
+	uint32_t first = w->days > 0 && w->first < day ? w->first : day;
+	uint32_t end = w->days > 0 && w->first + w->days > day ? w->first + w->days : day + 1;
+	uint8_t(*row)[WATCH_SLOTS];
+
+	if (end - first > WATCH_DAYS) {
+		if (day < end - WATCH_DAYS)
+			return NULL;
+		first = end - WATCH_DAYS;
+	}
+	if (w->days == 0 || first != w->first || end != w->first + w->days) {
+		if ((row = calloc(end - first, sizeof(*row))) == NULL)
+			return NULL;
+		for (uint32_t d = first; d < end; d++) {
+			if (d >= w->first && d < w->first + w->days)
+				memcpy(row[d - first], w->row[d - w->first], sizeof(*row));
+		}
+		free(w->row);
+		w->row = row;
+		w->first = first;
+		w->days = end - first;
+	}
+	return w->row[day - w->first];
+}
+
+static bool
+put_slot(struct watcher *w, uint64_t at, uint8_t seen)
+{
+	uint8_t *row = row_of(w, (uint32_t)(at / DAY)), *slot = row != NULL ? &row[at % DAY / QUARTER] : NULL;
+
+	if (slot == NULL || seen <= *slot)
+		return false;
+	*slot = seen;
+	return true;
+}
+
+static uint64_t
+last_of(const struct joint *joint, const struct activity *a)
+{
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < a->count; i++)
+		last = case_node(joint, a, i)->last > last ? case_node(joint, a, i)->last : last;
+	return last;
+}
+
+static void
+note_change_of(struct joint *joint, struct watcher *w, uint64_t from, uint64_t until)
+{
+	w->changed_from = !w->changed || from < w->changed_from ? from : w->changed_from;
+	w->changed_until = !w->changed || until > w->changed_until ? until : w->changed_until;
+	w->unsaved_from = !w->unsaved || from < w->unsaved_from ? from : w->unsaved_from;
+	w->unsaved_until = !w->unsaved || until > w->unsaved_until ? until : w->unsaved_until;
+	w->changed = w->unsaved = joint->watch_changed = true;
+	w->version++;
+}
+
+/* Its cases may say otherwise now: those of this time that it takes part in. */
+static void
+touch_cases(struct joint *joint, uint32_t organisation, uint64_t from, uint64_t until)
+{
+	const uint64_t beyond = WATCH_BEYOND + QUARTER;
+
+	for (size_t i = 0; i < joint->activity_count; i++) {
+		const struct activity *a = &joint->activity[i];
+
+		for (size_t k = 0; a->node != NULL && k < a->count; k++) {
+			const struct node *node = &joint->node[a->node[k]];
+
+			if (node->organisation == organisation && a->first <= until + beyond &&
+			    last_of(joint, a) + beyond >= from) {
+				node_touch(joint, a->node[k]);
+				break;
+			}
+		}
+	}
+}
+
+enum cc_status
+joint_watched(struct joint *joint, const struct joint_heartbeat *h)
+{
+	struct watcher *w = watcher_of(joint, h->organisation);
+	uint64_t until = h->until, from = h->from < until && until - h->from <= SPAN_MAX ? h->from : until;
+	double lost = h->lost > 0 ? h->lost < 1 ? h->lost : 1 : 0;
+	float clock = h->clock_error < 0 ? -1 : (float)h->clock_error;
+	bool changed = false;
+
+	if (w == NULL)
+		return CC_FULL;
+	if (isnan(w->clock_error) || (w->clock_error >= 0 && (clock < 0 || clock > w->clock_error))) {
+		w->clock_error = clock;
+		changed = true;
+	}
+	for (uint64_t at = from - from % QUARTER; at <= until; at += QUARTER)
+		changed = (at + QUARTER > from && at < until + (from == until) &&
+			      put_slot(w, at, (uint8_t)(1 + lround(lost * 254)))) ||
+			  changed;
+	if (changed)
+		note_change_of(joint, w, from, until);
+	return CC_OK;
+}
+
+void
+watch_settle(struct joint *joint)
+{
+	for (size_t i = 0; joint->watch_changed && i < joint->watcher_count; i++) {
+		struct watcher *w = &joint->watcher[i];
+
+		if (w->changed)
+			touch_cases(joint, w->organisation, w->changed_from, w->changed_until);
+		w->changed = false;
+	}
+	joint->watch_changed = false;
+}
+
+/* ---- asking ---- */
+
+/* 0: it did not look; else 1 and more by what was lost; -1: nothing is known of this time. */
+static int
+slot_at(const struct watcher *w, uint64_t at)
+{
+	uint64_t day = at / DAY;
+
+	if (day < w->first || day >= (uint64_t)w->first + w->days)
+		return -1;
+	return w->row[day - w->first][at % DAY / QUARTER];
+}
+
+/* Before the first and after the last that was heard nobody says that it did not look. */
+static void
+bounds_of(const struct watcher *w, uint64_t *ret_from, uint64_t *ret_until)
+{
+	*ret_from = UINT64_MAX;
+	*ret_until = 0;
+	for (uint32_t d = 0; d < w->days && *ret_from == UINT64_MAX; d++) {
+		for (unsigned i = 0; i < WATCH_SLOTS && *ret_from == UINT64_MAX; i++) {
+			if (w->row[d][i] > 0)
+				*ret_from = (uint64_t)(w->first + d) * DAY + i * QUARTER;
+		}
+	}
+	for (uint32_t d = w->days; d > 0 && *ret_until == 0; d--) {
+		for (unsigned i = WATCH_SLOTS; i > 0 && *ret_until == 0; i--) {
+			if (w->row[d - 1][i - 1] > 0)
+				*ret_until = (uint64_t)(w->first + d - 1) * DAY + i * QUARTER;
+		}
+	}
+}
+
+uint64_t
+watch_version(const struct joint *joint, uint32_t organisation)
+{
+	const struct watcher *w = watcher_find(joint, organisation);
+
+	return w != NULL ? w->version : 0;
+}
+
+struct looked_at
+watch_look(const struct joint *joint, uint32_t organisation, uint64_t from, uint64_t until)
+{
+	const struct watcher *w = watcher_find(joint, organisation);
+	struct looked_at is = {.known = false, .part = 1, .clock_error = -1};
+	uint64_t first, last, slots = 0, up = 0;
+	double lost = 0;
+
+	if (w == NULL || w->days == 0)
+		return is;
+	is.clock_error = isnan(w->clock_error) ? -1 : (double)w->clock_error;
+	bounds_of(w, &first, &last);
+	for (uint64_t at = from - from % QUARTER; at <= until && slots < (uint64_t)WATCH_DAYS * WATCH_SLOTS;
+	     at += QUARTER) {
+		int slot = at >= first && at < last ? slot_at(w, at) : -1;
+
+		slots++;
+		up += slot != 0;
+		is.known = is.known || slot >= 0;
+		if (slot > 0)
+			lost += (slot - 1) / 254.0;
+	}
+	is.part = (double)up / (double)slots;
+	is.lost = up > 0 ? lost / (double)up : 0;
+	return is;
+}
+
+/* The next run of time in which it looked, from *at on, until the end; false: none. */
+bool
+watch_run(const struct joint *joint, uint32_t organisation, uint64_t *at, uint64_t end, struct looked_at *ret_is,
+    uint64_t *ret_from, uint64_t *ret_until)
+{
+	const struct watcher *w = watcher_find(joint, organisation);
+
+	if (w == NULL)
+		return false;
+	*at -= *at % QUARTER;
+	while (*at < end && slot_at(w, *at) <= 0)
+		*at += QUARTER;
+	*ret_from = *at;
+	for (; *at < end && slot_at(w, *at) > 0; *at += QUARTER)
+		;
+	*ret_until = *at < end ? *at : end;
+	if (*ret_from >= end)
+		return false;
+	*ret_is = watch_look(joint, organisation, *ret_from, *ret_until - 1);
+	return true;
+}
+
+/* ---- as bytes ---- */
+
+/* A day that is not saved; it is then. */
+bool
+watch_next(struct joint *joint, struct buf *out, uint64_t *ret_hash)
+{
+	for (size_t i = 0; i < joint->watcher_count; i++) {
+		struct watcher *w = &joint->watcher[i];
+		struct slice name = name_slice(joint, w->organisation);
+		uint32_t day = (uint32_t)(w->unsaved_from / DAY), bits;
+
+		if (!w->unsaved)
+			continue;
+		day = day < w->first ? w->first : day;
+		w->unsaved_from = (uint64_t)(day + 1) * DAY;
+		w->unsaved = w->unsaved_from <= w->unsaved_until;
+		if (day >= w->first + w->days)
+			continue;
+		buf_add_u8(out, CODE_WATCH);
+		for (int s = 24; s >= 0; s -= 8)
+			buf_add_u8(out, (uint8_t)(day >> s));
+		memcpy(&bits, &w->clock_error, 4);
+		for (int s = 24; s >= 0; s -= 8)
+			buf_add_u8(out, (uint8_t)(bits >> s));
+		buf_add(out, w->row[day - w->first], WATCH_SLOTS);
+		buf_add_u8(out, (uint8_t)(name.size >> 8));
+		buf_add_u8(out, (uint8_t)name.size);
+		buf_add_slice(out, name);
+		*ret_hash = hash64(name, day + 1000ull);
+		return true;
+	}
+	return false;
+}
+
+enum cc_status
+watch_decode(struct joint *joint, struct cur *in)
+{
+	struct cur c = *in;
+	uint32_t day, bits;
+	const uint8_t *row;
+	struct slice name;
+	struct watcher *w;
+	float clock;
+
+	(void)cur_u8(&c);
+	day = cur_u32(&c);
+	bits = cur_u32(&c);
+	memcpy(&clock, &bits, 4);
+	row = cur_bytes(&c, WATCH_SLOTS);
+	name = cur_take(&c, cur_u16(&c));
+	if (c.bad || name.size == 0 || day > UINT32_MAX - WATCH_DAYS || clock < -1)
+		return CC_BAD;
+	*in = c;
+	if ((w = watcher_of(joint, name)) == NULL)
+		return CC_OK;
+	if (isnan(w->clock_error) || (w->clock_error >= 0 && (clock < 0 || clock > w->clock_error)))
+		w->clock_error = clock;
+	for (unsigned i = 0; i < WATCH_SLOTS; i++) {
+		if (row[i] > 0 && put_slot(w, (uint64_t)day * DAY + i * QUARTER, row[i]))
+			note_change_of(joint, w, (uint64_t)day * DAY + i * QUARTER,
+			    (uint64_t)day * DAY + (i + 1) * QUARTER - 1);
+	}
+	return CC_OK;
+}
+
+void
+watch_close(struct joint *joint)
+{
+	for (size_t i = 0; i < joint->watcher_count; i++)
+		free(joint->watcher[i].row);
+	free(joint->watcher);
+}
