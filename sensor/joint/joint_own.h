@@ -430,7 +430,7 @@ void watch_close(struct joint *joint);
 #define CODE_HEARD 5
 void heard_contact(const struct joint *joint, uint32_t organisation, enum cc_tlp tlp, struct json *json);
 void heard_notices(const struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct json *json);
-/* The next of what was heard, heartbeats too, that is not saved, as node_decode() reads it; it is then.  hash: its name. */
+/* The next of what was heard, heartbeats too, that is not saved, as node_decode() reads it; it is saved then. */
 bool said_next(struct joint *joint, struct buf *out, uint64_t *ret_hash);
 enum cc_status heard_decode(struct joint *joint, struct cur *in);
 

@@ -1,7 +1,8 @@
 /*
  * When organisations looked, by their sensors' heartbeats: the difference between 'not there' and 'not looked', and
  * what was lost by a sight that does not say it itself.  Quarters of an hour, the worst loss of each, by most; so the
- * order of heartbeats does not matter.  README.md, Coverage.  Bounded: WATCH_DAYS of WATCHERS_MAX organisations.  One thread.
+ * order of heartbeats does not matter.  README.md, Coverage.  Bounded: WATCH_DAYS of WATCHERS_MAX organisations.
+ * One thread.
  */
 #include "joint/joint_own.h"
 
