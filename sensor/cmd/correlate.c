@@ -47,7 +47,8 @@ struct correlating {
 	struct joint_members *members; /* NULL: there is one */
 	struct reader_resume resume;
 	uint64_t before[VERDICT_COUNT]; /* of earlier runs */
-	uint64_t committed, since;      /* monotonic; messages that came after */
+	uint64_t committed, since;      /* monotonic; messages that came after, */
+	uint64_t since_nodes;           /* and nodes of members */
 	bool waits;                     /* for quiet: cells may wait to be linked */
 	const char *fault;
 	uint64_t countdown;
@@ -409,7 +410,7 @@ commit(struct correlating *c, bool all)
 	for (size_t i = 0; i < p.positions; i++)
 		position[i].changed = false;
 	c->committed = time_monotonic();
-	c->since = 0;
+	c->since = c->since_nodes = 0;
 	c->waits = !all;
 	return CC_OK;
 }
@@ -420,7 +421,7 @@ commit_if_due(struct correlating *c, bool quiet)
 {
 	uint64_t gone = time_monotonic() - c->committed, every = c->options->conf->joint_commit;
 
-	if (!inbox_drained(c->inbox) || (c->since == 0 && !(quiet && c->waits)))
+	if (!inbox_drained(c->inbox) || (c->since + c->since_nodes == 0 && !(quiet && c->waits)))
 		return CC_OK;
 	if (c->since >= COMMIT_MESSAGES || gone >= every || (quiet && gone >= QUIET_NS))
 		return commit(c, quiet);
@@ -443,8 +444,8 @@ take_nodes(struct correlating *c, size_t *ret_took)
 		if ((st = joint_members_take(c->members, c->joint, 0, &count)) != CC_OK || count == 0)
 			break;
 		*ret_took += count;
-		c->since += count;
-		if (c->since >= COMMIT_MESSAGES)
+		c->since_nodes += count;
+		if (c->since_nodes >= COMMIT_MESSAGES)
 			st = commit(c, false);
 	}
 	return st;
