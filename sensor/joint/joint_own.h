@@ -311,6 +311,7 @@ bool vector_add(struct vector *vector, uint32_t one);
 /* names.c */
 struct slice name_slice(const struct joint *joint, uint32_t name);
 uint32_t name_of(struct joint *joint, struct slice text); /* NONE: empty, or no memory */
+void name_prefetch(const struct joint *joint, struct slice text);
 enum cc_status names_gather(struct joint *joint); /* only those in use: other numbers for all */
 
 /* draft.c */
@@ -365,6 +366,7 @@ void revocations_encode(struct joint *joint, struct buf *out); /* those that are
 /* value.c */
 uint32_t value_of(
     struct joint *joint, enum feature_type type, struct slice text, bool exercise); /* made; NONE: no memory */
+void values_prefetch(const struct joint *joint, const struct draft *d);
 uint32_t value_find(const struct joint *joint, uint64_t hash);
 uint64_t value_hash(enum feature_type type, struct slice text, bool exercise);
 void value_link(struct joint *joint, uint32_t feature, bool negative);

@@ -38,6 +38,14 @@ wider(struct joint *joint)
 	return true;
 }
 
+/* Where it would be is on its way, while others are looked for. */
+void
+name_prefetch(const struct joint *joint, struct slice text)
+{
+	if (text.size > 0 && joint->name_slots > 0)
+		__builtin_prefetch(&joint->name_table[hash64(text, hash_seed()) & (joint->name_slots - 1)]);
+}
+
 uint32_t
 name_of(struct joint *joint, struct slice text)
 {

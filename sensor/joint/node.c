@@ -499,6 +499,11 @@ fill_node(struct joint *joint, const struct joint_sighting *s, const struct draf
 static void
 name_node(struct joint *joint, const struct joint_sighting *s, struct node *node)
 {
+	name_prefetch(joint, s->value);
+	name_prefetch(joint, s->key);
+	name_prefetch(joint, s->victim);
+	name_prefetch(joint, s->domain);
+	name_prefetch(joint, s->message);
 	node->organisation = name_of(joint, s->organisation);
 	node->sensor = name_of(joint, s->sensor);
 	node->value = name_of(joint, s->value);
@@ -530,6 +535,7 @@ joint_add(struct joint *joint, const struct joint_sighting *s)
 	if (s->last <= revoked_until(joint, s->organisation, s->kind, s->value))
 		return CC_OK;
 	draft_features(joint, s, &d);
+	values_prefetch(joint, &d);
 	fold = draft_fold(s, &d);
 	fill_node(joint, s, &d, fold, &like);
 	if ((index = node_find(joint, fold)) != NONE) {

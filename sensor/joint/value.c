@@ -77,6 +77,14 @@ value_find(const struct joint *joint, uint64_t hash)
 	return joint->value_slots > 0 ? joint->value_table[slot_of(joint, hash)] : NONE;
 }
 
+/* A large table is far away: all that will be looked for is asked for at once. */
+void
+values_prefetch(const struct joint *joint, const struct draft *d)
+{
+	for (unsigned i = 0; i < d->count && joint->value_slots > 0; i++)
+		__builtin_prefetch(&joint->value_table[d->feature[i].hash & (joint->value_slots - 1)]);
+}
+
 uint32_t
 value_of(struct joint *joint, enum feature_type type, struct slice text, bool exercise)
 {

@@ -87,7 +87,7 @@ make(struct words *w, uint64_t n, uint64_t per_day, struct joint_sighting *s)
 		activity -= chance(activity < 20 ? (uint32_t)activity + 1 : 20);
 		s->organisation = put(w->who, "cert.%llu", (activity + chance(3)) % 7, 0);
 		s->attacker = address(w->addr, 1000000000ull + activity * 4 + chance(4));
-		s->victim = put(w->victim, "pan4-%llx%llx", activity, chance(6));
+		s->victim = put(w->victim, "pan4-%llx-%llx", activity, chance(6));
 		s->rule = put(w->rule, "1:%llu:1", 3000000 + activity, 0);
 		s->proof = CC_PROOF_KEYED;
 		s->port = 443;
