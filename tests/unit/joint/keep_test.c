@@ -293,6 +293,68 @@ TEST(renamed_while_it_waited)
 	finish(&r);
 }
 
+static void
+change_file(const struct running *r, const char *sql)
+{
+	char path[128];
+	sqlite3 *db = NULL;
+
+	snprintf(path, sizeof(path), "%s/joint.sqlite", r->dir);
+	CHECK(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void
+expect_sightings(struct running *r, size_t sightings)
+{
+	static struct found found;
+
+	memset(&found, 0, sizeof(found));
+	CHECK(joint_state_all(r->state, on_case, &found) == CC_OK);
+	CHECK_UINT(found.count, 1);
+	CHECK_UINT(found.sightings, sightings);
+}
+
+/*
+ * A start reads the filters and no index: it is hidden while the correlator starts, and what it says is found all the
+ * same afterwards.  Where the filters are lost, they are made from the index.
+ */
+TEST(a_start_reads_no_index)
+{
+	struct running r;
+	char *why = NULL;
+
+	begin(&r, "joint.nodes_max=1000");
+	CHECK(conf_set(r.conf, "joint.keep=800d", &why) == CC_OK);
+	add(&r, 1, "cert.a", "192.0.2.7", 0);
+	add(&r, 2, "cert.b", "192.0.2.7", 0);
+	commit(&r, true);
+	add_many(&r, 1000, 3000, 1);
+	commit(&r, true);
+	/* Another era: what was open of the index is closed. */
+	add_many(&r, 4000, 3000, 102);
+	commit(&r, true);
+	CHECK_UINT(number_of(&r, "SELECT count(*) FROM cold_filter"), 1);
+	CHECK(number_of(&r, "SELECT count(*) FROM cold_index") > 500);
+	CHECK(number_of(&r, "SELECT count(*) FROM cold_open") > 0);
+	end(&r);
+	change_file(&r, "ALTER TABLE cold_index RENAME TO hidden");
+	start(&r);
+	change_file(&r, "DROP TABLE cold_index; ALTER TABLE hidden RENAME TO cold_index");
+	add(&r, 8000, "cert.c", "192.0.2.7", 1);
+	commit(&r, true);
+	expect_sightings(&r, 3);
+	add_many(&r, 10000, 3000, 103);
+	commit(&r, true); /* to disk again */
+	end(&r);
+	change_file(&r, "DELETE FROM cold_filter");
+	start(&r);
+	add(&r, 8001, "cert.d", "192.0.2.7", 1);
+	commit(&r, true);
+	expect_sightings(&r, 4);
+	finish(&r);
+}
+
 /*
  * The log of what is in memory does not grow with what has come, and a restart finds all that was in it: the oldest of
  * memory, and what was taken back.
@@ -333,4 +395,5 @@ TEST(the_log_of_nodes_is_bounded)
 }
 
 TESTS(T(what_went_to_disk_comes_back), T(what_is_old_on_disk_goes), T(restarts_change_nothing),
-    T(renamed_after_a_restart), T(renamed_while_it_waited), T(the_log_of_nodes_is_bounded))
+    T(renamed_after_a_restart), T(renamed_while_it_waited), T(a_start_reads_no_index),
+    T(the_log_of_nodes_is_bounded))
