@@ -8,7 +8,7 @@
  * strong values by names and contents, networks and periods by strong ones, other weak ones by all these, strong ones
  * by strong and weak ones.  One thread.
  */
-#include "joint/joint_own.h"
+#include "joint/value_own.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,12 +20,6 @@
 #define SEEN_SLOTS 4096 /* over SAMPLE * NODE_FEATURES */
 
 enum pass { BY_CONTENT, BY_STRONG, BY_PLACE, BY_ALL };
-
-static bool
-is_strong(uint8_t type)
-{
-	return feature_about[type].cap >= 6;
-}
 
 /* What says that addresses belong together, before tools are judged that are seen at them: one network, one period. */
 static bool
@@ -392,14 +386,6 @@ seen_before(struct joint *joint, uint32_t value, unsigned at)
 	return at;
 }
 
-static unsigned
-top_of(const uint8_t *parent, unsigned at)
-{
-	while (parent[at] != at)
-		at = parent[at];
-	return at;
-}
-
 static void
 judge_node(
     struct joint *joint, uint32_t index, unsigned at, char group, enum pass pass, uint8_t *parent, bool *ret_informed)
@@ -432,119 +418,6 @@ judge_node(
 	}
 }
 
-/* What the nodes of one value fall into. */
-struct parts {
-	uint32_t node[SAMPLE];
-	uint8_t parent[SAMPLE];
-	bool informed[SAMPLE];
-	unsigned nodes;
-};
-
-/* One organisation's word: groups that nobody else is in, and its nodes in them. */
-struct word {
-	uint32_t organisation;
-	unsigned groups, told;
-};
-
-static struct word *
-word_of(struct word *word, unsigned *count, uint32_t organisation)
-{
-	unsigned i = 0;
-
-	while (i < *count && word[i].organisation != organisation)
-		i++;
-	if (i == *count)
-		word[(*count)++] = (struct word){.organisation = organisation};
-	return &word[i];
-}
-
-/* Groups, and of the nodes that tell the part that groups are. */
-struct judged {
-	double groups, part;         /* who says most counts as the others do */
-	double all_groups, all_part; /* as everybody says */
-	uint32_t talker;             /* who says most; NONE: nobody more than another */
-};
-
-/* By groups; equal ones by name, whoever came first. */
-static bool
-says_more(const struct joint *joint, const struct word *a, const struct word *b)
-{
-	if (a->groups != b->groups)
-		return a->groups > b->groups;
-	return name_order(&a->organisation, &b->organisation, (void *)(uintptr_t)joint) < 0;
-}
-
-/* What the others say: of strong values the most of it, of weak ones, which many tools share, the median. */
-static unsigned
-usual_word(const struct word *word, unsigned words, unsigned most, bool strong)
-{
-	unsigned above = strong ? 0 : (words - 1) / 2 - ((words - 1) % 2 == 0), is = UINT32_MAX;
-
-	for (unsigned i = 0; i < words; i++) {
-		unsigned more = 0;
-
-		for (unsigned k = 0; k < words; k++)
-			more += k != most && word[k].groups > word[i].groups;
-		if (i != most && more <= above && word[i].groups < is)
-			is = word[i].groups;
-	}
-	return is;
-}
-
-/*
- * That a value is common is never one organisation's word: of groups that only one has a node in, who says most
- * counts twice what the others say at most, and one more where two may have it.  So one that floods a value with
- * unrelated company does not make it more common for others than they find it themselves, whatever it sends; among
- * its own nodes it is.
- */
-static void
-count_groups(const struct joint *joint, const struct parts *p, uint8_t type, struct judged *ret_judged)
-{
-	uint32_t owner[SAMPLE]; /* of a group: its only organisation; NONE: there are several */
-	struct word word[SAMPLE];
-	unsigned words = 0, most = 0, groups = 0, told = 0, cut = 0, cut_told = 0, usual;
-
-	for (unsigned i = 0; i < p->nodes; i++) {
-		unsigned top = p->informed[i] ? top_of(p->parent, i) : i;
-		uint32_t organisation = joint->node[p->node[i]].organisation;
-
-		(void)word_of(word, &words, organisation);
-		if (!p->informed[i])
-			continue;
-		if (top == i)
-			owner[i] = organisation;
-		else if (owner[top] != organisation)
-			owner[top] = NONE;
-		groups += top == i;
-		told++;
-	}
-	for (unsigned i = 0; i < p->nodes; i++) {
-		unsigned top = p->informed[i] ? top_of(p->parent, i) : i;
-		struct word *w;
-
-		if (!p->informed[i] || owner[top] == NONE)
-			continue;
-		w = word_of(word, &words, owner[top]);
-		w->groups += top == i;
-		w->told++;
-	}
-	for (unsigned i = 1; i < words; i++) {
-		if (says_more(joint, &word[i], &word[most]))
-			most = i;
-	}
-	*ret_judged = (struct judged){.talker = NONE};
-	usual = 2 * usual_word(word, words, most, is_strong(type)) + (feature_about[type].spread > 1);
-	if (words > 1 && word[most].groups > usual) {
-		cut = word[most].groups - usual;
-		cut_told = word[most].told * cut / word[most].groups;
-		ret_judged->talker = word[most].organisation;
-	}
-	ret_judged->all_groups = groups > 0 ? groups : 1;
-	ret_judged->all_part = told > 0 ? (double)groups / told : 0;
-	ret_judged->groups = groups > cut ? groups - cut : 1;
-	ret_judged->part = told > cut_told ? (double)(groups - cut) / (told - cut_told) : 0;
-}
-
 static void
 diversity(struct joint *joint, struct value *v, enum pass pass, struct judged *ret_judged)
 {
@@ -566,7 +439,7 @@ diversity(struct joint *joint, struct value *v, enum pass pass, struct judged *r
 	}
 	for (unsigned i = 0; i < p.nodes; i++)
 		judge_node(joint, p.node[i], i, group, pass, p.parent, &p.informed[i]);
-	count_groups(joint, &p, v->type, ret_judged);
+	value_count_groups(joint, &p, v->type, ret_judged);
 }
 
 /* ---- what follows from a change ---- */
