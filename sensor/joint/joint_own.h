@@ -158,6 +158,7 @@ struct revocation {
 enum { RIVAL_FORGED, RIVAL_RELAYED, RIVAL_SHARED, RIVAL_UNKNOWN, RIVALS };
 extern const char *const rival_word[RIVALS];
 
+#define WITNESS_LEAST 0.8 /* nats of an organisation's own sights, from which on it is a witness */
 #define ITEMS_MAX 16
 #define CANDIDATES_MAX 8
 
@@ -489,6 +490,9 @@ feature_value(const struct joint *joint, uint32_t feature)
 {
 	return &joint->value[joint->feature[feature].value];
 }
+
+/* witness.c: its items to witness and witnesses */
+void hypothesis_sum(const struct joint *joint, struct hypothesis *hypothesis);
 
 /* missing.c */
 void case_missing(const struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct json *json);

@@ -13,14 +13,12 @@
 #define DAY (86400 * NS_PER_S)
 #define RIVAL_PRIOR 0.5
 #define IN_HOME 4.5      /* nats that an address in a partner's networks is behind 'relayed' */
-#define WITNESS_LEAST 0.8
 #define SHARED_LESS 1.3  /* nats that 'shared' has less than what is shared by just as many as one would have */
 #define INHERIT 0.8      /* of a relay's weight that goes to who was seen to control it */
 #define INHERIT_MAX 8.0
 #define ANSWER 0.3       /* independence of what was looked for because a partner told of it */
 #define NET_LESS 1.0     /* nats that a network has less than an address: others may be in it, */
 #define AS_LESS 2.0      /* and an operator */
-#define NEGATIVE_MAX 1.0 /* nats, all negatives of one organisation */
 
 struct claims {
 	struct claim *claim;
@@ -154,54 +152,6 @@ add_item(struct hypothesis *h, struct item item)
 	return true;
 }
 
-
-/* By organisation (text, so that the order of arrival does not show), best first, then by content. */
-static int
-by_witness(const void *a, const void *b, void *ctx)
-{
-	const struct joint *joint = ctx;
-	const struct item *x = a, *y = b;
-	const struct node *m = &joint->node[x->node], *n = &joint->node[y->node];
-
-	if (m->organisation != n->organisation)
-		return name_order(&m->organisation, &n->organisation, ctx);
-	if (fabs(x->llr - y->llr) > 0)
-		return x->llr > y->llr ? -1 : 1;
-	return (m->fold > n->fold) - (m->fold < n->fold);
-}
-
-/* Each organisation's items to its capped sum; what another sight adds is written back as its independence. */
-static void
-sum_witnesses(const struct joint *joint, struct hypothesis *h)
-{
-	qsort_r(h->item, h->item_count, sizeof(*h->item), by_witness, (void *)(uintptr_t)joint);
-	for (size_t i = 0, k; i < h->item_count; i = k) {
-		uint32_t organisation = joint->node[h->item[i].node].organisation;
-		double up = 0, down = 0, part = 1;
-
-		for (k = i; k < h->item_count && joint->node[h->item[k].node].organisation == organisation; k++) {
-			struct item *item = &h->item[k];
-			double before = item->llr, room;
-
-			if (before > 0) {
-				room = JOINT_WITNESS_CAP - up;
-				item->llr = before * part < room ? before * part : room;
-				up += item->llr;
-				part *= JOINT_AGAIN;
-			} else if (before < 0) {
-				room = -NEGATIVE_MAX - down;
-				item->llr = before > room ? before : room;
-				down += item->llr;
-				h->against++;
-			}
-			if (fabs(before) > 0)
-				item->independence *= item->llr / before;
-		}
-		h->witness += up + down;
-		h->witnesses += up >= WITNESS_LEAST;
-	}
-}
-
 /* ---- candidates ---- */
 
 /* Who took part, with how many nodes of his own. */
@@ -328,7 +278,7 @@ make_candidates(const struct joint *joint, struct activity *a, const struct clai
 				return CC_NOMEM;
 			}
 		}
-		sum_witnesses(joint, &h);
+		hypothesis_sum(joint, &h);
 		h.log_odds = h.witness;
 		if (!add_hypothesis(a, h)) {
 			free(h.item);

@@ -1,0 +1,95 @@
+/*
+ * What organisations' sights of one candidate weigh together: each further one of an organisation less, all of one
+ * capped, and answers, which all come from one partner's question, as if one organisation gave them.  README.md,
+ * Evidence; every factor is written back to its item.  Pure; one thread.
+ */
+#include "joint/joint_own.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define NEGATIVE_MAX 1.0 /* nats, all negatives of one organisation */
+
+/* By organisation (text, so that the order of arrival does not show), best first, then by content. */
+static int
+by_witness(const void *a, const void *b, void *ctx)
+{
+	const struct joint *joint = ctx;
+	const struct item *x = a, *y = b;
+	const struct node *m = &joint->node[x->node], *n = &joint->node[y->node];
+
+	if (m->organisation != n->organisation)
+		return name_order(&m->organisation, &n->organisation, ctx);
+	if (fabs(x->llr - y->llr) > 0)
+		return x->llr > y->llr ? -1 : 1;
+	return (m->fold > n->fold) - (m->fold < n->fold);
+}
+
+/* Best first, then by content. */
+static int
+by_answer(const void *a, const void *b, void *ctx)
+{
+	const struct joint *joint = ctx;
+	const struct item *x = a, *y = b;
+
+	if (fabs(x->llr - y->llr) > 0)
+		return x->llr > y->llr ? -1 : 1;
+	return (joint->node[x->node].fold > joint->node[y->node].fold) -
+	       (joint->node[x->node].fold < joint->node[y->node].fold);
+}
+
+static bool
+is_answer(const struct joint *joint, const struct item *item)
+{
+	return joint->node[item->node].origin == JOINT_ANSWER && item->llr > 0;
+}
+
+/* All were looked for because one partner said so: whoever answers, each further one counts less. */
+static void
+sum_answers(const struct joint *joint, struct hypothesis *h)
+{
+	double part = 1;
+
+	qsort_r(h->item, h->item_count, sizeof(*h->item), by_answer, (void *)(uintptr_t)joint);
+	for (size_t i = 0; i < h->item_count; i++) {
+		if (!is_answer(joint, &h->item[i]))
+			continue;
+		h->item[i].llr *= part;
+		h->item[i].independence *= part;
+		part *= JOINT_AGAIN;
+	}
+}
+
+/* Each organisation's items to its capped sum; what another sight adds is written back as its independence. */
+void
+hypothesis_sum(const struct joint *joint, struct hypothesis *h)
+{
+	sum_answers(joint, h);
+	qsort_r(h->item, h->item_count, sizeof(*h->item), by_witness, (void *)(uintptr_t)joint);
+	for (size_t i = 0, k; i < h->item_count; i = k) {
+		uint32_t organisation = joint->node[h->item[i].node].organisation;
+		double up = 0, down = 0, part = 1, answered = 0;
+
+		for (k = i; k < h->item_count && joint->node[h->item[k].node].organisation == organisation; k++) {
+			struct item *item = &h->item[k];
+			double before = item->llr, room;
+
+			if (before > 0) {
+				room = JOINT_WITNESS_CAP - up;
+				item->llr = before * part < room ? before * part : room;
+				up += item->llr;
+				answered += is_answer(joint, item) ? item->llr : 0;
+				part *= JOINT_AGAIN;
+			} else if (before < 0) {
+				room = -NEGATIVE_MAX - down;
+				item->llr = before > room ? before : room;
+				down += item->llr;
+				h->against++;
+			}
+			if (fabs(before) > 0)
+				item->independence *= item->llr / before;
+		}
+		h->witness += up + down;
+		h->witnesses += up - answered >= WITNESS_LEAST;
+	}
+}
