@@ -182,6 +182,17 @@ any_bit(const uint64_t *bits, size_t count)
 	return all != 0;
 }
 
+/* The first frame of all: several workers that listen have one each. */
+static void
+note_first(struct shared *shared, uint64_t time)
+{
+	uint64_t was = __atomic_load_n(&shared->first_time, __ATOMIC_RELAXED);
+
+	while ((was == 0 || time < was) &&
+	       !__atomic_compare_exchange_n(&shared->first_time, &was, time, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
 static void
 frame_go(struct worker *w, const struct frame *frame)
 {
@@ -192,7 +203,7 @@ frame_go(struct worker *w, const struct frame *frame)
 	w->key = key_frame(frame->seq);
 	w->now = frame->time;
 	if (frame->seq == 1)
-		w->shared->first_time = frame->time;
+		note_first(w->shared, frame->time);
 	if (decode_frame(w->decode, frame, pkt) != CC_OK) { /* decode has counted why */
 		stage_end(&w->stages, STAGE_DECODE);
 		detect_odd(w->detect, pkt, &w->batch);
