@@ -274,6 +274,11 @@ void cc_range_begin(struct cc_ctx *ctx, const struct cc_range *range, const stru
 /* Of coded bytes: so many made this file, by a coder that is the whole's own now if true is returned. */
 bool cc_range_begin_coded(struct cc_ctx *ctx, const struct cc_range *range, const struct cc_file *file, uint64_t size,
     void *coder);
+/* Somebody who does not have all of it says that it is over; and has anybody? */
+void cc_range_mark(struct cc_ctx *ctx, const struct cc_range *range);
+bool cc_range_marked(const struct cc_ctx *ctx, const struct slice *words, unsigned count);
+/* Are bytes of it here? */
+bool cc_range_filled(const struct cc_ctx *ctx, const struct slice *words, unsigned count);
 /* A whole whose size was not known: is anything of it here? */
 bool cc_range_known(const struct cc_ctx *ctx, const struct slice *words, unsigned count);
 /*

@@ -410,15 +410,47 @@ cc_range_begin_coded(struct cc_ctx *ctx, const struct cc_range *range, const str
 	return true;
 }
 
-bool
-cc_range_known(const struct cc_ctx *ctx, const struct slice *words, unsigned count)
+void
+cc_range_mark(struct cc_ctx *ctx, const struct cc_range *range)
+{
+	struct join *join = join_of(ctx, range);
+
+	if (join != NULL)
+		join->marked = true;
+}
+
+/* One whose size was not known; NULL: there is none. */
+static const struct join *
+endless_of(const struct cc_ctx *ctx, const struct slice *words, unsigned count)
 {
 	uint64_t hash[2];
 
 	if (ctx->app->joins == NULL || ctx->app->joins->open == 0)
-		return false;
+		return NULL;
 	name_of(ctx, words, count, CC_RANGE_ANY, hash);
-	return join_find(ctx->app->joins, hash) != NULL;
+	return join_find(ctx->app->joins, hash);
+}
+
+bool
+cc_range_marked(const struct cc_ctx *ctx, const struct slice *words, unsigned count)
+{
+	const struct join *join = endless_of(ctx, words, count);
+
+	return join != NULL && join->marked;
+}
+
+bool
+cc_range_filled(const struct cc_ctx *ctx, const struct slice *words, unsigned count)
+{
+	const struct join *join = endless_of(ctx, words, count);
+
+	return join != NULL && (join->have > 0 || join->next > 0);
+}
+
+bool
+cc_range_known(const struct cc_ctx *ctx, const struct slice *words, unsigned count)
+{
+	return endless_of(ctx, words, count) != NULL;
 }
 
 /* The file, under another name; NULL: no memory. */

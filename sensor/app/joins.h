@@ -35,6 +35,7 @@ struct join {
 	void *coded;               /* the coder's */
 	size_t coder_memory;
 	bool broken;               /* it can't go on */
+	bool marked;               /* somebody has said that it is over */
 	bool endless;              /* its ranges have no end either: one side of a file that is open */
 	struct piece **piece;      /* sorted; the ones from first on wait */
 	uint32_t first, count, room;

@@ -11,15 +11,21 @@
 #include "app/smb/own.h"
 
 static unsigned
-name_whole(const struct smb_file *file, enum cc_dir dir, uint8_t room[8], struct slice ret_words[4])
+name_key(uint64_t session, const uint8_t key[16], enum cc_dir dir, uint8_t room[8], struct slice ret_words[4])
 {
 	for (unsigned i = 0; i < 8; i++)
-		room[i] = (uint8_t)(file->session >> 8 * i);
+		room[i] = (uint8_t)(session >> 8 * i);
 	ret_words[0] = slice_str("smb");
 	ret_words[1] = slice_of(room, 8);
-	ret_words[2] = slice_of(file->key, sizeof(file->key));
+	ret_words[2] = slice_of(key, 16);
 	ret_words[3] = slice_str(dir == CC_TO_SERVER ? "write" : "read");
 	return 4;
+}
+
+static unsigned
+name_whole(const struct smb_file *file, enum cc_dir dir, uint8_t room[8], struct slice ret_words[4])
+{
+	return name_key(file->session, file->key, dir, room, ret_words);
 }
 
 /* The parts of a connection that can't have all of it. */
@@ -48,6 +54,41 @@ smb_channel_begin(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir)
 	if (!way->shared && !file->stranger) /* what was here so far is its beginning */
 		cc_range_begin(ctx, &side->range, way->file);
 	way->shared = true;
+}
+
+void
+smb_channel_closed(struct cc_ctx *ctx, struct smb_state *state, uint64_t session, const uint8_t key[16])
+{
+	struct slice words[4];
+	struct cc_range range;
+	uint8_t room[8];
+	unsigned count;
+
+	if (!state->channels)
+		return;
+	count = name_key(session, key, CC_TO_SERVER, room, words);
+	cc_range_open(ctx, &range, words, count, 0, CC_RANGE_ANY, CC_RANGE_ANY, slice_str(""));
+	cc_range_mark(ctx, &range);
+}
+
+bool
+smb_channel_was_closed(const struct cc_ctx *ctx, const struct smb_state *state, const struct smb_file *file)
+{
+	struct slice words[4];
+	uint8_t room[8];
+
+	return is_shared(state, file) && !file->stranger &&
+	    cc_range_marked(ctx, words, name_whole(file, CC_TO_SERVER, room, words));
+}
+
+bool
+smb_channel_has_more(const struct cc_ctx *ctx, const struct smb_state *state, const struct smb_file *file)
+{
+	struct slice words[4];
+	uint8_t room[8];
+
+	return is_shared(state, file) && !file->stranger && !file->way[CC_TO_SERVER].shared &&
+	    cc_range_filled(ctx, words, name_whole(file, CC_TO_SERVER, room, words));
 }
 
 void

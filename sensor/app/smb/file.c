@@ -154,6 +154,7 @@ way_close(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file, en
 	struct smb_way *way = &file->way[dir];
 	bool all, whole;
 
+	file->closing = file->closing || smb_channel_was_closed(ctx, state, file);
 	if (!way->began) {
 		smb_channel_end(ctx, state, file, dir, false);
 		return;
@@ -167,6 +168,8 @@ way_close(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file, en
 		whole = !way->gap && (file->closing || way->message);
 	else
 		whole = !way->gap && (dir == CC_TO_SERVER ? file->closing && (all || !file->has_size) : all);
+	if (dir == CC_TO_SERVER && whole && smb_channel_has_more(ctx, state, file))
+		whole = false;
 	smb_channel_end(ctx, state, file, dir, whole);
 	cc_file_close(ctx, way->file, whole);
 	smb_tx_close(ctx, state, way->tx, state->head);

@@ -266,6 +266,11 @@ void smb_data_end(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir);
 /* channels.c */
 /* Data of a side begin where this connection lacks what is before them, or knows nothing of the file. */
 void smb_channel_begin(struct cc_ctx *ctx, struct smb_state *state, enum cc_dir dir);
+/* A file that was opened elsewhere is closed here; and is one of ours closed elsewhere? */
+void smb_channel_closed(struct cc_ctx *ctx, struct smb_state *state, uint64_t session, const uint8_t key[16]);
+bool smb_channel_was_closed(const struct cc_ctx *ctx, const struct smb_state *state, const struct smb_file *file);
+/* Is it written elsewhere, too? */
+bool smb_channel_has_more(const struct cc_ctx *ctx, const struct smb_state *state, const struct smb_file *file);
 void smb_channel_data(struct cc_ctx *ctx, struct smb_side *side, enum cc_dir dir, struct slice bytes);
 /* A direction ends here: a file of way's transaction, if all connections together have it. */
 void smb_channel_end(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *file, enum cc_dir dir, bool whole);

@@ -499,6 +499,8 @@ close_response(struct cc_ctx *ctx, struct smb_state *state, struct smb_side *sid
 	const uint8_t *key = req->has_key ? req->key : side->has_key ? side->key : NULL;
 	struct smb_file *file = key != NULL ? smb_file_find(state, key, true) : NULL;
 
+	if (key != NULL && (file == NULL || file->stranger))
+		smb_channel_closed(ctx, state, req->session, key);
 	if (file == NULL)
 		return;
 	file->closing = true;

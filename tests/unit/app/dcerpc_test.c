@@ -35,6 +35,26 @@ cc_range_begin(struct cc_ctx *ctx, const struct cc_range *range, const struct cc
 	(void)ctx, (void)range, (void)file;
 }
 
+void
+cc_range_mark(struct cc_ctx *ctx, const struct cc_range *range)
+{
+	(void)ctx, (void)range;
+}
+
+bool
+cc_range_filled(const struct cc_ctx *ctx, const struct slice *words, unsigned count)
+{
+	(void)ctx, (void)words, (void)count;
+	return false;
+}
+
+bool
+cc_range_marked(const struct cc_ctx *ctx, const struct slice *words, unsigned count)
+{
+	(void)ctx, (void)words, (void)count;
+	return false;
+}
+
 bool
 cc_range_known(const struct cc_ctx *ctx, const struct slice *words, unsigned count)
 {

@@ -828,6 +828,69 @@ TEST(files_over_several_connections)
 	rig_close(&rig);
 }
 
+static void
+write_piece(struct rig *rig, uint64_t id, uint64_t offset, const char *text)
+{
+	struct made m = {.size = 0};
+
+	write_file(&m, false, id, FILE_KEY, offset, text, strlen(text));
+	say(rig, CC_TO_SERVER, &m);
+	write_file(&m, true, id, FILE_KEY, offset, text, 0);
+	say(rig, CC_TO_CLIENT, &m);
+}
+
+/* A file that is opened on one connection, written on both (or on the first alone), and closed on the second. */
+TEST(closed_over_another_connection)
+{
+	struct made m = {.size = 0};
+	struct flow first;
+	struct rig rig;
+	const char *out;
+	size_t idle;
+
+	rig_open(&rig, NULL);
+	idle = pool_used(rig.pool);
+	for (unsigned both = 0; both < 2; both++) {
+		rig_begin(&rig);
+		negotiate(&m, false, 0);
+		ioctl(&m, 1, 0x001401fc);
+		tree(&m, false, 2, "\\\\srv\\C$", 0);
+		create(&m, false, 3, "b.exe", "", 0);
+		say(&rig, CC_TO_SERVER, &m);
+		negotiate(&m, true, 0);
+		tree(&m, true, 2, "", 1);
+		create(&m, true, 3, "", FILE_KEY, 0);
+		say(&rig, CC_TO_CLIENT, &m);
+		write_piece(&rig, 4, 0, "0123");
+		write_piece(&rig, 5, 4, "4567");
+		first = rig.flow;
+
+		rig_begin(&rig);
+		rig.flow.side[CC_TO_SERVER].port = 50001;
+		negotiate(&m, false, 0);
+		bind_session(&m, 1);
+		say(&rig, CC_TO_SERVER, &m);
+		negotiate(&m, true, 0);
+		say(&rig, CC_TO_CLIENT, &m);
+		if (both != 0)
+			write_piece(&rig, 2, 8, "89ab");
+		close_file(&m, false, 6, FILE_KEY);
+		say(&rig, CC_TO_SERVER, &m);
+		close_file(&m, true, 6, FILE_KEY);
+		say(&rig, CC_TO_CLIENT, &m);
+		app_finish(rig.app, &rig.flow, &rig.batch);
+		rig_drain(&rig);
+		app_flow_free(rig.app, &rig.flow);
+
+		rig.flow = first;
+		rig.idle = idle;
+		out = rig_end(&rig);
+		CHECK(strstr(out, both != 0 ? "file < whole 12 " : "file < whole 8 ") != NULL);
+		CHECK(strstr(out, both != 0 ? " b.exe [0123456789ab]" : " b.exe [01234567]") != NULL);
+	}
+	rig_close(&rig);
+}
+
 TEST(random_damage)
 {
 	struct made request, response, one = {.size = 0}, two = {.size = 0};
@@ -870,4 +933,4 @@ TEST(random_damage)
 
 TESTS(T(session_says_it_all), T(cut_anywhere), T(gap_leaves_a_hole_or_is_got_over), T(hostile_sizes),
     T(floods_are_bounded), T(encrypted_is_left_alone), T(smb1_writes_a_file), T(files_over_several_connections),
-    T(random_damage))
+    T(closed_over_another_connection), T(random_damage))
