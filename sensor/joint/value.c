@@ -616,8 +616,12 @@ settle_weak(struct joint *joint, bool early)
 		if (!v->used || is_strong(v->type) || is_early(v->type) != early)
 			continue;
 		diversity(joint, v, early ? BY_STRONG : BY_PLACE, &is);
-		hold(joint, list->at[i], is_own(is.groups, is.part), is_own(is.all_groups, is.all_part), is.talker,
-		    !early);
+		/* A network holds no more than an address would: one popular name in it is no owner of all. */
+		if (v->type == FEATURE_NET)
+			hold(joint, list->at[i], is.groups <= 2, is.all_groups <= 2, is.talker, false);
+		else
+			hold(joint, list->at[i], is_own(is.groups, is.part), is_own(is.all_groups, is.all_part),
+			    is.talker, !early);
 		weigh(joint, v, &is);
 	}
 }
