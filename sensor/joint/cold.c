@@ -21,7 +21,7 @@ era_new(struct joint_keep *keep, uint64_t number)
 	if (more == NULL)
 		return NULL;
 	keep->era = more;
-	more[keep->eras] = (struct era){.number = number, .first = keep->newest};
+	more[keep->eras] = (struct era){.number = number, .first = keep->newest, .changed = true};
 	return index_open_era(&more[keep->eras]) ? &more[keep->eras++] : NULL;
 }
 
@@ -65,8 +65,10 @@ era_for(struct joint_keep *keep, uint64_t last)
 		keep->cold_next = (number + 1) << ERA_BITS;
 	if (st == CC_OK && (era == NULL || over) && (era = era_new(keep, keep->cold_next >> ERA_BITS)) == NULL)
 		st = CC_NOMEM;
-	if (st == CC_OK && last > era->last)
+	if (st == CC_OK && last > era->last) {
 		era->last = last;
+		era->changed = true;
+	}
 	return st;
 }
 
@@ -180,9 +182,14 @@ save_eras(struct joint_keep *keep)
 {
 	enum cc_status st = CC_OK;
 
-	for (size_t i = keep->eras > 2 ? keep->eras - 2 : 0; i < keep->eras && st == CC_OK; i++)
-		st = state_do(keep->state, "INSERT OR REPLACE INTO eras VALUES (?1, ?2, ?3, ?4)", "iiii",
-		    keep->era[i].number, keep->era[i].first, keep->era[i].last, (uint64_t)keep->era[i].parts);
+	for (size_t i = 0; i < keep->eras && st == CC_OK; i++) {
+		struct era *era = &keep->era[i];
+
+		if (era->changed)
+			st = state_do(keep->state, "INSERT OR REPLACE INTO eras VALUES (?1, ?2, ?3, ?4)", "iiii",
+			    era->number, era->first, era->last, (uint64_t)era->parts);
+		era->changed = false;
+	}
 	return st;
 }
 

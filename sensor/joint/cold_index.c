@@ -227,6 +227,7 @@ index_close_part(struct joint_keep *keep, struct era *era)
 		memset(o->head, 0xff, HEADS * sizeof(*o->head));
 		o->count = o->saved = 0;
 		era->parts++;
+		era->changed = true;
 	}
 	free(pair);
 	free(start);

@@ -22,6 +22,7 @@ struct era {
 	uint64_t swept;       /* rows before this are gone: it is over */
 	uint8_t *filter;
 	unsigned parts;       /* that are closed */
+	bool changed;         /* since it was written */
 };
 
 /* What went to disk last, and where it is. */

@@ -335,6 +335,7 @@ TEST(a_start_reads_no_index)
 	add_many(&r, 4000, 3000, 102);
 	commit(&r, true);
 	CHECK_UINT(number_of(&r, "SELECT count(*) FROM cold_filter"), 1);
+	CHECK_UINT(number_of(&r, "SELECT count(*) FROM eras"), 2);
 	CHECK(number_of(&r, "SELECT count(*) FROM cold_index") > 500);
 	CHECK(number_of(&r, "SELECT count(*) FROM cold_open") > 0);
 	end(&r);
@@ -344,8 +345,10 @@ TEST(a_start_reads_no_index)
 	add(&r, 8000, "cert.c", "192.0.2.7", 1);
 	commit(&r, true);
 	expect_sightings(&r, 3);
-	add_many(&r, 10000, 3000, 103);
-	commit(&r, true); /* to disk again */
+	for (unsigned i = 0; i < 4; i++) /* to disk again, and several eras by one commit */
+		add_many(&r, 10000 + i * 3000, 3000, 103 + i * 120);
+	commit(&r, true);
+	CHECK_UINT(number_of(&r, "SELECT count(*) FROM eras"), 5);
 	end(&r);
 	change_file(&r, "DELETE FROM cold_filter");
 	start(&r);
