@@ -148,7 +148,8 @@ note_positions(struct reader_share *share)
 
 		if (!part->reads)
 			continue;
-		if (at->elems[i].offset >= 0)
+		/* Until the first message comes it may be what was read here long ago. */
+		if (at->elems[i].offset > part->about->offset)
 			part->about->offset = at->elems[i].offset;
 		/* As the last answer to a fetch had it: this asks nobody. */
 		if (rd_kafka_get_watermark_offsets(share->rk, part->about->topic, part->about->partition, &low,
