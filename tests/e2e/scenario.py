@@ -477,6 +477,9 @@ def npm_modules():
 	folder = TOP / "build/golden"
 	if shutil.which("npm") is None:
 		return print("without npm: it is not installed")
+	# Debian 12's has WebCrypto, but not under its name.
+	if subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.startswith("v18."):
+		os.environ["NODE_OPTIONS"] = "--experimental-global-webcrypto"
 	folder.mkdir(parents=True, exist_ok=True)
 	for file in GOLDEN.iterdir():
 		if file.suffix in (".json", ".mjs"):

@@ -46,6 +46,10 @@ def why_unavailable():
 	for tool in ("ip", "ethtool"):
 		if shutil.which(tool) is None:
 			return f"{tool} is not installed"
+	# As ip does it for a namespace; in a chroot whose root is no mount point it can't.
+	done = subprocess.run(["unshare", "--mount", "--propagation", "slave", "true"], capture_output=True, text=True)
+	if done.returncode != 0:
+		return f"network namespaces can't be had here: {done.stderr.strip()}"
 	return None
 
 
