@@ -275,11 +275,31 @@ read_store(struct key *key, const char *uri, const struct conf *conf, char **ret
 	return CC_OK;
 }
 
+/* One whose fingerprint can be typed as a word of a command: of each 64 one would begin with '-'. */
+static EVP_PKEY *
+generate(const char *type)
+{
+	EVP_PKEY *pkey = NULL;
+	char kid[KEY_ID] = "-";
+
+	while (kid[0] == '-') {
+		uint8_t x[32];
+		size_t size = sizeof(x);
+
+		EVP_PKEY_free(pkey);
+		pkey = EVP_PKEY_Q_keygen(NULL, NULL, type);
+		if (pkey == NULL || EVP_PKEY_get_raw_public_key(pkey, x, &size) != 1)
+			break;
+		key_thumbprint_of(EVP_PKEY_is_a(pkey, "X25519") ? "X25519" : "Ed25519", x, kid);
+	}
+	return pkey;
+}
+
 /* Written beside and linked, so that of two who make one at the same time one wins and both have the same. */
 enum cc_status
 key_make_file(const char *path, const char *type, char **ret_why)
 {
-	EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, type);
+	EVP_PKEY *pkey = generate(type);
 	char fresh[KEY_PATH + 32], dir[KEY_PATH], *slash;
 	FILE *file = NULL;
 	int fd = -1, failed;

@@ -648,6 +648,25 @@ TEST(quarantine_is_bounded)
 	end();
 }
 
-TESTS(T(thumbprint_of_the_rfc), T(no_bit_may_change), T(headers_are_all_or_nothing), T(keys_have_their_time),
-    T(whose_objects), T(a_lane_and_what_is_missing), T(two_pasts), T(runs_give_what_single_messages_give), T(key_files),
-    T(quarantine_is_bounded))
+/* A fingerprint that begins with '-' would be taken for an option where it is given to a command. */
+TEST(fingerprints_can_be_typed)
+{
+	struct key *fresh;
+	char *why;
+
+	begin();
+	for (unsigned i = 0; i < 400; i++) {
+		char name[100];
+
+		snprintf(name, sizeof(name), "exchange.key=%s/%u.key", dir, i);
+		set(name);
+		CHECK(key_open(conf, dir, true, &fresh, &why) == CC_OK);
+		CHECK(key_kid(fresh)[0] != '-');
+		key_close(fresh);
+	}
+	end();
+}
+
+TESTS(T(fingerprints_can_be_typed), T(thumbprint_of_the_rfc), T(no_bit_may_change), T(headers_are_all_or_nothing),
+    T(keys_have_their_time), T(whose_objects), T(a_lane_and_what_is_missing), T(two_pasts),
+    T(runs_give_what_single_messages_give), T(key_files), T(quarantine_is_bounded))
