@@ -113,6 +113,10 @@ smb_channel_end(struct cc_ctx *ctx, struct smb_state *state, struct smb_file *fi
 	count = name_whole(file, dir, room, words);
 	if (!cc_range_known(ctx, words, count))
 		return;
+	if (!way->began && !cc_range_filled(ctx, words, count)) { /* closed elsewhere, no more: nothing to tell */
+		(void)cc_range_end(ctx, words, count, UINT64_MAX, smb_name_slice(&file->name), NULL, dir);
+		return;
+	}
 	if (whole || (dir == CC_TO_SERVER && !file->closing))
 		least = UINT64_MAX; /* not wanted, or nobody knows whether that is all */
 	if (way->began && !way->shared && !way->gap && !whole) { /* others have the rest */

@@ -891,6 +891,52 @@ TEST(closed_over_another_connection)
 	rig_close(&rig);
 }
 
+/* Read on the connection where it was opened, closed on another: nothing was written, so nothing is told of that. */
+TEST(closed_over_another_connection_after_reading)
+{
+	struct made m = {.size = 0};
+	struct flow first;
+	struct rig rig;
+	const char *out;
+	size_t idle;
+
+	rig_open(&rig, NULL);
+	idle = pool_used(rig.pool);
+	rig_begin(&rig);
+	negotiate(&m, false, 0);
+	ioctl(&m, 1, 0x001401fc);
+	tree(&m, false, 2, "\\\\srv\\C$", 0);
+	create(&m, false, 3, "c.exe", "", 0);
+	say(&rig, CC_TO_SERVER, &m);
+	negotiate(&m, true, 0);
+	tree(&m, true, 2, "", 1);
+	create(&m, true, 3, "", FILE_KEY, 4);
+	say(&rig, CC_TO_CLIENT, &m);
+	read_piece(&rig, 4, 0, "0123");
+	first = rig.flow;
+
+	rig_begin(&rig);
+	rig.flow.side[CC_TO_SERVER].port = 50001;
+	negotiate(&m, false, 0);
+	bind_session(&m, 1);
+	close_file(&m, false, 6, FILE_KEY);
+	say(&rig, CC_TO_SERVER, &m);
+	negotiate(&m, true, 0);
+	close_file(&m, true, 6, FILE_KEY);
+	say(&rig, CC_TO_CLIENT, &m);
+	app_finish(rig.app, &rig.flow, &rig.batch);
+	rig_drain(&rig);
+	app_flow_free(rig.app, &rig.flow);
+
+	rig.flow = first;
+	rig.idle = idle;
+	out = rig_end(&rig);
+	CHECK(strstr(out, "file > whole 4 ") != NULL);
+	CHECK(strstr(out, "SMB1_COMMAND") == NULL);
+	CHECK(strstr(out, "tx 5") == NULL);
+	rig_close(&rig);
+}
+
 TEST(random_damage)
 {
 	struct made request, response, one = {.size = 0}, two = {.size = 0};
@@ -933,4 +979,4 @@ TEST(random_damage)
 
 TESTS(T(session_says_it_all), T(cut_anywhere), T(gap_leaves_a_hole_or_is_got_over), T(hostile_sizes),
     T(floods_are_bounded), T(encrypted_is_left_alone), T(smb1_writes_a_file), T(files_over_several_connections),
-    T(closed_over_another_connection), T(random_damage))
+    T(closed_over_another_connection), T(closed_over_another_connection_after_reading), T(random_damage))
