@@ -336,6 +336,8 @@ cc_range_data(struct cc_ctx *ctx, struct cc_range *range, struct cc_tx *tx, enum
 	if (join == NULL || bytes.size == 0)
 		return CC_OK;
 	touch(ctx, join);
+	if (range->end > join->total) /* another range has told a size since, and less than this one's end */
+		join->odd = true;
 	while (bytes.size > 0) {
 		size_t size = bytes.size;
 

@@ -321,6 +321,33 @@ TEST(coded_bytes_that_break_are_no_whole)
 	rig_close(&rig);
 }
 
+/* A range whose end lies behind the size that another tells meanwhile: two sizes of one file, so it is no whole. */
+TEST(a_range_beyond_the_size)
+{
+	static const char get[] = "GET /a/file.bin HTTP/1.1\r\nHost: h.example\r\n\r\n",
+	    head[] = "HTTP/1.1 206 P\r\nETag: \"1\"\r\nContent-Range: bytes 0-5999/*\r\nContent-Length: 6000\r\n\r\n";
+	struct flow first;
+	struct rig rig;
+
+	fill();
+	rig_open(&rig, NULL);
+	rig.keep_ranges = true;
+	rig_begin(&rig);
+	rig_add(&rig, CC_TO_SERVER, slice_str(get));
+	rig_add(&rig, CC_TO_CLIENT, slice_str(head));
+	rig_add(&rig, CC_TO_CLIENT, slice_of(whole, 1000));
+	first = rig.flow;
+	part(&rig, 2000, 3000, 3000, whole, "\"1\"");
+	rig.flow = first;
+	rig_add(&rig, CC_TO_CLIENT, slice_of(whole + 1000, 1000));
+	rig_add(&rig, CC_TO_CLIENT, slice_of(whole + 2000, 4000));
+	rig_end(&rig);
+	CHECK_UINT(app_counts(rig.app)[APP_JOINS_WHOLE], 0);
+	CHECK_UINT(app_counts(rig.app)[APP_RANGES_ODD], 1);
+	joins_clear(rig.app);
+	rig_close(&rig);
+}
+
 /* "bytes 0-99/?" with a star: the size comes with another range, or never. */
 TEST(a_size_that_is_told_late)
 {
@@ -474,5 +501,5 @@ TEST(time_and_number_are_bounded)
 
 TESTS(T(random_orders_and_overlaps), T(a_cut_download_is_resumed), T(byteranges_in_one_answer), T(a_hole_is_said),
     T(ranges_of_coded_bytes_are_decoded_in_order), T(coded_bytes_that_break_are_no_whole), T(a_size_that_is_told_late),
-    T(coded_byteranges_in_one_answer),
-    T(what_is_said_twice_differently_is_not_whole), T(a_million_tiny_ranges), T(time_and_number_are_bounded))
+    T(a_range_beyond_the_size), T(coded_byteranges_in_one_answer), T(what_is_said_twice_differently_is_not_whole),
+    T(a_million_tiny_ranges), T(time_and_number_are_bounded))
