@@ -4,14 +4,25 @@
  */
 #include "decode/inside.h"
 
+/* What a tag names; event: nobody looks into that.  What lies deeper is another's matter. */
+static enum cc_status
+behind_tag(struct decode *d, struct packet *pkt, uint16_t type, struct slice in, enum decode_event event)
+{
+	uint64_t unknown = d->counts[DECODE_UNKNOWN_ETHERTYPE];
+	uint8_t layers = pkt->layer_count;
+	enum cc_status st = decode_ethertype(d, pkt, type, in);
+
+	if (d->counts[DECODE_UNKNOWN_ETHERTYPE] != unknown && pkt->layer_count == layers && type >= 0x0600)
+		decode_event(d, pkt, event);
+	return st;
+}
+
 /* priority and id (12 bits), type */
 enum cc_status
 decode_vlan(struct decode *d, struct packet *pkt, uint16_t type, struct slice in)
 {
 	struct cur c = cur_slice(in);
 	uint16_t tag = cur_u16(&c), next = cur_u16(&c);
-	uint64_t unknown = d->counts[DECODE_UNKNOWN_ETHERTYPE];
-	enum cc_status st;
 
 	if (c.bad)
 		return decode_bad(d, pkt, DECODE_EVENT_VLAN_HEADER_TOO_SMALL);
@@ -21,10 +32,7 @@ decode_vlan(struct decode *d, struct packet *pkt, uint16_t type, struct slice in
 		pkt->vlan[pkt->vlan_count++] = tag & 0x0fff;
 	else
 		decode_event(d, pkt, DECODE_EVENT_VLAN_TOO_MANY_LAYERS);
-	st = decode_ethertype(d, pkt, next, cur_rest(&c));
-	if (d->counts[DECODE_UNKNOWN_ETHERTYPE] != unknown && next >= 0x0600)
-		decode_event(d, pkt, DECODE_EVENT_VLAN_UNKNOWN_TYPE);
-	return st;
+	return behind_tag(d, pkt, next, cur_rest(&c), DECODE_EVENT_VLAN_UNKNOWN_TYPE);
 }
 
 /* priority, flags and service id; then the customer's frame, which may be another such: only the first is noted */
@@ -48,8 +56,6 @@ enum cc_status
 decode_vntag(struct decode *d, struct packet *pkt, struct slice in)
 {
 	struct cur c = cur_slice(in);
-	uint64_t unknown = d->counts[DECODE_UNKNOWN_ETHERTYPE];
-	enum cc_status st;
 	uint16_t type;
 
 	cur_skip(&c, 4);
@@ -58,10 +64,7 @@ decode_vntag(struct decode *d, struct packet *pkt, struct slice in)
 		return decode_bad(d, pkt, DECODE_EVENT_VNTAG_HEADER_TOO_SMALL);
 	if (!decode_layer(d, pkt, LAYER_VNTAG))
 		return CC_BAD;
-	st = decode_ethertype(d, pkt, type, cur_rest(&c));
-	if (d->counts[DECODE_UNKNOWN_ETHERTYPE] != unknown && type >= 0x0600)
-		decode_event(d, pkt, DECODE_EVENT_VNTAG_UNKNOWN_TYPE);
-	return st;
+	return behind_tag(d, pkt, type, cur_rest(&c), DECODE_EVENT_VNTAG_UNKNOWN_TYPE);
 }
 
 /* version, size in words, option, security group, type */

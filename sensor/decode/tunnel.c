@@ -55,10 +55,7 @@ enter(struct packet *pkt, uint32_t id, bool both)
 	pkt->tunnel_flow = both ? id : 0;
 }
 
-/*
- * Type II has 8 bytes of header, recognised by GRE's sequence number; type I none.  Type III has 12 and perhaps 8
- * more.
- */
+/* VLAN tags so far, in all layers. */
 static unsigned
 tags_outside(const struct packet *pkt)
 {
@@ -69,6 +66,10 @@ tags_outside(const struct packet *pkt)
 	return count;
 }
 
+/*
+ * Type II has 8 bytes of header, recognised by GRE's sequence number; type I none.  Type III has 12 and perhaps 8
+ * more.
+ */
 static enum cc_status
 erspan(struct decode *d, struct packet *pkt, uint16_t type, struct slice in)
 {
