@@ -54,6 +54,8 @@ era_for(struct joint_keep *keep, uint64_t last)
 	enum cc_status st = CC_OK;
 	bool over;
 
+	/* Who says of a sight that it is to come does not make others' old. */
+	last = last < keep->now ? last : keep->now;
 	keep->newest = last > keep->newest ? last : keep->newest;
 	if (era != NULL && index_is_full(keep))
 		st = index_close_part(keep, era);
@@ -317,13 +319,17 @@ cold_load(struct joint_keep *keep)
 	sqlite3_stmt *stmt = state_ask(keep->state, "SELECT number, first, last, parts FROM eras ORDER BY number", "");
 	struct era era[ERAS_MAX];
 	size_t count = 0;
+	int step = SQLITE_ERROR;
 	enum cc_status st = CC_OK;
 
-	while (stmt != NULL && count < ERAS_MAX && sqlite3_step(stmt) == SQLITE_ROW) {
+	while (stmt != NULL && count < ERAS_MAX && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
 		era[count++] = (struct era){.number = state_u64(stmt, 0), .first = state_u64(stmt, 1),
 		    .last = state_u64(stmt, 2), .parts = (unsigned)state_u64(stmt, 3)};
 	}
 	sqlite3_finalize(stmt);
+	/* Nothing of what is on disk is forgotten because it could not be read for once. */
+	if (step != SQLITE_DONE)
+		st = state_fail(keep->state);
 	for (size_t i = 0; i < count && st == CC_OK; i++)
 		st = load_era(keep, &era[i]);
 	if (st == CC_OK)

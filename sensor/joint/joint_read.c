@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #define ANSWERS_MAX 64 /* results of one answer */
+#define COUNT_MAX 1000000000000000 /* of packets, sights: more was counted by nobody */
 
 /* ---- the basic information ---- */
 
@@ -25,7 +26,7 @@ struct reading {
 static void
 read_coverage(struct reading *r, struct cur *c)
 {
-	double seen = 0, gone = 0;
+	uint64_t seen = 0, gone = 0;
 	struct slice name;
 
 	if (!pull_enter(c, '{'))
@@ -36,15 +37,15 @@ read_coverage(struct reading *r, struct cur *c)
 		else if (slice_is(name, "until"))
 			r->s->until = pull_time(pull_take(c), r->scratch);
 		else if (slice_is(name, "packets"))
-			seen = pull_number(pull_take(c), 0);
+			seen = pull_uint(pull_take(c), COUNT_MAX, 0);
 		else if (slice_is(name, "lost_kernel") || slice_is(name, "lost_interface") ||
 			 slice_is(name, "lost_ring") || slice_is(name, "lost_errors") || slice_is(name, "lost"))
-			gone += pull_number(pull_take(c), 0);
+			gone += pull_uint(pull_take(c), COUNT_MAX, 0);
 		else
 			(void)pull_take(c);
 	}
-	if (seen + gone > 0 && gone > 0)
-		r->s->loss = gone / (seen + gone);
+	if (gone > 0)
+		r->s->loss = (double)gone / (double)(seen + gone);
 }
 
 static void
@@ -61,7 +62,7 @@ read_endpoint(struct reading *r, struct cur *c)
 		if (slice_is(name, "attacker"))
 			s->attacker = pull_text(value, r->scratch);
 		else if (slice_is(name, "attacker_port"))
-			s->port = (uint16_t)pull_number(value, 0);
+			s->port = (uint16_t)pull_uint(value, UINT16_MAX, 0);
 		else if (slice_is(name, "attacker_role"))
 			s->client = slice_is(pull_text(value, r->scratch), "client");
 		else if (slice_is(name, "attacker_pseudonym"))
@@ -172,7 +173,7 @@ read_information(struct reading *r, struct cur *c)
 		else if (slice_is(name, "clock"))
 			s->clock_error = pull_number(pull_take_member(c, "error_bound_seconds"), -1);
 		else if (slice_is(name, "path"))
-			s->hops = (unsigned)pull_number(pull_take_member(c, "hops_estimate"), 255) & 0xff;
+			s->hops = (unsigned)pull_uint(pull_take_member(c, "hops_estimate"), 255, 255);
 		else if (slice_is(name, "endpoint"))
 			read_endpoint(r, c);
 		else if (slice_is(name, "fingerprints"))
@@ -186,7 +187,7 @@ read_information(struct reading *r, struct cur *c)
 		else if (slice_is(name, "origin"))
 			read_origin(r, c);
 		else if (slice_is(name, "completeness"))
-			s->completeness = (unsigned)pull_number(pull_take(c), 0);
+			s->completeness = (unsigned)pull_uint(pull_take(c), 100, 0);
 		else
 			(void)pull_take(c);
 	}
@@ -218,7 +219,7 @@ read_sight(struct reading *r, struct cur *c, bool sighting)
 		else if (sighting && slice_is(name, "last_seen"))
 			s->last = pull_time(pull_take(c), r->scratch);
 		else if (sighting && slice_is(name, "count"))
-			s->count = (uint64_t)pull_number(pull_take(c), 1);
+			s->count = pull_uint(pull_take(c), COUNT_MAX, 1);
 		else
 			(void)pull_take(c);
 	}
@@ -411,7 +412,7 @@ joint_read_heartbeat(const struct cc_message *msg, struct slice organisation, st
 	if (health.size == 0 || when_sent.size >= sizeof(word))
 		return CC_BAD;
 	snprintf(word, sizeof(word), "%.*s", (int)when_sent.size, (const char *)when_sent.p);
-	if (time_rfc3339_parse(word, &ns) != CC_OK)
+	if (time_rfc3339_parse(word, &ns) != CC_OK || ns > INT64_MAX)
 		return CC_BAD;
 	coverage = cur_slice(pull_member(health, "coverage"));
 	read_coverage(&r, &coverage);
@@ -457,8 +458,8 @@ read_result(struct reading *r, struct slice result)
 		return false;
 	s->count = 0;
 	if (seen)
-		s->count = (uint64_t)(pull_number(pull_member(result, "count"), 0) +
-				      pull_number(pull_member(result, "flows"), 0));
+		s->count = pull_uint(pull_member(result, "count"), COUNT_MAX, 0) +
+			   pull_uint(pull_member(result, "flows"), COUNT_MAX, 0);
 	s->first = seen ? pull_time(pull_member(result, "first"), r->scratch) : s->from;
 	s->last = seen ? pull_time(pull_member(result, "last"), r->scratch) : s->until;
 	s->proof = CC_PROOF_SPOOFABLE;
@@ -487,18 +488,18 @@ answer_of(struct slice step, struct slice responder, struct buf *scratch, joint_
 static enum cc_status
 read_answer(struct reading *r, struct slice answer, joint_sighting_fn *fn, void *ctx)
 {
-	struct joint_sighting *s = r->s;
+	struct joint_sighting *s = r->s, plain;
 	enum cc_status st = CC_ABSENT;
 	struct slice result;
 	struct cur c = cur_slice(pull_member(answer, "coverage"));
 	unsigned count = 0;
 
 	read_coverage(r, &c);
+	plain = *s;
 	c = pull_inside(pull_member(answer, "results"), '[');
 	for (; pull_next(&c, NULL, &result) && count < ANSWERS_MAX; count++) {
-		s->kind = CC_KIND_ADDR;
-		s->attacker = s->domain = s->url = s->file = s->cert = s->ja3 = s->ja3s = s->ja4 = s->agent =
-		    slice_of(NULL, 0);
+		/* Nothing of one result goes on into the next. */
+		*s = plain;
 		if (!read_result(r, result))
 			continue;
 		fill_in(s);

@@ -526,6 +526,7 @@ commit_all(struct joint_keep *keep, const struct joint_progress *p)
 	struct saving saving = {keep, CC_OK};
 	enum cc_status st;
 
+	keep->now = p->now;
 	pass(p, "begun");
 	if ((st = cold_recall(keep)) != CC_OK)
 		return st;

@@ -39,7 +39,8 @@ struct joint_keep {
 	struct buf blob;
 	uint64_t hot_bytes, hot_first, hot_next; /* on disk; its rows */
 	uint64_t cold_next, went, evicted, recalled;
-	uint64_t newest; /* ns: of the sights that went to disk */
+	uint64_t newest; /* ns: of the sights that went to disk, none later than */
+	uint64_t now;    /* when the commit was told to be */
 	struct era *era;
 	size_t eras;
 	struct open_part open;

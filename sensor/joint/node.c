@@ -478,7 +478,8 @@ fill_node(struct joint *joint, const struct joint_sighting *s, const struct draf
 	node->count = s->count;
 	node->from = s->from;
 	node->until = s->until;
-	node->loss = (float)s->loss;
+	/* As code.c reads it back. */
+	node->loss = s->loss > 0 ? s->loss < 1 ? (float)s->loss : 1 : 0;
 	node->clock_error = s->clock_error < 0 ? -1 : (float)s->clock_error;
 	node->port = s->port;
 	node->kind = (uint8_t)s->kind;

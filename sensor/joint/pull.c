@@ -236,6 +236,14 @@ pull_number(struct slice value, double otherwise)
 }
 
 uint64_t
+pull_uint(struct slice value, uint64_t most, uint64_t otherwise)
+{
+	double is = pull_number(value, -1);
+
+	return is >= 0 && is <= (double)most ? (uint64_t)is : otherwise;
+}
+
+uint64_t
 pull_time(struct slice value, struct buf *scratch)
 {
 	struct slice s = pull_text(value, scratch);
@@ -246,5 +254,5 @@ pull_time(struct slice value, struct buf *scratch)
 		return 0;
 	memcpy(word, s.p, s.size);
 	word[s.size] = '\0';
-	return time_rfc3339_parse(word, &ns) == CC_OK ? ns : 0;
+	return time_rfc3339_parse(word, &ns) == CC_OK && ns <= INT64_MAX ? ns : 0;
 }

@@ -39,6 +39,9 @@ struct slice pull_member(struct slice object, const char *name);
 /* The text of a string; empty: it is none.  What has escapes is written to scratch, which must not move. */
 struct slice pull_text(struct slice value, struct buf *scratch);
 double pull_number(struct slice value, double otherwise);
-uint64_t pull_time(struct slice value, struct buf *scratch); /* RFC 3339, ns; 0: it is none */
+/* A whole number up to most, which is not beyond 2^53; otherwise: it is none, or less than 0, or more. */
+uint64_t pull_uint(struct slice value, uint64_t most, uint64_t otherwise);
+/* RFC 3339, ns; 0: it is none, or later than 2262, so that spans can be added to what comes out. */
+uint64_t pull_time(struct slice value, struct buf *scratch);
 
 #endif

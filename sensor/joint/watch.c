@@ -130,6 +130,8 @@ joint_watched(struct joint *joint, const struct joint_heartbeat *h)
 	float clock = h->clock_error < 0 ? -1 : (float)h->clock_error;
 	bool changed = false;
 
+	if (until > INT64_MAX)
+		return CC_BAD;
 	if (w == NULL)
 		return CC_FULL;
 	if (isnan(w->clock_error) || (w->clock_error >= 0 && (clock < 0 || clock > w->clock_error))) {
@@ -232,10 +234,14 @@ watch_run(const struct joint *joint, uint32_t organisation, uint64_t *at, uint64
     uint64_t *ret_from, uint64_t *ret_until)
 {
 	const struct watcher *w = watcher_find(joint, organisation);
+	uint64_t first, last;
 
 	if (w == NULL)
 		return false;
-	*at -= *at % QUARTER;
+	/* A case may say that it lasted for centuries. */
+	bounds_of(w, &first, &last);
+	*at = *at > first ? *at - *at % QUARTER : first;
+	end = end < last ? end : last;
 	while (*at < end && slot_at(w, *at) <= 0)
 		*at += QUARTER;
 	*ret_from = *at;
@@ -298,7 +304,7 @@ watch_decode(struct joint *joint, struct cur *in)
 	memcpy(&clock, &bits, 4);
 	row = cur_bytes(&c, WATCH_SLOTS);
 	name = cur_take(&c, cur_u16(&c));
-	if (c.bad || name.size == 0 || day > UINT32_MAX - WATCH_DAYS || clock < -1)
+	if (c.bad || name.size == 0 || day > INT64_MAX / DAY || clock < -1)
 		return CC_BAD;
 	*in = c;
 	if ((w = watcher_of(joint, name)) == NULL)

@@ -132,4 +132,24 @@ TEST(damaged)
 	free(text);
 }
 
-TESTS(T(told), T(sealed), T(nobody_answers_for_another), T(damaged))
+/* What one result is of is not what the next is of. */
+TEST(each_result_for_itself)
+{
+	static const char two[] = HEAD "{\"results\":[{\"indicator\":\"hassh:0123\",\"seen\":true,\"count\":1,"
+				       "\"first\":\"2026-03-01T12:00:00Z\",\"last\":\"2026-03-01T13:00:00Z\"},"
+				       "{\"indicator\":\"ssh-host-key:4567\",\"seen\":true,\"count\":-7,\"flows\":2,"
+				       "\"first\":\"2026-03-01T12:00:00Z\",\"last\":\"2026-03-01T13:00:00Z\"}," SEEN
+				       "]}" TAIL;
+	struct buf scratch;
+	struct heard h;
+
+	buf_open(&scratch, 1u << 20);
+	CHECK(answers(two, sizeof(two) - 1, "cert.c", &scratch, &h) == CC_OK);
+	CHECK_UINT(h.count, 3);
+	CHECK(slice_is(h.one[0].hassh, "0123"));
+	CHECK(slice_is(h.one[1].key_sha256, "4567") && h.one[1].hassh.size == 0 && h.one[1].count == 2);
+	CHECK(slice_is(h.one[2].attacker, "192.0.2.7") && h.one[2].key_sha256.size == 0);
+	buf_close(&scratch);
+}
+
+TESTS(T(told), T(each_result_for_itself), T(sealed), T(nobody_answers_for_another), T(damaged))

@@ -62,9 +62,17 @@ finish(struct running *r)
 }
 
 static void
+commit_on(struct running *r, bool all, unsigned day)
+{
+	uint64_t now = (DAY0 + day * 86400ull) * NS_PER_S;
+
+	CHECK(joint_keep_commit(r->keep, &(struct joint_progress){.all = all, .now = now}) == CC_OK);
+}
+
+static void
 commit(struct running *r, bool all)
 {
-	CHECK(joint_keep_commit(r->keep, &(struct joint_progress){.all = all, .now = 1}) == CC_OK);
+	commit_on(r, all, 4000);
 }
 
 static void
@@ -397,6 +405,35 @@ TEST(the_log_of_nodes_is_bounded)
 	finish(&r);
 }
 
-TESTS(T(what_went_to_disk_comes_back), T(what_is_old_on_disk_goes), T(restarts_change_nothing),
+/* What partners may write: it is kept, nothing of it hangs or can't be read back, and others' sights stay. */
+TEST(odd_words_do_no_harm)
+{
+	struct joint_sighting s = {.message = slice_str("odd"), .organisation = slice_str("cert.x"),
+	    .sensor = slice_str("s1"), .kind = CC_KIND_ADDR, .value = slice_str("192.0.2.66"),
+	    .key = slice_str("192.0.2.66"), .attacker = slice_str("192.0.2.66"), .count = 1, .loss = 11,
+	    .proof = CC_PROOF_DIALOGUE, .first = DAY0 * NS_PER_S, .last = INT64_MAX};
+	struct joint_heartbeat h = {.organisation = slice_str("cert.x"), .from = INT64_MAX, .until = INT64_MAX};
+	struct running r;
+
+	begin(&r, "joint.nodes_max=1000");
+	add_many(&r, 0, 3000, 0);
+	commit_on(&r, true, 2);
+	CHECK(joint_add(r.joint, &s) == CC_OK);
+	CHECK(joint_watched(r.joint, &h) == CC_OK);
+	h.from = h.until = UINT64_MAX - NS_PER_S;
+	CHECK(joint_watched(r.joint, &h) == CC_BAD);
+	commit_on(&r, true, 2);
+	end(&r);
+	start(&r);
+	add_many(&r, 3000, 6000, 1);
+	for (unsigned i = 0; i < 20; i++)
+		commit_on(&r, true, 2);
+	CHECK(number_of(&r, "SELECT count(*) FROM cold WHERE last > 9000000000000000000") == 1);
+	CHECK(number_of(&r, "SELECT count(*) FROM cold") > 7500);
+	finish(&r);
+}
+
+TESTS(T(odd_words_do_no_harm), T(what_went_to_disk_comes_back),
+    T(what_is_old_on_disk_goes), T(restarts_change_nothing),
     T(renamed_after_a_restart), T(renamed_while_it_waited), T(a_start_reads_no_index),
     T(the_log_of_nodes_is_bounded))

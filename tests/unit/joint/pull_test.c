@@ -97,6 +97,23 @@ TEST(any_order)
 	buf_close(&scratch);
 }
 
+/* A partner's numbers are his word: none beyond what there is goes on from here. */
+TEST(numbers_in_bounds)
+{
+	static const char odd[] = "{\"objects\":[{\"type\":\"sighting\",\"first_seen\":\"2026-03-01T12:00:00Z\","
+				  "\"last_seen\":\"2554-07-21T23:34:00Z\",\"count\":-1,\"extensions\":{\"e\":{"
+				  "\"coverage\":{\"packets\":-10,\"lost_kernel\":11},\"completeness\":1000,"
+				  "\"path\":{\"hops_estimate\":-3},\"endpoint\":{\"attacker_port\":70000}}}}]}";
+	struct joint_sighting s;
+	struct buf scratch;
+
+	buf_open(&scratch, 1u << 20);
+	CHECK(read_sighting(odd, sizeof(odd) - 1, &scratch, &s) == CC_OK);
+	CHECK(s.loss >= 0 && s.loss <= 1 && s.count == 1 && s.completeness == 0 && s.hops == 255 && s.port == 0);
+	CHECK_UINT(s.last, s.first);
+	buf_close(&scratch);
+}
+
 TEST(damaged)
 {
 	static const char *const text[] = {FORWARD, BACKWARD};
@@ -126,4 +143,4 @@ TEST(damaged)
 	buf_close(&scratch);
 }
 
-TESTS(T(steps), T(one_member), T(too_deep_is_bad), T(any_order), T(damaged))
+TESTS(T(steps), T(one_member), T(too_deep_is_bad), T(any_order), T(numbers_in_bounds), T(damaged))
