@@ -181,6 +181,29 @@ TEST(names_in_both_forms)
 	scene_free(s);
 }
 
+/* Names that only look so cost time: of a line no more than 32 are tried, one that comes again is not. */
+TEST(names_that_are_none)
+{
+	char name[32][32];
+
+	for (unsigned bad = 31; bad <= 32; bad++) {
+		struct scene *s = scene_new(NULL);
+		json_t *json, *names;
+
+		put_text(s, "type", "answer");
+		for (unsigned i = 0; i < bad + 5; i++) {
+			snprintf(name[i % bad], sizeof(name[0]), "xn--9999999%02u.example", i % bad);
+			put_text(s, "answers[].rrname", name[i % bad]);
+		}
+		put_text(s, "answers[].rrname", "www.xn--mnchen-3ya.de");
+		json = line_of(s, CC_TO_CLIENT);
+		names = json_object_get(json_object_get(json, "concert"), "unicode");
+		CHECK_UINT(json_object_size(names), bad < 32);
+		json_decref(json);
+		scene_free(s);
+	}
+}
+
 /* Whatever room there is: a whole line or none. */
 TEST(whole_lines_only)
 {
@@ -363,5 +386,5 @@ TEST(stats_nest)
 	scene_free(s);
 }
 
-TESTS(T(nests_rows), T(names_in_both_forms), T(whole_lines_only), T(long_values_are_cut),
+TESTS(T(nests_rows), T(names_in_both_forms), T(names_that_are_none), T(whole_lines_only), T(long_values_are_cut),
     T(any_bytes), T(types_can_be_chosen), T(mapped_addresses), T(stats_nest))
