@@ -61,6 +61,7 @@ struct flow_side {
 		bool df, ecn, payload;
 		uint8_t ip_options;   /* bytes of IPv4 options */
 		uint8_t eol_pad;      /* bytes behind the end-of-options option */
+		uint8_t headers;      /* bytes of the headers of IP and TCP */
 		uint16_t quirks;      /* the other oddities that p0f names; flow's own */
 	} stack;
 };

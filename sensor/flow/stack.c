@@ -4,7 +4,8 @@
  *     version:initial TTL:IP options' size:MSS:window,scale:order of options:quirks:payload
  *
  * In: a packet with SYN, decoded.  Out: flow_side.stack, and its text.  The initial TTL is the nearest start value
- * above the one seen; the window is told as a multiple of the MSS or of the MTU where it is one.  No state.
+ * above the one seen; the window is told as a multiple of the MSS or of the MTU where it is one (of the packet, of
+ * Ethernet, which stays in the minds of hosts behind tunnels, or, in a SYN-ACK, of its SYN).  No state.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -55,6 +56,11 @@ static const struct {
 #define IP4_DF 0x4000
 #define IP4_RESERVED 0x8000
 #define IP4_HEADER 20
+#define IP6_HEADER 40
+#define TCP_HEADER 20
+#define TS_OPTION 12 /* with what aligns it */
+#define ETHERNET_MTU 1500
+#define MSS_MIN 100 /* below there is no telling a multiple from chance */
 
 /* ---- reading ---- */
 
@@ -154,6 +160,8 @@ stack_read(struct flow_side *side, const struct packet *pkt)
 	side->stack.mss = pkt->tcp.mss;
 	side->stack.wscale = pkt->tcp.wscale;
 	side->stack.payload = pkt->payload.size > 0;
+	side->stack.headers = (uint8_t)(TCP_HEADER + pkt->tcp.options.size +
+	    (ip->version == 6 ? IP6_HEADER : (size_t)IP4_HEADER + side->stack.ip_options));
 	read_options(side, pkt->tcp.options);
 	side->has_stack = true;
 }
@@ -191,22 +199,40 @@ static void __attribute__((format(printf, 2, 3))) put(struct out *out, const cha
 		out->used += (size_t)n < out->size - out->used ? (size_t)n : out->size - out->used - 1;
 }
 
+/* The sizes that a window may be a multiple of; the first that fits is told, in p0f's order.  peer_mss: 0: none. */
 static void
-put_window(struct out *out, const struct flow_side *side)
+put_window(struct out *out, const struct flow_side *side, unsigned peer_mss)
 {
-	unsigned window = side->stack.window, mss = side->stack.mss, header = side->stack.version == 6 ? 60 : 40;
-	bool ts = memchr(side->stack.option, KIND_TS, side->stack.option_count) != NULL;
+	const unsigned window = side->stack.window, mss = side->stack.mss;
+	const unsigned v4 = ETHERNET_MTU - IP4_HEADER - TCP_HEADER, v6 = ETHERNET_MTU - IP6_HEADER - TCP_HEADER;
+	const bool is_6 = side->stack.version == 6;
+	const bool ts = memchr(side->stack.option, KIND_TS, side->stack.option_count) != NULL &&
+	    (side->stack.quirks & QUIRK_TS1_MINUS) == 0;
+	const struct {
+		unsigned size;
+		bool counts, mtu;
+	} unit[] = {
+	    {mss, true, false},
+	    {mss - TS_OPTION, ts, false},
+	    {v4, true, false},
+	    {v4 - TS_OPTION, true, false},
+	    {v6, is_6, false},
+	    {v6 - TS_OPTION, is_6, false},
+	    {mss + IP4_HEADER + TCP_HEADER, true, true},
+	    {mss + side->stack.headers, true, true},
+	    {mss + IP6_HEADER + TCP_HEADER, is_6, true},
+	    {ETHERNET_MTU, true, true},
+	    {peer_mss, peer_mss >= MSS_MIN, false},
+	    {peer_mss - TS_OPTION, peer_mss >= MSS_MIN, false},
+	};
 
-	if (window == 0 || mss < 100)
-		put(out, "%u", window);
-	else if (window % mss == 0)
-		put(out, "mss*%u", window / mss);
-	else if (ts && window % (mss - 12) == 0)
-		put(out, "mss*%u", window / (mss - 12));
-	else if (window % (mss + header) == 0)
-		put(out, "mtu*%u", window / (mss + header));
-	else
-		put(out, "%u", window);
+	for (size_t i = 0; window > 0 && mss >= MSS_MIN && i < sizeof(unit) / sizeof(unit[0]); i++) {
+		if (unit[i].counts && window % unit[i].size == 0) {
+			put(out, "%s*%u", unit[i].mtu ? "mtu" : "mss", window / unit[i].size);
+			return;
+		}
+	}
+	put(out, "%u", window);
 }
 
 static void
@@ -261,7 +287,7 @@ put_quirks(struct out *out, const struct flow_side *side)
 char *
 flow_stack_text(const struct flow *flow, enum cc_dir dir, char ret_text[128])
 {
-	const struct flow_side *side = &flow->side[dir];
+	const struct flow_side *side = &flow->side[dir], *peer = &flow->side[cc_dir_other(dir)];
 	struct out out = {ret_text, 0, 128};
 
 	ret_text[0] = '\0';
@@ -270,7 +296,7 @@ flow_stack_text(const struct flow *flow, enum cc_dir dir, char ret_text[128])
 	put(&out, "%u:%u:%u:%u:", side->stack.version,
 	    side->stack.ttl > 0 ? side->stack.ttl + flow_hops(side->stack.ttl) : 0u, side->stack.ip_options,
 	    side->stack.mss);
-	put_window(&out, side);
+	put_window(&out, side, peer->has_stack && dir == CC_TO_CLIENT ? peer->stack.mss : 0);
 	put(&out, ",%u:", side->stack.wscale != 255 ? side->stack.wscale : 0);
 	for (unsigned i = 0; i < side->stack.option_count; i++) {
 		if (i > 0)

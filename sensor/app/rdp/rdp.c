@@ -399,7 +399,7 @@ rdp_feed(struct cc_ctx *ctx, void *own, enum cc_dir dir, struct cur *in)
 		if (code == CODE_REQUEST)
 			request(ctx, rest);
 		else if (code == CODE_CONFIRM && confirm(ctx, rest)) {
-			cc_switch(ctx);
+			cc_switch_to(ctx, "tls");
 			return CC_OK;
 		} else if (code == CODE_DATA) {
 			data(ctx, state, dir, rest);

@@ -205,7 +205,7 @@ begin_type(struct cc_ctx *ctx, struct rfb_state *state, unsigned type)
 		break;
 	case TYPE_TLS:
 		tell(ctx, state);
-		cc_switch(ctx);
+		cc_switch_to(ctx, "tls");
 		break;
 	default:
 		fail(ctx, state, A_UNIMPLEMENTED);
@@ -342,7 +342,7 @@ vencrypt(struct cc_ctx *ctx, struct rfb_state *state, struct cur *c)
 			break;
 		}
 		tell(ctx, state);
-		cc_switch(ctx);
+		cc_switch_to(ctx, "tls");
 		break;
 	}
 }

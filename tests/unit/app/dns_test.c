@@ -192,6 +192,8 @@ TEST(rdata_is_readable)
 	CHECK_TEXT(rdata_of(16, "\3abc\4defg", 9), "abcdefg");
 	CHECK_TEXT(rdata_of(12, "\4host\xc0\x0c", 7), "host.example.com");
 	CHECK_TEXT(rdata_of(33, "\0\1\0\2\x13\xc4\3sip\xc0\x0c", 12), "1 2 5060 sip.example.com");
+	CHECK_TEXT(rdata_of(2, "\2ns\xc0\x0c", 5), "ns.example.com");
+	CHECK_TEXT(rdata_of(64, "\0\0\3cdn\3net\0", 11), "0 cdn.net");
 	CHECK_TEXT(rdata_of(44, "\1\2\xaa\xbb", 4), "1 2 aabb");
 	CHECK_TEXT(rdata_of(257, "\0\5issueletsencrypt.org", 22), "0 issue \"letsencrypt.org\"");
 	CHECK_TEXT(rdata_of(43, "\x30\x39\x08\x02\xde\xad", 6), "12345 8 2 dead");

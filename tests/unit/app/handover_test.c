@@ -30,7 +30,13 @@ static const struct {
 	{C(ROOT), S(ROOT), C("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"),
 	    S("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")}},
     {"irc", "tls", true, {C("NICK a\r\nSTARTTLS\r\n"), S(":s.example 670 a :go on\r\n")}},
-    {"rfb", "tls", false, {S("RFB 003.008\n"), C("RFB 003.008\n"), S("\1\x12"), C("\x12")}},
+    {"pgsql", "tls", true, {C("\0\0\0\x08\4\xd2\x16\x2f"), S("S")}},
+    {"rdp", "tls", true,
+	{C("\3\0\0\x2b\x26\xe0\0\0\0\0\0"
+	   "Cookie: mstshash=alice\r\n"
+	   "\1\0\x08\0\3\0\0\0"),
+	    S("\3\0\0\x13\x0e\xd0\0\0\x12\x34\0\2\0\x08\0\1\0\0\0")}},
+    {"rfb", "tls", true, {S("RFB 003.008\n"), C("RFB 003.008\n"), S("\1\x12"), C("\x12")}},
     {"http", "tls", false,
 	{C("CONNECT b.example:443 HTTP/1.1\r\nHost: b.example\r\n\r\n"), S("HTTP/1.1 200 Connected\r\n\r\n")}},
     {"socks", "tls", false,

@@ -163,6 +163,7 @@ TEST(exchange)
 	has(out, "<http.cookie a=b; c=d\n");
 	has(out, "<http.header :method: GET\\r\\n:path: /dir/../a%20b?q\\r\\n:scheme: http\\r\\n"
 	    ":authority: Www.Example.org:8080\\r\\nuser-agent: tester\\r\\n\n");
+	has(out, "<concert.header_order :method,:path,:scheme,:authority,user-agent,cookie,cookie\n");
 	has(out, "<http.request_line GET /dir/../a%20b?q HTTP/2\\r\\n\n");
 	has(out, ">http.response_line HTTP/2 200\\r\\n\n");
 	has(out, ">http_content_type text/plain\n");

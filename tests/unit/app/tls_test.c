@@ -370,6 +370,58 @@ TEST(resumption_of_1_2)
 	rig_free(&rig);
 }
 
+/* By a ticket (RFC 5077): the client's session id is its own, the server doesn't repeat it. */
+TEST(resumption_by_ticket)
+{
+	struct cc_ctx rig;
+
+	for (unsigned offered = 0; offered < 2; offered++) {
+		static struct made body;
+
+		a.size = b.size = plain.size = body.size = 0;
+		hello_head(&body, 0x0303, "", 0);
+		add(&body, "\0\2\xc0\x2f\1\0", 6);
+		add(&body, offered ? "\0\x08\0\x23\0\4tick" : "\0\4\0\x23\0\0", offered ? 10 : 6);
+		add_message(&plain, 1, &body);
+		add_records(&a, 22, plain.b, plain.size, 16384);
+		plain.size = 0;
+		make_server_hello(&plain, false, false, false);
+		add_records(&b, 22, plain.b, plain.size, 16384);
+		add_records(&b, 20, "\1", 1, 1);
+		rig_open(&rig, &tls_parser, false, 443);
+		rig_feed(&rig, CC_TO_SERVER, made_slice(&a));
+		rig_feed(&rig, CC_TO_CLIENT, made_slice(&b));
+		rig_end(&rig);
+		CHECK((rig_value(&rig, 0, "session_resumed", 0) != NULL) == (offered == 1));
+		rig_free(&rig);
+	}
+}
+
+/* By a key that both know already (RFC 8446, 2.2): the server takes one of those that were offered. */
+TEST(resumption_of_1_3)
+{
+	static struct made body;
+	struct cc_ctx rig;
+
+	a.size = b.size = plain.size = body.size = 0;
+	make_client_hello(&plain, true);
+	add_records(&a, 22, plain.b, plain.size, 16384);
+	plain.size = 0;
+	hello_head(&body, 0x0303, "sessionsessionsessionsession1234", 32);
+	add(&body, "\x13\1\0\0\x0c\0\x2b\0\2\3\4\0\x29\0\2\0\0", 17);
+	add_message(&plain, 2, &body);
+	add_records(&b, 22, plain.b, plain.size, 16384);
+	rig_open(&rig, &tls_parser, false, 443);
+	rig_feed(&rig, CC_TO_SERVER, made_slice(&a));
+	rig_feed(&rig, CC_TO_CLIENT, made_slice(&b));
+	CHECK_UINT(rig.done_count, 1);
+	CHECK_TEXT(rig_value(&rig, 0, "version", 0), "TLS 1.3");
+	CHECK_TEXT(rig_value(&rig, 0, "session_resumed", 0), "1");
+	CHECK_UINT(rig.anomaly_count, 0);
+	rig_end(&rig);
+	rig_free(&rig);
+}
+
 TEST(one_side_alone_is_told_at_the_end)
 {
 	struct cc_ctx rig;
@@ -746,6 +798,7 @@ TEST(encrypted_hello_is_marked)
 
 TESTS(T(table_is_whole), T(full_handshake_of_1_2), T(records_and_segments_of_any_size), T(cut_anywhere),
     T(ends_anywhere), T(handshake_of_1_3), T(hello_retry_is_not_the_end), T(resumption_of_1_2),
+    T(resumption_by_ticket), T(resumption_of_1_3),
     T(one_side_alone_is_told_at_the_end), T(client_certificates_stand_apart), T(huge_messages_are_passed_by),
     T(announced_memory_is_not_taken), T(without_memory_nothing_breaks), T(gap_ends_a_side), T(what_is_not_tls_is_left),
     T(heartbleed_is_seen), T(what_ends_a_connection_is_told), T(weaknesses_are_told), T(every_weakness_of_a_choice),

@@ -402,6 +402,72 @@ TEST(stack_of_the_syn)
 	rig_free(rig);
 }
 
+/* Signatures of p0f's data base (p0f.fp), with a TTL that has come some way: of SYNs, and of the answers to them. */
+TEST(stacks_as_p0f_writes_them)
+{
+#define TS "\x8\xa\0\0\0\x9\0\0\0\0"
+#define OPTIONS(text) slice_of(text, sizeof(text) - 1)
+	const struct {
+		uint16_t peer_mss; /* 0: a SYN */
+		uint8_t ttl, wscale;
+		bool df;
+		uint16_t id, window, mss;
+		struct slice options;
+		const char *text;
+	} cases[] = {
+	    {0, 120, 8, true, 7, 8192, 1460, OPTIONS("\2\4\5\xb4\1\3\3\x8\1\1\4\2"), /* Windows 7 */
+		"4:128:0:1460:8192,8:mss,nop,ws,nop,nop,sok:df,id+:0"},
+	    {0, 49, 3, true, 7, 65535, 1460, OPTIONS("\2\4\5\xb4\1\3\3\3\1\1" TS "\4\2\0\0"), /* Mac OS X */
+		"4:64:0:1460:65535,3:mss,nop,ws,nop,nop,ts,sok,eol+1:df,id+:0"},
+	    {0, 41, 255, false, 7, 1024, 1460, OPTIONS("\2\4\5\xb4"), "4:64:0:1460:1024,0:mss::0"}, /* nmap */
+	    {0, 100, 0, false, 7, 3000, 1460, OPTIONS("\2\4\5\xb4\1\3\3\0"), /* OpenVMS 8 */
+		"4:128:0:1460:mtu*2,0:mss,nop,ws::0"},
+	    {0, 60, 7, true, 7, 29200, 1380, OPTIONS("\2\4\5\x64\4\2" TS "\1\3\3\7"), /* Linux in a tunnel */
+		"4:64:0:1380:mss*20,7:mss,sok,ts,nop,ws:df,id+:0"},
+	    {0, 60, 255, true, 7, 3032, 1460, OPTIONS("\2\4\5\xb4" TS "\1\1"), /* all of the headers: 56 bytes */
+		"4:64:0:1460:mtu*2,0:mss,ts,nop,nop:df,id+:0"},
+	    {1460, 60, 7, true, 0, 14480, 1460, OPTIONS("\2\4\5\xb4\4\2" TS "\1\3\3\7"), /* Linux 3 */
+		"4:64:0:1460:mss*10,7:mss,sok,ts,nop,ws:df:0"},
+	    {1460, 113, 0, true, 7, 65535, 1460, /* Windows XP: it has no time yet */
+		OPTIONS("\2\4\5\xb4\1\3\3\0\1\1\x8\xa\0\0\0\0\0\0\0\x9\1\1\4\2"),
+		"4:128:0:1460:65535,0:mss,nop,ws,nop,nop,ts,nop,nop,sok:df,id+,ts1-:0"},
+	    {1360, 60, 255, true, 0, 13600, 1460, OPTIONS("\2\4\5\xb4"), /* a multiple of what the SYN said */
+		"4:64:0:1460:mss*10,0:mss:df:0"},
+	};
+	struct rig *rig = rig_new(NULL);
+	char text[128];
+
+	for (uint16_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool answer = cases[i].peer_mss != 0;
+		const uint8_t *ts = memmem(cases[i].options.p, cases[i].options.size, "\x8\xa", 2);
+		struct packet *pkt;
+
+		if (answer) {
+			pkt = rig_packet(rig, false, 6, (uint16_t)(1000 + i), 80, slice_str(""));
+			pkt->tcp = (struct tcp_info){.flags = TCP_SYN, .seq = 1, .mss = cases[i].peer_mss};
+			rig_track(rig);
+		}
+		pkt = rig_packet(rig, answer, 6, (uint16_t)(1000 + i), 80, slice_str(""));
+		pkt->ip[0].ttl = cases[i].ttl;
+		pkt->ip[0].frag_off = cases[i].df ? 0x4000 : 0;
+		pkt->ip[0].id = cases[i].id;
+		pkt->ip[0].header.size = 20;
+		pkt->tcp = (struct tcp_info){.flags = answer ? TCP_SYN | TCP_ACK : TCP_SYN,
+		    .seq = 1,
+		    .ack = answer ? 2 : 0,
+		    .window = cases[i].window,
+		    .wscale = cases[i].wscale,
+		    .mss = cases[i].mss,
+		    .has_ts = ts != NULL,
+		    .ts_val = ts != NULL ? ts[5] : 0,
+		    .ts_ecr = ts != NULL ? ts[9] : 0,
+		    .options = cases[i].options};
+		CHECK_TEXT(flow_stack_text(rig_track(rig), answer ? CC_TO_CLIENT : CC_TO_SERVER, text),
+		    cases[i].text);
+	}
+	rig_free(rig);
+}
+
 TEST(ids_are_the_same_in_every_run)
 {
 	struct rig *a = rig_new(NULL), *b = rig_new("flow.max=64", NULL);
@@ -456,5 +522,5 @@ TEST(random_packets)
 TESTS(T(both_ways_are_one_flow), T(datagrams_are_chunks), T(vlans_and_tunnels_part), T(answer_on_another_vlan),
     T(every_answer_on_another_vlan),
     T(syn_ack_first_is_the_server), T(strays), T(times_out), T(time_goes_back), T(evicts_the_idle), T(ports_used_anew),
-    T(held_beyond_its_end), T(community_ids), T(pings_and_errors), T(stack_of_the_syn),
+    T(held_beyond_its_end), T(community_ids), T(pings_and_errors), T(stack_of_the_syn), T(stacks_as_p0f_writes_them),
     T(ids_are_the_same_in_every_run), T(random_packets))
