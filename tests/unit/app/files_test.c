@@ -1,6 +1,15 @@
-/* Files: digests, content and its limit, libmagic, holds, gaps. */
+/* Files: digests, content and its limit, libmagic, holds, gaps; those of NFS, whose parser is told of elsewhere. */
 #include "app/own.h"
 #include "app_rig.h"
+
+struct said {
+	enum cc_dir dir;
+	const char *bytes;
+	size_t size;
+};
+
+#define SAID(dir, text) {dir, text, sizeof(text) - 1}
+#include "nfs_talk.h"
 
 static enum cc_status
 toy_probe(const struct cc_ctx *ctx, enum cc_dir dir, struct slice in)
@@ -195,4 +204,33 @@ TEST(no_memory)
 	rig_close(&bench.rig);
 }
 
-TESTS(T(digests_and_content), T(content_limit_and_events), T(truncated_and_gap), T(holds), T(types), T(no_memory))
+static const char *
+nfs_files(struct rig *rig, const struct said *said, size_t count)
+{
+	rig_begin(rig);
+	for (size_t i = 0; i < count; i++) {
+		uint8_t mark[4] = {0x80, 0, (uint8_t)(said[i].size >> 8), (uint8_t)said[i].size};
+
+		rig_add(rig, said[i].dir, slice_of(mark, 4));
+		rig_add(rig, said[i].dir, slice_of(said[i].bytes, said[i].size));
+	}
+	return rig_end(rig);
+}
+
+/* A file that was read in version 3, its end first, and one that was written in version 4. */
+TEST(files_of_nfs)
+{
+	struct rig rig;
+	const char *out;
+
+	rig_open(&rig, NULL);
+	out = nfs_files(&rig, nfs_v3, sizeof(nfs_v3) / sizeof(nfs_v3[0]));
+	CHECK(strstr(out, "is nfs\n") != NULL);
+	CHECK(strstr(out, "file > whole 6 e9c0f8b575cbfcb4 a.txt [ABCDEF]\n") != NULL);
+	out = nfs_files(&rig, nfs_v4, sizeof(nfs_v4) / sizeof(nfs_v4[0]));
+	CHECK(strstr(out, "file < whole 3 fa690b82061edfd2 file [hey]\n") != NULL);
+	rig_close(&rig);
+}
+
+TESTS(T(digests_and_content), T(content_limit_and_events), T(truncated_and_gap), T(holds), T(types), T(no_memory),
+    T(files_of_nfs))

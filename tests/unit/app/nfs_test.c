@@ -1,41 +1,9 @@
 /* NFS: calls and replies of all versions, files in pieces and out of order, records in fragments, gaps. */
 #include "torture.h"
 
+#include "nfs_talk.h"
+
 extern const struct cc_parser nfs_parser;
-
-#define W(n) "\0\0\0" n
-#define AUTH W("\1") W("\x18") W("\7") W("\3") "box\0" W("\1") W("\5") W("\0") W("\0") W("\0")
-#define CALL(xid, version, procedure) W(xid) W("\0") W("\2") "\0\1\x86\xa3" W(version) W(procedure) AUTH
-#define REPLY(xid) W(xid) W("\1") W("\0") W("\0") W("\0") W("\0")
-#define FH W("\4") "ABCD"
-#define FH2 W("\4") "WXYZ"
-#define ATTR(size) W("\1") W("\1") W("\0") W("\1") W("\0") W("\0") W("\0") W(size) \
-	"0123456789abcdef0123456789abcdef0123456789abcdef01234567"
-
-static const struct said talk[] = {
-	SAID(CC_TO_SERVER, CALL("\1", "\3", "\3") FH W("\5") "a.txt\0\0\0"),
-	SAID(CC_TO_CLIENT, REPLY("\1") W("\0") FH2 W("\0") W("\0")),
-	SAID(CC_TO_SERVER, CALL("\2", "\3", "\6") FH2 W("\0") W("\4") W("\4")),
-	SAID(CC_TO_SERVER, CALL("\3", "\3", "\6") FH2 W("\0") W("\0") W("\4")),
-	SAID(CC_TO_CLIENT, REPLY("\2") W("\0") ATTR("\6") W("\2") W("\1") W("\2") "EF\0\0"),
-	SAID(CC_TO_CLIENT, REPLY("\3") W("\0") ATTR("\6") W("\4") W("\0") W("\4") "ABCD"),
-	SAID(CC_TO_SERVER, CALL("\4", "\3", "\x0e") FH W("\1") "a\0\0\0" FH W("\1") "b\0\0\0"),
-	SAID(CC_TO_CLIENT, REPLY("\4") W("\2")),
-};
-
-static const struct said v4[] = {
-    SAID(CC_TO_SERVER,
-	CALL("\1", "\4", "\1") W("\0") W("\0") W("\4") W("\x16") FH W("\x12") W("\0") W("\2")
-	    W("\0") "clientid" W("\1") "o\0\0\0" W("\0") W("\0") W("\4") "file" W("\x0a") W("\x09") W("\1") W("\1")),
-    SAID(CC_TO_CLIENT, REPLY("\1") W("\0") W("\0") W("\3") W("\x16") W("\0") W("\x12")
-			   W("\0") "0123456789abcdef" W("\1") "12345678"
-							      "12345678" W("\0") W("\0") W("\0") W("\x0a") W("\0") FH2),
-    SAID(CC_TO_SERVER, CALL("\2", "\4", "\1") W("\0") W("\0") W("\2") W("\x16") FH2 W("\x26") "0123456789abcdef" W("\0")
-			   W("\0") W("\2") W("\3") "hey\0"),
-    SAID(CC_TO_CLIENT,
-	REPLY("\2") W("\0") W("\0") W("\2") W("\x16") W("\0") W("\x26") W("\0") W("\3") W("\2") "12345678"),
-    SAID(CC_TO_SERVER, CALL("\3", "\4", "\1") W("\0") W("\0") W("\2") W("\x16") FH2 W("\4") W("\0") "0123456789abcdef"),
-};
 
 static void
 run(struct cc_ctx *rig, bool udp, const struct said *said, size_t count)
@@ -55,7 +23,7 @@ TEST(version_3_names_and_files)
 	for (int udp = 0; udp < 2; udp++) {
 		struct cc_ctx rig;
 
-		run(&rig, udp, talk, sizeof(talk) / sizeof(talk[0]));
+		run(&rig, udp, nfs_v3, sizeof(nfs_v3) / sizeof(nfs_v3[0]));
 		CHECK_UINT(rig.done_count, 3);
 		CHECK_TEXT(rig_value(&rig, 0, "procedure", 0), "LOOKUP");
 		CHECK_TEXT(rig_value(&rig, 0, "filename", 0), "a.txt");
@@ -78,7 +46,7 @@ TEST(version_4_open_write_close)
 {
 	struct cc_ctx rig;
 
-	run(&rig, false, v4, sizeof(v4) / sizeof(v4[0]));
+	run(&rig, false, nfs_v4, sizeof(nfs_v4) / sizeof(nfs_v4[0]));
 	CHECK_TEXT(rig_value(&rig, 0, "procedure", 0), "OPEN");
 	CHECK_TEXT(rig_value(&rig, 0, "filename", 0), "file");
 	CHECK_TEXT(rig_value(&rig, 0, "nfs_procedure", 1), "18");
@@ -125,9 +93,9 @@ TEST(fragments_and_gaps)
 	CHECK_UINT(rig.tx_count, 1);
 	rig_gap(&rig, CC_TO_SERVER, 1000);
 	rig_feed(&rig, CC_TO_SERVER, slice_str("0123456789abcdefghijklmnopqrstuvwxyz"));
-	mark[3] = talk[6].size & 255;
+	mark[3] = nfs_v3[6].size & 255;
 	rig_feed(&rig, CC_TO_SERVER, slice_of(mark, 4));
-	rig_feed(&rig, CC_TO_SERVER, slice_of(talk[6].bytes, talk[6].size));
+	rig_feed(&rig, CC_TO_SERVER, slice_of(nfs_v3[6].bytes, nfs_v3[6].size));
 	CHECK_UINT(rig.tx_count, 2);
 	CHECK_TEXT(rig_value(&rig, 1, "procedure", 0), "RENAME");
 	rig_end(&rig);
@@ -153,9 +121,9 @@ TEST(long_record)
 	rig_feed(&rig, CC_TO_SERVER, slice_of(bytes, 30000));
 	mark[1] = 0;
 	mark[2] = 0;
-	mark[3] = talk[6].size & 255;
+	mark[3] = nfs_v3[6].size & 255;
 	rig_feed(&rig, CC_TO_SERVER, slice_of(mark, 4));
-	rig_feed(&rig, CC_TO_SERVER, slice_of(talk[6].bytes, talk[6].size));
+	rig_feed(&rig, CC_TO_SERVER, slice_of(nfs_v3[6].bytes, nfs_v3[6].size));
 	rig_end(&rig);
 	CHECK(rig_has_anomaly(&rig, "file_gap"));
 	CHECK_TEXT(rig_value(&rig, 0, "procedure", 0), "WRITE");
@@ -167,8 +135,8 @@ TEST(long_record)
 
 TEST(others_are_not_taken)
 {
-	CHECK(torture_probe(&nfs_parser, true, 2049, CC_TO_SERVER, slice_of(talk[0].bytes, talk[0].size)) == CC_OK);
-	CHECK(torture_probe(&nfs_parser, true, 9, CC_TO_CLIENT, slice_of(talk[1].bytes, talk[1].size)) == CC_BAD);
+	CHECK(torture_probe(&nfs_parser, true, 2049, CC_TO_SERVER, slice_of(nfs_v3[0].bytes, nfs_v3[0].size)) == CC_OK);
+	CHECK(torture_probe(&nfs_parser, true, 9, CC_TO_CLIENT, slice_of(nfs_v3[1].bytes, nfs_v3[1].size)) == CC_BAD);
 	CHECK(torture_probe(&nfs_parser, true, 2049, CC_TO_SERVER, slice_str("GET / HTTP/1.1\r\n\r\n0123456789")) ==
 	      CC_BAD);
 	CHECK(torture_probe(&nfs_parser, false, 2049, CC_TO_SERVER, slice_str("GET / HTTP/1.1\r\n\r\n0123456789")) ==
@@ -177,8 +145,8 @@ TEST(others_are_not_taken)
 
 TEST(cut_and_flipped)
 {
-	torture(&nfs_parser, true, 2049, talk, sizeof(talk) / sizeof(talk[0]));
-	torture(&nfs_parser, true, 2049, v4, sizeof(v4) / sizeof(v4[0]));
+	torture(&nfs_parser, true, 2049, nfs_v3, sizeof(nfs_v3) / sizeof(nfs_v3[0]));
+	torture(&nfs_parser, true, 2049, nfs_v4, sizeof(nfs_v4) / sizeof(nfs_v4[0]));
 }
 
 TEST(records_cut_and_flipped)
@@ -187,10 +155,10 @@ TEST(records_cut_and_flipped)
 	struct said marked[8];
 
 	for (size_t i = 0; i < 8; i++) {
-		memcpy(bytes[i] + 4, talk[i].bytes, talk[i].size);
+		memcpy(bytes[i] + 4, nfs_v3[i].bytes, nfs_v3[i].size);
 		bytes[i][0] = (char)0x80;
-		bytes[i][3] = (char)talk[i].size;
-		marked[i] = (struct said){talk[i].dir, bytes[i], talk[i].size + 4};
+		bytes[i][3] = (char)nfs_v3[i].size;
+		marked[i] = (struct said){nfs_v3[i].dir, bytes[i], nfs_v3[i].size + 4};
 	}
 	torture(&nfs_parser, false, 2049, marked, 8);
 }
