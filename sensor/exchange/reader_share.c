@@ -83,15 +83,16 @@ reader_share_helps(struct reader_share *share, bool helps)
 	share->helps = helps;
 }
 
-/* All partitions of the topics. */
+/* All partitions of the topics; where nobody says which there are, what was given, which has to be told of. */
 static rd_kafka_topic_partition_list_t *
-all_partitions(rd_kafka_t *rk, char *const *topic, size_t topics)
+all_partitions(rd_kafka_t *rk, char *const *topic, size_t topics, const rd_kafka_topic_partition_list_t *given)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(64);
+	rd_kafka_topic_partition_list_t *list;
 	const rd_kafka_metadata_t *data;
 
 	if (rd_kafka_metadata(rk, 1, NULL, &data, ASK_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return list;
+		return rd_kafka_topic_partition_list_copy(given);
+	list = rd_kafka_topic_partition_list_new(64);
 	for (int i = 0; i < data->topic_cnt; i++) {
 		bool wanted = false;
 
@@ -110,7 +111,7 @@ reader_share_given(struct reader_share *share, char *const *topic, size_t topics
     const rd_kafka_topic_partition_list_t *given)
 {
 	reader_share_none(share);
-	share->list = all_partitions(share->rk, topic, topics);
+	share->list = all_partitions(share->rk, topic, topics, given);
 	share->part = calloc((size_t)share->list->cnt + 1, sizeof(*share->part));
 	if (share->part == NULL)
 		return;

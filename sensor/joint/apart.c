@@ -109,7 +109,7 @@ holds_without(const struct lump *lump, uint32_t without)
 
 		if (l->parent[at] != at && a != NONE && node_at(l, a)->organisation != without &&
 		    node_at(l, b)->organisation != without)
-			link_unite(&own, a, b, true);
+			(void)link_unite(&own, a, b, true);
 	}
 	for (size_t i = 0; i < lump->count; i++)
 		groups += own.parent[lump->place[i]] == lump->place[i] &&

@@ -222,15 +222,20 @@ revocation_encode(const struct joint *joint, const struct revocation *r, struct 
 	put_text(out, name_slice(joint, r->value));
 }
 
-void
-revocations_encode(struct joint *joint, struct buf *out)
+bool
+revocation_next(struct joint *joint, size_t *at, struct buf *out)
 {
-	for (size_t i = 0; joint->revocations_unsaved && i < joint->revocation_count; i++) {
-		if (joint->revocation[i].unsaved)
-			revocation_encode(joint, &joint->revocation[i], out);
-		joint->revocation[i].unsaved = false;
+	while (joint->revocations_unsaved && *at < joint->revocation_count) {
+		struct revocation *r = &joint->revocation[(*at)++];
+
+		if (!r->unsaved)
+			continue;
+		revocation_encode(joint, r, out);
+		r->unsaved = false;
+		return true;
 	}
 	joint->revocations_unsaved = false;
+	return false;
 }
 
 static enum cc_status

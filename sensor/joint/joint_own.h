@@ -362,7 +362,8 @@ void node_encode(const struct joint *joint, const struct node *node, struct buf 
 enum cc_status node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node);
 /* As node_decode() reads it. */
 void revocation_encode(const struct joint *joint, const struct revocation *r, struct buf *out);
-void revocations_encode(struct joint *joint, struct buf *out); /* those that are not saved; they are then */
+/* The next that is not saved, from *at on; it is saved then. */
+bool revocation_next(struct joint *joint, size_t *at, struct buf *out);
 
 /* value.c */
 uint32_t value_of(

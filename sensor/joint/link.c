@@ -26,13 +26,13 @@ link_root(struct linker *l, uint32_t at)
 	return at;
 }
 
-void
+bool
 link_unite(struct linker *l, uint32_t a, uint32_t b, bool told)
 {
 	uint32_t x = link_root(l, a), y = link_root(l, b), root = x < y ? x : y, other = x < y ? y : x;
 
 	if (x == y || (l->side != NULL && l->side[x] != 0 && l->side[y] != 0 && l->side[x] != l->side[y]))
-		return;
+		return false;
 	l->parent[other] = root;
 	if (l->side != NULL && l->side[root] == 0)
 		l->side[root] = l->side[other];
@@ -40,6 +40,7 @@ link_unite(struct linker *l, uint32_t a, uint32_t b, bool told)
 		l->tree[2 * other] = told ? a : NONE;
 		l->tree[2 * other + 1] = b;
 	}
+	return true;
 }
 
 static int
@@ -210,7 +211,7 @@ link_strong(struct linker *l)
 				continue;
 			if (before != NULL &&
 			    node_at(l, at->place)->first - node_at(l, before->place)->first < 720 * HOUR)
-				link_unite(l, before->place, at->place, true);
+				(void)link_unite(l, before->place, at->place, true);
 			before = at;
 		}
 	}
@@ -252,7 +253,7 @@ link_range(struct linker *l, const struct range *r, uint32_t without)
 				continue;
 			seen++;
 			if (link_root(l, a) != link_root(l, b) && pair_llr(l, a, b) >= JOINT_STRONG)
-				link_unite(l, a, b, true);
+				(void)link_unite(l, a, b, true);
 		}
 	}
 }
@@ -389,10 +390,7 @@ unite_bonds(struct linker *l, const struct bonds *bonds, const uint64_t *last, d
 		for (k = i; k < bonds->count && bonds->bond[k].a == a && bonds->bond[k].b == b; k++)
 			tally_add(&t, bonds->bond[k].group, (double)bonds->bond[k].weight);
 		sum = tally_sum(&t) + time_llr(node_at(l, a)->first, last[a], node_at(l, b)->first, last[b]);
-		if (sum >= least) {
-			link_unite(l, a, b, false);
-			any = true;
-		}
+		any = (sum >= least && link_unite(l, a, b, false)) || any;
 	}
 	return any;
 }

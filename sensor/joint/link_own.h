@@ -32,8 +32,9 @@ struct linker {
 /* Nodes by time; parent, and sides where there are any, as they are. */
 enum cc_status link_nodes(struct linker *l);
 uint32_t link_root(struct linker *l, uint32_t at);
-/* The oldest place is the root: it names the activity.  told: by these two nodes, and not by all of their groups. */
-void link_unite(struct linker *l, uint32_t a, uint32_t b, bool told);
+/* False: they are one already, or of two sides.  The oldest place is the root: it names the activity.  told: by these
+ * two nodes, and not by all of their groups. */
+bool link_unite(struct linker *l, uint32_t a, uint32_t b, bool told);
 
 /* apart.c: what rests on one organisation alone; of groups that are linked, with their tree. */
 enum cc_status link_keep_apart(struct linker *l);

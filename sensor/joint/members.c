@@ -119,7 +119,7 @@ joint_members_first(struct joint_members *members)
 /* ---- out ---- */
 
 static enum cc_status
-send_body(struct joint_members *m)
+send_body(struct joint_members *m, uint64_t until)
 {
 	uint8_t signature[KEY_SIGNATURE];
 	struct cc_message msg = {
@@ -135,7 +135,7 @@ send_body(struct joint_members *m)
 	buf_add(&m->payload, key_kid(m->key), KEY_ID);
 	buf_add_slice(&m->payload, buf_slice(&m->body));
 	msg.value = buf_slice(&m->payload);
-	while ((st = m->output->send(m->self, &msg, ++m->ticket)) == CC_FULL)
+	while ((st = m->output->send(m->self, &msg, ++m->ticket)) == CC_FULL && time_monotonic() < until)
 		m->output->poll(m->self, WAIT_MS);
 	m->sent++;
 	buf_clear(&m->body);
@@ -143,15 +143,12 @@ send_body(struct joint_members *m)
 	return st;
 }
 
-enum cc_status
-joint_members_send(struct joint_members *m, uint64_t until)
+static enum cc_status
+send_nodes(struct joint_members *m, uint64_t until)
 {
 	struct joint *joint = m->first;
 	enum cc_status st = CC_OK;
-	uint64_t hash;
 
-	buf_clear(&m->body);
-	buf_add_text(&m->body, WORD);
 	for (size_t i = 0; i < joint->unsaved.count && st == CC_OK; i++) {
 		struct node *node = &joint->node[joint->unsaved.at[i]];
 
@@ -160,15 +157,41 @@ joint_members_send(struct joint_members *m, uint64_t until)
 		node_encode(joint, node, &m->body);
 		node->unsaved = false;
 		if (m->body.size >= PAYLOAD)
-			st = send_body(m);
+			st = send_body(m, until);
 	}
-	revocations_encode(joint, &m->body);
-	while (said_next(joint, &m->body, &hash))
-		;
+	return st;
+}
+
+/* What was taken back, and heard: a partner may say much at once, so that goes in payloads of their size, too. */
+static enum cc_status
+send_said(struct joint_members *m, uint64_t until)
+{
+	enum cc_status st = CC_OK;
+	uint64_t hash;
+	size_t at = 0;
+
+	while (st == CC_OK && (revocation_next(m->first, &at, &m->body) || said_next(m->first, &m->body, &hash))) {
+		if (m->body.size >= PAYLOAD)
+			st = send_body(m, until);
+	}
+	return st;
+}
+
+enum cc_status
+joint_members_send(struct joint_members *m, uint64_t until)
+{
+	struct joint *joint = m->first;
+	enum cc_status st;
+
+	buf_clear(&m->body);
+	buf_add_text(&m->body, WORD);
+	st = send_nodes(m, until);
+	if (st == CC_OK)
+		st = send_said(m, until);
 	joint->unsaved.count = joint->fresh.count = 0;
 	buf_clear(&joint->gone);
 	if (st == CC_OK)
-		st = send_body(m);
+		st = send_body(m, until);
 	while (m->output->pending(m->self) > 0 && time_monotonic() < until)
 		m->output->poll(m->self, WAIT_MS);
 	if (m->output->pending(m->self) > 0 || m->lost > 0)
