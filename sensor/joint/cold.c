@@ -306,6 +306,12 @@ load_era(struct joint_keep *keep, const struct era *is)
 
 	if (era == NULL)
 		return CC_NOMEM;
+	/* More would be parts of the next era. */
+	if (is->parts > ERA_PARTS) {
+		snprintf(keep->state->error, sizeof(keep->state->error), "%s: an era in it is damaged",
+		    keep->state->path);
+		return CC_BAD;
+	}
 	era->first = is->first;
 	era->last = is->last;
 	era->parts = is->parts;
