@@ -1,7 +1,8 @@
 /*
  * What partners say beside sights: whom to ask (contacts), and what they warned of (notices).  Neither is a witness: a
  * case says whom its questions go to, and which of its indicators a notice names.  The newest of each by its own time,
- * whatever comes first.  Bounded: CONTACTS_MAX organisations, NOTICES_MAX notices.  README.md, Heard.  One thread.
+ * whatever comes first.  Bounded: CONTACTS_MAX organisations, NOTICES_MAX notices, of them NOTICES_OF_ONE of each
+ * organisation, its newest, so that nobody shuts out another.  README.md, Heard.  One thread.
  */
 #include "joint/joint_own.h"
 
@@ -9,6 +10,7 @@
 
 #define CONTACTS_MAX 4096
 #define NOTICES_MAX 4096
+#define NOTICES_OF_ONE 64
 #define TOLD_MAX 32    /* that a case lists */
 #define TOUCH_MAX 4096 /* nodes of a value that is named */
 
@@ -52,26 +54,74 @@ is_newer(const struct joint *joint, uint64_t time, const struct slice text[HEARD
 	return false;
 }
 
-static struct heard *
-heard_of(struct joint *joint, bool notice, uint32_t organisation, struct slice id)
+static bool
+is_older(const struct joint *joint, const struct heard *a, const struct heard *b)
 {
-	size_t of = 0;
+	struct slice text[HEARD_TEXTS];
+
+	for (unsigned i = 0; i < HEARD_TEXTS; i++)
+		text[i] = name_slice(joint, b->text[i]);
+	return is_newer(joint, b->time, text, a);
+}
+
+/* The row that it has on disk. */
+static uint64_t
+row_of(const struct joint *joint, const struct heard *h)
+{
+	struct slice organisation = name_slice(joint, h->organisation);
+
+	return h->notice ? hash64(name_slice(joint, h->text[HEARD_ID]), hash64(organisation, 2))
+			 : hash64(organisation, 1);
+}
+
+/* Where this goes: over an older one of it, into a free place, or over its organisation's oldest.  NULL: nowhere. */
+static struct heard *
+heard_of(struct joint *joint, const struct joint_word *word, uint32_t organisation)
+{
+	struct heard *oldest = NULL;
+	size_t all = 0, own = 0;
 
 	for (size_t i = 0; i < joint->heard_count; i++) {
 		struct heard *h = &joint->heard[i];
 
-		if (h->notice != notice)
+		if (h->notice != word->notice)
 			continue;
-		if (h->organisation == organisation && (!notice || slice_eq(name_slice(joint, h->text[HEARD_ID]), id)))
+		all++;
+		if (h->organisation != organisation)
+			continue;
+		if (!h->notice || slice_eq(name_slice(joint, h->text[HEARD_ID]), word->text[HEARD_ID]))
 			return h;
-		of++;
+		own++;
+		if (oldest == NULL || is_older(joint, h, oldest))
+			oldest = h;
 	}
-	if (of >= (notice ? NOTICES_MAX : CONTACTS_MAX) || !GROW(joint->heard, joint->heard_count, joint->heard_room))
+	if (own >= NOTICES_OF_ONE) {
+		if (!is_newer(joint, word->time, word->text, oldest))
+			return NULL;
+		/* Its row goes when this is saved; what was not saved yet has none. */
+		if (oldest->replaced == 0 && !oldest->unsaved)
+			oldest->replaced = row_of(joint, oldest);
+		return oldest;
+	}
+	if (all >= (word->notice ? NOTICES_MAX : CONTACTS_MAX) ||
+	    !GROW(joint->heard, joint->heard_count, joint->heard_room))
 		return NULL;
-	joint->heard[joint->heard_count] = (struct heard){.notice = notice, .organisation = organisation};
+	joint->heard[joint->heard_count] = (struct heard){.notice = word->notice, .organisation = organisation};
 	for (unsigned i = 0; i < HEARD_TEXTS; i++)
 		joint->heard[joint->heard_count].text[i] = NONE;
 	return &joint->heard[joint->heard_count++];
+}
+
+bool
+heard_replaced(struct joint *joint, uint64_t *ret_row)
+{
+	for (size_t i = 0; i < joint->heard_count; i++) {
+		if ((*ret_row = joint->heard[i].replaced) != 0) {
+			joint->heard[i].replaced = 0;
+			return true;
+		}
+	}
+	return false;
 }
 
 /* ---- what a notice names ---- */
@@ -123,7 +173,7 @@ joint_heard(struct joint *joint, const struct joint_word *word)
 	struct heard *h = NULL;
 
 	if (organisation != NONE)
-		h = heard_of(joint, word->notice, organisation, word->text[HEARD_ID]);
+		h = heard_of(joint, word, organisation);
 	if (h == NULL)
 		return CC_FULL;
 	if (h->time != 0 && !is_newer(joint, word->time, word->text, h))
@@ -244,8 +294,7 @@ said_next(struct joint *joint, struct buf *out, uint64_t *ret_hash)
 		put_text(out, organisation);
 		for (unsigned k = 0; k < HEARD_TEXTS; k++)
 			put_text(out, name_slice(joint, h->text[k]));
-		*ret_hash = h->notice ? hash64(name_slice(joint, h->text[HEARD_ID]), hash64(organisation, 2))
-				      : hash64(organisation, 1);
+		*ret_hash = row_of(joint, h);
 		return true;
 	}
 	return false;

@@ -143,7 +143,7 @@ struct looked_at {
 /* A contacts entry or a notice, the newest that was heard. */
 struct heard {
 	uint32_t organisation, text[HEARD_TEXTS];
-	uint64_t time;
+	uint64_t time, replaced; /* replaced: the row of what it took the place of, still on disk; 0: none */
 	uint8_t tlp;
 	bool notice, unsaved;
 };
@@ -436,6 +436,7 @@ void heard_contact(const struct joint *joint, uint32_t organisation, enum cc_tlp
 void heard_notices(const struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct json *json);
 /* The next of what was heard, heartbeats too, that is not saved, as node_decode() reads it; it is saved then. */
 bool said_next(struct joint *joint, struct buf *out, uint64_t *ret_hash);
+bool heard_replaced(struct joint *joint, uint64_t *ret_row); /* the next row that stands for nothing any more */
 enum cc_status heard_decode(struct joint *joint, struct cur *in);
 
 /* as.c */

@@ -161,6 +161,8 @@ save_heard(struct joint_keep *keep)
 	enum cc_status st = CC_OK;
 	uint64_t hash;
 
+	while (st == CC_OK && heard_replaced(keep->joint, &hash))
+		st = state_do(keep->state, "DELETE FROM heard WHERE hash = ?1", "i", hash);
 	buf_clear(&keep->blob);
 	while (st == CC_OK && said_next(keep->joint, &keep->blob, &hash)) {
 		st = state_do(

@@ -332,5 +332,42 @@ TEST(contacts_and_notices)
 	conf_free(conf);
 }
 
-TESTS(T(heartbeats_tell_who_looked), T(contacts_and_notices),
+/* One that floods has its newest ones, in whatever order they come, and shuts nobody out. */
+TEST(notices_of_one_are_bounded)
+{
+	struct conf *conf = conf_new();
+	json_t *cases, *listed_;
+
+	for (int turned = 0; turned < 2; turned++) {
+		struct joint *joint = joint_new(conf);
+		struct joint_word other = {.organisation = slice_str("cert.f"), .time = 1, .notice = true,
+		    .tlp = CC_TLP_CLEAR, .text = {slice_str("quiet"), slice_str("t"), slice_str("addr:192.0.2.7")}};
+
+		listed = text_used = 0;
+		for (unsigned n = 0; n < 5000; n++) {
+			unsigned time = turned ? 5000 - n : 1 + n;
+			char id[16];
+			struct joint_word word = {.organisation = slice_str("cert.e"), .time = time, .notice = true,
+			    .tlp = CC_TLP_CLEAR, .text = {slice_of(id, (size_t)snprintf(id, sizeof(id), "n%u", time)),
+							 slice_str("t"), slice_str("addr:192.0.2.99")}};
+
+			if (time == 5000 || time == 4930)
+				word.text[HEARD_NAMED] = slice_str("addr:192.0.2.7");
+			CHECK(joint_heard(joint, &word) == (turned && n >= 64 ? CC_FULL : CC_OK));
+		}
+		CHECK(joint_heard(joint, &other) == CC_OK);
+		for (unsigned n = 0; n < 6; n++)
+			CHECK(joint_add(joint, sight(who[n % 3], "192.0.2.7", 40000 + n * 5000)) == CC_OK);
+		cases = settled(joint);
+		listed_ = json_object_get(json_array_get(cases, 0), "notices");
+		CHECK_UINT(json_array_size(listed_), 2);
+		CHECK_TEXT(json_string_value(json_object_get(json_array_get(listed_, 0), "id")), "n5000");
+		CHECK_TEXT(json_string_value(json_object_get(json_array_get(listed_, 1), "id")), "quiet");
+		json_decref(cases);
+		joint_free(joint);
+	}
+	conf_free(conf);
+}
+
+TESTS(T(heartbeats_tell_who_looked), T(contacts_and_notices), T(notices_of_one_are_bounded),
     T(period_links_where_addresses_move), T(sights_at_random_have_no_period), T(stages), T(networks))

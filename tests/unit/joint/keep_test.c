@@ -433,7 +433,30 @@ TEST(odd_words_do_no_harm)
 	finish(&r);
 }
 
-TESTS(T(odd_words_do_no_harm), T(what_went_to_disk_comes_back),
+/* A notice that another of its organisation took the place of goes from disk, too. */
+TEST(notices_on_disk_are_bounded)
+{
+	struct running r;
+
+	begin(&r, "joint.nodes_max=1000");
+	for (unsigned n = 1; n <= 300; n++) {
+		char id[16];
+		struct joint_word word = {.organisation = slice_str("cert.x"), .time = n, .notice = true,
+		    .text = {slice_of(id, (size_t)snprintf(id, sizeof(id), "n%u", n)), slice_str("t")}};
+
+		CHECK(joint_heard(r.joint, &word) == CC_OK);
+		if (n % 50 == 0)
+			commit_on(&r, true, 2);
+	}
+	CHECK_UINT(number_of(&r, "SELECT count(*) FROM heard"), 64);
+	end(&r);
+	start(&r);
+	commit_on(&r, true, 2);
+	CHECK_UINT(number_of(&r, "SELECT count(*) FROM heard"), 64);
+	finish(&r);
+}
+
+TESTS(T(odd_words_do_no_harm), T(notices_on_disk_are_bounded), T(what_went_to_disk_comes_back),
     T(what_is_old_on_disk_goes), T(restarts_change_nothing),
     T(renamed_after_a_restart), T(renamed_while_it_waited), T(a_start_reads_no_index),
     T(the_log_of_nodes_is_bounded))
