@@ -189,8 +189,8 @@ TEST(period_of_repeats)
 
 	for (size_t r = 0; r < sizeof(run) / sizeof(run[0]); r++) {
 		struct seen seen = {0};
-		struct conf *conf;
-		struct aggregate *aggregate = make(NULL, &seen, &conf), *after = make(NULL, &seen, &conf);
+		struct conf *conf, *conf_after;
+		struct aggregate *aggregate = make(NULL, &seen, &conf), *after = make(NULL, &seen, &conf_after);
 		struct buf changes;
 		uint64_t ms = 1000000;
 
@@ -218,6 +218,8 @@ TEST(period_of_repeats)
 		CHECK(seen.jitter >= run[r].jitter_least && seen.jitter <= run[r].jitter_most);
 		aggregate_free(aggregate);
 		aggregate_free(after);
+		conf_free(conf);
+		conf_free(conf_after);
 		buf_close(&changes);
 	}
 }
