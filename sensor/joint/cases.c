@@ -610,13 +610,10 @@ void
 case_json(struct joint *joint, uint32_t activity, struct json *json, const char *key)
 {
 	struct activity *a = &joint->activity[activity];
-	uint64_t last = 0;
+	uint64_t last = case_last(joint, a);
 
 	if (joint_weigh(joint, a) != CC_OK)
 		log_error("joint: no memory to weigh a case of %zu sightings", a->count);
-
-	for (size_t i = 0; i < a->count; i++)
-		last = case_node(joint, a, i)->last > last ? case_node(joint, a, i)->last : last;
 	json_object(json, key);
 	put_id(a, json, "case", "id");
 	put_id(a, json, "activity", "activity");

@@ -8,8 +8,8 @@
 #define CODE_REVOKED 2
 #define CODE_VERSION 3
 
-static void
-put_u64(struct buf *out, uint64_t n)
+void
+code_put_u64(struct buf *out, uint64_t n)
 {
 	uint8_t b[8];
 
@@ -22,7 +22,7 @@ void
 gone_encode(const struct node *node, struct buf *out)
 {
 	buf_add_u8(out, TAG_GONE);
-	put_u64(out, node->fold);
+	code_put_u64(out, node->fold);
 }
 
 static void
@@ -33,31 +33,33 @@ put_u16(struct buf *out, size_t n)
 	buf_add(out, b, 2);
 }
 
-static void
-put_u32(struct buf *out, uint32_t n)
+void
+code_put_u32(struct buf *out, uint32_t n)
 {
 	put_u16(out, n >> 16);
 	put_u16(out, n & 0xffff);
 }
 
-static void
-put_float(struct buf *out, float f)
+void
+code_put_float(struct buf *out, float f)
 {
 	uint32_t bits;
 
 	memcpy(&bits, &f, 4);
-	put_u32(out, bits);
+	code_put_u32(out, bits);
 }
 
-static void
-put_text(struct buf *out, struct slice text)
+void
+code_put_text(struct buf *out, struct slice text)
 {
-	put_u16(out, text.size);
-	buf_add_slice(out, text);
+	size_t size = text.size < UINT16_MAX ? text.size : UINT16_MAX;
+
+	put_u16(out, size);
+	buf_add(out, text.p, size);
 }
 
-static float
-get_float(struct cur *c)
+float
+code_get_float(struct cur *c)
 {
 	uint32_t bits = cur_u32(c);
 	float f;
@@ -66,13 +68,10 @@ get_float(struct cur *c)
 	return f;
 }
 
-static struct slice
-get_text(struct cur *c)
+struct slice
+code_get_text(struct cur *c)
 {
-	size_t size = cur_u16(c);
-	const uint8_t *p = cur_bytes(c, size);
-
-	return slice_of(p, p != NULL ? size : 0);
+	return cur_take(c, cur_u16(c));
 }
 
 #define NODE_TEXTS 14
@@ -90,29 +89,29 @@ node_encode(const struct joint *joint, const struct node *n, struct buf *out)
 
 	buf_add_u8(out, CODE_VERSION);
 	for (unsigned i = 0; i < 6; i++)
-		put_u64(out, number[i]);
-	put_float(out, n->loss);
-	put_float(out, n->clock_error);
+		code_put_u64(out, number[i]);
+	code_put_float(out, n->loss);
+	code_put_float(out, n->clock_error);
 	put_u16(out, n->port);
 	buf_add(out, small, sizeof(small));
 	for (unsigned i = 0; i < NODE_TEXTS; i++)
-		put_text(out, name_slice(joint, name[i]));
+		code_put_text(out, name_slice(joint, name[i]));
 	for (uint32_t f = n->features; f < n->features + n->feature_count; f++) {
 		const struct value *v = &joint->value[joint->feature[f].value];
 
 		buf_add_u8(out, v->type);
-		put_float(out, joint->feature[f].cap);
-		put_text(out, name_slice(joint, v->name));
+		code_put_float(out, joint->feature[f].cap);
+		code_put_text(out, name_slice(joint, v->name));
 	}
-	put_float(out, n->period);
-	put_float(out, n->jitter);
-	put_u64(out, n->period_count);
+	code_put_float(out, n->period);
+	code_put_float(out, n->jitter);
+	code_put_u64(out, n->period_count);
 	buf_add_u8(out, n->beats != NULL ? (uint8_t)n->beats->count : 0);
 	for (unsigned i = 0; n->beats != NULL && i < n->beats->count; i++)
-		put_u32(out, n->beats->at[i]);
+		code_put_u32(out, n->beats->at[i]);
 	put_u16(out, n->message_count);
 	for (uint32_t m = n->messages; m != NONE; m = joint->message[m].next)
-		put_text(out, name_slice(joint, joint->message[m].name));
+		code_put_text(out, name_slice(joint, joint->message[m].name));
 }
 
 /* Where what was written by us, or by a member whom we trust, is damaged all the same, nothing is read past its end. */
@@ -128,8 +127,8 @@ read_node(struct cur *c, struct node *n, struct slice text[NODE_TEXTS], bool *re
 	n->count = cur_u64(c);
 	n->from = cur_u64(c);
 	n->until = cur_u64(c);
-	n->loss = get_float(c);
-	n->clock_error = get_float(c);
+	n->loss = code_get_float(c);
+	n->clock_error = code_get_float(c);
 	n->port = cur_u16(c);
 	n->kind = cur_u8(c);
 	n->proof = cur_u8(c);
@@ -147,7 +146,7 @@ read_node(struct cur *c, struct node *n, struct slice text[NODE_TEXTS], bool *re
 	n->feature_count = cur_u8(c);
 	*ret_before = version == CODE_BEFORE;
 	for (unsigned i = 0; i < NODE_TEXTS - (*ret_before ? 1u : 0u); i++)
-		text[i] = get_text(c);
+		text[i] = code_get_text(c);
 	return !c->bad && (version == CODE_VERSION || version == CODE_BEFORE) &&
 	       n->feature_count <= NODE_FEATURES && n->kind < CC_KIND_COUNT &&
 	       n->proof <= CC_PROOF_CONTENT && n->origin <= JOINT_ANSWER && n->tlp <= CC_TLP_RED && n->loss >= 0 &&
@@ -159,9 +158,9 @@ read_features(struct cur *c, unsigned count, struct feature_draft *ret_feature)
 {
 	for (unsigned i = 0; i < count; i++) {
 		uint8_t type = cur_u8(c);
-		float cap = get_float(c);
+		float cap = code_get_float(c);
 
-		ret_feature[i] = (struct feature_draft){(enum feature_type)type, get_text(c), (double)cap, 0};
+		ret_feature[i] = (struct feature_draft){(enum feature_type)type, code_get_text(c), (double)cap, 0};
 		if (c->bad || type >= FEATURE_TYPES || !(cap >= 0 && cap <= 20) || ret_feature[i].text.size == 0)
 			return false;
 	}
@@ -172,8 +171,8 @@ read_features(struct cur *c, unsigned count, struct feature_draft *ret_feature)
 static bool
 read_rhythm(struct cur *c, struct node *n, struct beats *room)
 {
-	n->period = get_float(c);
-	n->jitter = get_float(c);
+	n->period = code_get_float(c);
+	n->jitter = code_get_float(c);
 	n->period_count = cur_u64(c);
 	room->count = cur_u8(c);
 	if (room->count > BEATS_MAX)
@@ -217,9 +216,9 @@ revocation_encode(const struct joint *joint, const struct revocation *r, struct 
 {
 	buf_add_u8(out, CODE_REVOKED);
 	buf_add_u8(out, r->kind);
-	put_u64(out, r->time);
-	put_text(out, name_slice(joint, r->organisation));
-	put_text(out, name_slice(joint, r->value));
+	code_put_u64(out, r->time);
+	code_put_text(out, name_slice(joint, r->organisation));
+	code_put_text(out, name_slice(joint, r->value));
 }
 
 bool
@@ -249,8 +248,8 @@ decode_revocation(struct joint *joint, struct cur *in)
 	(void)cur_u8(&c);
 	kind = cur_u8(&c);
 	time = cur_u64(&c);
-	organisation = get_text(&c);
-	value = get_text(&c);
+	organisation = code_get_text(&c);
+	value = code_get_text(&c);
 	if (c.bad || kind >= CC_KIND_COUNT || organisation.size == 0 || value.size == 0)
 		return CC_BAD;
 	*in = c;
@@ -283,7 +282,7 @@ node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node)
 	n.feature_count = (uint8_t)steady;
 	if (n.last <= revoked_until(joint, text[0], n.kind, text[2])) {
 		for (count = cur_u16(&c); count > 0 && !c.bad; count--)
-			(void)get_text(&c);
+			(void)code_get_text(&c);
 		*in = c;
 		return c.bad ? CC_BAD : CC_OK;
 	}
@@ -293,7 +292,7 @@ node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node)
 		return CC_NOMEM;
 	}
 	for (count = cur_u16(&c); count > 0 && !c.bad; count--) {
-		struct slice id = get_text(&c);
+		struct slice id = code_get_text(&c);
 		enum cc_status st = c.bad ? CC_BAD : node_message(joint, index, id);
 
 		if (st == CC_NOMEM)

@@ -14,29 +14,6 @@
 #define TOLD_MAX 32    /* that a case lists */
 #define TOUCH_MAX 4096 /* nodes of a value that is named */
 
-static void
-put_text(struct buf *out, struct slice text)
-{
-	size_t size = text.size < UINT16_MAX ? text.size : UINT16_MAX;
-
-	buf_add_u8(out, (uint8_t)(size >> 8));
-	buf_add_u8(out, (uint8_t)size);
-	buf_add(out, text.p, size);
-}
-
-static void
-put_u64(struct buf *out, uint64_t n)
-{
-	for (int s = 56; s >= 0; s -= 8)
-		buf_add_u8(out, (uint8_t)(n >> s));
-}
-
-static struct slice
-get_text(struct cur *c)
-{
-	return cur_take(c, cur_u16(c));
-}
-
 /* By time; of one time by their texts, so that the order of arrival does not show. */
 static bool
 is_newer(const struct joint *joint, uint64_t time, const struct slice text[HEARD_TEXTS], const struct heard *old)
@@ -290,10 +267,10 @@ said_next(struct joint *joint, struct buf *out, uint64_t *ret_hash)
 		buf_add_u8(out, CODE_HEARD);
 		buf_add_u8(out, h->notice);
 		buf_add_u8(out, h->tlp);
-		put_u64(out, h->time);
-		put_text(out, organisation);
+		code_put_u64(out, h->time);
+		code_put_text(out, organisation);
 		for (unsigned k = 0; k < HEARD_TEXTS; k++)
-			put_text(out, name_slice(joint, h->text[k]));
+			code_put_text(out, name_slice(joint, h->text[k]));
 		*ret_hash = row_of(joint, h);
 		return true;
 	}
@@ -310,9 +287,9 @@ heard_decode(struct joint *joint, struct cur *in)
 	word.notice = cur_u8(&c) != 0;
 	word.tlp = (enum cc_tlp)cur_u8(&c);
 	word.time = cur_u64(&c);
-	word.organisation = get_text(&c);
+	word.organisation = code_get_text(&c);
 	for (unsigned i = 0; i < HEARD_TEXTS; i++)
-		word.text[i] = get_text(&c);
+		word.text[i] = code_get_text(&c);
 	if (c.bad || word.organisation.size == 0 || word.tlp > CC_TLP_RED)
 		return CC_BAD;
 	*in = c;

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "joint/joint_own.h"
+#include "output/output.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -18,16 +19,6 @@ text_of(const json_t *object, const char *name)
 	const char *text = json_string_value(json_object_get(object, name));
 
 	return text != NULL ? text : "";
-}
-
-static struct slice
-header(const struct cc_message *msg, const char *name)
-{
-	for (unsigned i = 0; i < msg->header_count; i++) {
-		if (strcmp(msg->header[i].name, name) == 0)
-			return msg->header[i].value;
-	}
-	return slice_of(NULL, 0);
 }
 
 static json_t *
@@ -165,16 +156,16 @@ enum cc_status
 joint_read_word(const struct cc_message *msg, struct slice organisation, struct buf *scratch,
     struct joint_word *ret_word)
 {
-	bool notice = slice_is(header(msg, "ce_type"), "org.concert.notice.v1");
-	struct slice when = header(msg, "ce_time");
+	bool notice = slice_is(message_header(msg, "ce_type"), "org.concert.notice.v1");
+	struct slice when = message_header(msg, "ce_time");
 	enum cc_status st = CC_BAD;
 	char time[40];
 	json_t *bundle, *part;
 
-	if (!notice && !slice_is(header(msg, "ce_type"), "org.concert.contact.v1"))
+	if (!notice && !slice_is(message_header(msg, "ce_type"), "org.concert.contact.v1"))
 		return CC_ABSENT;
 	/* A drill warns of nothing. */
-	if (slice_is(header(msg, "exercise"), "true"))
+	if (slice_is(message_header(msg, "exercise"), "true"))
 		return CC_FULL;
 	*ret_word = (struct joint_word){.organisation = organisation, .notice = notice, .tlp = CC_TLP_AMBER};
 	buf_clear(scratch);
@@ -182,7 +173,7 @@ joint_read_word(const struct cc_message *msg, struct slice organisation, struct 
 	if (!buf_reserve(scratch, 2 * msg->value.size + 4096))
 		return CC_NOMEM;
 	if (time_rfc3339_parse(time, &ret_word->time) != CC_OK ||
-	    record_tlp_parse(header(msg, "tlp"), &ret_word->tlp) != CC_OK)
+	    record_tlp_parse(message_header(msg, "tlp"), &ret_word->tlp) != CC_OK)
 		return CC_BAD;
 	bundle = json_loadb((const char *)msg->value.p, msg->value.size, 0, NULL);
 	if ((part = part_of(bundle, notice ? "notice" : "contact")) != NULL)

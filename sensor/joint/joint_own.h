@@ -355,7 +355,13 @@ void node_use(struct joint *joint, uint32_t node);   /* it is the newest by use 
 void node_drop(struct joint *joint, uint32_t node);  /* gone; its activity is the caller's care */
 uint32_t node_find(const struct joint *joint, uint64_t fold); /* NONE */
 
-/* code.c */
+/* code.c: of what is written, big-endian; a text is its first 65,535 bytes */
+void code_put_u32(struct buf *out, uint32_t n);
+void code_put_u64(struct buf *out, uint64_t n);
+void code_put_float(struct buf *out, float f);
+void code_put_text(struct buf *out, struct slice text);
+float code_get_float(struct cur *c);
+struct slice code_get_text(struct cur *c);
 void gone_encode(const struct node *node, struct buf *out);
 /* All of a node and its messages as bytes, and back: merged into what is there.  CC_BAD; CC_NOMEM. */
 void node_encode(const struct joint *joint, const struct node *node, struct buf *out);
@@ -485,6 +491,16 @@ static inline const struct node *
 case_node(const struct joint *joint, const struct activity *a, size_t index)
 {
 	return &joint->node[a->node[index]];
+}
+
+static inline uint64_t
+case_last(const struct joint *joint, const struct activity *a)
+{
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < a->count; i++)
+		last = case_node(joint, a, i)->last > last ? case_node(joint, a, i)->last : last;
+	return last;
 }
 
 static inline const struct value *

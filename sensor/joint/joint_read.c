@@ -7,6 +7,7 @@
  */
 #include "joint/joint.h"
 #include "joint/pull.h"
+#include "output/output.h"
 #include "record/record.h"
 
 #include <stdio.h>
@@ -316,23 +317,13 @@ fill_in(struct joint_sighting *s)
 		*to[s->kind] = s->value;
 }
 
-static struct slice
-header(const struct cc_message *msg, const char *name)
-{
-	for (unsigned i = 0; i < msg->header_count; i++) {
-		if (strcmp(msg->header[i].name, name) == 0)
-			return msg->header[i].value;
-	}
-	return slice_of(NULL, 0);
-}
-
 /* What the writer marked it; the verifier refuses what has no marking, so the default is for those who skip it. */
 static enum cc_tlp
 marking(const struct cc_message *msg)
 {
 	enum cc_tlp tlp;
 
-	return record_tlp_parse(header(msg, "tlp"), &tlp) == CC_OK ? tlp : CC_TLP_AMBER;
+	return record_tlp_parse(message_header(msg, "tlp"), &tlp) == CC_OK ? tlp : CC_TLP_AMBER;
 }
 
 enum cc_status
@@ -341,19 +332,19 @@ joint_read(
 {
 	struct joint_sighting s = {.organisation = organisation, .clock_error = -1, .hops = 255, .count = 1};
 	struct reading r = {&s, scratch};
-	struct slice source = header(msg, "ce_source"), name;
+	struct slice source = message_header(msg, "ce_source"), name;
 	const uint8_t *slash = source.size > 0 ? memchr(source.p, '/', source.size) : NULL;
 	struct cur c = cur_slice(msg->value);
 
-	if (!slice_is(header(msg, "ce_type"), "org.concert.sighting.v1"))
+	if (!slice_is(message_header(msg, "ce_type"), "org.concert.sighting.v1"))
 		return CC_ABSENT;
 	buf_clear(scratch);
 	/* Escapes only shorten: scratch never moves below what borrows from it. */
 	if (!buf_reserve(scratch, msg->value.size + 64) || !read_key(&s, msg->key))
 		return CC_BAD;
-	s.message = header(msg, "ce_id");
+	s.message = message_header(msg, "ce_id");
 	s.tlp = marking(msg);
-	s.exercise = slice_is(header(msg, "exercise"), "true");
+	s.exercise = slice_is(message_header(msg, "exercise"), "true");
 	if (slash != NULL)
 		s.sensor = slice_of(slash + 1, source.size - (size_t)(slash + 1 - source.p));
 	if (!pull_enter(&c, '{'))
@@ -398,12 +389,12 @@ joint_read_heartbeat(const struct cc_message *msg, struct slice organisation, st
 {
 	struct joint_sighting s = {.clock_error = -1};
 	struct reading r = {&s, scratch};
-	struct slice health, bound, when_sent = header(msg, "ce_time");
+	struct slice health, bound, when_sent = message_header(msg, "ce_time");
 	struct cur coverage;
 	char word[40];
 	uint64_t ns;
 
-	if (!slice_is(header(msg, "ce_type"), "org.concert.health.v1"))
+	if (!slice_is(message_header(msg, "ce_type"), "org.concert.health.v1"))
 		return CC_ABSENT;
 	buf_clear(scratch);
 	if (!buf_reserve(scratch, msg->value.size + 64))
@@ -519,7 +510,7 @@ joint_answers(const struct cc_message *msg, struct slice organisation, struct bu
 	struct slice step, answer, plain = slice_of(NULL, 0);
 	enum cc_status st = CC_ABSENT;
 
-	if (!slice_is(header(msg, "ce_type"), "org.concert.request.v1"))
+	if (!slice_is(message_header(msg, "ce_type"), "org.concert.request.v1"))
 		return CC_ABSENT;
 	buf_clear(scratch);
 	/* Of the message, and of what is under its seal, which is shorter. */
@@ -532,9 +523,9 @@ joint_answers(const struct cc_message *msg, struct slice organisation, struct bu
 		return CC_ABSENT;
 	answer = answer_of(step, organisation, scratch, open, ctx, &plain);
 	if (answer.size > 0) {
-		s.message = header(msg, "ce_id");
+		s.message = message_header(msg, "ce_id");
 		s.tlp = marking(msg);
-		s.exercise = slice_is(header(msg, "exercise"), "true");
+		s.exercise = slice_is(message_header(msg, "exercise"), "true");
 		s.origin_of = pull_text(pull_member(step, "id"), scratch);
 		s.sensor = slice_str("desk");
 		st = read_answer(&r, answer, fn, ctx);

@@ -75,21 +75,11 @@ by_bits(const void *a, const void *b, void *ctx)
 	return order != 0 ? order : name_order(&x->value, &y->value, ctx);
 }
 
-static uint64_t
-last_of(const struct joint *joint, const struct activity *a)
-{
-	uint64_t last = 0;
-
-	for (size_t i = 0; i < a->count; i++)
-		last = case_node(joint, a, i)->last > last ? case_node(joint, a, i)->last : last;
-	return last;
-}
-
 static void
 ask_others(const struct joint *joint, const struct activity *a, const struct hypothesis *top, uint32_t address,
     struct wanted *list, unsigned *count)
 {
-	uint64_t first = case_node(joint, a, 0)->first, last = last_of(joint, a);
+	uint64_t first = case_node(joint, a, 0)->first, last = case_last(joint, a);
 	/* Of a network one asks by an address of it. */
 	bool wide = is_wide(top->type) && address != NONE;
 	struct looked_at is;

@@ -79,16 +79,6 @@ put_slot(struct watcher *w, uint64_t at, uint8_t seen)
 	return true;
 }
 
-static uint64_t
-last_of(const struct joint *joint, const struct activity *a)
-{
-	uint64_t last = 0;
-
-	for (size_t i = 0; i < a->count; i++)
-		last = case_node(joint, a, i)->last > last ? case_node(joint, a, i)->last : last;
-	return last;
-}
-
 static void
 note_change_of(struct joint *joint, struct watcher *w, uint64_t from, uint64_t until)
 {
@@ -109,11 +99,10 @@ touch_cases(struct joint *joint, uint32_t organisation, uint64_t from, uint64_t 
 	for (size_t i = 0; i < joint->activity_count; i++) {
 		const struct activity *a = &joint->activity[i];
 
-		for (size_t k = 0; a->node != NULL && k < a->count; k++) {
-			const struct node *node = &joint->node[a->node[k]];
-
-			if (node->organisation == organisation && a->first <= until + beyond &&
-			    last_of(joint, a) + beyond >= from) {
+		if (a->node == NULL || a->first > until + beyond || case_last(joint, a) + beyond < from)
+			continue;
+		for (size_t k = 0; k < a->count; k++) {
+			if (case_node(joint, a, k)->organisation == organisation) {
 				node_touch(joint, a->node[k]);
 				break;
 			}
@@ -263,7 +252,7 @@ watch_next(struct joint *joint, struct buf *out, uint64_t *ret_hash)
 	for (size_t i = 0; i < joint->watcher_count; i++) {
 		struct watcher *w = &joint->watcher[i];
 		struct slice name = name_slice(joint, w->organisation);
-		uint32_t day = (uint32_t)(w->unsaved_from / DAY), bits;
+		uint32_t day = (uint32_t)(w->unsaved_from / DAY);
 
 		if (!w->unsaved)
 			continue;
@@ -273,15 +262,10 @@ watch_next(struct joint *joint, struct buf *out, uint64_t *ret_hash)
 		if (day >= w->first + w->days)
 			continue;
 		buf_add_u8(out, CODE_WATCH);
-		for (int s = 24; s >= 0; s -= 8)
-			buf_add_u8(out, (uint8_t)(day >> s));
-		memcpy(&bits, &w->clock_error, 4);
-		for (int s = 24; s >= 0; s -= 8)
-			buf_add_u8(out, (uint8_t)(bits >> s));
+		code_put_u32(out, day);
+		code_put_float(out, w->clock_error);
 		buf_add(out, w->row[day - w->first], WATCH_SLOTS);
-		buf_add_u8(out, (uint8_t)(name.size >> 8));
-		buf_add_u8(out, (uint8_t)name.size);
-		buf_add_slice(out, name);
+		code_put_text(out, name);
 		*ret_hash = hash64(name, day + 1000ull);
 		return true;
 	}
@@ -292,7 +276,7 @@ enum cc_status
 watch_decode(struct joint *joint, struct cur *in)
 {
 	struct cur c = *in;
-	uint32_t day, bits;
+	uint32_t day;
 	const uint8_t *row;
 	struct slice name;
 	struct watcher *w;
@@ -300,10 +284,9 @@ watch_decode(struct joint *joint, struct cur *in)
 
 	(void)cur_u8(&c);
 	day = cur_u32(&c);
-	bits = cur_u32(&c);
-	memcpy(&clock, &bits, 4);
+	clock = code_get_float(&c);
 	row = cur_bytes(&c, WATCH_SLOTS);
-	name = cur_take(&c, cur_u16(&c));
+	name = code_get_text(&c);
 	if (c.bad || name.size == 0 || day > INT64_MAX / DAY || clock < -1)
 		return CC_BAD;
 	*in = c;
