@@ -45,6 +45,33 @@ buf_add_u8(struct buf *buf, uint8_t byte)
 	buf_add(buf, &byte, 1);
 }
 
+/* Numbers: big-endian, all of their bytes or none. */
+static inline void
+buf_add_u16(struct buf *buf, uint16_t n)
+{
+	const uint8_t b[2] = {(uint8_t)(n >> 8), (uint8_t)n};
+
+	buf_add(buf, b, 2);
+}
+
+static inline void
+buf_add_u32(struct buf *buf, uint32_t n)
+{
+	const uint8_t b[4] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
+
+	buf_add(buf, b, 4);
+}
+
+static inline void
+buf_add_u64(struct buf *buf, uint64_t n)
+{
+	uint8_t b[8];
+
+	for (unsigned i = 0; i < 8; i++)
+		b[i] = (uint8_t)(n >> 8 * (7 - i));
+	buf_add(buf, b, 8);
+}
+
 static inline void
 buf_add_slice(struct buf *buf, struct slice s)
 {

@@ -605,15 +605,37 @@ correlate(const struct cmd_options *o, const char *from)
 	return code;
 }
 
+/* From its first moment on it ends well when it is told to; what is read meanwhile is read on. */
+static void
+hear_signals(void)
+{
+	struct sigaction act = {.sa_handler = on_stop, .sa_flags = SA_RESTART},
+			 again = {.sa_handler = on_reload, .sa_flags = SA_RESTART};
+
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGHUP, &again, NULL);
+}
+
+/* What looks once, and ends by itself, ends by a signal as any other program does. */
+static void
+hear_no_end(void)
+{
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	if (stop)
+		raise(SIGTERM);
+}
+
 int
 cmd_correlate(int argc, char **argv)
 {
 	const struct command *command = &cmd_table[0];
-	struct sigaction act = {.sa_handler = on_stop}, again = {.sa_handler = on_reload};
 	struct cmd_options o;
 	char *from;
 	int code = EXIT_USAGE;
 
+	hear_signals();
 	while (command->run != cmd_correlate)
 		command++;
 	if (cmd_options(command, argc, argv, "c:l:vq", &o)) {
@@ -623,11 +645,8 @@ cmd_correlate(int argc, char **argv)
 		else if (from == NULL)
 			fprintf(stderr, "concert correlate: where from?  --exchange file:DIR or kafka:HOST:PORT\n");
 		else {
-			if (!o.once) {
-				sigaction(SIGINT, &act, NULL);
-				sigaction(SIGTERM, &act, NULL);
-			}
-			sigaction(SIGHUP, &again, NULL);
+			if (o.once)
+				hear_no_end();
 			code = correlate(&o, from);
 		}
 		free(from);

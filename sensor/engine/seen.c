@@ -127,13 +127,6 @@ seen_size(const struct seen *seen)
 	return (size_t)seen->count * ITEM_SIZE;
 }
 
-static void
-put_u64(struct buf *out, uint64_t n, unsigned bytes)
-{
-	while (bytes > 0)
-		buf_add_u8(out, (uint8_t)(n >> 8 * --bytes));
-}
-
 void
 seen_write(const struct seen *seen, struct buf *out)
 {
@@ -141,9 +134,9 @@ seen_write(const struct seen *seen, struct buf *out)
 		const struct seen_item *item = &seen->item[i];
 
 		buf_add(out, item->addr.b, 16);
-		put_u64(out, item->first, 8);
-		put_u64(out, item->last, 8);
-		put_u64(out, item->count, 4);
+		buf_add_u64(out, item->first);
+		buf_add_u64(out, item->last);
+		buf_add_u32(out, item->count);
 		buf_add_u8(out, item->proof);
 	}
 }

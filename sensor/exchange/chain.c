@@ -238,13 +238,6 @@ chain_take(struct chain_lane *lane, const struct jws *jws, const uint8_t digest[
 
 #define STATE_VERSION 1
 
-static void
-put_u64(struct buf *out, uint64_t n)
-{
-	for (unsigned i = 8; i > 0; i--)
-		buf_add_u8(out, (uint8_t)(n >> 8 * (i - 1)));
-}
-
 void
 chain_save(struct chain *chain, verifier_lane_fn *fn, void *ctx)
 {
@@ -257,13 +250,13 @@ chain_save(struct chain *chain, verifier_lane_fn *fn, void *ctx)
 		buf_over(&out, memory, sizeof(memory));
 		buf_add_u8(&out, STATE_VERSION);
 		buf_add(&out, lane->kid, KEY_ID);
-		put_u64(&out, lane->last);
+		buf_add_u64(&out, lane->last);
 		buf_add(&out, lane->digest, 32);
 		buf_add(&out, lane->window, sizeof(lane->window));
 		buf_add_u8(&out, (uint8_t)lane->holes);
 		for (unsigned i = 0; i < lane->holes; i++) {
-			put_u64(&out, lane->hole[i].from);
-			put_u64(&out, lane->hole[i].until);
+			buf_add_u64(&out, lane->hole[i].from);
+			buf_add_u64(&out, lane->hole[i].until);
 		}
 		fn(ctx, slice_of(lane->key, lane->key_size), buf_slice(&out));
 		lane->changed = false;

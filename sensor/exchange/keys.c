@@ -384,7 +384,8 @@ keys_rotate(const struct conf *conf, const char *outdir, uint64_t now, struct ke
 		add_present(&list, key, now, conf->exchange_key_overlap);
 		st = store(conf, list_file, key, &list, ret_why);
 	}
-	if (st == CC_OK && (rename(path, old) != 0 || rename(next, path) != 0))
+	/* There is a key at each moment: the one before by a second name, then the new one in its place. */
+	if (st == CC_OK && ((unlink(old) != 0 && errno != ENOENT) || link(path, old) != 0 || rename(next, path) != 0))
 		st = key_say(ret_why, CC_IO, path, strerror(errno));
 	if (st != CC_OK) {
 		key_close(key);

@@ -9,35 +9,10 @@
 #define CODE_VERSION 3
 
 void
-code_put_u64(struct buf *out, uint64_t n)
-{
-	uint8_t b[8];
-
-	for (unsigned i = 0; i < 8; i++)
-		b[i] = (uint8_t)(n >> 8 * (7 - i));
-	buf_add(out, b, 8);
-}
-
-void
 gone_encode(const struct node *node, struct buf *out)
 {
 	buf_add_u8(out, TAG_GONE);
-	code_put_u64(out, node->fold);
-}
-
-static void
-put_u16(struct buf *out, size_t n)
-{
-	uint8_t b[2] = {(uint8_t)(n >> 8), (uint8_t)n};
-
-	buf_add(out, b, 2);
-}
-
-void
-code_put_u32(struct buf *out, uint32_t n)
-{
-	put_u16(out, n >> 16);
-	put_u16(out, n & 0xffff);
+	buf_add_u64(out, node->fold);
 }
 
 void
@@ -46,7 +21,7 @@ code_put_float(struct buf *out, float f)
 	uint32_t bits;
 
 	memcpy(&bits, &f, 4);
-	code_put_u32(out, bits);
+	buf_add_u32(out, bits);
 }
 
 void
@@ -54,7 +29,7 @@ code_put_text(struct buf *out, struct slice text)
 {
 	size_t size = text.size < UINT16_MAX ? text.size : UINT16_MAX;
 
-	put_u16(out, size);
+	buf_add_u16(out, (uint16_t)size);
 	buf_add(out, text.p, size);
 }
 
@@ -89,10 +64,10 @@ node_encode(const struct joint *joint, const struct node *n, struct buf *out)
 
 	buf_add_u8(out, CODE_VERSION);
 	for (unsigned i = 0; i < 6; i++)
-		code_put_u64(out, number[i]);
+		buf_add_u64(out, number[i]);
 	code_put_float(out, n->loss);
 	code_put_float(out, n->clock_error);
-	put_u16(out, n->port);
+	buf_add_u16(out, n->port);
 	buf_add(out, small, sizeof(small));
 	for (unsigned i = 0; i < NODE_TEXTS; i++)
 		code_put_text(out, name_slice(joint, name[i]));
@@ -105,11 +80,11 @@ node_encode(const struct joint *joint, const struct node *n, struct buf *out)
 	}
 	code_put_float(out, n->period);
 	code_put_float(out, n->jitter);
-	code_put_u64(out, n->period_count);
+	buf_add_u64(out, n->period_count);
 	buf_add_u8(out, n->beats != NULL ? (uint8_t)n->beats->count : 0);
 	for (unsigned i = 0; n->beats != NULL && i < n->beats->count; i++)
-		code_put_u32(out, n->beats->at[i]);
-	put_u16(out, n->message_count);
+		buf_add_u32(out, n->beats->at[i]);
+	buf_add_u16(out, (uint16_t)n->message_count);
 	for (uint32_t m = n->messages; m != NONE; m = joint->message[m].next)
 		code_put_text(out, name_slice(joint, joint->message[m].name));
 }
@@ -216,7 +191,7 @@ revocation_encode(const struct joint *joint, const struct revocation *r, struct 
 {
 	buf_add_u8(out, CODE_REVOKED);
 	buf_add_u8(out, r->kind);
-	code_put_u64(out, r->time);
+	buf_add_u64(out, r->time);
 	code_put_text(out, name_slice(joint, r->organisation));
 	code_put_text(out, name_slice(joint, r->value));
 }

@@ -267,7 +267,7 @@ said_next(struct joint *joint, struct buf *out, uint64_t *ret_hash)
 		buf_add_u8(out, CODE_HEARD);
 		buf_add_u8(out, h->notice);
 		buf_add_u8(out, h->tlp);
-		code_put_u64(out, h->time);
+		buf_add_u64(out, h->time);
 		code_put_text(out, organisation);
 		for (unsigned k = 0; k < HEARD_TEXTS; k++)
 			code_put_text(out, name_slice(joint, h->text[k]));

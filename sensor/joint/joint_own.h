@@ -356,8 +356,6 @@ void node_drop(struct joint *joint, uint32_t node);  /* gone; its activity is th
 uint32_t node_find(const struct joint *joint, uint64_t fold); /* NONE */
 
 /* code.c: of what is written, big-endian; a text is its first 65,535 bytes */
-void code_put_u32(struct buf *out, uint32_t n);
-void code_put_u64(struct buf *out, uint64_t n);
 void code_put_float(struct buf *out, float f);
 void code_put_text(struct buf *out, struct slice text);
 float code_get_float(struct cur *c);

@@ -262,7 +262,7 @@ watch_next(struct joint *joint, struct buf *out, uint64_t *ret_hash)
 		if (day >= w->first + w->days)
 			continue;
 		buf_add_u8(out, CODE_WATCH);
-		code_put_u32(out, day);
+		buf_add_u32(out, day);
 		code_put_float(out, w->clock_error);
 		buf_add(out, w->row[day - w->first], WATCH_SLOTS);
 		code_put_text(out, name);

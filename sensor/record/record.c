@@ -66,21 +66,14 @@ text_at(struct cc_record *rec, size_t i)
 }
 
 static void
-put_u64(struct buf *out, uint64_t n, unsigned bytes)
-{
-	while (bytes > 0)
-		buf_add_u8(out, (uint8_t)(n >> 8 * --bytes));
-}
-
-static void
 put_endpoint(struct buf *out, const struct cc_endpoint *end)
 {
 	buf_add(out, end->addr.b, sizeof(end->addr.b));
-	put_u64(out, end->port, 2);
+	buf_add_u16(out, end->port);
 	buf_add_u8(out, end->ttl);
 	buf_add_u8(out, end->hops);
-	put_u64(out, end->packets, 8);
-	put_u64(out, end->bytes, 8);
+	buf_add_u64(out, end->packets);
+	buf_add_u64(out, end->bytes);
 }
 
 static void
@@ -99,24 +92,24 @@ put_numbers(struct buf *out, const struct cc_record *rec)
 	buf_add_u8(out, rec->one_sided);
 	buf_add_u8(out, rec->loss);
 	buf_add_u8(out, rec->proto);
-	put_u64(out, rec->first, 8);
-	put_u64(out, rec->last, 8);
-	put_u64(out, rec->count, 8);
-	put_u64(out, rec->flow_start, 8);
-	put_u64(out, rec->offset, 8);
-	put_u64(out, rec->file_size, 8);
-	put_u64(out, rec->gid, 4);
-	put_u64(out, rec->sid, 4);
-	put_u64(out, rec->rev, 4);
-	put_u64(out, rec->tunnel, 4);
-	put_u64(out, rec->snaplen, 4);
-	put_u64(out, rec->vlan[0], 2);
-	put_u64(out, rec->vlan[1], 2);
+	buf_add_u64(out, rec->first);
+	buf_add_u64(out, rec->last);
+	buf_add_u64(out, rec->count);
+	buf_add_u64(out, rec->flow_start);
+	buf_add_u64(out, rec->offset);
+	buf_add_u64(out, rec->file_size);
+	buf_add_u32(out, rec->gid);
+	buf_add_u32(out, rec->sid);
+	buf_add_u32(out, rec->rev);
+	buf_add_u32(out, rec->tunnel);
+	buf_add_u32(out, rec->snaplen);
+	buf_add_u16(out, rec->vlan[0]);
+	buf_add_u16(out, rec->vlan[1]);
 	buf_add(out, rec->rule_digest, 32);
 	buf_add(out, rec->rule_set_digest, 32);
 	buf_add(out, rec->evidence_sha256, 32);
-	put_u64(out, rec->evidence_size, 8);
-	put_u64(out, rec->evidence_packets, 4);
+	buf_add_u64(out, rec->evidence_size);
+	buf_add_u32(out, rec->evidence_packets);
 	buf_add_u8(out, rec->evidence_whole);
 	put_endpoint(out, &rec->attacker);
 	put_endpoint(out, &rec->victim);
@@ -145,7 +138,7 @@ record_encode(const struct cc_record *rec, struct buf *out)
 		const struct slice *s = (const struct slice *)((const char *)rec + texts[i].at);
 		size_t size = cut(*s, texts[i].max);
 
-		put_u64(out, size, 2);
+		buf_add_u16(out, (uint16_t)size);
 		buf_add(out, s->p, size);
 	}
 	if (out->full) {
@@ -418,9 +411,9 @@ record_key(const struct cc_record *rec, uint8_t ret_key[32])
 	buf_over(&out, head, sizeof(head));
 	buf_add_u8(&out, (uint8_t)rec->kind);
 	buf_add_u8(&out, (uint8_t)rec->detector);
-	put_u64(&out, rec->gid, 4);
-	put_u64(&out, rec->sid, 4);
-	put_u64(&out, rec->value.size, 8);
+	buf_add_u32(&out, rec->gid);
+	buf_add_u32(&out, rec->sid);
+	buf_add_u64(&out, rec->value.size);
 	digest_open(&digest, DIGEST_SHA256);
 	digest_add(&digest, buf_slice(&out));
 	digest_add(&digest, rec->value);

@@ -41,6 +41,26 @@ TEST(over_memory)
 	buf_close(&buf);
 }
 
+TEST(numbers)
+{
+	static const uint8_t should[] = {0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08,
+	    0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e};
+
+	for (size_t room = 0; room <= sizeof(should); room++) {
+		uint8_t memory[sizeof(should)];
+		size_t fits = room >= 14 ? 14 : room >= 6 ? 6 : room >= 2 ? 2 : 0;
+		struct buf buf;
+
+		buf_over(&buf, memory, room);
+		buf_add_u16(&buf, 0x0102);
+		if (!buf.full)
+			buf_add_u32(&buf, 0x03040506);
+		if (!buf.full)
+			buf_add_u64(&buf, 0x0708090a0b0c0d0e);
+		CHECK(buf.size == fits && buf.full == (fits < 14) && memcmp(memory, should, fits) == 0);
+	}
+}
+
 TEST(formatted)
 {
 	/* Every size of text against every room, with the NUL that vsnprintf() wants besides. */
@@ -78,4 +98,4 @@ TEST(formatted_many)
 	buf_close(&buf);
 }
 
-TESTS(T(grows), T(over_memory), T(formatted), T(formatted_many))
+TESTS(T(grows), T(over_memory), T(numbers), T(formatted), T(formatted_many))

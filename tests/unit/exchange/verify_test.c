@@ -6,6 +6,8 @@
 
 #include "exchange/exchange.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -613,6 +615,56 @@ TEST(key_files)
 	end();
 }
 
+/* Ours for the whole program, to look at the disk before each one, and to let it fail. */
+static const char *rename_watch;
+static unsigned rename_fails;
+static bool rename_missed;
+
+int
+rename(const char *from, const char *to)
+{
+	rename_missed = rename_missed || (rename_watch != NULL && access(rename_watch, F_OK) != 0);
+	if (rename_fails > 0 && --rename_fails == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
+
+/* Whatever ends a rotation, and wherever: there is a key, and it signs. */
+TEST(rotation_never_without_a_key)
+{
+	char path[128], kid[KEY_ID];
+	struct key *again = NULL;
+	char *why = NULL;
+
+	begin();
+	snprintf(path, sizeof(path), "%s/keys/sensor.key", dir);
+	rename_watch = path;
+	memcpy(kid, key_kid(key), KEY_ID);
+	for (unsigned at = 1; at <= 4; at++) {
+		enum cc_status st;
+
+		rename_missed = false;
+		rename_fails = at;
+		st = keys_rotate(conf, dir, (1000 + at) * NS_PER_S, &again, &why);
+		CHECK(st == CC_OK || why != NULL);
+		rename_fails = 0;
+		if (st == CC_OK)
+			key_close(again);
+		free(why);
+		why = NULL;
+		CHECK(!rename_missed && access(path, F_OK) == 0);
+		/* As a sensor that starts: it signs, and says with which. */
+		CHECK(key_open(conf, dir, true, &again, &why) == CC_OK);
+		CHECK((st == CC_OK) == (strcmp(key_kid(again), kid) != 0));
+		memcpy(kid, key_kid(again), KEY_ID);
+		key_close(again);
+	}
+	rename_watch = NULL;
+	end();
+}
+
 /* ---- quarantine ---- */
 
 static void
@@ -669,4 +721,5 @@ TEST(fingerprints_can_be_typed)
 
 TESTS(T(fingerprints_can_be_typed), T(thumbprint_of_the_rfc), T(no_bit_may_change), T(headers_are_all_or_nothing),
     T(keys_have_their_time), T(whose_objects), T(a_lane_and_what_is_missing), T(two_pasts),
-    T(runs_give_what_single_messages_give), T(key_files), T(quarantine_is_bounded))
+    T(runs_give_what_single_messages_give), T(key_files), T(rotation_never_without_a_key),
+    T(quarantine_is_bounded))
