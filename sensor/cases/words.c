@@ -5,15 +5,13 @@
  * They name technical infrastructure and organisations that reported, nothing and nobody else.  Every number in them is
  * the document's own.  No state.
  */
-#include "cases/cases.h"
+#include "cases/words_own.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SHORT 48 /* characters of a value in a sentence */
-#define NAME 72  /* of an organisation: cut, two of them would look alike */
 #define LIST 200 /* of all names of a list, so that the first page stays one */
 
 void
@@ -30,11 +28,8 @@ cases_time(uint64_t ns, char ret_text[40])
 
 /* ---- small words ---- */
 
-static void
-say(const struct cases_words *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void
-say(const struct cases_words *w, const char *format, ...)
+void
+words_say(const struct cases_words *w, const char *format, ...)
 {
 	char text[512];
 	va_list args;
@@ -46,8 +41,8 @@ say(const struct cases_words *w, const char *format, ...)
 }
 
 /* "0.3 %", and never 0 or 100 of what is not certain. */
-static const char *
-per_cent(double p, char ret_text[24])
+const char *
+words_per_cent(double p, char ret_text[24])
 {
 	if (p > 0.999 && p < 1)
 		snprintf(ret_text, 24, "more than 99.9 %%");
@@ -159,15 +154,15 @@ cases_say_parts(const struct cases_words *w, const struct case_hypothesis *h)
 
 		w->plain(w->out, i > 0 ? ", " : "");
 		w->theirs(w->out, part->why, NAME);
-		say(w, " %.4f", part->nats);
+		words_say(w, " %.4f", part->nats);
 		if (part->has_of)
-			say(w, " (of %.6g)", part->of);
+			words_say(w, " (of %.6g)", part->of);
 	}
 }
 
 /* "a, b and c", as many as fit, one in any case. */
-static void
-say_list(const struct cases_words *w, const char *const *name, size_t count)
+void
+words_list(const struct cases_words *w, const char *const *name, size_t count)
 {
 	size_t shown = 0, size = 0;
 
@@ -179,7 +174,7 @@ say_list(const struct cases_words *w, const char *const *name, size_t count)
 		w->theirs(w->out, name[i], NAME);
 	}
 	if (shown < count)
-		say(w, " and %zu more", count - shown);
+		words_say(w, " and %zu more", count - shown);
 }
 
 /* ---- the first page ---- */
@@ -187,7 +182,7 @@ say_list(const struct cases_words *w, const char *const *name, size_t count)
 void
 cases_say_title(const struct cases_words *w, const struct casefile *one)
 {
-	say(w, "Case %.8s", one->id + 6);
+	words_say(w, "Case %.8s", one->id + 6);
 }
 
 static void
@@ -214,20 +209,18 @@ say_shapes(const struct cases_words *w, const struct casefile *one)
 			continue;
 		if (said > 0)
 			w->plain(w->out, said + 1 == kinds ? " and " : ", ");
-		say(w, "%zu %s", count[k], count[k] == 1 ? noun[k].singular : noun[k].plural);
+		words_say(w, "%zu %s", count[k], count[k] == 1 ? noun[k].singular : noun[k].plural);
 		said++;
 	}
 	w->plain(w->out, ".");
 	if (cheap > 0 && cheap < all)
-		say(w, " %zu of them %s seen only in single packets, whose sender anybody can forge.", cheap,
+		words_say(w, " %zu of them %s seen only in single packets, whose sender anybody can forge.", cheap,
 		    cheap == 1 ? "was" : "were");
 	else if (cheap > 0)
 		w->plain(w->out, " All that was seen are single packets, whose sender anybody can forge.");
 }
 
 /* What an organisation's entries are: it saw, it repeats, it looked in vain.  Where a long time line is cut, it saw. */
-enum part { SAW, REPEATS, LOOKED, PARTS };
-
 static enum part
 part_of(const struct casefile *one, const char *organisation)
 {
@@ -245,8 +238,8 @@ part_of(const struct casefile *one, const char *organisation)
 				    : SAW;
 }
 
-static size_t
-those_of(const struct casefile *one, enum part part, const char *ret_name[CASES_ORGANISATIONS])
+size_t
+words_those(const struct casefile *one, enum part part, const char *ret_name[CASES_ORGANISATIONS])
 {
 	size_t count = 0;
 
@@ -261,35 +254,36 @@ void
 cases_say_seen(const struct cases_words *w, const struct casefile *one)
 {
 	const char *name[CASES_ORGANISATIONS];
-	size_t count = those_of(one, SAW, name);
+	size_t count = words_those(one, SAW, name);
 	char first[40], last[40];
 
 	cases_time(one->first, first);
 	cases_time(one->last, last);
-	say(w, "Between %s and %s, ", first, last);
+	words_say(w, "Between %s and %s, ", first, last);
 	if (count == 0) {
 		w->plain(w->out, "no organisation saw it itself.");
 	} else {
-		say(w, "%zu organisation%s saw it: ", count, count == 1 ? "" : "s");
-		say_list(w, name, count);
+		words_say(w, "%zu organisation%s saw it: ", count, count == 1 ? "" : "s");
+		words_list(w, name, count);
 		w->plain(w->out, ".");
 	}
-	if ((count = those_of(one, LOOKED, name)) > 0) {
+	if ((count = words_those(one, LOOKED, name)) > 0) {
 		w->plain(w->out, " ");
-		say_list(w, name, count);
+		words_list(w, name, count);
 		w->plain(w->out, " looked for it and did not see it.");
 	}
-	if ((count = those_of(one, REPEATS, name)) > 0) {
+	if ((count = words_those(one, REPEATS, name)) > 0) {
 		w->plain(w->out, " ");
-		say_list(w, name, count);
-		say(w, " only repeated what others had reported, which adds no weight.");
+		words_list(w, name, count);
+		words_say(w, " only repeated what others had reported, which adds no weight.");
 	}
-	say(w, " %zu signed report%s to one activity.", one->messages, one->messages == 1 ? " belongs" : "s belong");
+	words_say(
+	    w, " %zu signed report%s to one activity.", one->messages, one->messages == 1 ? " belongs" : "s belong");
 	say_shapes(w, one);
 }
 
-static const struct case_hypothesis *
-best(const struct casefile *one, bool source)
+const struct case_hypothesis *
+words_best(const struct casefile *one, bool source)
 {
 	const struct case_hypothesis *found = NULL;
 
@@ -306,13 +300,13 @@ best(const struct casefile *one, bool source)
 const struct case_hypothesis *
 cases_leading(const struct casefile *one)
 {
-	return best(one, true);
+	return words_best(one, true);
 }
 
 void
 cases_say_answer(const struct cases_words *w, const struct casefile *one)
 {
-	const struct case_hypothesis *source = best(one, true), *rival = best(one, false);
+	const struct case_hypothesis *source = words_best(one, true), *rival = words_best(one, false);
 	char text[24];
 
 	if (strcmp(one->verdict, "source") == 0) {
@@ -320,9 +314,9 @@ cases_say_answer(const struct cases_words *w, const struct casefile *one)
 		cases_say_kind(w, one->what);
 		w->plain(w->out, " ");
 		w->theirs(w->out, one->value, SHORT * 2);
-		say(w,
+		words_say(w,
 		    " as where the activity comes from. That is %s: the probability that this answer is right is %s.",
-		    cases_likely(one->confidence), per_cent(one->confidence, text));
+		    cases_likely(one->confidence), words_per_cent(one->confidence, text));
 		return;
 	}
 	w->plain(w->out, "On what is known today, nobody can say where the activity comes from.");
@@ -331,289 +325,15 @@ cases_say_answer(const struct cases_words *w, const struct casefile *one)
 		cases_say_kind(w, source->what);
 		w->plain(w->out, " ");
 		w->theirs(w->out, source->value, SHORT * 2);
-		say(w, ", reaches a probability of %s, which is not enough to name it.",
-		    per_cent(source->probability, text));
+		words_say(w, ", reaches a probability of %s, which is not enough to name it.",
+		    words_per_cent(source->probability, text));
 	}
 	if (rival != NULL) {
 		w->plain(w->out, strcmp(rival->kind, "cannot say") == 0 ? " The weightiest reason: "
 									: " The strongest other explanation: ");
 		cases_say_hypothesis(w, rival);
-		say(w, " (%s).", per_cent(rival->probability, text));
+		words_say(w, " (%s).", words_per_cent(rival->probability, text));
 	}
-}
-
-/* ---- what speaks against it ---- */
-
-const char *
-cases_against_head(const struct casefile *one)
-{
-	return strcmp(one->verdict, "source") == 0 ? "What speaks against it" : "Why nobody can say";
-}
-
-static int
-by_probability(const void *a, const void *b)
-{
-	const struct case_hypothesis *x = *(const struct case_hypothesis *const *)a,
-				     *y = *(const struct case_hypothesis *const *)b;
-
-	if (x->probability > y->probability || x->probability < y->probability)
-		return x->probability > y->probability ? -1 : 1;
-	return x < y ? -1 : 1;
-}
-
-void
-cases_sorted(const struct casefile *one, const struct case_hypothesis *ret_list[CASES_HYPOTHESES])
-{
-	for (size_t i = 0; i < one->hypotheses; i++)
-		ret_list[i] = &one->hypothesis[i];
-	if (one->hypotheses > 0)
-		qsort(ret_list, one->hypotheses, sizeof(ret_list[0]), by_probability);
-}
-
-/* Whether this sentence is the one that was asked for. */
-static bool
-is_next(size_t *index)
-{
-	return (*index)-- == 0;
-}
-
-static bool
-against_rivals(const struct cases_words *w, const struct casefile *one, size_t *index)
-{
-	const struct case_hypothesis *list[CASES_HYPOTHESES];
-	bool source = strcmp(one->verdict, "source") == 0;
-	double rest = 0;
-	char text[24];
-
-	cases_sorted(one, list);
-	for (size_t i = 0; i < one->hypotheses; i++) {
-		const struct case_hypothesis *h = list[i];
-		bool answer = source && strcmp(h->kind, "source") == 0 && strcmp(h->value, one->value) == 0 &&
-			      strcmp(h->what, one->what) == 0;
-
-		if (answer || (!source && strcmp(h->kind, "source") == 0) || h->probability < 0.01) {
-			rest += answer ? 0 : h->probability;
-			continue;
-		}
-		if (is_next(index)) {
-			w->plain(w->out, source ? "It could also be that " : "It could be that ");
-			cases_say_hypothesis(w, h);
-			say(w, ": %s.", per_cent(h->probability, text));
-			return true;
-		}
-	}
-	if (source && rest > 0 && is_next(index)) {
-		say(w, "All other explanations that were weighed have a probability of %s together.",
-		    per_cent(rest, text));
-		return true;
-	}
-	return false;
-}
-
-static bool
-against_evidence(const struct cases_words *w, const struct casefile *one, size_t *index)
-{
-	const struct case_hypothesis *top = best(one, true);
-	const char *name[CASES_ORGANISATIONS];
-	size_t count = 0, cheap = 0;
-	double sum = 0;
-
-	for (size_t i = 0; top != NULL && i < top->againsts; i++) {
-		size_t k = 0;
-
-		while (k < count && strcmp(name[k], top->against[i].organisation) != 0)
-			k++;
-		if (k == count && count < CASES_ORGANISATIONS)
-			name[count++] = top->against[i].organisation;
-		sum += top->against[i].llr;
-	}
-	if (count > 0 && is_next(index)) {
-		say_list(w, name, count);
-		say(w, " looked for it and did not see it, which speaks %sagainst it.", sum > -0.5 ? "a little " : "");
-		return true;
-	}
-	for (size_t i = 0; top != NULL && i < top->supports; i++)
-		cheap += strcmp(top->support[i].proof, "spoofable") == 0;
-	if (cheap > 0 && is_next(index)) {
-		if (cheap == top->supports)
-			w->plain(w->out, "All that speaks for the best candidate rests on");
-		else
-			say(w, "%zu of %zu pieces of evidence rest on", cheap, top->supports);
-		w->plain(w->out, " single packets, whose sender anybody can forge; they weigh little.");
-		return true;
-	}
-	count = those_of(one, SAW, name);
-	if (count > 0 && count < 3 && is_next(index)) {
-		say(w, "Only %s saw it.", count == 2 ? "two organisations" : "one organisation");
-		return true;
-	}
-	return false;
-}
-
-/* Organisations with a span that is so, each once; how many. */
-static size_t
-those_who(const struct casefile *one, bool (*is_so)(const struct case_span *), const char **ret_name)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < one->spans && count < CASES_ORGANISATIONS; i++) {
-		size_t k = 0;
-
-		while (k < count && strcmp(ret_name[k], one->span[i].organisation) != 0)
-			k++;
-		if (k == count && is_so(&one->span[i]))
-			ret_name[count++] = one->span[i].organisation;
-	}
-	return count;
-}
-
-static bool
-is_lossy(const struct case_span *s)
-{
-	return s->lost >= 0.05;
-}
-
-static bool
-is_timeless(const struct case_span *s)
-{
-	return s->clock_error < 0;
-}
-
-static bool
-against_coverage(const struct cases_words *w, const struct casefile *one, size_t *index)
-{
-	const char *name[CASES_ORGANISATIONS];
-	size_t count = those_who(one, is_lossy, name);
-	double most = 0;
-
-	if (count > 0 && is_next(index)) {
-		for (size_t i = 0; i < one->spans; i++)
-			most = fmax(most, one->span[i].lost);
-		say_list(w, name, count);
-		say(w, " lost %s%.0f %% of the traffic that %s should have seen.", count > 1 ? "up to " : "",
-		    most * 100, count > 1 ? "they" : "it");
-		return true;
-	}
-	count = those_who(one, is_timeless, name);
-	if (count > 0 && is_next(index)) {
-		say(w, "How exact the clock%s of ", count > 1 ? "s" : "");
-		say_list(w, name, count);
-		say(w, " %s is not known: what %s saw is put into no order with others' sightings.",
-		    count > 1 ? "are," : "is,", count > 1 ? "they" : "it");
-		return true;
-	}
-	if (one->completeness < 0.5 && is_next(index)) {
-		say(w, "The reports hold %.0f %% of the information that a report should hold.",
-		    one->completeness * 100);
-		return true;
-	}
-	return false;
-}
-
-static bool
-against_opinions(const struct cases_words *w, const struct casefile *one, size_t *index)
-{
-	for (size_t i = 0; i < one->opinions; i++) {
-		const struct case_opinion *o = &one->opinion[i];
-
-		if (strcmp(o->opinion, "disagree") != 0 || !cases_opinion_newest(one, i) || !is_next(index))
-			continue;
-		w->theirs(w->out, o->organisation, NAME);
-		w->plain(w->out, " disagrees");
-		if (o->text[0] != '\0') {
-			w->plain(w->out, ": \u201c");
-			w->theirs(w->out, o->text, 300);
-			w->plain(w->out, "\u201d");
-		}
-		w->plain(w->out, ".");
-		return true;
-	}
-	return false;
-}
-
-bool
-cases_say_against(const struct cases_words *w, const struct casefile *one, size_t index)
-{
-	return against_opinions(w, one, &index) || against_rivals(w, one, &index) || against_evidence(w, one, &index) ||
-	       against_coverage(w, one, &index);
-}
-
-/* ---- what would change it ---- */
-
-static bool
-same_question(const struct case_missing *a, const struct case_missing *b)
-{
-	bool same = strcmp(a->kind, b->kind) == 0 && strcmp(a->item, b->item) == 0 &&
-		    strcmp(a->message, b->message) == 0 && a->indicators == b->indicators && a->from == b->from;
-
-	for (size_t i = 0; same && i < a->indicators; i++)
-		same = strcmp(a->what[i], b->what[i]) == 0 && strcmp(a->value[i], b->value[i]) == 0;
-	return same;
-}
-
-static void
-say_question(const struct cases_words *w, const struct case_missing *m)
-{
-	char when[40];
-
-	if (strcmp(m->kind, "evidence") == 0) {
-		w->plain(w->out,
-		    " can be asked for the packets kept behind a report, to see whether the address really answered");
-	} else if (strcmp(m->kind, "reveal") == 0) {
-		w->plain(w->out, " can be asked which host stands behind a pseudonym");
-	} else {
-		w->plain(w->out, strcmp(m->item, "who controls this host") == 0 ? " can be asked who reaches "
-										: " can be asked about sights of ");
-		for (size_t i = 0; i < m->indicators; i++) {
-			w->plain(w->out, i == 0 ? "" : ", ");
-			cases_say_kind(w, m->what[i]);
-			w->plain(w->out, " ");
-			w->theirs(w->out, m->value[i], SHORT);
-		}
-		if (m->from != 0) {
-			cases_time(m->from, when);
-			say(w, " since %.10s", when);
-		}
-	}
-	say(w, ". A reply could move the answer %s.",
-	    m->bits >= 0.3   ? "strongly"
-	    : m->bits >= 0.1 ? "noticeably"
-			     : "a little");
-}
-
-bool
-cases_say_question(const struct cases_words *w, const struct casefile *one, size_t index)
-{
-	if (index >= one->missings)
-		return false;
-	w->theirs(w->out, one->missing[index].ask, NAME);
-	say_question(w, &one->missing[index]);
-	return true;
-}
-
-/* One sentence for all who are asked the same. */
-bool
-cases_say_change(const struct cases_words *w, const struct casefile *one, size_t index)
-{
-	const char *name[CASES_MISSING];
-	size_t count = 0;
-
-	for (size_t i = 0; i < one->missings; i++) {
-		size_t k = 0;
-
-		while (k < i && !same_question(&one->missing[k], &one->missing[i]))
-			k++;
-		if (k < i || !is_next(&index))
-			continue;
-		for (k = i; k < one->missings; k++) {
-			if (same_question(&one->missing[k], &one->missing[i]))
-				name[count++] = one->missing[k].ask;
-		}
-		say_list(w, name, count);
-		say_question(w, &one->missing[i]);
-		return true;
-	}
-	return false;
 }
 
 /* ---- opinions ---- */
