@@ -12,6 +12,7 @@
 #define NOTICES_MAX 4096
 #define NOTICES_OF_ONE 64
 #define TOLD_MAX 32    /* that a case lists */
+#define HEARD_MAX (CONTACTS_MAX + NOTICES_MAX)
 #define TOUCH_MAX 4096 /* nodes of a value that is named */
 
 /* By time; of one time by their texts, so that the order of arrival does not show. */
@@ -109,6 +110,8 @@ static const struct {
 } named_kind[] = {{"addr", FEATURE_ADDR}, {"domain", FEATURE_DOMAIN}, {"sha256", FEATURE_FILE},
     {"sha256", FEATURE_CERT}, {"sha256", FEATURE_KEY}};
 
+#define NAMED_KINDS (sizeof(named_kind) / sizeof(named_kind[0]))
+
 /* "kind:value kind:value …" */
 static bool
 next_named(struct slice *rest, struct slice *ret_kind, struct slice *ret_value)
@@ -124,23 +127,102 @@ next_named(struct slice *rest, struct slice *ret_kind, struct slice *ret_value)
 	return true;
 }
 
-static void
+/* Cases that have what it names are dirty with the next settling: each value once, however often it is named. */
+static bool
 touch_named(struct joint *joint, const struct heard *h)
 {
 	struct slice rest = name_slice(joint, h->text[HEARD_NAMED]), kind, value;
 
 	while (next_named(&rest, &kind, &value)) {
-		for (size_t k = 0; k < sizeof(named_kind) / sizeof(named_kind[0]); k++) {
+		for (size_t k = 0; k < NAMED_KINDS; k++) {
 			uint32_t v = slice_is(kind, named_kind[k].word)
 					 ? value_find(joint, value_hash(named_kind[k].type, value, false))
 					 : NONE;
-			unsigned touched = 0;
 
-			for (uint32_t f = v != NONE ? joint->value[v].head : NONE; f != NONE && touched++ < TOUCH_MAX;
-			     f = joint->feature[f].next)
-				node_touch(joint, joint->feature[f].node);
+			if (v == NONE || joint->value[v].named)
+				continue;
+			if (!vector_add(&joint->named, v))
+				return false;
+			joint->value[v].named = true;
 		}
 	}
+	return true;
+}
+
+/* ---- which notices name a value ---- */
+
+/* A value of a notice; place: of its word in what the notice names. */
+struct naming {
+	uint64_t hash;
+	uint32_t heard, place;
+};
+
+static int
+by_hash(const void *a, const void *b)
+{
+	const struct naming *x = a, *y = b;
+
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	return (x->heard > y->heard) - (x->heard < y->heard);
+}
+
+static bool
+list_notice(struct joint *joint, uint32_t at)
+{
+	struct slice rest = name_slice(joint, joint->heard[at].text[HEARD_NAMED]), kind, value;
+
+	for (uint32_t place = 0; next_named(&rest, &kind, &value); place++) {
+		for (size_t k = 0; k < NAMED_KINDS; k++) {
+			if (!slice_is(kind, named_kind[k].word))
+				continue;
+			if (!GROW(joint->naming, joint->naming_count, joint->naming_room))
+				return false;
+			joint->naming[joint->naming_count++] =
+			    (struct naming){value_hash(named_kind[k].type, value, false), at, place};
+		}
+	}
+	return true;
+}
+
+/* After new ones came: their words by value, so that a case asks once for each value of its own. */
+static bool
+list_notices(struct joint *joint)
+{
+	bool good = true;
+
+	if (joint->naming_version == joint->heard_version)
+		return true;
+	joint->naming_count = 0;
+	for (uint32_t i = 0; i < joint->heard_count && good; i++)
+		good = !joint->heard[i].notice || list_notice(joint, i);
+	if (joint->naming_count > 0)
+		qsort(joint->naming, joint->naming_count, sizeof(*joint->naming), by_hash);
+	joint->naming_version = good ? joint->heard_version : joint->naming_version;
+	return good;
+}
+
+void
+heard_clean(struct joint *joint)
+{
+	for (size_t i = 0; i < joint->named.count; i++)
+		joint->value[joint->named.at[i]].named = false;
+	joint->named.count = 0;
+}
+
+bool
+heard_settle(struct joint *joint)
+{
+	for (size_t i = 0; i < joint->named.count; i++) {
+		const struct value *v = &joint->value[joint->named.at[i]];
+		unsigned touched = 0;
+
+		for (uint32_t f = v->used ? v->head : NONE; f != NONE && touched++ < TOUCH_MAX;
+		     f = joint->feature[f].next)
+			node_touch(joint, joint->feature[f].node);
+	}
+	heard_clean(joint);
+	return list_notices(joint);
 }
 
 enum cc_status
@@ -155,15 +237,15 @@ joint_heard(struct joint *joint, const struct joint_word *word)
 		return CC_FULL;
 	if (h->time != 0 && !is_newer(joint, word->time, word->text, h))
 		return CC_OK;
-	touch_named(joint, h);
+	if (!touch_named(joint, h))
+		return CC_NOMEM;
 	h->time = word->time;
 	h->tlp = (uint8_t)word->tlp;
 	for (unsigned i = 0; i < HEARD_TEXTS; i++)
 		h->text[i] = name_of(joint, word->text[i]);
 	h->unsaved = true;
 	joint->heard_version++;
-	touch_named(joint, h);
-	return CC_OK;
+	return touch_named(joint, h) ? CC_OK : CC_NOMEM;
 }
 
 /* ---- in a case ---- */
@@ -187,59 +269,111 @@ heard_contact(const struct joint *joint, uint32_t organisation, enum cc_tlp tlp,
 	}
 }
 
-static bool
-names_any(const struct joint *joint, const struct activity *a, const struct heard *h, struct slice *ret_value)
+/* A notice that names something of a case. */
+struct told {
+	uint32_t heard, place; /* of the first word that does */
+	uint64_t away;         /* from the case, in time */
+};
+
+/* Those that name a value of this case, in the first of their words that does; NONE: none. */
+static void
+look_up(const struct joint *joint, const struct activity *a, uint32_t first_place[HEARD_MAX])
 {
-	struct slice rest = name_slice(joint, h->text[HEARD_NAMED]), kind;
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = case_node(joint, a, i);
 
-	while (next_named(&rest, &kind, ret_value)) {
-		for (size_t k = 0; k < sizeof(named_kind) / sizeof(named_kind[0]); k++) {
-			uint32_t v = slice_is(kind, named_kind[k].word)
-					 ? value_find(joint, value_hash(named_kind[k].type, *ret_value, false))
-					 : NONE;
+		for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+			const struct value *v = feature_value(joint, f);
+			size_t low = 0, high = joint->naming_count;
 
-			for (size_t i = 0; v != NONE && i < a->count; i++) {
-				const struct node *node = case_node(joint, a, i);
+			if (!is_candidate(v->type) && v->type != FEATURE_FILE)
+				continue;
+			while (low < high) {
+				size_t middle = low + (high - low) / 2;
 
-				for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
-					if (joint->feature[f].value == v)
-						return true;
-				}
+				if (joint->naming[middle].hash < v->hash)
+					low = middle + 1;
+				else
+					high = middle;
+			}
+			for (; low < joint->naming_count && joint->naming[low].hash == v->hash; low++) {
+				const struct naming *n = &joint->naming[low];
+
+				if (n->place < first_place[n->heard])
+					first_place[n->heard] = n->place;
 			}
 		}
 	}
-	return false;
 }
 
 static int
 by_id(const void *a, const void *b, void *ctx)
 {
 	const struct joint *joint = ctx;
-	const struct heard *x = &joint->heard[*(const uint32_t *)a], *y = &joint->heard[*(const uint32_t *)b];
+	const struct heard *x = &joint->heard[((const struct told *)a)->heard],
+			   *y = &joint->heard[((const struct told *)b)->heard];
 	int order = name_order(&x->organisation, &y->organisation, ctx);
 
 	return order != 0 ? order : name_order(&x->text[HEARD_ID], &y->text[HEARD_ID], ctx);
 }
 
+static int
+by_distance(const void *a, const void *b, void *ctx)
+{
+	const struct joint *joint = ctx;
+	const struct told *x = a, *y = b;
+	const struct heard *one = &joint->heard[x->heard], *other = &joint->heard[y->heard];
+
+	if (x->away != y->away)
+		return x->away < y->away ? -1 : 1;
+	if (one->time != other->time)
+		return one->time > other->time ? -1 : 1;
+	return by_id(a, b, ctx);
+}
+
+/* Those nearest to the case in time, of these the newest: what warned of an address that others have now comes last. */
+static unsigned
+nearest(const struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct told ret_told[TOLD_MAX])
+{
+	uint64_t from = a->first, until = case_last(joint, a);
+	uint32_t first_place[HEARD_MAX];
+	struct told *all = NULL;
+	size_t count = 0, room = 0;
+
+	memset(first_place, 0xff, sizeof(first_place));
+	look_up(joint, a, first_place);
+	for (uint32_t i = 0; i < joint->heard_count; i++) {
+		const struct heard *h = &joint->heard[i];
+
+		if (first_place[i] == NONE || h->tlp > tlp || !GROW(all, count, room))
+			continue;
+		all[count++] = (struct told){i, first_place[i],
+		    h->time < from ? from - h->time : h->time > until ? h->time - until : 0};
+	}
+	if (count > 0)
+		qsort_r(all, count, sizeof(*all), by_distance, (void *)(uintptr_t)joint);
+	count = count < TOLD_MAX ? count : TOLD_MAX;
+	for (size_t i = 0; i < count; i++)
+		ret_told[i] = all[i];
+	free(all);
+	qsort_r(ret_told, count, sizeof(*ret_told), by_id, (void *)(uintptr_t)joint);
+	return (unsigned)count;
+}
+
 void
 heard_notices(const struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct json *json)
 {
-	uint32_t list[TOLD_MAX];
-	unsigned count = 0;
-	struct slice value;
+	bool asks = joint->naming_count > 0 && !case_node(joint, a, 0)->exercise;
+	struct told told[TOLD_MAX];
+	unsigned count = asks ? nearest(joint, a, tlp, told) : 0;
 
-	for (uint32_t i = 0; i < joint->heard_count && count < TOLD_MAX && !case_node(joint, a, 0)->exercise; i++) {
-		const struct heard *h = &joint->heard[i];
-
-		if (h->notice && h->tlp <= tlp && names_any(joint, a, h, &value))
-			list[count++] = i;
-	}
-	qsort_r(list, count, sizeof(*list), by_id, (void *)(uintptr_t)joint);
 	json_array(json, "notices");
 	for (unsigned i = 0; i < count; i++) {
-		const struct heard *h = &joint->heard[list[i]];
+		const struct heard *h = &joint->heard[told[i].heard];
+		struct slice rest = name_slice(joint, h->text[HEARD_NAMED]), kind, value;
 
-		(void)names_any(joint, a, h, &value);
+		for (uint32_t place = 0; next_named(&rest, &kind, &value) && place < told[i].place; place++)
+			;
 		json_object(json, NULL);
 		case_name(joint, json, "organisation", h->organisation);
 		case_name(joint, json, "id", h->text[HEARD_ID]);

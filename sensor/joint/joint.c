@@ -69,6 +69,8 @@ joint_free(struct joint *joint)
 	free(joint->seen_stamp);
 	watch_close(joint);
 	free(joint->heard);
+	free(joint->named.at);
+	free(joint->naming);
 	as_close(joint);
 	map_free(joint->revoked, NULL);
 	free(joint->revocation);
@@ -216,6 +218,8 @@ settle(struct joint *joint, bool all)
 
 	look_at_doubted(joint);
 	watch_settle(joint);
+	if (!heard_settle(joint))
+		st = CC_NOMEM;
 	if (patient) {
 		for (size_t i = 0; i < joint->deferred.count && st == CC_OK; i++)
 			st = vector_add(&joint->dirty, joint->deferred.at[i]) ? CC_OK : CC_NOMEM;
@@ -404,6 +408,7 @@ joint_trim(struct joint *joint, size_t keep)
 	for (size_t i = 0; i < joint->doubted.count; i++)
 		joint->node[joint->doubted.at[i]].doubted = false;
 	joint->doubted.count = 0;
+	heard_clean(joint);
 	while (joint->node_live > keep)
 		node_drop(joint, joint->node_oldest);
 	values_clean(joint);

@@ -55,7 +55,7 @@ struct value {
 	uint32_t talker, holder; /* organisations: who that is; and for holds.  NONE: nobody */
 	uint32_t mark;           /* of the cell whose walk has seen it */
 	uint8_t type;
-	bool dirty, used;
+	bool dirty, used, named; /* named: by a notice, since the last settling */
 	bool holds, holds_own; /* nodes together, while another value's diversity is judged; those of holder */
 };
 
@@ -269,6 +269,10 @@ struct joint {
 	struct heard *heard;
 	size_t heard_count, heard_room;
 	uint64_t heard_version;
+	struct vector named; /* values that a notice names or named, since the last settling */
+	struct naming *naming;
+	size_t naming_count, naming_room;
+	uint64_t naming_version; /* of what was heard, when it was listed */
 	/* value.c */
 	struct value *value;
 	size_t value_count, value_room, value_live;
@@ -436,6 +440,8 @@ void watch_close(struct joint *joint);
 
 /* heard.c: of what is marked no stricter than the case */
 #define CODE_HEARD 5
+bool heard_settle(struct joint *joint); /* cases that notices name are dirty then; false: no memory */
+void heard_clean(struct joint *joint);  /* and without one */
 void heard_contact(const struct joint *joint, uint32_t organisation, enum cc_tlp tlp, struct json *json);
 void heard_notices(const struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct json *json);
 /* The next of what was heard, heartbeats too, that is not saved, as node_decode() reads it; it is saved then. */

@@ -369,5 +369,90 @@ TEST(notices_of_one_are_bounded)
 	conf_free(conf);
 }
 
-TESTS(T(heartbeats_tell_who_looked), T(contacts_and_notices), T(notices_of_one_are_bounded),
-    T(period_links_where_addresses_move), T(sights_at_random_have_no_period), T(stages), T(networks))
+/* Of more than a case lists those that came when it was seen, in whatever order they come. */
+TEST(notices_of_its_time)
+{
+	struct conf *conf = conf_new();
+
+	for (int turned = 0; turned < 2; turned++) {
+		struct joint *joint = joint_new(conf);
+		json_t *cases, *told;
+		size_t i;
+		json_t *one;
+
+		listed = text_used = 0;
+		for (unsigned n = 0; n < 100; n++) {
+			unsigned day = turned ? 99 - n : n;
+			char id[16], by[16];
+			struct joint_word word = {.notice = true, .tlp = CC_TLP_CLEAR,
+			    .time = (DAY0 - 50 * 86400ull + day * 86400ull) * NS_PER_S};
+
+			word.organisation = slice_of(by, (size_t)snprintf(by, sizeof(by), "cert.%u", day % 7));
+			word.text[HEARD_ID] = slice_of(id, (size_t)snprintf(id, sizeof(id), "n%03u", day));
+			word.text[HEARD_TITLE] = slice_str("t");
+			word.text[HEARD_NAMED] = day % 2 ? slice_str("domain:x.example addr:192.0.2.7 addr:192.0.2.8")
+							 : slice_str("addr:192.0.2.7");
+			CHECK(joint_heard(joint, &word) == CC_OK);
+		}
+		for (unsigned n = 0; n < 6; n++)
+			CHECK(joint_add(joint, sight(who[n % 3], "192.0.2.7", 40000 + n * 5000)) == CC_OK);
+		cases = settled(joint);
+		told = json_object_get(json_array_get(cases, 0), "notices");
+		CHECK_UINT(json_array_size(told), 32);
+		json_array_foreach(told, i, one)
+		{
+			unsigned day = (unsigned)atoi(json_string_value(json_object_get(one, "id")) + 1);
+
+			CHECK(day >= 35 && day <= 66);
+			CHECK_TEXT(json_string_value(json_object_get(one, "names")), "192.0.2.7");
+		}
+		json_decref(cases);
+		joint_free(joint);
+	}
+	conf_free(conf);
+}
+
+/* What comes when cases are there already changes those that it names; said often before that, it costs once. */
+TEST(notices_change_cases)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	struct joint_word word = {.organisation = slice_str("cert.e"), .time = 7, .notice = true, .tlp = CC_TLP_CLEAR,
+	    .text = {slice_str("n1"), slice_str("t"), slice_str("addr:192.0.2.7 addr:192.0.2.9")}};
+	struct joint_change change;
+	uint64_t linked;
+	json_t *cases;
+	unsigned changed = 0;
+
+	listed = text_used = 0;
+	for (unsigned n = 0; n < 6; n++)
+		CHECK(joint_add(joint, sight(who[n % 3], "192.0.2.7", 40000 + n * 5000)) == CC_OK);
+	json_decref(settled(joint));
+	while (joint_next_change(joint, &change))
+		;
+	linked = joint_linked(joint);
+	for (unsigned n = 0; n < 1000; n++) {
+		word.time++;
+		CHECK(joint_heard(joint, &word) == CC_OK);
+	}
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(json_object_get(json_array_get(cases, 0), "notices")), 1);
+	CHECK(joint_linked(joint) - linked <= 6);
+	while (joint_next_change(joint, &change))
+		changed++;
+	CHECK_UINT(changed, 1);
+	json_decref(cases);
+	/* Taken back: it names nothing, and the case forgets it. */
+	word.time++;
+	word.text[HEARD_NAMED] = slice_of(NULL, 0);
+	CHECK(joint_heard(joint, &word) == CC_OK);
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(json_object_get(json_array_get(cases, 0), "notices")), 0);
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+TESTS(T(heartbeats_tell_who_looked), T(notices_of_its_time), T(notices_change_cases), T(contacts_and_notices),
+    T(notices_of_one_are_bounded), T(period_links_where_addresses_move), T(sights_at_random_have_no_period), T(stages),
+    T(networks))
