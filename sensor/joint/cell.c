@@ -210,11 +210,11 @@ activity_free(struct joint *joint, uint32_t index)
 }
 
 bool
-note_change(struct joint *joint, uint64_t fold, uint64_t other, const char *event)
+note_change(struct joint *joint, struct called one, struct called other, const char *event)
 {
 	if (!GROW(joint->change, joint->change_count, joint->change_room))
 		return false;
-	joint->change[joint->change_count++] = (struct change){fold, other, event};
+	joint->change[joint->change_count++] = (struct change){one, other, event};
 	return true;
 }
 
@@ -297,11 +297,12 @@ make_activity(struct joint *joint, struct group *g)
 	bool good = true;
 
 	if (a == NULL || a->fold != oldest->fold) {
-		uint64_t from = a != NULL ? a->fold : 0;
+		struct called from = a != NULL ? called(a) : NOBODY;
+		const char *event = a != NULL ? "split" : "opened";
 
 		if ((a = activity_new(joint, &index)) == NULL)
 			return false;
-		good = note_change(joint, oldest->fold, from, from != 0 ? "split" : "opened");
+		good = note_change(joint, (struct called){oldest->fold, oldest->first}, from, event);
 	}
 	free(a->node);
 	a->node = g->node;
@@ -336,7 +337,7 @@ end_activities(struct joint *joint, const struct vector *before)
 		if (a->kept)
 			continue;
 		now = moved_to(joint, a);
-		good = note_change(joint, a->fold, now != NONE ? joint->activity[now].fold : 0,
+		good = note_change(joint, called(a), now != NONE ? called(&joint->activity[now]) : NOBODY,
 			   now != NONE ? "merged" : "gone") &&
 		       good;
 		activity_free(joint, before->at[i]);

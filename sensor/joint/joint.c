@@ -289,10 +289,11 @@ joint_next_change(struct joint *joint, struct joint_change *ret_change)
 	if (joint->change_at < joint->change_count) {
 		const struct change *c = &joint->change[joint->change_at++];
 
-		*ret_change = (struct joint_change){.event = c->event, .activity = NONE};
-		case_id(c->fold, "case", ret_change->id);
-		if (c->other != 0)
-			case_id(c->other, "case", ret_change->with);
+		*ret_change = (struct joint_change){.event = c->event, .activity = NONE, .first = c->one.first,
+		    .with_first = c->other.first};
+		case_id(c->one.fold, "case", ret_change->id);
+		if (c->other.fold != 0)
+			case_id(c->other.fold, "case", ret_change->with);
 		return true;
 	}
 	joint->change_at = joint->change_count = 0;
@@ -306,7 +307,7 @@ joint_next_change(struct joint *joint, struct joint_change *ret_change)
 			joint->activity_free = index;
 			continue;
 		}
-		*ret_change = (struct joint_change){.event = NULL, .activity = index};
+		*ret_change = (struct joint_change){.event = NULL, .activity = index, .first = a->first};
 		case_id(a->fold, "case", ret_change->id);
 		return true;
 	}
@@ -331,7 +332,7 @@ leave_activity(struct joint *joint, uint32_t index)
 		node_touch(joint, a->node[0]);
 		return;
 	}
-	(void)note_change(joint, a->fold, 0, "gone");
+	(void)note_change(joint, called(a), NOBODY, "gone");
 	activity_free(joint, joint->node[index].activity);
 }
 
@@ -353,7 +354,7 @@ joint_remove(struct joint *joint, uint32_t index, const char *event)
 	touch_last(joint, &joint->node[index]);
 	if (joint->node[index].activity != NONE) {
 		if (event != NULL)
-			(void)note_change(joint, joint->activity[joint->node[index].activity].fold, 0, event);
+			(void)note_change(joint, called(&joint->activity[joint->node[index].activity]), NOBODY, event);
 		leave_activity(joint, index);
 	}
 	node_drop(joint, index);

@@ -119,6 +119,7 @@ struct joint_change {
 	char id[64], with[64]; /* of cases; with: into which it merged, from which it split; "": none */
 	const char *event;     /* opened, merged, split, gone; NULL: what the case says may be another */
 	uint32_t activity;     /* for joint_change_json(); of an event, nothing */
+	uint64_t first, with_first; /* ns: their first sights, of which the day is told for good */
 };
 /* What changed since the last settling; false: no more. */
 bool joint_next_change(struct joint *joint, struct joint_change *ret_change);

@@ -220,9 +220,15 @@ struct activity {
 	unsigned organisations;
 };
 
+/* What a case is called by: its oldest node, and when that began, which no more than the day is told of. */
+struct called {
+	uint64_t fold, first;
+};
+#define NOBODY ((struct called){0, 0})
+
 /* A case that is no more, or came out of another. */
 struct change {
-	uint64_t fold, other;
+	struct called one, other; /* other: NOBODY */
 	const char *event;
 };
 
@@ -467,7 +473,7 @@ bool may_link(const struct joint *joint, const struct node *node);
 enum cc_status cell_walk(struct joint *joint, struct cell *cell, uint32_t start);
 enum cc_status cell_settle(struct joint *joint, struct cell *cell); /* what was walked */
 void activity_free(struct joint *joint, uint32_t activity);
-bool note_change(struct joint *joint, uint64_t fold, uint64_t other, const char *event);
+bool note_change(struct joint *joint, struct called one, struct called other, const char *event);
 
 /* joint.c: event: of its case's trace */
 void joint_remove(struct joint *joint, uint32_t node, const char *event);
@@ -490,6 +496,12 @@ void case_time(struct json *json, const char *key, uint64_t ns);
 /* The least ce_id of a node's messages: one that does not depend on the order of arrival. */
 uint32_t node_first_message(const struct joint *joint, const struct node *node);
 int name_order(const void *a, const void *b, void *joint); /* of names, as texts */
+
+static inline struct called
+called(const struct activity *a)
+{
+	return (struct called){a->fold, a->first};
+}
 
 static inline const struct node *
 case_node(const struct joint *joint, const struct activity *a, size_t index)

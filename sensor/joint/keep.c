@@ -288,23 +288,25 @@ load_revocations(struct joint_keep *keep)
 static enum cc_status
 note_renamed(struct joint_keep *keep)
 {
-	static const char sql[] = "SELECT 1 FROM cases WHERE id = ?1 AND merged IS NULL";
+	static const char sql[] = "SELECT 1 FROM cases WHERE day = ?1 AND id = ?2 AND merged IS NULL";
 	struct joint *joint = keep->joint;
 	bool good = true;
 
 	for (size_t i = 0; joint->largest > CELL_LARGE && i < joint->node_count && good; i++) {
 		const struct node *node = &joint->node[i];
-		uint64_t now = node->activity != NONE ? joint->activity[node->activity].fold : 0;
+		const struct activity *now = node->activity != NONE ? &joint->activity[node->activity] : NULL;
+		struct called was = {node->fold, node->first};
 		sqlite3_stmt *stmt;
 		char id[64];
 
-		if (!node->used || now == node->fold)
+		if (!node->used || (now != NULL && now->fold == node->fold))
 			continue;
 		case_id(node->fold, "case", id);
-		if ((stmt = state_again(keep->state, sql, "s", id)) == NULL)
+		if ((stmt = state_again(keep->state, sql, "is", joint_state_day(was.first), id)) == NULL)
 			return CC_IO;
 		if (sqlite3_step(stmt) == SQLITE_ROW)
-			good = note_change(joint, node->fold, now, now != 0 ? "merged" : "gone");
+			good = now != NULL ? note_change(joint, was, called(now), "merged")
+					   : note_change(joint, was, NOBODY, "gone");
 		sqlite3_reset(stmt);
 	}
 	return good ? CC_OK : CC_NOMEM;
@@ -402,10 +404,10 @@ struct said {
 };
 
 static struct said
-said_of(struct joint_state *state, const char *id)
+said_of(struct joint_state *state, uint64_t day, const char *id)
 {
-	static const char sql[] = "SELECT verdict, value FROM cases WHERE id = ?1 AND merged IS NULL";
-	sqlite3_stmt *stmt = state_again(state, sql, "s", id);
+	static const char sql[] = "SELECT verdict, value FROM cases WHERE day = ?1 AND id = ?2 AND merged IS NULL";
+	sqlite3_stmt *stmt = state_again(state, sql, "is", day, id);
 	struct said said = {.there = false};
 
 	if (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW) {
@@ -424,7 +426,8 @@ static enum cc_status
 put_case(struct joint_keep *keep, const struct joint_change *change, uint64_t now)
 {
 	struct joint_case one = {.id = change->id, .updated = now};
-	struct said before = said_of(keep->state, change->id);
+	uint64_t day = joint_state_day(change->first);
+	struct said before = said_of(keep->state, day, change->id);
 	char activity[64], value[2048], with[400];
 	struct json json = json_into(&keep->blob);
 	enum cc_status st;
@@ -439,7 +442,7 @@ put_case(struct joint_keep *keep, const struct joint_change *change, uint64_t no
 	    (strcmp(before.verdict, one.verdict) != 0 ||
 		strcmp(before.value, one.value != NULL ? one.value : "") != 0)) {
 		snprintf(with, sizeof(with), "%s %s", one.verdict, one.value != NULL ? one.value : "");
-		st = joint_state_note(keep->state, one.id, &(struct joint_trace){now, "answer changed", with});
+		st = joint_state_note(keep->state, day, one.id, &(struct joint_trace){now, "answer changed", with});
 	}
 	return st;
 }
@@ -449,20 +452,22 @@ note_event(struct joint_keep *keep, const struct joint_change *change, uint64_t 
 {
 	struct joint_trace trace = {now, change->event, change->with[0] != '\0' ? change->with : NULL};
 	bool ends = strcmp(change->event, "merged") == 0 || strcmp(change->event, "gone") == 0;
+	uint64_t day = joint_state_day(change->first);
 	enum cc_status st;
 
 	bool begins = strcmp(change->event, "opened") == 0 || strcmp(change->event, "split") == 0;
 
 	/* After a start all is opened anew in memory; on disk it is known. */
-	if (begins == said_of(keep->state, change->id).there)
+	if (begins == said_of(keep->state, day, change->id).there)
 		return CC_OK;
-	st = joint_state_note(keep->state, change->id, &trace);
+	st = joint_state_note(keep->state, day, change->id, &trace);
 	if (st != CC_OK || !ends)
 		return st;
 	if (trace.with == NULL)
-		return joint_state_dropped(keep->state, change->id, now);
-	if ((st = joint_state_merged(keep->state, change->id, change->with, now)) == CC_OK)
-		st = joint_state_note(keep->state, change->with, &(struct joint_trace){now, "merged", change->id});
+		return joint_state_dropped(keep->state, day, change->id, now);
+	if ((st = joint_state_merged(keep->state, day, change->id, change->with, now)) == CC_OK)
+		st = joint_state_note(keep->state, joint_state_day(change->with_first), change->with,
+		    &(struct joint_trace){now, "merged", change->id});
 	return st;
 }
 

@@ -1,6 +1,11 @@
 /*
  * The correlator's database: cases with their documents, and their trace; see state.h.
  *
+ * Ids are hashes, and one index of all of them would be written at another place for each case, the more of these the
+ * more a case would cost.  So cases and their trace are found by day first: that of the oldest sight, which an id
+ * stands for and which never changes.  What is written is of the last days then, in few places; who has an id alone
+ * looks into one day after the other.
+ *
  * Everything is put through bound parameters, so that no partner's text is ever SQL.  One thread a handle; two
  * processes may have it open, and wait for each other.
  */
@@ -13,23 +18,27 @@
 #include <sys/stat.h>
 
 #define BUSY_MS 10000
-#define VERSION 3
+#define VERSION 4
+#define DAY (86400 * NS_PER_S)
 
 static const char setup[] =
+    "PRAGMA page_size=16384;" /* most of what is written is written in order, in long pieces */
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-32768;"
-    "PRAGMA wal_autocheckpoint=16384;" /* pages: what several commits write into one goes to its place once */
+    "PRAGMA wal_autocheckpoint=4096;" /* pages: what several commits write into one goes to its place once */
     "PRAGMA temp_store=MEMORY;";
 
+static const char meta[] = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;";
+
 static const char tables[] =
-    "CREATE TABLE IF NOT EXISTS cases (id TEXT PRIMARY KEY, activity TEXT, state TEXT, exercise INTEGER, first INTEGER,"
+    "CREATE TABLE IF NOT EXISTS cases (day INTEGER NOT NULL, id TEXT NOT NULL, activity TEXT, state TEXT, exercise INTEGER, first INTEGER,"
     " last INTEGER, verdict TEXT, kind TEXT, value TEXT, confidence REAL, organisations INTEGER, sightings INTEGER,"
     " updated INTEGER, published INTEGER DEFAULT 0, closed INTEGER DEFAULT 0, closed_by TEXT, closed_why TEXT,"
     " merged TEXT, document TEXT);"
+    "CREATE UNIQUE INDEX IF NOT EXISTS cases_day ON cases (day, id);"
     "CREATE INDEX IF NOT EXISTS cases_last ON cases (last);"
     "CREATE INDEX IF NOT EXISTS cases_changed ON cases (updated) WHERE updated > published;"
-    "CREATE TABLE IF NOT EXISTS trace (n INTEGER PRIMARY KEY, case_id TEXT, time INTEGER, event TEXT, other TEXT);"
-    "CREATE INDEX IF NOT EXISTS trace_case ON trace (case_id, n);"
-    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;";
+    "CREATE TABLE IF NOT EXISTS trace (n INTEGER PRIMARY KEY, day INTEGER, case_id TEXT, time INTEGER, event TEXT, other TEXT);"
+    "CREATE INDEX IF NOT EXISTS trace_day ON trace (day, case_id, n);";
 
 enum cc_status
 state_fail(struct joint_state *state)
@@ -156,8 +165,8 @@ open_database(struct joint_state *state)
 	if (sqlite3_open_v2(state->path, &state->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		return state_fail(state);
 	sqlite3_busy_timeout(state->db, BUSY_MS);
-	if ((st = state_run(state, setup)) != CC_OK || (st = state_run(state, tables)) != CC_OK ||
-	    (st = check_version(state)) != CC_OK)
+	if ((st = state_run(state, setup)) != CC_OK || (st = state_run(state, meta)) != CC_OK ||
+	    (st = check_version(state)) != CC_OK || (st = state_run(state, tables)) != CC_OK)
 		return st;
 	return state_do(state, "INSERT OR IGNORE INTO meta VALUES ('version', ?1)", "i", (uint64_t)VERSION);
 }
@@ -238,6 +247,11 @@ joint_state_rollback(struct joint_state *state)
 
 /* ---- cases ---- */
 
+/* All days of which there is something: a look into an index each. */
+#define DAYS(table)                                                                                                    \
+	"WITH RECURSIVE d(is_day) AS (SELECT min(day) FROM " table " UNION ALL SELECT (SELECT min(day) FROM " table    \
+	" WHERE day > d.is_day) FROM d WHERE d.is_day IS NOT NULL) "
+
 #define COLUMNS                                                                                                        \
 	"id, activity, CASE WHEN merged IS NOT NULL THEN 'merged' WHEN closed > 0 THEN 'closed' ELSE state END "       \
 	"AS is_state, exercise, first, last, verdict, kind, value, confidence, organisations, sightings, updated, "    \
@@ -293,6 +307,8 @@ joint_state_list(struct joint_state *state, const char *which, joint_case_fn *fn
 	    false, fn, ctx);
 }
 
+#define BEGUN_SO " FROM d CROSS JOIN cases ON day = is_day AND id >= ?1 AND id < ?2"
+
 enum cc_status
 joint_state_get(struct joint_state *state, const char *id, joint_case_fn *fn, void *ctx)
 {
@@ -304,7 +320,7 @@ joint_state_get(struct joint_state *state, const char *id, joint_case_fn *fn, vo
 		return CC_ABSENT;
 	snprintf(from, sizeof(from), "%s%s", strncmp(id, "case--", 6) == 0 ? "" : "case--", id);
 	snprintf(until, sizeof(until), "%s\x7f", from);
-	stmt = state_ask(state, "SELECT count(*) FROM cases WHERE id >= ?1 AND id < ?2", "ss", from, until);
+	stmt = state_ask(state, DAYS("cases") "SELECT count(*)" BEGUN_SO, "ss", from, until);
 	if (stmt == NULL)
 		return CC_IO;
 	if (sqlite3_step(stmt) == SQLITE_ROW)
@@ -313,8 +329,23 @@ joint_state_get(struct joint_state *state, const char *id, joint_case_fn *fn, vo
 	if (count != 1)
 		return count == 0 ? CC_ABSENT : CC_DENIED;
 	return tell_cases(state,
-	    state_ask(state, "SELECT " COLUMNS ", document FROM cases WHERE id >= ?1 AND id < ?2", "ss", from, until),
-	    true, fn, ctx);
+	    state_ask(state, DAYS("cases") "SELECT " COLUMNS ", document" BEGUN_SO, "ss", from, until), true, fn, ctx);
+}
+
+/* CC_ABSENT. */
+static enum cc_status
+day_of(struct joint_state *state, const char *id, uint64_t *ret_day)
+{
+	sqlite3_stmt *stmt = state_ask(
+	    state, DAYS("cases") "SELECT day FROM d CROSS JOIN cases ON day = is_day AND id = ?1", "s", id);
+	int step = stmt != NULL ? sqlite3_step(stmt) : SQLITE_ERROR;
+
+	if (step == SQLITE_ROW)
+		*ret_day = state_u64(stmt, 0);
+	else if (step != SQLITE_DONE)
+		(void)state_fail(state);
+	sqlite3_finalize(stmt);
+	return step == SQLITE_ROW ? CC_OK : step == SQLITE_DONE ? CC_ABSENT : CC_IO;
 }
 
 enum cc_status
@@ -337,7 +368,19 @@ joint_state_unpublished(struct joint_state *state, joint_case_fn *fn, void *ctx)
 enum cc_status
 joint_state_published(struct joint_state *state, const char *id, uint64_t updated)
 {
-	return state_do(state, "UPDATE cases SET published = max(published, ?2) WHERE id = ?1", "si", id, updated);
+	uint64_t day;
+	enum cc_status st = day_of(state, id, &day);
+
+	if (st != CC_OK)
+		return st == CC_ABSENT ? CC_OK : st;
+	return state_do(state, "UPDATE cases SET published = max(published, ?3) WHERE day = ?1 AND id = ?2", "isi", day,
+	    id, updated);
+}
+
+uint64_t
+joint_state_day(uint64_t first)
+{
+	return first / DAY;
 }
 
 enum cc_status
@@ -345,8 +388,8 @@ joint_state_put(struct joint_state *state, const struct joint_case *one)
 {
 	static const char sql[] =
 	    "INSERT INTO cases (id, activity, state, exercise, first, last, verdict, kind, value, confidence, "
-	    "organisations, sightings, updated, document) "
-	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "
+	    "organisations, sightings, updated, document, day) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
 	    "ON CONFLICT DO UPDATE SET activity = ?2, state = ?3, exercise = ?4, first = ?5, last = ?6, verdict = ?7, "
 	    "kind = ?8, value = ?9, confidence = ?10, organisations = ?11, sightings = ?12, merged = NULL, "
 	    "updated = max(?13, published + 1), document = ?14 WHERE document IS NOT ?14 OR merged IS NOT NULL";
@@ -357,6 +400,7 @@ joint_state_put(struct joint_state *state, const struct joint_case *one)
 
 	if (stmt == NULL)
 		return CC_IO;
+	sqlite3_bind_int64(stmt, 15, (sqlite3_int64)joint_state_day(one->first));
 	sqlite3_bind_text64(stmt, 14, (const char *)one->document.p, one->document.size, SQLITE_STATIC, SQLITE_UTF8);
 	if (sqlite3_step(stmt) != SQLITE_DONE)
 		st = state_fail(state);
@@ -366,60 +410,67 @@ joint_state_put(struct joint_state *state, const struct joint_case *one)
 }
 
 enum cc_status
-joint_state_merged(struct joint_state *state, const char *id, const char *into, uint64_t time)
+joint_state_merged(struct joint_state *state, uint64_t day, const char *id, const char *into, uint64_t time)
 {
-	return state_do(state, "UPDATE cases SET merged = ?2, updated = max(?3, published + 1) WHERE id = ?1", "ssi",
-	    id, into, time);
+	return state_do(state,
+	    "UPDATE cases SET merged = ?3, updated = max(?4, published + 1) WHERE day = ?1 AND id = ?2", "issi", day, id,
+	    into, time);
 }
 
 enum cc_status
-joint_state_dropped(struct joint_state *state, const char *id, uint64_t time)
+joint_state_dropped(struct joint_state *state, uint64_t day, const char *id, uint64_t time)
 {
-	return state_do(
-	    state, "UPDATE cases SET merged = '', updated = max(?2, published + 1) WHERE id = ?1", "si", id, time);
+	return joint_state_merged(state, day, id, "", time);
 }
 
 enum cc_status
 joint_state_finish(struct joint_state *state, const char *id, uint64_t time, const char *by, const char *why)
 {
-	enum cc_status st = state_do(state,
-	    "UPDATE cases SET closed = ?2, closed_by = ?3, closed_why = ?4, updated = max(?2, published + 1) WHERE id "
-	    "= ?1",
-	    "siss", id, time, by, why);
+	uint64_t day;
+	enum cc_status st = day_of(state, id, &day);
 
-	if (st == CC_OK && sqlite3_changes(state->db) == 0)
-		return CC_ABSENT;
-	return st == CC_OK ? joint_state_note(state, id, &(struct joint_trace){time, "closed", why}) : st;
+	if (st == CC_OK)
+		st = state_do(state,
+		    "UPDATE cases SET closed = ?3, closed_by = ?4, closed_why = ?5, updated = max(?3, published + 1) "
+		    "WHERE day = ?1 AND id = ?2",
+		    "isiss", day, id, time, by, why);
+	return st == CC_OK ? joint_state_note(state, day, id, &(struct joint_trace){time, "closed", why}) : st;
 }
 
 enum cc_status
 joint_state_reopen(struct joint_state *state, const char *id, uint64_t time, const char *why)
 {
-	enum cc_status st = state_do(state,
-	    "UPDATE cases SET closed = 0, closed_by = NULL, closed_why = NULL, updated = max(?2, published + 1) WHERE id "
-	    "= ?1 AND closed > 0",
-	    "si", id, time);
+	uint64_t day;
+	enum cc_status st = day_of(state, id, &day);
 
+	if (st == CC_OK)
+		st = state_do(state,
+		    "UPDATE cases SET closed = 0, closed_by = NULL, closed_why = NULL, "
+		    "updated = max(?3, published + 1) WHERE day = ?1 AND id = ?2 AND closed > 0",
+		    "isi", day, id, time);
 	if (st == CC_OK && sqlite3_changes(state->db) == 0)
 		return CC_ABSENT;
-	return st == CC_OK ? joint_state_note(state, id, &(struct joint_trace){time, "reopened", why}) : st;
+	return st == CC_OK ? joint_state_note(state, day, id, &(struct joint_trace){time, "reopened", why}) : st;
 }
 
 /* ---- the trace ---- */
 
 enum cc_status
-joint_state_note(struct joint_state *state, const char *case_id, const struct joint_trace *trace)
+joint_state_note(struct joint_state *state, uint64_t day, const char *case_id, const struct joint_trace *trace)
 {
-	static const char sql[] = "INSERT INTO trace (case_id, time, event, other) VALUES (?1, ?2, ?3, ?4)";
+	static const char sql[] = "INSERT INTO trace (day, case_id, time, event, other) VALUES (?1, ?2, ?3, ?4, ?5)";
 
-	return state_redo(state, sql, "siss", case_id, trace->time, trace->event, trace->with);
+	return state_redo(state, sql, "isiss", day, case_id, trace->time, trace->event, trace->with);
 }
 
 enum cc_status
 joint_state_trace(struct joint_state *state, const char *case_id, joint_trace_fn *fn, void *ctx)
 {
 	sqlite3_stmt *stmt =
-	    state_ask(state, "SELECT time, event, other FROM trace WHERE case_id = ?1 ORDER BY n", "s", case_id);
+	    state_ask(state,
+		DAYS("trace")
+		"SELECT time, event, other FROM d CROSS JOIN trace ON day = is_day AND case_id = ?1 ORDER BY n",
+		"s", case_id);
 	int step = SQLITE_ERROR;
 
 	while (stmt != NULL && (step = sqlite3_step(stmt)) == SQLITE_ROW)

@@ -53,10 +53,13 @@ enum cc_status joint_state_unpublished(struct joint_state *state, joint_case_fn 
 enum cc_status joint_state_published(struct joint_state *state, const char *id, uint64_t updated);
 /* Made or replaced; closing and published stay, and `updated` only moves where the document has changed. */
 enum cc_status joint_state_put(struct joint_state *state, const struct joint_case *one);
+/* The day of a case, since 1970, by its first sight: where it is on disk.  Who knows it need not look for it. */
+uint64_t joint_state_day(uint64_t first);
 /* The case is part of another now: its row stays, so that its id is known. */
-enum cc_status joint_state_merged(struct joint_state *state, const char *id, const char *into, uint64_t time);
+enum cc_status joint_state_merged(
+    struct joint_state *state, uint64_t day, const char *id, const char *into, uint64_t time);
 /* All that it was made of is gone. */
-enum cc_status joint_state_dropped(struct joint_state *state, const char *id, uint64_t time);
+enum cc_status joint_state_dropped(struct joint_state *state, uint64_t day, const char *id, uint64_t time);
 enum cc_status joint_state_finish(
     struct joint_state *state, const char *id, uint64_t time, const char *by, const char *why);
 
@@ -68,7 +71,8 @@ struct joint_trace {
 	const char *event; /* opened, merged, split, answer changed, revoked, closed, … */
 	const char *with;  /* the other case, or what it was; may be NULL */
 };
-enum cc_status joint_state_note(struct joint_state *state, const char *case_id, const struct joint_trace *trace);
+enum cc_status joint_state_note(
+    struct joint_state *state, uint64_t day, const char *case_id, const struct joint_trace *trace);
 typedef void joint_trace_fn(void *ctx, const struct joint_trace *trace);
 enum cc_status joint_state_trace(
     struct joint_state *state, const char *case_id, joint_trace_fn *fn, void *ctx); /* oldest first */
