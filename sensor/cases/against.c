@@ -42,6 +42,40 @@ is_next(size_t *index)
 }
 
 static bool
+has_lack(const struct casefile *one)
+{
+	struct buf none;
+	struct cases_words w = {&none, buf_add_text, NULL};
+	bool lack;
+
+	buf_open(&none, 1024);
+	lack = words_lack(&w, one);
+	buf_close(&none);
+	return lack;
+}
+
+static void
+say_rival(const struct cases_words *w, const struct casefile *one, const struct case_hypothesis *h, bool source)
+{
+	char text[24];
+
+	words_per_cent(h->probability, text);
+	if (strcmp(h->kind, "cannot say") == 0) {
+		words_say(w,
+		    source ? "What is known may not be enough to tell: %s." : "What is known is not enough: %s", text);
+		if (!source && has_lack(one)) {
+			w->plain(w->out, "; ");
+			(void)words_lack(w, one);
+		}
+		w->plain(w->out, source ? "" : ".");
+		return;
+	}
+	w->plain(w->out, source ? "It could also be that " : "It could be that ");
+	cases_say_hypothesis(w, h);
+	words_say(w, ": %s.", text);
+}
+
+static bool
 against_rivals(const struct cases_words *w, const struct casefile *one, size_t *index)
 {
 	const struct case_hypothesis *list[CASES_HYPOTHESES];
@@ -55,14 +89,13 @@ against_rivals(const struct cases_words *w, const struct casefile *one, size_t *
 		bool answer = source && strcmp(h->kind, "source") == 0 && strcmp(h->value, one->value) == 0 &&
 			      strcmp(h->what, one->what) == 0;
 
-		if (answer || (!source && strcmp(h->kind, "source") == 0) || h->probability < 0.01) {
+		/* Of an open case the best candidate stands in the answer. */
+		if (answer || (!source && h == words_best(one, true)) || h->probability < 0.01) {
 			rest += answer ? 0 : h->probability;
 			continue;
 		}
 		if (is_next(index)) {
-			w->plain(w->out, source ? "It could also be that " : "It could be that ");
-			cases_say_hypothesis(w, h);
-			words_say(w, ": %s.", words_per_cent(h->probability, text));
+			say_rival(w, one, h, source);
 			return true;
 		}
 	}
@@ -85,6 +118,8 @@ against_evidence(const struct cases_words *w, const struct casefile *one, size_t
 	for (size_t i = 0; top != NULL && i < top->againsts; i++) {
 		size_t k = 0;
 
+		if (words_part(one, top->against[i].organisation) == DOWN)
+			continue;
 		while (k < count && strcmp(name[k], top->against[i].organisation) != 0)
 			k++;
 		if (k == count && count < CASES_ORGANISATIONS)
@@ -108,7 +143,7 @@ against_evidence(const struct cases_words *w, const struct casefile *one, size_t
 		return true;
 	}
 	count = words_those(one, SAW, name);
-	if (count > 0 && count < 3 && is_next(index)) {
+	if (count > 0 && count < 3 && (count > 1 || !has_lack(one)) && is_next(index)) {
 		words_say(w, "Only %s saw it.", count == 2 ? "two organisations" : "one organisation");
 		return true;
 	}
@@ -148,23 +183,34 @@ static bool
 against_coverage(const struct cases_words *w, const struct casefile *one, size_t *index)
 {
 	const char *name[CASES_ORGANISATIONS];
-	size_t count = those_who(one, is_lossy, name);
+	size_t count = 0;
 	double most = 0;
 
+	for (size_t i = 0, all = those_who(one, is_lossy, name); i < all; i++) {
+		if (words_part(one, name[i]) != DOWN)
+			name[count++] = name[i];
+	}
 	if (count > 0 && is_next(index)) {
-		for (size_t i = 0; i < one->spans; i++)
-			most = fmax(most, one->span[i].lost);
+		for (size_t i = 0; i < one->spans; i++) {
+			if (words_part(one, one->span[i].organisation) != DOWN)
+				most = fmax(most, one->span[i].lost);
+		}
 		words_list(w, name, count);
 		words_say(w, " lost %s%.0f %% of the traffic that %s should have seen.", count > 1 ? "up to " : "",
 		    most * 100, count > 1 ? "they" : "it");
 		return true;
 	}
-	count = those_who(one, is_timeless, name);
+	count = 0;
+	for (size_t i = 0, all = those_who(one, is_timeless, name); i < all; i++) {
+		if (words_part(one, name[i]) == SAW)
+			name[count++] = name[i];
+	}
 	if (count > 0 && is_next(index)) {
-		words_say(w, "How exact the clock%s of ", count > 1 ? "s" : "");
+		words_say(w, "How far the clock%s of ", count > 1 ? "s" : "");
 		words_list(w, name, count);
-		words_say(w, " %s is not known: what %s saw is put into no order with others' sightings.",
-		    count > 1 ? "are," : "is,", count > 1 ? "they" : "it");
+		words_say(w,
+		    " may be off is not known: what %s saw is put into no order with what others saw.",
+		    count > 1 ? "they" : "it");
 		return true;
 	}
 	if (one->completeness < 0.5 && is_next(index)) {
@@ -216,6 +262,22 @@ same_question(const struct case_missing *a, const struct case_missing *b)
 	return same;
 }
 
+/* Who answers there, where that is known. */
+static void
+say_contact(const struct cases_words *w, const struct case_missing *m)
+{
+	const char *const way[] = {m->name, m->email, m->telephone};
+	unsigned said = 0;
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (way[i][0] == '\0')
+			continue;
+		w->plain(w->out, said++ > 0 ? ", " : " Contact: ");
+		w->theirs(w->out, way[i], SHORT);
+	}
+	w->plain(w->out, said > 0 ? "." : "");
+}
+
 static void
 say_question(const struct cases_words *w, const struct case_missing *m)
 {
@@ -230,7 +292,7 @@ say_question(const struct cases_words *w, const struct case_missing *m)
 		w->plain(w->out, strcmp(m->item, "who controls this host") == 0 ? " can be asked who reaches "
 										: " can be asked about sights of ");
 		for (size_t i = 0; i < m->indicators; i++) {
-			w->plain(w->out, i == 0 ? "" : ", ");
+			w->plain(w->out, i == 0 ? "" : i + 1 < m->indicators ? ", " : " and ");
 			cases_say_kind(w, m->what[i]);
 			w->plain(w->out, " ");
 			w->theirs(w->out, m->value[i], SHORT);
@@ -246,22 +308,12 @@ say_question(const struct cases_words *w, const struct case_missing *m)
 			     : "a little");
 }
 
-bool
-cases_say_question(const struct cases_words *w, const struct casefile *one, size_t index)
-{
-	if (index >= one->missings)
-		return false;
-	w->theirs(w->out, one->missing[index].ask, NAME);
-	say_question(w, &one->missing[index]);
-	return true;
-}
-
 /* One sentence for all who are asked the same. */
-bool
-cases_say_change(const struct cases_words *w, const struct casefile *one, size_t index)
+static bool
+say_change(const struct cases_words *w, const struct casefile *one, size_t index, bool numbered)
 {
 	const char *name[CASES_MISSING];
-	size_t count = 0;
+	size_t number[CASES_MISSING], count = 0;
 
 	for (size_t i = 0; i < one->missings; i++) {
 		size_t k = 0;
@@ -271,12 +323,33 @@ cases_say_change(const struct cases_words *w, const struct casefile *one, size_t
 		if (k < i || !is_next(&index))
 			continue;
 		for (k = i; k < one->missings; k++) {
-			if (same_question(&one->missing[k], &one->missing[i]))
-				name[count++] = one->missing[k].ask;
+			if (!same_question(&one->missing[k], &one->missing[i]))
+				continue;
+			name[count] = one->missing[k].ask;
+			number[count++] = k + 1;
 		}
-		words_list(w, name, count);
+		for (k = 0; numbered && k < count; k++) {
+			words_say(w, "%s[%zu] ", k == 0 ? "" : k + 1 < count ? ", " : " and ", number[k]);
+			w->theirs(w->out, name[k], NAME);
+		}
+		if (!numbered)
+			words_list(w, name, count);
 		say_question(w, &one->missing[i]);
+		if (count == 1)
+			say_contact(w, &one->missing[i]);
 		return true;
 	}
 	return false;
+}
+
+bool
+cases_say_change(const struct cases_words *w, const struct casefile *one, size_t index)
+{
+	return say_change(w, one, index, false);
+}
+
+bool
+cases_say_questions(const struct cases_words *w, const struct casefile *one, size_t index)
+{
+	return say_change(w, one, index, true);
 }

@@ -26,6 +26,7 @@ struct json_t; /* Jansson's */
 #define CASES_PARTS 8       /* of log-odds */
 #define CASES_OPINIONS 512
 #define CASES_TRACE 512
+#define CASES_NOTICES 64
 #define CASES_MESSAGES 20000
 
 struct case_evidence {
@@ -94,6 +95,10 @@ struct case_opinion {
 	enum cc_tlp tlp;
 };
 
+struct case_notice { /* of a partner, that names something of the case */
+	const char *organisation, *id, *title, *names;
+};
+
 struct case_trace {
 	const char *event, *with;
 	uint64_t time;
@@ -125,7 +130,8 @@ struct casefile {
 	struct case_sight *sight;
 	struct case_opinion *opinion;
 	struct case_trace *trace;
-	size_t hypotheses, spans, missings, nodes, edges, sights, opinions, traces;
+	struct case_notice *notice;
+	size_t hypotheses, spans, missings, nodes, edges, sights, opinions, traces, notices;
 };
 
 /* ---- read.c ---- */
@@ -178,16 +184,24 @@ struct cases_words {
  */
 void cases_clean(struct buf *out, const char *text, size_t most);
 void cases_say_title(const struct cases_words *w, const struct casefile *one);
+void cases_say_marking(const struct cases_words *w, const struct casefile *one); /* "TLP:AMBER" */
 void cases_say_seen(const struct cases_words *w, const struct casefile *one);
 void cases_say_answer(const struct cases_words *w, const struct casefile *one);
 const char *cases_against_head(const struct casefile *one); /* above the sentences of cases_say_against() */
 /* Sentences of a list; each returns whether there was an index-th. */
 bool cases_say_against(const struct cases_words *w, const struct casefile *one, size_t index);
 bool cases_say_change(const struct cases_words *w, const struct casefile *one, size_t index);
-bool cases_say_question(
-    const struct cases_words *w, const struct casefile *one, size_t index);     /* of `missing`, one by one */
+/* As cases_say_change(), with the number of each question before whom it is for. */
+bool cases_say_questions(const struct cases_words *w, const struct casefile *one, size_t index);
+bool cases_say_notice(const struct cases_words *w, const struct casefile *one, size_t index);
 void cases_say_kind(const struct cases_words *w, const char *kind);             /* "addr": "the address" */
+void cases_say_kind_begin(const struct cases_words *w, const char *kind);       /* "The address" */
 void cases_say_hypothesis(const struct cases_words *w, const struct case_hypothesis *h);
+/* From the first to the last own sight: what others repeat, or did not see, is not of account. */
+void cases_seen_span(const struct casefile *one, uint64_t *ret_first, uint64_t *ret_last);
+size_t cases_seers(const struct casefile *one); /* organisations that saw it themselves */
+/* "97.0 %", "> 99.99 %": never 0 or 100 of what is not certain; digits: 1 or 2. */
+const char *cases_per_cent(double p, unsigned digits, char ret_text[24]);
 /* The newest opinion of each organisation: how many agree, disagree, abstain. */
 struct cases_tally {
 	size_t agree, disagree, abstain;

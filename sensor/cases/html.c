@@ -8,8 +8,6 @@
 
 #include <stdio.h>
 
-#include "record/record.h"
-
 static const char style[] =
     ":root{color-scheme:light}*{box-sizing:border-box}"
     "body{margin:0;background:#fff;color:" INK ";"
@@ -163,9 +161,9 @@ page_words(struct buf *out)
 static void
 put_marking(struct buf *out, const struct casefile *one)
 {
-	buf_add_text(out, "TLP:");
-	for (const char *tlp = record_tlp_text(cases_marking(one)); *tlp != '\0'; tlp++)
-		buf_add_u8(out, *tlp >= 'a' && *tlp <= 'z' ? (uint8_t)(*tlp - 32) : (uint8_t)*tlp);
+	struct cases_words w = {out, buf_add_text, NULL};
+
+	cases_say_marking(&w, one);
 }
 
 /* On paper the marking stands at the head and the foot of each sheet, as the standard wants it. */

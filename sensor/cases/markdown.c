@@ -1,14 +1,11 @@
 /*
  * A case as Markdown (CommonMark with GitHub's tables). What is not ours stands in code spans, with < > & | and
- * backticks made
- * harmless, so that no text of a partner's is structure, link or HTML.
+ * backticks made harmless, so that no text of a partner's is structure, link or HTML.
  */
 #include "cases/cases.h"
 
 #include <math.h>
 #include <stdio.h>
-
-#include "record/record.h"
 
 static void
 theirs(struct buf *out, const char *text, size_t most)
@@ -132,9 +129,15 @@ put_rest(struct buf *out, const struct casefile *one)
 		theirs(out, one->node[i].value, 512);
 		buf_add_text(out, " | ");
 		theirs(out, one->node[i].proof, 20);
-		buf_printf(out, " | %zu |\n", one->node[i].seers);
+		buf_add_text(out, " | ");
+		for (size_t k = 0; k < one->node[i].seers; k++) {
+			buf_add_text(out, k > 0 ? ", " : "");
+			theirs(out, one->node[i].seen_by[k], 60);
+		}
+		buf_add_text(out, " |\n");
 	}
-	buf_add_text(out, "\n## Time line\n\n| organisation | from | until | clock | what |\n|---|---|---|---|---|\n");
+	buf_add_text(out, "\n## Time line\n\n| organisation | from | until | clock | what | message |\n"
+			  "|---|---|---|---|---|---|\n");
 	for (size_t i = 0; i < one->sights; i++) {
 		const struct case_sight *s = &one->sight[i];
 
@@ -149,8 +152,10 @@ put_rest(struct buf *out, const struct casefile *one)
 			buf_printf(out, "\u00b1%g s", s->error);
 		buf_add_text(out, " | ");
 		theirs(out, s->item, 120);
-		buf_printf(out, "%s%s |\n", s->positive ? "" : " looked for, not seen",
-		    s->echo ? " repeats another's report" : "");
+		buf_printf(
+		    out, "%s%s | ", s->positive ? "" : " not seen", s->echo ? " repeats another's report" : "");
+		theirs(out, s->message, 60);
+		buf_add_text(out, " |\n");
 	}
 	buf_add_text(
 	    out, "\n## Coverage\n\n| organisation | looked from | until | lost | clock |\n|---|---|---|---:|---|\n");
@@ -189,12 +194,27 @@ cases_markdown(struct buf *out, const struct casefile *one)
 
 	buf_add_text(out, "# ");
 	cases_say_title(&w, one);
-	buf_printf(out, "\n\n`TLP:%s` ", record_tlp_text(cases_marking(one)));
+	buf_add_text(out, "\n\n**");
+	cases_say_marking(&w, one);
+	buf_add_text(out, "** ");
 	theirs(out, one->state, 20);
-	buf_printf(out, " `%s`%s\n\n## The answer\n\n", one->id, one->exercise ? " **EXERCISE**" : "");
+	buf_printf(out, " `%s`\n", one->id);
+	if (one->publisher[0] != '\0') {
+		cases_time(one->made, when);
+		buf_add_text(out, "\nPublished by ");
+		theirs(out, one->publisher, 80);
+		buf_printf(out, ", %s.\n", when);
+	}
+	if (one->exercise)
+		buf_add_text(out, "\n**EXERCISE: this is a drill, not an incident.**\n");
+	buf_add_text(out, "\n## The answer\n\n");
 	cases_say_answer(&w, one);
 	buf_add_text(out, "\n\n## What was seen\n\n");
 	cases_say_seen(&w, one);
+	for (size_t i = 0; i < one->notices; i++) {
+		buf_add_text(out, i == 0 ? "\n\n- " : "\n- ");
+		(void)cases_say_notice(&w, one, i);
+	}
 	buf_printf(out, "\n\n## %s\n\n", cases_against_head(one));
 	put_list(&w, one, cases_say_against, "Nothing that is known.");
 	buf_add_text(out, "\n## What would change it\n\n");

@@ -264,6 +264,18 @@ take_timeline(struct casefile *one, const json_t *array)
 	}
 }
 
+static void
+take_notices(struct casefile *one, const json_t *array)
+{
+	one->notice = room_for(array, CASES_NOTICES, sizeof(*one->notice), &one->notices);
+	for (size_t i = 0; i < one->notices; i++) {
+		const json_t *from = json_array_get(array, i);
+
+		one->notice[i] = (struct case_notice){text_of(from, "organisation"), text_of(from, "id"),
+		    text_of(from, "title"), text_of(from, "names")};
+	}
+}
+
 /* Again, where the document was changed. */
 void
 cases_take_words(struct casefile *one)
@@ -304,6 +316,7 @@ drop_parts(struct casefile *one)
 	free(one->node);
 	free(one->edge);
 	free(one->sight);
+	free(one->notice);
 	free(one->opinion);
 	free(one->trace);
 	free(one->message);
@@ -337,6 +350,7 @@ take_parts(struct casefile *one)
 	take_missing(one, json_object_get(from, "missing"));
 	take_infrastructure(one, json_object_get(from, "infrastructure"));
 	take_timeline(one, json_object_get(from, "timeline"));
+	take_notices(one, json_object_get(from, "notices"));
 	cases_take_words(one);
 }
 

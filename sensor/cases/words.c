@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "record/record.h"
+
 #define LIST 200 /* of all names of a list, so that the first page stays one */
 
 void
@@ -40,16 +42,29 @@ words_say(const struct cases_words *w, const char *format, ...)
 	w->plain(w->out, text);
 }
 
-/* "0.3 %", and never 0 or 100 of what is not certain. */
 const char *
 words_per_cent(double p, char ret_text[24])
 {
-	if (p > 0.999 && p < 1)
+	if (p > 0.999)
 		snprintf(ret_text, 24, "more than 99.9 %%");
 	else if (p < 0.001)
 		snprintf(ret_text, 24, "less than 0.1 %%");
 	else
 		snprintf(ret_text, 24, "%.1f %%", p * 100);
+	return ret_text;
+}
+
+const char *
+cases_per_cent(double p, unsigned digits, char ret_text[24])
+{
+	double least = digits == 1 ? 0.001 : 0.0001;
+
+	if (p > 1 - least)
+		snprintf(ret_text, 24, "> %.*f %%", (int)digits, 100 - least * 100);
+	else if (p < least)
+		snprintf(ret_text, 24, "< %.*f %%", (int)digits, least * 100);
+	else
+		snprintf(ret_text, 24, "%.*f %%", (int)digits, p * 100);
 	return ret_text;
 }
 
@@ -110,6 +125,20 @@ cases_say_kind(const struct cases_words *w, const char *kind)
 		}
 	}
 	w->plain(w->out, "the item");
+}
+
+void
+cases_say_kind_begin(const struct cases_words *w, const char *kind)
+{
+	struct buf text;
+	struct cases_words ours = {&text, buf_add_text, NULL};
+
+	buf_open(&text, 256);
+	cases_say_kind(&ours, kind);
+	buf_add_u8(&text, '\0');
+	text.p[0] = 'T';
+	w->plain(w->out, (const char *)text.p);
+	buf_close(&text);
 }
 
 static const char *
@@ -185,6 +214,19 @@ cases_say_title(const struct cases_words *w, const struct casefile *one)
 	words_say(w, "Case %.8s", one->id + 6);
 }
 
+/* As FIRST wants it written. */
+void
+cases_say_marking(const struct cases_words *w, const struct casefile *one)
+{
+	char text[24];
+	size_t size = 0;
+
+	for (const char *tlp = record_tlp_text(cases_marking(one)); *tlp != '\0' && size + 1 < sizeof(text); tlp++)
+		text[size++] = *tlp >= 'a' && *tlp <= 'z' ? (char)(*tlp - 32) : *tlp;
+	text[size] = '\0';
+	words_say(w, "TLP:%s", text);
+}
+
 static void
 say_shapes(const struct cases_words *w, const struct casefile *one)
 {
@@ -220,9 +262,43 @@ say_shapes(const struct cases_words *w, const struct casefile *one)
 		w->plain(w->out, " All that was seen are single packets, whose sender anybody can forge.");
 }
 
-/* What an organisation's entries are: it saw, it repeats, it looked in vain.  Where a long time line is cut, it saw. */
-static enum part
-part_of(const struct casefile *one, const char *organisation)
+/* Whether what it says not to have seen it could not have seen: its sensors did not look.  The evidence says so, else
+ * the coverage. */
+static bool
+was_down(const struct casefile *one, const char *organisation)
+{
+	bool down = false, covered = false;
+
+	for (size_t h = 0; h < one->hypotheses; h++) {
+		const struct case_hypothesis *is = &one->hypothesis[h];
+
+		for (size_t i = 0; i < is->supports + is->againsts; i++) {
+			const struct case_evidence *e =
+			    i < is->supports ? &is->support[i] : &is->against[i - is->supports];
+
+			if (strcmp(e->organisation, organisation) != 0)
+				continue;
+			if (strcmp(e->item, "looked for and not seen") == 0)
+				return false;
+			down = down || strcmp(e->item, "not seen, and not looked") == 0;
+		}
+	}
+	for (size_t i = 0; i < one->sights && !down; i++) {
+		const struct case_sight *s = &one->sight[i];
+
+		for (size_t k = 0; k < one->spans && strcmp(s->organisation, organisation) == 0; k++) {
+			if (strcmp(one->span[k].organisation, organisation) != 0)
+				continue;
+			if (one->span[k].from <= s->until && one->span[k].until >= s->from)
+				return false;
+			covered = true;
+		}
+	}
+	return down || covered;
+}
+
+enum part
+words_part(const struct casefile *one, const char *organisation)
 {
 	size_t count[PARTS] = {0};
 
@@ -234,8 +310,14 @@ part_of(const struct casefile *one, const char *organisation)
 	}
 	return count[SAW] > 0       ? SAW
 	       : count[REPEATS] > 0 ? REPEATS
-	       : count[LOOKED] > 0  ? LOOKED
+	       : count[LOOKED] > 0  ? was_down(one, organisation) ? DOWN : LOOKED
 				    : SAW;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 size_t
@@ -244,10 +326,69 @@ words_those(const struct casefile *one, enum part part, const char *ret_name[CAS
 	size_t count = 0;
 
 	for (size_t i = 0; i < one->organisations; i++) {
-		if (part_of(one, one->organisation[i]) == part)
+		if (words_part(one, one->organisation[i]) == part)
 			ret_name[count++] = one->organisation[i];
 	}
+	if (count > 0)
+		qsort(ret_name, count, sizeof(ret_name[0]), by_name);
 	return count;
+}
+
+size_t
+cases_seers(const struct casefile *one)
+{
+	const char *name[CASES_ORGANISATIONS];
+
+	return words_those(one, SAW, name);
+}
+
+void
+cases_seen_span(const struct casefile *one, uint64_t *ret_first, uint64_t *ret_last)
+{
+	uint64_t first = UINT64_MAX, last = 0, other = 0;
+
+	for (size_t i = 0; i < one->sights; i++) {
+		const struct case_sight *s = &one->sight[i];
+
+		if (!s->positive || s->echo) {
+			other = s->until > other ? s->until : other;
+			continue;
+		}
+		first = s->from != 0 && s->from < first ? s->from : first;
+		last = s->until > last ? s->until : last;
+	}
+	/* A long time line is cut: then the document's own ends stand, but for one that somebody else's entry made. */
+	*ret_first = first < UINT64_MAX && first > one->first ? first : one->first;
+	*ret_last = last > 0 && other >= one->last ? last : one->last;
+}
+
+/* What a host in somebody's networks is, and who was seen at it: how a relay looks. */
+static void
+say_inside(const struct cases_words *w, const struct casefile *one)
+{
+	static const char *const why[] = {
+	    "in the networks of an organisation", "steers a host that others saw attack"};
+	static const char *const what[] = {" is in the networks of one of the organisations: it is more likely a "
+					   "relay, and a victim itself, than where it all begins.",
+	    " was seen reaching such a host from outside at that time."};
+
+	for (unsigned k = 0; k < 2; k++) {
+		for (size_t i = 0, said = 0; i < one->hypotheses && said < 3; i++) {
+			const struct case_hypothesis *h = &one->hypothesis[i];
+			size_t part = 0;
+
+			while (part < h->parts && strcmp(h->part[part].why, why[k]) != 0)
+				part++;
+			if (part == h->parts || strcmp(h->kind, "source") != 0)
+				continue;
+			w->plain(w->out, " ");
+			cases_say_kind_begin(w, h->what);
+			w->plain(w->out, " ");
+			w->theirs(w->out, h->value, SHORT);
+			w->plain(w->out, what[k]);
+			said++;
+		}
+	}
 }
 
 void
@@ -256,12 +397,15 @@ cases_say_seen(const struct cases_words *w, const struct casefile *one)
 	const char *name[CASES_ORGANISATIONS];
 	size_t count = words_those(one, SAW, name);
 	char first[40], last[40];
+	uint64_t from, until;
 
-	cases_time(one->first, first);
-	cases_time(one->last, last);
-	words_say(w, "Between %s and %s, ", first, last);
+	cases_seen_span(one, &from, &until);
+	cases_time(from, first);
+	cases_time(until, last);
+	if (count > 0)
+		words_say(w, "Between %s and %s, ", first, last);
 	if (count == 0) {
-		w->plain(w->out, "no organisation saw it itself.");
+		w->plain(w->out, "No organisation saw it itself.");
 	} else {
 		words_say(w, "%zu organisation%s saw it: ", count, count == 1 ? "" : "s");
 		words_list(w, name, count);
@@ -272,6 +416,11 @@ cases_say_seen(const struct cases_words *w, const struct casefile *one)
 		words_list(w, name, count);
 		w->plain(w->out, " looked for it and did not see it.");
 	}
+	if ((count = words_those(one, DOWN, name)) > 0) {
+		w->plain(w->out, " ");
+		words_list(w, name, count);
+		w->plain(w->out, " did not see it either, but did not look at that time, which says nothing.");
+	}
 	if ((count = words_those(one, REPEATS, name)) > 0) {
 		w->plain(w->out, " ");
 		words_list(w, name, count);
@@ -280,6 +429,27 @@ cases_say_seen(const struct cases_words *w, const struct casefile *one)
 	words_say(
 	    w, " %zu signed report%s to one activity.", one->messages, one->messages == 1 ? " belongs" : "s belong");
 	say_shapes(w, one);
+	say_inside(w, one);
+}
+
+bool
+cases_say_notice(const struct cases_words *w, const struct casefile *one, size_t index)
+{
+	const struct case_notice *n;
+
+	if (index >= one->notices)
+		return false;
+	n = &one->notice[index];
+	w->theirs(w->out, n->organisation, NAME);
+	w->plain(w->out, " has published a warning that names ");
+	w->theirs(w->out, n->names, SHORT);
+	if (n->title[0] != '\0') {
+		w->plain(w->out, ": \u201c");
+		w->theirs(w->out, n->title, 120);
+		w->plain(w->out, "\u201d");
+	}
+	w->plain(w->out, ".");
+	return true;
 }
 
 const struct case_hypothesis *
@@ -301,6 +471,35 @@ const struct case_hypothesis *
 cases_leading(const struct casefile *one)
 {
 	return words_best(one, true);
+}
+
+bool
+words_lack(const struct cases_words *w, const struct casefile *one)
+{
+	const struct case_hypothesis *h = NULL;
+	bool said = false;
+
+	for (size_t i = 0; i < one->hypotheses; i++)
+		h = strcmp(one->hypothesis[i].kind, "cannot say") == 0 ? &one->hypothesis[i] : h;
+	for (size_t i = 0; h != NULL && i < h->parts; i++) {
+		const struct case_part *part = &h->part[i];
+		const char *also = said ? ", and " : "";
+
+		if (strcmp(part->why, "fewer than two witnesses") == 0)
+			words_say(w, "%s%s", also,
+			    part->of >= 1
+				? "only one organisation saw it in a way that is hard to forge"
+				: "no organisation saw it in a way that is hard to forge");
+		else if (strcmp(part->why, "two witnesses of a name, in no common network") == 0)
+			words_say(w, "%sthe two organisations that saw the name found it in different networks", also);
+		else if (strcmp(part->why, "reports that lack too much") == 0)
+			words_say(w, "%sthe reports hold only %.0f %% of what a report should hold", also,
+			    part->of * 100);
+		else
+			continue;
+		said = true;
+	}
+	return said;
 }
 
 void
@@ -329,9 +528,11 @@ cases_say_answer(const struct cases_words *w, const struct casefile *one)
 		    words_per_cent(source->probability, text));
 	}
 	if (rival != NULL) {
-		w->plain(w->out, strcmp(rival->kind, "cannot say") == 0 ? " The weightiest reason: "
-									: " The strongest other explanation: ");
-		cases_say_hypothesis(w, rival);
+		bool lacks = strcmp(rival->kind, "cannot say") == 0;
+
+		w->plain(w->out, lacks ? " The weightiest reason: " : " The strongest other explanation: ");
+		if (!lacks || !words_lack(w, one))
+			cases_say_hypothesis(w, rival);
 		words_say(w, " (%s).", words_per_cent(rival->probability, text));
 	}
 }

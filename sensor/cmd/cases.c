@@ -255,7 +255,7 @@ cases_pick(struct cases_room *r, const char *id, int *ret_code)
 
 	if (one == NULL) {
 		*ret_code = cases_fail(EXIT_FAILED, many ? "several cases begin so" : "unknown_case", id);
-		fprintf(stderr, "(concert cases list --all shows those that are here)\n");
+		fprintf(stderr, "(concert cases list --all shows those that are here: %zu)\n", r->list.count);
 	}
 	return one;
 }
@@ -316,13 +316,28 @@ is_over(const struct casefile *one)
 	return false;
 }
 
+static bool
+is_state(const char *state)
+{
+	static const char *const known[] = {"determined", "undetermined", "closed", "merged", "withdrawn"};
+
+	for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(state, known[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int
 list(struct cases_room *r)
 {
-	const char *state = cases_said(r, "state");
+	const char *state = cases_said(r, "state"), *from = cases_said(r, "from");
 	bool all = cases_said(r, "all") != NULL;
 	size_t shown = 0, stale = 0;
 
+	if (state != NULL && !is_state(state))
+		return cases_fail(
+		    EXIT_USAGE, "--state is determined, undetermined, closed, merged or withdrawn, not", state);
 	if (r->list.count > 0)
 		qsort(r->list.one, r->list.count, sizeof(*r->list.one), newest_first);
 	for (size_t i = 0; i < r->list.count; i++) {
@@ -340,8 +355,8 @@ list(struct cases_room *r)
 			continue;
 		}
 		if (shown++ == 0)
-			printf("%-8s %-12s %-16s %4s %5s %-11s %-40s %7s %s\n", "CASE", "STATE", "LAST SEEN", "ORGS",
-			    "MSGS", "ANSWER", "", "PROB.", "PUBLISHED BY");
+			printf("%-8s %-12s %-16s %3s %8s %-23s %s\n", "CASE", "STATE", "LAST SEEN", "SAW", "PROB.",
+			    "ANSWER", "WHOSE");
 		cases_row(&r->d.line, one);
 		fwrite(r->d.line.p, 1, r->d.line.size, stdout);
 		buf_clear(&r->d.line);
@@ -351,8 +366,9 @@ list(struct cases_room *r)
 		    "%zu published %s changed since (concert cases publish tells partners; --all shows merged ones)\n",
 		    stale, stale == 1 ? "case has" : "cases have");
 	if (shown == 0 && !r->d.o.json)
-		fprintf(stderr, "%s: concert correlate finds them; --from names its place, --all shows closed ones\n",
-		    r->list.count > 0 ? "no such cases" : "no cases");
+		fprintf(stderr,
+		    "%s in %s: concert correlate finds them; --from names its place, --all shows closed ones\n",
+		    r->list.count > 0 ? "no such cases" : "no cases", from != NULL ? from : r->d.o.outdir);
 	return EXIT_DONE;
 }
 
@@ -412,12 +428,16 @@ form_of(const struct cases_room *r)
 	const char *as = cases_said(r, "as"), *out = cases_said(r, "out"),
 		   *end = out != NULL ? strrchr(out, '.') : NULL;
 
-	if (as != NULL)
-		return as;
-	return end == NULL                 ? "markdown"
-	       : strcmp(end, ".html") == 0 ? "html"
-	       : strcmp(end, ".json") == 0 ? "stix"
-					   : "markdown";
+	static const char *const by_end[][2] = {{".html", "html"}, {".htm", "html"}, {".json", "stix"},
+	    {".md", "markdown"}, {".markdown", "markdown"}, {".txt", "markdown"}};
+
+	if (as != NULL || end == NULL || strchr(end, '/') != NULL)
+		return as != NULL ? as : "markdown";
+	for (size_t i = 0; i < sizeof(by_end) / sizeof(by_end[0]); i++) {
+		if (strcmp(end, by_end[i][0]) == 0)
+			return by_end[i][1];
+	}
+	return end;
 }
 
 static int
@@ -431,6 +451,9 @@ export(struct cases_room *r)
 
 	if (one == NULL)
 		return code;
+	if (as[0] == '.')
+		return cases_fail(
+		    EXIT_USAGE, "a file's name ends with .html, .md or .json, or --as says the form; not", as);
 	buf_open(&out, 256u << 20);
 	if (strcmp(as, "html") == 0) {
 		cases_html(&out, one);
@@ -495,7 +518,8 @@ cmd_cases(int argc, char **argv)
 	static const char *const verbs[] = {"list", "show", "export", "publish", "close", "opinion", "ask"};
 	struct cmd_word words[] = {{.name = "from"}, {.name = "as"}, {.name = "out"}, {.name = "state"},
 	    {.name = "tlp"}, {.name = "text"}, {.name = "why"}, {.name = "of"}, {.name = "priority"},
-	    {.name = "deadline"}, {.name = "all", .flag = true}, {.name = "reopen", .flag = true}};
+	    {.name = "deadline"}, {.name = "all", .flag = true}, {.name = "reopen", .flag = true},
+	    {.name = "again", .flag = true}};
 	const struct command *command = &cmd_table[0];
 	struct cases_room r = {.list = {NULL, 0, 0}};
 	bool placed = false;

@@ -1,6 +1,7 @@
 /*
  * What concert cases sends: a case of ours to the topic `cases`, its end, our opinion on one, and a request for what
- * would change it. What is refused is refused by a name: unknown_case, foreign_case, closed_case.
+ * would change it. What is refused is refused by a name: unknown_case, foreign_case, closed_case, weaker_marking,
+ * asked_already.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +98,9 @@ cases_posting(struct casefile *one, const char *of, uint64_t time, size_t most, 
 {
 	struct cases_words w;
 	enum cc_status st;
+	uint64_t first, last;
 
+	cases_seen_span(one, &first, &last);
 	*p = (struct posting){.item = calloc(CASES_NODES, sizeof(*p->item)),
 	    .witness = calloc(CASES_ORGANISATIONS, sizeof(*p->witness)),
 	    .index = calloc(CASES_ORGANISATIONS * CASES_NODES, sizeof(*p->index)),
@@ -126,7 +129,7 @@ cases_posting(struct casefile *one, const char *of, uint64_t time, size_t most, 
 	p->post = (struct board_post){.id = one->id, .name = (const char *)p->name.p,
 	    .summary = (const char *)p->summary.p,
 	    .document = buf_slice(&p->document), .tlp = cases_marking(one), .exercise = one->exercise, .time = time,
-	        .first = one->first, .last = one->last,
+	        .first = first, .last = last,
 	    .item = p->item, .items = items, .witness = p->witness, .witnesses = one->organisations,
 	        .source_kind = one->what,
 	    .source_value = strcmp(one->verdict, "source") == 0 ? one->value : "",
@@ -258,7 +261,7 @@ cases_close(struct cases_room *r)
 		return cases_fail(EXIT_FAILED,
 		    one->publisher[0] != '\0'
 			? "foreign_case: only who published it closes it; an opinion can be given on it"
-			: "unknown_case: it was not published yet",
+			: "unknown_case: it was not published yet (concert cases publish)",
 		    one->publisher[0] != '\0' ? one->publisher : one->id);
 	if (strcmp(published->state, "closed") == 0)
 		return cases_fail(EXIT_FAILED, "closed_case: it is closed already", one->id);
@@ -435,35 +438,128 @@ fill_request(struct cases_room *r, const struct casefile *one, const struct case
 	return EXIT_DONE;
 }
 
+/* ---- whether it was asked before ---- */
+
+struct before {
+	const struct request *q;
+	char id[40], state[24];
+};
+
+static bool
+is_same_question(const struct request *a, const struct request *b)
+{
+	/* Its text begins with the case's id. */
+	bool same = a->kind == b->kind && strcmp(a->responder, b->responder) == 0 && a->indicators == b->indicators &&
+		    strncmp(a->text, b->text, sizeof("case--01234567-0123-0123-0123-0123456789ab") - 1) == 0 &&
+		    strcmp(a->evidence, b->evidence) == 0 && a->from == b->from;
+
+	for (size_t i = 0; same && i < a->indicators; i++)
+		same = strcmp(a->indicator[i], b->indicator[i]) == 0;
+	return same;
+}
+
+/* What is under way, or was answered. */
+static void
+look_before(void *ctx, const struct request *old)
+{
+	struct before *b = ctx;
+
+	if (old->ours && old->state <= REQUEST_ANSWERED && is_same_question(old, b->q)) {
+		snprintf(b->id, sizeof(b->id), "%s", old->id);
+		snprintf(b->state, sizeof(b->state), "%s", request_state_word[old->state]);
+	}
+}
+
+static int
+refuse_twice(struct cases_room *r, const struct request *q)
+{
+	struct before before = {.q = q};
+
+	if (cases_said(r, "again") != NULL)
+		return EXIT_DONE;
+	(void)requests_visit(r->d.desk, NULL, look_before, &before);
+	if (before.id[0] == '\0')
+		return EXIT_DONE;
+	fprintf(stderr,
+	    "concert cases: asked_already: %s has this question (%s): concert ask show %.8s; --again sends it once "
+	    "more\n",
+	    q->responder, before.state, before.id);
+	return EXIT_FAILED;
+}
+
+/* The question meant: the one named, else the first that is not for ourselves.  NULL: *ret_code. */
+static const struct case_missing *
+question_of(struct cases_room *r, const struct casefile *one, int *ret_code)
+{
+	char *end = NULL, text[80];
+	unsigned long n = 1;
+
+	if (one->missings == 0) {
+		*ret_code = cases_fail(
+		    EXIT_FAILED, "nothing that could be asked for would change this case", one->id);
+		return NULL;
+	}
+	while (r->d.count < 2 && n < one->missings && strcmp(one->missing[n - 1].ask, cases_ours(r)) == 0)
+		n++;
+	if (r->d.count > 1)
+		n = strtoul(r->d.rest[1], &end, 10);
+	if (end != NULL && (end == r->d.rest[1] || *end != '\0')) {
+		*ret_code = cases_fail(EXIT_USAGE, "a question is named by its number, not by", r->d.rest[1]);
+		return NULL;
+	}
+	if (n == 0 || n > one->missings) {
+		snprintf(text, sizeof(text), "the case has %zu question%s; there is no number", one->missings,
+		    one->missings == 1 ? "" : "s");
+		*ret_code = cases_fail(EXIT_FAILED, text, r->d.rest[1]);
+		return NULL;
+	}
+	if (strcmp(one->missing[n - 1].ask, cases_ours(r)) == 0) {
+		snprintf(text, sizeof(text), "question %lu is for ourselves; nothing is sent", n);
+		*ret_code = cases_fail(EXIT_FAILED, text, "");
+		return NULL;
+	}
+	return &one->missing[n - 1];
+}
+
+static void
+say_asked(const struct cases_room *r, const struct request *q)
+{
+	char until[40];
+
+	if (r->d.o.json) {
+		printf("{\"id\":\"%s\",\"kind\":\"%s\",\"state\":\"sent\"}\n", q->id, request_kind_word[q->kind]);
+		return;
+	}
+	cases_time(q->deadline, until);
+	printf("%s is asked (%s", q->responder, request_kind_word[q->kind]);
+	for (size_t i = 0; i < q->indicators; i++) {
+		printf("%s", i == 0 ? " " : ", ");
+		cmd_column(q->indicator[i], 0);
+	}
+	printf("), by %s, TLP:%s: concert ask show %.8s\n", until, record_tlp_text(q->tlp), q->id);
+}
+
 int
 cases_ask(struct cases_room *r)
 {
-	size_t n = r->d.count > 1 ? strtoul(r->d.rest[1], NULL, 10) : 1;
 	int code = EXIT_DONE;
 	struct casefile *one = cases_pick(r, r->d.rest[0], &code);
+	const struct case_missing *m;
 	struct request *q;
 	enum cc_status st;
 
-	if (one == NULL)
+	if (one == NULL || (m = question_of(r, one, &code)) == NULL)
 		return code;
-	if (n == 0 || n > one->missings)
-		return cases_fail(EXIT_FAILED,
-		    one->missings == 0 ? "nothing that could be asked for would change this case"
-				       : "the case has no such question",
-		    one->missings == 0 ? one->id : r->d.rest[1]);
 	q = calloc(1, sizeof(*q));
 	if (q == NULL)
 		return EXIT_FAILED;
-	if (take_tlp(r, one, &q->tlp, &code) && (code = fill_request(r, one, &one->missing[n - 1], q)) == EXIT_DONE) {
+	if (take_tlp(r, one, &q->tlp, &code) && (code = fill_request(r, one, m, q)) == EXIT_DONE &&
+	    (code = refuse_twice(r, q)) == EXIT_DONE) {
 		st = request_send(r->d.desk, q, &r->d.why);
 		if (st != CC_OK)
 			code = cmd_desk_fail(&r->d, st);
-		else if (r->d.o.json)
-			printf(
-			    "{\"id\":\"%s\",\"kind\":\"%s\",\"state\":\"sent\"}\n", q->id, request_kind_word[q->kind]);
 		else
-			printf("%s is asked (%s): concert ask show %.8s\n", q->responder, request_kind_word[q->kind],
-			    q->id);
+			say_asked(r, q);
 	}
 	free(q);
 	return code;

@@ -333,5 +333,86 @@ TEST(found)
 	cases_list_free(&list);
 }
 
+static bool
+says(const struct buf *text, const char *what)
+{
+	if (count_of(text, what) > 0)
+		return true;
+	printf("no \"%s\" in: %.*s\n", what, (int)text->size, (const char *)text->p);
+	return false;
+}
+
+/* Who did not look has not looked in vain; the time is that of own sights; what is in an organisation's networks is
+ * shown as a relay. */
+TEST(who_saw)
+{
+	static const char open[] =
+	    "{\"id\":\"" ID "\",\"first_seen\":\"2026-03-01T12:00:00Z\",\"last_seen\":\"2026-03-09T12:00:00Z\","
+	    "\"organisations\":[\"d\",\"c\",\"b\",\"a\"],\"answer\":{\"verdict\":\"cannot say\",\"leaning\":\"cannot say\"},"
+	    "\"hypotheses\":[{\"kind\":\"source\",\"candidate\":{\"kind\":\"addr\",\"value\":\"192.0.2.7\"},\"probability\":0.2,"
+	    "\"parts\":[{\"why\":\"in the networks of an organisation\",\"nats\":-4.5}],"
+	    "\"for\":[{\"organisation\":\"c\",\"item\":\"not seen, and not looked\",\"llr\":0}],\"against\":[{\"organisation\":\"d\",\"item\":\"looked for and not seen\",\"llr\":-0.1}]},"
+	    "{\"kind\":\"source\",\"candidate\":{\"kind\":\"addr\",\"value\":\"198.51.100.9\"},\"probability\":0.1,\"parts\":[{\"why\":\"steers a "
+	    "host that others saw attack\",\"nats\":2,\"of\":2.5}]},"
+	    "{\"kind\":\"cannot say\",\"probability\":0.7,\"parts\":[{\"why\":\"fewer than two witnesses\",\"nats\":3.5,\"of\":1}]}],"
+	    "\"coverage\":[{\"organisation\":\"c\",\"from\":\"2026-03-01T00:00:00Z\",\"until\":\"2026-03-02T00:00:00Z\",\"lost\":0.5}],"
+	    "\"completeness\":1,\"missing\":[{\"item\":\"another witness\",\"ask\":\"e\",\"request\":{\"kind\":\"have-you-seen\",\"indicators\":[{"
+	    "\"kind\":\"addr\",\"value\":\"192.0.2.7\"},{\"kind\":\"domain\",\"value\":\"x.example\"}]},\"contact\":{\"name\":\"Duty\",\"email\":"
+	    "\"duty@e.example\"},\"value_bits\":0.2}],"
+	    "\"notices\":[{\"organisation\":\"e\",\"id\":\"n1\",\"title\":\"Look\",\"names\":\"192.0.2.7\"}],"
+	    "\"timeline\":[{\"organisation\":\"b\",\"from\":\"2026-03-01T12:00:00Z\",\"until\":\"2026-03-01T13:00:00Z\",\"error_s\":1},"
+	    "{\"organisation\":\"a\",\"from\":\"2026-03-03T12:00:00Z\",\"until\":\"2026-03-04T13:00:00Z\",\"error_s\":1},"
+	    "{\"organisation\":\"c\",\"from\":\"2026-03-09T12:00:00Z\",\"until\":\"2026-03-09T12:00:00Z\",\"positive\":false},"
+	    "{\"organisation\":\"d\",\"from\":\"2026-03-09T12:00:00Z\",\"until\":\"2026-03-09T12:00:00Z\",\"positive\":false}]}";
+	struct casefile *one = read_case(open);
+	struct buf out;
+	size_t width = 0;
+
+	CHECK(one != NULL);
+	if (one == NULL)
+		return;
+	buf_open(&out, 1u << 20);
+	cases_markdown(&out, one);
+	CHECK(says(&out, "Between 2026-03-01 12:00 UTC and 2026-03-04 13:00 UTC, 2 organisations saw it: "
+			 "`a` and `b`."));
+	CHECK(says(&out, "`d` looked for it and did not see it."));
+	CHECK(says(&out, "`c` did not see it either, but did not look at that time, which says nothing."));
+	CHECK(says(&out, "The address `192.0.2.7` is in the networks of one of the organisations"));
+	CHECK(says(&out, "The address `198.51.100.9` was seen reaching such a host"));
+	CHECK(says(&out, "The weightiest reason: only one organisation saw it in a way that is hard to forge (70.0 %)"
+			 "."));
+	CHECK(says(&out, "It could be that it comes from the address `198.51.100.9`: 10.0 %."));
+	CHECK(says(&out, "about sights of the address `192.0.2.7` and the domain name `x.example`."));
+	CHECK(says(&out, "`e` has published a warning that names `192.0.2.7`: \u201c`Look`\u201d."));
+	CHECK(says(&out, "Contact: `Duty`, `duty@e.example`."));
+	CHECK_UINT(count_of(&out, "lost 50 %"), 0); /* of a time that is of no account */
+	buf_clear(&out);
+	cases_text(&out, one);
+	CHECK(says(&out, "  [1] e can be asked"));
+	for (size_t i = 0; i < out.size; i++) {
+		width = out.p[i] == '\n' ? 0 : width + ((out.p[i] & 0xc0) != 0x80);
+		CHECK(width < 80);
+	}
+	cases_free(one);
+	buf_close(&out);
+}
+
+/* A row of the list fits a terminal where the case is ours; nothing is surely so. */
+TEST(row)
+{
+	struct casefile *one = read_case(whole);
+	struct buf out;
+	size_t width = 0;
+
+	buf_open(&out, 1u << 20);
+	one->confidence = 0.99999;
+	cases_row(&out, one);
+	for (size_t i = 0; i < out.size; i++)
+		width += (out.p[i] & 0xc0) != 0x80;
+	CHECK(width <= 81 && says(&out, "> 99.9 %") && says(&out, " ours\n"));
+	cases_free(one);
+	buf_close(&out);
+}
+
 TESTS(T(members), T(marked), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(cleaned),
-    T(layout), T(changes), T(found))
+    T(layout), T(changes), T(found), T(who_saw), T(row))
