@@ -173,6 +173,7 @@ expire(struct joint_keep *keep)
 		if (sweep(keep, era, &st)) {
 			free(era->filter);
 			memmove(era, era + 1, (--keep->eras - i) * sizeof(*era));
+			index_drop_ages(keep);
 		}
 		break; /* one at a time */
 	}
@@ -228,7 +229,7 @@ decode_all(struct joint_keep *keep, struct slice data)
 }
 
 static enum cc_status
-recall_row(struct joint_keep *keep, uint64_t id)
+recall_row(struct joint_keep *keep, uint64_t id, bool *ret_there)
 {
 	enum cc_status st = CC_OK;
 	bool there;
@@ -248,6 +249,7 @@ recall_row(struct joint_keep *keep, uint64_t id)
 	if (st == CC_OK && there && sqlite3_step(keep->drop_cold) != SQLITE_DONE)
 		st = state_fail(keep->state);
 	sqlite3_reset(keep->drop_cold);
+	*ret_there = there;
 	return st;
 }
 

@@ -1,11 +1,15 @@
 /*
  * Where on disk something is: pairs of a hash and the number of a row of cold.  New ones are in memory and in
  * cold_open, up to 262,144: a part.  A part that is full is sorted and written once, to cold_index, by 4,096 buckets of
- * equal first bits, and never changed: what is looked for is in one row of each part.  Before eight parts (an era) is
- * one filter in memory, a byte a place with a bit a part, that knows what surely is in none; each part's bits are kept
- * in cold_filter, so that a start reads those alone.
+ * equal first bits, and never changed: what is looked for is in one row of each part.
  *
- * So cost is that of writing each pair twice, in order, and of a look into one line of memory by era.  All within the
+ * Two filters in memory know what surely is not there: before eight parts (an era) a byte a place with a bit a part,
+ * before eight eras (an age) the same with a bit an era, of other places.  The age's is asked first, one line of memory
+ * for sixteen million pairs: it lets 3 in 100 through, of which the era's lets 5 in 10,000 through, so that of what is
+ * not there next to nothing is read.  Each part's bits, and each era's of its age, are kept (cold_filter, cold_age), so
+ * that a start reads those alone.
+ *
+ * So cost is that of writing each pair twice, in order, and of a look into one line of memory by age.  All within the
  * transaction of keep.c.  One thread.
  */
 #include <stdlib.h>
@@ -20,6 +24,9 @@
 #define PROBES 6
 #define FILTER_BYTES (8u << 20)     /* of an era: 32 places a pair */
 #define PLANE_BYTES (FILTER_BYTES / 8)
+#define AGE_BYTES (16u << 20)       /* of an age: 8 places a pair */
+#define AGE_PLANE (AGE_BYTES / 8)
+#define AGE_PROBES 4
 
 /* Bits that bucket and pair hold. */
 static uint64_t
@@ -44,18 +51,21 @@ places_of(uint64_t hash)
 }
 
 static void
-plane_put(uint8_t *plane, uint64_t hash)
+put_places(uint8_t *plane, size_t line, uint64_t places, unsigned probes)
 {
-	uint64_t places = places_of(hash);
-	size_t line = line_of(hash);
-
-	for (unsigned i = 0; i < PROBES; i++, places >>= 6)
+	for (unsigned i = 0; i < probes; i++, places >>= 6)
 		plane[(line + places % LINE) / 8] |= (uint8_t)(1u << places % 8);
 }
 
-/* A part's bits into the filter, eight places at a time. */
 static void
-add_plane(struct era *era, unsigned part, const uint8_t *plane)
+plane_put(uint8_t *plane, uint64_t hash)
+{
+	put_places(plane, line_of(hash), places_of(hash), PROBES);
+}
+
+/* Bits of a part, or an era, into a filter, eight places at a time. */
+static void
+add_plane(uint8_t *filter, unsigned bit, const uint8_t *plane, size_t size)
 {
 	uint64_t spread[256];
 
@@ -63,35 +73,85 @@ add_plane(struct era *era, unsigned part, const uint8_t *plane)
 		uint8_t place[8];
 
 		for (unsigned k = 0; k < 8; k++)
-			place[k] = (uint8_t)((i >> k & 1) << part);
+			place[k] = (uint8_t)((i >> k & 1) << bit);
 		memcpy(&spread[i], place, 8);
 	}
-	for (size_t i = 0; i < PLANE_BYTES; i++) {
+	for (size_t i = 0; i < size; i++) {
 		uint64_t eight;
 
-		memcpy(&eight, era->filter + i * 8, 8);
+		memcpy(&eight, filter + i * 8, 8);
 		eight |= spread[plane[i]];
-		memcpy(era->filter + i * 8, &eight, 8);
+		memcpy(filter + i * 8, &eight, 8);
 	}
+}
+
+/* The bits that all places have. */
+static unsigned
+look(const uint8_t *line, uint64_t places, unsigned probes)
+{
+	unsigned bits = 0xff;
+
+	for (unsigned i = 0; i < probes; i++, places >>= 6)
+		bits &= line[places % LINE];
+	return bits;
 }
 
 static unsigned
 parts_of(const struct era *era, uint64_t hash)
 {
-	const uint8_t *line = era->filter + line_of(hash);
-	uint64_t places = places_of(hash);
-	unsigned parts = 0xff;
+	return look(era->filter + line_of(hash), places_of(hash), PROBES);
+}
 
-	for (unsigned i = 0; i < PROBES; i++, places >>= 6)
-		parts &= line[places % LINE];
-	return parts;
+/* Where a hash is in an age's filter: nothing of it follows from where it is in an era's. */
+static uint64_t
+age_mix(uint64_t hash)
+{
+	hash = (kept_bits(hash) ^ hash >> 29) * 0xbf58476d1ce4e5b9ull;
+	return hash ^ hash >> 32;
+}
+
+static size_t
+age_line(uint64_t mixed)
+{
+	return (mixed >> 44) % (AGE_BYTES / LINE) * LINE;
+}
+
+static void
+age_plane_put(uint8_t *plane, uint64_t hash)
+{
+	uint64_t mixed = age_mix(hash);
+
+	put_places(plane, age_line(mixed), mixed, AGE_PROBES);
+}
+
+static struct age *
+age_of(struct joint_keep *keep, uint64_t era)
+{
+	uint64_t number = era / AGE_ERAS;
+	struct age *more;
+
+	if (keep->ages > 0 && keep->age[keep->ages - 1].number == number)
+		return &keep->age[keep->ages - 1];
+	/* Eras only come behind all others. */
+	if ((more = realloc(keep->age, (keep->ages + 1) * sizeof(*more))) == NULL)
+		return NULL;
+	keep->age = more;
+	more += keep->ages;
+	if ((more->filter = joint_table(AGE_BYTES)) == NULL)
+		return NULL;
+	memset(more->filter, 0, AGE_BYTES);
+	more->number = number;
+	keep->ages++;
+	return more;
 }
 
 void
 index_prefetch(const struct joint_keep *keep, uint64_t hash)
 {
-	for (size_t i = 0; i < keep->eras; i++)
-		__builtin_prefetch(keep->era[i].filter + line_of(hash));
+	size_t line = age_line(age_mix(hash));
+
+	for (size_t i = 0; i < keep->ages; i++)
+		__builtin_prefetch(keep->age[i].filter + line);
 	if (keep->open.head != NULL)
 		__builtin_prefetch(&keep->open.head[hash & (HEADS - 1)]);
 }
@@ -204,9 +264,44 @@ put_plane(struct joint_keep *keep, struct era *era, uint64_t part)
 		return CC_NOMEM;
 	for (size_t i = 0; i < keep->open.count; i++)
 		plane_put(plane, keep->open.pair[i].hash);
-	add_plane(era, (unsigned)(part % ERA_PARTS), plane);
+	add_plane(era->filter, (unsigned)(part % ERA_PARTS), plane, PLANE_BYTES);
 	st = state_do(keep->state, "INSERT OR REPLACE INTO cold_filter VALUES (?1, ?2)", "ib", part,
 	    slice_of(plane, PLANE_BYTES));
+	free(plane);
+	return st;
+}
+
+/* One bit of eight places: of each byte, to a byte. */
+static uint8_t
+gather(const uint8_t *place, unsigned bit)
+{
+	uint64_t eight;
+
+	memcpy(&eight, place, 8);
+	return (uint8_t)((eight >> bit & 0x0101010101010101ull) * 0x0102040810204080ull >> 56);
+}
+
+/* What of an age is of this era, with the pairs that are open. */
+static enum cc_status
+put_age(struct joint_keep *keep, const struct era *era)
+{
+	struct age *age = age_of(keep, era->number);
+	uint8_t *plane = malloc(AGE_PLANE);
+	unsigned bit = (unsigned)(era->number % AGE_ERAS);
+	enum cc_status st = age != NULL && plane != NULL ? CC_OK : CC_NOMEM;
+
+	for (size_t i = 0; st == CC_OK && i < keep->open.count; i++) {
+		uint64_t places = age_mix(keep->open.pair[i].hash);
+		uint8_t *line = age->filter + age_line(places);
+
+		for (unsigned k = 0; k < AGE_PROBES; k++, places >>= 6)
+			line[places % LINE] |= (uint8_t)(1u << bit);
+	}
+	for (size_t i = 0; st == CC_OK && i < AGE_PLANE; i++)
+		plane[i] = gather(age->filter + i * 8, bit);
+	if (st == CC_OK)
+		st = state_do(keep->state, "INSERT OR REPLACE INTO cold_age VALUES (?1, ?2)", "ib", era->number,
+		    slice_of(plane, AGE_PLANE));
 	free(plane);
 	return st;
 }
@@ -222,7 +317,8 @@ index_close_part(struct joint_keep *keep, struct era *era)
 	enum cc_status st = pair != NULL && start != NULL ? CC_OK : CC_NOMEM;
 
 	if (st == CC_OK && o->count > 0) {
-		if ((st = put_buckets(keep, part, pair, start)) == CC_OK && (st = put_plane(keep, era, part)) == CC_OK)
+		if ((st = put_buckets(keep, part, pair, start)) == CC_OK &&
+		    (st = put_plane(keep, era, part)) == CC_OK && (st = put_age(keep, era)) == CC_OK)
 			st = state_run(keep->state, "DELETE FROM cold_open");
 		memset(o->head, 0xff, HEADS * sizeof(*o->head));
 		o->count = o->saved = 0;
@@ -241,14 +337,17 @@ find_open(struct joint_keep *keep, uint64_t hash, index_fn *fn)
 {
 	const struct open_part *o = &keep->open;
 	enum cc_status st = CC_OK;
-	unsigned count = 0;
+	unsigned count = 0, looked = 0;
 
 	for (uint32_t i = o->head != NULL ? o->head[hash & (HEADS - 1)] : NONE;
-	     i != NONE && count < RECALL_MAX && st == CC_OK; i = o->next[i]) {
-		if (o->pair[i].hash == hash) {
-			st = fn(keep, o->pair[i].id);
-			count++;
-		}
+	     i != NONE && count < RECALL_MAX && looked < LOOK_MAX && st == CC_OK; i = o->next[i]) {
+		bool there = false;
+
+		if (o->pair[i].hash != hash)
+			continue;
+		st = fn(keep, o->pair[i].id, &there);
+		count += there;
+		looked++;
 	}
 	return st;
 }
@@ -259,8 +358,8 @@ find_closed(struct joint_keep *keep, const struct era *era, unsigned part, uint6
 	static const char sql[] = "SELECT data FROM cold_index WHERE id = ?1";
 	uint64_t bucket = (era->number * ERA_PARTS + part) << BUCKET_BITS | hash >> (64 - BUCKET_BITS);
 	sqlite3_stmt *stmt = state_again(keep->state, sql, "i", bucket);
-	uint64_t id[RECALL_MAX], wanted = hash >> 4 & 0xffffffffffff;
-	unsigned count = 0;
+	uint64_t id[LOOK_MAX], wanted = hash >> 4 & 0xffffffffffff;
+	unsigned found = 0, count = 0;
 	enum cc_status st = CC_OK;
 
 	if (stmt == NULL)
@@ -268,31 +367,72 @@ find_closed(struct joint_keep *keep, const struct era *era, unsigned part, uint6
 	if (sqlite3_step(stmt) == SQLITE_ROW) {
 		struct cur c = cur_slice(sql_blob(stmt, 0));
 
-		while (cur_left(&c) >= PAIR && count < RECALL_MAX) {
+		while (cur_left(&c) >= PAIR && found < LOOK_MAX) {
 			uint64_t is = (uint64_t)cur_u16(&c) << 32;
 
 			is |= cur_u32(&c);
-			id[count] = era->number << ERA_BITS | cur_u24(&c);
-			count += is == wanted;
+			id[found] = era->number << ERA_BITS | cur_u24(&c);
+			found += is == wanted;
 		}
 	}
 	sqlite3_reset(stmt);
-	for (unsigned i = 0; i < count && st == CC_OK; i++)
-		st = fn(keep, id[i]);
+	/* A pair stays when its row has come back to memory: that is none that was found. */
+	for (unsigned i = 0; i < found && count < RECALL_MAX && st == CC_OK; i++) {
+		bool there = false;
+
+		st = fn(keep, id[i], &there);
+		count += there;
+	}
 	return st;
+}
+
+static enum cc_status
+find_in_era(struct joint_keep *keep, const struct era *era, uint64_t hash, index_fn *fn)
+{
+	unsigned parts = parts_of(era, hash);
+	enum cc_status st = CC_OK;
+
+	for (unsigned part = ERA_PARTS; part > 0 && parts != 0 && st == CC_OK; part--) {
+		if ((parts >> (part - 1) & 1) != 0)
+			st = find_closed(keep, era, part - 1, hash, fn);
+	}
+	return st;
+}
+
+/* NULL: it is over. */
+static const struct era *
+era_numbered(const struct joint_keep *keep, uint64_t number)
+{
+	size_t from = 0, end = keep->eras;
+
+	while (from < end) {
+		size_t at = (from + end) / 2;
+
+		if (keep->era[at].number == number)
+			return &keep->era[at];
+		*(keep->era[at].number < number ? &from : &end) = keep->era[at].number < number ? at + 1 : at;
+	}
+	return NULL;
 }
 
 enum cc_status
 index_find(struct joint_keep *keep, uint64_t hash, index_fn *fn)
 {
 	enum cc_status st = find_open(keep, hash, fn);
+	uint64_t mixed = age_mix(hash);
+	size_t line = age_line(mixed);
 
-	for (size_t i = keep->eras; i > 0 && st == CC_OK; i--) {
-		unsigned parts = parts_of(&keep->era[i - 1], hash);
+	for (size_t i = keep->ages; i > 0 && st == CC_OK; i--) {
+		const struct age *age = &keep->age[i - 1];
+		unsigned eras = look(age->filter + line, mixed, AGE_PROBES);
 
-		for (unsigned part = ERA_PARTS; part > 0 && parts != 0 && st == CC_OK; part--) {
-			if ((parts >> (part - 1) & 1) != 0)
-				st = find_closed(keep, &keep->era[i - 1], part - 1, hash, fn);
+		for (unsigned bit = AGE_ERAS; bit > 0 && eras != 0 && st == CC_OK; bit--) {
+			const struct era *era = (eras >> (bit - 1) & 1) != 0
+						    ? era_numbered(keep, age->number * AGE_ERAS + bit - 1)
+						    : NULL;
+
+			if (era != NULL)
+				st = find_in_era(keep, era, hash, fn);
 		}
 	}
 	return st;
@@ -309,9 +449,9 @@ index_open_era(struct era *era)
 	return true;
 }
 
-/* Where what is kept of a part's filter is not there, the part itself is read. */
+/* Where what is kept of a filter is not there, the part itself is read. */
 static enum cc_status
-make_plane(struct joint_keep *keep, uint64_t part, uint8_t *plane)
+read_part(struct joint_keep *keep, uint64_t part, void (*put)(uint8_t *plane, uint64_t hash), uint8_t *plane)
 {
 	sqlite3_stmt *stmt = state_ask(keep->state, "SELECT id, data FROM cold_index WHERE id >= ?1 AND id < ?2", "ii",
 	    part << BUCKET_BITS, (part + 1) << BUCKET_BITS);
@@ -326,45 +466,74 @@ make_plane(struct joint_keep *keep, uint64_t part, uint8_t *plane)
 
 			is |= cur_u32(&c);
 			(void)cur_u24(&c);
-			plane_put(plane, bucket << (64 - BUCKET_BITS) | is << 4);
+			put(plane, bucket << (64 - BUCKET_BITS) | is << 4);
 		}
 	}
 	sqlite3_finalize(stmt);
 	return step == SQLITE_DONE ? CC_OK : state_fail(keep->state);
 }
 
+/* *ret_there: it is all in plane; else that is clear. */
 static enum cc_status
-load_plane(struct joint_keep *keep, struct era *era, unsigned part, uint8_t *plane)
+read_plane(struct joint_keep *keep, const char *sql, uint64_t id, uint8_t *plane, size_t size, bool *ret_there)
 {
-	uint64_t number = era->number * ERA_PARTS + part;
-	sqlite3_stmt *stmt = state_ask(keep->state, "SELECT data FROM cold_filter WHERE id = ?1", "i", number);
-	bool there = false;
+	sqlite3_stmt *stmt = state_ask(keep->state, sql, "i", id);
 	enum cc_status st = stmt != NULL ? CC_OK : CC_IO;
 
+	*ret_there = false;
+	memset(plane, 0, size);
 	if (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW) {
 		struct slice data = sql_blob(stmt, 0);
 
-		if ((there = data.size == PLANE_BYTES))
-			memcpy(plane, data.p, PLANE_BYTES);
+		if ((*ret_there = data.size == size))
+			memcpy(plane, data.p, size);
 	}
 	sqlite3_finalize(stmt);
-	if (st == CC_OK && !there) {
-		memset(plane, 0, PLANE_BYTES);
-		st = make_plane(keep, number, plane);
-	}
+	return st;
+}
+
+static enum cc_status
+load_part(struct joint_keep *keep, struct era *era, unsigned part, uint8_t *plane)
+{
+	uint64_t number = era->number * ERA_PARTS + part;
+	bool there;
+	enum cc_status st = read_plane(
+	    keep, "SELECT data FROM cold_filter WHERE id = ?1", number, plane, PLANE_BYTES, &there);
+
+	if (st == CC_OK && !there)
+		st = read_part(keep, number, plane_put, plane);
 	if (st == CC_OK)
-		add_plane(era, part, plane);
+		add_plane(era->filter, part, plane, PLANE_BYTES);
+	return st;
+}
+
+static enum cc_status
+load_age(struct joint_keep *keep, const struct era *era, uint8_t *plane)
+{
+	struct age *age = age_of(keep, era->number);
+	bool there;
+	enum cc_status st =
+	    read_plane(keep, "SELECT data FROM cold_age WHERE id = ?1", era->number, plane, AGE_PLANE, &there);
+
+	for (unsigned part = 0; st == CC_OK && !there && part < era->parts; part++)
+		st = read_part(keep, era->number * ERA_PARTS + part, age_plane_put, plane);
+	if (age == NULL)
+		return CC_NOMEM;
+	if (st == CC_OK)
+		add_plane(age->filter, (unsigned)(era->number % AGE_ERAS), plane, AGE_PLANE);
 	return st;
 }
 
 enum cc_status
 index_load_era(struct joint_keep *keep, struct era *era)
 {
-	uint8_t *plane = malloc(PLANE_BYTES);
+	uint8_t *plane = malloc(PLANE_BYTES > AGE_PLANE ? PLANE_BYTES : AGE_PLANE);
 	enum cc_status st = plane != NULL ? CC_OK : CC_NOMEM;
 
 	for (unsigned part = 0; part < era->parts && part < ERA_PARTS && st == CC_OK; part++)
-		st = load_plane(keep, era, part, plane);
+		st = load_part(keep, era, part, plane);
+	if (st == CC_OK && era->parts > 0)
+		st = load_age(keep, era, plane);
 	free(plane);
 	return st;
 }
@@ -398,14 +567,35 @@ index_drop_era(struct joint_keep *keep, const struct era *era)
 	enum cc_status st = state_do(keep->state, "DELETE FROM cold_index WHERE id >= ?1 AND id < ?2", "ii",
 	    from << BUCKET_BITS, end << BUCKET_BITS);
 
-	if (st != CC_OK)
-		return st;
-	return state_do(keep->state, "DELETE FROM cold_filter WHERE id >= ?1 AND id < ?2", "ii", from, end);
+	if (st == CC_OK)
+		st = state_do(keep->state, "DELETE FROM cold_filter WHERE id >= ?1 AND id < ?2", "ii", from, end);
+	return st == CC_OK ? state_do(keep->state, "DELETE FROM cold_age WHERE id = ?1", "i", era->number) : st;
+}
+
+void
+index_drop_ages(struct joint_keep *keep)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < keep->ages; i++) {
+		bool used = false;
+
+		for (size_t e = 0; e < keep->eras && !used; e++)
+			used = keep->era[e].number / AGE_ERAS == keep->age[i].number;
+		if (used)
+			keep->age[kept++] = keep->age[i];
+		else
+			free(keep->age[i].filter);
+	}
+	keep->ages = kept;
 }
 
 void
 index_close(struct joint_keep *keep)
 {
+	for (size_t i = 0; i < keep->ages; i++)
+		free(keep->age[i].filter);
+	free(keep->age);
 	free(keep->open.pair);
 	free(keep->open.next);
 	free(keep->open.head);

@@ -26,6 +26,7 @@ static const char tables[] =
     "CREATE TABLE IF NOT EXISTS cold_open (id INTEGER PRIMARY KEY, data BLOB);"
     "CREATE TABLE IF NOT EXISTS cold_index (id INTEGER PRIMARY KEY, data BLOB);"
     "CREATE TABLE IF NOT EXISTS cold_filter (id INTEGER PRIMARY KEY, data BLOB);"
+    "CREATE TABLE IF NOT EXISTS cold_age (id INTEGER PRIMARY KEY, data BLOB);"
     "CREATE TABLE IF NOT EXISTS eras (number INTEGER PRIMARY KEY, first INTEGER, last INTEGER, parts INTEGER);";
 
 /* ---- nodes in memory ---- */

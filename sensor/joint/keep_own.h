@@ -10,7 +10,9 @@
 #define ERA_BITS 20               /* rows of cold by era, at most */
 #define ERA_PARTS 8               /* of the index, by era, at most */
 #define PART_PAIRS (1u << 18)
+#define AGE_ERAS 8
 #define RECALL_MAX 64             /* activities by one value and part */
+#define LOOK_MAX 1024             /* pairs that are looked at for them: a row that came back has left its own */
 
 struct entry {
 	uint64_t hash, id; /* id: of a row of cold */
@@ -23,6 +25,12 @@ struct era {
 	uint8_t *filter;
 	unsigned parts;       /* that are closed */
 	bool changed;         /* since it was written */
+};
+
+/* Before so many eras, by number: in which of them something may be. */
+struct age {
+	uint64_t number;
+	uint8_t *filter;
 };
 
 /* What went to disk last, and where it is. */
@@ -43,6 +51,8 @@ struct joint_keep {
 	uint64_t now;    /* when the commit was told to be */
 	struct era *era;
 	size_t eras;
+	struct age *age;
+	size_t ages;
 	struct open_part open;
 	struct entry *entry; /* of what goes to disk now, or is looked for */
 	size_t entries, entry_room;
@@ -56,7 +66,7 @@ enum cc_status cold_recall(struct joint_keep *keep); /* what is there of the nod
 enum cc_status cold_make_room(struct joint_keep *keep); /* from memory to disk, and what is over from there */
 
 /* cold_index.c: where on disk something is */
-typedef enum cc_status index_fn(struct joint_keep *keep, uint64_t id);
+typedef enum cc_status index_fn(struct joint_keep *keep, uint64_t id, bool *ret_there);
 bool index_add(struct joint_keep *keep, uint64_t hash, uint64_t id);
 bool index_is_full(const struct joint_keep *keep); /* the open part */
 enum cc_status index_save(struct joint_keep *keep);
@@ -67,6 +77,7 @@ bool index_open_era(struct era *era);
 enum cc_status index_load_era(struct joint_keep *keep, struct era *era);
 enum cc_status index_load_open(struct joint_keep *keep);
 enum cc_status index_drop_era(struct joint_keep *keep, const struct era *era);
+void index_drop_ages(struct joint_keep *keep); /* those that have no era any more */
 void index_close(struct joint_keep *keep);
 
 #endif
