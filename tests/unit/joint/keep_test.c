@@ -502,7 +502,6 @@ TEST(what_came_back_is_not_counted)
 	finish(&r);
 }
 
-TESTS(T(what_came_back_is_not_counted), T(odd_words_do_no_harm), T(notices_on_disk_are_bounded), T(what_went_to_disk_comes_back),
-    T(what_is_old_on_disk_goes), T(restarts_change_nothing),
-    T(renamed_after_a_restart), T(renamed_while_it_waited), T(a_start_reads_no_index),
-    T(the_log_of_nodes_is_bounded))
+TESTS(T(odd_words_do_no_harm), T(notices_on_disk_are_bounded), T(what_went_to_disk_comes_back),
+    T(what_is_old_on_disk_goes), T(restarts_change_nothing), T(renamed_after_a_restart), T(renamed_while_it_waited),
+    T(a_start_reads_no_index), T(what_came_back_is_not_counted), T(the_log_of_nodes_is_bounded))
