@@ -79,6 +79,7 @@ struct node {
 	bool put_off;      /* its cell is large, and waits until it has grown */
 	bool can_link, will_link; /* with anybody: when its cell was settled last; in the walk at hand */
 	bool doubted;             /* whether it still can, or cannot */
+	bool hearsay;             /* says no more than a partner said, as its activity was weighed last */
 
 	uint64_t version;  /* rising number of its last change */
 	uint64_t count, from, until;
@@ -523,6 +524,16 @@ static inline const struct value *
 feature_value(const struct joint *joint, uint32_t feature)
 {
 	return &joint->value[joint->feature[feature].value];
+}
+
+/* hearsay.c: whose `hearsay` is so, of these nodes; CC_NOMEM */
+enum cc_status hearsay_find(struct joint *joint, const struct activity *a);
+
+/* Looked for because a partner said so, or said after him: by his word, however many say it. */
+static inline bool
+is_second_hand(const struct node *node)
+{
+	return node->origin == JOINT_ANSWER || node->hearsay;
 }
 
 /* witness.c: its items to witness and witnesses */

@@ -16,7 +16,7 @@
 #define SHARED_LESS 1.3  /* nats that 'shared' has less than what is shared by just as many as one would have */
 #define INHERIT 0.8      /* of a relay's weight that goes to who was seen to control it */
 #define INHERIT_MAX 8.0
-#define ANSWER 0.3       /* independence of what was looked for because a partner told of it */
+#define ANSWER 0.3       /* independence of what was looked for because a partner told of it, or said after him */
 #define NET_LESS 1.0     /* nats that a network has less than an address: others may be in it, */
 #define AS_LESS 2.0      /* and an operator */
 
@@ -131,6 +131,9 @@ make_item(const struct joint *joint, const struct claim *claim)
 		/* Looked for because a partner said so: that it is bad is still only the partner's word. */
 		item.independence = ANSWER;
 		item.text = "seen, in answer to a partner";
+	} else if (node->hearsay) {
+		item.independence = ANSWER;
+		item.text = "no more than a partner said before, and no victim";
 	}
 	item.llr = item.base * item.rarity * item.independence * item.coverage * item.clock;
 	return item;
@@ -639,8 +642,10 @@ enum cc_status
 joint_weigh(struct joint *joint, struct activity *a)
 {
 	static const uint8_t wide[] = {FEATURE_NET, FEATURE_AS};
-	enum cc_status st = weigh_with(joint, a, FEATURE_TYPES);
+	enum cc_status st = hearsay_find(joint, a);
 
+	if (st == CC_OK)
+		st = weigh_with(joint, a, FEATURE_TYPES);
 	if (st != CC_OK || a->source || a->count < WIDE_NODES)
 		return st;
 	for (size_t i = 0; i < sizeof(wide) && st == CC_OK; i++) {

@@ -1,6 +1,7 @@
 /*
  * What organisations' sights of one candidate weigh together: each further one of an organisation less, all of one
- * capped, and answers, which all come from one partner's question, as if one organisation gave them.  README.md,
+ * capped, and answers, which all come from one partner's question, as if one organisation gave them, as what only
+ * repeats a partner is; what all did not see is capped, too.  README.md,
  * Evidence; every factor is written back to its item.  Pure; one thread.
  */
 #include "joint/joint_own.h"
@@ -8,7 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define NEGATIVE_MAX 1.0 /* nats, all negatives of one organisation */
+#define NEGATIVE_MAX 1.0 /* nats, all negatives of one organisation, */
+#define SILENCE_MAX 2.0  /* and of all: whether an activity is aimed at few is one unknown, not one for each */
 
 /* By organisation (text, so that the order of arrival does not show), best first, then by content. */
 static int
@@ -25,26 +27,28 @@ by_witness(const void *a, const void *b, void *ctx)
 	return (m->fold > n->fold) - (m->fold < n->fold);
 }
 
-/* Best first, then by content. */
+/* Best first; of equal ones by organisation, which a case shows, then by content. */
 static int
 by_answer(const void *a, const void *b, void *ctx)
 {
 	const struct joint *joint = ctx;
 	const struct item *x = a, *y = b;
+	const struct node *m = &joint->node[x->node], *n = &joint->node[y->node];
 
 	if (fabs(x->llr - y->llr) > 0)
 		return x->llr > y->llr ? -1 : 1;
-	return (joint->node[x->node].fold > joint->node[y->node].fold) -
-	       (joint->node[x->node].fold < joint->node[y->node].fold);
+	if (m->organisation != n->organisation)
+		return name_order(&m->organisation, &n->organisation, ctx);
+	return (m->fold > n->fold) - (m->fold < n->fold);
 }
 
 static bool
 is_answer(const struct joint *joint, const struct item *item)
 {
-	return joint->node[item->node].origin == JOINT_ANSWER && item->llr > 0;
+	return is_second_hand(&joint->node[item->node]) && item->llr > 0;
 }
 
-/* All were looked for because one partner said so: whoever answers, each further one counts less. */
+/* All say so because one partner did: whoever answers, or repeats, each further one counts less. */
 static void
 sum_answers(const struct joint *joint, struct hypothesis *h)
 {
@@ -60,10 +64,29 @@ sum_answers(const struct joint *joint, struct hypothesis *h)
 	}
 }
 
+/* What all did not see, at most so much; each has its part of that. */
+static double
+limit_silence(struct hypothesis *h, double silence)
+{
+	double part = SILENCE_MAX / -silence;
+
+	if (silence >= -SILENCE_MAX)
+		return silence;
+	for (size_t i = 0; i < h->item_count; i++) {
+		if (h->item[i].llr < 0) {
+			h->item[i].llr *= part;
+			h->item[i].independence *= part;
+		}
+	}
+	return -SILENCE_MAX;
+}
+
 /* Each organisation's items to its capped sum; what another sight adds is written back as its independence. */
 void
 hypothesis_sum(const struct joint *joint, struct hypothesis *h)
 {
+	double silence = 0;
+
 	sum_answers(joint, h);
 	qsort_r(h->item, h->item_count, sizeof(*h->item), by_witness, (void *)(uintptr_t)joint);
 	for (size_t i = 0, k; i < h->item_count; i = k) {
@@ -89,7 +112,9 @@ hypothesis_sum(const struct joint *joint, struct hypothesis *h)
 			if (fabs(before) > 0)
 				item->independence *= item->llr / before;
 		}
-		h->witness += up + down;
+		h->witness += up;
+		silence += down;
 		h->witnesses += up - answered >= WITNESS_LEAST;
 	}
+	h->witness += limit_silence(h, silence);
 }

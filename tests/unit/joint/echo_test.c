@@ -1,6 +1,7 @@
 /*
- * Five echoes of one observation, or fifty, never outweigh two independent ones: relays, copies, answers and repeats in
- * random draws of who, when, by what proof and in what order, in worlds with an activity beside.  README.md, Evidence.
+ * Five echoes of one observation, or fifty, never outweigh two independent ones: relays, copies, answers, repeats and
+ * what is sent on as own, in random draws of who, when, by what proof and in what order, in worlds with an activity
+ * beside.  README.md, Evidence.
  */
 #include <math.h>
 
@@ -36,7 +37,7 @@ sight(uint64_t *seed, unsigned who, const char *addr, enum cc_proof proof, unsig
 	return s;
 }
 
-enum echo { RELAY, COPY, ANSWERED, REPEAT, ECHOES };
+enum echo { RELAY, COPY, ANSWERED, REPEAT, PARROTED, ECHOES };
 
 /* What others, or the same one, make of that sight. */
 static struct joint_sighting
@@ -58,6 +59,8 @@ echo_of(uint64_t *seed, struct joint_sighting of, enum echo kind, unsigned who, 
 	} else if (kind == ANSWERED) {
 		s.origin = JOINT_ANSWER;
 		s.victim = numbered("victim", n);
+	} else if (kind == PARROTED) {
+		s.victim = slice_of(NULL, 0);
 	}
 	return s;
 }
@@ -210,4 +213,87 @@ TEST(answers_are_one_word)
 	}
 }
 
-TESTS(T(echoes_never_outweigh_two), T(an_echo_raises_nothing), T(answers_are_one_word))
+/* Who sends on all that he reads as his own has no victim, and is not the first: his word is the one that he read. */
+TEST(what_is_sent_on_is_one_word)
+{
+	uint64_t seed = 0x7654321;
+
+	for (unsigned n = 0; n < 50; n++) {
+		struct joint_sighting s[SIGHTS];
+		unsigned count = 0, echoes = n % 2 ? 5 : 50;
+		struct found is;
+		json_t *cases;
+
+		text_used = 0;
+		s[count] = sight(&seed, 0, ONE, CC_PROOF_KEYED, count);
+		for (count = 1; count <= echoes; count++)
+			s[count] = echo_of(&seed, s[0], PARROTED, 1 + draw(&seed, 60), count);
+		cases = world_of(&seed, s, count);
+		is = found_of(cases, ONE);
+		CHECK(is.witness > 0 && is.witness < 2 * 2.6 * 0.8);
+		CHECK(!is.named);
+		json_decref(cases);
+	}
+}
+
+/* One without a victim that was surely first, or that says more than the other, saw it by himself. */
+TEST(who_says_more_or_first_has_seen)
+{
+	for (unsigned n = 0; n < 3; n++) {
+		uint64_t seed = 0x51f15ead;
+		struct joint_sighting s[2];
+		struct found is;
+		json_t *cases;
+
+		text_used = 0;
+		for (unsigned i = 0; i < 2; i++) {
+			s[i] = sight(&seed, i, ONE, CC_PROOF_KEYED, i);
+			s[i].first = s[i].last = (DAY0 + 3600 + i * 60) * NS_PER_S;
+			s[i].clock_error = 1;
+			s[i].loss = 0;
+		}
+		s[1].victim = slice_of(NULL, 0);
+		if (n == 1)
+			s[1].first = s[1].last = s[0].first - 60 * NS_PER_S;
+		if (n == 2)
+			s[1].agent = keep("agent of its own");
+		cases = world_of(&seed, s, 2);
+		is = found_of(cases, ONE);
+		CHECK(fabs(is.witness - (n == 0 ? 2.6 + 0.3 * 2.6 : 2 * 2.6)) < 1e-6);
+		json_decref(cases);
+	}
+}
+
+/* Whether an activity is aimed at few is one unknown: sixty who did not see it leave three who did with an answer. */
+TEST(silence_of_many_is_bounded)
+{
+	for (unsigned silent = 1; silent <= 61; silent += 20) {
+		uint64_t seed = 0xbada55;
+		struct joint_sighting s[SIGHTS];
+		unsigned count = 0;
+		double each = log(1 - (1 - exp(-1)) / 6), all;
+		struct found is;
+		json_t *cases;
+
+		text_used = 0;
+		for (; count < 3 + silent; count++) {
+			s[count] = sight(&seed, count, ONE, CC_PROOF_DIALOGUE, count);
+			s[count].loss = 0;
+			s[count].clock_error = 0.1;
+			if (count < 3)
+				continue;
+			s[count].count = 0;
+			s[count].victim = s[count].rule = s[count].ja4 = slice_of(NULL, 0);
+			s[count].last = s[count].first + 24 * 3600 * NS_PER_S;
+		}
+		all = silent * each > -2 ? silent * each : -2;
+		cases = world_of(&seed, s, count);
+		is = found_of(cases, ONE);
+		CHECK(fabs(is.witness - (3 * 1.9 + all)) < 1e-6);
+		CHECK(is.named);
+		json_decref(cases);
+	}
+}
+
+TESTS(T(echoes_never_outweigh_two), T(an_echo_raises_nothing), T(answers_are_one_word), T(what_is_sent_on_is_one_word),
+    T(who_says_more_or_first_has_seen), T(silence_of_many_is_bounded))
