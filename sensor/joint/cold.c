@@ -202,7 +202,7 @@ cold_make_room(struct joint_keep *keep)
 	struct joint *joint = keep->joint;
 	enum cc_status st = CC_OK;
 
-	if (joint->node_live > joint->conf->joint_nodes_max) {
+	if (joint_held(joint) > joint->conf->joint_nodes_max) {
 		st = joint_evict(joint, joint->conf->joint_nodes_max / 8 * 7, to_cold, keep);
 		if (st == CC_OK)
 			st = index_save(keep);

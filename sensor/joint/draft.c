@@ -224,12 +224,6 @@ draft_features(const struct joint *joint, const struct joint_sighting *s, struct
 		add_feature(d, FEATURE_AS, slice_str(d->as), CAP(AS));
 	}
 }
-static uint64_t
-mix(uint64_t hash, struct slice text)
-{
-	return hash64(text, hash * 0x9e3779b97f4a7c15ull + 1);
-}
-
 /* A copy of another's list has the value, and nothing that its own wire would have told. */
 bool
 draft_is_echo(const struct joint_sighting *s)
@@ -240,20 +234,40 @@ draft_is_echo(const struct joint_sighting *s)
 	       s->attacker.size == 0 && s->kind != CC_KIND_FILE_SHA256;
 }
 
+static void
+mix(struct digest *digest, uint8_t type, struct slice text)
+{
+	const uint8_t front[5] = {type, (uint8_t)(text.size >> 24), (uint8_t)(text.size >> 16),
+	    (uint8_t)(text.size >> 8), (uint8_t)text.size};
+
+	digest_add(digest, slice_of(front, sizeof(front)));
+	digest_add(digest, text);
+}
+
+/* By a digest that nobody finds another text for: what is equal here is taken for one thing of one organisation, and
+ * nobody may fold his own word into what another said. */
 uint64_t
 draft_fold(const struct joint_sighting *s, const struct draft *d)
 {
 	uint64_t small[4] = {(uint64_t)s->kind, s->first / DAY,
-	    (uint64_t)s->origin << 2 | (uint64_t)(s->count == 0) << 1 | s->exercise, s->client};
-	uint64_t hash = hash64(slice_of(small, sizeof(small)), 11);
+	    (uint64_t)s->origin << 2 | (uint64_t)(s->count == 0) << 1 | s->exercise, s->client}, fold = 0;
+	struct digest digest;
+	uint8_t sha256[32], bytes[32];
 
-	hash = mix(hash, s->organisation);
-	hash = mix(hash, s->value);
-	hash = mix(hash, s->attacker);
-	hash = mix(hash, s->origin_of);
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(small[i / 8] >> 8 * (i % 8));
+	digest_open(&digest, DIGEST_SHA256);
+	digest_add(&digest, slice_of(bytes, sizeof(bytes)));
+	mix(&digest, 0, s->organisation);
+	mix(&digest, 0, s->value);
+	mix(&digest, 0, s->attacker);
+	mix(&digest, 0, s->origin_of);
 	for (unsigned i = 0; i < d->count; i++) {
 		if (d->feature[i].type != FEATURE_AS)
-			hash = hash64(slice_of(&d->feature[i].hash, 8), hash);
+			mix(&digest, (uint8_t)(1 + d->feature[i].type), d->feature[i].text);
 	}
-	return hash;
+	digest_close(&digest, NULL, NULL, sha256);
+	for (unsigned i = 0; i < 8; i++)
+		fold = fold << 8 | sha256[i];
+	return fold;
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #define CELL_GROWN 8      /* by this part */
+#define TEXT_LEAST ((size_t)64 << 20) /* bytes of texts, below which it matters little whether they are used */
 
 const char *const rival_word[RIVALS] = {"forged", "relayed", "shared", "cannot say"};
 
@@ -29,6 +30,8 @@ joint_new(const struct conf *conf)
 		return NULL;
 	joint->conf = conf;
 	joint->node_max = conf->joint_nodes_max;
+	joint->turn = hash_seed() | 1;
+	joint->text_most = TEXT_LEAST;
 	joint->node_free = joint->node_newest = joint->node_oldest = NONE;
 	joint->message_free = joint->value_free = joint->activity_free = NONE;
 	memset(joint->feature_free, 0xff, sizeof(joint->feature_free));
@@ -210,6 +213,19 @@ look_at_doubted(struct joint *joint)
 	joint->doubted.count = 0;
 }
 
+/* As many nodes have gone as are left, or texts are twice as much as when they were gathered last. */
+static enum cc_status
+let_go_of_texts(struct joint *joint)
+{
+	enum cc_status st;
+
+	if (joint->stale <= joint->node_live + 4096 && joint->text.size <= joint->text_most)
+		return CC_OK;
+	st = names_gather(joint);
+	joint->text_most = 2 * joint->text.size > TEXT_LEAST ? 2 * joint->text.size : TEXT_LEAST;
+	return st;
+}
+
 static enum cc_status
 settle(struct joint *joint, bool all)
 {
@@ -229,9 +245,7 @@ settle(struct joint *joint, bool all)
 	if (st == CC_OK)
 		st = settle_dirty(joint, patient);
 	joint->deferred_least = (joint->largest > CELL_LARGE ? joint->largest : CELL_LARGE) / CELL_GROWN;
-	if (st == CC_OK && joint->stale > joint->node_live + 4096)
-		st = names_gather(joint);
-	return st;
+	return st == CC_OK ? let_go_of_texts(joint) : st;
 }
 
 static int
@@ -380,7 +394,7 @@ joint_evict(struct joint *joint, size_t keep, joint_evict_fn *fn, void *ctx)
 	size_t rounds = joint->node_live * 2;
 
 	joint->leaving = true;
-	while (joint->node_live > keep && st == CC_OK && rounds-- > 0) {
+	while (joint_held(joint) > keep && st == CC_OK && rounds-- > 0) {
 		uint32_t index = joint->node_oldest, activity = joint->node[index].activity;
 		struct activity *a = activity != NONE ? &joint->activity[activity] : NULL;
 
@@ -410,10 +424,9 @@ joint_trim(struct joint *joint, size_t keep)
 		joint->node[joint->doubted.at[i]].doubted = false;
 	joint->doubted.count = 0;
 	heard_clean(joint);
-	while (joint->node_live > keep)
+	while (joint_held(joint) > keep && joint->node_live > 0)
 		node_drop(joint, joint->node_oldest);
 	values_clean(joint);
 	buf_clear(&joint->gone);
-	if (joint->stale > joint->node_live + 4096)
-		(void)names_gather(joint);
+	(void)let_go_of_texts(joint);
 }

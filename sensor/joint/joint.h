@@ -45,6 +45,9 @@ struct joint_sighting {
 	struct slice domain, url, file;
 };
 
+#define JOINT_TEXT_MAX 4096 /* of a sighting; no sensor writes longer ones, and they are not taken */
+#define JOINT_NAME_MAX 255  /* of a message, a sensor */
+
 /* CC_ABSENT: no sighting; CC_BAD: not a bundle that can be used.  organisation: who signed.  scratch is cleared. */
 enum cc_status joint_read(const struct cc_message *msg, struct slice organisation, struct buf *scratch,
     struct joint_sighting *ret_sighting);

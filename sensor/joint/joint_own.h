@@ -44,6 +44,7 @@ struct sample {
 /* What nodes can have in common, once. */
 struct value {
 	uint64_t hash; /* of type, text and exercise */
+	uint32_t check; /* of type and text, by this process's secret */
 	uint32_t name;
 	uint32_t head, negative; /* features of nodes, and of "not seen"; head: of a free one, the next free one */
 	uint32_t count;          /* in the list head */
@@ -97,6 +98,7 @@ struct node {
 	uint16_t saved_size; /* of what is on disk of it: by 16 bytes */
 	uint32_t saved;      /* in which row of hot */
 	uint64_t used_at;    /* rising number of its last use */
+	uint32_t bulk;       /* as many nodes it counts for beside itself: its texts are long */
 };
 
 /* A feature of a sighting, or of a node on its way in; the text is borrowed. */
@@ -247,9 +249,12 @@ struct joint {
 	uint32_t *name_table;
 	size_t name_slots;
 	size_t stale; /* nodes that went since texts were gathered anew */
+	size_t text_most; /* bytes of texts, at which they are gathered anew, too */
 	/* node.c */
 	struct node *node;
 	size_t node_count, node_room, node_live, node_max; /* count: slots */
+	uint64_t bulk; /* of all nodes */
+	uint64_t turn; /* odd, a secret: where a hash stands in tables nobody outside knows */
 	uint32_t node_free, node_newest, node_oldest;
 	uint32_t *node_table;
 	size_t node_slots;
@@ -314,6 +319,20 @@ struct joint {
 	size_t listed_count;
 	uint64_t relinked; /* nodes, over all settlings: what linking costs */
 };
+
+/* As joint.nodes_max counts. */
+static inline size_t
+joint_held(const struct joint *joint)
+{
+	return joint->node_live + joint->bulk;
+}
+
+/* slots: a power of two, more than one */
+static inline size_t
+joint_slot(const struct joint *joint, uint64_t hash, size_t slots)
+{
+	return (size_t)(hash * joint->turn >> (64 - (unsigned)__builtin_ctzll(slots)));
+}
 
 void *joint_table(size_t bytes); /* for free(); what is in it is not said */
 bool joint_grow(void **array, size_t count, size_t *room, size_t size); /* room for one more */

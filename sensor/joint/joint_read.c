@@ -23,6 +23,15 @@ struct reading {
 	struct buf *scratch;
 };
 
+/* A text of the sighting; longer than a sensor writes one it is none. */
+static struct slice
+text_of(struct reading *r, struct slice value)
+{
+	struct slice text = pull_text(value, r->scratch);
+
+	return text.size <= JOINT_TEXT_MAX ? text : slice_of(NULL, 0);
+}
+
 /* Each of these reads the value at c, and passes it: so every byte of a bundle is looked at once. */
 static void
 read_coverage(struct reading *r, struct cur *c)
@@ -61,17 +70,17 @@ read_endpoint(struct reading *r, struct cur *c)
 		struct slice value = pull_take(c);
 
 		if (slice_is(name, "attacker"))
-			s->attacker = pull_text(value, r->scratch);
+			s->attacker = text_of(r, value);
 		else if (slice_is(name, "attacker_port"))
 			s->port = (uint16_t)pull_uint(value, UINT16_MAX, 0);
 		else if (slice_is(name, "attacker_role"))
-			s->client = slice_is(pull_text(value, r->scratch), "client");
+			s->client = slice_is(text_of(r, value), "client");
 		else if (slice_is(name, "attacker_pseudonym"))
-			s->attacker_pseudonym = pull_text(value, r->scratch);
+			s->attacker_pseudonym = text_of(r, value);
 		else if (slice_is(name, "victim"))
-			s->victim = pull_text(value, r->scratch);
+			s->victim = text_of(r, value);
 		else if (slice_is(name, "victim_sector"))
-			s->sector = pull_text(value, r->scratch);
+			s->sector = text_of(r, value);
 	}
 }
 
@@ -93,7 +102,7 @@ read_texts(struct reading *r, struct cur *c, const struct named_text *item, size
 
 		for (size_t i = 0; i < count; i++) {
 			if (slice_is(name, item[i].name))
-				*item[i].to = pull_text(value, r->scratch);
+				*item[i].to = text_of(r, value);
 		}
 	}
 }
@@ -113,7 +122,7 @@ static void
 read_level(struct reading *r, struct slice value)
 {
 	static const char *const word[] = {"spoofable", "handshake", "dialogue", "keyed", "content"};
-	struct slice level = pull_text(value, r->scratch);
+	struct slice level = text_of(r, value);
 
 	for (unsigned i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
 		if (slice_is(level, word[i]))
@@ -265,9 +274,9 @@ read_object(struct reading *r, struct cur *c)
 	}
 	while (pull_step(c, &name)) {
 		if (value != NULL && slice_is(name, "value"))
-			*value = pull_text(pull_take(c), r->scratch);
+			*value = text_of(r, pull_take(c));
 		else if (file && slice_is(name, "hashes"))
-			s->file = pull_text(pull_take_member(c, "SHA-256"), r->scratch);
+			s->file = text_of(r, pull_take_member(c, "SHA-256"));
 		else
 			(void)pull_take(c);
 	}
@@ -296,7 +305,7 @@ read_key(struct joint_sighting *s, struct slice key)
 			s->kind = (enum cc_kind)i;
 			s->key = key;
 			s->value = slice_of(colon + 1, key.size - (size_t)(colon - key.p) - 1);
-			return s->value.size > 0;
+			return s->value.size > 0 && s->value.size <= JOINT_TEXT_MAX;
 		}
 	}
 	return false;
@@ -355,7 +364,8 @@ joint_read(
 		else
 			(void)pull_take(&c);
 	}
-	if (c.bad || s.first == 0 || s.message.size == 0)
+	if (c.bad || s.first == 0 || s.message.size == 0 || s.message.size > JOINT_NAME_MAX ||
+	    s.sensor.size > JOINT_NAME_MAX)
 		return CC_BAD;
 	if (s.last < s.first)
 		s.last = s.first;
@@ -522,11 +532,11 @@ joint_answers(const struct cc_message *msg, struct slice organisation, struct bu
 	    !slice_eq(pull_text(pull_member(step, "responder"), scratch), organisation))
 		return CC_ABSENT;
 	answer = answer_of(step, organisation, scratch, open, ctx, &plain);
-	if (answer.size > 0) {
+	if (answer.size > 0 && message_header(msg, "ce_id").size <= JOINT_NAME_MAX) {
 		s.message = message_header(msg, "ce_id");
 		s.tlp = marking(msg);
 		s.exercise = slice_is(message_header(msg, "exercise"), "true");
-		s.origin_of = pull_text(pull_member(step, "id"), scratch);
+		s.origin_of = text_of(&r, pull_member(step, "id"));
 		s.sensor = slice_str("desk");
 		st = read_answer(&r, answer, fn, ctx);
 	}

@@ -58,6 +58,8 @@ by_value(const void *a, const void *b)
 
 	if (x->hash != y->hash)
 		return x->hash < y->hash ? -1 : 1;
+	if (x->value != y->value)
+		return x->value < y->value ? -1 : 1; /* of one hash by somebody's art; which is first is no matter */
 	return (x->place > y->place) - (x->place < y->place);
 }
 

@@ -18,6 +18,7 @@ const struct feature_about feature_about[FEATURE_TYPES] = {
 
 /* By cache lines; large tables on large pages: what is looked for is anywhere in them, and a small page's address would
  * have to be looked for, too. */
+#define BULK 2048 /* of texts, as much as a node takes else: as many more it counts for */
 #define LINE ((size_t)64)
 #define LARGE ((size_t)2 << 20)
 
@@ -74,7 +75,7 @@ node_by_time(const struct node *a, const struct node *b)
 static size_t
 slot_of(const struct joint *joint, uint64_t fold)
 {
-	size_t at = fold & (joint->node_slots - 1);
+	size_t at = joint_slot(joint, fold, joint->node_slots);
 
 	while (joint->node_table[at] != NONE && joint->node[joint->node_table[at]].fold != fold)
 		at = (at + 1) & (joint->node_slots - 1);
@@ -213,6 +214,7 @@ node_new(struct joint *joint, const struct node *like)
 	joint->node[index].beats = NULL;
 	joint->node_table[slot_of(joint, like->fold)] = index;
 	joint->node_live++;
+	joint->bulk += like->bulk;
 	link_use(joint, index);
 	return index;
 }
@@ -235,8 +237,15 @@ link_feature(struct joint *joint, uint32_t index, enum feature_type type, struct
 uint32_t
 node_make(struct joint *joint, struct node *like, const struct feature_draft *feature, unsigned count)
 {
+	const uint32_t name[] = {like->value, like->key, like->rule_name, like->sector, like->sensor, like->class};
+	size_t bytes = 0;
 	uint32_t index;
 
+	for (unsigned i = 0; i < count; i++)
+		bytes += feature[i].text.size;
+	for (unsigned i = 0; i < sizeof(name) / sizeof(name[0]); i++)
+		bytes += name_slice(joint, name[i]).size;
+	like->bulk = (uint32_t)(bytes / BULK);
 	like->feature_count = 0;
 	if ((like->features = feature_block(joint, count)) == NONE || (index = node_new(joint, like)) == NONE)
 		return NONE;
@@ -282,6 +291,7 @@ node_drop(struct joint *joint, uint32_t index)
 	joint->saved_size -= node->saved_size;
 	node->used = false;
 	joint->node_live--;
+	joint->bulk -= node->bulk;
 	joint->stale++;
 	/* A dirty one is freed by the settling, which has its number in a list. */
 	if (!node->dirty) {
@@ -542,7 +552,7 @@ joint_add(struct joint *joint, const struct joint_sighting *s)
 	if ((index = node_find(joint, fold)) != NONE) {
 		changed = node_merge(joint, index, &like, d.feature, d.count);
 	} else {
-		if (joint->node_live >= joint->node_max) {
+		if (joint_held(joint) >= joint->node_max) {
 			joint->dropped++;
 			return CC_FULL;
 		}

@@ -36,14 +36,25 @@ value_hash(enum feature_type type, struct slice text, bool exercise)
 	return hash64(text, type + 100u) ^ exercise;
 }
 
+/* check: of the same text by a secret, so that texts made to have one hash are two values.  0: the first will do. */
 static size_t
-slot_of(const struct joint *joint, uint64_t hash)
+slot_of(const struct joint *joint, uint64_t hash, uint32_t check)
 {
-	size_t at = hash & (joint->value_slots - 1);
+	size_t at = joint_slot(joint, hash, joint->value_slots);
+	const struct value *v;
 
-	while (joint->value_table[at] != NONE && joint->value[joint->value_table[at]].hash != hash)
+	while (joint->value_table[at] != NONE &&
+	       ((v = &joint->value[joint->value_table[at]])->hash != hash || (check != 0 && v->check != check)))
 		at = (at + 1) & (joint->value_slots - 1);
 	return at;
+}
+
+static uint32_t
+check_of(enum feature_type type, struct slice text)
+{
+	uint32_t check = (uint32_t)(hash64(text, hash_seed() + type) >> 32);
+
+	return check != 0 ? check : 1;
 }
 
 static bool
@@ -60,7 +71,7 @@ wider(struct joint *joint)
 	joint->value_slots = slots;
 	for (uint32_t i = 0; i < joint->value_count; i++) {
 		if (joint->value[i].used)
-			table[slot_of(joint, joint->value[i].hash)] = i;
+			table[slot_of(joint, joint->value[i].hash, joint->value[i].check)] = i;
 	}
 	return true;
 }
@@ -68,7 +79,7 @@ wider(struct joint *joint)
 uint32_t
 value_find(const struct joint *joint, uint64_t hash)
 {
-	return joint->value_slots > 0 ? joint->value_table[slot_of(joint, hash)] : NONE;
+	return joint->value_slots > 0 ? joint->value_table[slot_of(joint, hash, 0)] : NONE;
 }
 
 /* A large table is far away: all that will be looked for is asked for at once. */
@@ -76,19 +87,19 @@ void
 values_prefetch(const struct joint *joint, const struct draft *d)
 {
 	for (unsigned i = 0; i < d->count && joint->value_slots > 0; i++)
-		__builtin_prefetch(&joint->value_table[d->feature[i].hash & (joint->value_slots - 1)]);
+		__builtin_prefetch(&joint->value_table[joint_slot(joint, d->feature[i].hash, joint->value_slots)]);
 }
 
 uint32_t
 value_of(struct joint *joint, enum feature_type type, struct slice text, bool exercise)
 {
 	uint64_t hash = value_hash(type, text, exercise);
-	uint32_t name, index;
+	uint32_t name, index, check = check_of(type, text);
 	size_t at;
 
 	if (joint->value_live * 2 >= joint->value_slots && !wider(joint))
 		return NONE;
-	at = slot_of(joint, hash);
+	at = slot_of(joint, hash, check);
 	if (joint->value_table[at] != NONE)
 		return joint->value_table[at];
 	if ((name = name_of(joint, text)) == NONE)
@@ -100,7 +111,8 @@ value_of(struct joint *joint, enum feature_type type, struct slice text, bool ex
 			return NONE;
 		index = (uint32_t)joint->value_count++;
 	}
-	joint->value[index] = (struct value){.hash = hash, .name = name, .head = NONE, .negative = NONE, .oldest = NONE,
+	joint->value[index] = (struct value){.hash = hash, .check = check, .name = name,
+	    .head = NONE, .negative = NONE, .oldest = NONE,
 	    .diversity = 1,
 	    .weight = (float)feature_about[type].cap, .weight_own = (float)feature_about[type].cap, .talker = NONE,
 	    .holder = NONE, .type = (uint8_t)type, .used = true, .holds = true, .holds_own = true};
@@ -114,14 +126,14 @@ static void
 forget(struct joint *joint, uint32_t index)
 {
 	struct value *v = &joint->value[index];
-	size_t at = slot_of(joint, v->hash), mask = joint->value_slots - 1;
+	size_t at = slot_of(joint, v->hash, v->check), mask = joint->value_slots - 1;
 
 	joint->value_table[at] = NONE;
 	for (size_t next = (at + 1) & mask; joint->value_table[next] != NONE; next = (next + 1) & mask) {
 		uint32_t moved = joint->value_table[next];
 
 		joint->value_table[next] = NONE;
-		joint->value_table[slot_of(joint, joint->value[moved].hash)] = moved;
+		joint->value_table[slot_of(joint, joint->value[moved].hash, joint->value[moved].check)] = moved;
 	}
 	free(v->sample);
 	/* A dirty one is freed by the settling, which has its number in its list. */

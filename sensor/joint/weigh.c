@@ -40,7 +40,9 @@ by_claim(const void *a, const void *b)
 {
 	const struct claim *x = a, *y = b;
 
-	return (x->hash > y->hash) - (x->hash < y->hash);
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	return (x->value > y->value) - (x->value < y->value);
 }
 
 static bool
@@ -271,7 +273,7 @@ make_candidates(const struct joint *joint, struct activity *a, const struct clai
 		    .value = c->claim[i].value,
 		    .hash = c->claim[i].hash};
 
-		for (k = i; k < c->count && c->claim[k].hash == h.hash; k++)
+		for (k = i; k < c->count && c->claim[k].value == h.value; k++)
 			;
 		if (is_wide(h.type) && !wide_is_spread(joint, &c->claim[i], k - i, h.type))
 			continue;

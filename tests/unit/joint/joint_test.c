@@ -3,6 +3,8 @@
 
 #include "unit/joint/joint_rig.h"
 
+#include "joint/joint_own.h"
+
 #define HOUR (3600 * NS_PER_S)
 
 /* A victim of who in contact with a server: everything that makes a witness. */
@@ -579,6 +581,84 @@ TEST(bounded)
 	conf_free(conf);
 }
 
+/* What is long counts for as much as it takes: nobody fills memory with a few large ones. */
+TEST(long_texts_count)
+{
+	struct conf *conf = conf_new();
+	static char text[4096];
+	char *why = NULL;
+	struct joint *joint;
+	unsigned taken = 0;
+
+	CHECK(conf_set(conf, "joint.nodes_max=1000", &why) == CC_OK);
+	joint = joint_new(conf);
+	memset(text, 'x', sizeof(text));
+	for (unsigned i = 0; i < 1000; i++) {
+		struct joint_sighting s;
+
+		text_used = 0;
+		s = contact("cert.a", "192.0.2.7", i);
+		memcpy(text, &i, sizeof(i));
+		s.agent = s.url = s.domain = s.headers = s.ja4 = slice_of(text, sizeof(text));
+		taken += joint_add(joint, &s) == CC_OK;
+	}
+	CHECK(taken > 50 && taken < 120);
+	CHECK_UINT(joint_dropped(joint), 1000 - taken);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+/*
+ * Texts of one hash, which anybody can make: of 17 to 32 bytes XXH3 multiplies halves, each with something known added,
+ * so that one half can make nothing of the other.
+ */
+static struct slice
+of_one_hash(enum feature_type type, char other)
+{
+	static const uint8_t secret[] = {0xb8, 0xfe, 0x6c, 0x39, 0x23, 0xa4, 0x4b, 0xbe};
+	uint64_t half = 0;
+	char text[32];
+
+	for (unsigned i = 8; i > 0; i--)
+		half = half << 8 | secret[i - 1];
+	half += type + 100u;
+	for (unsigned i = 0; i < 8; i++)
+		text[i] = (char)(half >> 8 * i);
+	memset(text + 8, other, 8);
+	memset(text + 16, 'x', 16);
+	memcpy(text_room + text_used, text, sizeof(text));
+	text_used += sizeof(text);
+	return slice_of(text_room + text_used - sizeof(text), sizeof(text));
+}
+
+TEST(texts_of_one_hash)
+{
+	struct conf *conf;
+	struct joint *joint = fresh(&conf);
+	struct slice a = of_one_hash(FEATURE_CERT, 'a'), b = of_one_hash(FEATURE_CERT, 'b');
+	struct joint_sighting s;
+	json_t *cases;
+
+	CHECK(!slice_eq(a, b) && value_hash(FEATURE_CERT, a, false) == value_hash(FEATURE_CERT, b, false));
+	for (unsigned i = 0; i < 4; i++) {
+		s = contact(i % 2 ? "cert.a" : "cert.b", i < 2 ? "192.0.2.1" : "198.51.100.1", i);
+		s.proof = CC_PROOF_KEYED;
+		s.cert = i < 2 ? a : b;
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	/* Nor is it one sight. */
+	s.agent = of_one_hash(FEATURE_AGENT, 'a');
+	CHECK(joint_add(joint, &s) == CC_OK);
+	s.agent = of_one_hash(FEATURE_AGENT, 'b');
+	CHECK(joint_add(joint, &s) == CC_OK);
+	CHECK_UINT(joint_nodes(joint), 6);
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(cases), 2);
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+}
+
 /* ---- reading ---- */
 
 static const char bundle[] = "{\"type\":\"bundle\",\"id\":\"b\",\"objects\":[{\"type\":\"domain-name\",\"value\":"
@@ -619,6 +699,32 @@ TEST(reads_a_bundle)
 	buf_close(&scratch);
 }
 
+/* What is longer than any sensor writes is not there; an indicator so long is none. */
+TEST(long_words)
+{
+	static char text[8192], value[16384], key[8200];
+	struct joint_sighting s;
+	struct cc_message msg;
+	struct buf scratch;
+	int size;
+
+	buf_open(&scratch, 1u << 20);
+	for (unsigned most = JOINT_TEXT_MAX; most <= JOINT_TEXT_MAX + 1; most++) {
+		memset(text, 'x', most);
+		text[most] = '\0';
+		size = snprintf(value, sizeof(value), "{\"objects\":[{\"type\":\"url\",\"value\":\"%s\"},"
+		    "{\"type\":\"sighting\","
+		    "\"first_seen\":\"2026-03-02T00:00:00Z\"}]}", text);
+		msg = message_of(value, (size_t)size);
+		CHECK(joint_read(&msg, slice_str("cert.a"), &scratch, &s) == CC_OK);
+		CHECK_UINT(s.url.size, most == JOINT_TEXT_MAX ? most : 0);
+		snprintf(key, sizeof(key), "url:%s", text);
+		msg.key = slice_str(key);
+		CHECK(joint_read(&msg, slice_str("cert.a"), &scratch, &s) == (most == JOINT_TEXT_MAX ? CC_OK : CC_BAD));
+	}
+	buf_close(&scratch);
+}
+
 TEST(hostile_bundles)
 {
 	struct buf scratch;
@@ -647,9 +753,10 @@ TEST(hostile_bundles)
 	buf_close(&scratch);
 }
 
-TESTS(T(algebra_by_hand), T(order_in_time_only_beyond_the_bounds), T(marking), T(time_line_has_everybody),
+TESTS(T(long_texts_count), T(texts_of_one_hash), T(algebra_by_hand), T(order_in_time_only_beyond_the_bounds),
+    T(marking), T(time_line_has_everybody),
     T(three_witnesses), T(one_organisation_never_decides), T(five_echoes_and_two_witnesses),
     T(forged_sources_name_nobody),
     T(relay_through_a_victim), T(shared_hosting_does_not_link), T(order_does_not_matter), T(bit_by_bit_as_at_once),
     T(revoked_sights_leave), T(changes_tell_all), T(a_flood_costs_by_what_it_adds), T(bounded), T(reads_a_bundle),
-    T(hostile_bundles))
+    T(hostile_bundles), T(long_words))
