@@ -1,5 +1,5 @@
 /*
- * The graph of the infrastructure, and the bars of the hypotheses, as SVG.  Widths of labels are known: values stand in
+ * The graph of the infrastructure, as SVG.  Widths of labels are known: values stand in
  * a monospaced face, cut to their box; the whole value is in the table of the annex and in the label's title.
  */
 #include "cases/html_own.h"
@@ -53,6 +53,7 @@ line_class(const char *why)
 	return strcmp(why, "resolved to") == 0 ? "e1"
 	       : strcmp(why, "presented") == 0 ? "e2"
 	       : strcmp(why, "hosted") == 0    ? "e3"
+	       : strcmp(why, "steered") == 0   ? "e5"
 					       : "e4";
 }
 
@@ -111,7 +112,25 @@ put_edge(struct buf *out, const struct drawing *d, const struct case_edge *edge)
 		    x1, y1, x1 + bend, y1, x2 - bend, y2, x2, y2, line_class(edge->why), width);
 	}
 	page_text(out, edge->why, 40);
-	buf_printf(out, ", in %.0f entries</title></path>\n", edge->weight);
+	if (strcmp(edge->why, "steered") != 0)
+		buf_printf(out, ", in %.0f entries", edge->weight);
+	buf_add_text(out, "</title></path>\n");
+}
+
+/* In the networks of an organisation: rather a victim than a source. */
+static bool
+is_inside(const struct casefile *one, const struct case_node *node)
+{
+	for (size_t i = 0; i < one->hypotheses; i++) {
+		const struct case_hypothesis *h = &one->hypothesis[i];
+
+		for (size_t k = 0; k < h->parts; k++) {
+			if (strcmp(h->part[k].why, "in the networks of an organisation") == 0 &&
+			    is_value(node->kind, node->value, h->what, h->value))
+				return true;
+		}
+	}
+	return false;
 }
 
 static void
@@ -123,7 +142,7 @@ put_node(struct buf *out, const struct drawing *d, size_t at)
 	bool answer = is_value(node->kind, node->value, d->one->what, d->one->value);
 	bool best = !answer && d->one->value[0] == '\0' && lead != NULL &&
 		    is_value(node->kind, node->value, lead->what, lead->value);
-	double x = d->x[p->column], y = y_of(d, p);
+	double x = d->x[p->column], y = y_of(d, p), room;
 
 	buf_add_text(out, "<g><title>");
 	page_text(out, node->value, 300);
@@ -141,14 +160,17 @@ put_node(struct buf *out, const struct drawing *d, size_t at)
 		   : "",
 	    kind_word(node->kind));
 	/* What still fits beside the kind. */
-	if (!answer && !best) {
+	room = (d->width - 22) / SMALL_LETTER -
+	       (double)(strlen(kind_word(node->kind)) + (answer ? 9 : best ? 10 : 0) + 9);
+	if (room >= 0)
 		buf_printf(out, " \u00b7 %zu org.", node->seers);
-		if ((double)(strlen(kind_word(node->kind)) + strlen(node->proof) + 14) * SMALL_LETTER < d->width - 22 &&
-		    node->proof[0] != '\0') {
-			buf_add_text(out, " \u00b7 ");
-			page_text(out, node->proof, 12);
-		}
+	if (room >= (double)strlen(node->proof) + 3 && node->proof[0] != '\0') {
+		buf_add_text(out, " \u00b7 ");
+		page_text(out, node->proof, 12);
+		room -= (double)strlen(node->proof) + 3;
 	}
+	if (is_inside(d->one, node) && room >= 17)
+		buf_add_text(out, " \u00b7 partner's host");
 	buf_printf(out, "</text><text x=\"%.1f\" y=\"%.1f\" class=\"value\">", x + 11, y + 31);
 	page_text(out, node->value, (size_t)((d->width - 22) / LETTER));
 	buf_add_text(out, "</text></g>\n");
@@ -170,8 +192,9 @@ static void
 put_key(struct buf *out, const struct drawing *d)
 {
 	static const char *const why[] = {
-	    "name resolved to address", "showed this certificate or key", "gave out this file", "in one connection"};
-	bool drawn[4] = {false, false, false, false};
+	    "name resolved to address", "showed this certificate or key", "gave out this file", "in one connection",
+	    "reached this host from outside"};
+	bool drawn[5] = {false, false, false, false, false};
 
 	for (size_t e = 0; e < d->one->edges; e++) {
 		const struct case_edge *edge = &d->one->edge[e];
@@ -180,10 +203,10 @@ put_key(struct buf *out, const struct drawing *d)
 			drawn[line_class(edge->why)[1] - '1'] = true;
 	}
 	buf_add_text(out, "<div class=\"legend\">");
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		if (drawn[i])
 			buf_printf(out,
-			    "<span><svg width=\"42\" height=\"8\"><path d=\"M1 4h40\" class=\"e e%u\" "
+			    "<span><svg width=\"42\" height=\"8\" aria-hidden=\"true\"><path d=\"M1 4h40\" class=\"e e%u\" "
 			    "stroke-width=\"2\"/></svg>%s</span>",
 			    i + 1, why[i]);
 	}
@@ -215,9 +238,10 @@ page_graph(struct buf *out, const struct casefile *one)
 		at += d.rows[c] > 0;
 	}
 	height = 30 + d.most * PITCH;
+	page_scroll(out, "Infrastructure");
 	buf_printf(out,
 	    "<svg class=\"picture\" id=\"graph\" viewBox=\"0 0 %d %u\" role=\"img\" aria-label=\"Infrastructure and "
-	    "how it hangs together\">\n",
+	    "how it hangs together; the annex has the same as tables\">\n",
 	    PAGE_WIDTH, height);
 	put_heads(out, &d);
 	buf_printf(out, "<g%s>", one->edges > MANY ? " class=\"many\"" : "");
@@ -228,86 +252,11 @@ page_graph(struct buf *out, const struct casefile *one)
 		if (d.place[i].drawn)
 			put_node(out, &d, i);
 	}
-	buf_add_text(out, "</svg>\n");
+	buf_add_text(out, "</svg></div>\n");
 	put_key(out, &d);
 	if (d.left_out > 0)
 		buf_printf(out,
 		    "<p class=\"note\">%zu more, which fewer organisations saw, are in the table of the annex.</p>\n",
 		    d.left_out);
 	free(d.place);
-}
-
-/* ---- hypotheses ---- */
-
-static void
-put_patterns(struct buf *out)
-{
-	buf_add_text(out, "<defs><pattern id=\"rival\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" "
-			  "patternTransform=\"rotate(45)\">"
-			  "<rect width=\"6\" height=\"6\" fill=\"#fff\"/><path d=\"M0 0v6\" stroke=\"" SOFT
-			  "\" stroke-width=\"3\"/></pattern></defs>");
-}
-
-/* A line each: what it says, above its bar, so that words have room. */
-void
-page_bars(struct buf *out, const struct casefile *one)
-{
-	const struct case_hypothesis *list[CASES_HYPOTHESES];
-	const int row = 46, full = PAGE_WIDTH - 130;
-
-	if (one->hypotheses == 0) {
-		buf_add_text(out, "<p>The document lists no hypotheses.</p>\n");
-		return;
-	}
-	cases_sorted(one, list);
-	buf_printf(out,
-	    "<svg class=\"picture\" id=\"bars\" viewBox=\"0 0 %d %zu\" role=\"img\" aria-label=\"Probability of each "
-	    "hypothesis\">",
-	    PAGE_WIDTH, one->hypotheses * (size_t)row + 4);
-	put_patterns(out);
-	for (size_t i = 0; i < one->hypotheses; i++) {
-		const struct case_hypothesis *h = list[i];
-		double width = h->probability * full;
-		bool source = strcmp(h->kind, "source") == 0;
-		int y = (int)i * row;
-		struct cases_words w = page_words(out);
-
-		buf_printf(out, "<text x=\"2\" y=\"%d\" class=\"hyp\">", y + 16);
-		if (source) {
-			buf_add_text(out, "It comes from ");
-			cases_say_kind(&w, h->what);
-			buf_add_text(out, " <tspan class=\"value\">");
-			page_text(out, h->value, 70);
-			buf_add_text(out, "</tspan>");
-		} else {
-			buf_add_text(out, strcmp(h->kind, "cannot say") == 0 ? "Nobody can say: " : "Rival: ");
-			cases_say_hypothesis(&w, h);
-		}
-		buf_printf(
-		    out, "</text><rect x=\"2\" y=\"%d\" width=\"%d\" height=\"15\" class=\"rail\"/>", y + 23, full);
-		buf_printf(out, "<rect x=\"2\" y=\"%d\" width=\"%.1f\" height=\"15\" class=\"bar\" fill=\"%s\"/>",
-		    y + 23, width < 1.5 ? 1.5 : width, source ? BLUE : "url(#rival)");
-		buf_printf(out, "<text x=\"%d\" y=\"%d\" class=\"hyp\">%.*f %%</text>", full + 12, y + 36,
-		    h->probability < 0.001 ? 4 : 2, h->probability * 100);
-	}
-	buf_add_text(out, "</svg>\n");
-}
-
-void
-page_meter(struct buf *out, const struct casefile *one)
-{
-	const struct case_hypothesis *lead = cases_leading(one);
-	bool source = strcmp(one->verdict, "source") == 0;
-	double p = source ? one->confidence : lead != NULL ? lead->probability : 0;
-
-	buf_printf(out, "<svg class=\"meter\" viewBox=\"0 0 600 46\" role=\"img\" aria-label=\"%s: %.1f in 100\">",
-	    source ? "probability of the answer" : "probability of the best candidate", p * 100);
-	buf_printf(out,
-	    "<rect x=\"1\" y=\"4\" width=\"598\" height=\"18\" class=\"rail\"/><rect x=\"1\" y=\"4\" width=\"%.1f\" "
-	    "height=\"18\" fill=\"%s\"/>",
-	    p * 598, source ? BLUE : "#8c959f");
-	buf_add_text(out, "<path d=\"M300 1v24\" stroke=\"" INK "\" stroke-width=\"1.5\" stroke-dasharray=\"3 2\"/>"
-			  "<text x=\"1\" y=\"41\" class=\"tick\">0</text><text x=\"300\" y=\"41\" "
-			  "text-anchor=\"middle\" class=\"tick\">50 %: from here on a source is named</text>"
-			  "<text x=\"599\" y=\"41\" text-anchor=\"end\" class=\"tick\">100 %</text></svg>\n");
 }

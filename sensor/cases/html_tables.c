@@ -17,19 +17,59 @@ cell(struct buf *out, const char *text, size_t most, bool value)
 	buf_add_text(out, "</td>");
 }
 
+static void
+proof_cell(struct buf *out, const char *proof)
+{
+	buf_add_text(out, "<td class=\"t\">");
+	page_text(out, proof, 20);
+	buf_add_text(out, "</td>");
+}
+
+/* Its head: names of the columns, parted by bars; ">": of numbers. */
+static void
+begin_table(struct buf *out, const char *what, const char *class, const char *heads)
+{
+	page_scroll(out, what);
+	buf_printf(out, "<table class=\"%s\"><thead><tr>", class);
+	while (*heads != '\0') {
+		size_t size = strcspn(heads, "|");
+		bool number = heads[0] == '>';
+
+		buf_printf(out, "<th scope=\"col\"%s>%.*s</th>", number ? " class=\"n\"" : "", (int)(size - number),
+		    heads + number);
+		heads += size + (heads[size] == '|');
+	}
+	buf_add_text(out, "</tr></thead><tbody>\n");
+}
+
+static void
+end_table(struct buf *out)
+{
+	buf_add_text(out, "</tbody></table></div>\n");
+}
+
 /* ---- evidence ---- */
 
 static void
 put_line(struct buf *out, const struct case_evidence *e, size_t number)
 {
+	char begin[12];
+
 	buf_printf(out, "<tr><td class=\"n\">%zu</td>", number);
 	cell(out, e->organisation, 60, false);
 	buf_add_text(out, "<td>");
 	page_text(out, e->item, 120);
 	buf_add_text(out, "<br><span class=\"v\">");
 	page_text(out, e->indicator, 44);
-	buf_add_text(out, "</span></td>");
-	cell(out, e->proof, 20, false);
+	buf_add_text(out, "</span>");
+	if (e->message[0] != '\0') {
+		buf_add_text(out, " <span class=\"note\">in ");
+		snprintf(begin, sizeof(begin), "%.8s", e->message);
+		page_text(out, begin, 8);
+		buf_add_text(out, "</span>");
+	}
+	buf_add_text(out, "</td>");
+	proof_cell(out, e->proof);
 	buf_printf(out,
 	    "<td class=\"f\">%.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g</td><td class=\"n\">%.4f</td></tr>\n",
 	    e->base, e->rarity, e->independence, e->coverage, e->clock, e->llr);
@@ -106,16 +146,15 @@ put_hypothesis(struct buf *out, const struct casefile *one, const struct case_hy
 		buf_add_text(out, "<p>No lines of evidence are listed.</p>\n");
 		return;
 	}
-	buf_add_text(out, "<table class=\"evidence\"><thead><tr><th class=\"n\">#</th><th>Organisation</th><th>What "
-			  "was seen</th><th>Proof</th>"
-			  "<th>proof \u00d7 rarity \u00d7 independence \u00d7 coverage \u00d7 clock</th><th "
-			  "class=\"n\">weight</th></tr></thead><tbody>\n");
+	begin_table(out, "Evidence", "evidence",
+	    ">#|Organisation|What was seen|Proof|proof \u00d7 rarity \u00d7 independence \u00d7 coverage \u00d7 "
+	    "clock|>weight");
 	sum = put_lines(out, h->support, h->supports, &number);
 	if (h->againsts > 0) {
 		buf_add_text(out, "<tr class=\"sum\"><td></td><td colspan=\"5\">Against it</td></tr>\n");
 		sum += put_lines(out, h->against, h->againsts, &number);
 	}
-	buf_add_text(out, "</tbody></table>\n");
+	end_table(out);
 	put_sums(out, one, h, sum);
 }
 
@@ -140,7 +179,8 @@ page_evidence(struct buf *out, const struct casefile *one)
 			  "would cost to make it look so: "
 			  "<em>spoofable</em> one datagram, <em>handshake</em> the address replied, <em>dialogue</em> "
 			  "data both ways, <em>keyed</em> a private key was used, "
-			  "<em>content</em> the file itself.</p>\n");
+			  "<em>content</em> the file itself. <em>In</em> names the message: the annex has its time and its "
+			  "whole name.</p>\n");
 	put_hypothesis(out, one, h);
 }
 
@@ -155,9 +195,7 @@ page_opinions(struct buf *out, const struct casefile *one)
 		buf_add_text(out, "<p>No organisation has given its opinion yet.</p>\n");
 		return;
 	}
-	buf_add_text(out,
-	    "<table class=\"op\"><thead><tr><th>Time</th><th>Organisation</th><th>Opinion</th><th>Words</th><th>On the "
-	    "answer</th></tr></thead><tbody>\n");
+	begin_table(out, "Opinions", "op", "Time|Organisation|Opinion|Words|On the answer");
 	for (size_t i = 0; i < one->opinions; i++) {
 		const struct case_opinion *o = &one->opinion[i];
 
@@ -171,8 +209,9 @@ page_opinions(struct buf *out, const struct casefile *one)
 		cell(out, o->about, 120, false);
 		buf_add_text(out, "</tr>\n");
 	}
-	buf_add_text(out, "</tbody></table>\n<p class=\"note\">Each was signed by its organisation and stays. Of one "
-			  "organisation the latest counts.</p>\n");
+	end_table(out);
+	buf_add_text(out, "<p class=\"note\">Each was signed by its organisation and stays. Of one organisation the "
+			  "latest counts.</p>\n");
 }
 
 /* ---- annex ---- */
@@ -182,10 +221,9 @@ put_all(struct buf *out, const struct casefile *one)
 {
 	double highest, sum = cases_odds_sum(one, &highest), check = 0;
 
-	buf_add_text(out, "<h3>All explanations</h3>\n<table><thead><tr><th>Explanation</th><th "
-			  "class=\"n\">witness</th><th class=\"n\">bonus</th>"
-			  "<th class=\"n\">log-odds</th><th class=\"n\">e<sup>log-odds</sup></th><th "
-			  "class=\"n\">probability</th></tr></thead><tbody>\n");
+	buf_add_text(out, "<h3>All explanations</h3>\n");
+	begin_table(out, "All explanations", "",
+	    "Explanation|>witness|>bonus|>log-odds|>e<sup>log-odds</sup>|>probability");
 	for (size_t i = 0; i < one->hypotheses; i++) {
 		const struct case_hypothesis *h = &one->hypothesis[i];
 
@@ -216,8 +254,9 @@ put_all(struct buf *out, const struct casefile *one)
 	}
 	buf_printf(out,
 	    "<tr class=\"sum\"><td colspan=\"4\">Sum</td><td class=\"n\">%.6g</td><td "
-	    "class=\"n\">%.6f</td></tr></tbody></table>\n",
+	    "class=\"n\">%.6f</td></tr>",
 	    sum * exp(highest), check);
+	end_table(out);
 }
 
 static void
@@ -262,9 +301,8 @@ put_coverage(struct buf *out, const struct casefile *one)
 {
 	char from[40], until[40];
 
-	buf_add_text(out, "<h3>Coverage</h3>\n<table><thead><tr><th>Organisation</th><th>Looked "
-			  "from</th><th>until</th><th class=\"n\">lost</th>"
-			  "<th class=\"n\">clock bound</th></tr></thead><tbody>\n");
+	buf_add_text(out, "<h3>Coverage</h3>\n");
+	begin_table(out, "Coverage", "", "Organisation|Looked from|until|>lost|>clock bound");
 	for (size_t i = 0; i < one->spans; i++) {
 		const struct case_span *s = &one->span[i];
 
@@ -278,23 +316,48 @@ put_coverage(struct buf *out, const struct casefile *one)
 		else
 			buf_printf(out, "<td class=\"n\">\u00b1%g s</td></tr>\n", s->clock_error);
 	}
+	end_table(out);
 	buf_printf(out,
-	    "</tbody></table>\n<p>Of the information that a report should hold, these hold %.0f %% on average.</p>\n",
+	    "<p>Of the information that a report should hold, these hold %.0f %% on average.</p>\n",
 	    one->completeness * 100);
+}
+
+/* What the lines of the picture are. */
+static void
+put_edges(struct buf *out, const struct casefile *one)
+{
+	if (one->edges == 0)
+		return;
+	buf_add_text(out, "<h3>How it hangs together</h3>\n");
+	begin_table(out, "How it hangs together", "", "From|How|To|>entries");
+	for (size_t i = 0; i < one->edges; i++) {
+		const struct case_edge *e = &one->edge[i];
+		bool steered = strcmp(e->why, "steered") == 0;
+
+		buf_add_text(out, "<tr>");
+		cell(out, one->node[e->from].value, VALUE, true);
+		cell(out, steered ? "reached from outside" : e->why, 40, false);
+		cell(out, one->node[e->to].value, VALUE, true);
+		if (steered)
+			buf_add_text(out, "<td class=\"n\">\u2013</td></tr>\n");
+		else
+			buf_printf(out, "<td class=\"n\">%.0f</td></tr>\n", e->weight);
+	}
+	end_table(out);
 }
 
 static void
 put_infrastructure(struct buf *out, const struct casefile *one)
 {
-	buf_add_text(out, "<h3>Infrastructure in full</h3>\n<table class=\"infra\"><thead><tr><th>Kind</th>"
-			  "<th>Value</th><th>Best proof</th><th>Seen by</th></tr></thead><tbody>\n");
+	buf_add_text(out, "<h3>Infrastructure in full</h3>\n");
+	begin_table(out, "Infrastructure in full", "infra", "Kind|Value|Best proof|Seen by");
 	for (size_t i = 0; i < one->nodes; i++) {
 		const struct case_node *n = &one->node[i];
 
 		buf_add_text(out, "<tr>");
 		cell(out, n->kind, 30, false);
 		cell(out, n->value, VALUE, true);
-		cell(out, n->proof, 20, false);
+		proof_cell(out, n->proof);
 		buf_add_text(out, "<td>");
 		for (size_t k = 0; k < n->seers; k++) {
 			buf_add_text(out, k > 0 ? ", " : "");
@@ -302,7 +365,41 @@ put_infrastructure(struct buf *out, const struct casefile *one)
 		}
 		buf_add_text(out, "</td></tr>\n");
 	}
-	buf_add_text(out, "</tbody></table>\n");
+	end_table(out);
+	put_edges(out, one);
+}
+
+/* When, by whom, what, in which message: what the time line draws. */
+static void
+put_sights(struct buf *out, const struct casefile *one)
+{
+	char from[40], until[40];
+
+	if (one->sights == 0)
+		return;
+	buf_add_text(out, "<h3>All sightings</h3>\n");
+	begin_table(out, "All sightings", "sights", "From|until|>clock bound|Organisation|What|Rule|Message");
+	for (size_t i = 0; i < one->sights; i++) {
+		const struct case_sight *s = &one->sight[i];
+
+		cases_time(s->from, from);
+		cases_time(s->until, until);
+		buf_printf(out, "<tr><td class=\"t\">%s</td><td class=\"t\">%s</td>", from, until);
+		if (s->error < 0)
+			buf_add_text(out, "<td class=\"n\">unknown</td>");
+		else
+			buf_printf(out, "<td class=\"n\">\u00b1%g s</td>", s->error);
+		cell(out, s->organisation, 80, false);
+		buf_add_text(out, "<td class=\"v\">");
+		page_text(out, s->item, 120);
+		buf_printf(out, "%s%s</td>", s->positive ? "" : " (not seen)", s->echo ? " (repeats another)" : "");
+		cell(out, s->rule, 120, false);
+		cell(out, s->message, 80, true);
+		buf_add_text(out, "</tr>\n");
+	}
+	end_table(out);
+	buf_add_text(out, "<p class=\"note\">Sights of one thing by one organisation on one day are one line; of a "
+			  "long time line each organisation has a part.</p>\n");
 }
 
 static void
@@ -310,9 +407,8 @@ put_missing(struct buf *out, const struct casefile *one)
 {
 	if (one->missings == 0)
 		return;
-	buf_add_text(out, "<h3>Requests that would change the answer</h3>\n<table><thead><tr><th "
-			  "class=\"n\">#</th><th>To whom</th><th>Request</th><th>About</th>"
-			  "<th class=\"n\">worth, bits</th></tr></thead><tbody>\n");
+	buf_add_text(out, "<h3>Requests that would change the answer</h3>\n");
+	begin_table(out, "Requests that would change the answer", "", ">#|To whom|Request|About|>worth, bits");
 	for (size_t i = 0; i < one->missings; i++) {
 		const struct case_missing *m = &one->missing[i];
 
@@ -340,8 +436,9 @@ put_missing(struct buf *out, const struct casefile *one)
 		}
 		buf_printf(out, "</td><td class=\"n\">%.3f</td></tr>\n", m->bits);
 	}
+	end_table(out);
 	buf_printf(out,
-	    "</tbody></table>\n<p class=\"note\"><code>concert cases ask %.8s N</code> sends one of them.</p>\n",
+	    "<p class=\"note\"><code>concert cases ask %.8s N</code> sends one of them.</p>\n",
 	    one->id + 6);
 }
 
@@ -350,9 +447,8 @@ put_trace(struct buf *out, const struct casefile *one)
 {
 	char when[40];
 
-	buf_add_text(
-	    out, "<h3>What became of the "
-		 "case</h3>\n<table><thead><tr><th>Time</th><th>Event</th><th>Detail</th></tr></thead><tbody>\n");
+	buf_add_text(out, "<h3>What became of the case</h3>\n");
+	begin_table(out, "What became of the case", "", "Time|Event|Detail");
 	for (size_t i = 0; i < one->traces; i++) {
 		cases_time(one->trace[i].time, when);
 		buf_printf(out, "<tr><td>%s</td>", when);
@@ -360,7 +456,7 @@ put_trace(struct buf *out, const struct casefile *one)
 		cell(out, one->trace[i].with, 300, false);
 		buf_add_text(out, "</tr>\n");
 	}
-	buf_add_text(out, "</tbody></table>\n");
+	end_table(out);
 }
 
 #define IDS 400
@@ -373,6 +469,7 @@ page_annex(struct buf *out, const struct casefile *one)
 	put_others(out, one);
 	put_coverage(out, one);
 	put_infrastructure(out, one);
+	put_sights(out, one);
 	put_missing(out, one);
 	put_trace(out, one);
 	buf_printf(out, "<h3>Messages</h3>\n<p>%zu signed messages belong to the activity%s.</p>\n<p class=\"ids v\">",

@@ -12,7 +12,7 @@
 #define ROW 17
 #define ROWS 8
 #define TOP 46
-#define LABEL 19      /* characters of an organisation's name on a line */
+#define LABEL 17      /* characters of an organisation's name on a line */
 #define TALLEST 1100  /* of one picture: a sheet's height at its width */
 
 struct scale {
@@ -78,6 +78,7 @@ static void
 put_axis(struct buf *out, const struct scale *s, unsigned bottom)
 {
 	uint64_t step = step_of(s), at = (s->from + step - 1) / step * step;
+	bool narrow = (double)step / (double)(s->until - s->from) * (RIGHT - LEFT) < 100;
 	char text[40], day[11] = "";
 
 	for (unsigned n = 0; at <= s->until && n < 40; at += step, n++) {
@@ -91,9 +92,12 @@ put_axis(struct buf *out, const struct scale *s, unsigned bottom)
 			continue;
 		/* The day above, when it is another; the time of day below it. */
 		if (memcmp(day, text, 10) != 0) {
+			/* Where days stand close, the year is said once. */
+			bool whole = !narrow || memcmp(day, text, 4) != 0;
+
 			memcpy(day, text, 10);
 			buf_printf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" class=\"day\">%s</text>", x,
-			    TOP - 28, day);
+			    TOP - 28, whole ? day : day + 5);
 		}
 		if (step < 86400 * NS_PER_S)
 			buf_printf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" class=\"tick\">%.*s</text>",
@@ -279,15 +283,19 @@ put_coverage(struct buf *out, const struct scale *s, const struct casefile *one,
 		a = x_of(s, (double)span->from);
 		b = x_of(s, (double)span->until);
 		if (b > a)
-			buf_printf(out, "<rect x=\"%.1f\" y=\"%u\" width=\"%.1f\" height=\"%u\" fill=\"#fff\"/>", a,
+			buf_printf(out, "<rect x=\"%.1f\" y=\"%u\" width=\"%.1f\" height=\"%u\" class=\"ground\"/>", a,
 			    lane->y, b - a, lane->height);
 	}
 	if (!any)
 		snprintf(note, sizeof(note), "coverage not said");
 	else if (unknown)
 		snprintf(note, sizeof(note), "lost %.1f %%, clock unknown", lost * 100);
+	else if (error < 120)
+		snprintf(note, sizeof(note), "lost %.1f %%, clock \u00b1%.4g s", lost * 100, error);
+	else if (error < 7200)
+		snprintf(note, sizeof(note), "lost %.1f %%, clock \u00b1%.3g min", lost * 100, error / 60);
 	else
-		snprintf(note, sizeof(note), "lost %.1f %%, clock \u00b1%g s", lost * 100, error);
+		snprintf(note, sizeof(note), "lost %.1f %%, clock \u00b1%.3g h", lost * 100, error / 3600);
 	put_label(out, lane, note);
 }
 
@@ -324,20 +332,31 @@ make_lanes(const struct casefile *one, const struct scale *s, struct lane *lane,
 static void
 put_legend(struct buf *out)
 {
-	buf_add_text(out, "<div class=\"legend\"><span><svg width=\"30\" height=\"12\"><circle cx=\"6\" cy=\"6\" "
-			  "r=\"4.5\" class=\"dot\"/><path d=\"M6 6h22\" class=\"span\"/></svg>seen, from first to "
-			  "last</span>");
-	buf_add_text(out, "<span><svg width=\"30\" height=\"12\"><path d=\"M1 6h28m-28 -4v8m28 -8v8\" "
-			  "class=\"w\"/></svg>what the clock may be off</span>");
-	buf_add_text(out, "<span><svg width=\"30\" height=\"12\"><path d=\"M1 6h28\" class=\"wq\"/></svg>unknown "
-			  "clock</span>");
-	buf_add_text(out, "<span><svg width=\"13\" height=\"13\"><path d=\"M6.5 1l5.5 5.5l-5.5 5.5l-5.5 -5.5z\" "
-			  "class=\"echo\"/></svg>repeats another</span>");
-	buf_add_text(out, "<span><svg width=\"11\" height=\"11\"><rect x=\"1\" y=\"1\" width=\"9\" height=\"9\" "
-			  "class=\"neg\"/><path d=\"M2 2l7 7m0 -7l-7 7\" class=\"x\"/></svg>not seen</span>");
-	buf_add_text(out, "<span><svg width=\"24\" height=\"13\"><rect x=\"1\" y=\"1\" width=\"22\" height=\"11\" "
-			  "fill=\"url(#gap)\" stroke=\"#8c959f\"/></svg>did not look, or did not say "
-			  "so</span></div>\n");
+	static const struct {
+		const char *size, *drawing, *words;
+	} key[] = {
+	    {"width=\"30\" height=\"12\"",
+		"<circle cx=\"6\" cy=\"6\" r=\"4.5\" class=\"dot\"/><path d=\"M6 6h22\" class=\"span\"/>",
+		"seen, from first to last"},
+	    {"width=\"30\" height=\"12\"", "<path d=\"M1 6h28m-28 -4v8m28 -8v8\" class=\"w\"/>",
+		"what the clock may be off"},
+	    {"width=\"30\" height=\"12\"", "<path d=\"M1 6h28\" class=\"wq\"/>", "unknown clock"},
+	    {"width=\"13\" height=\"13\"", "<path d=\"M6.5 1l5.5 5.5l-5.5 5.5l-5.5 -5.5z\" class=\"echo\"/>",
+		"repeats another"},
+	    {"width=\"11\" height=\"11\"",
+		"<rect x=\"1\" y=\"1\" width=\"9\" height=\"9\" class=\"neg\"/><path d=\"M2 2l7 7m0 -7l-7 7\" "
+		"class=\"x\"/>",
+		"not seen (where it is hatched: not looked)"},
+	    {"width=\"24\" height=\"13\"",
+		"<rect x=\"1\" y=\"1\" width=\"22\" height=\"11\" fill=\"url(#gap)\" class=\"key\"/>",
+		"did not look, or did not say so"},
+	};
+
+	buf_add_text(out, "<div class=\"legend\">");
+	for (size_t i = 0; i < sizeof(key) / sizeof(key[0]); i++)
+		buf_printf(out, "<span><svg %s aria-hidden=\"true\">%s</svg>%s</span>", key[i].size, key[i].drawing,
+		    key[i].words);
+	buf_add_text(out, "</div>\n");
 }
 
 /* Of these lanes as many as fit on a sheet; how many. */
@@ -352,14 +371,15 @@ put_picture(struct buf *out, const struct scale *scale, const struct casefile *o
 		lane[count].y = y;
 		y += lane[count++].height + 4;
 	}
+	page_scroll(out, "Time line");
 	buf_printf(out,
-	    "<svg class=\"picture\"%s viewBox=\"0 0 %d %u\" role=\"img\" aria-label=\"Time line by "
-	    "organisation\">\n",
+	    "<svg class=\"picture\"%s viewBox=\"0 0 %d %u\" role=\"img\" aria-label=\"Time line by organisation; the "
+	    "annex has the same as a table, All sightings\">\n",
 	    first ? " id=\"timeline\"" : "", PAGE_WIDTH, y);
 	if (first)
 		buf_add_text(out, "<defs><pattern id=\"gap\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" "
-				  "patternTransform=\"rotate(45)\"><rect width=\"7\" height=\"7\" fill=\"#f3f4f6\"/>"
-				  "<path d=\"M0 0v7\" stroke=\"#aeb6bf\" stroke-width=\"2\"/></pattern></defs>\n");
+				  "patternTransform=\"rotate(45)\"><rect width=\"7\" height=\"7\" class=\"gap\"/>"
+				  "<path d=\"M0 0v7\" class=\"gaps\"/></pattern></defs>\n");
 	for (size_t l = 0; l < count; l++)
 		put_coverage(out, scale, one, &lane[l]);
 	put_axis(out, scale, y - 4);
@@ -369,7 +389,7 @@ put_picture(struct buf *out, const struct scale *scale, const struct casefile *o
 		for (size_t i = 0; i < lane[l].count; i++)
 			put_mark(out, scale, &lane[l], &lane[l].mark[i]);
 	}
-	buf_add_text(out, "</svg>\n");
+	buf_add_text(out, "</svg></div>\n");
 	return count;
 }
 

@@ -242,6 +242,52 @@ take_infrastructure(struct casefile *one, const json_t *from)
 	one->edges = kept;
 }
 
+static size_t
+node_of(const struct casefile *one, const struct case_hypothesis *h)
+{
+	size_t i = 0;
+
+	while (i < one->nodes && (strcmp(one->node[i].kind, h->what) != 0 || strcmp(one->node[i].value, h->value) != 0))
+		i++;
+	return i;
+}
+
+static const struct case_part *
+part_of(const struct case_hypothesis *h, const char *why)
+{
+	for (size_t i = 0; i < h->parts; i++) {
+		if (strcmp(h->part[i].why, why) == 0)
+			return &h->part[i];
+	}
+	return NULL;
+}
+
+/* Who steers a host is said by the log-odds alone: its part has the host's witness.  In the graph it is an edge. */
+static void
+add_steering(struct casefile *one)
+{
+	for (size_t a = 0; a < one->hypotheses; a++) {
+		const struct case_part *part = part_of(&one->hypothesis[a], "steers a host that others saw attack");
+
+		for (size_t b = 0; part != NULL && b < one->hypotheses; b++) {
+			const struct case_hypothesis *host = &one->hypothesis[b];
+			size_t from = node_of(one, &one->hypothesis[a]), to = node_of(one, host);
+			struct case_edge *more;
+
+			if (part_of(host, "in the networks of an organisation") == NULL || from == to ||
+			    fabs(host->witness - part->of) > 1e-6 || from == one->nodes || to == one->nodes ||
+			    one->edges == CASES_EDGES)
+				continue;
+			more = realloc(one->edge, (one->edges + 1) * sizeof(*more));
+			if (more == NULL)
+				return;
+			one->edge = more;
+			one->edge[one->edges++] = (struct case_edge){
+			    .from = (unsigned)from, .to = (unsigned)to, .why = "steered", .weight = 6};
+		}
+	}
+}
+
 static void
 take_timeline(struct casefile *one, const json_t *array)
 {
@@ -349,6 +395,7 @@ take_parts(struct casefile *one)
 	take_coverage(one, json_object_get(from, "coverage"));
 	take_missing(one, json_object_get(from, "missing"));
 	take_infrastructure(one, json_object_get(from, "infrastructure"));
+	add_steering(one);
 	take_timeline(one, json_object_get(from, "timeline"));
 	take_notices(one, json_object_get(from, "notices"));
 	cases_take_words(one);

@@ -9,18 +9,13 @@ theirs(struct buf *out, const char *text, size_t most)
 	cases_clean(out, text, most);
 }
 
-/* Padded to a width, in characters.  Twice cleaned: what is sly takes more room when it is shown. */
+/* Padded to a width, in characters. */
 static void
 column(struct buf *out, const char *text, size_t width)
 {
 	size_t start = out->size, count = 0;
-	struct buf clean;
 
-	buf_open(&clean, 1u << 20);
-	cases_clean(&clean, text, SIZE_MAX);
-	buf_add_u8(&clean, '\0');
-	cases_clean(out, (const char *)clean.p, width);
-	buf_close(&clean);
+	cases_clean(out, text, width);
 	for (size_t i = start; i < out->size; i++)
 		count += (out->p[i] & 0xc0) != 0x80;
 	while (count++ < width)

@@ -245,6 +245,15 @@ TEST(cleaned)
 	cases_clean(&out, "a\tb\xe2\x80\x8f\xff" "c", 100);
 	buf_add_u8(&out, '\0');
 	CHECK_TEXT((const char *)out.p, "a<U+0009>b<U+200F>\xef\xbf\xbd" "c");
+	/* What counts is what is shown; a heap of marks is one mark too many. */
+	buf_clear(&out);
+	cases_clean(&out, "\xe2\x80\xae\xe2\x80\xae" "abcdefgh", 15);
+	buf_add_u8(&out, '\0');
+	CHECK_TEXT((const char *)out.p, "<U+202E>\xe2\x80\xa6" "defgh");
+	buf_clear(&out);
+	cases_clean(&out, "a\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81" "b\xe3\x85\xa4", 100);
+	buf_add_u8(&out, '\0');
+	CHECK_TEXT((const char *)out.p, "a\xcc\x81\xcc\x81\xe2\x80\xa6" "b<U+3164>");
 	buf_close(&out);
 }
 
