@@ -51,6 +51,44 @@ code_get_text(struct cur *c)
 
 #define NODE_TEXTS 14
 
+/* Big-endian, into room that is there; behind it. */
+static uint8_t *
+put_number(uint8_t *to, uint64_t n, unsigned size)
+{
+	for (unsigned i = 0; i < size; i++)
+		to[i] = (uint8_t)(n >> 8 * (size - 1 - i));
+	return to + size;
+}
+
+static uint8_t *
+put_float(uint8_t *to, float f)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &f, 4);
+	return put_number(to, bits, 4);
+}
+
+static uint8_t *
+put_text(uint8_t *to, struct slice text)
+{
+	to = put_number(to, text.size, 2);
+	if (text.size > 0)
+		memcpy(to, text.p, text.size);
+	return to + text.size;
+}
+
+static struct slice
+short_name(const struct joint *joint, uint32_t name, size_t *size)
+{
+	struct slice text = name_slice(joint, name);
+
+	text.size = text.size < UINT16_MAX ? text.size : UINT16_MAX;
+	*size += text.size;
+	return text;
+}
+
+/* This is done twice for each node that comes, so room is made once: first all texts are looked for. */
 void
 node_encode(const struct joint *joint, const struct node *n, struct buf *out)
 {
@@ -61,30 +99,44 @@ node_encode(const struct joint *joint, const struct node *n, struct buf *out)
 	    (uint8_t)(
 		n->client | n->exercise << 1 | n->negative << 2 | n->echo << 3 | (n->tlp + 1) << 4),
 	    n->feature_count};
+	struct slice text[NODE_TEXTS], also[NODE_FEATURES];
+	unsigned beats = n->beats != NULL ? n->beats->count : 0;
+	size_t size = 1 + 6 * 8 + 4 + 4 + 2 + sizeof(small) + 2 * NODE_TEXTS + 7u * n->feature_count + 4 + 4 + 8 + 1 +
+		      4 * beats + 2;
+	uint8_t *to;
 
-	buf_add_u8(out, CODE_VERSION);
-	for (unsigned i = 0; i < 6; i++)
-		buf_add_u64(out, number[i]);
-	code_put_float(out, n->loss);
-	code_put_float(out, n->clock_error);
-	buf_add_u16(out, n->port);
-	buf_add(out, small, sizeof(small));
 	for (unsigned i = 0; i < NODE_TEXTS; i++)
-		code_put_text(out, name_slice(joint, name[i]));
-	for (uint32_t f = n->features; f < n->features + n->feature_count; f++) {
-		const struct value *v = &joint->value[joint->feature[f].value];
+		text[i] = short_name(joint, name[i], &size);
+	for (unsigned i = 0; i < n->feature_count; i++)
+		also[i] = short_name(joint, feature_value(joint, n->features + i)->name, &size);
+	if (!buf_reserve(out, size))
+		return;
+	to = out->p + out->size;
+	*to++ = CODE_VERSION;
+	for (unsigned i = 0; i < 6; i++)
+		to = put_number(to, number[i], 8);
+	to = put_float(to, n->loss);
+	to = put_float(to, n->clock_error);
+	to = put_number(to, n->port, 2);
+	memcpy(to, small, sizeof(small));
+	to += sizeof(small);
+	for (unsigned i = 0; i < NODE_TEXTS; i++)
+		to = put_text(to, text[i]);
+	for (unsigned i = 0; i < n->feature_count; i++) {
+		const struct feature *f = &joint->feature[n->features + i];
 
-		buf_add_u8(out, v->type);
-		code_put_float(out, joint->feature[f].cap);
-		code_put_text(out, name_slice(joint, v->name));
+		*to++ = f->type;
+		to = put_float(to, f->cap);
+		to = put_text(to, also[i]);
 	}
-	code_put_float(out, n->period);
-	code_put_float(out, n->jitter);
-	buf_add_u64(out, n->period_count);
-	buf_add_u8(out, n->beats != NULL ? (uint8_t)n->beats->count : 0);
-	for (unsigned i = 0; n->beats != NULL && i < n->beats->count; i++)
-		buf_add_u32(out, n->beats->at[i]);
-	buf_add_u16(out, (uint16_t)n->message_count);
+	to = put_float(to, n->period);
+	to = put_float(to, n->jitter);
+	to = put_number(to, n->period_count, 8);
+	*to++ = (uint8_t)beats;
+	for (unsigned i = 0; i < beats; i++)
+		to = put_number(to, n->beats->at[i], 4);
+	to = put_number(to, n->message_count, 2);
+	out->size += size;
 	for (uint32_t m = n->messages; m != NONE; m = joint->message[m].next)
 		code_put_text(out, name_slice(joint, joint->message[m].name));
 }
