@@ -8,7 +8,8 @@
  *
  * Of ten: six of something that is never seen again, two repeats of something of the last day, two of activities that
  * three organisations see.  A day has DAY sightings, and there are 1.3 times as many victims: so what comes is of the
- * same mix at 10,000 as at ten million, if DAY is small.  Making them up is not counted.  One thread.
+ * same mix at 10,000 as at ten million, if DAY is small.  A commit each 8,192 sightings, or as many as memory holds.
+ * Making them up is not counted.  One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,7 +140,7 @@ main(int argc, char **argv)
 	static struct words words[BATCH];
 	static struct joint_sighting sighting[BATCH];
 	char *why = NULL;
-	uint64_t count, day, since = 0, next = 1000;
+	uint64_t count, day, batch, since = 0, next = 1000;
 	double spent = 0;
 	bool three = false;
 
@@ -159,11 +160,12 @@ main(int argc, char **argv)
 		fprintf(stderr, "joint: %s\n", why != NULL ? why : "no memory");
 		return 1;
 	}
+	batch = conf->joint_nodes_max < BATCH ? conf->joint_nodes_max : BATCH;
 	puts("#sightings\tmicroseconds\tin memory\ton disk, ever\tMiB resident\tMiB of file");
 	for (uint64_t n = 0, more; n < count; n += more) {
 		double before;
 
-		more = BATCH - n % BATCH;
+		more = batch - n % batch;
 		more = n + more > next ? next - n : more;
 		more = n + more > count ? count - n : more;
 		for (uint64_t i = 0; i < more; i++)
