@@ -91,9 +91,13 @@ take_opinion(void *ctx, const struct board_opinion *o)
 	struct case_opinion opinion = {
 	    o->organisation, board_view_word[o->view], o->text, o->message, o->about, o->time, o->tlp};
 
+	/* On the determination of the one that it was said of, not on another's of the same case. */
 	for (size_t i = 0; i < r->list.count; i++) {
-		if (strcmp(r->list.one[i]->id, o->id) == 0)
-			(void)cases_add_opinion(r->list.one[i], &opinion);
+		struct casefile *one = r->list.one[i];
+
+		if (strcmp(one->id, o->id) == 0 &&
+		    strcmp(one->publisher[0] != '\0' ? one->publisher : cases_ours(r), o->of) == 0)
+			(void)cases_add_opinion(one, &opinion);
 	}
 }
 
@@ -251,12 +255,16 @@ struct casefile *
 cases_pick(struct cases_room *r, const char *id, int *ret_code)
 {
 	bool many = false;
+	const char *of = cases_said(r, "of");
 	struct casefile *one = cases_find(&r->list, id, &many);
 
 	if (one == NULL) {
 		*ret_code = cases_fail(EXIT_FAILED, many ? "several cases begin so" : "unknown_case", id);
 		fprintf(stderr, "(concert cases list --all shows those that are here: %zu)\n", r->list.count);
+		return NULL;
 	}
+	if (of != NULL && strcmp(one->publisher, of) != 0 && (one = cases_version(r, one->id, of)) == NULL)
+		*ret_code = cases_fail(EXIT_FAILED, "unknown_case: it was not published by", of);
 	return one;
 }
 
@@ -389,15 +397,17 @@ show(struct cases_room *r)
 	fwrite(r->d.line.p, 1, r->d.line.size, stdout);
 	for (size_t i = 0; i < r->list.count; i++) {
 		const struct casefile *other = r->list.one[i];
+		struct cases_tally t;
 		char answer[256];
 
 		if (other == one || strcmp(other->id, one->id) != 0 ||
 		    (strcmp(other->publisher, cases_ours(r)) == 0 && one->publisher[0] == '\0'))
 			continue;
 		cases_answer_text(other, answer);
+		t = cases_tally(other);
 		printf("\nby ");
 		cmd_column(other->publisher, 24);
-		printf("%s\n", answer);
+		printf("%s (%zu agree, %zu disagree)\n", answer, t.agree, t.disagree);
 	}
 	return EXIT_DONE;
 }
@@ -464,6 +474,7 @@ export(struct cases_room *r)
 
 		st = cases_posting(one, one->publisher[0] != '\0' ? one->publisher : cases_ours(r),
 		    one->made != 0 ? one->made : one->last, SIZE_MAX, CASES_NODES, &p);
+		p.post.edges = st == CC_OK ? cases_edges(one, &p) : 0;
 		if (st == CC_OK)
 			st = board_stix(r->d.o.conf, &p.post, &out);
 		buf_add_u8(&out, '\n');

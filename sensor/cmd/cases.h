@@ -31,12 +31,14 @@ struct posting {
 	size_t *index;
 	const char **message;
 	struct board_opinion *opinion;
+	struct board_edge *edge;
 	struct buf name, summary, document;
 };
 /* The case as the exchange wants it; of: whose determination it is; most: bytes of the document; items: of the
  * infrastructure. */
 enum cc_status cases_posting(
     struct casefile *one, const char *of, uint64_t time, size_t most, size_t items, struct posting *ret_posting);
+size_t cases_edges(const struct casefile *one, struct posting *posting); /* those between its items, for an export */
 void cases_posting_close(struct posting *posting);
 int cases_publish(struct cases_room *r);
 int cases_close(struct cases_room *r);

@@ -87,9 +87,62 @@ cases_posting_close(struct posting *p)
 	free(p->index);
 	free(p->message);
 	free(p->opinion);
+	free(p->edge);
 	buf_close(&p->name);
 	buf_close(&p->summary);
 	buf_close(&p->document);
+}
+
+/* Lists of the first page, so many sentences of each. */
+#define SENTENCES 8
+
+static void
+add_list(const struct cases_words *w, const struct casefile *one, const char *head,
+    bool (*sentence)(const struct cases_words *, const struct casefile *, size_t))
+{
+	for (size_t i = 0; i < SENTENCES; i++) {
+		size_t start = w->out->size;
+
+		if (i == 0)
+			buf_printf(w->out, "\n\n%s:", head);
+		buf_add_text(w->out, "\n- ");
+		if (!sentence(w, one, i)) {
+			w->out->size = start;
+			return;
+		}
+	}
+}
+
+/* The first page, for the note and the grouping: what reads neither infrastructure nor opinions has this text. */
+static void
+fill_summary(const struct cases_words *w, const struct casefile *one)
+{
+	struct cases_tally t = cases_tally(one);
+
+	if (one->exercise)
+		buf_add_text(w->out, "EXERCISE: this is a drill, not an incident. ");
+	cases_say_answer(w, one);
+	buf_add_u8(w->out, ' ');
+	cases_say_seen(w, one);
+	add_list(w, one, "Warnings", cases_say_notice);
+	add_list(w, one, cases_against_head(one), cases_say_against);
+	add_list(w, one, "What would change it", cases_say_change);
+	if (t.agree + t.disagree + t.abstain > 0)
+		buf_printf(w->out, "\n\nOpinions of the organisations: %zu agree, %zu disagree, %zu abstain.", t.agree,
+		    t.disagree, t.abstain);
+}
+
+size_t
+cases_edges(const struct casefile *one, struct posting *p)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < one->edges; i++) {
+		if (one->edge[i].from < p->post.items && one->edge[i].to < p->post.items)
+			p->edge[count++] = (struct board_edge){one->edge[i].from, one->edge[i].to,
+			    strcmp(one->edge[i].why, "steered") == 0 ? "reached from outside" : one->edge[i].why};
+	}
+	return count;
 }
 
 /* most: bytes of the document; items: of the infrastructure. */
@@ -105,11 +158,13 @@ cases_posting(struct casefile *one, const char *of, uint64_t time, size_t most, 
 	    .witness = calloc(CASES_ORGANISATIONS, sizeof(*p->witness)),
 	    .index = calloc(CASES_ORGANISATIONS * CASES_NODES, sizeof(*p->index)),
 	    .message = calloc(CASES_ORGANISATIONS * MESSAGES_NAMED, sizeof(char *)),
-	    .opinion = calloc(one->opinions + 1, sizeof(*p->opinion))};
+	    .opinion = calloc(one->opinions + 1, sizeof(*p->opinion)),
+	    .edge = calloc(one->edges + 1, sizeof(*p->edge))};
 	buf_open(&p->name, 4096);
-	buf_open(&p->summary, 16384);
+	buf_open(&p->summary, 65536);
 	buf_open(&p->document, 64u << 20);
-	if (p->item == NULL || p->witness == NULL || p->index == NULL || p->message == NULL || p->opinion == NULL)
+	if (p->item == NULL || p->witness == NULL || p->index == NULL || p->message == NULL || p->opinion == NULL ||
+	    p->edge == NULL)
 		return CC_NOMEM;
 	items = one->nodes < items ? one->nodes : items;
 	for (size_t i = 0; i < items; i++)
@@ -117,16 +172,15 @@ cases_posting(struct casefile *one, const char *of, uint64_t time, size_t most, 
 	for (size_t i = 0; i < one->organisations; i++)
 		fill_witness(one, p, i, items);
 	w = (struct cases_words){&p->name, buf_add_text, clean};
+	buf_add_text(&p->name, one->exercise ? "EXERCISE: " : "");
 	cases_say_title(&w, one);
 	w.out = &p->summary;
-	cases_say_answer(&w, one);
-	buf_add_u8(w.out, ' ');
-	cases_say_seen(&w, one);
+	fill_summary(&w, one);
 	buf_add_u8(&p->name, '\0');
 	buf_add_u8(&p->summary, '\0');
 	fill_opinions(one, p, of);
 	st = cases_document(one, most, &p->document);
-	p->post = (struct board_post){.id = one->id, .name = (const char *)p->name.p,
+	p->post = (struct board_post){.id = one->id, .publisher = of, .name = (const char *)p->name.p,
 	    .summary = (const char *)p->summary.p,
 	    .document = buf_slice(&p->document), .tlp = cases_marking(one), .exercise = one->exercise, .time = time,
 	        .first = first, .last = last,
@@ -134,7 +188,7 @@ cases_posting(struct casefile *one, const char *of, uint64_t time, size_t most, 
 	        .source_kind = one->what,
 	    .source_value = strcmp(one->verdict, "source") == 0 ? one->value : "",
 	        .confidence = (unsigned)(one->confidence * 100),
-	    .opinion = p->opinion, .opinions = p->post.opinions};
+	    .opinion = p->opinion, .opinions = p->post.opinions, .edge = p->edge};
 	return st;
 }
 

@@ -124,6 +124,37 @@ put_consists(const struct writing *w, const char *whole, const char *part, struc
 	note_id(ids, id);
 }
 
+/* How observables hang together; each pair and relation once. */
+static void
+put_edges(const struct writing *w, const char (*sco)[STIX_ID], struct ids *ids)
+{
+	for (size_t i = 0; i < w->post->edges; i++) {
+		const struct board_edge *e = &w->post->edge[i];
+		bool resolves = strcmp(e->why, "resolved to") == 0 && strncmp(sco[e->from], "domain-name--", 13) == 0;
+		char id[STIX_ID];
+		struct slice part[] = {slice_str(w->author), slice_str(w->post->id), slice_str(sco[e->from]),
+		    slice_str(sco[e->to]), slice_str(e->why)};
+		size_t k = 0;
+
+		while (k < i && (strcmp(sco[w->post->edge[k].from], sco[e->from]) != 0 ||
+				    strcmp(sco[w->post->edge[k].to], sco[e->to]) != 0 ||
+				    strcmp(w->post->edge[k].why, e->why) != 0))
+			k++;
+		if (k < i || sco[e->from][0] == '\0' || sco[e->to][0] == '\0' ||
+		    strcmp(sco[e->from], sco[e->to]) == 0)
+			continue;
+		stix_own_id("relationship", part, 5, id);
+		begin(w, "relationship", id);
+		json_text(w->json, "relationship_type", resolves ? "resolves-to" : "related-to");
+		if (!resolves)
+			json_text(w->json, "description", e->why);
+		json_text(w->json, "source_ref", sco[e->from]);
+		json_text(w->json, "target_ref", sco[e->to]);
+		end(w);
+		note_id(ids, id);
+	}
+}
+
 static void
 begin_infrastructure(const struct writing *w, const char *id, const char *name)
 {
@@ -284,6 +315,8 @@ board_objects(struct json *json, const struct board_post *post, const char *auth
 		put_witness(&w, &post->witness[i], (const char (*)[STIX_ID])sco, &ids, observed[i]);
 	if (sco != NULL && observed != NULL)
 		put_infrastructure(&w, (const char (*)[STIX_ID])sco, (const char (*)[STIX_ID])observed, &ids);
+	if (sco != NULL)
+		put_edges(&w, (const char (*)[STIX_ID])sco, &ids);
 	put_note(&w, grouping);
 	if (all_opinions)
 		put_speakers(&w, own);
@@ -303,10 +336,13 @@ board_stix(const struct conf *conf, const struct board_post *post, struct buf *o
 	static char name[] = DESK_NAME;
 	struct conf desk = *conf;
 	struct json json = json_into(out);
-	char organisation[STIX_ID], self[STIX_ID], id[STIX_ID], when[40];
+	char organisation[STIX_ID], self[STIX_ID], id[STIX_ID], when[40], publisher[256];
 	struct slice part[] = {
-	    slice_str(conf->sensor_organisation), slice_str(post->id), slice_str(time_rfc3339_text(post->time, when))};
+	    slice_str(post->publisher), slice_str(post->id), slice_str(time_rfc3339_text(post->time, when))};
 
+	/* Another's determination stays his: the same objects as he sent. */
+	snprintf(publisher, sizeof(publisher), "%s", post->publisher);
+	desk.sensor_organisation = publisher;
 	desk.sensor_name = name;
 	stix_self(&desk, organisation, self);
 	stix_own_id("bundle", part, 3, id);
@@ -315,7 +351,7 @@ board_stix(const struct conf *conf, const struct board_post *post, struct buf *o
 	json_text(&json, "id", id);
 	json_array(&json, "objects");
 	stix_frame(&json, &desk, post->tlp);
-	board_objects(&json, post, organisation, conf->sensor_organisation, true);
+	board_objects(&json, post, organisation, publisher, true);
 	json_end_array(&json);
 	json_end_object(&json);
 	return out->full ? CC_FULL : CC_OK;

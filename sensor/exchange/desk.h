@@ -243,8 +243,14 @@ struct board_opinion {
 	uint64_t time;
 };
 
+struct board_edge { /* between items, by their index; why: "resolved to", or any words */
+	size_t from, to;
+	const char *why;
+};
+
 struct board_post {
 	const char *id, *name, *summary;          /* "case--…"; words for people */
+	const char *publisher;                    /* whose determination it is */
 	struct slice document;                    /* JSON object */
 	enum cc_tlp tlp;
 	bool exercise;
@@ -257,6 +263,8 @@ struct board_post {
 	unsigned confidence;                      /* per cent */
 	const struct board_opinion *opinion;      /* all that are known; in a message only our own */
 	size_t opinions;
+	const struct board_edge *edge;            /* in an export alone: a message has them in its document */
+	size_t edges;
 };
 
 /* A published case as it came. */
@@ -278,7 +286,8 @@ enum cc_status board_cases(struct desk *desk, board_case_fn *fn, void *ctx);
 typedef void board_opinion_fn(void *ctx, const struct board_opinion *one);
 /* By time; id NULL: of all cases. */
 enum cc_status board_opinions(struct desk *desk, const char *id, board_opinion_fn *fn, void *ctx);
-/* The bundle alone, for who carries it elsewhere: with the opinions of all. */
+/* The bundle alone, for who carries it elsewhere: its publisher's objects, with the opinions of all, and what hangs
+ * together. */
 enum cc_status board_stix(const struct conf *conf, const struct board_post *post, struct buf *out);
 bool board_id_is_good(const char *id);
 
