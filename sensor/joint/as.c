@@ -36,7 +36,9 @@ as_close(struct joint *joint)
 void
 as_name(const struct joint *joint, const struct cc_addr *addr, char ret_name[24])
 {
-	struct sockaddr_in6 at = {.sin6_family = AF_INET6};
+	struct sockaddr_in in4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+	bool four = cc_addr_is4(addr);
 	MMDB_lookup_result_s found;
 	MMDB_entry_data_s data;
 	int error = 0;
@@ -44,8 +46,11 @@ as_name(const struct joint *joint, const struct cc_addr *addr, char ret_name[24]
 	ret_name[0] = '\0';
 	if (joint->as_database == NULL)
 		return;
-	memcpy(&at.sin6_addr, addr->b, 16);
-	found = MMDB_lookup_sockaddr(joint->as_database, (const struct sockaddr *)&at, &error);
+	/* As what it is: a tree of IPv4 alone has no mapped ones, nor has one of both that leaves them out. */
+	memcpy(&in4.sin_addr, addr->b + 12, 4);
+	memcpy(&in6.sin6_addr, addr->b, 16);
+	found = MMDB_lookup_sockaddr(joint->as_database,
+	    four ? (const struct sockaddr *)(const void *)&in4 : (const struct sockaddr *)(const void *)&in6, &error);
 	if (error == MMDB_SUCCESS && found.found_entry &&
 	    MMDB_get_value(&found.entry, &data, "autonomous_system_number", NULL) == MMDB_SUCCESS && data.has_data &&
 	    data.type == MMDB_DATA_TYPE_UINT32)

@@ -320,7 +320,7 @@ node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node)
 	}
 	for (count = cur_u16(&c); count > 0 && !c.bad; count--) {
 		struct slice id = code_get_text(&c);
-		enum cc_status st = c.bad ? CC_BAD : node_message(joint, index, id);
+		enum cc_status st = c.bad || id.size == 0 ? CC_BAD : node_message(joint, index, id);
 
 		if (st == CC_NOMEM)
 			return st;
