@@ -81,6 +81,7 @@ struct node {
 	bool can_link, will_link; /* with anybody: when its cell was settled last; in the walk at hand */
 	bool doubted;             /* whether it still can, or cannot */
 	bool hearsay;             /* says no more than a partner said, as its activity was weighed last */
+	bool of_facet;            /* has a candidate that others are held against at the moment */
 
 	uint64_t version;  /* rising number of its last change */
 	uint64_t count, from, until;
@@ -554,6 +555,14 @@ is_second_hand(const struct node *node)
 {
 	return node->origin == JOINT_ANSWER || node->hearsay;
 }
+
+#define WEIGHED_MAX 64 /* only the strongest by a cheap first look are weighed wholly */
+void hypothesis_drop(struct activity *a, size_t index);
+/* How many times more groups have it than one would have by itself. */
+double hypothesis_shared_by(const struct joint *joint, const struct hypothesis *h);
+
+/* facet.c: what stands for the leading candidate goes; best first */
+void facets_drop(struct joint *joint, struct activity *a);
 
 /* witness.c: its items to witness and witnesses */
 void hypothesis_sum(const struct joint *joint, struct hypothesis *hypothesis);

@@ -278,6 +278,7 @@ link_pairs(struct linker *l)
 struct bond {
 	uint32_t a, b;
 	float weight;
+	float near; /* of a victim: how soon one came upon it after the other */
 	char group;
 };
 
@@ -304,6 +305,7 @@ by_bond(const void *a, const void *b)
 struct has {
 	uint32_t root, only; /* the only organisation in it; NONE: several */
 	float weight;
+	uint64_t first;
 };
 
 static int
@@ -328,6 +330,18 @@ add_bond(struct bonds *bonds, struct bond bond)
 	}
 	bonds->bond[bonds->count++] = bond;
 	return true;
+}
+
+/*
+ * Stages come upon a victim soon after each other.  What all hosts do, such as fetching updates, comes upon them at any
+ * time, so that whatever else they have does not belong to it, however many they are.
+ */
+static float
+near(uint64_t a, uint64_t b)
+{
+	uint64_t gap = a > b ? a - b : b - a;
+
+	return gap <= HOUR ? 1.0F : gap <= 24 * HOUR ? 0.4F : 0;
 }
 
 /* Is there room for one more group that only this organisation is in? */
@@ -359,7 +373,7 @@ bonds_of(struct linker *l, const struct range *r, const uint32_t *only, struct b
 				continue;
 			if (count++ == GROUPS_MAX)
 				return true;
-			has[at] = (struct has){is, only[is], weight};
+			has[at] = (struct has){is, only[is], weight, node_at(l, l->at[k].place)->first};
 		} else if (weight > has[at].weight) {
 			has[at].weight = weight;
 		}
@@ -372,7 +386,8 @@ bonds_of(struct linker *l, const struct range *r, const uint32_t *only, struct b
 
 			if (weight >= (float)WEIGHT_LEAST &&
 			    !add_bond(bonds,
-				(struct bond){has[i].root, has[k].root, weight, group_of(l, l->at[r->start].value)}))
+				(struct bond){has[i].root, has[k].root, weight, near(has[i].first, has[k].first),
+				    group_of(l, l->at[r->start].value)}))
 				return false;
 		}
 	}
@@ -387,11 +402,20 @@ unite_bonds(struct linker *l, const struct bonds *bonds, const uint64_t *last, d
 	for (size_t i = 0, k; i < bonds->count; i = k) {
 		uint32_t a = bonds->bond[i].a, b = bonds->bond[i].b;
 		struct tally t = {.count = 0};
-		double sum;
+		double sum, most = 0, victims = 0;
 
-		for (k = i; k < bonds->count && bonds->bond[k].a == a && bonds->bond[k].b == b; k++)
-			tally_add(&t, bonds->bond[k].group, (double)bonds->bond[k].weight);
-		sum = tally_sum(&t) + time_llr(node_at(l, a)->first, last[a], node_at(l, b)->first, last[b]);
+		for (k = i; k < bonds->count && bonds->bond[k].a == a && bonds->bond[k].b == b; k++) {
+			const struct bond *bond = &bonds->bond[k];
+
+			if (bond->group != 'v') {
+				tally_add(&t, bond->group, (double)bond->weight);
+				continue;
+			}
+			most = (double)bond->weight > most ? (double)bond->weight : most;
+			victims += (double)(bond->weight * bond->near);
+		}
+		sum = tally_sum(&t) + (most > victims ? most : victims);
+		sum += time_llr(node_at(l, a)->first, last[a], node_at(l, b)->first, last[b]);
 		any = (sum >= least && link_unite(l, a, b, false)) || any;
 	}
 	return any;

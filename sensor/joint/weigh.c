@@ -251,9 +251,6 @@ by_odds(const void *a, const void *b)
 	return (x->hash > y->hash) - (x->hash < y->hash);
 }
 
-/* Only the strongest by a cheap first look are weighed wholly. */
-#define WEIGHED_MAX 64
-
 /* The strongest, by what speaks for them. */
 static void
 keep_strongest(struct activity *a)
@@ -367,25 +364,8 @@ follow_relays(const struct joint *joint, struct activity *a)
 	}
 }
 
-#define FACET_MAX 512
-
-/* Two names of one thing: most nodes that have the rarer one have the other. */
-static bool
-is_facet(const struct hypothesis *top, const struct hypothesis *h)
-{
-	size_t m = top->item_count < FACET_MAX ? top->item_count : FACET_MAX,
-	       n = h->item_count < FACET_MAX ? h->item_count : FACET_MAX;
-	size_t both = 0, least = m < n ? m : n;
-
-	for (size_t i = 0; i < m; i++) {
-		for (size_t k = 0; k < n; k++)
-			both += top->item[i].node == h->item[k].node;
-	}
-	return both * 2 >= least;
-}
-
-static void
-drop(struct activity *a, size_t index)
+void
+hypothesis_drop(struct activity *a, size_t index)
 {
 	free(a->hypothesis[index].item);
 	memmove(&a->hypothesis[index], &a->hypothesis[index + 1],
@@ -394,8 +374,8 @@ drop(struct activity *a, size_t index)
 }
 
 /* How many times more groups have it than one would have by itself. */
-static double
-shared_by(const struct joint *joint, const struct hypothesis *h)
+double
+hypothesis_shared_by(const struct joint *joint, const struct hypothesis *h)
 {
 	const struct value *v = &joint->value[h->value];
 
@@ -405,12 +385,12 @@ shared_by(const struct joint *joint, const struct hypothesis *h)
 }
 
 static void
-rank(const struct joint *joint, struct activity *a)
+rank(struct joint *joint, struct activity *a)
 {
 	follow_relays(joint, a);
 	for (size_t i = 0; i < a->hypothesis_count; i++) {
 		struct hypothesis *h = &a->hypothesis[i];
-		double share = share_of(joint, a, h);
+		double share = share_of(joint, a, h), by = hypothesis_shared_by(joint, h);
 
 		/* Who steers is seen by few: what was inherited has no share. */
 		if (h->parts == 0)
@@ -426,19 +406,16 @@ rank(const struct joint *joint, struct activity *a)
 			add_part(h, h->type == FEATURE_NET ? "a network, for want of an address"
 							   : "an operator, for want of a network",
 			    h->type == FEATURE_NET ? -NET_LESS : -AS_LESS, (double)NAN);
-		if (shared_by(joint, h) > 1)
-			add_part(h, "seen with what is unrelated", -log(shared_by(joint, h)), shared_by(joint, h));
+		if (by > 1)
+			add_part(h, "seen with what is unrelated", -log(by), by);
 		h->bonus = sum_parts(h);
 		h->log_odds = h->witness + h->bonus;
 	}
 	if (a->hypothesis_count > 0)
 		qsort(a->hypothesis, a->hypothesis_count, sizeof(*a->hypothesis), by_odds);
-	for (size_t i = 1; i < a->hypothesis_count;) {
-		if (i >= CANDIDATES_MAX || is_facet(&a->hypothesis[0], &a->hypothesis[i]))
-			drop(a, i);
-		else
-			i++;
-	}
+	facets_drop(joint, a);
+	while (a->hypothesis_count > CANDIDATES_MAX)
+		hypothesis_drop(a, a->hypothesis_count - 1);
 }
 
 /* ---- rivals ---- */
@@ -569,7 +546,7 @@ add_rivals(const struct joint *joint, struct activity *a, const struct claims *c
 		add_part(&rival[RIVAL_RELAYED], "as the strongest address in the networks of an organisation",
 		    a->relay_odds, (double)NAN);
 	}
-	put_shared(&rival[RIVAL_SHARED], top, top != NULL ? shared_by(joint, top) : 1, widest(joint, c));
+	put_shared(&rival[RIVAL_SHARED], top, top != NULL ? hypothesis_shared_by(joint, top) : 1, widest(joint, c));
 	if (top == NULL || top->witnesses < 2)
 		add_part(&rival[RIVAL_UNKNOWN], "fewer than two witnesses", ALONE, top != NULL ? top->witnesses : 0);
 	else if (top->witnesses == 2 && top->type == FEATURE_DOMAIN && !one_place(joint, top))

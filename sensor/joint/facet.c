@@ -1,0 +1,75 @@
+/*
+ * Candidates that are one thing under several names: an address, its name, its certificate.  They are no rivals of each
+ * other, so that only the leading one stands.  In: candidates, best first.  README.md, Evidence; one thread.
+ */
+#include "joint/joint_own.h"
+
+static bool
+tells(const struct joint *joint, const struct node *node, uint8_t type)
+{
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		if (joint->feature[f].type == type)
+			return true;
+	}
+	return false;
+}
+
+static size_t
+count_telling(const struct joint *joint, const struct hypothesis *h, uint8_t type)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < h->item_count; i++)
+		count += tells(joint, &joint->node[h->item[i].node], type);
+	return count;
+}
+
+static void
+mark_nodes(struct joint *joint, const struct hypothesis *h, bool as)
+{
+	for (size_t i = 0; i < h->item_count; i++)
+		joint->node[h->item[i].node].of_facet = as;
+}
+
+/*
+ * Two names of one thing: most nodes that have the rarer one have the other, of those that tell such a thing at all.
+ * Who reports addresses only does not say that there was no name.  The nodes of the other are marked.
+ */
+static bool
+is_facet(const struct joint *joint, const struct hypothesis *of, const struct hypothesis *h)
+{
+	size_t telling = count_telling(joint, h, of->type), other = count_telling(joint, of, h->type);
+	size_t both = 0, least = h->item_count < of->item_count ? h->item_count : of->item_count;
+
+	for (size_t i = 0; i < h->item_count; i++)
+		both += joint->node[h->item[i].node].of_facet;
+	return both > 0 && both * 4 >= least && both * 2 >= (telling < other ? telling : other);
+}
+
+/* What stands for the leading candidate under another name, or for what does: several addresses of one name. */
+void
+facets_drop(struct joint *joint, struct activity *a)
+{
+	bool facet[WEIGHED_MAX] = {true};
+	size_t line[WEIGHED_MAX] = {0}, count = a->hypothesis_count > 0;
+
+	for (size_t n = 0; n < count; n++) {
+		const struct hypothesis *of = &a->hypothesis[line[n]];
+
+		/* What many have leads to what is not of this. */
+		if (n > 0 && hypothesis_shared_by(joint, of) > 1)
+			continue;
+		mark_nodes(joint, of, true);
+		for (size_t i = 1; i < a->hypothesis_count && i < WEIGHED_MAX; i++) {
+			if (!facet[i] && is_facet(joint, of, &a->hypothesis[i])) {
+				facet[i] = true;
+				line[count++] = i;
+			}
+		}
+		mark_nodes(joint, of, false);
+	}
+	for (size_t i = a->hypothesis_count; i-- > 1;) {
+		if (i < WEIGHED_MAX && facet[i])
+			hypothesis_drop(a, i);
+	}
+}

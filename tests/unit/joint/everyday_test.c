@@ -1,0 +1,112 @@
+/*
+ * Hosts that are infected do what all hosts do, too: what everybody fetches is no stage of what a few have.  And many
+ * candidates that are one thing under several names are no rivals of each other.
+ */
+#include "unit/joint/joint_rig.h"
+
+#define HOUR ((uint64_t)3600 * NS_PER_S)
+
+static struct joint_sighting
+sight(unsigned n, unsigned who, unsigned host, double hours)
+{
+	struct joint_sighting s = {.message = numbered("m", n), .organisation = numbered("cert.", who),
+	    .sensor = keep("s1"), .count = 1, .clock_error = 0.1, .completeness = 80, .hops = 255};
+
+	s.first = s.last = DAY0 * NS_PER_S + (uint64_t)(hours * (double)HOUR);
+	s.victim = numbered("victim", who * 100 + host);
+	return s;
+}
+
+static void
+name(struct joint_sighting *s, const char *domain, const char *addr, uint16_t port, enum cc_proof proof)
+{
+	s->kind = CC_KIND_DOMAIN;
+	s->value = s->domain = s->key = keep(domain);
+	s->attacker = keep(addr);
+	s->port = port;
+	s->proof = proof;
+}
+
+/* Of so many organisations with so many hosts each, three have the tool; all fetch updates, this long before it. */
+static json_t *
+world_of(unsigned organisations, unsigned hosts, double before)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	unsigned n = 0;
+	json_t *cases;
+
+	text_used = 0;
+	for (unsigned o = 0; o < organisations; o++) {
+		for (unsigned h = 0; h < hosts; h++) {
+			double infected = 80 + 3 * o + 0.5 * h;
+			struct joint_sighting s = sight(n++, o, h, infected - before - (h < 3 ? 0 : 5 * h));
+
+			name(&s, "updates.example", "192.0.2.80", 80, CC_PROOF_DIALOGUE);
+			CHECK(joint_add(joint, &s) == CC_OK);
+			if (h >= 3)
+				continue;
+			s = sight(n++, o, h, infected);
+			name(&s, "control.example.net", "198.51.100.9", 443, CC_PROOF_KEYED);
+			s.ja4 = keep("t12d_tool");
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+	}
+	cases = settled(joint);
+	joint_free(joint);
+	conf_free(conf);
+	return cases;
+}
+
+TEST(what_all_hosts_do_is_no_stage)
+{
+	json_t *cases = world_of(4, 12, 40);
+
+	CHECK_UINT(json_array_size(cases), 2);
+	json_decref(cases);
+}
+
+TEST(what_comes_just_before_on_all_is_one)
+{
+	json_t *cases = world_of(4, 3, 0.3);
+
+	CHECK_UINT(json_array_size(cases), 1);
+	json_decref(cases);
+}
+
+/* Four addresses of one name, each seen by six organisations, of whom some do not report names: all is one thing. */
+TEST(addresses_of_one_name_are_no_rivals)
+{
+	static const char *const addr[] = {"192.0.2.7", "198.51.100.9", "203.0.113.5", "192.0.2.200"};
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases, *answer;
+	unsigned n = 0;
+
+	text_used = 0;
+	for (unsigned o = 0; o < 6; o++) {
+		for (unsigned a = 0; a < 4; a++) {
+			struct joint_sighting s = sight(n++, o, a, 5 * o + a);
+
+			name(&s, "control.example.net", addr[a], 443, CC_PROOF_KEYED);
+			if (o >= 2) {
+				s.kind = CC_KIND_ADDR;
+				s.value = s.key = s.attacker;
+				s.domain = slice_of(NULL, 0);
+			}
+			s.ja4 = keep("t12d_tool");
+			s.agent = keep("agent of its own");
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+	}
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(cases), 1);
+	answer = json_object_get(json_array_get(cases, 0), "answer");
+	CHECK_TEXT(json_string_value(json_object_get(answer, "verdict")), "source");
+	CHECK(json_number_value(json_object_get(answer, "confidence")) > 0.95);
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+TESTS(T(what_all_hosts_do_is_no_stage), T(what_comes_just_before_on_all_is_one), T(addresses_of_one_name_are_no_rivals))
