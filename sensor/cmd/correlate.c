@@ -23,11 +23,13 @@
 int cmd_correlate(int argc, char **argv);
 
 #define WAIT_MS 200
+#define SHORT_MS 20           /* while there is something that other members wait for */
 #define QUIET_KAFKA_MS 3000   /* --once: a broker that says nothing for so long has said all, */
 #define QUIET_SLOW_MS 30000   /* and so long, where it has not come to the end of its partitions */
 #define COMMIT_MESSAGES 8192 /* at the least, while they come fast */
 #define QUIET_NS NS_PER_S     /* after which there is no reason to wait for more */
 #define TAKE_ROUNDS 16       /* of linking, before messages are looked at again */
+#define BUSY_NS (500 * NS_PER_MS) /* with nodes of members, who can read for us meanwhile */
 #define DELIVERY (60 * NS_PER_S) /* of what goes to other members */
 
 static volatile sig_atomic_t stop, reload;
@@ -48,7 +50,7 @@ struct correlating {
 	struct reader_resume resume;
 	uint64_t before[VERDICT_COUNT]; /* of earlier runs */
 	uint64_t committed, since;      /* monotonic; messages that came after, */
-	uint64_t since_nodes;           /* and nodes of members */
+	uint64_t since_nodes, linked;   /* and nodes of members; monotonic: when some came last */
 	bool waits;                     /* for quiet: cells may wait to be linked */
 	const char *fault;
 	uint64_t countdown;
@@ -425,7 +427,9 @@ commit_if_due(struct correlating *c, bool quiet)
 		return CC_OK;
 	if (c->since >= COMMIT_MESSAGES || gone >= every || (quiet && gone >= QUIET_NS))
 		return commit(c, quiet);
-	return CC_OK;
+	/* Somebody waits for what we have seen. */
+	return quiet && c->members != NULL && gone >= every / 4 && c->since + c->since_nodes > 0 ? commit(c, false)
+												 : CC_OK;
 }
 
 /*
@@ -445,6 +449,7 @@ take_nodes(struct correlating *c, size_t *ret_took)
 			break;
 		*ret_took += count;
 		c->since_nodes += count;
+		c->linked = time_monotonic();
 		if (c->since_nodes >= COMMIT_MESSAGES)
 			st = commit(c, false);
 	}
@@ -460,6 +465,24 @@ reload_trust(struct correlating *c)
 	if (trust_reload(c->trust, &why) != CC_OK)
 		fprintf(stderr, "concert correlate: %s: as before\n", why != NULL ? why : "exchange.trust");
 	free(why);
+}
+
+/* What we have seen goes, what others have seen comes; who links has no time to read for others. */
+static enum cc_status
+meet_members(struct correlating *c, size_t *ret_took)
+{
+	enum cc_status st = joint_members_send_some(c->members, time_monotonic() + DELIVERY);
+
+	if (st == CC_OK)
+		st = take_nodes(c, ret_took);
+	reader_helps(inbox_reader(c->inbox), time_monotonic() - c->linked >= BUSY_NS);
+	return st;
+}
+
+static int
+wait_of(const struct correlating *c)
+{
+	return c->members != NULL && c->since + c->since_nodes > 0 ? SHORT_MS : WAIT_MS;
 }
 
 /* Until it is told to end; with --once until all is read. */
@@ -480,7 +503,7 @@ follow(struct correlating *c)
 
 		if (reload)
 			reload_trust(c);
-		got = inbox_next(c->inbox, WAIT_MS, &msg, &verified, &why);
+		got = inbox_next(c->inbox, wait_of(c), &msg, &verified, &why);
 		if (got == CC_OK) {
 			quiet = 0;
 			c->since++;
@@ -499,9 +522,7 @@ follow(struct correlating *c)
 				usleep(WAIT_MS * 1000 / 4);
 		}
 		if (c->members != NULL && inbox_drained(c->inbox))
-			st = take_nodes(c, &took);
-		if (got != CC_OK)
-			reader_helps(inbox_reader(c->inbox), took == 0);
+			st = meet_members(c, &took);
 		if (st == CC_OK)
 			st = commit_if_due(c, got != CC_OK && took == 0);
 	}

@@ -33,7 +33,6 @@ struct reader_kafka {
 	rd_kafka_topic_partition_list_t *list; /* what is assigned; opaque: read to its end, for now */
 	int at_end;              /* how many of them are */
 	struct reader_share *share; /* NULL: nobody helps */
-	bool dry;                   /* nothing came of late */
 	uint64_t calls;
 	int cause; /* of the trouble that was told last; 0: none */
 	char why[600];
@@ -86,6 +85,39 @@ seek(struct reader_kafka *r, rd_kafka_topic_partition_list_t *list)
 	}
 }
 
+/* All partitions are assigned once, so that what goes on is never fetched twice: what is not read is paused. */
+static void
+pause_others(struct reader_kafka *r, const rd_kafka_topic_partition_list_t *all)
+{
+	rd_kafka_topic_partition_list_t *others = rd_kafka_topic_partition_list_new(all->cnt);
+
+	for (int i = 0; i < all->cnt; i++) {
+		const rd_kafka_topic_partition_t *one = &all->elems[i];
+
+		if (rd_kafka_topic_partition_list_find(r->list, one->topic, one->partition) == NULL)
+			rd_kafka_topic_partition_list_add(others, one->topic, one->partition);
+	}
+	if (others->cnt > 0)
+		(void)rd_kafka_pause_partitions(r->rk, others);
+	rd_kafka_topic_partition_list_destroy(others);
+}
+
+static void
+read_anew(struct reader_kafka *r)
+{
+	rd_kafka_topic_partition_list_t *all = reader_share_all(r->share);
+
+	for (int i = 0; i < r->list->cnt; i++) {
+		const rd_kafka_topic_partition_t *one = &r->list->elems[i];
+
+		rd_kafka_topic_partition_list_find(all, one->topic, one->partition)->offset = one->offset;
+	}
+	(void)rd_kafka_assign(r->rk, all);
+	(void)rd_kafka_resume_partitions(r->rk, all);
+	pause_others(r, all);
+	rd_kafka_topic_partition_list_destroy(all);
+}
+
 static void
 on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t *list, void *opaque)
 {
@@ -97,10 +129,14 @@ on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t error, rd_kafka_topic_partition
 	r->at_end = 0;
 	if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
 		seek(r, list);
-		r->list = rd_kafka_topic_partition_list_copy(list);
 		if (r->share != NULL)
-			reader_share_given(r->share, r->topic, r->topic_count, list);
-		(void)rd_kafka_assign(rk, list);
+			r->list = reader_share_given(r->share, r->topic, r->topic_count, list);
+		if (r->list != NULL) {
+			read_anew(r);
+		} else {
+			r->list = rd_kafka_topic_partition_list_copy(list);
+			(void)rd_kafka_assign(rk, list);
+		}
 		log_notice("kafka: %d partitions are ours", list->cnt);
 	} else {
 		if (r->share != NULL)
@@ -109,19 +145,48 @@ on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t error, rd_kafka_topic_partition
 	}
 }
 
-/* What is read changes as members help each other: each goes on where it was. */
-static void
-share(struct reader_kafka *r, bool dry)
+/* From where it is to be read, whatever librdkafka remembers of it.  False: it is not ready for that. */
+static bool
+go_to(struct reader_kafka *r, rd_kafka_topic_partition_list_t *begins)
 {
-	rd_kafka_topic_partition_list_t *list = reader_share_look(r->share, dry);
+	rd_kafka_error_t *error = rd_kafka_seek_partitions(r->rk, begins, ASK_MS);
+	bool good = error == NULL;
+
+	if (error != NULL)
+		rd_kafka_error_destroy(error);
+	for (int i = 0; i < begins->cnt; i++)
+		good = good && begins->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR;
+	return good;
+}
+
+/* What is read changes as members help each other; what goes on does so undisturbed. */
+static void
+share(struct reader_kafka *r)
+{
+	rd_kafka_topic_partition_list_t *list = reader_share_look(r->share), *begins, *before = r->list;
+	bool good = true;
 
 	if (list == NULL)
 		return;
-	if (r->list != NULL)
-		rd_kafka_topic_partition_list_destroy(r->list);
+	begins = rd_kafka_topic_partition_list_new(list->cnt);
+	for (int i = 0; i < list->cnt; i++) {
+		const rd_kafka_topic_partition_t *one = &list->elems[i];
+
+		if (before == NULL ||
+		    rd_kafka_topic_partition_list_find(before, one->topic, one->partition) == NULL)
+			rd_kafka_topic_partition_list_add(begins, one->topic, one->partition)->offset = one->offset;
+	}
 	r->list = list;
 	r->at_end = 0;
-	(void)rd_kafka_assign(r->rk, list);
+	if (before != NULL) {
+		pause_others(r, before);
+		rd_kafka_topic_partition_list_destroy(before);
+	}
+	if (begins->cnt > 0 && (good = go_to(r, begins)))
+		(void)rd_kafka_resume_partitions(r->rk, begins);
+	if (!good)
+		read_anew(r);
+	rd_kafka_topic_partition_list_destroy(begins);
 }
 
 void
@@ -195,9 +260,10 @@ set_group(struct reader_kafka *r, rd_kafka_conf_t *rconf)
 		/* Topics that come later are wanted soon. */
 		(void)rd_kafka_conf_set(rconf, "topic.metadata.refresh.interval.ms", "5000", text, sizeof(text));
 		rd_kafka_conf_set_rebalance_cb(rconf, on_rebalance);
-		/* What was fetched ahead is thrown away when somebody else goes on with it. */
-		if (r->resume->every > 0 && conf_map_get(&r->conf->kafka, "queued.max.messages.kbytes") == NULL)
-			(void)rd_kafka_conf_set(rconf, "queued.max.messages.kbytes", "8192", text, sizeof(text));
+		/* A broker answers one after the other: while it waits for more of a partition that is read to its end,
+		 * it gives nothing of the next, and no word on others. */
+		if (r->resume->every > 0 && conf_map_get(&r->conf->kafka, "fetch.wait.max.ms") == NULL)
+			(void)rd_kafka_conf_set(rconf, "fetch.wait.max.ms", "50", text, sizeof(text));
 	} else if (conf_map_get(&r->conf->kafka, "group.id") == NULL) {
 		/* Never joined nor committed to; some versions want the word all the same, and ask for its coordinator.
 		 */
@@ -391,11 +457,10 @@ reader_kafka_next(struct reader_kafka *r, int ms, struct cc_message *ret_msg, co
 			rd_kafka_message_destroy(msg);
 		return CC_MORE;
 	}
-	if (r->share != NULL && (r->dry || ++r->calls % 64 == 0))
-		share(r, r->dry);
+	if (r->share != NULL && (ms > 0 || ++r->calls % 64 == 0))
+		share(r);
 	for (;;) {
 		msg = rd_kafka_consumer_poll(r->rk, ms);
-		r->dry = msg == NULL;
 		if (msg == NULL)
 			return all_read(r) && r->share == NULL ? CC_END : CC_MORE;
 		if (msg->err == RD_KAFKA_RESP_ERR_NO_ERROR)

@@ -37,12 +37,14 @@ struct rd_kafka_topic_partition_list_s;
 struct reader_share *reader_share_new(struct rd_kafka_s *rk, uint64_t every);
 void reader_share_free(struct reader_share *share);
 void reader_share_helps(struct reader_share *share, bool helps); /* there is time to read for others */
-/* What the group gave, each with where it is read from; none. */
-void reader_share_given(struct reader_share *share, char *const *topic, size_t topics,
-    const struct rd_kafka_topic_partition_list_s *given);
+/* What the group gave, each with where it is read from.  What to read of it, owned by who calls; NULL: no memory. */
+struct rd_kafka_topic_partition_list_s *reader_share_given(struct reader_share *share, char *const *topic,
+    size_t topics, const struct rd_kafka_topic_partition_list_s *given);
 void reader_share_none(struct reader_share *share);
-/* What to read from now on, and from where; NULL: as before.  dry: nothing came.  Who calls owns it. */
-struct rd_kafka_topic_partition_list_s *reader_share_look(struct reader_share *share, bool dry);
+/* Every partition of the topics.  Who calls owns it. */
+struct rd_kafka_topic_partition_list_s *reader_share_all(const struct reader_share *share);
+/* What to read from now on, and from where; NULL: as before.  Who calls owns it. */
+struct rd_kafka_topic_partition_list_s *reader_share_look(struct reader_share *share);
 /* Tells the group, of what was read here. */
 void reader_share_commit(struct reader_share *share, const struct reader_position *position, size_t count);
 

@@ -9,7 +9,8 @@
  * still, and takes the word away; who finds that another is further leaves it.  The group's word on whose it is stays:
  * he comes back to it once it stands still, so that nothing hangs on a helper.
  *
- * In: what the group gave, a look at what it was told every second.  Out: what to read.  One thread.
+ * In: what the group gave; a look at what it was told every second, and as soon as what is read comes to its end, so
+ * that the next is on its way before there is nothing to do.  Out: what to read.  One thread.
  */
 #include "exchange/reader_own.h"
 
@@ -17,8 +18,9 @@
 #include <stdlib.h>
 
 #define LOOK_NS NS_PER_S
-#define SOON_NS (250 * NS_PER_MS) /* the first look, and where there is nothing to do */
-#define DRY_NS (100 * NS_PER_MS) /* where nothing comes any more, and there is more to go on with */
+#define SOON_NS (250 * NS_PER_MS) /* where there is nothing to do */
+#define NEXT_NS (50 * NS_PER_MS)  /* where what is read comes to its end, and there is more to go on with */
+#define GLANCE_NS (20 * NS_PER_MS) /* at what we know ourselves */
 #define FREE "free"
 #define TURN_NS (10 * NS_PER_S) /* one after the other, but each in its turn */
 #define AWAY_NS (2 * NS_PER_S) /* after no answer */
@@ -41,8 +43,8 @@ struct reader_share {
 	struct part *part;
 	size_t count, next; /* next: to have its turn */
 	uint64_t every;                /* so often at the least who reads tells how far he is */
-	uint64_t looked, turned, away; /* monotonic; away: no looks until then */
-	bool helps, soon;
+	uint64_t looked, glanced, turned, away; /* monotonic; away: no looks until then */
+	bool helps, new; /* new: nobody has been asked since the group gave these */
 };
 
 struct reader_share *
@@ -106,35 +108,6 @@ all_partitions(rd_kafka_t *rk, char *const *topic, size_t topics, const rd_kafka
 	return list;
 }
 
-void
-reader_share_given(struct reader_share *share, char *const *topic, size_t topics,
-    const rd_kafka_topic_partition_list_t *given)
-{
-	reader_share_none(share);
-	share->list = all_partitions(share->rk, topic, topics, given);
-	share->part = calloc((size_t)share->list->cnt + 1, sizeof(*share->part));
-	if (share->part == NULL)
-		return;
-	share->count = (size_t)share->list->cnt;
-	share->looked = share->turned = time_monotonic();
-	share->soon = true;
-	share->next = (size_t)(share->looked / 1000) % (share->count + 1);
-	for (size_t i = 0; i < share->count; i++) {
-		struct part *part = &share->part[i];
-		const rd_kafka_topic_partition_t *one;
-
-		part->about = &share->list->elems[i];
-		part->told = part->end = -1;
-		part->moved = share->looked;
-		one = rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)(uintptr_t)given,
-		    part->about->topic, part->about->partition);
-		if (one == NULL)
-			continue;
-		part->ours = part->reads = true;
-		part->about->offset = one->offset;
-	}
-}
-
 /* ---- a look ---- */
 
 static void
@@ -160,28 +133,41 @@ note_positions(struct reader_share *share)
 	rd_kafka_topic_partition_list_destroy(at);
 }
 
+/* Of a partition without a word nobody has told anything; one with an error is as it was. */
+static void
+note_told(struct part *part, const rd_kafka_topic_partition_t *told, uint64_t now)
+{
+	int64_t is = told->offset >= 0 ? told->offset : 0;
+	bool is_free = told->metadata_size == sizeof(FREE) - 1 &&
+		       memcmp(told->metadata, FREE, sizeof(FREE) - 1) == 0;
+
+	if (told->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return;
+	if (part->told >= 0 && (is != part->told || is_free != part->free))
+		part->moved = now;
+	part->told = is;
+	part->free = is_free;
+}
+
 static bool
 ask_told(struct reader_share *share, uint64_t now)
 {
 	rd_kafka_topic_partition_list_t *told = rd_kafka_topic_partition_list_copy(share->list);
 	bool good = rd_kafka_committed(share->rk, told, ASK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
 
-	for (size_t i = 0; good && i < share->count; i++) {
-		struct part *part = &share->part[i];
-		int64_t is = told->elems[i].offset >= 0 ? told->elems[i].offset : 0;
-		bool is_free = told->elems[i].metadata_size == sizeof(FREE) - 1 &&
-			       memcmp(told->elems[i].metadata, FREE, sizeof(FREE) - 1) == 0;
-
-		if (part->told >= 0 && (is != part->told || is_free != part->free))
-			part->moved = now;
-		part->told = is;
-		part->free = is_free;
-	}
+	for (size_t i = 0; good && i < share->count; i++)
+		note_told(&share->part[i], &told->elems[i], now);
 	rd_kafka_topic_partition_list_destroy(told);
 	return good;
 }
 
-/* Where what we don't read ends. */
+static bool
+asks_end(const struct reader_share *share, const struct part *part)
+{
+	return !part->reads || share->new;
+}
+
+/* Where what we don't read ends; of what we have read nothing of yet, too. */
 static bool
 ask_ends(struct reader_share *share)
 {
@@ -191,7 +177,7 @@ ask_ends(struct reader_share *share)
 	for (size_t i = 0; i < share->count; i++) {
 		const struct part *part = &share->part[i];
 
-		if (!part->reads)
+		if (asks_end(share, part))
 			rd_kafka_topic_partition_list_add(ends, part->about->topic, part->about->partition)->offset =
 			    LATEST;
 	}
@@ -200,7 +186,7 @@ ask_ends(struct reader_share *share)
 	for (size_t i = 0, k = 0; good && i < share->count; i++) {
 		struct part *part = &share->part[i];
 
-		if (part->reads)
+		if (!asks_end(share, part))
 			continue;
 		part->end = ends->elems[k].err == RD_KAFKA_RESP_ERR_NO_ERROR ? ends->elems[k].offset : -1;
 		k++;
@@ -251,7 +237,7 @@ tell_words(struct reader_share *share)
 		bool leaves = part->leaves && part->told >= part->about->offset, takes = part->reads && part->free;
 		rd_kafka_topic_partition_t *one;
 
-		if (!leaves && !takes)
+		if ((!leaves && !takes) || part->told < 0)
 			continue;
 		part->leaves = part->free = false;
 		one = rd_kafka_topic_partition_list_add(list, part->about->topic, part->about->partition);
@@ -349,7 +335,7 @@ take_one(struct reader_share *share, uint64_t now)
 		/* Not where whose it is goes on. */
 		struct part *part = &share->part[(share->next + share->count - 1 - i) % share->count];
 
-		if (part->ours || part->reads || !is_left(share, part, now) || lag_of(part) <= BEHIND)
+		if (part->ours || part->reads || part->told < 0 || !is_left(share, part, now) || lag_of(part) <= BEHIND)
 			continue;
 		go_on(part);
 		part->moved = share->turned = now;
@@ -407,32 +393,100 @@ what_to_read(const struct reader_share *share)
 	return list;
 }
 
-rd_kafka_topic_partition_list_t *
-reader_share_look(struct reader_share *share, bool dry)
+/* Asks the group, and decides.  True: what is read changes. */
+static bool
+ask(struct reader_share *share, uint64_t now)
 {
-	uint64_t now = time_monotonic();
-	bool others = false, waits = false, changed;
+	bool changed;
 
-	if (share->count == 0 || now < share->away ||
-	    now - share->looked < (share->soon ? SOON_NS : dry ? DRY_NS : LOOK_NS))
-		return NULL;
-	for (size_t i = 0; i < share->count; i++) {
-		others = others || !share->part[i].ours;
-		waits = waits || share->part[i].waits;
-	}
-	/* Nobody else is there; or nothing to hurry for. */
-	if (!others || (!waits && now - share->looked < SOON_NS))
-		return NULL;
 	share->looked = now;
-	share->soon = false;
-	note_positions(share);
 	if (!ask_told(share, now) || !ask_ends(share)) {
 		share->away = now + AWAY_NS;
-		return NULL;
+		return false;
 	}
+	share->new = false;
 	changed = decide(share, now);
 	tell_words(share);
-	return changed ? what_to_read(share) : NULL;
+	return changed;
+}
+
+/* Is it time to ask?  What is read with much of it left goes on until the next second. */
+static bool
+is_time(struct reader_share *share, uint64_t now)
+{
+	bool others = false, waits = false, much = false;
+
+	if (share->count == 0 || now < share->away || now - share->glanced < GLANCE_NS)
+		return false;
+	share->glanced = now;
+	note_positions(share);
+	for (size_t i = 0; i < share->count; i++) {
+		const struct part *part = &share->part[i];
+
+		others = others || !part->ours;
+		waits = waits || part->waits;
+		much = much || (part->reads && lag_of(part) > BEHIND);
+	}
+	/* Else nobody else is there. */
+	return others && now - share->looked >= (share->new ? 0 : much ? LOOK_NS : waits ? NEXT_NS : SOON_NS);
+}
+
+rd_kafka_topic_partition_list_t *
+reader_share_look(struct reader_share *share)
+{
+	uint64_t now = time_monotonic();
+
+	return is_time(share, now) && ask(share, now) ? what_to_read(share) : NULL;
+}
+
+/* All partitions, each with where it would be read from. */
+rd_kafka_topic_partition_list_t *
+reader_share_all(const struct reader_share *share)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(share->list);
+
+	for (size_t i = 0; i < share->count; i++) {
+		const struct part *part = &share->part[i];
+
+		list->elems[i].offset = part->ours || part->told < 0 ? part->about->offset : part->told;
+	}
+	return list;
+}
+
+rd_kafka_topic_partition_list_t *
+reader_share_given(struct reader_share *share, char *const *topic, size_t topics,
+    const rd_kafka_topic_partition_list_t *given)
+{
+	bool others = false;
+
+	reader_share_none(share);
+	share->list = all_partitions(share->rk, topic, topics, given);
+	share->part = calloc((size_t)share->list->cnt + 1, sizeof(*share->part));
+	if (share->part == NULL)
+		return NULL;
+	share->count = (size_t)share->list->cnt;
+	share->looked = share->turned = time_monotonic();
+	share->new = true;
+	share->next = (size_t)(share->looked / 1000) % (share->count + 1);
+	for (size_t i = 0; i < share->count; i++) {
+		struct part *part = &share->part[i];
+		const rd_kafka_topic_partition_t *one;
+
+		part->about = &share->list->elems[i];
+		part->told = part->end = -1;
+		part->moved = share->looked;
+		one = rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)(uintptr_t)given,
+		    part->about->topic, part->about->partition);
+		others = others || one == NULL;
+		if (one == NULL)
+			continue;
+		part->ours = part->reads = true;
+		part->about->offset = one->offset;
+	}
+	/* Before anything is fetched that another should read. */
+	if (others)
+		(void)ask(share, share->looked);
+	return what_to_read(share);
 }
 
 void

@@ -170,6 +170,8 @@ void joint_members_close(struct joint_members *members);
  * reached: CC_IO. */
 struct joint *joint_members_first(struct joint_members *members);
 enum cc_status joint_members_send(struct joint_members *members, uint64_t until);
+/* What there is of it, if it is much, on its way before that. */
+enum cc_status joint_members_send_some(struct joint_members *members, uint64_t until);
 const char *joint_members_state(const struct joint_members *members);
 /* Into joint, what all have sent, where that topic is ours: a few thousand nodes at once. */
 enum cc_status joint_members_take(struct joint_members *members, struct joint *joint, int ms, size_t *ret_count);
