@@ -43,6 +43,7 @@ struct correlating {
 	struct joint *joint;
 	struct buf scratch;
 	uint64_t sightings, unreadable;
+	bool no_memory; /* for something that was verified: it is read again with the next start */
 	/* where something is kept */
 	struct joint_state *state;
 	struct joint_keep *keep;
@@ -105,6 +106,7 @@ take_answer(void *ctx, const struct joint_sighting *sighting)
 	struct correlating *c = ctx;
 	enum cc_status st = joint_add(c->members != NULL ? joint_members_first(c->members) : c->joint, sighting);
 
+	c->no_memory = c->no_memory || st == CC_NOMEM;
 	if (st == CC_OK)
 		c->sightings++;
 	else if (st != CC_FULL)
@@ -137,18 +139,21 @@ take(struct correlating *c, const struct cc_message *msg, const struct verified 
 		return;
 	if (st == CC_ABSENT && (st = joint_read_heartbeat(msg, slice_str(verified->key->organisation->id), &c->scratch,
 					&heartbeat)) == CC_OK) {
-		(void)joint_watched(c->members != NULL ? joint_members_first(c->members) : c->joint, &heartbeat);
+		st = joint_watched(c->members != NULL ? joint_members_first(c->members) : c->joint, &heartbeat);
+		c->no_memory = c->no_memory || st == CC_NOMEM;
 		return;
 	}
 	if (st == CC_ABSENT && (st = joint_read_word(msg, slice_str(verified->key->organisation->id), &c->scratch,
 					&word)) == CC_OK) {
-		(void)joint_heard(c->members != NULL ? joint_members_first(c->members) : c->joint, &word);
+		st = joint_heard(c->members != NULL ? joint_members_first(c->members) : c->joint, &word);
+		c->no_memory = c->no_memory || st == CC_NOMEM;
 		return;
 	}
 	if (st == CC_ABSENT)
 		st = joint_read(msg, slice_str(verified->key->organisation->id), &c->scratch, &sighting);
 	if (st == CC_OK)
 		st = joint_add(c->members != NULL ? joint_members_first(c->members) : c->joint, &sighting);
+	c->no_memory = c->no_memory || st == CC_NOMEM;
 	if (st == CC_OK)
 		c->sightings++;
 	else if (st != CC_ABSENT && st != CC_FULL)
@@ -186,6 +191,8 @@ read_all(struct correlating *c)
 		if (st == CC_OK) {
 			quiet = 0;
 			take(c, &msg, &verified);
+			if (c->no_memory)
+				return trouble("no memory", NULL);
 		} else if (st == CC_END || (st == CC_MORE && is_quiet(c, quiet += WAIT_MS))) {
 			return all_is_read(c);
 		} else if (st == CC_BAD) {
@@ -508,6 +515,8 @@ follow(struct correlating *c)
 			quiet = 0;
 			c->since++;
 			take(c, &msg, &verified);
+			if (c->no_memory)
+				return trouble("no memory: what was read since the last commit is read again", NULL);
 		} else if (got == CC_BAD) {
 			fprintf(stderr, "concert correlate: %s\n", why != NULL ? why : "a message that can't be read");
 			c->unreadable++;

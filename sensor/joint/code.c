@@ -330,5 +330,5 @@ node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node)
 		node_changed(joint, index);
 	*in = c;
 	*ret_node = index;
-	return c.bad ? CC_BAD : CC_OK;
+	return joint->no_memory ? CC_NOMEM : c.bad ? CC_BAD : CC_OK;
 }

@@ -81,9 +81,12 @@ heard_of(struct joint *joint, const struct joint_word *word, uint32_t organisati
 			oldest->replaced = row_of(joint, oldest);
 		return oldest;
 	}
-	if (all >= (word->notice ? NOTICES_MAX : CONTACTS_MAX) ||
-	    !GROW(joint->heard, joint->heard_count, joint->heard_room))
+	if (all >= (word->notice ? NOTICES_MAX : CONTACTS_MAX))
 		return NULL;
+	if (!GROW(joint->heard, joint->heard_count, joint->heard_room)) {
+		joint->no_memory = true;
+		return NULL;
+	}
 	joint->heard[joint->heard_count] = (struct heard){.notice = word->notice, .organisation = organisation};
 	for (unsigned i = 0; i < HEARD_TEXTS; i++)
 		joint->heard[joint->heard_count].text[i] = NONE;
@@ -234,7 +237,7 @@ joint_heard(struct joint *joint, const struct joint_word *word)
 	if (organisation != NONE)
 		h = heard_of(joint, word, organisation);
 	if (h == NULL)
-		return CC_FULL;
+		return joint->no_memory ? CC_NOMEM : CC_FULL;
 	if (h->time != 0 && !is_newer(joint, word->time, word->text, h))
 		return CC_OK;
 	if (!touch_named(joint, h))
@@ -245,7 +248,7 @@ joint_heard(struct joint *joint, const struct joint_word *word)
 		h->text[i] = name_of(joint, word->text[i]);
 	h->unsaved = true;
 	joint->heard_version++;
-	return touch_named(joint, h) ? CC_OK : CC_NOMEM;
+	return touch_named(joint, h) && !joint->no_memory ? CC_OK : CC_NOMEM;
 }
 
 /* ---- in a case ---- */
@@ -427,6 +430,5 @@ heard_decode(struct joint *joint, struct cur *in)
 	if (c.bad || word.organisation.size == 0 || word.tlp > CC_TLP_RED)
 		return CC_BAD;
 	*in = c;
-	(void)joint_heard(joint, &word);
-	return CC_OK;
+	return joint_heard(joint, &word) == CC_NOMEM ? CC_NOMEM : CC_OK;
 }

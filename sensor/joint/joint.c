@@ -244,6 +244,8 @@ settle(struct joint *joint, bool all)
 	}
 	if (st == CC_OK)
 		st = settle_dirty(joint, patient);
+	if (st == CC_OK && joint->no_memory)
+		st = CC_NOMEM;
 	joint->deferred_least = (joint->largest > CELL_LARGE ? joint->largest : CELL_LARGE) / CELL_GROWN;
 	return st == CC_OK ? let_go_of_texts(joint) : st;
 }

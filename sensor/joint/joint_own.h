@@ -268,6 +268,7 @@ struct joint {
 	struct home *home;
 	size_t home_count;
 	uint64_t dropped, messages_left_out;
+	bool no_memory; /* since something was left out for want of it: all that follows says so */
 	void *as_database; /* MMDB_s; NULL: none */
 	/* revoke.c */
 	struct map *revoked; /* place in revocation, one up */

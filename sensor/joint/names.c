@@ -55,20 +55,26 @@ name_of(struct joint *joint, struct slice text)
 		return NONE;
 	if (text.size > TEXT_MAX)
 		text.size = TEXT_MAX;
-	if ((size_t)joint->name_count * 2 >= joint->name_slots && !wider(joint))
+	if ((size_t)joint->name_count * 2 >= joint->name_slots && !wider(joint)) {
+		joint->no_memory = true;
 		return NONE;
+	}
 	at = hash64(text, hash_seed()) & (joint->name_slots - 1);
 	for (; joint->name_table[at] != NONE; at = (at + 1) & (joint->name_slots - 1)) {
 		if (slice_eq(name_slice(joint, joint->name_table[at]), text))
 			return joint->name_table[at];
 	}
-	if (!GROW(joint->name_at, joint->name_count, room))
+	if (!GROW(joint->name_at, joint->name_count, room)) {
+		joint->no_memory = true;
 		return NONE;
+	}
 	joint->name_room = (uint32_t)room;
 	joint->name_at[joint->name_count] = (uint64_t)joint->text.size << 24 | text.size;
 	buf_add_slice(&joint->text, text);
-	if (joint->text.full)
+	if (joint->text.full) {
+		joint->no_memory = true;
 		return NONE;
+	}
 	joint->name_table[at] = joint->name_count;
 	return joint->name_count++;
 }

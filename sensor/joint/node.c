@@ -133,8 +133,10 @@ node_touch(struct joint *joint, uint32_t index)
 {
 	struct node *node = &joint->node[index];
 
-	if (!node->dirty && vector_add(&joint->dirty, index))
-		node->dirty = true;
+	if (node->dirty)
+		return;
+	node->dirty = vector_add(&joint->dirty, index);
+	joint->no_memory = joint->no_memory || !node->dirty;
 }
 
 void
@@ -142,8 +144,10 @@ node_doubt(struct joint *joint, uint32_t index)
 {
 	struct node *node = &joint->node[index];
 
-	if (!node->dirty && !node->doubted && vector_add(&joint->doubted, index))
-		node->doubted = true;
+	if (node->dirty || node->doubted)
+		return;
+	node->doubted = vector_add(&joint->doubted, index);
+	joint->no_memory = joint->no_memory || !node->doubted;
 }
 
 void
@@ -151,8 +155,10 @@ node_changed(struct joint *joint, uint32_t index)
 {
 	struct node *node = &joint->node[index];
 
-	if (joint->keeps && !node->unsaved && vector_add(&joint->unsaved, index))
-		node->unsaved = true;
+	if (joint->keeps && !node->unsaved) {
+		node->unsaved = vector_add(&joint->unsaved, index);
+		joint->no_memory = joint->no_memory || !node->unsaved;
+	}
 	node->version = ++joint->versions;
 	node_touch(joint, index);
 }
@@ -181,11 +187,20 @@ feature_block(struct joint *joint, unsigned count)
 	}
 	block = (uint32_t)joint->feature_count;
 	for (unsigned i = 0; i < count; i++) {
-		if (!GROW(joint->feature, joint->feature_count, joint->feature_room))
+		if (!GROW(joint->feature, joint->feature_count + i, joint->feature_room))
 			return NONE;
-		joint->feature_count++;
 	}
+	joint->feature_count += count;
 	return block;
+}
+
+static void
+free_block(struct joint *joint, uint32_t block, unsigned count)
+{
+	if (count == 0)
+		return;
+	joint->feature[block].next = joint->feature_free[count];
+	joint->feature_free[count] = block;
 }
 
 /* A slot in the table for a node with this fold; its features are linked by who calls. */
@@ -234,6 +249,13 @@ link_feature(struct joint *joint, uint32_t index, enum feature_type type, struct
 	return true;
 }
 
+static void
+unlink_block(struct joint *joint, uint32_t index, uint32_t block, unsigned count)
+{
+	for (uint32_t f = block; f < block + count; f++)
+		value_unlink(joint, f, joint->node[index].negative);
+}
+
 uint32_t
 node_make(struct joint *joint, struct node *like, const struct feature_draft *feature, unsigned count)
 {
@@ -247,11 +269,20 @@ node_make(struct joint *joint, struct node *like, const struct feature_draft *fe
 		bytes += name_slice(joint, name[i]).size;
 	like->bulk = (uint32_t)(bytes / BULK);
 	like->feature_count = 0;
-	if ((like->features = feature_block(joint, count)) == NONE || (index = node_new(joint, like)) == NONE)
+	if ((like->features = feature_block(joint, count)) == NONE)
 		return NONE;
+	if ((index = node_new(joint, like)) == NONE) {
+		free_block(joint, like->features, count);
+		return NONE;
+	}
 	for (unsigned i = 0; i < count; i++) {
-		if (!link_feature(joint, index, feature[i].type, feature[i].text, feature[i].cap, i))
-			return NONE;
+		if (link_feature(joint, index, feature[i].type, feature[i].text, feature[i].cap, i))
+			continue;
+		unlink_block(joint, index, like->features, i);
+		free_block(joint, like->features, count);
+		joint->node[index].feature_count = 0;
+		node_drop(joint, index);
+		return NONE;
 	}
 	return index;
 }
@@ -272,12 +303,8 @@ node_drop(struct joint *joint, uint32_t index)
 		joint->node_table[next] = NONE;
 		joint->node_table[slot_of(joint, joint->node[moved].fold)] = moved;
 	}
-	for (uint32_t f = node->features; f < node->features + count; f++)
-		value_unlink(joint, f, node->negative);
-	if (count > 0) {
-		joint->feature[node->features].next = joint->feature_free[count];
-		joint->feature_free[count] = node->features;
-	}
+	unlink_block(joint, index, node->features, count);
+	free_block(joint, node->features, count);
 	while (node->messages != NONE) {
 		uint32_t m = node->messages;
 
@@ -353,15 +380,17 @@ set_rhythm(struct joint *joint, uint32_t index)
 	}
 	node->feature_count = (uint8_t)steady;
 	for (unsigned i = 0; i < count; i++) {
-		if (!link_feature(joint, index, FEATURE_PERIOD, feature[i].text, feature[i].cap, steady + i))
-			return false;
+		if (link_feature(joint, index, FEATURE_PERIOD, feature[i].text, feature[i].cap, steady + i))
+			continue;
+		/* As it was. */
+		unlink_block(joint, index, block, steady + i);
+		free_block(joint, block, steady + count);
+		node->features = before;
+		node->feature_count = (uint8_t)had;
+		return false;
 	}
-	for (uint32_t f = before; f < before + had; f++)
-		value_unlink(joint, f, node->negative);
-	if (had > 0) {
-		joint->feature[before].next = joint->feature_free[had];
-		joint->feature_free[had] = before;
-	}
+	unlink_block(joint, index, before, had);
+	free_block(joint, before, had);
 	node_touch(joint, index);
 	return true;
 }
@@ -424,6 +453,10 @@ fold_in(struct joint *joint, uint32_t index, const struct node *more)
 {
 	struct node *node = &joint->node[index], was = *node;
 	bool beats = rhythm_fold(node, more); /* knows of the first sights of both */
+	bool told = more->first != was.first || more->beats != NULL;
+
+	if (told && node->beats == NULL && !node->negative && !node->echo)
+		joint->no_memory = true;
 
 	/* All that is taken over is least or most. */
 	node->first = more->first < node->first ? more->first : node->first;
@@ -472,7 +505,7 @@ node_merge(struct joint *joint, uint32_t index, const struct node *more, const s
 {
 	bool changed = fold_in(joint, index, more);
 
-	(void)set_rhythm(joint, index);
+	joint->no_memory = !set_rhythm(joint, index) || joint->no_memory;
 	changed = raise_caps(joint, index, feature, count) || changed;
 	node_use(joint, index);
 	return changed;
@@ -565,5 +598,5 @@ joint_add(struct joint *joint, const struct joint_sighting *s)
 	st = node_message(joint, index, s->message);
 	if (changed || st == CC_OK)
 		node_changed(joint, index);
-	return st == CC_ABSENT ? CC_OK : joint->text.full ? CC_NOMEM : st;
+	return joint->no_memory ? CC_NOMEM : st == CC_ABSENT ? CC_OK : st;
 }

@@ -34,8 +34,6 @@ beats_add(struct node *node, uint32_t ms)
 	struct beats *b = node->beats;
 	unsigned at = 0;
 
-	if (b == NULL && (b = node->beats = calloc(1, sizeof(*b))) == NULL)
-		return false;
 	while (at < b->count && b->at[at] < ms)
 		at++;
 	if (at == BEATS_MAX || (at < b->count && b->at[at] == ms))
@@ -99,6 +97,9 @@ rhythm_fold(struct node *node, const struct node *more)
 		node->period_count = more->period_count;
 	}
 	if (more->first == node->first && more->beats == NULL && node->beats == NULL)
+		return changed;
+	/* Without memory none is there, which who calls sees; never some of them. */
+	if (node->beats == NULL && (node->beats = calloc(1, sizeof(*node->beats))) == NULL)
 		return changed;
 	changed = beats_add(node, ms_of_day(node->first)) || changed;
 	changed = beats_add(node, ms_of_day(more->first)) || changed;

@@ -148,8 +148,10 @@ forget(struct joint *joint, uint32_t index)
 static void
 make_dirty(struct joint *joint, uint32_t index)
 {
-	if (!joint->value[index].dirty && vector_add(&joint->dirty_values, index))
-		joint->value[index].dirty = true;
+	if (joint->value[index].dirty)
+		return;
+	joint->value[index].dirty = vector_add(&joint->dirty_values, index);
+	joint->no_memory = joint->no_memory || !joint->value[index].dirty;
 }
 
 /* ---- lists and samples ---- */

@@ -33,8 +33,12 @@ watcher_of(struct joint *joint, struct slice organisation)
 
 	if (w != NULL || name == NONE)
 		return w;
-	if (joint->watcher_count == WATCHERS_MAX || !GROW(joint->watcher, joint->watcher_count, joint->watcher_room))
+	if (joint->watcher_count == WATCHERS_MAX)
 		return NULL;
+	if (!GROW(joint->watcher, joint->watcher_count, joint->watcher_room)) {
+		joint->no_memory = true;
+		return NULL;
+	}
 	w = &joint->watcher[joint->watcher_count++];
 	*w = (struct watcher){.organisation = name, .clock_error = NAN};
 	return w;
@@ -42,7 +46,7 @@ watcher_of(struct joint *joint, struct slice organisation)
 
 /* The row of a day; NULL: it is too old, or there is no memory. */
 static uint8_t *
-row_of(struct watcher *w, uint32_t day)
+row_of(struct joint *joint, struct watcher *w, uint32_t day)
 {
 	uint32_t first = w->days > 0 && w->first < day ? w->first : day;
 	uint32_t end = w->days > 0 && w->first + w->days > day ? w->first + w->days : day + 1;
@@ -54,8 +58,10 @@ row_of(struct watcher *w, uint32_t day)
 		first = end - WATCH_DAYS;
 	}
 	if (w->days == 0 || first != w->first || end != w->first + w->days) {
-		if ((row = calloc(end - first, sizeof(*row))) == NULL)
+		if ((row = calloc(end - first, sizeof(*row))) == NULL) {
+			joint->no_memory = true;
 			return NULL;
+		}
 		for (uint32_t d = first; d < end; d++) {
 			if (d >= w->first && d < w->first + w->days)
 				memcpy(row[d - first], w->row[d - w->first], sizeof(*row));
@@ -69,9 +75,9 @@ row_of(struct watcher *w, uint32_t day)
 }
 
 static bool
-put_slot(struct watcher *w, uint64_t at, uint8_t seen)
+put_slot(struct joint *joint, struct watcher *w, uint64_t at, uint8_t seen)
 {
-	uint8_t *row = row_of(w, (uint32_t)(at / DAY)), *slot = row != NULL ? &row[at % DAY / QUARTER] : NULL;
+	uint8_t *row = row_of(joint, w, (uint32_t)(at / DAY)), *slot = row != NULL ? &row[at % DAY / QUARTER] : NULL;
 
 	if (slot == NULL || seen <= *slot)
 		return false;
@@ -122,18 +128,18 @@ joint_watched(struct joint *joint, const struct joint_heartbeat *h)
 	if (until > INT64_MAX)
 		return CC_BAD;
 	if (w == NULL)
-		return CC_FULL;
+		return joint->no_memory ? CC_NOMEM : CC_FULL;
 	if (isnan(w->clock_error) || (w->clock_error >= 0 && (clock < 0 || clock > w->clock_error))) {
 		w->clock_error = clock;
 		changed = true;
 	}
 	for (uint64_t at = from - from % QUARTER; at <= until; at += QUARTER)
 		changed = (at + QUARTER > from && at < until + (from == until) &&
-			      put_slot(w, at, (uint8_t)(1 + lround(lost * 254)))) ||
+			      put_slot(joint, w, at, (uint8_t)(1 + lround(lost * 254)))) ||
 			  changed;
 	if (changed)
 		note_change_of(joint, w, from, until);
-	return CC_OK;
+	return joint->no_memory ? CC_NOMEM : CC_OK;
 }
 
 void
@@ -291,15 +297,15 @@ watch_decode(struct joint *joint, struct cur *in)
 		return CC_BAD;
 	*in = c;
 	if ((w = watcher_of(joint, name)) == NULL)
-		return CC_OK;
+		return joint->no_memory ? CC_NOMEM : CC_OK;
 	if (isnan(w->clock_error) || (w->clock_error >= 0 && (clock < 0 || clock > w->clock_error)))
 		w->clock_error = clock;
 	for (unsigned i = 0; i < WATCH_SLOTS; i++) {
-		if (row[i] > 0 && put_slot(w, (uint64_t)day * DAY + i * QUARTER, row[i]))
+		if (row[i] > 0 && put_slot(joint, w, (uint64_t)day * DAY + i * QUARTER, row[i]))
 			note_change_of(joint, w, (uint64_t)day * DAY + i * QUARTER,
 			    (uint64_t)day * DAY + (i + 1) * QUARTER - 1);
 	}
-	return CC_OK;
+	return joint->no_memory ? CC_NOMEM : CC_OK;
 }
 
 void

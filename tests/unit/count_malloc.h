@@ -1,6 +1,7 @@
 /*
- * malloc and its kin are this program's own, and count how often the thread asks while malloc_counting.  For one source
- * of a program.  A sanitizer has a malloc of its own: then MALLOC_OWN is 0 and nothing is counted.
+ * malloc and its kin are this program's own, and count how often the thread asks while malloc_counting; the one that is
+ * malloc_fails then has none, and with malloc_fails_on those after it.  For one source of a program.  A sanitizer has a
+ * malloc of its own: then MALLOC_OWN is 0 and nothing is counted.
  */
 #ifndef UNIT_COUNT_MALLOC_H
 #define UNIT_COUNT_MALLOC_H
@@ -22,7 +23,8 @@
 
 /* volatile: a compiler knows of malloc that it touches no variable of ours. */
 static __thread volatile bool malloc_counting;
-static __thread volatile unsigned long malloc_count;
+static __thread volatile unsigned long malloc_count, malloc_fails;
+static __thread volatile bool malloc_fails_on;
 
 #if MALLOC_OWN
 void *__libc_malloc(size_t size);
@@ -30,38 +32,52 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *p, size_t size);
 void *__libc_memalign(size_t align, size_t size);
 
+static bool
+malloc_has_none(void)
+{
+	if (!malloc_counting)
+		return false;
+	malloc_count++;
+	return malloc_fails > 0 && (malloc_count == malloc_fails || (malloc_fails_on && malloc_count > malloc_fails));
+}
+
 void *
 malloc(size_t size)
 {
-	malloc_count += malloc_counting;
+	if (malloc_has_none())
+		return NULL;
 	return __libc_malloc(size);
 }
 
 void *
 calloc(size_t count, size_t size)
 {
-	malloc_count += malloc_counting;
+	if (malloc_has_none())
+		return NULL;
 	return __libc_calloc(count, size);
 }
 
 void *
 realloc(void *p, size_t size)
 {
-	malloc_count += malloc_counting;
+	if (malloc_has_none())
+		return NULL;
 	return __libc_realloc(p, size);
 }
 
 void *
 aligned_alloc(size_t align, size_t size)
 {
-	malloc_count += malloc_counting;
+	if (malloc_has_none())
+		return NULL;
 	return __libc_memalign(align, size);
 }
 
 int
 posix_memalign(void **ret_p, size_t align, size_t size)
 {
-	malloc_count += malloc_counting;
+	if (malloc_has_none())
+		return ENOMEM;
 	*ret_p = __libc_memalign(align, size);
 	return *ret_p != NULL ? 0 : ENOMEM;
 }
