@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "exchange/exchange.h"
+#include "world.h"
 
 #define LANES 1024
 
@@ -36,11 +37,6 @@ struct sensor {
 	struct sensor *next;
 };
 
-struct placed {
-	json_t *observation;
-	size_t place;
-};
-
 struct play {
 	const char *dir;
 	json_t *world;
@@ -53,35 +49,6 @@ struct play {
 	const struct cc_output *broker; /* NULL: none */
 	void *broker_self;
 };
-
-static void
-fail(const char *what, const char *why)
-{
-	fprintf(stderr, "play: %s: %s\n", what, why != NULL ? why : "no");
-	exit(1);
-}
-
-static const char *
-text_of(json_t *object, const char *member)
-{
-	const char *text = json_string_value(json_object_get(object, member));
-
-	return text != NULL ? text : "";
-}
-
-static struct slice
-slice_at(json_t *object, const char *member)
-{
-	return slice_str(text_of(object, member));
-}
-
-static double
-real_of(json_t *object, const char *member, double otherwise)
-{
-	json_t *value = json_object_get(object, member);
-
-	return json_is_number(value) ? json_number_value(value) : otherwise;
-}
 
 static void
 set(struct conf *conf, const char *format, const char *a, const char *b)
@@ -251,14 +218,15 @@ time_at(struct play *play, json_t *o, const char *member, const struct sensor *s
 	return (uint64_t)((int64_t)ns + (int64_t)(s->offset * 1e9));
 }
 
+/* Its place in the list; that of otherwise where there is none.  check_word() has looked before. */
 static unsigned
-word_of(const char *word, const char *const *words, unsigned count)
+word_of(const char *word, const char *const *words, unsigned otherwise)
 {
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned i = 0; words[i] != NULL; i++) {
 		if (strcmp(words[i], word) == 0)
 			return i;
 	}
-	return 0;
+	return otherwise;
 }
 
 /* What the sensor says of its coverage at that time. */
@@ -302,26 +270,20 @@ endpoint(json_t *said, struct cc_endpoint *end)
 static void
 make_record(struct play *play, json_t *o, struct sensor *s, struct cc_record *rec)
 {
-	static const char *const kinds[] = {
-	    "addr", "domain", "url", "file-sha256", "ja3", "ja3s", "ja4", "cert-sha256", "user-agent"};
-	static const char *const proofs[] = {"spoofable", "handshake", "dialogue", "keyed", "content"};
-	static const char *const tlps[] = {"clear", "green", "amber"};
 	json_t *indicator = json_object_get(o, "indicator"), *prints = json_object_get(o, "fingerprints"),
 	       *rule = json_object_get(o, "rule");
 	json_t *attacker = json_object_get(o, "attacker");
 	json_t *positive = json_object_get(o, "positive");
 	const struct cc_addr none = {{0}};
 
-	*rec = (struct cc_record){.kind = (enum cc_kind)word_of(text_of(indicator, "kind"), kinds, 9),
+	*rec = (struct cc_record){.kind = (enum cc_kind)word_of(text_of(indicator, "kind"), kinds, 0),
 	    .value = slice_at(indicator, "value"),
-	    .proof = (enum cc_proof)word_of(text_of(o, "proof"), proofs, 5),
-	    .tlp = (enum cc_tlp)word_of(text_of(o, "tlp"), tlps, 3),
+	    .proof = (enum cc_proof)word_of(text_of(o, "proof"), proofs, 0),
+	    .tlp = (enum cc_tlp)word_of(text_of(o, "tlp"), tlps, CC_TLP_AMBER),
 	    .class = CC_CLASS_ALERT,
 	    .severity = 2,
 	    .offset = UINT64_MAX,
 	    .snaplen = 262144};
-	if (json_object_get(o, "tlp") == NULL)
-		rec->tlp = CC_TLP_AMBER;
 	rec->first = time_at(play, o, "time", s);
 	rec->last = time_at(play, o, "last", s);
 	rec->count = json_is_false(positive) ? 0 : (uint64_t)real_of(o, "count", 1);
@@ -488,7 +450,7 @@ play_observation(struct play *play, json_t *o)
 	while (s != NULL && strcmp(s->source, source) != 0)
 		s = s->next;
 	if (s == NULL)
-		fail(text_of(o, "id"), "no such sensor");
+		fail_at("observation", o, "sensor", "there is no such organisation, or it has no such sensor");
 	make_record(play, o, s, &rec);
 	from.conf = s->conf;
 	from.live = true;
@@ -507,22 +469,12 @@ play_observation(struct play *play, json_t *o)
 		send_sighting(play, s, &rec, text_of(o, "id"));
 }
 
-/* By time, as they were sent; then by place in the world. */
-static int
-by_time(const void *a, const void *b)
-{
-	const struct placed *x = a, *y = b;
-	int order = strcmp(text_of(x->observation, "time"), text_of(y->observation, "time"));
-
-	return order != 0 ? order : (x->place > y->place) - (x->place < y->place);
-}
-
 int
 main(int argc, char **argv)
 {
 	struct play play = {.dir = argc >= 3 ? argv[2] : ""};
 	json_error_t error;
-	json_t *organisation, *said, *observations;
+	json_t *organisation, *said;
 	struct placed *order;
 	char path[4400];
 	size_t i, j, count;
@@ -532,7 +484,8 @@ main(int argc, char **argv)
 		return 2;
 	}
 	if ((play.world = json_load_file(argv[1], 0, &error)) == NULL)
-		fail(argv[1], error.text);
+		fprintf(stderr, "play: %s:%d: %s\n", argv[1], error.line, error.text), exit(1);
+	order = check_world(play.world, &count);
 	play.file = output_by_name(slice_str("file"));
 	play.ids = json_pack("{}");
 	if (dirs_make(play.dir, 0755) != CC_OK)
@@ -550,13 +503,6 @@ main(int argc, char **argv)
 	write_trust(&play);
 	if (argc == 4)
 		open_broker(&play, argv[3]);
-	observations = json_object_get(play.world, "observations");
-	count = json_array_size(observations);
-	if ((order = calloc(count + 1, sizeof(*order))) == NULL)
-		fail(argv[1], "no memory");
-	for (i = 0; i < count; i++)
-		order[i] = (struct placed){json_array_get(observations, i), i};
-	qsort(order, count, sizeof(*order), by_time);
 	for (i = 0; i < count; i++)
 		play_observation(&play, order[i].observation);
 	for (struct sensor *s = play.sensors; s != NULL; s = s->next)

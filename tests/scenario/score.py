@@ -1,8 +1,35 @@
 """How good cases are, by the truth of a world: used by score and run.  Standard library only."""
 import json
 import math
+import sys
 
 SURE = 0.8
+
+
+def refuse(why):
+    sys.exit(f"score: {why}")
+
+
+def check_truth(world):
+    """What can't be judged is named, not guessed."""
+    truth = world.get("truth") if isinstance(world, dict) else None
+    if not isinstance(truth, dict) or not isinstance(truth.get("campaigns"), list):
+        refuse("the world has no truth.campaigns: nothing to judge by")
+    truth.setdefault("noise", [])
+    known, of = {o["id"] for o in world["observations"]}, {}
+    for c in truth["campaigns"] + [{"id": "noise", "observations": truth["noise"], "determinable": False}]:
+        for member, type_ in (("id", str), ("observations", list), ("determinable", bool)):
+            if not isinstance(c.get(member), type_):
+                refuse(f"campaign {c.get('id')}: {member}: is not there, or no {type_.__name__}")
+        if c["determinable"] and not (c.get("sources") or c.get("source")):
+            refuse(f"campaign {c['id']}: is determinable and has neither source nor sources")
+        for o in c["observations"]:
+            if o not in known:
+                refuse(f"campaign {c['id']}: {o} is no observation of this world")
+            if o in of:
+                refuse(f"{o} is in {of[o]} and in {c['id']}")
+            of[o] = c["id"]
+    return world
 
 
 def load_ids(path):
@@ -197,5 +224,8 @@ def reliability_svg(results):
 
 
 def load(path):
-    with open(path) as f:
-        return json.load(f)
+    try:
+        with open(path) as f:
+            return json.load(f)
+    except (OSError, ValueError) as e:
+        refuse(f"{path}: {e}")
