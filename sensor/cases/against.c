@@ -1,5 +1,6 @@
 /*
- * What speaks against a case's answer, and what would change it, in sentences; words.c has the others.  No state.
+ * What speaks against a case's answer, whose word it rests on, and what would change it, in sentences; words.c has the
+ * others.  No state.
  */
 #include "cases/words_own.h"
 
@@ -247,6 +248,75 @@ cases_say_against(const struct cases_words *w, const struct casefile *one, size_
 {
 	return against_opinions(w, one, &index) || against_rivals(w, one, &index) || against_evidence(w, one, &index) ||
 	       against_coverage(w, one, &index);
+}
+
+/* ---- whose word it rests on ---- */
+
+static bool
+same_without(const struct case_resting *a, const struct case_resting *b)
+{
+	return strcmp(a->verdict, b->verdict) == 0 && strcmp(a->what, b->what) == 0 && strcmp(a->value, b->value) == 0;
+}
+
+/* What it would be then, as one goes on: "nobody could say". */
+void
+cases_say_then(const struct cases_words *w, const struct case_resting *r)
+{
+	if (strcmp(r->verdict, "source") != 0) {
+		w->plain(w->out, "nobody could say");
+		return;
+	}
+	w->plain(w->out, "it would point to ");
+	cases_say_kind(w, r->what);
+	w->plain(w->out, " ");
+	w->theirs(w->out, r->value, SHORT);
+}
+
+static void
+say_resting(
+    const struct cases_words *w, bool source, const struct case_resting *r, const char *const *name, size_t count)
+{
+	bool named = strcmp(r->verdict, "source") == 0;
+
+	w->plain(w->out, source || !named ? "It rests on the word of " : "Without what ");
+	if (count > 1)
+		w->plain(w->out, source || !named ? "each of " : "any one of ");
+	words_list(w, name, count);
+	if (source || !named)
+		words_say(w, ": without what %s reported, ", count > 1 ? "any one of them" : "it");
+	else
+		w->plain(w->out, " reported, ");
+	cases_say_then(w, r);
+	w->plain(w->out, ".");
+}
+
+/* One sentence for all without whom it would be the same. */
+bool
+cases_say_resting(const struct cases_words *w, const struct casefile *one, size_t index)
+{
+	const char *name[CASES_RESTINGS];
+	bool source = strcmp(one->verdict, "source") == 0;
+
+	for (size_t i = 0; i < one->restings; i++) {
+		const struct case_resting *r = &one->resting[i];
+		size_t k = 0, count = 0;
+
+		while (k < i && !same_without(&one->resting[k], r))
+			k++;
+		if (k < i || !is_next(&index))
+			continue;
+		for (k = i; k < one->restings; k++) {
+			if (same_without(&one->resting[k], r))
+				name[count++] = one->resting[k].organisation;
+		}
+		say_resting(w, source, r, name, count);
+		return true;
+	}
+	if (source && one->tried && one->restings == 0 && is_next(&index)) {
+		w->plain(w->out, "It would stand without what any one organisation reported.");
+		return true;
+	}
+	return false;
 }
 
 /* ---- what would change it ---- */

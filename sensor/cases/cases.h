@@ -23,6 +23,7 @@ struct json_t; /* Jansson's */
 #define CASES_NODES 200     /* of the infrastructure */
 #define CASES_EDGES 800
 #define CASES_SIGHTS 1024   /* of the time line */
+#define CASES_RESTINGS 64
 #define CASES_PARTS 8       /* of log-odds */
 #define CASES_OPINIONS 512
 #define CASES_TRACE 512
@@ -67,6 +68,12 @@ struct case_missing {
 	size_t indicators;
 	uint64_t from;
 	double bits;
+};
+
+/* An organisation that the answer rests on, and what it would be without it. */
+struct case_resting {
+	const char *organisation, *verdict, *what, *value;
+	double confidence;
 };
 
 struct case_node {
@@ -125,13 +132,15 @@ struct casefile {
 	struct case_hypothesis *hypothesis;
 	struct case_span *span;
 	struct case_missing *missing;
+	struct case_resting *resting;
 	struct case_node *node;
 	struct case_edge *edge;
 	struct case_sight *sight;
 	struct case_opinion *opinion;
 	struct case_trace *trace;
 	struct case_notice *notice;
-	size_t hypotheses, spans, missings, nodes, edges, sights, opinions, traces, notices;
+	bool tried; /* without each organisation */
+	size_t hypotheses, spans, missings, restings, nodes, edges, sights, opinions, traces, notices;
 };
 
 /* ---- read.c ---- */
@@ -190,6 +199,9 @@ void cases_say_answer(const struct cases_words *w, const struct casefile *one);
 const char *cases_against_head(const struct casefile *one); /* above the sentences of cases_say_against() */
 /* Sentences of a list; each returns whether there was an index-th. */
 bool cases_say_against(const struct cases_words *w, const struct casefile *one, size_t index);
+/* Whose word the answer rests on, or that it would stand without anybody's; cases_say_answer() says the first few. */
+bool cases_say_resting(const struct cases_words *w, const struct casefile *one, size_t index);
+void cases_say_then(const struct cases_words *w, const struct case_resting *r); /* "nobody could say" */
 bool cases_say_change(const struct cases_words *w, const struct casefile *one, size_t index);
 /* As cases_say_change(), with the number of each question before whom it is for. */
 bool cases_say_questions(const struct cases_words *w, const struct casefile *one, size_t index);

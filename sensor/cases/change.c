@@ -205,6 +205,14 @@ cut_once(json_t *json)
 		while (json_array_size(list) > keep)
 			json_array_remove(list, json_array_size(list) - 1);
 	}
+	/* Who it rests on, and the answer without him, stay. */
+	json_array_foreach(json_object_get(json, "rests_on"), i, h)
+	{
+		json_t *list = json_object_get(h, "hypotheses");
+
+		cut = cut || json_array_size(list) > 0;
+		json_array_clear(list);
+	}
 	json_array_foreach(hypotheses, i, h)
 	{
 		json_t *list = json_object_get(h, "for");

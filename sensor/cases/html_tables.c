@@ -277,6 +277,26 @@ put_others(struct buf *out, const struct casefile *one)
 }
 
 static void
+put_resting(struct buf *out, const struct casefile *one)
+{
+	struct cases_words w = page_words(out);
+
+	if (one->restings == 0)
+		return;
+	buf_add_text(out, "<h3>Without one organisation</h3>\n<p>Weighed again as if an organisation had reported "
+			  "nothing of it, the answer is another:</p>\n<table><thead><tr><th>Without</th><th>The answer</th><th "
+			  "class=\"n\">its probability</th></tr></thead><tbody>\n");
+	for (size_t i = 0; i < one->restings; i++) {
+		buf_add_text(out, "<tr>");
+		cell(out, one->resting[i].organisation, 80, false);
+		buf_add_text(out, "<td>");
+		cases_say_then(&w, &one->resting[i]);
+		buf_printf(out, "</td><td class=\"n\">%.6f</td></tr>\n", one->resting[i].confidence);
+	}
+	buf_add_text(out, "</tbody></table>\n");
+}
+
+static void
 put_method(struct buf *out)
 {
 	buf_add_text(out, "<h3>How the numbers are made</h3>\n<ul>"
@@ -467,6 +487,7 @@ page_annex(struct buf *out, const struct casefile *one)
 	put_method(out);
 	put_all(out, one);
 	put_others(out, one);
+	put_resting(out, one);
 	put_coverage(out, one);
 	put_infrastructure(out, one);
 	put_sights(out, one);

@@ -117,6 +117,22 @@ put_hypotheses(struct buf *out, const struct casefile *one, const struct cases_w
 }
 
 static void
+put_resting(struct buf *out, const struct casefile *one, const struct cases_words *w)
+{
+	if (one->restings == 0)
+		return;
+	buf_add_text(out, "\n## Without one organisation\n\n| without | the answer | its probability |\n"
+			  "|---|---|---:|\n");
+	for (size_t i = 0; i < one->restings; i++) {
+		buf_add_text(out, "| ");
+		theirs(out, one->resting[i].organisation, 60);
+		buf_add_text(out, " | ");
+		cases_say_then(w, &one->resting[i]);
+		buf_printf(out, " | %.6f |\n", one->resting[i].confidence);
+	}
+}
+
+static void
 put_rest(struct buf *out, const struct casefile *one)
 {
 	char a[40], b[40];
@@ -236,5 +252,6 @@ cases_markdown(struct buf *out, const struct casefile *one)
 		}
 	}
 	put_hypotheses(out, one, &w);
+	put_resting(out, one, &w);
 	put_rest(out, one);
 }

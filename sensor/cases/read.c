@@ -210,6 +210,19 @@ take_missing(struct casefile *one, const json_t *array)
 }
 
 static void
+take_resting(struct casefile *one, const json_t *array)
+{
+	one->tried = json_is_array(array);
+	one->resting = room_for(array, CASES_RESTINGS, sizeof(*one->resting), &one->restings);
+	for (size_t i = 0; i < one->restings; i++) {
+		const json_t *from = json_array_get(array, i), *answer = json_object_get(from, "answer");
+
+		one->resting[i] = (struct case_resting){text_of(from, "organisation"), text_of(answer, "verdict"),
+		    text_of(answer, "kind"), text_of(answer, "value"), number_of(answer, "confidence", 0, 0, 1)};
+	}
+}
+
+static void
 take_infrastructure(struct casefile *one, const json_t *from)
 {
 	const json_t *nodes = json_object_get(from, "nodes"), *edges = json_object_get(from, "edges");
@@ -359,6 +372,7 @@ drop_parts(struct casefile *one)
 	free(one->hypothesis);
 	free(one->span);
 	free(one->missing);
+	free(one->resting);
 	free(one->node);
 	free(one->edge);
 	free(one->sight);
@@ -394,6 +408,7 @@ take_parts(struct casefile *one)
 	take_hypotheses(one, json_object_get(from, "hypotheses"));
 	take_coverage(one, json_object_get(from, "coverage"));
 	take_missing(one, json_object_get(from, "missing"));
+	take_resting(one, json_object_get(from, "rests_on"));
 	take_infrastructure(one, json_object_get(from, "infrastructure"));
 	add_steering(one);
 	take_timeline(one, json_object_get(from, "timeline"));

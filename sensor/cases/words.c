@@ -490,6 +490,11 @@ words_lack(const struct cases_words *w, const struct casefile *one)
 			    part->of >= 1
 				? "only one organisation saw it in a way that is hard to forge"
 				: "no organisation saw it in a way that is hard to forge");
+		else if (strcmp(part->why, "fewer witnesses than are asked for") == 0)
+			words_say(w, "%sfewer organisations than are asked for saw it in a way that is hard to forge",
+			    also);
+		else if (strcmp(part->why, "rests on one organisation's word") == 0)
+			words_say(w, "%sone organisation's word alone would decide it", also);
 		else if (strcmp(part->why, "two witnesses of a name, in no common network") == 0)
 			words_say(w, "%sthe two organisations that saw the name found it in different networks", also);
 		else if (strcmp(part->why, "reports that lack too much") == 0)
@@ -502,8 +507,8 @@ words_lack(const struct cases_words *w, const struct casefile *one)
 	return said;
 }
 
-void
-cases_say_answer(const struct cases_words *w, const struct casefile *one)
+static void
+say_answer(const struct cases_words *w, const struct casefile *one)
 {
 	const struct case_hypothesis *source = words_best(one, true), *rival = words_best(one, false);
 	char text[24];
@@ -534,6 +539,23 @@ cases_say_answer(const struct cases_words *w, const struct casefile *one)
 		if (!lacks || !words_lack(w, one))
 			cases_say_hypothesis(w, rival);
 		words_say(w, " (%s).", words_per_cent(rival->probability, text));
+	}
+}
+
+#define RESTS 3 /* sentences of whom it rests on */
+
+void
+cases_say_answer(const struct cases_words *w, const struct casefile *one)
+{
+	say_answer(w, one);
+	for (size_t i = 0; i < RESTS; i++) {
+		size_t start = w->out->size;
+
+		w->plain(w->out, " ");
+		if (cases_say_resting(w, one, i))
+			continue;
+		w->out->size = start;
+		break;
 	}
 }
 

@@ -122,160 +122,6 @@ put_sightings(struct joint *joint, const struct activity *a, struct json *json)
 	free(name);
 }
 
-/* ---- hypotheses ---- */
-
-static const char *
-proof_word(unsigned proof)
-{
-	static const char *const word[] = {"spoofable", "handshake", "dialogue", "keyed", "content"};
-
-	return proof < 5 ? word[proof] : "";
-}
-
-/* Of a clock; negative: not known. */
-static void
-put_bound(struct json *json, const char *key, double error)
-{
-	if (error < 0)
-		json_null(json, key);
-	else
-		json_double(json, key, error);
-}
-
-static void
-put_item(const struct joint *joint, const struct item *item, struct json *json)
-{
-	const struct node *node = &joint->node[item->node];
-
-	json_object(json, NULL);
-	case_name(joint, json, "organisation", node->organisation);
-	case_name(joint, json, "message", node_first_message(joint, node));
-	json_text(json, "item", item->text);
-	case_name(joint, json, "indicator", node->key);
-	json_text(json, "proof", proof_word(node->proof));
-	json_text(json, "role", node->client ? "client" : "server");
-	json_double(json, "lost", item->lost);
-	put_bound(json, "clock_error_s", item->clock_error);
-	if (node->negative)
-		json_double(json, "hours", item->hours);
-	json_double(json, "llr", item->llr);
-	json_object(json, "factors");
-	json_double(json, "proof", item->base);
-	json_double(json, "rarity", item->rarity);
-	json_double(json, "independence", item->independence);
-	json_double(json, "coverage", item->coverage);
-	json_double(json, "clock", item->clock);
-	json_end_object(json);
-	json_end_object(json);
-}
-
-static void
-put_items(const struct joint *joint, const struct hypothesis *h, bool against, struct json *json)
-{
-	unsigned count = 0;
-
-	json_array(json, against ? "against" : "for");
-	/* What counts comes before what is capped to nothing: the list is cut at its end. */
-	for (int empty = 0; empty <= !against; empty++) {
-		for (size_t i = 0; i < h->item_count && count < joint->conf->joint_evidence_max; i++) {
-			double llr = h->item[i].llr;
-
-			if (against ? llr < 0 : empty ? fabs(llr) < 1e-12 : llr >= 1e-12) {
-				put_item(joint, &h->item[i], json);
-				count++;
-			}
-		}
-	}
-	json_end_array(json);
-}
-
-static void
-put_candidate(const struct joint *joint, const struct hypothesis *h, struct json *json, const char *key)
-{
-	json_object(json, key);
-	json_text(json, "kind", feature_about[h->type].word);
-	case_name(joint, json, "value", joint->value[h->value].name);
-	json_end_object(json);
-}
-
-/* What the log-odds are made of beside the evidence: with it, all can be reckoned again by hand. */
-static void
-put_parts(const struct hypothesis *h, struct json *json)
-{
-	json_array(json, "parts");
-	for (unsigned i = 0; i < h->parts; i++) {
-		json_object(json, NULL);
-		json_text(json, "why", h->part[i].why);
-		json_double(json, "nats", h->part[i].nats);
-		if (!isnan(h->part[i].of))
-			json_double(json, "of", h->part[i].of);
-		json_end_object(json);
-	}
-	json_end_array(json);
-}
-
-static void
-put_agreement(const struct joint *joint, const struct activity *a, const struct hypothesis *h, struct json *json)
-{
-	double with[ORGANISATIONS_MAX];
-
-	hypothesis_with(joint, a, h, with);
-	json_array(json, "agreement");
-	for (unsigned i = 0; i < a->parties; i++) {
-		json_object(json, NULL);
-		case_name(joint, json, "organisation", a->party[i].organisation);
-		json_double(json, "with", with[i]);
-		json_double(json, "of", a->party[i].nodes);
-		json_end_object(json);
-	}
-	json_end_array(json);
-	json_object(json, "spread");
-	json_double(json, "diversity", (double)joint->value[h->value].diversity);
-	json_double(json, "part", (double)joint->value[h->value].part);
-	json_end_object(json);
-}
-
-static void
-put_hypothesis(const struct joint *joint, const struct activity *a, const struct hypothesis *h, struct json *json)
-{
-	json_object(json, NULL);
-	json_text(json, "kind", h->rival < 0 ? "source" : rival_word[h->rival]);
-	if (h->rival < 0)
-		put_candidate(joint, h, json, "candidate");
-	else
-		json_null(json, "candidate");
-	json_double(json, "probability", h->probability);
-	json_double(json, "log_odds", h->log_odds);
-	if (h->rival < 0) {
-		json_double(json, "witness", h->witness);
-		json_double(json, "bonus", h->bonus);
-		json_uint(json, "witnesses", h->witnesses);
-		json_uint(json, "evidence", h->item_count);
-		put_agreement(joint, a, h, json);
-	}
-	put_parts(h, json);
-	put_items(joint, h, false, json);
-	put_items(joint, h, true, json);
-	json_end_object(json);
-}
-
-static void
-put_answer(const struct joint *joint, const struct activity *a, struct json *json)
-{
-	json_object(json, "answer");
-	json_text(json, "verdict", a->source ? "source" : "cannot say");
-	if (a->source) {
-		json_text(json, "kind", feature_about[a->hypothesis[0].type].word);
-		case_name(joint, json, "value", joint->value[a->hypothesis[0].value].name);
-	} else {
-		json_null(json, "kind");
-		json_null(json, "value");
-		json_text(json, "leaning", rival_word[a->leaning]);
-	}
-	json_double(json, "confidence", a->confidence);
-	json_end_object(json);
-}
-
 /* ---- coverage, infrastructure, time line ---- */
 
 struct looked {
@@ -304,7 +150,7 @@ put_looked(const struct joint *joint, struct json *json, const struct looked *on
 	case_time(json, "from", one->from);
 	case_time(json, "until", one->until);
 	json_double(json, "lost", one->lost);
-	put_bound(json, "clock_error_s", one->clock_error);
+	case_bound(json, "clock_error_s", one->clock_error);
 	json_end_object(json);
 }
 
@@ -491,7 +337,7 @@ put_infrastructure(const struct joint *joint, const struct activity *a, struct j
 		json_text(json, "kind", feature_about[list[i].type].word);
 		case_name(joint, json, "value", list[i].name);
 		put_seen_by(joint, a, &list[i], json);
-		json_text(json, "proof", proof_word(list[i].proof));
+		json_text(json, "proof", case_proof(list[i].proof));
 		json_end_object(json);
 	}
 	json_end_array(json);
@@ -582,7 +428,7 @@ put_timeline(const struct joint *joint, const struct activity *a, struct json *j
 		case_name(joint, json, "organisation", node->organisation);
 		case_time(json, "from", node->first);
 		case_time(json, "until", node->last);
-		put_bound(json, "error_s", (double)node->clock_error);
+		case_bound(json, "error_s", (double)node->clock_error);
 		json_bool(json, "positive", !node->negative);
 		json_bool(json, "echo", node->echo);
 		json_double(json, "completeness", node->completeness / 100.0);
@@ -630,11 +476,10 @@ case_json(struct joint *joint, uint32_t activity, struct json *json, const char 
 	json_end_object(json);
 	json_end_array(json);
 	put_sightings(joint, a, json);
-	put_answer(joint, a, json);
-	json_array(json, "hypotheses");
-	for (size_t i = 0; i < a->hypothesis_count; i++)
-		put_hypothesis(joint, a, &a->hypothesis[i], json);
-	json_end_array(json);
+	case_answer(joint, a, json);
+	case_hypotheses(joint, a, NULL, json);
+	case_resting(joint, a, json);
+	json_uint(json, "witnesses_min", joint->conf->joint_witnesses_min);
 	json_double(json, "completeness", a->completeness / 100.0);
 	put_coverage(joint, a, json);
 	case_missing(joint, a, marking(joint, a), json);

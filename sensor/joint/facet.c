@@ -46,6 +46,17 @@ is_facet(const struct joint *joint, const struct hypothesis *of, const struct hy
 	return both > 0 && both * 4 >= least && both * 2 >= (telling < other ? telling : other);
 }
 
+bool
+hypothesis_is_facet(struct joint *joint, const struct hypothesis *of, const struct hypothesis *h)
+{
+	bool is;
+
+	mark_nodes(joint, of, true);
+	is = is_facet(joint, of, h);
+	mark_nodes(joint, of, false);
+	return is;
+}
+
 /* What stands for the leading candidate under another name, or for what does: several addresses of one name. */
 void
 facets_drop(struct joint *joint, struct activity *a)

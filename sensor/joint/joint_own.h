@@ -202,6 +202,8 @@ struct party {
 	double nodes; /* positive, its own */
 };
 
+struct resting; /* without.c: below */
+
 /* Nodes that belong together: positive ones by time, then negative ones. */
 struct activity {
 	uint32_t *node; /* NULL: the slot is free, `count` the next free one */
@@ -222,6 +224,14 @@ struct activity {
 	int leaning; /* RIVAL_ */
 	unsigned completeness;
 	unsigned organisations;
+	struct resting *resting; /* organisations without which the answer would be another, by name */
+	unsigned restings;
+};
+
+/* What it would be if one organisation had said nothing of it: weighed without that organisation's nodes. */
+struct resting {
+	uint32_t organisation;
+	struct activity is; /* without nodes */
 };
 
 /* What a case is called by: its oldest node, and when that began, which no more than the day is told of. */
@@ -445,8 +455,15 @@ struct claim {
 bool wide_is_spread(const struct joint *joint, const struct claim *claim, size_t count, uint8_t type);
 
 /* weigh.c: the hypotheses of one activity */
-enum cc_status joint_weigh(struct joint *joint, struct activity *activity);
+enum cc_status activity_weigh(struct joint *joint, struct activity *activity);
+void activity_answer(struct activity *activity); /* probabilities and the answer, by log-odds as they stand */
 void hypotheses_free(struct activity *activity);
+
+/* without.c: the same, and whose word it rests on */
+enum cc_status joint_weigh(struct joint *joint, struct activity *activity);
+/* The organisation without which what is named is least probable, and how probable it is then; NULL: none, or nothing
+ * is named. */
+const struct resting *resting_least(const struct activity *activity, double *ret_probability);
 /* Of each party's own nodes, how many have the candidate. */
 void hypothesis_with(const struct joint *joint, const struct activity *a, const struct hypothesis *h,
     double ret_with[ORGANISATIONS_MAX]);
@@ -564,6 +581,17 @@ double hypothesis_shared_by(const struct joint *joint, const struct hypothesis *
 
 /* facet.c: what stands for the leading candidate goes; best first */
 void facets_drop(struct joint *joint, struct activity *a);
+/* Are they two names of one thing? */
+bool hypothesis_is_facet(struct joint *joint, const struct hypothesis *of, const struct hypothesis *h);
+
+/* explain.c */
+const char *case_proof(unsigned proof);
+void case_bound(struct json *json, const char *key, double error); /* of a clock; negative: not known */
+void case_answer(const struct joint *joint, const struct activity *a, struct json *json);
+/* Lines of evidence only of candidates that the whole doesn't list (NULL: of all). */
+void case_hypotheses(
+    const struct joint *joint, const struct activity *a, const struct activity *whole, struct json *json);
+void case_resting(const struct joint *joint, const struct activity *a, struct json *json);
 
 /* witness.c: its items to witness and witnesses */
 void hypothesis_sum(const struct joint *joint, struct hypothesis *hypothesis);

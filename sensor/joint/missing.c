@@ -49,6 +49,7 @@ struct wanted {
 	const char *item, *kind; /* static */
 	uint32_t ask, value, message;
 	const char *what; /* of value */
+	uint32_t without; /* whose word alone the answer rests on; NONE: the answer itself is asked for */
 	double bits, looked; /* looked: the part of the time that it looked; negative: not known, or not of account */
 };
 
@@ -85,6 +86,12 @@ ask_others(const struct joint *joint, const struct activity *a, const struct hyp
 	struct looked_at is;
 	uint32_t seen[64];
 	unsigned asked = 0;
+	double p;
+	/* Where it rests on one organisation, another witness is worth what it does to the answer without that one. */
+	const struct resting *r = resting_least(a, &p);
+
+	if (r == NULL)
+		p = top->probability;
 
 	/* Whoever the operator's trust file gives networks can be asked. */
 	for (size_t i = 0; i < joint->home_count && asked < 64; i++) {
@@ -103,7 +110,8 @@ ask_others(const struct joint *joint, const struct activity *a, const struct hyp
 			    (struct wanted){"another witness", "have-you-seen", who,
 				wide ? address : joint->value[top->value].name, NONE,
 				wide ? "addr" : feature_about[top->type].word,
-				value_bits(top->probability, 0.4 * (is.known ? is.part : 1), 2.0, -0.4),
+				r != NULL ? r->organisation : NONE,
+				value_bits(p, 0.4 * (is.known ? is.part : 1), 2.0, -0.4),
 				is.known ? is.part : -1});
 	}
 }
@@ -131,13 +139,14 @@ ask_of_items(const struct joint *joint, const struct activity *a, struct wanted 
 			if (one->type == FEATURE_ADDR && node->home != NONE)
 				want(list, count,
 				    (struct wanted){"who controls this host", "have-you-seen", node->home,
-					joint->value[one->value].name, NONE, "addr", value_bits(0.5, 0.5, 3.0, -1.0), -1});
+					joint->value[one->value].name, NONE, "addr", NONE,
+					value_bits(0.5, 0.5, 3.0, -1.0), -1});
 			else if (one == top && node->proof == CC_PROOF_SPOOFABLE && !node->negative && !node->echo &&
 				 node->attacker != NONE)
 				want(list, count,
 				    (struct wanted){"the packets, to see whether the address answered", "evidence",
 					node->organisation, joint->value[one->value].name,
-					node_first_message(joint, node), "addr",
+					node_first_message(joint, node), "addr", NONE,
 					value_bits(top->probability, 0.3, 1.5, -0.5), -1});
 		}
 	}
@@ -227,6 +236,8 @@ case_missing(const struct joint *joint, const struct activity *a, enum cc_tlp tl
 		}
 		json_end_object(json);
 		json_double(json, "value_bits", list[i].bits);
+		if (list[i].without != NONE)
+			case_name(joint, json, "without", list[i].without);
 		if (list[i].looked >= 0)
 			json_double(json, "looked", list[i].looked);
 		json_end_object(json);

@@ -33,6 +33,11 @@ hypotheses_free(struct activity *activity)
 	free(activity->hypothesis);
 	activity->hypothesis = NULL;
 	activity->hypothesis_count = 0;
+	for (unsigned i = 0; i < activity->restings; i++)
+		hypotheses_free(&activity->resting[i].is);
+	free(activity->resting);
+	activity->resting = NULL;
+	activity->restings = 0;
 }
 
 static int
@@ -547,8 +552,11 @@ add_rivals(const struct joint *joint, struct activity *a, const struct claims *c
 		    a->relay_odds, (double)NAN);
 	}
 	put_shared(&rival[RIVAL_SHARED], top, top != NULL ? hypothesis_shared_by(joint, top) : 1, widest(joint, c));
-	if (top == NULL || top->witnesses < 2)
-		add_part(&rival[RIVAL_UNKNOWN], "fewer than two witnesses", ALONE, top != NULL ? top->witnesses : 0);
+	if (top == NULL || top->witnesses < joint->conf->joint_witnesses_min)
+		add_part(&rival[RIVAL_UNKNOWN],
+		    joint->conf->joint_witnesses_min == 2 ? "fewer than two witnesses"
+							  : "fewer witnesses than are asked for",
+		    ALONE, top != NULL ? top->witnesses : 0);
 	else if (top->witnesses == 2 && top->type == FEATURE_DOMAIN && !one_place(joint, top))
 		add_part(&rival[RIVAL_UNKNOWN], "two witnesses of a name, in no common network", ALONE, 2);
 	if (completeness < joint->conf->joint_completeness)
@@ -577,12 +585,14 @@ normalise(struct activity *a)
 		a->hypothesis[i].probability = exp(a->hypothesis[i].log_odds - most) / sum;
 }
 
-static void
-answer(struct activity *a)
+void
+activity_answer(struct activity *a)
 {
 	const struct hypothesis *top = a->hypothesis_count > 0 && a->hypothesis[0].rival < 0 ? &a->hypothesis[0] : NULL;
-	double best = -1e9, named = top != NULL ? top->probability : 0;
+	double best = -1e9, named;
 
+	normalise(a);
+	named = top != NULL ? top->probability : 0;
 	a->source = named >= 0.5;
 	a->named = top != NULL ? top->value : NONE;
 	a->confidence = a->source ? named : 1 - named;
@@ -609,8 +619,7 @@ weigh_with(struct joint *joint, struct activity *a, uint8_t wide)
 	if (st == CC_OK) {
 		rank(joint, a);
 		st = add_rivals(joint, a, &c) ? CC_OK : CC_NOMEM;
-		normalise(a);
-		answer(a);
+		activity_answer(a);
 	}
 	free(c.claim);
 	return st;
@@ -618,13 +627,11 @@ weigh_with(struct joint *joint, struct activity *a, uint8_t wide)
 
 /* A network is named only where nothing in it is, and an operator where no network is. */
 enum cc_status
-joint_weigh(struct joint *joint, struct activity *a)
+activity_weigh(struct joint *joint, struct activity *a)
 {
 	static const uint8_t wide[] = {FEATURE_NET, FEATURE_AS};
-	enum cc_status st = hearsay_find(joint, a);
+	enum cc_status st = weigh_with(joint, a, FEATURE_TYPES);
 
-	if (st == CC_OK)
-		st = weigh_with(joint, a, FEATURE_TYPES);
 	if (st != CC_OK || a->source || a->count < WIDE_NODES)
 		return st;
 	for (size_t i = 0; i < sizeof(wide) && st == CC_OK; i++) {

@@ -423,5 +423,65 @@ TEST(row)
 	buf_close(&out);
 }
 
+#define NAMED \
+	"\"answer\":{\"verdict\":\"source\",\"kind\":\"addr\",\"value\":\"192.0.2.7\",\"confidence\":0.9},"
+#define WITHOUT(who) "{\"organisation\":\"" who "\",\"answer\":{\"verdict\":\"cannot say\"}}"
+
+/* Whose word it rests on is said with the answer, and that it stands without anybody's; an older document says
+ * neither. */
+TEST(whose_word_it_rests_on)
+{
+	static const struct {
+		const char *text, *said;
+	} row[] = {
+	    {NAMED "\"rests_on\":[" WITHOUT("cert.a") "]",
+		"It rests on the word of cert.a: without what it reported, nobody could say."},
+	    {NAMED "\"rests_on\":[" WITHOUT("cert.a") "," WITHOUT("cert.b") "]",
+		"It rests on the word of each of cert.a and cert.b: without what any one of them reported, nobody could "
+		"say."},
+	    {"\"answer\":{\"verdict\":\"cannot say\"},\"rests_on\":[{\"organisation\":\"cert.a\"," NAMED "\"x\":0}]",
+		"Without what cert.a reported, it would point to the address 192.0.2.7."},
+	    {NAMED "\"rests_on\":[]", "It would stand without what any one organisation reported."},
+	    {NAMED "\"x\":0", NULL},
+	    {"\"answer\":{\"verdict\":\"cannot say\"},\"rests_on\":[{\"organisation\":\"" EVIL
+	     "\",\"answer\":{\"verdict\":\"source\",\"kind\":\"addr\",\"value\":\"" EVIL "\"}}, 7, {\"answer\":[]}]",
+		"Without what "},
+	};
+	void (*const form[])(struct buf *, const struct casefile *) = {cases_text, cases_markdown, cases_html};
+
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		char text[1024];
+		struct casefile *one;
+
+		snprintf(text, sizeof(text), "{\"id\":\"" ID "\",%s}", row[i].text);
+		one = read_case(text);
+		CHECK(one != NULL);
+		for (unsigned f = 0; f < 3 && one != NULL; f++) {
+			struct buf plain, out;
+
+			buf_open(&out, 1u << 20);
+			buf_open(&plain, 1u << 20);
+			form[f](&out, one);
+			CHECK(f == 0 || count_of(&out, "<script") == 0);
+			/* Without marking-up, and lines as they are broken. */
+			for (size_t k = 0, tag = 0; k < out.size; k++) {
+				uint8_t is = out.p[k] == '\n' ? ' ' : out.p[k];
+
+				tag = f == 2 && is == '<' ? 1 : tag;
+				if (!tag && is != '`' && (is != ' ' || plain.size == 0 || plain.p[plain.size - 1] != ' '))
+					buf_add_u8(&plain, is);
+				tag = out.p[k] == '>' ? 0 : tag;
+			}
+			if (row[i].said != NULL)
+				CHECK(count_of(&plain, row[i].said) >= 1);
+			else
+				CHECK(count_of(&plain, "word of") == 0 && count_of(&plain, "would stand") == 0);
+			buf_close(&plain);
+			buf_close(&out);
+		}
+		cases_free(one);
+	}
+}
+
 TESTS(T(members), T(marked), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(cleaned),
-    T(layout), T(changes), T(found), T(who_saw), T(row))
+    T(layout), T(changes), T(found), T(who_saw), T(row), T(whose_word_it_rests_on))

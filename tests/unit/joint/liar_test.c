@@ -234,6 +234,75 @@ TEST(a_flood_between_neighbours)
 	done(&w, cases);
 }
 
+/* ---- whose word it rests on ---- */
+
+/* So many organisations with one sight each of one server. */
+static json_t *
+seen_by(struct world *w, unsigned organisations)
+{
+	static const char *const who[] = {"cert.a", "cert.b", "cert.c", "cert.d"};
+
+	for (unsigned n = 0; n < organisations; n++)
+		add(w, contact(who[n], "192.0.2.7", NULL, n));
+	return settled(w->joint);
+}
+
+static const char *
+verdict(const json_t *of)
+{
+	const char *is = json_string_value(json_object_get(json_object_get(of, "answer"), "verdict"));
+
+	return is != NULL ? is : "";
+}
+
+/* Of two each is needed, and a case says so; of three nobody is. */
+TEST(two_rest_on_each)
+{
+	for (unsigned witnesses = 2; witnesses <= 4; witnesses++) {
+		struct world w = fresh();
+		json_t *cases = seen_by(&w, witnesses), *one = json_array_get(cases, 0),
+		       *rests = json_object_get(one, "rests_on");
+
+		CHECK(strcmp(verdict(one), "source") == 0);
+		CHECK_UINT(json_array_size(rests), witnesses == 2 ? 2 : 0);
+		for (size_t i = 0; i < json_array_size(rests); i++) {
+			json_t *r = json_array_get(rests, i);
+
+			CHECK(strcmp(json_string_value(json_object_get(r, "organisation")), honest[i]) == 0);
+			CHECK(strcmp(verdict(r), "cannot say") == 0);
+			CHECK(json_object_get(json_array_get(json_object_get(r, "hypotheses"), 0), "for") == NULL);
+		}
+		done(&w, cases);
+	}
+}
+
+/* Who does not want to take one organisation's word is told that nobody can say, and of whom it is. */
+TEST(an_answer_that_has_to_stand)
+{
+	static const struct {
+		const char *set;
+		unsigned witnesses;
+		const char *verdict;
+		size_t rests;
+	} row[] = {{"joint.stands_without=1", 2, "cannot say", 2}, {"joint.stands_without=1", 3, "source", 0},
+	    {"joint.witnesses_min=3", 2, "cannot say", 0}, {"joint.witnesses_min=3", 3, "source", 3},
+	    {"joint.witnesses_min=3", 4, "source", 0}};
+
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct world w = fresh();
+		char *why = NULL;
+		json_t *cases, *one;
+
+		CHECK(conf_set(w.conf, row[i].set, &why) == CC_OK);
+		cases = seen_by(&w, row[i].witnesses);
+		one = json_array_get(cases, 0);
+		CHECK(strcmp(verdict(one), row[i].verdict) == 0);
+		CHECK_UINT(json_array_size(json_object_get(one, "rests_on")), row[i].rests);
+		done(&w, cases);
+	}
+}
+
 TESTS(T(one_alone_makes_nothing_common), T(several_make_it_common), T(a_flood_in_any_order),
     T(two_that_stand_are_not_joined_by_one), T(two_that_stand_are_joined_by_two), T(a_name_in_two_places),
-    T(a_flood_between_neighbours))
+    T(a_flood_between_neighbours), T(two_rest_on_each),
+    T(an_answer_that_has_to_stand))

@@ -1,0 +1,141 @@
+/*
+ * Whose word an answer rests on: the activity is weighed again without each organisation, in turn.  Those without
+ * which the answer would be another are kept, with all that it would be then.  README.md, Rests on one.  In: an
+ * activity with its nodes; out: its hypotheses, answer, and `resting`.  One thread.
+ */
+#include "joint/joint_own.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define LEAST 0.001 /* probability; less is as this */
+
+/* Who has said anything of it that counts, by name: in vain, too. */
+static unsigned
+speakers(const struct joint *joint, const struct activity *a, uint32_t ret_organisation[ORGANISATIONS_MAX])
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = case_node(joint, a, i);
+		unsigned k = 0;
+
+		while (k < count && ret_organisation[k] != node->organisation)
+			k++;
+		if (k == count && count < ORGANISATIONS_MAX && !node->echo)
+			ret_organisation[count++] = node->organisation;
+	}
+	qsort_r(ret_organisation, count, sizeof(*ret_organisation), name_order, (void *)(uintptr_t)joint);
+	return count;
+}
+
+/* The same, if this organisation had said nothing; nodes: room for all. */
+static enum cc_status
+weigh_without(struct joint *joint, const struct activity *a, uint32_t organisation, uint32_t *node,
+    struct activity *ret_is)
+{
+	enum cc_status st;
+
+	*ret_is = (struct activity){.node = node};
+	for (size_t i = 0; i < a->count; i++) {
+		if (case_node(joint, a, i)->organisation != organisation)
+			node[ret_is->count++] = a->node[i];
+	}
+	st = activity_weigh(joint, ret_is);
+	ret_is->node = NULL;
+	ret_is->count = 0;
+	return st;
+}
+
+/* Nobody can say in both, or both name one thing, if by another of its names. */
+static bool
+is_same(struct joint *joint, const struct activity *a, const struct activity *is)
+{
+	if (a->source != is->source)
+		return false;
+	return !a->source || a->named == is->named ||
+	       hypothesis_is_facet(joint, &a->hypothesis[0], &is->hypothesis[0]);
+}
+
+/* How probable what is named is there. */
+static double
+named_in(const struct activity *a, const struct activity *is)
+{
+	for (size_t i = 0; i < is->hypothesis_count; i++) {
+		const struct hypothesis *h = &is->hypothesis[i];
+
+		if (h->rival < 0 && h->value == a->hypothesis[0].value)
+			return h->probability > LEAST ? h->probability : LEAST;
+	}
+	return LEAST;
+}
+
+const struct resting *
+resting_least(const struct activity *a, double *ret_probability)
+{
+	const struct resting *least = NULL;
+
+	*ret_probability = 1;
+	for (unsigned i = 0; i < a->restings && a->source; i++) {
+		double is = named_in(a, &a->resting[i].is);
+
+		if (least == NULL || is < *ret_probability) {
+			least = &a->resting[i];
+			*ret_probability = is;
+		}
+	}
+	return least;
+}
+
+/* Where an answer has to stand without any one of them, it is no more than it would be without him. */
+static void
+lower(struct activity *a)
+{
+	const struct hypothesis *top = &a->hypothesis[0];
+	double least;
+
+	if (resting_least(a, &least) == NULL)
+		return;
+	for (size_t i = 0; i < a->hypothesis_count; i++) {
+		struct hypothesis *h = &a->hypothesis[i];
+
+		if (h->rival != RIVAL_UNKNOWN || h->parts == PARTS_MAX)
+			continue;
+		h->part[h->parts] = (struct part){"rests on one organisation's word",
+		    top->log_odds + log((1 - least) / least) - h->log_odds, least};
+		h->log_odds += h->part[h->parts++].nats;
+	}
+	activity_answer(a);
+}
+
+enum cc_status
+joint_weigh(struct joint *joint, struct activity *a)
+{
+	uint32_t organisation[ORGANISATIONS_MAX], *node;
+	unsigned count;
+	enum cc_status st = hearsay_find(joint, a); /* without anybody, too, what was repeated is that */
+
+	if (st == CC_OK)
+		st = activity_weigh(joint, a);
+	if (st != CC_OK)
+		return st;
+	count = speakers(joint, a, organisation);
+	node = malloc((a->count + 1) * sizeof(*node));
+	a->resting = calloc(count + 1, sizeof(*a->resting));
+	if (node == NULL || a->resting == NULL)
+		st = CC_NOMEM;
+	for (unsigned i = 0; i < count && st == CC_OK; i++) {
+		struct resting *r = &a->resting[a->restings];
+
+		r->organisation = organisation[i];
+		st = weigh_without(joint, a, organisation[i], node, &r->is);
+		if (st == CC_OK && !is_same(joint, a, &r->is))
+			a->restings++;
+		else
+			hypotheses_free(&r->is);
+	}
+	free(node);
+	if (st == CC_OK && joint->conf->joint_stands_without > 0)
+		lower(a);
+	return st;
+}
