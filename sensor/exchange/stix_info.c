@@ -230,7 +230,8 @@ put_endpoint(struct info *info, struct exchange_source *source, const struct cc_
 		json_text(&info->json, "attacker_role", rec->attacker_is_client ? "client" : "server");
 	if (flow && ours)
 		put_ours(info, source, &rec->attacker.addr, ours_attacker, rec->first);
-	if (flow && victims_ours(source->victims, &rec->victim.addr)) {
+	/* Also where nothing is known of the other side: who asked a resolver for a name, who was sent a file. */
+	if (victims_ours(source->victims, &rec->victim.addr)) {
 		put_ours(info, source, &rec->victim.addr, ours_victim, rec->first);
 	} else {
 		miss(info, "victim", flow ? "not of our own networks" : "no flow");

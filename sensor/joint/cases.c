@@ -417,6 +417,7 @@ put_timeline(const struct joint *joint, const struct activity *a, struct json *j
 			mine->nodes++;
 	}
 	share = fair_share(lane, lanes, joint->conf->joint_evidence_max);
+	json_uint(json, "sights", a->count);
 	json_array(json, "timeline");
 	for (size_t i = 0; i < a->count; i++) {
 		const struct node *node = case_node(joint, a, i);

@@ -50,6 +50,20 @@ joint_feature_weight(double cap, double spread, double diversity, double part, d
 	return weight > 0 ? weight : 0;
 }
 
+/* Classes of Suricata's classification.config whose rules say what is there, not that it is bad. */
+bool
+joint_class_observes(struct slice class)
+{
+	static const char *const word[] = {"misc-activity", "policy-violation", "not-suspicious", "unknown",
+	    "protocol-command-decode", "external-ip-check", "icmp-event", "tcp-connection", "string-detect"};
+
+	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
+		if (slice_is(class, word[i]))
+			return true;
+	}
+	return false;
+}
+
 bool
 joint_before(uint64_t a, double a_error, uint64_t b, double b_error)
 {

@@ -108,6 +108,8 @@ put_agreement(const struct joint *joint, const struct activity *a, const struct 
 		case_name(joint, json, "organisation", a->party[i].organisation);
 		json_double(json, "with", with[i]);
 		json_double(json, "of", a->party[i].nodes);
+		if (h->beside[i] > 0)
+			json_uint(json, "of_its_sort", h->beside[i]);
 		json_end_object(json);
 	}
 	json_end_array(json);

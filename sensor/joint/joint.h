@@ -184,6 +184,7 @@ void joint_members_counts(
 /* ---- evidence.c: the algebra; pure ---- */
 
 #define JOINT_STRONG 6.5       /* a link */
+#define JOINT_TELLS 5.0        /* a link of a feature that tells whom else a thing is seen with */
 #define JOINT_WITNESS_CAP 3.0  /* nats, the most that one organisation moves one hypothesis */
 #define JOINT_AGAIN 0.3        /* what another sight by the same organisation counts of the one before */
 
@@ -197,6 +198,8 @@ double joint_negative_llr(double loss, double hours);
  * much that part says: 4 of what is let to whoever pays (addresses, certificates), 2 of names, which can be popular,
  * else 0. */
 double joint_feature_weight(double cap, double spread, double diversity, double part, double steep);
+/* A class of rules that say what is there, not that it is bad. */
+bool joint_class_observes(struct slice class);
 /* a before b, surely: false inside their error bounds (seconds; negative: not known, never sure). */
 bool joint_before(uint64_t a, double a_error, uint64_t b, double b_error);
 

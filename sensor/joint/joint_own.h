@@ -179,7 +179,9 @@ struct part {
 	const char *why; /* static; README.md has them */
 	double nats, of; /* of: NAN: the formula takes none */
 };
-#define PARTS_MAX 4
+#define PARTS_MAX 5
+
+#define ORGANISATIONS_MAX 64 /* in one activity, that weighing tells apart */
 
 struct hypothesis {
 	int rival; /* RIVAL_, or -1: a candidate */
@@ -191,11 +193,11 @@ struct hypothesis {
 	struct item *item;
 	size_t item_count, item_room;
 	size_t against;
+	uint16_t beside[ORGANISATIONS_MAX]; /* of each party's own nodes those of its sort; 0: it was not asked */
 	struct part part[PARTS_MAX]; /* of a candidate they make the bonus, of a rival the log-odds */
 	unsigned parts;
 };
 
-#define ORGANISATIONS_MAX 64 /* in one activity, that weighing tells apart */
 
 struct party {
 	uint32_t organisation;

@@ -11,6 +11,7 @@
 
 #define WINDOW 12      /* neighbours by time that share a feature */
 #define PAIR_LEAST 1.9 /* a feature of less brings no pairs up */
+#define TOOL_MAX 5.5   /* nats, of all that one tool shows: each follows from the others, and can be copied */
 #define GROUPS_MAX 16  /* groups with a feature, beyond which it brings none of them together */
 #define GROUPS_OF_ONE 4 /* of these, that one organisation alone is in */
 #define ROUNDS 3
@@ -169,14 +170,26 @@ tally_add(struct tally *t, char group, double weight)
 	}
 }
 
+/* What a tool shows of itself, and who copies it shows, too: its hello, its agent and headers, its paths, and that a
+ * rule finds it. */
+static bool
+is_of_tool(char group)
+{
+	return group == 't' || group == 's' || group == 'u' || group == 'p' || group == 'r';
+}
+
 static double
 tally_sum(const struct tally *t)
 {
-	double sum = 0;
+	double sum = 0, tool = 0;
 
-	for (unsigned i = 0; i < t->count; i++)
-		sum += t->weight[i];
-	return sum;
+	for (unsigned i = 0; i < t->count; i++) {
+		if (is_of_tool(t->group[i]))
+			tool += t->weight[i];
+		else
+			sum += t->weight[i];
+	}
+	return sum + (tool < TOOL_MAX ? tool : TOOL_MAX);
 }
 
 static double
@@ -190,7 +203,9 @@ pair_llr(const struct linker *l, uint32_t a, uint32_t b)
 		for (uint32_t k = y->features; k < y->features + y->feature_count; k++) {
 			float v, w;
 
-			if (feature[i].value != feature[k].value)
+			if (feature[i].value != feature[k].value ||
+			    (feature[i].type == FEATURE_HOME && x->home == NONE && y->home == NONE &&
+				x->pseudonym == NONE && y->pseudonym == NONE))
 				continue;
 			v = feature_weight(l->joint, i);
 			w = feature_weight(l->joint, k);
@@ -305,6 +320,7 @@ by_bond(const void *a, const void *b)
 struct has {
 	uint32_t root, only; /* the only organisation in it; NONE: several */
 	float weight;
+	bool steered; /* of "home": all that it has are hosts that somebody called from outside */
 	uint64_t first;
 };
 
@@ -314,6 +330,16 @@ by_root(const void *a, const void *b)
 	const struct has *x = a, *y = b;
 
 	return (x->root > y->root) - (x->root < y->root);
+}
+
+/* A host that was called from outside is like another so far: "home" ties it to one that attacks. */
+static bool
+is_steered(const struct linker *l, const struct at *at)
+{
+	const struct node *node = node_at(l, at->place);
+
+	return at->value != NONE && l->joint->value[at->value].type == FEATURE_HOME && node->home == NONE &&
+	       node->pseudonym == NONE;
 }
 
 static bool
@@ -373,9 +399,11 @@ bonds_of(struct linker *l, const struct range *r, const uint32_t *only, struct b
 				continue;
 			if (count++ == GROUPS_MAX)
 				return true;
-			has[at] = (struct has){is, only[is], weight, node_at(l, l->at[k].place)->first};
-		} else if (weight > has[at].weight) {
-			has[at].weight = weight;
+			has[at] = (struct has){
+			    is, only[is], weight, is_steered(l, &l->at[k]), node_at(l, l->at[k].place)->first};
+		} else {
+			has[at].weight = weight > has[at].weight ? weight : has[at].weight;
+			has[at].steered = has[at].steered && is_steered(l, &l->at[k]);
 		}
 	}
 	qsort(has, count, sizeof(*has), by_root);
@@ -384,7 +412,7 @@ bonds_of(struct linker *l, const struct range *r, const uint32_t *only, struct b
 			/* As good as the weaker side's: shown without proof here, used there, is no more than shown. */
 			float weight = has[i].weight < has[k].weight ? has[i].weight : has[k].weight;
 
-			if (weight >= (float)WEIGHT_LEAST &&
+			if (weight >= (float)WEIGHT_LEAST && !(has[i].steered && has[k].steered) &&
 			    !add_bond(bonds,
 				(struct bond){has[i].root, has[k].root, weight, near(has[i].first, has[k].first),
 				    group_of(l, l->at[r->start].value)}))

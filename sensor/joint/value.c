@@ -400,6 +400,17 @@ seen_before(struct joint *joint, uint32_t value, unsigned at)
 	return at;
 }
 
+/* A made name is one of many of one maker: that two differ does not tell who is behind them apart. */
+static bool
+is_made(const struct joint *joint, const struct node *node)
+{
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		if (joint->feature[f].type == FEATURE_SHAPE)
+			return true;
+	}
+	return false;
+}
+
 static void
 judge_node(
     struct joint *joint, uint32_t index, unsigned at, char group, enum pass pass, uint8_t *parent, bool *ret_informed)
@@ -410,7 +421,7 @@ judge_node(
 	*ret_informed = false;
 	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
 		const struct feature *feature = &joint->feature[f];
-		bool strong = is_strong(feature->type), tells = strong && (double)feature->cap >= 6, joins;
+		bool strong = is_strong(feature->type), tells = strong && (double)feature->cap >= JOINT_TELLS, joins;
 
 		if (feature_about[feature->type].group == group)
 			continue;
@@ -423,6 +434,9 @@ judge_node(
 			joins = tells = ((pass == BY_ALL && can_hold(feature->type)) ||
 					    (pass == BY_PLACE && is_early(feature->type))) &&
 					(is_alone(feature) || holds(joint, feature));
+		if (feature_about[feature->type].group == 'd' && pass != BY_CONTENT && pass != BY_ALL &&
+		    is_made(joint, node))
+			tells = false;
 		*ret_informed = *ret_informed || tells;
 		if (joins && !is_alone(feature)) {
 			unsigned a = top_of(parent, seen_before(joint, feature->value, at)), b = top_of(parent, at);

@@ -16,6 +16,8 @@
 #define SHARED_LESS 1.3  /* nats that 'shared' has less than what is shared by just as many as one would have */
 #define INHERIT 0.8      /* of a relay's weight that goes to who was seen to control it */
 #define INHERIT_MAX 8.0
+#define OBSERVED 0.3     /* of what a sight weighs whose rule only observes */
+#define EXPLAINS 0.5     /* of the sights of a sort: who has less of them stands for so much less */
 #define ANSWER 0.3       /* independence of what was looked for because a partner told of it, or said after him */
 #define NET_LESS 1.0     /* nats that a network has less than an address: others may be in it, */
 #define AS_LESS 2.0      /* and an operator */
@@ -88,6 +90,25 @@ collect(const struct joint *joint, const struct activity *a, uint8_t wide, struc
 
 /* ---- one line of evidence ---- */
 
+/* Of what a rule says that only observes: that it was there, not that it is bad. */
+static const char *
+observed_text(const char *text)
+{
+	static const char *const word[][2] = {
+	    {"the address took part", "the address took part, as a rule observes"},
+	    {"the name was used", "the name was used, as a rule observes"},
+	    {"the key was used", "the key was used, as a rule observes"},
+	    {"the certificate was shown, its key not used", "the certificate was shown, as a rule observes"},
+	    {"an address of it took part", "an address of it took part, as a rule observes"},
+	    {"the address was named", "the address was named, as a rule observes"}};
+
+	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
+		if (strcmp(word[i][0], text) == 0)
+			return word[i][1];
+	}
+	return text;
+}
+
 static struct item
 make_item(const struct joint *joint, const struct claim *claim)
 {
@@ -122,6 +143,10 @@ make_item(const struct joint *joint, const struct claim *claim)
 	} else if (node->attacker == NONE && !node->echo) {
 		item.base = 0.3;
 		item.text = "the address was named";
+	}
+	if (joint_class_observes(name_slice(joint, node->class))) {
+		item.base *= OBSERVED;
+		item.text = observed_text(item.text);
 	}
 	item.rarity = value_rarity(joint, claim->value);
 	item.coverage = 1 - item.lost / 2;
@@ -214,6 +239,62 @@ share_of(const struct joint *joint, const struct activity *a, const struct hypot
 	return a->parties > 0 ? sum / a->parties : 0;
 }
 
+/* What kind of sight: who began, at which port, and the class of the rule. */
+static bool
+same_sort(const struct node *a, const struct node *b)
+{
+	return a->client == b->client && a->class == b->class && (a->client || a->port == b->port);
+}
+
+#define SORTS_MAX 16
+
+/* Of each party's own nodes, how many are of a sort with those that have the candidate. */
+static void
+count_beside(const struct joint *joint, const struct activity *a, struct hypothesis *h)
+{
+	const struct node *sort[SORTS_MAX];
+	unsigned sorts = 0;
+
+	memset(h->beside, 0, sizeof(h->beside));
+	for (size_t n = 0; n < h->item_count && sorts < SORTS_MAX; n++) {
+		const struct node *node = &joint->node[h->item[n].node];
+		unsigned k = 0;
+
+		while (k < sorts && !same_sort(sort[k], node))
+			k++;
+		if (k == sorts && h->item[n].base > 0 && !node->echo)
+			sort[sorts++] = node;
+	}
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = &joint->node[a->node[i]];
+		unsigned k = 0, s = 0;
+
+		if (node->negative || node->echo)
+			continue;
+		while (k < a->parties && a->party[k].organisation != node->organisation)
+			k++;
+		while (s < sorts && !same_sort(sort[s], node))
+			s++;
+		if (k < a->parties && s < sorts && h->beside[k] < UINT16_MAX)
+			h->beside[k]++;
+	}
+}
+
+/* Of the sights that are of a sort with those of the candidate, how many have it: 1 if nothing takes turns with it. */
+static double
+turn_of(const struct joint *joint, const struct activity *a, struct hypothesis *h)
+{
+	double with[ORGANISATIONS_MAX], sum = 0, parties = 0;
+
+	hypothesis_with(joint, a, h, with);
+	count_beside(joint, a, h);
+	for (unsigned k = 0; k < a->parties; k++) {
+		sum += h->beside[k] > 0 ? with[k] / h->beside[k] : 0;
+		parties += h->beside[k] > 0;
+	}
+	return parties > 0 ? sum / parties : 1;
+}
+
 /* of: NAN where there is nothing to say. */
 static void
 add_part(struct hypothesis *h, const char *why, double nats, double of)
@@ -298,10 +379,30 @@ make_candidates(const struct joint *joint, struct activity *a, const struct clai
 	return CC_OK;
 }
 
+/* A name is where it leads to: in somebody's networks if all that was seen of it is. */
+static uint32_t
+home_of_name(const struct joint *joint, const struct hypothesis *h)
+{
+	uint32_t home = NONE;
+
+	for (size_t i = 0; i < h->item_count; i++) {
+		const struct node *node = &joint->node[h->item[i].node];
+
+		if (node->negative || node->echo || node->attacker == NONE)
+			continue;
+		if (node->home == NONE)
+			return NONE;
+		home = node->home;
+	}
+	return home;
+}
+
 /* In whose networks it is; NONE: nobody's, or no address. */
 static uint32_t
 home_of(const struct joint *joint, const struct hypothesis *h)
 {
+	if (h->type == FEATURE_DOMAIN)
+		return home_of_name(joint, h);
 	for (size_t i = 0; i < h->item_count && (h->type == FEATURE_ADDR || is_wide(h->type)); i++) {
 		if (joint->node[h->item[i].node].home != NONE)
 			return joint->node[h->item[i].node].home;
@@ -398,8 +499,12 @@ rank(struct joint *joint, struct activity *a)
 		double share = share_of(joint, a, h), by = hypothesis_shared_by(joint, h);
 
 		/* Who steers is seen by few: what was inherited has no share. */
-		if (h->parts == 0)
+		if (h->parts == 0) {
 			add_part(h, "agreement", 2 * log(share + 0.05), share);
+			/* One of many that take turns is seen well, too, and the source of none of the others' part. */
+			if (share < EXPLAINS && h->witness > 0 && (share = turn_of(joint, a, h)) < EXPLAINS)
+				add_part(h, "others take turns with it", -h->witness * (1 - share / EXPLAINS), share);
+		}
 		h->bonus = sum_parts(h);
 		/* All that speaks for a partner's host speaks as much for somebody behind it. */
 		if (home_of(joint, h) != NONE) {

@@ -1,0 +1,201 @@
+/* What worlds of others taught: what observes and what accuses, who takes turns, whose name it is.  README.md. */
+#include "unit/joint/joint_rig.h"
+
+#include <math.h>
+
+static const char *const who[] = {"cert.a", "cert.b", "cert.c", "cert.d", "cert.e"};
+static unsigned sights;
+
+static struct joint_sighting
+sight(unsigned organisation, const char *addr, uint64_t second)
+{
+	struct joint_sighting s = {.message = numbered("m", sights), .organisation = keep(who[organisation]),
+	    .sensor = keep("s1"), .kind = CC_KIND_ADDR, .value = keep(addr), .key = keep(addr),
+	    .first = (DAY0 + second) * NS_PER_S, .last = (DAY0 + second) * NS_PER_S, .count = 1,
+	    .proof = CC_PROOF_DIALOGUE, .clock_error = 0.1, .completeness = 80, .hops = 255, .port = 443,
+	    .tlp = CC_TLP_GREEN, .attacker = keep(addr)};
+
+	s.victim = numbered(who[organisation], sights++);
+	return s;
+}
+
+static void
+called(struct joint_sighting *s, const char *domain, const char *class)
+{
+	s->domain = keep(domain);
+	s->rule_class = keep(class);
+}
+
+static const char *
+verdict(json_t *cases, size_t i, const char *word)
+{
+	const char *text = json_string_value(
+	    json_object_get(json_object_get(json_array_get(cases, i), "answer"), word));
+
+	return text != NULL ? text : "";
+}
+
+/* Five organisations' miners: all call one pool that a rule observes, and got their file from one server. */
+static json_t *
+mined(const char *class)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases;
+
+	for (unsigned i = 0; i < 5; i++) {
+		struct joint_sighting s = sight(i, "192.0.2.7", i * 4000), pool;
+
+		s.file = keep("f1");
+		s.rule_class = keep("trojan-activity");
+		CHECK(joint_add(joint, &s) == CC_OK);
+		for (unsigned k = 0; k < 2; k++) {
+			char addr[] = {'1', '9', '8', '.', '5', '1', '.', '1', '0', '0', '.', (char)('1' + k), '\0'};
+
+			pool = sight(i, addr, i * 4000 + 60 + k);
+			pool.victim = s.victim;
+			pool.file = keep("f1");
+			called(&pool, "pool.example", class);
+			CHECK(joint_add(joint, &pool) == CC_OK);
+		}
+	}
+	cases = settled(joint);
+	joint_free(joint);
+	conf_free(conf);
+	return cases;
+}
+
+TEST(what_a_rule_observes_is_not_accused)
+{
+	json_t *cases = mined("policy-violation");
+
+	CHECK_UINT(json_array_size(cases), 1);
+	CHECK_TEXT(verdict(cases, 0, "value"), "192.0.2.7");
+	json_decref(cases);
+	cases = mined("trojan-activity");
+	CHECK_TEXT(verdict(cases, 0, "value"), "pool.example");
+	json_decref(cases);
+}
+
+/* One of six that take turns: seen by all, and no more the source than the others. */
+TEST(one_of_many_that_take_turns)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases, *top;
+	bool told = false;
+
+	for (unsigned i = 0; i < 5; i++) {
+		for (unsigned k = 0; k < 6; k++) {
+			char addr[] = {'1', '9', '2', '.', '0', '.', (char)('2' + k), '.', '7', '\0'};
+			struct joint_sighting s = sight(i, addr, i * 4000 + k * 100);
+
+			if (k > 0 && (i + k) % 2 == 0)
+				continue;
+			s.file = keep("f1");
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+	}
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(cases), 1);
+	CHECK_TEXT(verdict(cases, 0, "verdict"), "cannot say");
+	top = json_array_get(json_object_get(json_array_get(cases, 0), "hypotheses"), 0);
+	for (size_t i = 0; i < json_array_size(json_object_get(json_array_get(cases, 0), "hypotheses")); i++) {
+		json_t *part, *h = json_array_get(json_object_get(json_array_get(cases, 0), "hypotheses"), i);
+		size_t n;
+
+		json_array_foreach(json_object_get(h, "parts"), n, part)
+			told = told || strcmp(json_string_value(json_object_get(part, "why")),
+					   "others take turns with it") == 0;
+	}
+	CHECK(told && top != NULL);
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+/* A hacked site of a partner: its name is as much a victim as its address. */
+TEST(a_name_in_a_partners_network)
+{
+	for (unsigned home = 0; home < 2; home++) {
+		struct conf *conf = conf_new();
+		struct joint *joint = joint_new(conf);
+		json_t *cases;
+
+		if (home)
+			CHECK(joint_home(joint, "cert.e", "192.0.2.0/24") == CC_OK);
+		for (unsigned i = 0; i < 3; i++) {
+			struct joint_sighting s = sight(i, "192.0.2.7", i * 4000);
+
+			called(&s, "www.paper.example", "trojan-activity");
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+		cases = settled(joint);
+		CHECK_TEXT(verdict(cases, 0, "verdict"), home ? "cannot say" : "source");
+		if (home)
+			CHECK_TEXT(verdict(cases, 0, "leaning"), "relayed");
+		json_decref(cases);
+		joint_free(joint);
+		conf_free(conf);
+	}
+}
+
+static size_t
+cases_of(const char *const *domain, unsigned count, const char *agent)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases;
+	size_t found;
+
+	for (unsigned i = 0; i < count; i++) {
+		for (unsigned k = 0; k < 2; k++) {
+			char addr[] = {'1', '9', '2', '.', '0', '.', (char)('1' + i), '.', '7', '\0'};
+			struct joint_sighting s = sight((i + k) % 5, addr, i * 300 + k * 60);
+
+			called(&s, domain[i], "trojan-activity");
+			s.agent = keep(agent);
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+	}
+	cases = settled(joint);
+	found = json_array_size(cases);
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+	return found;
+}
+
+TEST(tenants_of_a_platform)
+{
+	static const char *const tenants[] = {"loader.workers.dev", "shop.workers.dev"};
+	static const char *const hosts[] = {"loader.one.example", "shop.one.example"};
+
+	CHECK_UINT(cases_of(tenants, 2, "agent/1"), 2);
+	CHECK_UINT(cases_of(hosts, 2, "agent/1"), 1);
+}
+
+/* Two that scan the same organisations: that a host of each was called from outside ties nothing. */
+TEST(called_from_outside_is_no_tie)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases;
+
+	for (unsigned i = 0; i < 10; i++) {
+		struct joint_sighting s = sight(i / 2, i % 2 ? "192.0.2.7" : "198.51.100.9", i * 60);
+
+		s.client = true;
+		s.rule = keep("1:2001219:1");
+		s.stack = keep("64240:64:1:60");
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(cases), 2);
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+TESTS(T(what_a_rule_observes_is_not_accused), T(one_of_many_that_take_turns), T(a_name_in_a_partners_network),
+    T(tenants_of_a_platform), T(called_from_outside_is_no_tie))
