@@ -269,9 +269,9 @@ put_others(struct buf *out, const struct casefile *one)
 
 		if (h == lead || h->supports + h->againsts == 0)
 			continue;
-		buf_add_text(out, "<h3>Evidence for ");
+		buf_add_text(out, "<h3>Evidence for <span class=\"v\">");
 		page_text(out, h->value[0] != '\0' ? h->value : h->kind, 80);
-		buf_add_text(out, "</h3>\n");
+		buf_add_text(out, "</span></h3>\n");
 		put_hypothesis(out, one, h);
 	}
 }
@@ -284,8 +284,8 @@ put_resting(struct buf *out, const struct casefile *one)
 	if (one->restings == 0)
 		return;
 	buf_add_text(out, "<h3>Without one organisation</h3>\n<p>Weighed again as if an organisation had reported "
-			  "nothing of it, the answer is another:</p>\n<table><thead><tr><th>Without</th><th>The answer</th><th "
-			  "class=\"n\">its probability</th></tr></thead><tbody>\n");
+			  "nothing of it, the answer is another:</p>\n");
+	begin_table(out, "Without one organisation", "", "Without|The answer|>its probability");
 	for (size_t i = 0; i < one->restings; i++) {
 		buf_add_text(out, "<tr>");
 		cell(out, one->resting[i].organisation, 80, false);
@@ -293,7 +293,7 @@ put_resting(struct buf *out, const struct casefile *one)
 		cases_say_then(&w, &one->resting[i]);
 		buf_printf(out, "</td><td class=\"n\">%.6f</td></tr>\n", one->resting[i].confidence);
 	}
-	buf_add_text(out, "</tbody></table>\n");
+	end_table(out);
 }
 
 static void

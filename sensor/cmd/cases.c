@@ -245,8 +245,8 @@ load(struct cases_room *r)
 	(void)board_opinions(r->d.desk, NULL, take_opinion, r);
 	if (desk_refused(r->d.desk) > 0)
 		fprintf(stderr,
-		    "concert cases: %llu messages were refused: concert watch --from-start cases and concert ask audit "
-		    "say why\n",
+		    "concert cases: messages refused: %llu; concert watch --from-start cases and concert ask audit say "
+		    "why\n",
 		    (unsigned long long)desk_refused(r->d.desk));
 	return EXIT_DONE;
 }
