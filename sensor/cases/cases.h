@@ -194,6 +194,8 @@ struct cases_words {
 void cases_clean(struct buf *out, const char *text, size_t most);
 void cases_say_title(const struct cases_words *w, const struct casefile *one);
 void cases_say_marking(const struct cases_words *w, const struct casefile *one); /* "TLP:AMBER" */
+/* Of a case that is closed, merged or withdrawn: that it is.  false: it is none of these, and nothing was said. */
+bool cases_say_over(const struct cases_words *w, const struct casefile *one);
 void cases_say_seen(const struct cases_words *w, const struct casefile *one);
 void cases_say_answer(const struct cases_words *w, const struct casefile *one);
 const char *cases_against_head(const struct casefile *one); /* above the sentences of cases_say_against() */

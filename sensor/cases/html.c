@@ -250,7 +250,9 @@ put_top(struct buf *out, const struct casefile *one)
 		buf_add_text(out, "Published by ");
 		page_text(out, one->publisher, 80);
 	} else {
-		buf_add_text(out, one->sent ? "Published" : "Not published");
+		buf_add_text(out, one->stale  ? "Published, and changed since"
+				  : one->sent ? "Published"
+					      : "Not published");
 	}
 	cases_time(one->made, time);
 	if (one->made != 0)
@@ -294,9 +296,16 @@ put_first(struct buf *out, const struct casefile *one)
 {
 	struct cases_words w = {out, plain, theirs};
 	struct cases_tally t = cases_tally(one);
+	size_t start;
 
 	buf_add_text(out, "<section class=\"first\">\n");
 	put_top(out, one);
+	start = out->size;
+	buf_add_text(out, "<div class=\"drill\">");
+	if (cases_say_over(&w, one))
+		buf_add_text(out, "</div>\n");
+	else
+		out->size = start;
 	buf_printf(out, "<div class=\"answer%s\">", strcmp(one->verdict, "source") == 0 ? "" : " open");
 	cases_say_answer(&w, one);
 	page_meter(out, one);

@@ -223,7 +223,12 @@ cases_markdown(struct buf *out, const struct casefile *one)
 	}
 	if (one->exercise)
 		buf_add_text(out, "\n**EXERCISE: this is a drill, not an incident.**\n");
-	buf_add_text(out, "\n## The answer\n\n");
+	buf_add_text(out, "\n**");
+	if (cases_say_over(&w, one))
+		buf_add_text(out, "**\n\n");
+	else
+		out->size -= 2;
+	buf_add_text(out, "## The answer\n\n");
 	cases_say_answer(&w, one);
 	buf_add_text(out, "\n\n## What was seen\n\n");
 	cases_say_seen(&w, one);

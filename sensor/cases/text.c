@@ -64,8 +64,15 @@ put_sentence(
 
 	buf_open(&text, 1u << 20);
 	say(&w, one);
-	fold(out, &text, 0);
+	if (text.size > 0)
+		fold(out, &text, 0);
 	buf_close(&text);
+}
+
+static void
+say_over(const struct cases_words *w, const struct casefile *one)
+{
+	(void)cases_say_over(w, one);
 }
 
 /* "source" and what; "cannot say" and what it leans to. */
@@ -223,6 +230,7 @@ void
 cases_text(struct buf *out, const struct casefile *one)
 {
 	put_head(out, one);
+	put_sentence(out, one, say_over);
 	put_sentence(out, one, cases_say_answer);
 	buf_add_u8(out, '\n');
 	put_sentence(out, one, cases_say_seen);

@@ -227,6 +227,30 @@ cases_say_marking(const struct cases_words *w, const struct casefile *one)
 	words_say(w, "TLP:%s", text);
 }
 
+bool
+cases_say_over(const struct cases_words *w, const struct casefile *one)
+{
+	static const char *const over[][2] = {{"closed", "This case is closed"},
+	    {"merged", "This case is part of another one now"},
+	    {"withdrawn", "This case is withdrawn: the reports that it was made of were taken back"}};
+	const char *with = "";
+	size_t k = 0;
+
+	while (k < 3 && strcmp(one->state, over[k][0]) != 0)
+		k++;
+	if (k == 3)
+		return false;
+	for (size_t i = 0; i < one->traces; i++)
+		with = strcmp(one->trace[i].event, one->state) == 0 ? one->trace[i].with : with;
+	w->plain(w->out, over[k][1]);
+	if (with[0] != '\0' && k < 2) {
+		w->plain(w->out, ": ");
+		w->theirs(w->out, with, 200);
+	}
+	w->plain(w->out, ". What follows is how it stood.");
+	return true;
+}
+
 static void
 say_shapes(const struct cases_words *w, const struct casefile *one)
 {

@@ -121,6 +121,8 @@ fill_summary(const struct cases_words *w, const struct casefile *one)
 
 	if (one->exercise)
 		buf_add_text(w->out, "EXERCISE: this is a drill, not an incident. ");
+	if (cases_say_over(w, one))
+		buf_add_u8(w->out, ' ');
 	cases_say_answer(w, one);
 	buf_add_u8(w->out, ' ');
 	cases_say_seen(w, one);

@@ -314,6 +314,10 @@ TEST(changes)
 	CHECK(cases_join_trace(one, other) == CC_OK);
 	CHECK_UINT(one->traces, 3);
 	CHECK(cases_set_state(one, "closed") == CC_OK && strcmp(one->state, "closed") == 0);
+	buf_open(&out, 16u << 20);
+	all_forms(one, &out);
+	CHECK(count_of(&out, "This case is closed: ") >= 3 && count_of(&out, "What follows is how it stood.") == 3);
+	buf_close(&out);
 	CHECK(cases_drop_opinions(one) == CC_OK && one->opinions == 0);
 	/* A document that must fit loses lists, never its answer. */
 	buf_open(&out, 1u << 20);
@@ -398,6 +402,7 @@ TEST(who_saw)
 	buf_clear(&out);
 	cases_text(&out, one);
 	CHECK(says(&out, "  [1] e can be asked"));
+	CHECK_UINT(count_of(&out, "how it stood"), 0);
 	for (size_t i = 0; i < out.size; i++) {
 		width = out.p[i] == '\n' ? 0 : width + ((out.p[i] & 0xc0) != 0x80);
 		CHECK(width < 80);
