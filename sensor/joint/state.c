@@ -151,7 +151,9 @@ check_version(struct joint_state *state)
 	sqlite3_finalize(stmt);
 	if (is == VERSION)
 		return CC_OK;
-	snprintf(state->error, sizeof(state->error), "%s: version %llu of the state, this program reads %d",
+	snprintf(state->error, sizeof(state->error),
+	    "%s: version %llu of the state, this program reads %d: move it away, and concert correlate makes a new one "
+	    "from the topics' beginning",
 	    state->path, (unsigned long long)is, VERSION);
 	return CC_BAD;
 }

@@ -215,7 +215,8 @@ TEST(page_is_safe)
 TEST(no_word_of_who)
 {
 	static const char *const never[] = {"attribut", " actor", "nation-", "country", "government", "culprit",
-	    "perpetrator", "hacker", "criminal", "guilty", "person", "suspect", "blame", "adversary", "enemy"};
+	    "perpetrator", "hacker", "criminal", "guilty", "person", "suspect", "blame", "adversary", "enemy",
+	    "attacker", "people", "foreign", "citizen", "sponsor", "motive", "somebody behind"};
 	struct casefile *one = read_case(whole);
 	struct buf out;
 
