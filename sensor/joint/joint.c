@@ -76,6 +76,7 @@ joint_free(struct joint *joint)
 	free(joint->naming);
 	as_close(joint);
 	map_free(joint->revoked, NULL);
+	map_free(joint->revokers, NULL);
 	free(joint->revocation);
 	buf_close(&joint->gone);
 	free(joint->made.at);

@@ -284,6 +284,7 @@ struct joint {
 	void *as_database; /* MMDB_s; NULL: none */
 	/* revoke.c */
 	struct map *revoked; /* place in revocation, one up */
+	struct map *revokers; /* of each organisation, how many */
 	struct revocation *revocation;
 	size_t revocation_count, revocation_room;
 	bool revocations_unsaved;

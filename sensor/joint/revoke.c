@@ -1,13 +1,15 @@
 /*
  * What an organisation has taken back: its sights of an indicator up to then leave their cases, and count no more when
  * they come again, whatever comes first.  Kept as bytes beside nodes, and told to members as they are.  Bounded by
- * REVOKED_MAX; what comes beyond is counted.  One thread.
+ * REVOKED_MAX, of one organisation REVOKED_OF_ONE, so that nobody shuts out another; what comes beyond is counted.  One
+ * thread.
  */
 #include <stdlib.h>
 
 #include "joint/joint_own.h"
 
 #define REVOKED_MAX 200000
+#define REVOKED_OF_ONE 50000
 
 static uint64_t
 hash_of(struct slice organisation, unsigned kind, struct slice value)
@@ -68,21 +70,36 @@ remove_nodes(struct joint *joint, struct slice organisation, enum cc_kind kind, 
 	return st;
 }
 
+/* One more of this organisation.  CC_FULL: there is no room for it. */
+static enum cc_status
+take_room(struct joint *joint, struct slice organisation)
+{
+	uintptr_t own;
+
+	if (joint->revokers == NULL && (joint->revokers = map_new(REVOKED_MAX)) == NULL)
+		return CC_NOMEM;
+	own = (uintptr_t)map_get(joint->revokers, organisation);
+	if (joint->revocation_count >= REVOKED_MAX || own >= REVOKED_OF_ONE) {
+		joint->dropped++;
+		return CC_FULL;
+	}
+	return map_put(joint->revokers, organisation, (void *)(own + 1), NULL);
+}
+
 enum cc_status
 joint_revoke(struct joint *joint, struct slice organisation, enum cc_kind kind, struct slice value, uint64_t time)
 {
 	uint64_t hash = hash_of(organisation, kind, value);
 	uintptr_t at;
 	struct revocation *r;
+	enum cc_status st;
 
 	if (joint->revoked == NULL && (joint->revoked = map_new(REVOKED_MAX)) == NULL)
 		return CC_NOMEM;
 	at = (uintptr_t)map_get(joint->revoked, slice_of(&hash, sizeof(hash)));
 	if (at == 0) {
-		if (joint->revocation_count >= REVOKED_MAX) {
-			joint->dropped++;
-			return CC_FULL;
-		}
+		if ((st = take_room(joint, organisation)) != CC_OK)
+			return st;
 		if (!GROW(joint->revocation, joint->revocation_count, joint->revocation_room))
 			return CC_NOMEM;
 		at = ++joint->revocation_count;

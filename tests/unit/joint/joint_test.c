@@ -464,6 +464,28 @@ TEST(bit_by_bit_as_at_once)
 }
 
 /* What is told of changes, put together, is what is there; a case that is gone was told as gone or merged. */
+/* Who takes back without end leaves room for others. */
+TEST(taking_back_is_bounded)
+{
+	struct conf *conf;
+	struct joint *joint = fresh(&conf);
+	unsigned held = 0;
+
+	for (unsigned i = 0; i < 60000; i++) {
+		char name[24];
+
+		snprintf(name, sizeof(name), "d%u.example", i);
+		held += joint_revoke(joint, slice_str("cert.z"), CC_KIND_DOMAIN, slice_str(name), NS_PER_S) == CC_OK;
+	}
+	CHECK_UINT(held, 50000);
+	CHECK(joint_revoke(joint, slice_str("cert.a"), CC_KIND_DOMAIN, slice_str("d.example"), NS_PER_S) == CC_OK);
+	/* One that is there already moves on. */
+	CHECK(joint_revoke(joint, slice_str("cert.z"), CC_KIND_DOMAIN, slice_str("d1.example"), 2 * NS_PER_S) == CC_OK);
+	CHECK(revoked_until(joint, slice_str("cert.z"), CC_KIND_DOMAIN, slice_str("d1.example")) == 2 * NS_PER_S);
+	joint_free(joint);
+	conf_free(conf);
+}
+
 TEST(revoked_sights_leave)
 {
 	for (int first = 0; first < 2; first++) {
@@ -758,5 +780,6 @@ TESTS(T(long_texts_count), T(texts_of_one_hash), T(algebra_by_hand), T(order_in_
     T(three_witnesses), T(one_organisation_never_decides), T(five_echoes_and_two_witnesses),
     T(forged_sources_name_nobody),
     T(relay_through_a_victim), T(shared_hosting_does_not_link), T(order_does_not_matter), T(bit_by_bit_as_at_once),
-    T(revoked_sights_leave), T(changes_tell_all), T(a_flood_costs_by_what_it_adds), T(bounded), T(reads_a_bundle),
+    T(taking_back_is_bounded), T(revoked_sights_leave), T(changes_tell_all), T(a_flood_costs_by_what_it_adds),
+    T(bounded), T(reads_a_bundle),
     T(hostile_bundles), T(long_words))
