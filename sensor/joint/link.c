@@ -367,7 +367,7 @@ near(uint64_t a, uint64_t b)
 {
 	uint64_t gap = a > b ? a - b : b - a;
 
-	return gap <= HOUR ? 1.0F : gap <= 24 * HOUR ? 0.4F : 0;
+	return gap <= HOUR ? 1.0F : gap <= 6 * HOUR ? 0.4F : 0;
 }
 
 /* Is there room for one more group that only this organisation is in? */
