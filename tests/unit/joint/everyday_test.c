@@ -74,10 +74,10 @@ TEST(what_comes_just_before_on_all_is_one)
 	json_decref(cases);
 }
 
-/* Four addresses of one name, each seen by six organisations, of whom some do not report names: all is one thing. */
+/* Two addresses of one name, each seen by six organisations, of whom some do not report names: all is one thing. */
 TEST(addresses_of_one_name_are_no_rivals)
 {
-	static const char *const addr[] = {"192.0.2.7", "198.51.100.9", "203.0.113.5", "192.0.2.200"};
+	static const char *const addr[] = {"192.0.2.7", "198.51.100.9"};
 	struct conf *conf = conf_new();
 	struct joint *joint = joint_new(conf);
 	json_t *cases, *answer;
@@ -85,7 +85,7 @@ TEST(addresses_of_one_name_are_no_rivals)
 
 	text_used = 0;
 	for (unsigned o = 0; o < 6; o++) {
-		for (unsigned a = 0; a < 4; a++) {
+		for (unsigned a = 0; a < 2; a++) {
 			struct joint_sighting s = sight(n++, o, a, 5 * o + a);
 
 			name(&s, "control.example.net", addr[a], 443, CC_PROOF_KEYED);
