@@ -113,7 +113,7 @@ against_evidence(const struct cases_words *w, const struct casefile *one, size_t
 {
 	const struct case_hypothesis *top = words_best(one, true);
 	const char *name[CASES_ORGANISATIONS];
-	size_t count = 0, cheap = 0;
+	size_t count = 0, cheap = 0, weighty = 0;
 	double sum = 0;
 
 	for (size_t i = 0; top != NULL && i < top->againsts; i++) {
@@ -133,13 +133,15 @@ against_evidence(const struct cases_words *w, const struct casefile *one, size_t
 		    sum > -0.5 ? "a little " : "");
 		return true;
 	}
-	for (size_t i = 0; top != NULL && i < top->supports; i++)
-		cheap += strcmp(top->support[i].proof, "spoofable") == 0;
+	for (size_t i = 0; top != NULL && i < top->supports; i++) {
+		weighty += top->support[i].llr > 0;
+		cheap += top->support[i].llr > 0 && strcmp(top->support[i].proof, "spoofable") == 0;
+	}
 	if (cheap > 0 && is_next(index)) {
-		if (cheap == top->supports)
+		if (cheap == weighty)
 			w->plain(w->out, "All that speaks for the best candidate rests on");
 		else
-			words_say(w, "%zu of %zu pieces of evidence rest on", cheap, top->supports);
+			words_say(w, "%zu of %zu pieces of evidence rest on", cheap, weighty);
 		w->plain(w->out, " single packets, whose sender anybody can forge; they weigh little.");
 		return true;
 	}

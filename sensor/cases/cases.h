@@ -33,6 +33,7 @@ struct json_t; /* Jansson's */
 struct case_evidence {
 	const char *organisation, *message, *item, *indicator, *proof;
 	double llr, base, rarity, independence, coverage, clock;
+	double hours, lost; /* of what was not seen: looked for so long; negative: it was seen */
 };
 
 /* What log-odds are made of beside evidence. */

@@ -68,8 +68,10 @@ put_line(struct buf *out, const struct case_evidence *e, size_t number)
 		page_text(out, begin, 8);
 		buf_add_text(out, "</span>");
 	}
+	if (e->hours >= 0)
+		buf_printf(out, " <span class=\"note\">looked %.4g h, lost %.3g %%</span>", e->hours, e->lost * 100);
 	buf_add_text(out, "</td>");
-	proof_cell(out, e->proof);
+	proof_cell(out, e->hours >= 0 ? "\u2013" : e->proof);
 	buf_printf(out,
 	    "<td class=\"f\">%.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g</td><td class=\"n\">%.4f</td></tr>\n",
 	    e->base, e->rarity, e->independence, e->coverage, e->clock, e->llr);
@@ -306,7 +308,8 @@ put_method(struct buf *out)
 			  "<em>independence</em> is below 1 for a further sight by the same "
 			  "organisation and for one that looked because it was told, and 0 for an echo; "
 			  "<em>coverage</em> falls with what the sensor lost; <em>clock</em> "
-			  "is below 1 where its bound is not known.</li>"
+			  "is below 1 where its bound is not known. Of what was looked for in vain <em>proof</em> is "
+			  "ln(1 \u2212 (1 \u2212 lost) (1 \u2212 e<sup>\u2212hours/24</sup>) / 6).</li>"
 			  "<li>All lines of one organisation together move an explanation by 3 at most, so that none "
 			  "decides alone.</li>"
 			  "<li>The rival explanations (forged, relayed through a victim, shared infrastructure, cannot "

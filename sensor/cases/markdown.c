@@ -68,8 +68,10 @@ put_evidence(struct buf *out, const struct case_evidence *list, size_t count)
 		theirs(out, e->item, 120);
 		buf_add_text(out, " ");
 		theirs(out, e->indicator, 120);
+		if (e->hours >= 0)
+			buf_printf(out, " (looked %.4g h, lost %.3g %%)", e->hours, e->lost * 100);
 		buf_add_text(out, " | ");
-		theirs(out, e->proof, 20);
+		theirs(out, e->hours >= 0 ? "" : e->proof, 20);
 		buf_printf(out, " | %.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g | %.4f |\n", e->base,
 		    e->rarity, e->independence, e->coverage, e->clock, e->llr);
 	}

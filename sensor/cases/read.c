@@ -122,7 +122,9 @@ take_evidence(const json_t *array, size_t *ret_count)
 		    .rarity = number_of(factors, "rarity", 0, -1000, 1000),
 		    .independence = number_of(factors, "independence", 0, -1000, 1000),
 		    .coverage = number_of(factors, "coverage", 0, -1000, 1000),
-		    .clock = number_of(factors, "clock", 0, -1000, 1000)};
+		    .clock = number_of(factors, "clock", 0, -1000, 1000),
+		    .hours = number_of(from, "hours", -1, -1, 1e6),
+		    .lost = number_of(from, "lost", 0, 0, 1)};
 	}
 	return list;
 }

@@ -365,7 +365,7 @@ TEST(who_saw)
 	    "\"organisations\":[\"d\",\"c\",\"b\",\"a\"],\"answer\":{\"verdict\":\"cannot say\",\"leaning\":\"cannot say\"},"
 	    "\"hypotheses\":[{\"kind\":\"source\",\"candidate\":{\"kind\":\"addr\",\"value\":\"192.0.2.7\"},\"probability\":0.2,"
 	    "\"parts\":[{\"why\":\"in the networks of an organisation\",\"nats\":-4.5}],"
-	    "\"for\":[{\"organisation\":\"c\",\"item\":\"not seen, and not looked\",\"llr\":0}],\"against\":[{\"organisation\":\"d\",\"item\":\"looked for and not seen\",\"llr\":-0.1}]},"
+	    "\"for\":[{\"organisation\":\"c\",\"proof\":\"spoofable\",\"hours\":0.5,\"lost\":0.25,\"item\":\"not seen, and not looked\",\"llr\":0}],\"against\":[{\"organisation\":\"d\",\"item\":\"looked for and not seen\",\"llr\":-0.1}]},"
 	    "{\"kind\":\"source\",\"candidate\":{\"kind\":\"addr\",\"value\":\"198.51.100.9\"},\"probability\":0.1,\"parts\":[{\"why\":\"steers a "
 	    "host that others saw attack\",\"nats\":2,\"of\":2.5}]},"
 	    "{\"kind\":\"cannot say\",\"probability\":0.7,\"parts\":[{\"why\":\"fewer than two witnesses\",\"nats\":3.5,\"of\":1}]}],"
@@ -400,6 +400,8 @@ TEST(who_saw)
 	CHECK(says(&out, "`e` has published a warning that names `192.0.2.7`: \u201c`Look`\u201d."));
 	CHECK(says(&out, "Contact: `Duty`, `duty@e.example`."));
 	CHECK_UINT(count_of(&out, "lost 50 %"), 0); /* of a time that is of no account */
+	CHECK_UINT(count_of(&out, "single packets"), 0);
+	CHECK(says(&out, " (looked 0.5 h, lost 25 %) | \u2013 |"));
 	buf_clear(&out);
 	cases_text(&out, one);
 	CHECK(says(&out, "  [1] e can be asked"));
