@@ -96,6 +96,19 @@ take_named(const char *text, struct buf *out)
 	}
 }
 
+/* A text that cases show is no longer than the longest name; not within a UTF-8 sequence. */
+static size_t
+shown(const char *text)
+{
+	size_t size = strnlen(text, JOINT_NAME_MAX + 1);
+
+	if (size <= JOINT_NAME_MAX)
+		return size;
+	for (size = JOINT_NAME_MAX; size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80; size--)
+		;
+	return size;
+}
+
 static void
 keep_texts(struct joint_word *word, struct buf *scratch, const char *const text[HEARD_TEXTS])
 {
@@ -103,8 +116,8 @@ keep_texts(struct joint_word *word, struct buf *scratch, const char *const text[
 
 	for (unsigned i = 0; i < HEARD_TEXTS; i++) {
 		at[i] = scratch->size;
-		buf_add_text(scratch, text[i]);
-		size[i] = scratch->size - at[i];
+		size[i] = word->notice && i == HEARD_NAMED ? strlen(text[i]) : shown(text[i]);
+		buf_add(scratch, text[i], size[i]);
 	}
 	for (unsigned i = 0; i < HEARD_TEXTS; i++)
 		word->text[i] = slice_of(scratch->p + at[i], size[i]);
@@ -137,7 +150,7 @@ read_notice(const json_t *notice, struct buf *scratch, struct joint_word *word)
 	struct buf named;
 	const char *text = text_of(notice, "text"), *title = text_of(notice, "title");
 
-	if (text_of(notice, "id")[0] == '\0')
+	if (text_of(notice, "id")[0] == '\0' || strlen(text_of(notice, "id")) > JOINT_NAME_MAX)
 		return CC_BAD;
 	buf_open(&named, 1u << 16);
 	/* What is taken back names nothing. */

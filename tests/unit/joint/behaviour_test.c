@@ -1,6 +1,8 @@
 /* What links by behaviour: periods, stages, networks.  All of it a function of the set.  README.md, Linking. */
 #include "unit/joint/joint_rig.h"
 
+#include "output/output.h"
+
 #include <math.h>
 
 static struct joint_sighting list[4096];
@@ -453,6 +455,37 @@ TEST(notices_change_cases)
 	conf_free(conf);
 }
 
+/* A notice of a title without end, in letters of two bytes: a case has a name's length of it, in whole letters. */
+TEST(words_have_a_length)
+{
+	static char title[40000], value[90000];
+	struct cc_message msg = {.header_count = 3};
+	struct joint_word word;
+	struct buf scratch;
+
+	for (size_t i = 0; i < sizeof(title) - 1; i += 2)
+		memcpy(title + i, "\xc3\xa9", 2);
+	title[sizeof(title) - 2] = '\0';
+	msg.header[0] = (struct cc_header){"ce_type", slice_str("org.concert.notice.v1")};
+	msg.header[1] = (struct cc_header){"ce_time", slice_str("2026-03-02T00:00:00Z")};
+	msg.header[2] = (struct cc_header){"tlp", slice_str("clear")};
+	buf_open(&scratch, 1u << 20);
+	for (int ids = 0; ids < 2; ids++) {
+		int size = snprintf(value, sizeof(value),
+		    "{\"objects\":[{\"extensions\":{\"x\":{\"notice\":{\"id\":\"%s\",\"title\":\"%s\","
+		    "\"text\":\"192.0.2.7\"}}}}]}",
+		    ids ? title : "n1", title);
+
+		msg.value = slice_of(value, (size_t)size);
+		CHECK(joint_read_word(&msg, slice_str("cert.a"), &scratch, &word) == (ids ? CC_BAD : CC_OK));
+		if (ids)
+			continue;
+		CHECK_UINT(word.text[HEARD_TITLE].size, 254);
+		CHECK(utf8_valid(word.text[HEARD_TITLE]) && slice_is(word.text[HEARD_NAMED], "addr:192.0.2.7"));
+	}
+	buf_close(&scratch);
+}
+
 TESTS(T(heartbeats_tell_who_looked), T(notices_of_its_time), T(notices_change_cases), T(contacts_and_notices),
     T(notices_of_one_are_bounded), T(period_links_where_addresses_move), T(sights_at_random_have_no_period), T(stages),
-    T(networks))
+    T(networks), T(words_have_a_length))
