@@ -9,8 +9,9 @@
 #include <stdlib.h>
 
 /*
- * What one organisation's word counts, of the nats that join groups: what is left, 5, is more than anybody can show
- * without proof at the right time (3.5 for an address, 3 for a certificate, 1 for an hour).
+ * What one organisation's word counts, of the nats that join groups where a single other one sees one of the two: what
+ * is left, 5, is more than anybody can show without proof at the right time (3.5 for an address, 3 for a certificate, 1
+ * for an hour).
  */
 #define WORD 2.0
 #define DEEP 8 /* how often parts are looked at again, for another organisation's word */

@@ -14,6 +14,7 @@
 #define TOOL_MAX 5.5   /* nats, of all that one tool shows: each follows from the others, and can be copied */
 #define GROUPS_MAX 16  /* groups with a feature, beyond which it brings none of them together */
 #define GROUPS_OF_ONE 4 /* of these, that one organisation alone is in */
+#define GROUPS_STRONG (JOINT_STRONG + 0.5)
 #define ROUNDS 3
 #define HOUR (3600 * NS_PER_S)
 
@@ -422,8 +423,12 @@ bonds_of(struct linker *l, const struct range *r, const uint32_t *only, struct b
 	return true;
 }
 
+/*
+ * word: what one organisation's word that two are one counts, of what joins them, where one of the two is seen by a
+ * single organisation.  Two that several see each stand by themselves: that they are one has to come from others.
+ */
 static bool
-unite_bonds(struct linker *l, const struct bonds *bonds, const uint64_t *last, double least)
+unite_bonds(struct linker *l, const struct bonds *bonds, const uint64_t *last, const uint32_t *only, double word)
 {
 	bool any = false;
 
@@ -444,7 +449,9 @@ unite_bonds(struct linker *l, const struct bonds *bonds, const uint64_t *last, d
 		}
 		sum = tally_sum(&t) + (most > victims ? most : victims);
 		sum += time_llr(node_at(l, a)->first, last[a], node_at(l, b)->first, last[b]);
-		any = (sum >= least && link_unite(l, a, b, false)) || any;
+		if (only[a] != NONE || only[b] != NONE)
+			sum += word;
+		any = (sum >= GROUPS_STRONG && link_unite(l, a, b, false)) || any;
 	}
 	return any;
 }
@@ -481,7 +488,7 @@ link_groups(struct linker *l, double word)
 			st = bonds_of(l, &l->range[i], only, &bonds) ? CC_OK : CC_NOMEM;
 		if (bonds.count > 0)
 			qsort(bonds.bond, bonds.count, sizeof(*bonds.bond), by_bond);
-		if (st == CC_OK && !unite_bonds(l, &bonds, last, JOINT_STRONG + 0.5 - word))
+		if (st == CC_OK && !unite_bonds(l, &bonds, last, only, word))
 			break;
 	}
 	free(bonds.bond);

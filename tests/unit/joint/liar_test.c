@@ -168,6 +168,41 @@ TEST(two_that_stand_are_joined_by_two)
 	done(&w, cases);
 }
 
+/* One of two sides, with a certificate that is shown without its key, and a tool's answer: 6.2 with the hour. */
+static struct joint_sighting
+shown(const char *who, const char *addr, const char *domain, unsigned n)
+{
+	struct joint_sighting s = contact(who, addr, domain, n);
+
+	s.proof = CC_PROOF_DIALOGUE;
+	s.cert = keep("aa11");
+	s.ja3s = keep("tool");
+	s.rule = slice_of(NULL, 0);
+	s.port = 0;
+	return s;
+}
+
+/* What lacks little to be one is one by somebody's word where one organisation alone sees a side of it; two that
+ * several see are not. */
+TEST(a_word_joins_what_one_alone_sees)
+{
+	for (unsigned several = 0; several < 2; several++) {
+		struct world w = fresh();
+		json_t *cases;
+
+		add(&w, shown("cert.a", "192.0.2.7", "one.example", 0));
+		add(&w, shown("cert.b", "192.0.2.7", "one.example", 1));
+		add(&w, shown("cert.c", "198.51.100.9", "two.example", 2));
+		add(&w, shown(several ? "cert.d" : "cert.c", "198.51.100.9", "two.example", 3));
+		for (unsigned n = 4; n < 8; n++)
+			add(&w, shown("cert.l", n % 2 ? "192.0.2.7" : "198.51.100.9",
+				    n % 3 ? "one.example" : "two.example", n));
+		cases = settled(w.joint);
+		CHECK_UINT(json_array_size(cases), 1 + several);
+		done(&w, cases);
+	}
+}
+
 /* A second witness of a name counts where it led to the same network. */
 TEST(a_name_in_two_places)
 {
@@ -303,6 +338,7 @@ TEST(an_answer_that_has_to_stand)
 }
 
 TESTS(T(one_alone_makes_nothing_common), T(several_make_it_common), T(a_flood_in_any_order),
-    T(two_that_stand_are_not_joined_by_one), T(two_that_stand_are_joined_by_two), T(a_name_in_two_places),
+    T(two_that_stand_are_not_joined_by_one), T(two_that_stand_are_joined_by_two), T(a_word_joins_what_one_alone_sees),
+    T(a_name_in_two_places),
     T(a_flood_between_neighbours), T(two_rest_on_each),
     T(an_answer_that_has_to_stand))
