@@ -27,12 +27,13 @@ era_new(struct joint_keep *keep, uint64_t number)
 
 /* ---- to disk ---- */
 
+/* By its hash turned by this state's secret: nobody makes names that all fall into one bucket. */
 static bool
 add_entry(struct joint_keep *keep, uint64_t hash)
 {
 	if (!GROW(keep->entry, keep->entries, keep->entry_room))
 		return false;
-	keep->entry[keep->entries++] = (struct entry){hash, keep->cold_next};
+	keep->entry[keep->entries++] = (struct entry){hash * keep->turn, keep->cold_next};
 	return true;
 }
 
@@ -321,6 +322,22 @@ load_era(struct joint_keep *keep, const struct era *is)
 	return index_load_era(keep, era);
 }
 
+/* Made with the state; one that had none before something went to disk goes on without. */
+static enum cc_status
+load_turn(struct joint_keep *keep)
+{
+	enum cc_status st = state_do(keep->state,
+	    "INSERT OR IGNORE INTO meta SELECT 'turn', ?1 WHERE NOT EXISTS (SELECT 1 FROM eras)", "i", hash_seed() | 1);
+	sqlite3_stmt *stmt =
+	    st == CC_OK ? state_ask(keep->state, "SELECT value FROM meta WHERE name = 'turn'", "") : NULL;
+
+	if (stmt == NULL)
+		return st == CC_OK ? CC_IO : st;
+	keep->turn = sqlite3_step(stmt) == SQLITE_ROW ? state_u64(stmt, 0) : 1;
+	sqlite3_finalize(stmt);
+	return CC_OK;
+}
+
 enum cc_status
 cold_load(struct joint_keep *keep)
 {
@@ -338,6 +355,8 @@ cold_load(struct joint_keep *keep)
 	/* Nothing of what is on disk is forgotten because it could not be read for once. */
 	if (step != SQLITE_DONE)
 		st = state_fail(keep->state);
+	if (st == CC_OK)
+		st = load_turn(keep);
 	for (size_t i = 0; i < count && st == CC_OK; i++)
 		st = load_era(keep, &era[i]);
 	if (st == CC_OK)

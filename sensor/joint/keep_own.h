@@ -46,6 +46,7 @@ struct joint_keep {
 	const struct conf *conf;
 	struct buf blob;
 	uint64_t hot_bytes, hot_first, hot_next; /* on disk; its rows */
+	uint64_t turn; /* odd: what hashes are multiplied by in the index on disk */
 	uint64_t cold_next, went, evicted, recalled;
 	uint64_t newest; /* ns: of the sights that went to disk, none later than */
 	uint64_t now;    /* when the commit was told to be */

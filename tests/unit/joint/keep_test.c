@@ -502,6 +502,20 @@ TEST(what_came_back_is_not_counted)
 	finish(&r);
 }
 
-TESTS(T(odd_words_do_no_harm), T(notices_on_disk_are_bounded), T(what_went_to_disk_comes_back),
+/* The index on disk stands by a secret of its own, made once. */
+TEST(index_by_a_secret)
+{
+	struct running r;
+
+	begin(&r, "joint.nodes_max=1000");
+	CHECK((r.keep->turn & 1) == 1 && r.keep->turn != 1);
+	CHECK(number_of(&r, "UPDATE meta SET value = 77 WHERE name = 'turn' RETURNING value") == 77);
+	end(&r);
+	start(&r);
+	CHECK_UINT(r.keep->turn, 77);
+	finish(&r);
+}
+
+TESTS(T(index_by_a_secret), T(odd_words_do_no_harm), T(notices_on_disk_are_bounded), T(what_went_to_disk_comes_back),
     T(what_is_old_on_disk_goes), T(restarts_change_nothing), T(renamed_after_a_restart), T(renamed_while_it_waited),
     T(a_start_reads_no_index), T(what_came_back_is_not_counted), T(the_log_of_nodes_is_bounded))
