@@ -52,6 +52,7 @@ struct correlating {
 	uint64_t before[VERDICT_COUNT]; /* of earlier runs */
 	uint64_t committed, since;      /* monotonic; messages that came after, */
 	uint64_t since_nodes, linked;   /* and nodes of members; monotonic: when some came last */
+	bool behind;                    /* with linking */
 	bool waits;                     /* for quiet: cells may wait to be linked */
 	const char *fault;
 	uint64_t countdown;
@@ -482,7 +483,9 @@ meet_members(struct correlating *c, size_t *ret_took)
 
 	if (st == CC_OK)
 		st = take_nodes(c, ret_took);
-	reader_helps(inbox_reader(c->inbox), time_monotonic() - c->linked >= BUSY_NS);
+	/* More was waiting than others send while we read once: we are behind with it, until nothing is. */
+	c->behind = *ret_took >= COMMIT_MESSAGES / 2 || (c->behind && *ret_took > 0);
+	reader_helps(inbox_reader(c->inbox), time_monotonic() - c->linked >= BUSY_NS, c->behind);
 	return st;
 }
 

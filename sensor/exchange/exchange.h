@@ -270,8 +270,9 @@ struct reader_position {
 	bool changed; /* since whoever asks looked last: his to clear */
 };
 void reader_commit(struct reader *reader, const struct reader_position *position, size_t count);
-/* Of a group that shares: whether we have time to read for others.  Not said: no. */
-void reader_helps(struct reader *reader, bool helps);
+/* Of a group that shares: whether we have time to read for others, or too little to read what others can.  Not said:
+ * neither. */
+void reader_helps(struct reader *reader, bool helps, bool yields);
 /* Before the first is asked for: only what came from then on (ns); to a broker by its clock, in a file by the message's
  * own ce_time. */
 void reader_since(struct reader *reader, uint64_t since);

@@ -295,11 +295,11 @@ reader_commit(struct reader *reader, const struct reader_position *position, siz
 }
 
 void
-reader_helps(struct reader *reader, bool helps)
+reader_helps(struct reader *reader, bool helps, bool yields)
 {
 	for (unsigned i = 0; i < reader->places; i++) {
 		if (reader->place[i].kafka != NULL)
-			reader_kafka_helps(reader->place[i].kafka, helps);
+			reader_kafka_helps(reader->place[i].kafka, helps, yields);
 	}
 }
 

@@ -190,10 +190,10 @@ share(struct reader_kafka *r)
 }
 
 void
-reader_kafka_helps(struct reader_kafka *r, bool helps)
+reader_kafka_helps(struct reader_kafka *r, bool helps, bool yields)
 {
 	if (r->share != NULL)
-		reader_share_helps(r->share, helps);
+		reader_share_helps(r->share, helps, yields);
 }
 
 static enum cc_status

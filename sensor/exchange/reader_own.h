@@ -25,7 +25,7 @@ enum cc_status reader_kafka_next(struct reader_kafka *reader, int ms, struct cc_
 void reader_kafka_since(struct reader_kafka *reader, uint64_t since); /* before the first message is asked for */
 bool reader_kafka_reached(const struct reader_kafka *reader);
 bool reader_kafka_has_more(const struct reader_kafka *reader);
-void reader_kafka_helps(struct reader_kafka *reader, bool helps);
+void reader_kafka_helps(struct reader_kafka *reader, bool helps, bool yields);
 void reader_kafka_close(struct reader_kafka *reader);
 
 /* reader_share.c: members of a group that help each other */
@@ -36,7 +36,8 @@ struct rd_kafka_topic_partition_list_s;
 /* every: so often at the least who reads tells the group how far he is, ns. */
 struct reader_share *reader_share_new(struct rd_kafka_s *rk, uint64_t every);
 void reader_share_free(struct reader_share *share);
-void reader_share_helps(struct reader_share *share, bool helps); /* there is time to read for others */
+/* There is time to read for others; there is none to read what others can. */
+void reader_share_helps(struct reader_share *share, bool helps, bool yields);
 /* What the group gave, each with where it is read from.  What to read of it, owned by who calls; NULL: no memory. */
 struct rd_kafka_topic_partition_list_s *reader_share_given(struct reader_share *share, char *const *topic,
     size_t topics, const struct rd_kafka_topic_partition_list_s *given);

@@ -44,7 +44,7 @@ struct reader_share {
 	size_t count, next; /* next: to have its turn */
 	uint64_t every;                /* so often at the least who reads tells how far he is */
 	uint64_t looked, glanced, turned, away; /* monotonic; away: no looks until then */
-	bool helps, new; /* new: nobody has been asked since the group gave these */
+	bool helps, yields, new; /* new: nobody has been asked since the group gave these */
 };
 
 struct reader_share *
@@ -80,9 +80,10 @@ reader_share_free(struct reader_share *share)
 }
 
 void
-reader_share_helps(struct reader_share *share, bool helps)
+reader_share_helps(struct reader_share *share, bool helps, bool yields)
 {
 	share->helps = helps;
+	share->yields = yields;
 }
 
 /* All partitions of the topics; where nobody says which there are, what was given, which has to be told of. */
@@ -283,6 +284,38 @@ give_way(struct reader_share *share)
 	return changed;
 }
 
+/* Is there something far behind that nobody reads? */
+static bool
+any_left(const struct reader_share *share, uint64_t now)
+{
+	for (size_t i = 0; i < share->count; i++) {
+		const struct part *part = &share->part[i];
+
+		if (!part->reads && is_left(share, part, now) && lag_of(part) > BEHIND)
+			return true;
+	}
+	return false;
+}
+
+/* Others come to their end, and we have more to do than to read: what is far behind is theirs. */
+static bool
+yield(struct reader_share *share, uint64_t now)
+{
+	bool changed = false;
+
+	if (!share->yields || any_left(share, now))
+		return false;
+	for (size_t i = 0; i < share->count; i++) {
+		struct part *part = &share->part[i];
+
+		if (!part->reads || lag_of(part) <= BEHIND)
+			continue;
+		leave(part);
+		changed = true;
+	}
+	return changed;
+}
+
 /* Of what is far behind, the next alone. */
 static bool
 one_by_one(struct reader_share *share, uint64_t now)
@@ -329,13 +362,24 @@ come_back(struct reader_share *share, uint64_t now, bool busy)
 }
 
 static bool
+is_for_us(const struct reader_share *share, const struct part *part, uint64_t now)
+{
+	return !part->ours && !part->reads && part->told >= 0 && is_left(share, part, now) && lag_of(part) > BEHIND;
+}
+
+/* Not where whose it is goes on, which is from the front; and of the last, not that which any other helper takes. */
+static bool
 take_one(struct reader_share *share, uint64_t now)
 {
-	for (size_t i = 0; i < share->count; i++) {
-		/* Not where whose it is goes on. */
-		struct part *part = &share->part[(share->next + share->count - 1 - i) % share->count];
+	size_t count = 0, skip;
 
-		if (part->ours || part->reads || part->told < 0 || !is_left(share, part, now) || lag_of(part) <= BEHIND)
+	for (size_t i = 0; i < share->count; i++)
+		count += is_for_us(share, &share->part[i], now);
+	skip = (size_t)(now / 1000) % (count / 4 + 1);
+	for (size_t i = share->count; i-- > 0 && count > 0;) {
+		struct part *part = &share->part[i];
+
+		if (!is_for_us(share, part, now) || skip-- > 0)
 			continue;
 		go_on(part);
 		part->moved = share->turned = now;
@@ -367,11 +411,13 @@ decide(struct reader_share *share, uint64_t now)
 	bool changed = give_way(share), busy = false, waits = false;
 
 	changed = one_by_one(share, now) || changed;
+	changed = yield(share, now) || changed;
 	for (size_t i = 0; i < share->count; i++) {
 		busy = busy || (share->part[i].reads && lag_of(&share->part[i]) > BEHIND);
 		waits = waits || share->part[i].waits;
 	}
-	if (waits && busy && now - share->turned >= TURN_NS)
+	busy = busy || share->yields;
+	if (waits && busy && !share->yields && now - share->turned >= TURN_NS)
 		changed = next_turn(share, now) || changed;
 	else if (waits && come_back(share, now, busy))
 		changed = busy = true;
@@ -428,7 +474,7 @@ is_time(struct reader_share *share, uint64_t now)
 		much = much || (part->reads && lag_of(part) > BEHIND);
 	}
 	/* Else nobody else is there. */
-	return others && now - share->looked >= (share->new ? 0 : much ? LOOK_NS : waits ? NEXT_NS : SOON_NS);
+	return others && now - share->looked >= (share->new ? 0 : much ? LOOK_NS / 2 : waits ? NEXT_NS : SOON_NS);
 }
 
 rd_kafka_topic_partition_list_t *
@@ -467,7 +513,7 @@ reader_share_given(struct reader_share *share, char *const *topic, size_t topics
 	share->count = (size_t)share->list->cnt;
 	share->looked = share->turned = time_monotonic();
 	share->new = true;
-	share->next = (size_t)(share->looked / 1000) % (share->count + 1);
+	share->next = 0;
 	for (size_t i = 0; i < share->count; i++) {
 		struct part *part = &share->part[i];
 		const rd_kafka_topic_partition_t *one;
