@@ -16,26 +16,60 @@ name_slice(const struct joint *joint, uint32_t name)
 	return slice_of(joint->text.p + (joint->name_at[name] >> 24), joint->name_at[name] & 0xffffff);
 }
 
+#define AHEAD 8u /* names; each has its place anywhere in the table */
+
+/* A table of so many slots, of all names. */
 static bool
-wider(struct joint *joint)
+make_table(struct joint *joint, size_t slots)
 {
-	size_t slots = joint->name_slots > 0 ? joint->name_slots * 2 : 4096;
 	uint32_t *table = joint_table(slots * sizeof(*table));
+	uint64_t hash[AHEAD] = {0};
 
 	if (table == NULL)
 		return false;
 	memset(table, 0xff, slots * sizeof(*table));
-	for (uint32_t i = 0; i < joint->name_count; i++) {
-		size_t at = hash64(name_slice(joint, i), hash_seed()) & (slots - 1);
+	for (uint32_t i = 0; i < joint->name_count + AHEAD; i++) {
+		size_t at = hash[i % AHEAD] & (slots - 1);
 
-		while (table[at] != NONE)
+		while (i >= AHEAD && table[at] != NONE)
 			at = (at + 1) & (slots - 1);
-		table[at] = i;
+		if (i >= AHEAD)
+			table[at] = i - AHEAD;
+		if (i < joint->name_count) {
+			hash[i % AHEAD] = hash64(name_slice(joint, i), hash_seed());
+			__builtin_prefetch(&table[hash[i % AHEAD] & (slots - 1)], 1);
+		}
 	}
 	free(joint->name_table);
 	joint->name_table = table;
 	joint->name_slots = slots;
 	return true;
+}
+
+static bool
+wider(struct joint *joint)
+{
+	return make_table(joint, joint->name_slots > 0 ? joint->name_slots * 2 : 4096);
+}
+
+/* As the newest; the table does not have it yet. */
+static uint32_t
+append(struct joint *joint, struct slice text)
+{
+	size_t room = joint->name_room;
+
+	if (!GROW(joint->name_at, joint->name_count, room)) {
+		joint->no_memory = true;
+		return NONE;
+	}
+	joint->name_room = (uint32_t)room;
+	joint->name_at[joint->name_count] = (uint64_t)joint->text.size << 24 | text.size;
+	buf_add_slice(&joint->text, text);
+	if (joint->text.full) {
+		joint->no_memory = true;
+		return NONE;
+	}
+	return joint->name_count++;
 }
 
 /* Where it would be is on its way, while others are looked for. */
@@ -49,7 +83,8 @@ name_prefetch(const struct joint *joint, struct slice text)
 uint32_t
 name_of(struct joint *joint, struct slice text)
 {
-	size_t room = joint->name_room, at;
+	uint32_t name;
+	size_t at;
 
 	if (text.size == 0)
 		return NONE;
@@ -64,19 +99,9 @@ name_of(struct joint *joint, struct slice text)
 		if (slice_eq(name_slice(joint, joint->name_table[at]), text))
 			return joint->name_table[at];
 	}
-	if (!GROW(joint->name_at, joint->name_count, room)) {
-		joint->no_memory = true;
-		return NONE;
-	}
-	joint->name_room = (uint32_t)room;
-	joint->name_at[joint->name_count] = (uint64_t)joint->text.size << 24 | text.size;
-	buf_add_slice(&joint->text, text);
-	if (joint->text.full) {
-		joint->no_memory = true;
-		return NONE;
-	}
-	joint->name_table[at] = joint->name_count;
-	return joint->name_count++;
+	if ((name = append(joint, text)) != NONE)
+		joint->name_table[at] = name;
+	return name;
 }
 
 /* ---- gathering ---- */
@@ -89,6 +114,7 @@ struct gathering {
 	bool failed;
 };
 
+/* Each was once before, and is asked for once: no other need be looked at. */
 static void
 keep(struct gathering *g, uint32_t *name)
 {
@@ -96,7 +122,7 @@ keep(struct gathering *g, uint32_t *name)
 		return;
 	if (g->fresh[*name] == NONE)
 		g->fresh[*name] =
-		    name_of(g->joint, slice_of(g->text.p + (g->at[*name] >> 24), g->at[*name] & 0xffffff));
+		    append(g->joint, slice_of(g->text.p + (g->at[*name] >> 24), g->at[*name] & 0xffffff));
 	g->failed = g->failed || g->fresh[*name] == NONE;
 	*name = g->fresh[*name];
 }
@@ -119,6 +145,7 @@ names_gather(struct joint *joint)
 {
 	struct gathering g = {.joint = joint, .text = joint->text, .at = joint->name_at};
 	uint32_t *table = joint->name_table, count = joint->name_count;
+	size_t slots = 4096;
 
 	joint->stale = 0;
 	g.fresh = malloc(((size_t)count + 1) * sizeof(*g.fresh));
@@ -156,6 +183,10 @@ names_gather(struct joint *joint)
 		keep(&g, &joint->revocation[i].organisation);
 		keep(&g, &joint->revocation[i].value);
 	}
+	/* As many again will come before the next gathering. */
+	while (slots < (size_t)joint->name_count * 4)
+		slots *= 2;
+	g.failed = !make_table(joint, slots) || g.failed;
 	buf_close(&g.text);
 	free(g.at);
 	free(g.fresh);
