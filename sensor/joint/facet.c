@@ -4,8 +4,8 @@
  */
 #include "joint/joint_own.h"
 
-static bool
-tells(const struct joint *joint, const struct node *node, uint8_t type)
+bool
+node_tells(const struct joint *joint, const struct node *node, uint8_t type)
 {
 	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
 		if (joint->feature[f].type == type)
@@ -20,7 +20,7 @@ count_telling(const struct joint *joint, const struct hypothesis *h, uint8_t typ
 	size_t count = 0;
 
 	for (size_t i = 0; i < h->item_count; i++)
-		count += tells(joint, &joint->node[h->item[i].node], type);
+		count += node_tells(joint, &joint->node[h->item[i].node], type);
 	return count;
 }
 

@@ -582,7 +582,9 @@ void hypothesis_drop(struct activity *a, size_t index);
 /* How many times more groups have it than one would have by itself. */
 double hypothesis_shared_by(const struct joint *joint, const struct hypothesis *h);
 
-/* facet.c: what stands for the leading candidate goes; best first */
+/* facet.c */
+bool node_tells(const struct joint *joint, const struct node *node, uint8_t type);
+/* What stands for the leading candidate goes; best first */
 void facets_drop(struct joint *joint, struct activity *a);
 /* Are they two names of one thing? */
 bool hypothesis_is_facet(struct joint *joint, const struct hypothesis *of, const struct hypothesis *h);

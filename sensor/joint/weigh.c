@@ -18,6 +18,8 @@
 #define INHERIT_MAX 8.0
 #define OBSERVED 0.3     /* of what a sight weighs whose rule only observes */
 #define EXPLAINS 0.5     /* of the sights of a sort: who has less of them stands for so much less */
+#define WIDER 0.75       /* of the sights of a sort: who has more of them stays, who has less does not */
+#define WIDER_LEAST 5.0  /* nats that such a name has by itself, to be named in place of an address that does not */
 #define ANSWER 0.3       /* independence of what was looked for because a partner told of it, or said after him */
 #define NET_LESS 1.0     /* nats that a network has less than an address: others may be in it, */
 #define AS_LESS 2.0      /* and an operator */
@@ -269,7 +271,8 @@ count_beside(const struct joint *joint, const struct activity *a, struct hypothe
 		const struct node *node = &joint->node[a->node[i]];
 		unsigned k = 0, s = 0;
 
-		if (node->negative || node->echo)
+		/* Who sees no certificates does not say that there was another one. */
+		if (node->negative || node->echo || !node_tells(joint, node, h->type))
 			continue;
 		while (k < a->parties && a->party[k].organisation != node->organisation)
 			k++;
@@ -490,6 +493,28 @@ hypothesis_shared_by(const struct joint *joint, const struct hypothesis *h)
 		   : 1;
 }
 
+/* Of two names of one thing the one that stays: an address of several, behind all of which is one key or name. */
+static void
+prefer_wider(struct joint *joint, struct activity *a)
+{
+	while (a->hypothesis_count > 1 && a->hypothesis[0].type == FEATURE_ADDR &&
+	       turn_of(joint, a, &a->hypothesis[0]) < WIDER) {
+		size_t i = 1;
+
+		for (; i < a->hypothesis_count; i++) {
+			struct hypothesis *h = &a->hypothesis[i];
+
+			if ((h->type == FEATURE_CERT || h->type == FEATURE_KEY || h->type == FEATURE_DOMAIN) &&
+			    h->log_odds >= WIDER_LEAST && h->witnesses >= 2 && turn_of(joint, a, h) >= WIDER &&
+			    hypothesis_is_facet(joint, &a->hypothesis[0], h))
+				break;
+		}
+		if (i == a->hypothesis_count)
+			return;
+		hypothesis_drop(a, 0);
+	}
+}
+
 static void
 rank(struct joint *joint, struct activity *a)
 {
@@ -523,6 +548,7 @@ rank(struct joint *joint, struct activity *a)
 	}
 	if (a->hypothesis_count > 0)
 		qsort(a->hypothesis, a->hypothesis_count, sizeof(*a->hypothesis), by_odds);
+	prefer_wider(joint, a);
 	facets_drop(joint, a);
 	while (a->hypothesis_count > CANDIDATES_MAX)
 		hypothesis_drop(a, a->hypothesis_count - 1);

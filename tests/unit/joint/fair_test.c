@@ -197,5 +197,55 @@ TEST(called_from_outside_is_no_tie)
 	conf_free(conf);
 }
 
-TESTS(T(what_a_rule_observes_is_not_accused), T(one_of_many_that_take_turns), T(a_name_in_a_partners_network),
-    T(tenants_of_a_platform), T(called_from_outside_is_no_tie))
+/* A server for a week, then others, all with one key: the key stays, though more saw the first address. */
+TEST(of_two_names_the_one_that_stays)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases;
+
+	for (unsigned i = 0; i < 4; i++) {
+		for (unsigned k = 0; k < 5; k++) {
+			struct joint_sighting s =
+			    sight(i, k < 3 ? "192.0.2.7" : "198.51.100.9", i * 4000 + k * 90000);
+
+			if (k > 0) {
+				s.cert = keep("c1");
+				s.proof = CC_PROOF_KEYED;
+			}
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+	}
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(cases), 1);
+	CHECK_TEXT(verdict(cases, 0, "kind"), "cert-sha256");
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+/* Hello, agent and rule of another's tool, on the same day: copied, and no more. */
+TEST(who_copies_a_tool_is_not_its_owner)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases;
+
+	for (unsigned i = 0; i < 8; i++) {
+		struct joint_sighting s = sight(i % 4, i < 4 ? "192.0.2.7" : "198.51.100.9", i / 4 * 9000 + i * 60);
+
+		s.ja4 = keep("t12d000000_own");
+		s.agent = keep("agent/1");
+		s.rule = keep("1:3000001:1");
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(cases), 2);
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner), T(what_a_rule_observes_is_not_accused),
+    T(one_of_many_that_take_turns), T(a_name_in_a_partners_network), T(tenants_of_a_platform),
+    T(called_from_outside_is_no_tie))
