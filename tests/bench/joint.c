@@ -57,6 +57,34 @@ address(char *to, uint64_t n)
 	return slice_of(to, (size_t)size);
 }
 
+/* A name as people give them, of syllables: one that looks made by a program would be of one sort with all others. */
+static void
+spoken(char to[32], uint64_t n)
+{
+	static const char syllable[16][3] = {
+	    "ba", "ce", "di", "fo", "ga", "he", "li", "mo", "na", "pe", "ri", "so", "ta", "ve", "wi", "lo"};
+	size_t at = 0;
+
+	do {
+		memcpy(to + at, syllable[n % 16], 2);
+		at += 2;
+	} while ((n /= 16) > 0);
+	to[at] = '\0';
+}
+
+/* <a>.home<b>.<registry> */
+static struct slice
+domain(char *to, uint64_t a, uint64_t b, const char *registry)
+{
+	char first[32], second[32];
+	int size;
+
+	spoken(first, a);
+	spoken(second, b);
+	size = snprintf(to, ROOM, "%.24s.home%.24s.%s", first, second, registry);
+	return slice_of(to, (size_t)size);
+}
+
 /* n: which sighting; one of something that follows from what: the same number, the same thing. */
 static void
 make(struct words *w, uint64_t n, uint64_t per_day, struct joint_sighting *s)
@@ -83,7 +111,7 @@ make(struct words *w, uint64_t n, uint64_t per_day, struct joint_sighting *s)
 		s->port = 443;
 		s->ja4 = put(w->ja4, "t13d%llu_browser", what % 9, 0);
 		if (what % 4 == 0)
-			s->domain = put(w->domain, "name%llx.example%llu.net", what, what);
+			s->domain = domain(w->domain, what, what, "net");
 	} else {
 		activity -= chance(activity < 20 ? (uint32_t)activity + 1 : 20);
 		s->organisation = put(w->who, "cert.%llu", (activity + chance(3)) % 7, 0);
@@ -94,7 +122,7 @@ make(struct words *w, uint64_t n, uint64_t per_day, struct joint_sighting *s)
 		s->port = 443;
 		s->ja4 = put(w->ja4, "t12d%llx_own", activity, 0);
 		/* A name of its own; every fourth is under one that many have. */
-		s->domain = put(w->domain, "c%llx.example%llx.org", activity, activity % 4 == 0 ? 0 : activity);
+		s->domain = domain(w->domain, activity, activity % 4 == 0 ? 0 : activity, "org");
 		snprintf(w->cert, sizeof(w->cert), "%064llx", (unsigned long long)activity);
 		s->cert = slice_str(w->cert);
 	}
