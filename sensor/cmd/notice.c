@@ -202,6 +202,8 @@ fill(struct cmd_desk *d, struct notice *n)
 		return EXIT_USAGE;
 	}
 	n->kind = (enum notice_kind)k;
+	if (said(d, "replaces") != NULL)
+		snprintf(n->id, sizeof(n->id), "%s", said(d, "replaces"));
 	n->exercise = said(d, "exercise") != NULL;
 	snprintf(n->title, sizeof(n->title), "%s", title);
 	if (said(d, "text") != NULL &&
@@ -418,7 +420,7 @@ cmd_notice(int argc, char **argv)
 	static const int operands[] = {1, 0, 1, 1, 1};
 	struct cmd_word words[] = {[FILES] = {.name = "file"}, [NEAR] = {.name = "near"}, {.name = "title"},
 	    {.name = "text"}, {.name = "tlp"},
-	    {.name = "why"}, {.name = "into"},
+	    {.name = "why"}, {.name = "into"}, {.name = "replaces"},
 	    {.name = "exercise", .flag = true}, {.name = "all", .flag = true}};
 	const struct command *command = &cmd_table[0];
 	struct cmd_desk d;

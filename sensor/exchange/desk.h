@@ -204,7 +204,8 @@ struct notice {
 };
 
 bool notice_name_is_good(const char *name);
-/* Sends it; id, organisation and times are filled in. */
+/* Sends it; organisation and times are filled in.  id: "", and it is filled in, too; else of ours (or its beginning)
+ * that it takes the place of. */
 enum cc_status notice_publish(struct desk *desk, struct notice *notice, char **ret_why);
 /* Our own, taken back: CC_ABSENT: no such notice of ours. */
 enum cc_status notice_revoke(struct desk *desk, const char *id, const char *words, char **ret_why);

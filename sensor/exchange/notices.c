@@ -1,7 +1,7 @@
 /*
  * Notices: new threats (STIX report), good practice (course-of-action), rule packs (report with rules and test captures
- * as artifacts).  Signed as every message; taken back by a later version with `revoked`, which only its author can
- * send: a notice's id follows from author and nonce.
+ * as artifacts).  Signed as every message; a later version, which only its author can send, takes its place or, with
+ * `revoked`, takes it back: a notice's id follows from author and nonce.
  *
  * What comes is kept with its files, by number and bytes bounded; nothing is installed here: cmd/notice.c does that
  * when a person says so, and after the rules and their captures were tried.
@@ -137,8 +137,11 @@ notice_came(struct desk *desk, const struct came *came)
 	    "SET title = ?5, text = ?6, tlp = ?7, revoked = ?9, modified = ?10",
 	    "sssissiiii", id, came->organisation, nonce, (uint64_t)k, title, text, (uint64_t)came->tlp,
 	    (uint64_t)came->exercise, (uint64_t)revoked, came->time);
-	if (!revoked)
-		take_files(desk, came, id, json_object_get(from, "files"));
+	if (revoked)
+		return;
+	/* Those of the version before are not of this one. */
+	(void)desk_do(desk, "DELETE FROM notice_file WHERE notice = ?1", "s", id);
+	take_files(desk, came, id, json_object_get(from, "files"));
 }
 
 /* ---- rows ---- */
@@ -292,18 +295,66 @@ send_notice(struct desk *desk, const struct notice *n, const char *nonce, char *
 	return draft_end(desk, &draft, ret_why);
 }
 
+static void
+copy_notice(void *ctx, const struct notice *from)
+{
+	struct notice *n = ctx;
+
+	*n = *from;
+	n->files = 0;
+}
+
+static void
+nonce_of(struct desk *desk, const char *id, char ret_nonce[64])
+{
+	sqlite3_stmt *stmt = desk_ask(desk, "SELECT nonce FROM notice WHERE id = ?1", "s", id);
+
+	ret_nonce[0] = '\0';
+	if (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW)
+		snprintf(ret_nonce, 64, "%s", sql_text(stmt, 0));
+	sqlite3_finalize(stmt);
+}
+
+/* Ours, that this one takes the place of: it goes on under its id. */
+static enum cc_status
+replace(struct desk *desk, struct notice *n, char ret_nonce[64], char **ret_why)
+{
+	struct notice *was = calloc(1, sizeof(*was));
+	enum cc_status st = was != NULL ? notices_visit(desk, n->id, copy_notice, was) : CC_NOMEM;
+
+	if (st != CC_OK)
+		(void)desk_fail(desk, st, ret_why, "%s: %s", n->id,
+		    st == CC_DENIED ? "several notices begin so" : "no such notice");
+	else if (!was->ours || was->revoked || was->kind != n->kind || was->exercise != n->exercise)
+		st = desk_fail(desk, CC_DENIED, ret_why, "%s: %s", was->id,
+		    !was->ours	   ? "only its author writes it anew"
+		    : was->revoked ? "is revoked"
+				   : "is of another kind");
+	if (st == CC_OK) {
+		snprintf(n->id, sizeof(n->id), "%s", was->id);
+		nonce_of(desk, n->id, ret_nonce);
+		n->created = was->created;
+	}
+	free(was);
+	return st;
+}
+
 enum cc_status
 notice_publish(struct desk *desk, struct notice *n, char **ret_why)
 {
-	char nonce[37];
-	enum cc_status st = desk_random_id(nonce);
+	bool anew = n->id[0] != '\0';
+	char nonce[64];
+	enum cc_status st;
 
 	*ret_why = NULL;
-	if (st != CC_OK)
+	n->modified = time_now();
+	if ((st = anew ? replace(desk, n, nonce, ret_why) : desk_random_id(nonce)) != CC_OK)
 		return st;
 	snprintf(n->organisation, sizeof(n->organisation), "%s", desk->conf.sensor_organisation);
-	request_id(n->organisation, nonce, n->id);
-	n->created = n->modified = time_now();
+	if (!anew) {
+		request_id(n->organisation, nonce, n->id);
+		n->created = n->modified;
+	}
 	for (size_t i = 0; i < n->files; i++) {
 		uint8_t digest[32];
 
@@ -318,17 +369,9 @@ notice_publish(struct desk *desk, struct notice *n, char **ret_why)
 	}
 	st = send_notice(desk, n, nonce, ret_why);
 	if (st == CC_OK)
-		desk_audit(desk, "notice published", (const char *const[]){"notice", n->id, "title", n->title, NULL});
+		desk_audit(desk, anew ? "notice written anew" : "notice published",
+		    (const char *const[]){"notice", n->id, "title", n->title, NULL});
 	return st;
-}
-
-static void
-copy_notice(void *ctx, const struct notice *from)
-{
-	struct notice *n = ctx;
-
-	*n = *from;
-	n->files = 0;
 }
 
 enum cc_status
@@ -336,8 +379,7 @@ notice_revoke(struct desk *desk, const char *id, const char *words, char **ret_w
 {
 	struct notice *n = calloc(1, sizeof(*n));
 	enum cc_status st = n != NULL ? notices_visit(desk, id, copy_notice, n) : CC_NOMEM;
-	char nonce[64] = "";
-	sqlite3_stmt *stmt;
+	char nonce[64];
 
 	*ret_why = NULL;
 	if (st == CC_OK && (!n->ours || n->revoked))
@@ -347,10 +389,7 @@ notice_revoke(struct desk *desk, const char *id, const char *words, char **ret_w
 		(void)desk_fail(
 		    desk, st, ret_why, "%s: %s", id, st == CC_DENIED ? "several notices begin so" : "no such notice");
 	if (st == CC_OK) {
-		stmt = desk_ask(desk, "SELECT nonce FROM notice WHERE id = ?1", "s", n->id);
-		if (stmt != NULL && sqlite3_step(stmt) == SQLITE_ROW)
-			snprintf(nonce, sizeof(nonce), "%s", sql_text(stmt, 0));
-		sqlite3_finalize(stmt);
+		nonce_of(desk, n->id, nonce);
 		n->revoked = true;
 		n->modified = time_now();
 		if (words != NULL)
