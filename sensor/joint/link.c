@@ -360,15 +360,16 @@ add_bond(struct bonds *bonds, struct bond bond)
 }
 
 /*
- * Stages come upon a victim soon after each other.  What all hosts do, such as fetching updates, comes upon them at any
- * time, so that whatever else they have does not belong to it, however many they are.
+ * Stages come upon a victim soon after each other, and in one order: the sign.  What all hosts do, such as fetching
+ * updates, comes upon them at any time, so that whatever else they have does not belong to it, however many they are.
  */
 static float
 near(uint64_t a, uint64_t b)
 {
 	uint64_t gap = a > b ? a - b : b - a;
+	float is = gap <= HOUR ? 1.0F : gap <= 24 * HOUR ? 0.5F : 0;
 
-	return gap <= HOUR ? 1.0F : gap <= 6 * HOUR ? 0.4F : 0;
+	return a > b ? -is : is;
 }
 
 /* Is there room for one more group that only this organisation is in? */
@@ -447,7 +448,7 @@ unite_bonds(struct linker *l, const struct bonds *bonds, const uint64_t *last, c
 			most = (double)bond->weight > most ? (double)bond->weight : most;
 			victims += (double)(bond->weight * bond->near);
 		}
-		sum = tally_sum(&t) + (most > victims ? most : victims);
+		sum = tally_sum(&t) + (most > fabs(victims) ? most : fabs(victims));
 		sum += time_llr(node_at(l, a)->first, last[a], node_at(l, b)->first, last[b]);
 		if (only[a] != NONE || only[b] != NONE)
 			sum += word;
