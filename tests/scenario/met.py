@@ -30,8 +30,8 @@ def pool(w):
                   rule=(2030000, "miner's loader", "trojan-activity"), prints={"user_agent": "curl/7.88.1"})
         else:
             w.see(o, org, t, "file-sha256", h, "content", r.choice(w.cdn), 443, victim=v, domain=paste, file_sha256=h, rule=CLOUD, prints={"user_agent": "curl/7.88.1"})
-        for _ in range(r.randint(1, 3)):
-            t += timedelta(seconds=r.uniform(60, 40000))
+        for n in range(r.randint(1, 3)):  # a miner calls its pool as soon as it runs
+            t += timedelta(seconds=r.uniform(60, 40000 if n else 900))
             w.see(o, org, t, "domain", name, "dialogue", r.choice(addrs), 3333, victim=v, domain=name, rule=POLICY, prints={"user_agent": agent}, count=r.randint(20, 200))
     w.campaign("c1", o, known, [{"kind": "addr", "value": loader}] if known else [], "the loader is its own, the pool is everybody's" if known else "pastes and a pool that many use")
 
