@@ -458,8 +458,11 @@ take_nodes(struct correlating *c, size_t *ret_took)
 		*ret_took += count;
 		c->since_nodes += count;
 		c->linked = time_monotonic();
-		if (c->since_nodes >= COMMIT_MESSAGES)
-			st = commit(c, false);
+		if (c->since_nodes >= COMMIT_MESSAGES && (st = commit(c, false)) == CC_OK) {
+			/* After the second batch we are behind: what we would read is others', at once. */
+			reader_helps(inbox_reader(c->inbox), false, i > 2);
+			reader_look(inbox_reader(c->inbox));
+		}
 	}
 	return st;
 }

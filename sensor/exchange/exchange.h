@@ -273,6 +273,7 @@ void reader_commit(struct reader *reader, const struct reader_position *position
 /* Of a group that shares: whether we have time to read for others, or too little to read what others can.  Not said:
  * neither. */
 void reader_helps(struct reader *reader, bool helps, bool yields);
+void reader_look(struct reader *reader); /* whether something changes hands, where nothing is read for long */
 /* Before the first is asked for: only what came from then on (ns); to a broker by its clock, in a file by the message's
  * own ce_time. */
 void reader_since(struct reader *reader, uint64_t since);

@@ -303,6 +303,15 @@ reader_helps(struct reader *reader, bool helps, bool yields)
 	}
 }
 
+void
+reader_look(struct reader *reader)
+{
+	for (unsigned i = 0; i < reader->places; i++) {
+		if (reader->place[i].kafka != NULL)
+			reader_kafka_look(reader->place[i].kafka);
+	}
+}
+
 /* The one that gave something last is asked first, so that what lies there is not read in slices. */
 static enum cc_status
 next_of_all(struct reader *reader, int ms, struct cc_message *ret_msg, const char **ret_why)

@@ -196,6 +196,13 @@ reader_kafka_helps(struct reader_kafka *r, bool helps, bool yields)
 		reader_share_helps(r->share, helps, yields);
 }
 
+void
+reader_kafka_look(struct reader_kafka *r)
+{
+	if (r->share != NULL)
+		share(r);
+}
+
 static enum cc_status
 join(struct reader_kafka *r)
 {

@@ -26,6 +26,7 @@ void reader_kafka_since(struct reader_kafka *reader, uint64_t since); /* before 
 bool reader_kafka_reached(const struct reader_kafka *reader);
 bool reader_kafka_has_more(const struct reader_kafka *reader);
 void reader_kafka_helps(struct reader_kafka *reader, bool helps, bool yields);
+void reader_kafka_look(struct reader_kafka *reader);
 void reader_kafka_close(struct reader_kafka *reader);
 
 /* reader_share.c: members of a group that help each other */

@@ -216,7 +216,7 @@ is_passed(const struct part *part)
 static bool
 is_left(const struct reader_share *share, const struct part *part, uint64_t now)
 {
-	return part->free || now - part->moved >= 2 * share->every + NS_PER_S / 2;
+	return part->free || now - part->moved >= 4 * share->every + 2 * NS_PER_S;
 }
 
 /* The word that goes with an offset.  The list frees what it has. */
