@@ -1,6 +1,7 @@
 """Members of a group of correlators beside one, over a backlog of a real broker.  Where control groups can be made each member has a part of a core of
 its own (Linux' cpu controller, version 1), and the broker what is left: so the clock says what as many machines would do, and the ratio is that of two
 machines.  Elsewhere they, and the broker, share the cores, and CPU seconds of the busiest are what is left to go by."""
+import contextlib
 import os
 import pathlib
 import signal
@@ -92,12 +93,15 @@ class Member:
 		return self.state
 
 	def end(self):
-		self.process.send_signal(signal.SIGTERM)
+		"""Once, however the run ends."""
+		if self.process.poll() is None:
+			self.process.send_signal(signal.SIGTERM)
 		self.process.wait()
 		if self.db:
 			self.db.close()
 		if self.part:
 			self.part.remove()
+		self.db = self.part = None
 
 
 def cases_of(folders):
@@ -143,13 +147,14 @@ def compare(arguments, played, messages):
 		print(f"no broker, so no members: {reason}")
 		return
 	why = why_no_parts()
-	with broker.Broker(config={"group.initial.rebalance.delay.ms": "3000"}) as kafka, tempfile.TemporaryDirectory(prefix="concert-bench-") as folder:
+	with broker.Broker(config={"group.initial.rebalance.delay.ms": "3000"}) as kafka, tempfile.TemporaryDirectory(prefix="concert-bench-") as folder, contextlib.ExitStack() as ends:
 		kafka.topics(partitions=PARTITIONS)
 		exchange = played(arguments, folder, 1)  # keys and trust; of the same organisations
 		played(arguments, folder, messages, f"kafka:{kafka.bootstrap}")
 		pid = int((kafka.dir / "pid").read_text())
 		part = None if why else Part("broker")
 		if part:
+			ends.callback(part.leave, pid)
 			part.enter(pid)
 		print(f"\n{messages:,} messages in {PARTITIONS} partitions; " + (f"all share the cores with the broker, so that the clock says little ({why})" if why else
 		      f"each member has {arguments.part} per cent of a core, the broker what is left") + f"; {load()}\n\n"
@@ -158,12 +163,12 @@ def compare(arguments, played, messages):
 		for count in arguments.members:
 			time.sleep(SETTLE)
 			group = started(arguments, kafka, exchange, folder, count, not why)
+			for one in group:
+				ends.callback(one.end)
 			wall[count], spent, accepted = finished(group, messages)
 			cases[count] = cases_of([one.folder for one in group])
 			busiest[count] = max(spent)
 			print(f"| {count} | {' '.join(f'{n:,}' for n in accepted)} | {wall[count]:.1f} | {messages / wall[count]:,.0f} | {' '.join(f'{s:.2f}' for s in spent)} | {messages / max(spent):,.0f} |", flush=True)
-		if part:
-			part.leave(pid)
 	first = arguments.members[0]
 	for count in arguments.members[1:]:
 		print(f"\n{count} members by {first}: by CPU seconds of the busiest {busiest[first] / busiest[count]:.2f}; by the clock {wall[first] / wall[count]:.2f}"
