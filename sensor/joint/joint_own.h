@@ -467,9 +467,6 @@ enum cc_status joint_weigh(struct joint *joint, struct activity *activity);
 /* The organisation without which what is named is least probable, and how probable it is then; NULL: none, or nothing
  * is named. */
 const struct resting *resting_least(const struct activity *activity, double *ret_probability);
-/* Of each party's own nodes, how many have the candidate. */
-void hypothesis_with(const struct joint *joint, const struct activity *a, const struct hypothesis *h,
-    double ret_with[ORGANISATIONS_MAX]);
 
 /* revoke.c: 0: not taken back */
 uint64_t revoked_until(const struct joint *joint, struct slice organisation, unsigned kind, struct slice value);
@@ -578,9 +575,14 @@ is_second_hand(const struct node *node)
 }
 
 #define WEIGHED_MAX 64 /* only the strongest by a cheap first look are weighed wholly */
+
+/* rank.c */
 void hypothesis_drop(struct activity *a, size_t index);
 /* How many times more groups have it than one would have by itself. */
 double hypothesis_shared_by(const struct joint *joint, const struct hypothesis *h);
+/* Of each party's own nodes, how many have the candidate. */
+void hypothesis_with(const struct joint *joint, const struct activity *a, const struct hypothesis *h,
+    double ret_with[ORGANISATIONS_MAX]);
 
 /* facet.c */
 bool node_tells(const struct joint *joint, const struct node *node, uint8_t type);

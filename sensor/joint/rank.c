@@ -1,0 +1,304 @@
+/*
+ * What candidates have beside their evidence, so that one stands before another: how many of those who could have seen
+ * it did, what takes turns with it, whom it steers, and what else it was seen with.  README.md, Evidence,
+ * the bonus.
+ */
+#include "joint/weigh_own.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define DAY (86400 * NS_PER_S)
+#define IN_HOME 4.5      /* nats that an address in a partner's networks is behind 'relayed' */
+#define INHERIT 0.8      /* of a relay's weight that goes to who was seen to control it */
+#define INHERIT_MAX 8.0
+#define EXPLAINS 0.5     /* of the sights of a sort: who has less of them stands for so much less */
+#define WIDER 0.75       /* of the sights of a sort: who has more of them stays, who has less does not */
+#define WIDER_LEAST 5.0  /* nats that such a name has by itself, to be named in place of an address that does not */
+#define NET_LESS 1.0     /* nats that a network has less than an address: others may be in it, */
+#define AS_LESS 2.0      /* and an operator */
+
+/* ---- who has it, of those who could ---- */
+
+/* Who took part, with how many nodes of his own. */
+void
+parties_count(const struct joint *joint, struct activity *a)
+{
+	a->parties = 0;
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = &joint->node[a->node[i]];
+		unsigned k = 0;
+
+		if (node->negative || node->echo)
+			continue;
+		while (k < a->parties && a->party[k].organisation != node->organisation)
+			k++;
+		if (k == ORGANISATIONS_MAX)
+			continue;
+		if (k == a->parties)
+			a->party[a->parties++] = (struct party){node->organisation, 0};
+		a->party[k].nodes++;
+	}
+}
+
+void
+hypothesis_with(const struct joint *joint, const struct activity *a, const struct hypothesis *h,
+    double ret_with[ORGANISATIONS_MAX])
+{
+	memset(ret_with, 0, ORGANISATIONS_MAX * sizeof(*ret_with));
+	for (size_t n = 0; n < h->item_count; n++) {
+		const struct node *node = &joint->node[h->item[n].node];
+		unsigned k = 0;
+
+		while (k < a->parties && a->party[k].organisation != node->organisation)
+			k++;
+		if (k < a->parties && h->item[n].base > 0 && !node->echo)
+			ret_with[k]++;
+	}
+}
+
+/* How much of what each organisation saw has the candidate: the mean over organisations, so that none outshouts. */
+static double
+share_of(const struct joint *joint, const struct activity *a, const struct hypothesis *h)
+{
+	double with[ORGANISATIONS_MAX], sum = 0;
+
+	hypothesis_with(joint, a, h, with);
+	/* In an order that is not that of arrival: the sum of what is equal is the same. */
+	for (unsigned k = 0; k < a->parties; k++)
+		sum += with[k] / a->party[k].nodes;
+	return a->parties > 0 ? sum / a->parties : 0;
+}
+
+/* What kind of sight: who began, at which port, and the class of the rule. */
+static bool
+same_sort(const struct node *a, const struct node *b)
+{
+	return a->client == b->client && a->class == b->class && (a->client || a->port == b->port);
+}
+
+#define SORTS_MAX 16
+
+/* Of each party's own nodes, how many are of a sort with those that have the candidate. */
+static void
+count_beside(const struct joint *joint, const struct activity *a, struct hypothesis *h)
+{
+	const struct node *sort[SORTS_MAX];
+	unsigned sorts = 0;
+
+	memset(h->beside, 0, sizeof(h->beside));
+	for (size_t n = 0; n < h->item_count && sorts < SORTS_MAX; n++) {
+		const struct node *node = &joint->node[h->item[n].node];
+		unsigned k = 0;
+
+		while (k < sorts && !same_sort(sort[k], node))
+			k++;
+		if (k == sorts && h->item[n].base > 0 && !node->echo)
+			sort[sorts++] = node;
+	}
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = &joint->node[a->node[i]];
+		unsigned k = 0, s = 0;
+
+		/* Who sees no certificates does not say that there was another one. */
+		if (node->negative || node->echo || !node_tells(joint, node, h->type))
+			continue;
+		while (k < a->parties && a->party[k].organisation != node->organisation)
+			k++;
+		while (s < sorts && !same_sort(sort[s], node))
+			s++;
+		if (k < a->parties && s < sorts && h->beside[k] < UINT16_MAX)
+			h->beside[k]++;
+	}
+}
+
+/* Of the sights that are of a sort with those of the candidate, how many have it: 1 if nothing takes turns with it. */
+static double
+turn_of(const struct joint *joint, const struct activity *a, struct hypothesis *h)
+{
+	double with[ORGANISATIONS_MAX], sum = 0, parties = 0;
+
+	hypothesis_with(joint, a, h, with);
+	count_beside(joint, a, h);
+	for (unsigned k = 0; k < a->parties; k++) {
+		sum += h->beside[k] > 0 ? with[k] / h->beside[k] : 0;
+		parties += h->beside[k] > 0;
+	}
+	return parties > 0 ? sum / parties : 1;
+}
+
+/* ---- relays, and who steers them ---- */
+
+/* A name is where it leads to: in somebody's networks if all that was seen of it is. */
+static uint32_t
+home_of_name(const struct joint *joint, const struct hypothesis *h)
+{
+	uint32_t home = NONE;
+
+	for (size_t i = 0; i < h->item_count; i++) {
+		const struct node *node = &joint->node[h->item[i].node];
+
+		if (node->negative || node->echo || node->attacker == NONE)
+			continue;
+		if (node->home == NONE)
+			return NONE;
+		home = node->home;
+	}
+	return home;
+}
+
+/* In whose networks it is; NONE: nobody's, or no address. */
+static uint32_t
+home_of(const struct joint *joint, const struct hypothesis *h)
+{
+	if (h->type == FEATURE_DOMAIN)
+		return home_of_name(joint, h);
+	for (size_t i = 0; i < h->item_count && (h->type == FEATURE_ADDR || is_wide(h->type)); i++) {
+		if (joint->node[h->item[i].node].home != NONE)
+			return joint->node[h->item[i].node].home;
+	}
+	return NONE;
+}
+
+/* Did the organisation itself see a host of its own in dialogue with this address? */
+static bool
+controls(const struct joint *joint, const struct hypothesis *h, uint32_t home)
+{
+	for (size_t i = 0; i < h->item_count; i++) {
+		const struct node *node = &joint->node[h->item[i].node];
+
+		if (node->organisation == home && node->victim != NONE && node->home == NONE &&
+		    node->proof >= CC_PROOF_DIALOGUE && !node->echo && !node->negative)
+			return true;
+	}
+	return false;
+}
+
+/* Surely first seen a day and more after the last that was seen of the relay, beyond the bounds of both clocks: it did
+ * not steer it. */
+static bool
+came_after(const struct joint *joint, const struct hypothesis *relay, const struct hypothesis *h)
+{
+	for (size_t i = 0; i < relay->item_count; i++) {
+		const struct node *last = &joint->node[relay->item[i].node];
+		double error = relay->item[i].clock_error;
+
+		for (size_t k = 0; k < h->item_count; k++) {
+			const struct node *first = &joint->node[h->item[k].node];
+
+			if (!last->negative && !last->echo && !first->negative &&
+			    !joint_before(
+				last->last + DAY, error, first->first, h->item[k].clock_error))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Who was seen to control a relay inherits of what was seen of the relay. */
+static void
+follow_relays(const struct joint *joint, struct activity *a)
+{
+	for (size_t r = 0; r < a->hypothesis_count; r++) {
+		struct hypothesis *relay = &a->hypothesis[r];
+		uint32_t home = home_of(joint, relay);
+
+		if (home == NONE || is_wide(relay->type))
+			continue;
+		for (size_t i = 0; i < a->hypothesis_count; i++) {
+			struct hypothesis *h = &a->hypothesis[i];
+			double more = relay->witness * INHERIT < INHERIT_MAX ? relay->witness * INHERIT : INHERIT_MAX;
+
+			if (!is_wide(h->type) && relay->witness >= WITNESS_LEAST && home_of(joint, h) == NONE &&
+			    controls(joint, h, home) && more > h->bonus && !came_after(joint, relay, h)) {
+				h->bonus = more;
+				h->parts = 0;
+				hypothesis_part(h, "steers a host that others saw attack", more, relay->witness);
+				h->witnesses += relay->witnesses;
+			}
+		}
+	}
+}
+
+/* ---- best first ---- */
+
+void
+hypothesis_drop(struct activity *a, size_t index)
+{
+	free(a->hypothesis[index].item);
+	memmove(&a->hypothesis[index], &a->hypothesis[index + 1],
+	    (a->hypothesis_count - index - 1) * sizeof(*a->hypothesis));
+	a->hypothesis_count--;
+}
+
+/* How many times more groups have it than one would have by itself. */
+double
+hypothesis_shared_by(const struct joint *joint, const struct hypothesis *h)
+{
+	const struct value *v = &joint->value[h->value];
+
+	return (double)v->diversity > feature_about[v->type].spread
+		   ? (double)v->diversity / feature_about[v->type].spread
+		   : 1;
+}
+
+/* Of two names of one thing the one that stays: an address of several, behind all of which is one key or name. */
+static void
+prefer_wider(struct joint *joint, struct activity *a)
+{
+	while (a->hypothesis_count > 1 && a->hypothesis[0].type == FEATURE_ADDR &&
+	       turn_of(joint, a, &a->hypothesis[0]) < WIDER) {
+		size_t i = 1;
+
+		for (; i < a->hypothesis_count; i++) {
+			struct hypothesis *h = &a->hypothesis[i];
+
+			if ((h->type == FEATURE_CERT || h->type == FEATURE_KEY || h->type == FEATURE_DOMAIN) &&
+			    h->log_odds >= WIDER_LEAST && h->witnesses >= 2 && turn_of(joint, a, h) >= WIDER &&
+			    hypothesis_is_facet(joint, &a->hypothesis[0], h))
+				break;
+		}
+		if (i == a->hypothesis_count)
+			return;
+		hypothesis_drop(a, 0);
+	}
+}
+
+void
+candidates_rank(struct joint *joint, struct activity *a)
+{
+	follow_relays(joint, a);
+	for (size_t i = 0; i < a->hypothesis_count; i++) {
+		struct hypothesis *h = &a->hypothesis[i];
+		double share = share_of(joint, a, h), by = hypothesis_shared_by(joint, h);
+
+		/* Who steers is seen by few: what was inherited has no share. */
+		if (h->parts == 0) {
+			hypothesis_part(h, "agreement", 2 * log(share + 0.05), share);
+			/* One of many that take turns is seen well, too, and the source of none of the others' part. */
+			if (share < EXPLAINS && h->witness > 0 && (share = turn_of(joint, a, h)) < EXPLAINS)
+				hypothesis_part(h, "others take turns with it", -h->witness * (1 - share / EXPLAINS), share);
+		}
+		h->bonus = hypothesis_parts(h);
+		/* All that speaks for a partner's host speaks as much for somebody behind it. */
+		if (home_of(joint, h) != NONE) {
+			if (h->witness + h->bonus > a->relay_odds)
+				a->relay_odds = h->witness + h->bonus;
+			hypothesis_part(h, "in the networks of an organisation", -IN_HOME, (double)NAN);
+		}
+		if (is_wide(h->type))
+			hypothesis_part(h, h->type == FEATURE_NET ? "a network, for want of an address"
+							   : "an operator, for want of a network",
+			    h->type == FEATURE_NET ? -NET_LESS : -AS_LESS, (double)NAN);
+		if (by > 1)
+			hypothesis_part(h, "seen with what is unrelated", -log(by), by);
+		h->bonus = hypothesis_parts(h);
+		h->log_odds = h->witness + h->bonus;
+	}
+	if (a->hypothesis_count > 0)
+		qsort(a->hypothesis, a->hypothesis_count, sizeof(*a->hypothesis), hypothesis_by_odds);
+	prefer_wider(joint, a);
+	facets_drop(joint, a);
+	while (a->hypothesis_count > CANDIDATES_MAX)
+		hypothesis_drop(a, a->hypothesis_count - 1);
+}

@@ -1,0 +1,155 @@
+/*
+ * What stands against every candidate: forged, relayed, shared, and that nobody can say.  README.md, Evidence, Rivals.
+ */
+#include "joint/weigh_own.h"
+
+#include <math.h>
+
+#define THRESHOLD 3.5    /* nats that 'cannot say' starts with */
+#define ALONE 3.5        /* more of it while fewer than two organisations witness */
+#define HOLLOW 2.0       /* more of it while what was sent is less complete than joint.completeness */
+#define RIVAL_PRIOR 0.5
+#define SHARED_LESS 1.3  /* nats that 'shared' has less than what is shared by just as many as one would have */
+
+static unsigned
+organisations_of(const struct joint *joint, const struct activity *a, bool spoofable)
+{
+	uint32_t seen[64];
+	unsigned count = 0;
+
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = &joint->node[a->node[i]];
+		unsigned k = 0;
+
+		if (node->negative || node->echo ||
+		    (spoofable && (node->proof != CC_PROOF_SPOOFABLE || node->attacker == NONE)))
+			continue;
+		while (k < count && seen[k] != node->organisation)
+			k++;
+		if (k == count && count < 64)
+			seen[count++] = node->organisation;
+	}
+	return count;
+}
+
+static unsigned
+completeness_of(const struct joint *joint, const struct activity *a)
+{
+	unsigned sum = 0, count = 0;
+
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = &joint->node[a->node[i]];
+
+		if (node->negative || node->echo)
+			continue;
+		sum += node->completeness;
+		count++;
+	}
+	return count > 0 ? sum / count : 0;
+}
+
+/* Of the address that most of it came from: shared infrastructure shows in what else is there. */
+static double
+widest(const struct joint *joint, const struct claims *c)
+{
+	double most = 1;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct value *v = &joint->value[c->claim[i].value];
+		double is = v->type == FEATURE_ADDR && (double)v->diversity > feature_about[FEATURE_ADDR].spread
+				? (double)v->diversity
+				: 1;
+
+		most = is > most ? is : most;
+	}
+	return most;
+}
+
+/* All that speaks for what many unrelated have speaks for its being shared; by: how many times more than one would. */
+static void
+put_shared(struct hypothesis *shared, const struct hypothesis *top, double by, double most)
+{
+	if (most > 1)
+		hypothesis_part(shared, "what else was seen of an address", log(most), most);
+	if (by <= 1 || top == NULL || top->log_odds + 2 * log(by) - SHARED_LESS <= hypothesis_parts(shared))
+		return;
+	shared->parts = 0;
+	hypothesis_part(shared, "as the leading candidate", top->log_odds, (double)NAN);
+	hypothesis_part(shared, "seen with what is unrelated", 2 * log(by), by);
+	hypothesis_part(shared, "less than that, for just as many as one would have", -SHARED_LESS, (double)NAN);
+}
+
+/* One address, or one /24 or /48. */
+static bool
+same_place(const struct joint *joint, const struct node *a, const struct node *b)
+{
+	for (uint32_t f = a->features; f < a->features + a->feature_count; f++) {
+		uint32_t value = joint->feature[f].value;
+
+		if (joint->value[value].type != FEATURE_ADDR && joint->value[value].type != FEATURE_NET)
+			continue;
+		for (uint32_t g = b->features; g < b->features + b->feature_count; g++) {
+			if (joint->feature[g].value == value)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Did two organisations see the name at one place?  Who only repeats a name says where it led to otherwise. */
+static bool
+one_place(const struct joint *joint, const struct hypothesis *h)
+{
+	for (size_t i = 0; i < h->item_count; i++) {
+		const struct node *a = &joint->node[h->item[i].node];
+
+		for (size_t k = i + 1; k < h->item_count && h->item[i].base > 0 && !a->echo; k++) {
+			const struct node *b = &joint->node[h->item[k].node];
+
+			if (h->item[k].base > 0 && !b->echo && a->organisation != b->organisation &&
+			    same_place(joint, a, b))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool
+rivals_add(const struct joint *joint, struct activity *a, const struct claims *c)
+{
+	const struct hypothesis *top = a->hypothesis_count > 0 ? &a->hypothesis[0] : NULL;
+	unsigned forged = organisations_of(joint, a, true), completeness = completeness_of(joint, a);
+	struct hypothesis rival[RIVALS] = {{.rival = 0}};
+	bool followed = top != NULL && top->bonus > 0;
+	bool good = true;
+
+	a->completeness = completeness;
+	a->organisations = organisations_of(joint, a, false);
+	for (int i = 0; i < RIVALS; i++) {
+		rival[i] = (struct hypothesis){.rival = i, .value = NONE};
+		hypothesis_part(&rival[i], "prior", i == RIVAL_UNKNOWN ? THRESHOLD : RIVAL_PRIOR, (double)NAN);
+	}
+	if (forged > 0 && (top == NULL || top->witness < WITNESS_LEAST))
+		hypothesis_part(
+		    &rival[RIVAL_FORGED], "organisations that saw what is cheap to forge", 1.2 * forged, forged);
+	if (!followed && a->relay_odds > RIVAL_PRIOR) {
+		rival[RIVAL_RELAYED].parts = 0;
+		hypothesis_part(&rival[RIVAL_RELAYED], "as the strongest address in the networks of an organisation",
+		    a->relay_odds, (double)NAN);
+	}
+	put_shared(&rival[RIVAL_SHARED], top, top != NULL ? hypothesis_shared_by(joint, top) : 1, widest(joint, c));
+	if (top == NULL || top->witnesses < joint->conf->joint_witnesses_min)
+		hypothesis_part(&rival[RIVAL_UNKNOWN],
+		    joint->conf->joint_witnesses_min == 2 ? "fewer than two witnesses"
+							  : "fewer witnesses than are asked for",
+		    ALONE, top != NULL ? top->witnesses : 0);
+	else if (top->witnesses == 2 && top->type == FEATURE_DOMAIN && !one_place(joint, top))
+		hypothesis_part(&rival[RIVAL_UNKNOWN], "two witnesses of a name, in no common network", ALONE, 2);
+	if (completeness < joint->conf->joint_completeness)
+		hypothesis_part(&rival[RIVAL_UNKNOWN], "reports that lack too much", HOLLOW, completeness / 100.0);
+	for (int i = 0; i < RIVALS; i++) {
+		rival[i].log_odds = hypothesis_parts(&rival[i]);
+		good = hypothesis_add(a, rival[i]) && good;
+	}
+	return good;
+}
