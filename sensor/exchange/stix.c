@@ -326,6 +326,12 @@ stix_attacker_is_ours(const struct exchange_source *source, const struct cc_reco
 	       victims_ours(source->victims, &rec->attacker.addr);
 }
 
+static bool
+names_us(const struct victims *victims, struct slice text, bool agent)
+{
+	return agent ? victims_named_in_agent(victims, text) : victims_named_in(victims, text);
+}
+
 /* Takes out of rec what names an address of ours: STIX_NO_ bits. */
 static unsigned
 leave_out(const struct victims *victims, struct cc_record *rec)
@@ -340,7 +346,7 @@ leave_out(const struct victims *victims, struct cc_record *rec)
 	if (victims_named_in(victims, rec->header_order))
 		rec->header_order = slice_of(NULL, 0);
 	for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
-		if (part[i].text->size == 0 || !victims_named_in(victims, *part[i].text))
+		if (part[i].text->size == 0 || !names_us(victims, *part[i].text, part[i].text == &rec->user_agent))
 			continue;
 		*part[i].text = slice_of(NULL, 0);
 		bits |= part[i].bit;
@@ -358,7 +364,7 @@ stix_sighting(struct exchange_source *source, const struct cc_record *whole, boo
 	struct stix_refs refs;
 	struct ids ids;
 
-	if (victims_named_in(source->victims, rec->value))
+	if (names_us(source->victims, rec->value, rec->kind == CC_KIND_USER_AGENT))
 		return CC_DENIED;
 	make_ids(source, rec, update, &ids);
 	json_object(&json, NULL);

@@ -58,5 +58,7 @@ void victims_sector(const struct victims *victims, const struct cc_addr *addr, c
  * in in-addr.arpa), with %XX, as a number or in hexadecimal where a URL's host stands, IPv6 in any form, ip6.arpa.
  */
 bool victims_named_in(const struct victims *victims, struct slice text);
+/* The same of a user agent, where "Chrome/131.0.0.0" is a product's version and no address. */
+bool victims_named_in_agent(const struct victims *victims, struct slice text);
 
 #endif

@@ -129,13 +129,42 @@ number_at(const struct victims *victims, const uint8_t *p, const uint8_t *end)
 	    (const uint8_t[]){(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value});
 }
 
+/*
+ * How long a product's version from p on is, as in "Chrome/131.0.0.0 Safari/537.36" (RFC 9110, 10.1.5): numbers and
+ * points behind a name and a slash, then a space, a bracket or the end.  0 where it may be an address: behind "//", in a
+ * path, with a port, behind a name with points.
+ */
+static size_t
+version_at(struct slice text, const uint8_t *p)
+{
+	const uint8_t *end = text.p + text.size, *q = p, *name = p - 1;
+	bool letter = false;
+
+	if (p < text.p + 2 || p[-1] != '/')
+		return 0;
+	for (; name > text.p && (isalnum(name[-1]) || name[-1] == '_' || name[-1] == '-'); name--)
+		letter = letter || isalpha(name[-1]);
+	if (!letter || (name > text.p && memchr(" (;,", name[-1], 4) == NULL))
+		return 0;
+	while (q < end && (digit(*q) || *q == '.'))
+		q++;
+	return q == end || memchr(" );,", *q, 4) != NULL ? (size_t)(q - p) : 0;
+}
+
 static bool
-named_in_plain(const struct victims *victims, struct slice text)
+named_in_plain(const struct victims *victims, struct slice text, bool agent)
 {
 	const uint8_t *end = text.p + text.size;
 	bool number = false; /* the character before belongs to the same number */
 
 	for (const uint8_t *p = text.p; p < end; p++) {
+		size_t version = agent && digit(*p) ? version_at(text, p) : 0;
+
+		if (version > 0) {
+			p += version - 1;
+			number = true;
+			continue;
+		}
 		bool begins = digit(*p) && !number;
 
 		if (begins && dotted_at(victims, p, end))
@@ -153,8 +182,8 @@ named_in_plain(const struct victims *victims, struct slice text)
 	return number_at(victims, text.p, end);
 }
 
-bool
-victims_named_in(const struct victims *victims, struct slice text)
+static bool
+named_in(const struct victims *victims, struct slice text, bool agent)
 {
 	static const uint8_t nothing[1];
 	uint8_t plain[PLAIN_MAX];
@@ -162,6 +191,18 @@ victims_named_in(const struct victims *victims, struct slice text)
 	if (victims == NULL || text.size == 0)
 		return false;
 	text.p = text.p != NULL ? text.p : nothing;
-	return named_in_plain(victims, text) ||
-	       (memchr(text.p, '%', text.size) != NULL && named_in_plain(victims, plain_of(text, plain)));
+	return named_in_plain(victims, text, agent) ||
+	       (memchr(text.p, '%', text.size) != NULL && named_in_plain(victims, plain_of(text, plain), agent));
+}
+
+bool
+victims_named_in(const struct victims *victims, struct slice text)
+{
+	return named_in(victims, text, false);
+}
+
+bool
+victims_named_in_agent(const struct victims *victims, struct slice text)
+{
+	return named_in(victims, text, true);
 }

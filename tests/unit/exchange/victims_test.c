@@ -285,6 +285,37 @@ TEST(texts_that_name_us)
 	end(victims, conf);
 }
 
+/* A version is no address, whoever owns its numbers; an address in a user agent is one. */
+TEST(user_agents_that_name_us)
+{
+	static const char *const ours[] = {"http://10.0.0.1/", "Mozilla/5.0 (http://10.0.0.1/)", "bot (10.1.2.3)",
+	    "10.1.2.3", "/10.1.2.3", "x//10.1.2.3", "bot/10.1.2.3:80", "bot/10.1.2.3/x", "a.example/10.1.2.3",
+	    "bot/1.0 +http://bot.example/10.1.2.3", "bot/10-1-2-3", "bot/10.1.2.3.isp.example", "1/10.1.2.3",
+	    "bot/10.1.2.3 10.1.2.3", "bot/1.0@10.1.2.3", "http:/10.1.2.3", "bot/%31%30.1.2.3:80", "bot/x10.1.2.3",
+	    "Chrome%2f10.0.0.0"};
+	static const char *const others[] = {"Mozilla/5.0 (X11) Chrome/10.0.0.0 Safari/537.36", "Chrome/10.0.0.0",
+	    "(Chrome/10.0.0.0)", "a;Edg/10.1.2.3;b", "My-App_2/10.1.2.3, x", "App/10.1.2.3.4", "App/1.10.1.2.3"};
+	struct conf *conf;
+	struct victims *victims = NULL;
+	char *why = NULL;
+
+	begin();
+	conf = conf_here(NULL);
+	CHECK(victims_open(conf, dir, &victims, &why) == CC_OK);
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		if (!victims_named_in_agent(victims, slice_str(ours[i])))
+			printf("not found: %s\n", ours[i]);
+		CHECK(victims_named_in_agent(victims, slice_str(ours[i])));
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (victims_named_in_agent(victims, slice_str(others[i])))
+			printf("found: %s\n", others[i]);
+		CHECK(!victims_named_in_agent(victims, slice_str(others[i])));
+	}
+	CHECK(victims_named_in(victims, slice_str("Chrome/10.0.0.0")));
+	end(victims, conf);
+}
+
 /* Any address of ours, written in any of the ways, anywhere in random text. */
 TEST(no_way_out)
 {
@@ -319,4 +350,5 @@ TEST(no_way_out)
 }
 
 TESTS(T(published_pairs), T(prefixes_are_kept), T(a_pseudonym_and_back), T(networks_and_their_reload),
-    T(a_hundred_thousand_networks), T(texts_that_name_us), T(no_way_out))
+    T(a_hundred_thousand_networks), T(texts_that_name_us), T(user_agents_that_name_us),
+    T(no_way_out))
