@@ -13,6 +13,9 @@
 #define ROWS 8
 #define TOP 46
 #define LABEL 17      /* characters of an organisation's name on a line */
+#define NAME 128      /* and in all: the trust file has shorter ones only */
+#define LINES (NAME / (LABEL / 2 + 1) + 1)
+#define LINE 15
 #define TALLEST 1100  /* of one picture: a sheet's height at its width */
 
 struct scale {
@@ -28,7 +31,7 @@ struct lane {
 	const char *organisation;
 	struct mark *mark;
 	size_t count;
-	unsigned rows, y, height;
+	unsigned rows, lines, y, height;
 };
 
 static double
@@ -193,59 +196,63 @@ put_mark(struct buf *out, const struct scale *s, const struct lane *lane, const 
 	buf_add_text(out, "</g>\n");
 }
 
-static size_t
-letters(const char *text)
-{
-	size_t count = 0;
-
-	for (; *text != '\0'; text++)
-		count += (*text & 0xc0) != 0x80;
-	return count;
-}
-
-static bool
-is_long(const char *organisation)
-{
-	return letters(organisation) > LABEL;
-}
-
 /*
- * A long name stands on two lines, parted behind a point, a dash or a space where there is one, and loses its middle
- * only when that is not enough, either: names of one family differ anywhere.
+ * A long name stands on several lines, parted behind a point, a dash or a space where there is one: names of one family
+ * differ anywhere.  Cleaned, into ret_name; where each line ends in it.
  */
+static unsigned
+part_name(const char *organisation, struct buf *ret_name, size_t ret_end[LINES])
+{
+	unsigned lines = 0;
+
+	cases_clean(ret_name, organisation, NAME);
+	for (size_t at = 0; at < ret_name->size && lines < LINES; lines++) {
+		size_t end = at, good = 0;
+
+		for (size_t count = 0; end < ret_name->size && (count < LABEL || (ret_name->p[end] & 0xc0) == 0x80);
+		     end++) {
+			count += (ret_name->p[end] & 0xc0) != 0x80;
+			if (count > LABEL / 2 && memchr(".- ", ret_name->p[end], 3) != NULL)
+				good = end + 1;
+		}
+		at = ret_end[lines] = end == ret_name->size || good == 0 ? end : good;
+	}
+	return lines;
+}
+
+static unsigned
+lines_of(const char *organisation)
+{
+	struct buf name;
+	size_t end[LINES];
+	unsigned lines;
+
+	buf_open(&name, 4096);
+	lines = part_name(organisation, &name, end);
+	buf_close(&name);
+	return lines;
+}
+
 static void
 put_who(struct buf *out, const struct lane *lane, unsigned y)
 {
 	struct buf name;
-	size_t end = 0, good = 0, count = 0;
+	size_t end[LINES], at = 0;
+	unsigned lines;
 
+	buf_open(&name, 4096);
+	lines = part_name(lane->organisation, &name, end);
 	buf_printf(out, "<g><title>");
 	page_text(out, lane->organisation, 300);
 	buf_printf(out, "</title><text x=\"%d\" y=\"%u\" text-anchor=\"end\" class=\"who\">", LEFT - 12, y);
-	if (!is_long(lane->organisation)) {
-		page_text(out, lane->organisation, LABEL);
-		buf_add_text(out, "</text></g>");
-		return;
-	}
-	buf_open(&name, 4096);
-	cases_clean(&name, lane->organisation, 2 * LABEL - 2);
-	buf_add_u8(&name, '\0');
-	for (; end < name.size && (count < LABEL || (name.p[end] & 0xc0) == 0x80); end++) {
-		count += (name.p[end] & 0xc0) != 0x80;
-		if (count > LABEL / 2 && strchr(".- ", (char)name.p[end]) != NULL)
-			good = end + 1;
-	}
-	if (good == 0 || letters((const char *)name.p + good) > LABEL + 1)
-		good = end;
-	if (name.size > 1 && good < name.size) {
-		char *text = (char *)name.p;
-		char first[4 * LABEL + 8];
+	for (unsigned i = 0; i < lines; at = end[i++]) {
+		char line[4 * (LABEL + 2)];
 
-		snprintf(first, sizeof(first), "%.*s", (int)good, text);
-		page_text(out, first, SIZE_MAX);
-		buf_printf(out, "<tspan x=\"%d\" dy=\"15\">", LEFT - 12);
-		page_text(out, text + good, SIZE_MAX);
-		buf_add_text(out, "</tspan>");
+		snprintf(line, sizeof(line), "%.*s", (int)(end[i] - at), (const char *)name.p + at);
+		if (i > 0)
+			buf_printf(out, "<tspan x=\"%d\" dy=\"%d\">", LEFT - 12, LINE);
+		page_text(out, line, SIZE_MAX);
+		buf_add_text(out, i > 0 ? "</tspan>" : "");
 	}
 	buf_add_text(out, "</text></g>");
 	buf_close(&name);
@@ -254,7 +261,7 @@ put_who(struct buf *out, const struct lane *lane, unsigned y)
 static void
 put_label(struct buf *out, const struct lane *lane, const char *note)
 {
-	unsigned middle = lane->y + lane->height / 2, more = is_long(lane->organisation) ? 8 : 0;
+	unsigned middle = lane->y + lane->height / 2, more = lane->lines > 1 ? (LINE * (lane->lines - 1) + 1) / 2 : 0;
 
 	put_who(out, lane, middle - 1 - more);
 	buf_printf(out, "<text x=\"%d\" y=\"%u\" text-anchor=\"end\" class=\"tick\">%s</text>\n", LEFT - 12,
@@ -322,9 +329,10 @@ make_lanes(const struct casefile *one, const struct scale *s, struct lane *lane,
 		if (lane[l].count > 0)
 			qsort(lane[l].mark, lane[l].count, sizeof(*mark), by_time);
 		seat_marks(s, &lane[l]);
+		lane[l].lines = lines_of(lane[l].organisation);
 		lane[l].height = 24 + (lane[l].rows > 1 ? lane[l].rows : 1) * ROW;
-		if (is_long(lane[l].organisation) && lane[l].height < 54)
-			lane[l].height = 54;
+		if (lane[l].lines > 1 && lane[l].height < 24 + lane[l].lines * LINE)
+			lane[l].height = 24 + lane[l].lines * LINE;
 	}
 	return lanes;
 }

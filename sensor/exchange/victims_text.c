@@ -131,8 +131,8 @@ number_at(const struct victims *victims, const uint8_t *p, const uint8_t *end)
 
 /*
  * How long a product's version from p on is, as in "Chrome/131.0.0.0 Safari/537.36" (RFC 9110, 10.1.5): numbers and
- * points behind a name and a slash, then a space, a bracket or the end.  0 where it may be an address: behind "//", in a
- * path, with a port, behind a name with points.
+ * points behind a name and a slash, then a space, a bracket or the end.  0 where it may be an address: behind "//", in
+ * a path, with a port, behind a name with points.
  */
 static size_t
 version_at(struct slice text, const uint8_t *p)

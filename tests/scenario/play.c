@@ -490,6 +490,9 @@ main(int argc, char **argv)
 	play.ids = json_pack("{}");
 	if (dirs_make(play.dir, 0755) != CC_OK)
 		fail(play.dir, "can't be made");
+	/* A sensor's configuration takes what is relative from its own folder. */
+	if ((play.dir = realpath(play.dir, NULL)) == NULL)
+		fail(argv[2], "can't be found");
 	snprintf(path, sizeof(path), "%s/ids.tsv", play.dir);
 	if ((play.table = fopen(path, "w")) == NULL)
 		fail(path, "can't be written");
@@ -516,5 +519,6 @@ main(int argc, char **argv)
 		play.file->close(s->output);
 	}
 	fclose(play.table);
+	free((void *)(uintptr_t)play.dir);
 	return 0;
 }

@@ -234,6 +234,49 @@ TEST(no_word_of_who)
 	buf_close(&out);
 }
 
+#define LANE(who) "{\"organisation\":\"" who "\",\"item\":\"a\",\"from\":\"2026-03-02T12:00:00Z\"," \
+		  "\"until\":\"2026-03-02T13:00:00Z\"}"
+#define FAMILY(middle) "the-first-half-of-a-name-" middle "-and-behind-it-all-that-the-others-have.example"
+
+/* The labels of the time line, apart from their titles. */
+static size_t
+label_at(const struct buf *out, size_t from, struct slice *ret_label)
+{
+	static const char head[] = "class=\"who\">", end[] = "</text>";
+	const uint8_t *at = memmem(out->p + from, out->size - from, head, sizeof(head) - 1), *over;
+
+	if (at == NULL || (over = memmem(at, (size_t)(out->p + out->size - at), end, sizeof(end) - 1)) == NULL)
+		return 0;
+	*ret_label = slice_of(at, (size_t)(over - at));
+	return (size_t)(over - out->p);
+}
+
+/* Names of one family that differ in the middle alone are told apart; none is too wide, or lost. */
+TEST(labels)
+{
+	static const char text[] = "{\"id\":\"" ID "\",\"answer\":{\"verdict\":\"cannot say\"},\"timeline\":[" LANE(
+	    FAMILY("north")) "," LANE(FAMILY("south")) "," LANE("short.example") "," LANE(
+	    "\u202e\u202e\u202e\u202ea") "]}";
+	struct casefile *one = read_case(text);
+	struct slice a, b, c, d;
+	struct buf out;
+	size_t at;
+
+	CHECK(one != NULL);
+	buf_open(&out, 16u << 20);
+	cases_html(&out, one);
+	at = label_at(&out, 0, &a);
+	CHECK(at > 0 && (at = label_at(&out, at, &b)) > 0 && (at = label_at(&out, at, &c)) > 0 &&
+	      label_at(&out, at, &d) > 0);
+	CHECK(!slice_eq(a, b));
+	CHECK(memmem(a.p, a.size, "north", 5) != NULL && memmem(b.p, b.size, "south", 5) != NULL);
+	CHECK(memmem(a.p, a.size, "example<", 8) != NULL);
+	CHECK(memmem(c.p, c.size, ">short.example", 14) != NULL && memmem(c.p, c.size, "tspan", 5) == NULL);
+	CHECK(memmem(d.p, d.size, "\xe2\x80\xa6", 3) == NULL && d.p[d.size - 9] == 'a');
+	cases_free(one);
+	buf_close(&out);
+}
+
 TEST(cleaned)
 {
 	struct buf out;
@@ -491,5 +534,5 @@ TEST(whose_word_it_rests_on)
 	}
 }
 
-TESTS(T(members), T(marked), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(cleaned),
-    T(layout), T(changes), T(found), T(who_saw), T(row), T(whose_word_it_rests_on))
+TESTS(T(members), T(marked), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(labels),
+    T(cleaned), T(layout), T(changes), T(found), T(who_saw), T(row), T(whose_word_it_rests_on))
