@@ -45,7 +45,7 @@ open_member(struct member *m, const struct conf *conf, const char *from)
 	for (unsigned i = 0; i < PARTITIONS; i++)
 		m->position[i].place = m->place[i];
 	CHECK(reader_open_at(conf, from, topics, 1, &m->resume, &m->reader, &why) == CC_OK);
-	reader_helps(m->reader, true);
+	reader_helps(m->reader, true, false);
 }
 
 /* So many messages at most, then what it tells the group. */
