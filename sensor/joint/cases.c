@@ -101,14 +101,10 @@ put_sightings(struct joint *joint, const struct activity *a, struct json *json)
 
 	for (size_t i = 0; i < a->count; i++) {
 		for (uint32_t m = case_node(joint, a, i)->messages; m != NONE; m = joint->message[m].next) {
-			if (count == room) {
-				uint32_t *more = realloc(name, (room = room > 0 ? room * 2 : 256) * sizeof(*more));
-
-				if (more == NULL)
-					break;
-				name = more;
-			}
-			name[count++] = joint->message[m].name;
+			if (GROW(name, count, room))
+				name[count++] = joint->message[m].name;
+			else
+				joint->no_memory = true;
 		}
 	}
 	if (name != NULL)
@@ -195,12 +191,13 @@ heard_spans(const struct joint *joint, uint32_t organisation, uint64_t first, ui
 }
 
 static void
-put_coverage(const struct joint *joint, const struct activity *a, struct json *json)
+put_coverage(struct joint *joint, const struct activity *a, struct json *json)
 {
 	struct looked *list = calloc(a->count, sizeof(*list));
 	uint64_t first = case_node(joint, a, 0)->first, last = 0;
 	size_t spans = 0;
 
+	joint->no_memory = joint->no_memory || list == NULL;
 	json_array(json, "coverage");
 	for (size_t i = 0; list != NULL && i < a->count; i++) {
 		const struct node *node = case_node(joint, a, i);
@@ -295,13 +292,14 @@ struct edge {
 };
 
 static void
-put_infrastructure(const struct joint *joint, const struct activity *a, struct json *json)
+put_infrastructure(struct joint *joint, const struct activity *a, struct json *json)
 {
 	static const uint8_t from_order[] = {FEATURE_DOMAIN, FEATURE_ADDR};
 	struct vertex *list = calloc(VERTICES_MAX, sizeof(*list));
 	struct edge *edge = calloc(4 * VERTICES_MAX, sizeof(*edge));
 	unsigned count = 0, edges = 0;
 
+	joint->no_memory = joint->no_memory || list == NULL || edge == NULL;
 	for (size_t i = 0; i < a->count && list != NULL && edge != NULL; i++) {
 		const struct node *node = case_node(joint, a, i);
 		unsigned at[FEATURE_TYPES];

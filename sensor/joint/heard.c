@@ -336,7 +336,7 @@ by_distance(const void *a, const void *b, void *ctx)
 
 /* Those nearest to the case in time, of these the newest: what warned of an address that others have now comes last. */
 static unsigned
-nearest(const struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct told ret_told[TOLD_MAX])
+nearest(struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct told ret_told[TOLD_MAX])
 {
 	uint64_t from = a->first, until = case_last(joint, a);
 	uint32_t first_place[HEARD_MAX];
@@ -348,23 +348,27 @@ nearest(const struct joint *joint, const struct activity *a, enum cc_tlp tlp, st
 	for (uint32_t i = 0; i < joint->heard_count; i++) {
 		const struct heard *h = &joint->heard[i];
 
-		if (first_place[i] == NONE || h->tlp > tlp || !GROW(all, count, room))
+		if (first_place[i] == NONE || h->tlp > tlp)
 			continue;
+		if (!GROW(all, count, room)) {
+			joint->no_memory = true;
+			break;
+		}
 		all[count++] = (struct told){i, first_place[i],
 		    h->time < from ? from - h->time : h->time > until ? h->time - until : 0};
 	}
 	if (count > 0)
-		qsort_r(all, count, sizeof(*all), by_distance, (void *)(uintptr_t)joint);
+		qsort_r(all, count, sizeof(*all), by_distance, joint);
 	count = count < TOLD_MAX ? count : TOLD_MAX;
 	for (size_t i = 0; i < count; i++)
 		ret_told[i] = all[i];
 	free(all);
-	qsort_r(ret_told, count, sizeof(*ret_told), by_id, (void *)(uintptr_t)joint);
+	qsort_r(ret_told, count, sizeof(*ret_told), by_id, joint);
 	return (unsigned)count;
 }
 
 void
-heard_notices(const struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct json *json)
+heard_notices(struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct json *json)
 {
 	bool asks = joint->naming_count > 0 && !case_node(joint, a, 0)->exercise;
 	struct told told[TOLD_MAX];

@@ -462,7 +462,7 @@ enum cc_status activity_weigh(struct joint *joint, struct activity *activity);
 void activity_answer(struct activity *activity); /* probabilities and the answer, by log-odds as they stand */
 void hypotheses_free(struct activity *activity);
 
-/* without.c: the same, and whose word it rests on */
+/* without.c: the same, and whose word it rests on.  Without memory no answer, and it is said by no_memory. */
 enum cc_status joint_weigh(struct joint *joint, struct activity *activity);
 /* The organisation without which what is named is least probable, and how probable it is then; NULL: none, or nothing
  * is named. */
@@ -488,7 +488,7 @@ void watch_close(struct joint *joint);
 bool heard_settle(struct joint *joint); /* cases that notices name are dirty then; false: no memory */
 void heard_clean(struct joint *joint);  /* and without one */
 void heard_contact(const struct joint *joint, uint32_t organisation, enum cc_tlp tlp, struct json *json);
-void heard_notices(const struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct json *json);
+void heard_notices(struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct json *json);
 /* The next of what was heard, heartbeats too, that is not saved, as node_decode() reads it; it is saved then. */
 bool said_next(struct joint *joint, struct buf *out, uint64_t *ret_hash);
 bool heard_replaced(struct joint *joint, uint64_t *ret_row); /* the next row that stands for nothing any more */

@@ -435,7 +435,7 @@ put_case(struct joint_keep *keep, const struct joint_change *change, uint64_t no
 
 	buf_clear(&keep->blob);
 	case_json_row(keep->joint, change->activity, &json, &one, activity, value, sizeof(value));
-	if (keep->blob.full)
+	if (keep->blob.full || keep->joint->no_memory)
 		return CC_NOMEM;
 	one.document = buf_slice(&keep->blob);
 	st = joint_state_put(keep->state, &one);

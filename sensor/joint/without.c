@@ -108,8 +108,9 @@ lower(struct activity *a)
 	activity_answer(a);
 }
 
-enum cc_status
-joint_weigh(struct joint *joint, struct activity *a)
+/* All of it, each organisation left out in turn. */
+static enum cc_status
+weigh_all(struct joint *joint, struct activity *a)
 {
 	uint32_t organisation[ORGANISATIONS_MAX], *node;
 	unsigned count;
@@ -137,5 +138,22 @@ joint_weigh(struct joint *joint, struct activity *a)
 	free(node);
 	if (st == CC_OK && joint->conf->joint_stands_without > 0)
 		lower(a);
+	return st;
+}
+
+enum cc_status
+joint_weigh(struct joint *joint, struct activity *a)
+{
+	enum cc_status st = weigh_all(joint, a);
+
+	if (st == CC_OK)
+		return CC_OK;
+	/* Neither a part of an answer nor that of before. */
+	hypotheses_free(a);
+	a->source = false;
+	a->named = NONE;
+	a->leaning = RIVAL_UNKNOWN;
+	a->confidence = 0;
+	joint->no_memory = true;
 	return st;
 }

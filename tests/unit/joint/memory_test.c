@@ -103,4 +103,68 @@ TEST(memory_that_ends)
 	conf_free(conf);
 }
 
-TESTS(T(memory_that_ends))
+/* The cases, with memory that ends at that place; 0: it does not. */
+static char *
+told(struct joint *joint, unsigned long at, bool on)
+{
+	struct buf out;
+	struct json json;
+	char *text;
+
+	buf_open(&out, 16u << 20);
+	CHECK(buf_reserve(&out, 8u << 20));
+	json = json_into(&out);
+	base_json_array(&json, NULL);
+	malloc_count = 0;
+	malloc_fails = at;
+	malloc_fails_on = on;
+	malloc_counting = true;
+	for (size_t i = 0; i < joint_cases(joint); i++)
+		joint_case_json(joint, i, &json, NULL);
+	malloc_counting = false;
+	json_end_array(&json);
+	text = strndup((const char *)out.p, out.size);
+	buf_close(&out);
+	return text;
+}
+
+/* A case told while memory ends is what it is with memory, or it is said; none has the answer of before. */
+TEST(memory_that_ends_while_a_case_is_told)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	unsigned long all;
+	char *whole;
+
+	text_used = 0;
+	for (unsigned i = 0; i < 3; i++) {
+		struct joint_sighting s = {.message = numbered("m", i), .organisation = slice_str(who[i]),
+		    .sensor = slice_str("s1"), .kind = CC_KIND_ADDR, .value = slice_str("192.0.2.7"),
+		    .first = (DAY0 + i * 300) * NS_PER_S, .last = (DAY0 + i * 300) * NS_PER_S, .count = 1,
+		    .proof = CC_PROOF_KEYED, .clock_error = 0.1, .hops = 255, .port = 443, .completeness = 80,
+		    .victim = numbered("v", i)};
+
+		s.attacker = s.key = s.value;
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	CHECK(joint_settle(joint) == CC_OK);
+	whole = told(joint, 0, false);
+	CHECK(strstr(whole, "\"verdict\":\"source\"") != NULL);
+	all = malloc_count;
+	for (unsigned long at = 1; at <= 2 * all && MALLOC_OWN; at++) {
+		char *text = told(joint, (at + 1) / 2, at % 2 == 0);
+		json_t *cases = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+
+		CHECK(cases != NULL);
+		if (!joint->no_memory)
+			CHECK_TEXT(text, whole);
+		joint->no_memory = false;
+		json_decref(cases);
+		free(text);
+	}
+	free(whole);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+TESTS(T(memory_that_ends), T(memory_that_ends_while_a_case_is_told))
