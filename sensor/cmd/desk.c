@@ -1,4 +1,5 @@
 /* What the people's commands share: their options, the desk, columns. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,11 +78,32 @@ cmd_desk_begin(struct cmd_desk *d, const struct command *command, int argc, char
 	return true;
 }
 
+/* Verbs of all four that send nothing. */
+static bool
+only_reads(const struct cmd_desk *d)
+{
+	static const char *const verb[] = {"list", "show", "export", "verify", "compare", "overdue", "audit"};
+
+	for (size_t i = 0; i < sizeof(verb) / sizeof(verb[0]); i++) {
+		if (strcmp(d->verb, verb[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool
 cmd_desk_start(struct cmd_desk *d, int *ret_code)
 {
-	enum cc_status st = desk_open(d->o.conf, d->o.outdir, &d->desk, &d->why);
+	enum cc_status st;
 
+	/* Whoever looks, at a name that he mistyped, makes no new place with keys of its own. */
+	if (only_reads(d) && access(d->o.outdir, F_OK) != 0) {
+		fprintf(stderr, "concert %s: %s: %s; concert keys make -l makes a place\n", d->command, d->o.outdir,
+		    strerror(errno));
+		*ret_code = cmd_desk_close(d, EXIT_FAILED);
+		return false;
+	}
+	st = desk_open(d->o.conf, d->o.outdir, &d->desk, &d->why);
 	if (st != CC_OK)
 		*ret_code = cmd_desk_close(d, cmd_desk_fail(d, st));
 	return st == CC_OK;
@@ -107,8 +129,14 @@ cmd_desk_sync(struct cmd_desk *d)
 {
 	enum cc_status st = desk_sync(d->desk, &d->why);
 
+	const char *unheard = desk_unheard(d->desk);
+
 	if (st != CC_OK)
 		(void)cmd_desk_fail(d, st);
+	else if (unheard != NULL && !d->deaf)
+		fprintf(stderr, "concert %s: %s has not answered: what came there since the last time is not here\n",
+		    d->command, unheard);
+	d->deaf = unheard != NULL;
 	return st == CC_OK;
 }
 
@@ -119,6 +147,9 @@ cmd_desk_close(struct cmd_desk *d, int code)
 		fprintf(stderr,
 		    "concert %s: not delivered yet: it waits in %s/desk/spool and goes out with the next command\n",
 		    d->command, d->o.outdir);
+	/* Less was shown than there may be. */
+	if (code == EXIT_DONE && d->deaf && only_reads(d))
+		code = EXIT_FAILED;
 	desk_close(d->desk);
 	buf_close(&d->line);
 	free(d->why);

@@ -27,6 +27,7 @@ struct cmd_desk {
 	const char *command, *verb;
 	struct cmd_options o;
 	struct desk *desk;
+	bool deaf; /* a place that is read did not answer */
 	struct buf line;
 	char **rest;
 	int count;

@@ -618,7 +618,24 @@ sync_one(
 	return st == CC_OK ? drain(desk, *inbox, ret_why) : st;
 }
 
-/* One place that fails does not keep the others from being read; the first trouble is told. */
+static bool
+is_heard(const struct inbox *inbox)
+{
+	return inbox == NULL || reader_reached(inbox_reader((struct inbox *)(uintptr_t)inbox));
+}
+
+const char *
+desk_unheard(const struct desk *desk)
+{
+	for (size_t i = 0; i < desk->source.count; i++) {
+		if (!is_heard(desk->contacts[i]) || !is_heard(desk->others[i]))
+			return desk->source.name[i];
+	}
+	return NULL;
+}
+
+/* One place that fails does not keep the others from being read; the first trouble is told.  A broker that has not
+ * answered for one list of topics is not waited for again for the next. */
 static enum cc_status
 sync_all(struct desk *desk, const char *const *topic, size_t count, struct inbox **inbox, char **ret_why)
 {
@@ -628,7 +645,7 @@ sync_all(struct desk *desk, const char *const *topic, size_t count, struct inbox
 		char *why = NULL;
 		enum cc_status st;
 
-		if (!is_there(desk->source.name[i]))
+		if (!is_there(desk->source.name[i]) || (inbox == desk->others && !is_heard(desk->contacts[i])))
 			continue;
 		st = sync_one(desk, desk->source.name[i], topic, count, &inbox[i], &why);
 		if (st != CC_OK && all == CC_OK) {

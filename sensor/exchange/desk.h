@@ -35,6 +35,8 @@ void desk_close(struct desk *desk);
 /* Takes in what came since the last call; the first call begins at the topics' start.  What is known already changes
  * nothing. */
 enum cc_status desk_sync(struct desk *desk, char **ret_why);
+/* A place that has not answered yet, so that what came there is not known; NULL: none. */
+const char *desk_unheard(const struct desk *desk);
 /* CC_MORE: some of what was given is still in the spool. */
 enum cc_status desk_flush(struct desk *desk);
 /* What an earlier flush left there is offered again by the next. */
