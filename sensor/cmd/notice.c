@@ -2,9 +2,10 @@
  * concert notice: new threats, good practice, rule packs.
  *
  * A pack's rules are another's text: they are checked, and run over the pack's own captures (trial.h), before anything
- * reaches a folder that a sensor reads.  What its author takes back goes out of
- * that folder at the next look at the topic.
+ * reaches a folder that a sensor reads.  A later version takes the place of the one that is installed there; what its
+ * author takes back goes out of that folder at the next look at the topic.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -268,16 +269,37 @@ write_files(const struct notice *n, const char *folder, bool captures)
 	return good;
 }
 
-static void
-remove_files(const struct notice *n, const char *folder)
+static bool
+has_file(const struct notice *n, const char *name)
 {
-	char path[PATH_ROOM];
+	size_t i = 0;
 
-	for (size_t i = 0; i < n->files; i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, n->file[i].name);
-		(void)unlink(path);
+	while (i < n->files && strcmp(n->file[i].name, name) != 0)
+		i++;
+	return i < n->files;
+}
+
+/* The folder is the pack's own: rules that keep does not have are of another version of it.  keep NULL: all. */
+static bool
+remove_rules(const char *folder, const struct notice *keep)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	int failed = dir != NULL || errno == ENOENT ? 0 : errno;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		if (!is_rules(entry->d_name) || (keep != NULL && has_file(keep, entry->d_name)))
+			continue;
+		if (unlinkat(dirfd(dir), entry->d_name, 0) != 0 && errno != ENOENT)
+			failed = errno;
 	}
-	(void)rmdir(folder);
+	if (dir != NULL)
+		closedir(dir);
+	if (failed != 0)
+		fprintf(stderr, "concert notice: %s: %s\n", folder, strerror(failed));
+	if (keep == NULL)
+		(void)rmdir(folder);
+	return failed == 0;
 }
 
 /* The rules are whole, and do what the pack says of its captures. */
@@ -333,6 +355,8 @@ install_one(void *ctx, const struct notice *n)
 	snprintf(folder, sizeof(folder), "%s/%s", into != NULL ? into : ".", n->id);
 	if (trouble == NULL && !write_files(n, folder, false))
 		trouble = "its rules can't be written";
+	if (trouble == NULL && !remove_rules(folder, n))
+		trouble = "rules of an earlier version can't be removed";
 	cmd_remove_tree(temporary);
 	free(into);
 	if (audit_note(in->d->o.outdir, trouble == NULL ? "rules installed" : "rules not installed",
@@ -369,9 +393,9 @@ take_back(void *ctx, const struct notice *n)
 	struct cmd_desk *d = ctx;
 	char *why = NULL;
 
-	if (!n->revoked || n->installed[0] == '\0')
+	/* What can't be removed is tried again at the next look. */
+	if (!n->revoked || n->installed[0] == '\0' || !remove_rules(n->installed, NULL))
 		return;
-	remove_files(n, n->installed);
 	if (audit_note(d->o.outdir, "rules taken back",
 		(const char *const[]){"notice", n->id, "folder", n->installed, "why", n->text, NULL}, &why) != CC_OK)
 		fprintf(stderr, "concert notice: audit log: %s\n", why != NULL ? why : "");
