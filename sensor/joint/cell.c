@@ -236,13 +236,14 @@ contents(const struct joint *joint, const struct activity *a)
 		hash ^= hash >> 29;
 		for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
 			const struct value *v = &joint->value[joint->feature[f].value];
-			float worth[2] = {v->diversity, v->weight};
-			uint64_t bits;
+			float worth[4] = {v->diversity, v->weight, v->part, 0};
+			uint64_t bits[2];
 
 			if (!is_candidate(v->type) && !(is_wide(v->type) && v->weight >= (float)WEIGHT_LEAST))
 				continue;
-			memcpy(&bits, worth, 8);
-			hash = (hash ^ bits) * 0x9e3779b97f4a7c15ull;
+			memcpy(bits, worth, sizeof(bits));
+			hash = (hash ^ bits[0]) * 0x9e3779b97f4a7c15ull;
+			hash = (hash ^ hash >> 32 ^ bits[1]) * 0x9e3779b97f4a7c15ull;
 			hash ^= hash >> 29;
 		}
 	}

@@ -50,6 +50,7 @@ code_get_text(struct cur *c)
 }
 
 #define NODE_TEXTS 14
+enum { TEXT_RULE_NAME = 8, TEXT_CLASS = 13 }; /* of them */
 
 /* Big-endian, into room that is there; behind it. */
 static uint8_t *
@@ -315,6 +316,7 @@ node_decode(struct joint *joint, struct cur *in, uint32_t *ret_node)
 	}
 	if ((index = node_find(joint, n.fold)) != NONE) {
 		changed = node_merge(joint, index, &n, feature, steady);
+		changed = node_told(joint, index, text[TEXT_RULE_NAME], text[TEXT_CLASS]) || changed;
 	} else if ((index = make_decoded(joint, &n, text, feature)) == NONE || !node_rhythm(joint, index, &n)) {
 		return CC_NOMEM;
 	}

@@ -388,6 +388,8 @@ uint32_t node_make(struct joint *joint, struct node *like, const struct feature_
 /* A repeat: everything by least and most.  True: something of it changed. */
 bool node_merge(struct joint *joint, uint32_t node, const struct node *more, const struct feature_draft *feature,
     unsigned count);
+/* And of the texts that are no part of what it is. */
+bool node_told(struct joint *joint, uint32_t node, struct slice rule_name, struct slice class);
 /* The rhythm of what it was made from; false: no memory. */
 bool node_rhythm(struct joint *joint, uint32_t node, const struct node *like);
 /* CC_ABSENT: it is there already, or left out. */

@@ -511,6 +511,38 @@ node_merge(struct joint *joint, uint32_t index, const struct node *more, const s
 	return changed;
 }
 
+/* NONE is the least wanted; of two the least. */
+static bool
+is_before(const struct joint *joint, uint32_t name, struct slice text)
+{
+	struct slice was = name_slice(joint, name);
+	size_t size = was.size < text.size ? was.size : text.size;
+	int order = name != NONE && text.size > 0 ? memcmp(text.p, was.p, size) : 0;
+
+	if (name == NONE || text.size == 0)
+		return text.size > 0;
+	return order < 0 || (order == 0 && text.size < was.size);
+}
+
+/* What it shows beside what it is: of several names of a rule, or classes (one that says more than that it is there, if
+ * any does), the same stays, whichever came first. */
+bool
+node_told(struct joint *joint, uint32_t index, struct slice rule_name, struct slice class)
+{
+	struct node *node = &joint->node[index];
+	struct slice was = name_slice(joint, node->class);
+	bool more = is_before(joint, node->rule_name, rule_name), other = is_before(joint, node->class, class);
+
+	if (node->class != NONE && class.size > 0 && joint_class_observes(was) != joint_class_observes(class))
+		other = joint_class_observes(was);
+	if (more)
+		node->rule_name = name_of(joint, rule_name);
+	if (other)
+		node->class = name_of(joint, class);
+	joint->no_memory = joint->no_memory || (more && node->rule_name == NONE) || (other && node->class == NONE);
+	return more || other;
+}
+
 static void
 fill_node(struct joint *joint, const struct joint_sighting *s, const struct draft *d, uint64_t fold, struct node *node)
 {
@@ -584,6 +616,7 @@ joint_add(struct joint *joint, const struct joint_sighting *s)
 	fill_node(joint, s, &d, fold, &like);
 	if ((index = node_find(joint, fold)) != NONE) {
 		changed = node_merge(joint, index, &like, d.feature, d.count);
+		changed = node_told(joint, index, s->rule_name, s->rule_class) || changed;
 	} else {
 		if (joint_held(joint) >= joint->node_max) {
 			joint->dropped++;

@@ -44,7 +44,25 @@ type_of(enum cc_kind kind)
 	return type[kind];
 }
 
-/* Their nodes in memory; what is on disk is left out when it comes back. */
+/* Of one list of a value those that are taken back. */
+static bool
+find_nodes(const struct joint *joint, uint32_t head, struct slice organisation, enum cc_kind kind, struct slice text,
+    uint64_t time, struct vector *found)
+{
+	bool good = true;
+
+	for (uint32_t f = head; f != NONE && good; f = joint->feature[f].next) {
+		const struct node *node = &joint->node[joint->feature[f].node];
+
+		if (node->kind == (uint8_t)kind && node->last <= time &&
+		    slice_eq(name_slice(joint, node->organisation), organisation) &&
+		    slice_eq(name_slice(joint, node->value), text))
+			good = vector_add(found, joint->feature[f].node);
+	}
+	return good;
+}
+
+/* Their nodes in memory, "not seen" among them; what is on disk is left out when it comes back. */
 static enum cc_status
 remove_nodes(struct joint *joint, struct slice organisation, enum cc_kind kind, struct slice text, uint64_t time)
 {
@@ -54,15 +72,10 @@ remove_nodes(struct joint *joint, struct slice organisation, enum cc_kind kind, 
 	for (int exercise = 0; exercise < 2; exercise++) {
 		uint32_t value = value_find(joint, value_hash(type_of(kind), text, exercise != 0));
 
-		for (uint32_t f = value != NONE ? joint->value[value].head : NONE; f != NONE && st == CC_OK;
-		     f = joint->feature[f].next) {
-			const struct node *node = &joint->node[joint->feature[f].node];
-
-			if (node->kind == (uint8_t)kind && node->last <= time &&
-			    slice_eq(name_slice(joint, node->organisation), organisation) &&
-			    slice_eq(name_slice(joint, node->value), text))
-				st = vector_add(&found, joint->feature[f].node) ? CC_OK : CC_NOMEM;
-		}
+		if (value != NONE &&
+		    (!find_nodes(joint, joint->value[value].head, organisation, kind, text, time, &found) ||
+			!find_nodes(joint, joint->value[value].negative, organisation, kind, text, time, &found)))
+			st = CC_NOMEM;
 	}
 	for (size_t i = 0; i < found.count; i++)
 		joint_remove(joint, found.at[i], "revoked");

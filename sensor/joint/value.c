@@ -554,7 +554,7 @@ weigh(struct joint *joint, struct value *v, const struct judged *is)
 	if (v->weight < v->weight_own)
 		v->weight = v->weight_own;
 	if (fabsf(v->weight - was.weight) <= 0 && fabsf(v->weight_own - was.weight_own) <= 0 &&
-	    fabsf(v->diversity - was.diversity) <= 0 && v->talker == was.talker)
+	    fabsf(v->diversity - was.diversity) <= 0 && fabsf(v->part - was.part) <= 0 && v->talker == was.talker)
 		return;
 	touch_users(joint, v, was.weight);
 }

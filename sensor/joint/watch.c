@@ -85,35 +85,110 @@ put_slot(struct joint *joint, struct watcher *w, uint64_t at, uint8_t seen)
 	return true;
 }
 
+/* Before the first and after the last that was heard nobody says that it did not look. */
+static void
+bounds_of(const struct watcher *w, uint64_t *ret_from, uint64_t *ret_until)
+{
+	*ret_from = UINT64_MAX;
+	*ret_until = 0;
+	for (uint32_t d = 0; d < w->days && *ret_from == UINT64_MAX; d++) {
+		for (unsigned i = 0; i < WATCH_SLOTS && *ret_from == UINT64_MAX; i++) {
+			if (w->row[d][i] > 0)
+				*ret_from = (uint64_t)(w->first + d) * DAY + i * QUARTER;
+		}
+	}
+	for (uint32_t d = w->days; d > 0 && *ret_until == 0; d--) {
+		for (unsigned i = WATCH_SLOTS; i > 0 && *ret_until == 0; i--) {
+			if (w->row[d - 1][i - 1] > 0)
+				*ret_until = (uint64_t)(w->first + d - 1) * DAY + i * QUARTER;
+		}
+	}
+}
+
+/* What cases say of this time may be another word now. */
 static void
 note_change_of(struct joint *joint, struct watcher *w, uint64_t from, uint64_t until)
 {
 	w->changed_from = !w->changed || from < w->changed_from ? from : w->changed_from;
 	w->changed_until = !w->changed || until > w->changed_until ? until : w->changed_until;
-	w->unsaved_from = !w->unsaved || from < w->unsaved_from ? from : w->unsaved_from;
-	w->unsaved_until = !w->unsaved || until > w->unsaved_until ? until : w->unsaved_until;
-	w->changed = w->unsaved = joint->watch_changed = true;
+	w->changed = joint->watch_changed = true;
 	w->version++;
 }
 
-/* Its cases may say otherwise now: those of this time that it takes part in. */
+static void
+note_unsaved(struct watcher *w, uint64_t from, uint64_t until)
+{
+	w->unsaved_from = !w->unsaved || from < w->unsaved_from ? from : w->unsaved_from;
+	w->unsaved_until = !w->unsaved || until > w->unsaved_until ? until : w->unsaved_until;
+	w->unsaved = true;
+}
+
+/* Where what is known began and ended moved: between, silence says something now that said nothing, or the reverse. */
+static void
+note_bounds(struct joint *joint, struct watcher *w, uint64_t was_first, uint64_t was_last)
+{
+	uint64_t first, last;
+
+	bounds_of(w, &first, &last);
+	if (was_first >= was_last)
+		return;
+	if (first != was_first)
+		note_change_of(joint, w, first < was_first ? first : was_first, first < was_first ? was_first : first);
+	if (last != was_last)
+		note_change_of(joint, w, last < was_last ? last : was_last, last < was_last ? was_last : last);
+}
+
+/* Is it asked of a case that it has no part in? */
+static bool
+is_asked(const struct joint *joint, uint32_t organisation)
+{
+	for (size_t i = 0; i < joint->home_count; i++) {
+		if (joint->home[i].organisation == organisation)
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_part(const struct joint *joint, const struct activity *a, uint32_t organisation)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		if (case_node(joint, a, i)->organisation == organisation)
+			return true;
+	}
+	return false;
+}
+
+/* Cases may say otherwise now: those of this time that it takes part in, and those that would ask it. */
 static void
 touch_cases(struct joint *joint, uint32_t organisation, uint64_t from, uint64_t until)
 {
 	const uint64_t beyond = WATCH_BEYOND + QUARTER;
+	bool asked = is_asked(joint, organisation);
 
 	for (size_t i = 0; i < joint->activity_count; i++) {
-		const struct activity *a = &joint->activity[i];
+		struct activity *a = &joint->activity[i];
+		uint64_t last;
 
-		if (a->node == NULL || a->first > until + beyond || case_last(joint, a) + beyond < from)
+		if (a->node == NULL || a->first > until + beyond || (last = case_last(joint, a)) + beyond < from)
 			continue;
-		for (size_t k = 0; k < a->count; k++) {
-			if (case_node(joint, a, k)->organisation == organisation) {
-				node_touch(joint, a->node[k]);
-				break;
-			}
+		if (has_part(joint, a, organisation)) {
+			node_touch(joint, a->node[0]);
+		} else if (asked && a->first <= until + QUARTER && last + QUARTER >= from) {
+			a->told = 0;
+			node_touch(joint, a->node[0]);
 		}
 	}
+}
+
+/* The worst that is said holds for all its cases. */
+static void
+take_clock(struct joint *joint, struct watcher *w, float clock)
+{
+	if (!isnan(w->clock_error) && (w->clock_error < 0 || (clock >= 0 && clock <= w->clock_error)))
+		return;
+	w->clock_error = clock;
+	note_change_of(joint, w, 0, INT64_MAX);
 }
 
 enum cc_status
@@ -122,23 +197,25 @@ joint_watched(struct joint *joint, const struct joint_heartbeat *h)
 	struct watcher *w = watcher_of(joint, h->organisation);
 	uint64_t until = h->until, from = h->from < until && until - h->from <= SPAN_MAX ? h->from : until;
 	double lost = h->lost > 0 ? h->lost < 1 ? h->lost : 1 : 0;
-	float clock = h->clock_error < 0 ? -1 : (float)h->clock_error;
+	uint64_t first, last, version;
 	bool changed = false;
 
 	if (until > INT64_MAX)
 		return CC_BAD;
 	if (w == NULL)
 		return joint->no_memory ? CC_NOMEM : CC_FULL;
-	if (isnan(w->clock_error) || (w->clock_error >= 0 && (clock < 0 || clock > w->clock_error))) {
-		w->clock_error = clock;
-		changed = true;
-	}
+	version = w->version;
+	take_clock(joint, w, h->clock_error < 0 ? -1 : (float)h->clock_error);
+	bounds_of(w, &first, &last);
 	for (uint64_t at = from - from % QUARTER; at <= until; at += QUARTER)
 		changed = (at + QUARTER > from && at < until + (from == until) &&
 			      put_slot(joint, w, at, (uint8_t)(1 + lround(lost * 254)))) ||
 			  changed;
 	if (changed)
 		note_change_of(joint, w, from, until);
+	note_bounds(joint, w, first, last);
+	if (w->version != version)
+		note_unsaved(w, from, until);
 	return joint->no_memory ? CC_NOMEM : CC_OK;
 }
 
@@ -166,26 +243,6 @@ slot_at(const struct watcher *w, uint64_t at)
 	if (day < w->first || day >= (uint64_t)w->first + w->days)
 		return -1;
 	return w->row[day - w->first][at % DAY / QUARTER];
-}
-
-/* Before the first and after the last that was heard nobody says that it did not look. */
-static void
-bounds_of(const struct watcher *w, uint64_t *ret_from, uint64_t *ret_until)
-{
-	*ret_from = UINT64_MAX;
-	*ret_until = 0;
-	for (uint32_t d = 0; d < w->days && *ret_from == UINT64_MAX; d++) {
-		for (unsigned i = 0; i < WATCH_SLOTS && *ret_from == UINT64_MAX; i++) {
-			if (w->row[d][i] > 0)
-				*ret_from = (uint64_t)(w->first + d) * DAY + i * QUARTER;
-		}
-	}
-	for (uint32_t d = w->days; d > 0 && *ret_until == 0; d--) {
-		for (unsigned i = WATCH_SLOTS; i > 0 && *ret_until == 0; i--) {
-			if (w->row[d - 1][i - 1] > 0)
-				*ret_until = (uint64_t)(w->first + d - 1) * DAY + i * QUARTER;
-		}
-	}
 }
 
 uint64_t
@@ -287,6 +344,7 @@ watch_decode(struct joint *joint, struct cur *in)
 	struct slice name;
 	struct watcher *w;
 	float clock;
+	uint64_t first, last, version;
 
 	(void)cur_u8(&c);
 	day = cur_u32(&c);
@@ -298,13 +356,17 @@ watch_decode(struct joint *joint, struct cur *in)
 	*in = c;
 	if ((w = watcher_of(joint, name)) == NULL)
 		return joint->no_memory ? CC_NOMEM : CC_OK;
-	if (isnan(w->clock_error) || (w->clock_error >= 0 && (clock < 0 || clock > w->clock_error)))
-		w->clock_error = clock;
+	version = w->version;
+	take_clock(joint, w, clock);
+	bounds_of(w, &first, &last);
 	for (unsigned i = 0; i < WATCH_SLOTS; i++) {
 		if (row[i] > 0 && put_slot(joint, w, (uint64_t)day * DAY + i * QUARTER, row[i]))
 			note_change_of(joint, w, (uint64_t)day * DAY + i * QUARTER,
 			    (uint64_t)day * DAY + (i + 1) * QUARTER - 1);
 	}
+	note_bounds(joint, w, first, last);
+	if (w->version != version)
+		note_unsaved(w, day * DAY, day * DAY + DAY - 1);
 	return joint->no_memory ? CC_NOMEM : CC_OK;
 }
 

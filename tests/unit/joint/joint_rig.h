@@ -31,7 +31,7 @@ numbered(const char *word, unsigned n)
 	return keep(text);
 }
 
-static json_t *
+static inline json_t *
 settled(struct joint *joint)
 {
 	struct buf out;
