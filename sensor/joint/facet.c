@@ -24,6 +24,17 @@ count_telling(const struct joint *joint, const struct hypothesis *h, uint8_t typ
 	return count;
 }
 
+/* Who looked in vain says of one name that it was not there, and nothing of the other. */
+static size_t
+count_seen(const struct joint *joint, const struct hypothesis *h)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < h->item_count; i++)
+		count += !joint->node[h->item[i].node].negative;
+	return count;
+}
+
 static void
 mark_nodes(struct joint *joint, const struct hypothesis *h, bool as)
 {
@@ -39,8 +50,9 @@ static bool
 is_facet(const struct joint *joint, const struct hypothesis *of, const struct hypothesis *h)
 {
 	size_t telling = count_telling(joint, h, of->type), other = count_telling(joint, of, h->type);
-	size_t both = 0, least = h->item_count < of->item_count ? h->item_count : of->item_count;
+	size_t both = 0, seen = count_seen(joint, h), least = count_seen(joint, of);
 
+	least = seen < least ? seen : least;
 	for (size_t i = 0; i < h->item_count; i++)
 		both += joint->node[h->item[i].node].of_facet;
 	return both > 0 && both * 4 >= least && both * 2 >= (telling < other ? telling : other);

@@ -7,11 +7,13 @@
 
 #include <stdlib.h>
 
-#define COMPARED_MAX 64 /* earlier sights of the same thing that one is held against */
+#define COMPARED_MAX 64 /* sights of the same thing that one is held against: the earliest */
+#define TELLERS_MAX (2 * COMPARED_MAX) /* of all and of each: without one's own, enough are left for anybody */
 
 struct told {
 	uint64_t key; /* of what must be equal */
 	uint32_t node;
+	double clock_error; /* seconds, of heartbeats where the sight does not say it; negative: not known */
 };
 
 static bool
@@ -58,30 +60,62 @@ says_no_more(const struct joint *joint, const struct node *node, const struct no
 	return true;
 }
 
-static bool
-is_hearsay(const struct joint *joint, const struct node *node, const struct told *told, size_t count)
+/* Of one thing, by time, who has an end to tell of: of no organisation more than a node is held against. */
+struct tellers {
+	struct told of[TELLERS_MAX];
+	unsigned count;
+};
+
+static void
+list_tellers(const struct joint *joint, const struct told *told, size_t count, struct tellers *ret_tellers)
 {
-	size_t compared = 0;
+	ret_tellers->count = 0;
+	for (size_t i = 0; i < count && ret_tellers->count < TELLERS_MAX; i++) {
+		const struct node *node = &joint->node[told[i].node];
+		unsigned own = 0;
+
+		if (!has_end(node))
+			continue;
+		for (unsigned k = 0; k < ret_tellers->count; k++)
+			own += joint->node[ret_tellers->of[k].node].organisation == node->organisation;
+		if (own < COMPARED_MAX)
+			ret_tellers->of[ret_tellers->count++] = told[i];
+	}
+}
+
+static bool
+is_hearsay(const struct joint *joint, const struct told *told, const struct tellers *tellers)
+{
+	const struct node *node = &joint->node[told->node];
+	unsigned compared = 0;
 
 	if (has_end(node))
 		return false;
-	for (size_t i = 0; i < count && compared < COMPARED_MAX; i++) {
-		const struct node *other = &joint->node[told[i].node];
+	for (unsigned i = 0; i < tellers->count && compared < COMPARED_MAX; i++) {
+		const struct told *by = &tellers->of[i];
+		const struct node *other = &joint->node[by->node];
 
-		if (other->organisation == node->organisation || !has_end(other))
+		if (other->organisation == node->organisation)
 			continue;
 		compared++;
-		if (!joint_before(node->first, (double)node->clock_error, other->first, (double)other->clock_error) &&
+		if (!joint_before(node->first, told->clock_error, other->first, by->clock_error) &&
 		    says_no_more(joint, node, other))
 			return true;
 	}
 	return false;
 }
 
+static double
+clock_error_of(const struct joint *joint, const struct node *node)
+{
+	return node->clock_error < 0 ? watch_clock_error(joint, node->organisation) : (double)node->clock_error;
+}
+
 enum cc_status
 hearsay_find(struct joint *joint, const struct activity *a)
 {
 	struct told *told = malloc((a->count > 0 ? a->count : 1) * sizeof(*told));
+	struct tellers tellers;
 	size_t count = 0;
 
 	if (told == NULL)
@@ -91,17 +125,15 @@ hearsay_find(struct joint *joint, const struct activity *a)
 
 		node->hearsay = false;
 		if (!node->negative && !node->echo && node->origin == JOINT_OWN && node->attacker != NONE)
-			told[count++] = (struct told){key_of(node), a->node[i]};
+			told[count++] = (struct told){key_of(node), a->node[i], clock_error_of(joint, node)};
 	}
 	qsort_r(told, count, sizeof(*told), by_key, joint);
 	for (size_t i = 0, k; i < count; i = k) {
 		for (k = i; k < count && told[k].key == told[i].key; k++)
 			;
-		for (size_t n = i; n < k; n++) {
-			struct node *node = &joint->node[told[n].node];
-
-			node->hearsay = is_hearsay(joint, node, &told[i], k - i);
-		}
+		list_tellers(joint, &told[i], k - i, &tellers);
+		for (size_t n = i; n < k; n++)
+			joint->node[told[n].node].hearsay = is_hearsay(joint, &told[n], &tellers);
 	}
 	free(told);
 	return CC_OK;

@@ -478,6 +478,7 @@ uint64_t revoked_until(const struct joint *joint, struct slice organisation, uns
 #define WATCH_BEYOND (6 * 3600 * NS_PER_S) /* before and after what was seen, that a case tells of */
 uint64_t watch_version(const struct joint *joint, uint32_t organisation); /* another one: it says more than before */
 void watch_settle(struct joint *joint); /* cases that lean on what was heard are dirty then */
+double watch_clock_error(const struct joint *joint, uint32_t organisation); /* seconds; negative: not known */
 struct looked_at watch_look(const struct joint *joint, uint32_t organisation, uint64_t from, uint64_t until);
 bool watch_run(const struct joint *joint, uint32_t organisation, uint64_t *at, uint64_t end, struct looked_at *ret_is,
     uint64_t *ret_from, uint64_t *ret_until);

@@ -253,6 +253,14 @@ watch_version(const struct joint *joint, uint32_t organisation)
 	return w != NULL ? w->version : 0;
 }
 
+double
+watch_clock_error(const struct joint *joint, uint32_t organisation)
+{
+	const struct watcher *w = watcher_find(joint, organisation);
+
+	return w == NULL || w->days == 0 || isnan(w->clock_error) ? -1 : (double)w->clock_error;
+}
+
 struct looked_at
 watch_look(const struct joint *joint, uint32_t organisation, uint64_t from, uint64_t until)
 {

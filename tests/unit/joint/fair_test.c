@@ -246,6 +246,72 @@ TEST(who_copies_a_tool_is_not_its_owner)
 	conf_free(conf);
 }
 
+/* Of two names of one thing one stays, however many looked in vain for either. */
+TEST(silence_makes_no_rivals_of_names)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases;
+
+	for (unsigned i = 0; i < 5; i++) {
+		struct joint_sighting s = sight(i, "192.0.2.7", i * 4000);
+
+		called(&s, "control.example", "trojan-activity");
+		s.proof = CC_PROOF_KEYED;
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	for (unsigned i = 0; i < 60; i++) {
+		struct joint_sighting s = {.message = numbered("n", i), .organisation = numbered("cert.silent.", i / 2),
+		    .sensor = keep("s1"), .kind = i % 2 ? CC_KIND_DOMAIN : CC_KIND_ADDR,
+		    .value = keep(i % 2 ? "control.example" : "192.0.2.7"), .first = DAY0 * NS_PER_S,
+		    .last = (DAY0 + 3600) * NS_PER_S, .origin = JOINT_ANSWER, .clock_error = 0.1, .completeness = 80};
+
+		s.key = s.value;
+		if (i % 2)
+			s.domain = s.value;
+		else
+			s.attacker = s.value;
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(cases), 1);
+	CHECK_TEXT(verdict(cases, 0, "verdict"), "source");
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+/* Who is surely the first repeats nobody, though only his heartbeats say what his clock is worth. */
+TEST(heartbeats_say_who_was_first)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	struct joint_heartbeat beat = {.from = DAY0 * NS_PER_S, .until = (DAY0 + 86400) * NS_PER_S, .clock_error = 0.1};
+	json_t *cases;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct joint_sighting s = sight(i, "192.0.2.7", i * 4000);
+
+		s.proof = CC_PROOF_KEYED;
+		s.ja4 = keep("j1");
+		s.clock_error = -1;
+		if (i == 0)
+			s.victim = slice_of(NULL, 0);
+		CHECK(joint_add(joint, &s) == CC_OK);
+		beat.organisation = slice_str(who[i]);
+		CHECK(joint_watched(joint, &beat) == CC_OK);
+	}
+	cases = settled(joint);
+	CHECK_UINT(json_array_size(cases), 1);
+	CHECK_UINT(json_integer_value(json_object_get(
+		       json_array_get(json_object_get(json_array_get(cases, 0), "hypotheses"), 0), "witnesses")),
+	    2);
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+}
+
 TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner), T(what_a_rule_observes_is_not_accused),
     T(one_of_many_that_take_turns), T(a_name_in_a_partners_network), T(tenants_of_a_platform),
-    T(called_from_outside_is_no_tie))
+    T(called_from_outside_is_no_tie), T(silence_makes_no_rivals_of_names),
+    T(heartbeats_say_who_was_first))
