@@ -33,6 +33,9 @@ may_link(const struct joint *joint, const struct node *node)
 		weight = feature->cap < weight ? feature->cap : weight;
 		if (weight < (float)WEIGHT_LEAST)
 			continue;
+		if (feature->type == FEATURE_NET && joint->value[feature->value].count >= WIDE_NODES &&
+		    network_tells(joint, node))
+			weight = (float)network_weight((double)weight);
 		for (at = 0; at < count && group[at] != feature_about[feature->type].group; at++)
 			;
 		if (at == count) {

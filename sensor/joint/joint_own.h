@@ -459,6 +459,11 @@ struct claim {
 #define WIDE_NODES 6  /* by so many nodes, before one asks for it */
 bool wide_is_spread(const struct joint *joint, const struct claim *claim, size_t count, uint8_t type);
 
+/* network.c: addresses of one network that do one thing */
+#define NETWORK_DOES JOINT_STRONG /* nats of a network that nothing speaks against, in place of the network's own */
+bool network_tells(const struct joint *joint, const struct node *node);
+double network_weight(double weight);
+
 /* weigh.c: the hypotheses of one activity */
 enum cc_status activity_weigh(struct joint *joint, struct activity *activity);
 void activity_answer(struct activity *activity); /* probabilities and the answer, by log-odds as they stand */

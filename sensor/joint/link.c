@@ -193,13 +193,15 @@ tally_sum(const struct tally *t)
 	return sum + (tool < TOOL_MAX ? tool : TOOL_MAX);
 }
 
-static double
-pair_llr(const struct linker *l, uint32_t a, uint32_t b)
+double
+link_llr(const struct linker *l, uint32_t a, uint32_t b, uint32_t value, double weight)
 {
 	const struct node *x = node_at(l, a), *y = node_at(l, b);
 	const struct feature *feature = l->joint->feature;
 	struct tally t = {.count = 0};
 
+	if (value != NONE)
+		tally_add(&t, group_of(l, value), weight);
 	for (uint32_t i = x->features; i < x->features + x->feature_count; i++) {
 		for (uint32_t k = y->features; k < y->features + y->feature_count; k++) {
 			float v, w;
@@ -270,7 +272,7 @@ link_range(struct linker *l, const struct range *r, uint32_t without)
 			if (without != NONE && node_at(l, b)->organisation == without)
 				continue;
 			seen++;
-			if (link_root(l, a) != link_root(l, b) && pair_llr(l, a, b) >= JOINT_STRONG)
+			if (link_root(l, a) != link_root(l, b) && link_llr(l, a, b, NONE, 0) >= JOINT_STRONG)
 				(void)link_unite(l, a, b, true);
 		}
 	}
@@ -506,8 +508,10 @@ link_nodes(struct linker *l)
 	if (st == CC_OK) {
 		link_strong(l);
 		link_pairs(l);
-		st = link_groups(l, 0);
+		st = link_networks(l);
 	}
+	if (st == CC_OK)
+		st = link_groups(l, 0);
 	if (st == CC_OK && l->word > 0)
 		st = link_groups(l, l->word);
 	for (uint32_t i = 0; i < l->nodes; i++)

@@ -36,6 +36,12 @@ uint32_t link_root(struct linker *l, uint32_t at);
  * two nodes, and not by all of their groups. */
 bool link_unite(struct linker *l, uint32_t a, uint32_t b, bool told);
 
+/* Nats of all that two places share and of how soon one came after the other; value: counts so much here; NONE: as ever. */
+double link_llr(const struct linker *l, uint32_t a, uint32_t b, uint32_t value, double weight);
+
+/* network.c: addresses of one network that do one thing; needs the features listed. */
+enum cc_status link_networks(struct linker *l);
+
 /* apart.c: what rests on one organisation alone; of groups that are linked, with their tree. */
 enum cc_status link_keep_apart(struct linker *l);
 

@@ -280,6 +280,10 @@ value_link(struct joint *joint, uint32_t feature, bool negative)
 	/* It has company for the first time. */
 	if (v->count == 2)
 		node_doubt(joint, joint->feature[f->next].node);
+	/* What they do may join them now. */
+	for (uint32_t k = v->type == FEATURE_NET && v->count == WIDE_NODES ? f->next : NONE; k != NONE;
+	     k = joint->feature[k].next)
+		node_doubt(joint, joint->feature[k].node);
 	if (v->count == 1 || (v->oldest != NONE && node_by_time(&joint->node[f->node], &joint->node[v->oldest]) < 0))
 		v->oldest = f->node;
 	if (v->count <= SAMPLE) {
