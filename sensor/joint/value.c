@@ -17,6 +17,7 @@
 #define OWN_SURELY 3.0
 #define OWN_MAX 12.0
 #define OWN_PART 0.6
+#define MEAN_TELLS 1.5 /* a period that only a mean gap shows weighs less */
 #define SEEN_SLOTS 4096 /* over SAMPLE * NODE_FEATURES */
 
 enum pass { BY_CONTENT, BY_STRONG, BY_PLACE, BY_ALL };
@@ -438,6 +439,9 @@ judge_node(
 			joins = tells = ((pass == BY_ALL && can_hold(feature->type)) ||
 					    (pass == BY_PLACE && is_early(feature->type))) &&
 					(is_alone(feature) || holds(joint, feature));
+		/* What only comes often has a mean gap, too: that of another is another, whoever is behind them. */
+		if (feature->type == FEATURE_PERIOD && (double)feature->cap < MEAN_TELLS)
+			tells = false;
 		if (feature_about[feature->type].group == 'd' && pass != BY_CONTENT && pass != BY_ALL &&
 		    is_made(joint, node))
 			tells = false;
