@@ -36,7 +36,8 @@ uint32_t link_root(struct linker *l, uint32_t at);
  * two nodes, and not by all of their groups. */
 bool link_unite(struct linker *l, uint32_t a, uint32_t b, bool told);
 
-/* Nats of all that two places share and of how soon one came after the other; value: counts so much here; NONE: as ever. */
+/* Nats of all that two places share and of how soon one came after the other.  value: counts so much here; NONE: all as
+ * ever. */
 double link_llr(const struct linker *l, uint32_t a, uint32_t b, uint32_t value, double weight);
 
 /* network.c: addresses of one network that do one thing; needs the features listed. */

@@ -126,7 +126,7 @@ part_of(const struct linker *l, const struct doing *all, size_t count, const str
 	return parties > 0 ? sum / parties : 0;
 }
 
-/* Each with the next in time. */
+/* Each with the next in time; not told by these two, since it took all of them to say so. */
 static void
 join(struct linker *l, uint32_t value, const struct doing *doing, size_t count, double weight)
 {
@@ -134,7 +134,7 @@ join(struct linker *l, uint32_t value, const struct doing *doing, size_t count, 
 		uint32_t a = doing[i - 1].place, b = doing[i].place;
 
 		if (link_root(l, a) != link_root(l, b) && link_llr(l, a, b, value, weight) >= JOINT_STRONG)
-			(void)link_unite(l, a, b, true);
+			(void)link_unite(l, a, b, false);
 	}
 }
 

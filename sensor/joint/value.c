@@ -673,12 +673,11 @@ values_settle(struct joint *joint)
 	/* What goes on at the end while one walks is walked, too. */
 	for (size_t i = 0; i < list->count; i++) {
 		struct value *v = &joint->value[list->at[i]];
-		double most;
+		double most = 2 * feature_about[v->type].spread;
 
 		if (!v->used || !is_strong(v->type))
 			continue;
 		diversity(joint, v, BY_CONTENT, &is);
-		most = 2 * feature_about[v->type].spread;
 		hold(joint, list->at[i], is.groups <= most, is.all_groups <= most, is.talker, false);
 	}
 	settle_weak(joint, true);

@@ -216,6 +216,92 @@ TEST(networks)
 	}
 }
 
+/* An address of a network tries passwords, as do others everywhere, each by itself. */
+static void
+tries(const char *organisation, const char *addr, unsigned second, struct slice rule, const char *class)
+{
+	struct joint_sighting *s = sight(organisation, addr, second);
+
+	s->client = true;
+	s->port = 22;
+	s->rule = rule;
+	s->rule_class = keep(class);
+	s->stack = keep("64240:64:1:60:M1460,S,T,N,W7");
+}
+
+/*
+ * Many addresses of a network, which do one thing that others do everywhere, are one activity; not where a few do it,
+ * where each does something else, where tenants are there, too, or where the rule only observes.
+ */
+TEST(networks_that_do_one_thing)
+{
+	enum { ONE_THING, FLOODED, FEW, MANY_THINGS, TENANTS, OBSERVED, SPREAD, VARIANTS };
+
+	for (int variant = 0; variant < VARIANTS; variant++) {
+		const char *class = variant == OBSERVED ? "misc-activity" : "attempted-recon", *is;
+		struct conf *conf = conf_new();
+		json_t *cases, *answer;
+		char addr[32];
+
+		listed = text_used = 0;
+		for (unsigned n = 0; n < 48; n++) {
+			unsigned at = n % (variant == FEW ? 3 : 16);
+
+			snprintf(addr, sizeof(addr), variant == SPREAD ? "198.51.%u.9" : "192.0.2.%u", 20 + at);
+			tries(who[n % 3], addr, n * 7000,
+			    variant == MANY_THINGS ? numbered("1:31000", 10 + at) : keep("1:2001219"), class);
+		}
+		/* Elsewhere; known by what else they do. */
+		for (unsigned n = 0; n < 120; n++) {
+			snprintf(addr, sizeof(addr), "203.0.%u.7", n / 3);
+			tries(who[n % 3], addr, n * 2900, keep("1:2001219"), class);
+			list[listed - 1].domain = numbered("elsewhere.example.n", n / 3);
+		}
+		/* One alone says that all sorts of things come from there. */
+		for (unsigned n = 0; n < 60 && variant == FLOODED; n++) {
+			snprintf(addr, sizeof(addr), "192.0.2.%u", 100 + n);
+			tries(who[2], addr, n * 5000, numbered("1:32000", n / 2), class);
+		}
+		for (unsigned n = 0; n < 14 && variant == TENANTS; n++) {
+			snprintf(addr, sizeof(addr), "192.0.2.%u", 100 + n);
+			sight(who[n % 3], addr, n * 5000)->domain = numbered("tenant.example.n", n);
+		}
+		cases = same_in_any_order(conf);
+		answer = NULL;
+		for (size_t i = 0; i < json_array_size(cases); i++) {
+			if (sightings_of(cases, i) == 48)
+				answer = json_object_get(json_array_get(cases, i), "answer");
+		}
+		is = json_string_value(json_object_get(answer, "value"));
+		if (variant == ONE_THING || variant == FLOODED)
+			CHECK(is != NULL && strcmp(is, "192.0.2.0/24") == 0);
+		else
+			CHECK(answer == NULL);
+		json_decref(cases);
+		conf_free(conf);
+	}
+}
+
+/* What two saw of two addresses each is no one thing because a third says that others there do it, too. */
+TEST(one_alone_makes_no_network)
+{
+	struct conf *conf = conf_new();
+	json_t *cases;
+
+	listed = text_used = 0;
+	for (unsigned n = 0; n < 40; n++) {
+		unsigned by = n % 4 == 3 ? 2 : n % 4 / 2;
+		char addr[32];
+
+		snprintf(addr, sizeof(addr), "192.0.2.%u", by == 2 ? 50 + n : 10 + n % 3);
+		tries(who[by], addr, n * 7000 + n * n * 977 % 40000, keep("1:2001219"), "attempted-recon");
+	}
+	cases = same_in_any_order(conf);
+	CHECK(json_array_size(cases) > 1);
+	json_decref(cases);
+	conf_free(conf);
+}
+
 static void
 heartbeats(struct joint *joint, const char *organisation, double from_hour, double until_hour, bool backwards)
 {
@@ -488,4 +574,5 @@ TEST(words_have_a_length)
 
 TESTS(T(heartbeats_tell_who_looked), T(notices_of_its_time), T(notices_change_cases), T(contacts_and_notices),
     T(notices_of_one_are_bounded), T(period_links_where_addresses_move), T(sights_at_random_have_no_period), T(stages),
-    T(networks), T(words_have_a_length))
+    T(networks), T(networks_that_do_one_thing),
+    T(one_alone_makes_no_network), T(words_have_a_length))
