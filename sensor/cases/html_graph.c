@@ -23,7 +23,7 @@ static const char *
 kind_word(const char *kind)
 {
 	static const char *const word[][2] = {{"addr", "address"}, {"prefix", "network"}, {"as", "AS"},
-	    {"domain", "domain name"}, {"url", "web address"}, {"registrable-domain", "domain"},
+	    {"domain", "domain name"}, {"url", "web address"}, {"registrable-domain", "zone"},
 	    {"cert-sha256", "TLS certificate"}, {"key-sha256", "key"}, {"file-sha256", "file"}};
 
 	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {

@@ -129,6 +129,15 @@ take_evidence(const json_t *array, size_t *ret_count)
 	return list;
 }
 
+/* What is named: of a domain, whether the host is meant, or all names below it. */
+static const char *
+what_of(const json_t *from)
+{
+	const char *kind = text_of(from, "kind");
+
+	return json_is_true(json_object_get(from, "zone")) && strcmp(kind, "domain") == 0 ? "registrable-domain" : kind;
+}
+
 static void
 take_parts_of(struct case_hypothesis *h, const json_t *array)
 {
@@ -153,7 +162,7 @@ take_hypotheses(struct casefile *one, const json_t *array)
 		struct case_hypothesis *h = &one->hypothesis[i];
 
 		*h = (struct case_hypothesis){.kind = text_of(from, "kind"),
-		    .what = text_of(candidate, "kind"),
+		    .what = what_of(candidate),
 		    .value = text_of(candidate, "value"),
 		    .probability = number_of(from, "probability", 0, 0, 1),
 		    .log_odds = number_of(from, "log_odds", 0, -1000, 1000),
@@ -220,7 +229,7 @@ take_resting(struct casefile *one, const json_t *array)
 		const json_t *from = json_array_get(array, i), *answer = json_object_get(from, "answer");
 
 		one->resting[i] = (struct case_resting){text_of(from, "organisation"), text_of(answer, "verdict"),
-		    text_of(answer, "kind"), text_of(answer, "value"), number_of(answer, "confidence", 0, 0, 1)};
+		    what_of(answer), text_of(answer, "value"), number_of(answer, "confidence", 0, 0, 1)};
 	}
 }
 
@@ -402,7 +411,7 @@ take_parts(struct casefile *one)
 	if (one->message != NULL)
 		one->messages = texts_of(json_object_get(from, "sightings"), one->message, one->messages);
 	one->verdict = text_of(answer, "verdict");
-	one->what = text_of(answer, "kind");
+	one->what = what_of(answer);
 	one->value = text_of(answer, "value");
 	one->leaning = text_of(answer, "leaning");
 	one->confidence = number_of(answer, "confidence", 0, 0, 1);

@@ -99,7 +99,7 @@ static const struct {
     {"prefix", "the network", "network", "networks"},
     {"as", "the network operator (AS)", "network operator", "network operators"},
     {"domain", "the domain name", "domain name", "domain names"},
-    {"registrable-domain", "the domain", "domain", "domains"},
+    {"registrable-domain", "the zone of all names below", "zone", "zones"},
     {"url", "the web address", "web address", "web addresses"},
     {"file-sha256", "the file", "file", "files"},
     {"cert-sha256", "the TLS certificate", "TLS certificate", "TLS certificates"},

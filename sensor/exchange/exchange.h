@@ -27,6 +27,14 @@ enum exchange_count {
 };
 extern const char *const exchange_count_name[EXCHANGE_COUNT];
 
+/* ---- suffixes.c: public suffixes, of partners.suffixes ---- */
+
+struct suffixes;
+
+struct suffixes *suffixes_open(const struct conf *conf); /* NULL: no memory, or a file without an end */
+void suffixes_close(struct suffixes *suffixes);
+bool suffixes_have(const struct suffixes *suffixes, struct slice domain); /* in small letters */
+
 /* ---- stix.c: a record as the value of a message ---- */
 
 /* Where a sighting comes from, when it is not what the sensor saw of its own. */

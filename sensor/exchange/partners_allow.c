@@ -17,7 +17,7 @@
 #define LINES_MAX 4000000
 #define NETS_MAX 20000
 
-enum { LISTED = 1, ABOVE = 2, WITH_ALL_BELOW = 4, SUFFIX = 8, SUFFIXES_BELOW = 16, NO_SUFFIX = 32 };
+enum { LISTED = 1, ABOVE = 2, WITH_ALL_BELOW = 4 };
 
 struct allow {
 	const struct conf *conf;
@@ -27,7 +27,7 @@ struct allow {
 	struct cc_prefix *net;
 	size_t nets;
 	size_t lines;
-	bool suffixes; /* the file of public suffixes is there */
+	struct suffixes *suffixes;
 };
 
 /* ---- reading ---- */
@@ -90,23 +90,8 @@ allow_line(struct allow *allow, char *text)
 	return word.size > 0 ? add_domain(allow, word) : CC_OK;
 }
 
-/* publicsuffix.org: "com", "*.ck", "!www.ck". */
 static enum cc_status
-suffix_line(struct allow *allow, char *text)
-{
-	if (text[0] == '/' && text[1] == '/')
-		return CC_OK;
-	if (text[0] == '!')
-		return mark(allow, slice_str(text + 1), NO_SUFFIX);
-	if (strncmp(text, "*.", 2) == 0)
-		return mark(allow, slice_str(text + 2), SUFFIX | SUFFIXES_BELOW);
-	return mark(allow, slice_str(text), SUFFIX);
-}
-
-typedef enum cc_status line_fn(struct allow *allow, char *text);
-
-static enum cc_status
-read_lines(struct allow *allow, const char *path, line_fn *fn)
+read_lines(struct allow *allow, const char *path)
 {
 	FILE *file = fopen(path, "re");
 	enum cc_status st = CC_OK;
@@ -122,7 +107,7 @@ read_lines(struct allow *allow, const char *path, line_fn *fn)
 		for (char *q = p; *q != '\0'; q++)
 			*q = (char)tolower((unsigned char)*q);
 		if (*p != '\0')
-			st = allow->lines++ < LINES_MAX ? fn(allow, p) : CC_NOMEM;
+			st = allow->lines++ < LINES_MAX ? allow_line(allow, p) : CC_NOMEM;
 	}
 	free(text);
 	fclose(file);
@@ -142,15 +127,12 @@ allow_open(const struct conf *conf, const char *outdir, struct allow **ret_allow
 	allow->domain = map_new(0);
 	if (allow->domain != NULL && (st = home_new(conf, &allow->home, ret_why)) == CC_OK &&
 	    (st = victims_open(conf, outdir, &allow->victims, ret_why)) == CC_OK && conf->partners_allow[0] != '\0' &&
-	    (st = read_lines(allow, conf->partners_allow, allow_line)) != CC_OK &&
+	    (st = read_lines(allow, conf->partners_allow)) != CC_OK &&
 	    asprintf(ret_why, "partners.allow: %s: %s", conf->partners_allow,
 		st == CC_IO ? strerror(errno) : "too long, or no memory") < 0)
 		*ret_why = NULL;
-	if (st == CC_OK && conf->partners_suffixes[0] != '\0') {
-		st = read_lines(allow, conf->partners_suffixes, suffix_line);
-		allow->suffixes = st == CC_OK;
-		st = st == CC_IO ? CC_OK : st; /* our own short list stands in */
-	}
+	if (st == CC_OK && (allow->suffixes = suffixes_open(conf)) == NULL)
+		st = CC_NOMEM;
 	if (st != CC_OK) {
 		allow_close(allow);
 		return st;
@@ -166,6 +148,7 @@ allow_close(struct allow *allow)
 		return;
 	home_free(allow->home);
 	victims_close(allow->victims);
+	suffixes_close(allow->suffixes);
 	map_free(allow->domain, NULL);
 	free(allow->net);
 	free(allow);
@@ -221,38 +204,6 @@ parent_of(struct slice domain)
 	return dot != NULL ? slice_of(dot + 1, domain.size - (size_t)(dot + 1 - domain.p)) : slice_of(NULL, 0);
 }
 
-/* Without a list: one label, or a usual second one below a country's. */
-static bool
-looks_like_suffix(struct slice domain)
-{
-	static const char *const second[] = {
-	    "ac", "co", "com", "edu", "gob", "gouv", "gov", "mil", "ne", "net", "nom", "or", "org"};
-	struct slice parent = parent_of(domain),
-		     first = slice_of(domain.p, domain.size - parent.size - (parent.size > 0));
-
-	if (parent.size != 2)
-		return false;
-	for (size_t i = 0; i < sizeof(second) / sizeof(second[0]); i++) {
-		if (slice_is(first, second[i]))
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_suffix(const struct allow *allow, struct slice domain)
-{
-	struct slice parent = parent_of(domain);
-	uintptr_t bits = bits_of(allow, domain);
-
-	if (parent.size == 0)
-		return true;
-	if (bits & NO_SUFFIX)
-		return false;
-	return (bits & SUFFIX) != 0 || (bits_of(allow, parent) & SUFFIXES_BELOW) != 0 ||
-	       (!allow->suffixes && looks_like_suffix(domain));
-}
-
 static bool
 is_allowed(const struct allow *allow, struct slice domain)
 {
@@ -269,7 +220,7 @@ is_allowed(const struct allow *allow, struct slice domain)
 static enum exchange_count
 judge_domain(const struct allow *allow, struct slice domain)
 {
-	if (is_suffix(allow, domain))
+	if (suffixes_have(allow->suffixes, domain))
 		return EXCHANGE_WATCH_SUFFIX;
 	if (is_allowed(allow, domain))
 		return EXCHANGE_WATCH_ALLOWED;

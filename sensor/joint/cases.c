@@ -525,6 +525,6 @@ case_json_row(struct joint *joint, uint32_t activity, struct json *json, struct 
 		memcpy(ret_value, value.p, size);
 		ret_value[size] = '\0';
 		row->value = ret_value;
-		row->kind = feature_about[joint->value[a->named].type].word;
+		row->kind = case_kind(joint->value[a->named].type);
 	}
 }

@@ -24,6 +24,22 @@ case_bound(struct json *json, const char *key, double error)
 		json_double(json, key, error);
 }
 
+const char *
+case_kind(uint8_t type)
+{
+	return type == FEATURE_SITE ? "domain" : feature_about[type].word;
+}
+
+/* What it is; of a registrable domain: that all names below it are meant, and not a host. */
+static void
+put_what(const struct joint *joint, const struct hypothesis *h, struct json *json)
+{
+	json_text(json, "kind", case_kind(h->type));
+	case_name(joint, json, "value", joint->value[h->value].name);
+	if (h->type == FEATURE_SITE)
+		json_bool(json, "zone", true);
+}
+
 static void
 put_item(const struct joint *joint, const struct item *item, struct json *json)
 {
@@ -75,8 +91,7 @@ static void
 put_candidate(const struct joint *joint, const struct hypothesis *h, struct json *json, const char *key)
 {
 	json_object(json, key);
-	json_text(json, "kind", feature_about[h->type].word);
-	case_name(joint, json, "value", joint->value[h->value].name);
+	put_what(joint, h, json);
 	json_end_object(json);
 }
 
@@ -152,8 +167,7 @@ case_answer(const struct joint *joint, const struct activity *a, struct json *js
 	json_object(json, "answer");
 	json_text(json, "verdict", a->source ? "source" : "cannot say");
 	if (a->source) {
-		json_text(json, "kind", feature_about[a->hypothesis[0].type].word);
-		case_name(joint, json, "value", joint->value[a->hypothesis[0].value].name);
+		put_what(joint, &a->hypothesis[0], json);
 	} else {
 		json_null(json, "kind");
 		json_null(json, "value");

@@ -75,6 +75,7 @@ joint_free(struct joint *joint)
 	free(joint->named.at);
 	free(joint->naming);
 	as_close(joint);
+	suffixes_close(joint->suffixes);
 	map_free(joint->revoked, NULL);
 	map_free(joint->revokers, NULL);
 	free(joint->revocation);

@@ -282,6 +282,7 @@ struct joint {
 	uint64_t dropped, messages_left_out;
 	bool no_memory; /* since something was left out for want of it: all that follows says so */
 	void *as_database; /* MMDB_s; NULL: none */
+	struct suffixes *suffixes; /* NULL: not needed yet */
 	/* revoke.c */
 	struct map *revoked; /* place in revocation, one up */
 	struct map *revokers; /* of each organisation, how many */
@@ -441,11 +442,11 @@ is_candidate(uint8_t type)
 	return type == FEATURE_ADDR || type == FEATURE_DOMAIN || type == FEATURE_CERT || type == FEATURE_KEY;
 }
 
-/* A network or its operator: named only where nothing that is in it reaches an answer. */
+/* A zone of names, a network or its operator: named only where nothing that is in it reaches an answer. */
 static inline bool
 is_wide(uint8_t type)
 {
-	return type == FEATURE_NET || type == FEATURE_AS;
+	return type == FEATURE_SITE || type == FEATURE_NET || type == FEATURE_AS;
 }
 
 /* wide.c */
@@ -455,9 +456,16 @@ struct claim {
 	uint32_t value, node;
 };
 
-#define WIDE_PLACES 4 /* addresses of a network, or networks of an operator, that an activity is seen at, */
+#define WIDE_PLACES 4 /* addresses of a network, names of a zone, networks of an operator, that it is seen at, */
 #define WIDE_NODES 6  /* by so many nodes, before one asks for it */
 bool wide_is_spread(const struct joint *joint, const struct claim *claim, size_t count, uint8_t type);
+const char *wide_why(uint8_t type); /* it has less than what is in it */
+
+/* zone.c: the registrable domain of names that are seen once each, or seldom */
+/* May it be named at all: nobody else's, no registry's, and no victim of a flood? */
+bool zone_stands(struct joint *joint, const struct claim *claim, size_t count);
+/* Does this sight tell of the zone? */
+bool zone_says(const struct joint *joint, const struct claim *claim);
 
 /* network.c: addresses of one network that do one thing */
 #define NETWORK_DOES JOINT_STRONG /* nats of a network that nothing speaks against, in place of the network's own */
@@ -600,6 +608,7 @@ void facets_drop(struct joint *joint, struct activity *a);
 bool hypothesis_is_facet(struct joint *joint, const struct hypothesis *of, const struct hypothesis *h);
 
 /* explain.c */
+const char *case_kind(uint8_t type); /* as cases say it: a zone is a domain */
 const char *case_proof(unsigned proof);
 void case_bound(struct json *json, const char *key, double error); /* of a clock; negative: not known */
 void case_answer(const struct joint *joint, const struct activity *a, struct json *json);

@@ -81,8 +81,8 @@ ask_others(const struct joint *joint, const struct activity *a, const struct hyp
     struct wanted *list, unsigned *count)
 {
 	uint64_t first = case_node(joint, a, 0)->first, last = case_last(joint, a);
-	/* Of a network one asks by an address of it. */
-	bool wide = is_wide(top->type) && address != NONE;
+	/* Of a network one asks by an address of it; who looks for a domain looks for all below it. */
+	bool wide = is_wide(top->type) && top->type != FEATURE_SITE && address != NONE;
 	struct looked_at is;
 	uint32_t seen[64];
 	unsigned asked = 0;
@@ -109,7 +109,7 @@ ask_others(const struct joint *joint, const struct activity *a, const struct hyp
 			want(list, count,
 			    (struct wanted){"another witness", "have-you-seen", who,
 				wide ? address : joint->value[top->value].name, NONE,
-				wide ? "addr" : feature_about[top->type].word,
+				wide ? "addr" : case_kind(top->type),
 				r != NULL ? r->organisation : NONE,
 				value_bits(p, 0.4 * (is.known ? is.part : 1), 2.0, -0.4),
 				is.known ? is.part : -1});

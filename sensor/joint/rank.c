@@ -15,7 +15,7 @@
 #define EXPLAINS 0.5     /* of the sights of a sort: who has less of them stands for so much less */
 #define WIDER 0.75       /* of the sights of a sort: who has more of them stays, who has less does not */
 #define WIDER_LEAST 5.0  /* nats that such a name has by itself, to be named in place of an address that does not */
-#define NET_LESS 1.0     /* nats that a network has less than an address: others may be in it, */
+#define NET_LESS 1.0     /* nats that a network, or a zone, has less than an address or a name: others may be in it, */
 #define AS_LESS 2.0      /* and an operator */
 
 /* ---- who has it, of those who could ---- */
@@ -151,7 +151,7 @@ home_of_name(const struct joint *joint, const struct hypothesis *h)
 static uint32_t
 home_of(const struct joint *joint, const struct hypothesis *h)
 {
-	if (h->type == FEATURE_DOMAIN)
+	if (h->type == FEATURE_DOMAIN || h->type == FEATURE_SITE)
 		return home_of_name(joint, h);
 	for (size_t i = 0; i < h->item_count && (h->type == FEATURE_ADDR || is_wide(h->type)); i++) {
 		if (joint->node[h->item[i].node].home != NONE)
@@ -287,9 +287,7 @@ candidates_rank(struct joint *joint, struct activity *a)
 			hypothesis_part(h, "in the networks of an organisation", -IN_HOME, (double)NAN);
 		}
 		if (is_wide(h->type))
-			hypothesis_part(h, h->type == FEATURE_NET ? "a network, for want of an address"
-							   : "an operator, for want of a network",
-			    h->type == FEATURE_NET ? -NET_LESS : -AS_LESS, (double)NAN);
+			hypothesis_part(h, wide_why(h->type), h->type == FEATURE_AS ? -AS_LESS : -NET_LESS, (double)NAN);
 		if (by > 1)
 			hypothesis_part(h, "seen with what is unrelated", -log(by), by);
 		h->bonus = hypothesis_parts(h);

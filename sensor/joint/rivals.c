@@ -143,7 +143,8 @@ rivals_add(const struct joint *joint, struct activity *a, const struct claims *c
 		    joint->conf->joint_witnesses_min == 2 ? "fewer than two witnesses"
 							  : "fewer witnesses than are asked for",
 		    ALONE, top != NULL ? top->witnesses : 0);
-	else if (top->witnesses == 2 && top->type == FEATURE_DOMAIN && !one_place(joint, top))
+	else if (top->witnesses == 2 && (top->type == FEATURE_DOMAIN || top->type == FEATURE_SITE) &&
+		 !one_place(joint, top))
 		hypothesis_part(&rival[RIVAL_UNKNOWN], "two witnesses of a name, in no common network", ALONE, 2);
 	if (completeness < joint->conf->joint_completeness)
 		hypothesis_part(&rival[RIVAL_UNKNOWN], "reports that lack too much", HOLLOW, completeness / 100.0);

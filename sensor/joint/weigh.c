@@ -84,6 +84,7 @@ observed_text(const char *text)
 	    {"the key was used", "the key was used, as a rule observes"},
 	    {"the certificate was shown, its key not used", "the certificate was shown, as a rule observes"},
 	    {"an address of it took part", "an address of it took part, as a rule observes"},
+	    {"a name below it was used", "a name below it was used, as a rule observes"},
 	    {"the address was named", "the address was named, as a rule observes"}};
 
 	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
@@ -113,11 +114,12 @@ make_item(const struct joint *joint, const struct claim *claim)
 
 	item.base = joint_proof_llr((enum cc_proof)node->proof, node->client);
 	item.text = "the address took part";
-	if (type == FEATURE_DOMAIN) {
-		item.base = node->proof == CC_PROOF_SPOOFABLE ? 0.5
+	if (type == FEATURE_DOMAIN || type == FEATURE_SITE) {
+		/* A name below a zone that nobody answers for is anybody's to say. */
+		item.base = node->proof == CC_PROOF_SPOOFABLE ? (type == FEATURE_DOMAIN ? 0.5 : 0.1)
 			    : node->proof == CC_PROOF_KEYED   ? item.base
 							      : item.base * 0.85;
-		item.text = "the name was used";
+		item.text = type == FEATURE_DOMAIN ? "the name was used" : "a name below it was used";
 	} else if (type == FEATURE_CERT || type == FEATURE_KEY) {
 		item.base = node->proof == CC_PROOF_KEYED ? 2.6 : 0.1;
 		item.text =
@@ -225,7 +227,7 @@ keep_strongest(struct activity *a)
 }
 
 static enum cc_status
-make_candidates(const struct joint *joint, struct activity *a, const struct claims *c)
+make_candidates(struct joint *joint, struct activity *a, const struct claims *c)
 {
 	for (size_t i = 0, k; i < c->count; i = k) {
 		struct hypothesis h = {.rival = -1,
@@ -237,7 +239,11 @@ make_candidates(const struct joint *joint, struct activity *a, const struct clai
 			;
 		if (is_wide(h.type) && !wide_is_spread(joint, &c->claim[i], k - i, h.type))
 			continue;
+		if (h.type == FEATURE_SITE && !zone_stands(joint, &c->claim[i], k - i))
+			continue;
 		for (size_t n = i; n < k; n++) {
+			if (h.type == FEATURE_SITE && !zone_says(joint, &c->claim[n]))
+				continue;
 			if (!add_item(&h, make_item(joint, &c->claim[n]))) {
 				free(h.item);
 				return CC_NOMEM;
@@ -313,11 +319,11 @@ weigh_with(struct joint *joint, struct activity *a, uint8_t wide)
 	return st;
 }
 
-/* A network is named only where nothing in it is, and an operator where no network is. */
+/* A zone or a network is named only where nothing in it is, and an operator where no network is. */
 enum cc_status
 activity_weigh(struct joint *joint, struct activity *a)
 {
-	static const uint8_t wide[] = {FEATURE_NET, FEATURE_AS};
+	static const uint8_t wide[] = {FEATURE_SITE, FEATURE_NET, FEATURE_AS};
 	enum cc_status st = weigh_with(joint, a, FEATURE_TYPES);
 
 	if (st != CC_OK || a->source || a->count < WIDE_NODES)

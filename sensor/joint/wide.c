@@ -1,6 +1,7 @@
 /*
- * Networks (/24, /48) and their operators as what an activity comes from: where its addresses rotate within one, that
- * is a better answer than any of them.  README.md, Evidence.  One thread.
+ * Networks (/24, /48) and their operators, and registrable domains, as what an activity comes from: where its
+ * addresses rotate within one, or its names below it, that is a better answer than any of them.  README.md,
+ * Evidence.  One thread.
  */
 #include "joint/joint_own.h"
 
@@ -15,6 +16,21 @@ value_at(const struct joint *joint, const struct node *node, uint8_t type)
 	return NONE;
 }
 
+/* What of a kind is in it. */
+static uint8_t
+within(uint8_t type)
+{
+	return type == FEATURE_NET ? FEATURE_ADDR : type == FEATURE_SITE ? FEATURE_DOMAIN : FEATURE_NET;
+}
+
+const char *
+wide_why(uint8_t type)
+{
+	return type == FEATURE_NET    ? "a network, for want of an address"
+	       : type == FEATURE_SITE ? "a zone, for want of a name"
+				      : "an operator, for want of a network";
+}
+
 /* Is it seen all over, and nowhere in it most of it?  Else an address, or a network, is what there is to say. */
 bool
 wide_is_spread(const struct joint *joint, const struct claim *claim, size_t count, uint8_t type)
@@ -24,10 +40,13 @@ wide_is_spread(const struct joint *joint, const struct claim *claim, size_t coun
 
 	for (size_t i = 0; i < count; i++) {
 		const struct node *node = &joint->node[claim[i].node];
-		uint32_t at = value_at(joint, node, type == FEATURE_NET ? FEATURE_ADDR : FEATURE_NET);
+		uint32_t at = value_at(joint, node, within(type));
 		unsigned k = 0;
 
 		if (node->negative || node->echo || at == NONE)
+			continue;
+		/* A name that nobody was seen to answer for anybody can say. */
+		if (type == FEATURE_SITE && node->proof == CC_PROOF_SPOOFABLE)
 			continue;
 		nodes++;
 		while (k < places && place[k] != at)

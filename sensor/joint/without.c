@@ -53,7 +53,8 @@ is_same(struct joint *joint, const struct activity *a, const struct activity *is
 {
 	if (a->source != is->source)
 		return false;
-	return !a->source || a->named == is->named ||
+	/* A name, and all below it, are one answer to who reads it. */
+	return !a->source || a->named == is->named || joint->value[a->named].name == joint->value[is->named].name ||
 	       hypothesis_is_facet(joint, &a->hypothesis[0], &is->hypothesis[0]);
 }
 

@@ -277,6 +277,26 @@ TEST(labels)
 	buf_close(&out);
 }
 
+/* Who reads it sees that all names below are meant, and not a host of that name. */
+TEST(zone_is_no_host)
+{
+	static const char zone[] = "{\"id\":\"" ID
+				   "\",\"answer\":{\"verdict\":\"source\",\"kind\":\"domain\",\"value\":\"tunnel.example\","
+				   "\"zone\":true,\"confidence\":0.9},\"hypotheses\":[{\"kind\":\"source\",\"candidate\":{\"kind\":"
+				   "\"domain\",\"value\":\"tunnel.example\",\"zone\":true},\"probability\":0.9,\"log_odds\":6}]}";
+	struct casefile *one = read_case(zone);
+	struct buf out;
+
+	buf_open(&out, 16u << 20);
+	CHECK(one != NULL && strcmp(one->what, one->hypothesis[0].what) == 0);
+	if (one != NULL)
+		all_forms(one, &out);
+	CHECK(count_of(&out, "the zone of all names below") >= 3);
+	CHECK_UINT(count_of(&out, "the domain name"), 0);
+	cases_free(one);
+	buf_close(&out);
+}
+
 TEST(cleaned)
 {
 	struct buf out;
@@ -535,4 +555,4 @@ TEST(whose_word_it_rests_on)
 }
 
 TESTS(T(members), T(marked), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(labels),
-    T(cleaned), T(layout), T(changes), T(found), T(who_saw), T(row), T(whose_word_it_rests_on))
+    T(zone_is_no_host), T(cleaned), T(layout), T(changes), T(found), T(who_saw), T(row), T(whose_word_it_rests_on))

@@ -1,0 +1,42 @@
+/*
+ * A registrable domain as what an activity comes from: where names below it are seen once each, or seldom (data in
+ * names, a name for each victim, a server for each country), the zone is what stays.  A platform's tenant has a zone of
+ * his own (draft.c); what a registry lets is nobody's.  README.md, Evidence.  One thread.
+ */
+#include "joint/joint_own.h"
+
+/* Who floods a zone asks for names that nobody gave it: it is the victim. */
+static bool
+is_flood(struct slice class)
+{
+	return slice_is(class, "attempted-dos") || slice_is(class, "successful-dos") ||
+	       slice_is(class, "denial-of-service");
+}
+
+bool
+zone_stands(struct joint *joint, const struct claim *claim, size_t count)
+{
+	const struct value *v = &joint->value[claim->value];
+
+	if ((double)v->diversity > feature_about[FEATURE_SITE].spread)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const struct node *node = &joint->node[claim[i].node];
+
+		if (!node->negative && !node->echo && is_flood(name_slice(joint, node->class)))
+			return false;
+	}
+	/* Read only where somebody asks: most correlators' cases never do. */
+	if (joint->suffixes == NULL && (joint->suffixes = suffixes_open(joint->conf)) == NULL)
+		return false;
+	return !suffixes_have(joint->suffixes, name_slice(joint, v->name));
+}
+
+bool
+zone_says(const struct joint *joint, const struct claim *claim)
+{
+	const struct node *node = &joint->node[claim->node];
+
+	/* That one name below it was not seen says nothing of the others. */
+	return !node->negative || node->domain == joint->value[claim->value].name;
+}
