@@ -135,10 +135,8 @@ put_resting(struct buf *out, const struct casefile *one, const struct cases_word
 }
 
 static void
-put_rest(struct buf *out, const struct casefile *one)
+put_infrastructure(struct buf *out, const struct casefile *one)
 {
-	char a[40], b[40];
-
 	buf_add_text(out, "\n## Infrastructure\n\n| kind | value | best proof | seen by |\n|---|---|---|---|\n");
 	for (size_t i = 0; i < one->nodes; i++) {
 		buf_add_text(out, "| ");
@@ -154,6 +152,13 @@ put_rest(struct buf *out, const struct casefile *one)
 		}
 		buf_add_text(out, " |\n");
 	}
+}
+
+static void
+put_timeline(struct buf *out, const struct casefile *one)
+{
+	char a[40], b[40];
+
 	buf_add_text(out, "\n## Time line\n\n| organisation | from | until | clock | what | message |\n"
 			  "|---|---|---|---|---|---|\n");
 	for (size_t i = 0; i < one->sights; i++) {
@@ -175,6 +180,13 @@ put_rest(struct buf *out, const struct casefile *one)
 		theirs(out, s->message, 60);
 		buf_add_text(out, " |\n");
 	}
+}
+
+static void
+put_coverage(struct buf *out, const struct casefile *one)
+{
+	char a[40], b[40];
+
 	buf_add_text(
 	    out, "\n## Coverage\n\n| organisation | looked from | until | lost | clock |\n|---|---|---|---:|---|\n");
 	for (size_t i = 0; i < one->spans; i++) {
@@ -190,6 +202,13 @@ put_rest(struct buf *out, const struct casefile *one)
 		else
 			buf_printf(out, "\u00b1%g s |\n", s->clock_error);
 	}
+}
+
+static void
+put_trace(struct buf *out, const struct casefile *one)
+{
+	char a[40];
+
 	buf_add_text(out, "\n## What became of the case\n\n");
 	for (size_t i = 0; i < one->traces; i++) {
 		cases_time(one->trace[i].time, a);
@@ -260,5 +279,8 @@ cases_markdown(struct buf *out, const struct casefile *one)
 	}
 	put_hypotheses(out, one, &w);
 	put_resting(out, one, &w);
-	put_rest(out, one);
+	put_infrastructure(out, one);
+	put_timeline(out, one);
+	put_coverage(out, one);
+	put_trace(out, one);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cmd/cases.h"
 #include "joint/joint.h"
@@ -418,18 +419,22 @@ write_file(const char *path, const struct buf *text)
 	char *beside = NULL;
 	FILE *out;
 	bool good;
+	int failed;
 
 	if (path == NULL || strcmp(path, "-") == 0)
 		return fwrite(text->p, 1, text->size, stdout) == text->size && fflush(stdout) == 0
 			   ? EXIT_DONE
 			   : cases_fail(EXIT_FAILED, "standard output", strerror(errno));
 	if (asprintf(&beside, "%s.new", path) < 0)
-		return EXIT_FAILED;
+		return cases_fail(EXIT_FAILED, path, "no memory");
 	out = fopen(beside, "we");
 	good = out != NULL && fwrite(text->p, 1, text->size, out) == text->size;
 	good = out != NULL && fclose(out) == 0 && good && rename(beside, path) == 0;
+	failed = errno;
+	if (!good && out != NULL)
+		(void)unlink(beside);
 	free(beside);
-	return good ? EXIT_DONE : cases_fail(EXIT_FAILED, path, strerror(errno));
+	return good ? EXIT_DONE : cases_fail(EXIT_FAILED, path, strerror(failed));
 }
 
 static const char *

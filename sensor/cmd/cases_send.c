@@ -204,19 +204,26 @@ tell_state(struct cases_room *r, const struct casefile *one, enum fate fate, uin
 {
 	struct joint_state *state = NULL;
 	char *trouble = NULL;
+	enum cc_status st = joint_state_open(r->d.o.conf, cases_state_place(r), false, &state, &trouble);
 
-	if (joint_state_open(r->d.o.conf, cases_state_place(r), false, &state, &trouble) == CC_OK) {
+	if (st == CC_OK) {
 		joint_state_close(state);
 		state = NULL;
-		if (joint_state_open(r->d.o.conf, cases_state_place(r), true, &state, &trouble) == CC_OK) {
-			if (fate == CLOSED)
-				(void)joint_state_finish(state, one->id, time, cases_ours(r), why);
-			else if (fate == REOPENED)
-				(void)joint_state_reopen(state, one->id, time, why);
-			(void)joint_state_published(state, one->id, fate == PUBLISHED ? one->made : time_now());
-		}
-		joint_state_close(state);
+		st = joint_state_open(r->d.o.conf, cases_state_place(r), true, &state, &trouble);
 	}
+	if (st == CC_OK && fate == CLOSED)
+		st = joint_state_finish(state, one->id, time, cases_ours(r), why);
+	else if (st == CC_OK && fate == REOPENED)
+		st = joint_state_reopen(state, one->id, time, why);
+	if (state != NULL && (st == CC_OK || st == CC_ABSENT))
+		st = joint_state_published(state, one->id, fate == PUBLISHED ? one->made : time_now());
+	/* Without a state, and of a case that only a file has, there is nobody to tell. */
+	if (st != CC_OK && st != CC_ABSENT)
+		fprintf(stderr, "concert cases: it was sent; the correlator's state does not know of it: %s\n",
+		    state != NULL     ? joint_state_error(state)
+		    : trouble != NULL ? trouble
+				      : cc_status_text(st));
+	joint_state_close(state);
 	free(trouble);
 }
 

@@ -203,8 +203,11 @@ fill(struct cmd_desk *d, struct notice *n)
 		return EXIT_USAGE;
 	}
 	n->kind = (enum notice_kind)k;
-	if (said(d, "replaces") != NULL)
-		snprintf(n->id, sizeof(n->id), "%s", said(d, "replaces"));
+	if (said(d, "replaces") != NULL && said(d, "replaces")[0] == '\0') {
+		fprintf(stderr, "concert notice: --replaces: which one?\n");
+		return EXIT_USAGE;
+	}
+	snprintf(n->id, sizeof(n->id), "%s", said(d, "replaces") != NULL ? said(d, "replaces") : "");
 	n->exercise = said(d, "exercise") != NULL;
 	snprintf(n->title, sizeof(n->title), "%s", title);
 	if (said(d, "text") != NULL &&

@@ -89,7 +89,10 @@ take_files(struct desk *desk, const struct came *came, const char *id, const jso
 			continue;
 		}
 		held += bytes.size;
-		if (held <= desk->conf.exchange_parts_max)
+		if (held > desk->conf.exchange_parts_max)
+			log_warning("notices: exchange.parts_max is used up: %s of a notice of %s is left out", name,
+			    came->organisation);
+		else
 			(void)desk_do(desk, "INSERT OR REPLACE INTO notice_file VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 			    "sissbi", id, (uint64_t)i, name, sha256, bytes,
 			    (uint64_t)json_is_true(json_object_get(one, "near_miss")));
@@ -315,6 +318,13 @@ nonce_of(struct desk *desk, const char *id, char ret_nonce[64])
 	sqlite3_finalize(stmt);
 }
 
+/* Readers take the later version: it is so where our clock was set back, too. */
+static uint64_t
+later(uint64_t was, uint64_t now)
+{
+	return now > was ? now : was + NS_PER_S;
+}
+
 /* Ours, that this one takes the place of: it goes on under its id. */
 static enum cc_status
 replace(struct desk *desk, struct notice *n, char ret_nonce[64], char **ret_why)
@@ -334,6 +344,7 @@ replace(struct desk *desk, struct notice *n, char ret_nonce[64], char **ret_why)
 		snprintf(n->id, sizeof(n->id), "%s", was->id);
 		nonce_of(desk, n->id, ret_nonce);
 		n->created = was->created;
+		n->modified = later(was->modified, n->modified);
 	}
 	free(was);
 	return st;
@@ -391,7 +402,7 @@ notice_revoke(struct desk *desk, const char *id, const char *words, char **ret_w
 	if (st == CC_OK) {
 		nonce_of(desk, n->id, nonce);
 		n->revoked = true;
-		n->modified = time_now();
+		n->modified = later(n->modified, time_now());
 		if (words != NULL)
 			snprintf(n->text, sizeof(n->text), "%s", words);
 		st = send_notice(desk, n, nonce, ret_why);

@@ -4,6 +4,7 @@
  */
 #include <jansson.h> /* before base/json.h, which has names of its own */
 
+#include "exchange/desk_own.h"
 #include "unit/exchange/sides.h"
 
 struct seen {
@@ -135,6 +136,33 @@ TEST(taken_back)
 	sides_end();
 }
 
+/* What was published while a clock was ahead is written anew, and taken back, all the same. */
+TEST(a_clock_set_back)
+{
+	static struct notice n;
+	struct side side[2];
+	char *why = NULL;
+
+	sides_begin();
+	sides_open(side);
+	n = (struct notice){.kind = NOTICE_THREAT, .tlp = CC_TLP_CLEAR, .title = "from ahead"};
+	CHECK(notice_publish(side[0].desk, &n, &why) == CC_OK);
+	for (int round = 0; round < 2; round++) {
+		sides_sync(side);
+		for (int i = 0; i < 2; i++)
+			CHECK(desk_do(side[i].desk, "UPDATE notice SET modified = modified + 120000000000", "") ==
+			      CC_OK);
+		snprintf(n.title, sizeof(n.title), "anew");
+		CHECK((round == 0 ? notice_publish(side[0].desk, &n, &why)
+				  : notice_revoke(side[0].desk, n.id, "over", &why)) == CC_OK);
+		sides_sync(side);
+		CHECK_TEXT(look(&side[1], n.id)->last.title, "anew");
+		CHECK_UINT(look(&side[1], n.id)->revoked, (uint64_t)round);
+	}
+	sides_close(side);
+	sides_end();
+}
+
 TEST(drills_and_ceilings)
 {
 	static struct notice n;
@@ -216,4 +244,4 @@ TEST(names_of_files)
 	CHECK(!notice_name_is_good(long_name));
 }
 
-TESTS(T(a_pack_comes_whole), T(taken_back), T(drills_and_ceilings), T(bounded), T(names_of_files))
+TESTS(T(a_pack_comes_whole), T(taken_back), T(a_clock_set_back), T(drills_and_ceilings), T(bounded), T(names_of_files))
