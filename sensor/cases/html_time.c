@@ -42,6 +42,18 @@ x_of(const struct scale *s, double ns)
 	return LEFT + (part < 0 ? 0 : part > 1 ? 1 : part) * (RIGHT - LEFT);
 }
 
+static uint64_t
+before(uint64_t time, uint64_t span)
+{
+	return time > span ? time - span : 0;
+}
+
+static uint64_t
+after(uint64_t time, uint64_t span)
+{
+	return span < UINT64_MAX - time ? time + span : UINT64_MAX;
+}
+
 static bool
 scale_of(const struct casefile *one, struct scale *ret_scale)
 {
@@ -49,17 +61,17 @@ scale_of(const struct casefile *one, struct scale *ret_scale)
 
 	for (size_t i = 0; i < one->sights; i++) {
 		const struct case_sight *s = &one->sight[i];
-		double error = s->error > 0 ? (s->error < 86400 ? s->error : 86400) * 1e9 : 0;
+		uint64_t error = s->error > 0 ? (uint64_t)((s->error < 86400 ? s->error : 86400) * 1e9) : 0;
 
 		if (s->from == 0)
 			continue;
-		from = s->from - (uint64_t)error < from ? s->from - (uint64_t)error : from;
-		until = s->until + (uint64_t)error > until ? s->until + (uint64_t)error : until;
+		from = before(s->from, error) < from ? before(s->from, error) : from;
+		until = after(s->until, error) > until ? after(s->until, error) : until;
 	}
 	if (from > until)
 		return false;
 	room = (until - from) / 25 > NS_PER_S ? (until - from) / 25 : NS_PER_S;
-	*ret_scale = (struct scale){from - room, until + room};
+	*ret_scale = (struct scale){before(from, room), after(until, room)};
 	return true;
 }
 

@@ -297,6 +297,31 @@ TEST(zone_is_no_host)
 	buf_close(&out);
 }
 
+/* Clocks that know their year badly, and times at the ends of what can be told, are drawn all the same. */
+TEST(odd_times)
+{
+	static const char *const time[] = {"1970-01-01T00:00:01Z", "2554-07-21T23:34:33Z"};
+	char text[600];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct casefile *one;
+		struct buf out;
+
+		snprintf(text, sizeof(text),
+		    "{\"id\":\"" ID "\",\"answer\":{\"verdict\":\"cannot say\"},\"timeline\":[{\"organisation\":"
+		    "\"a\",\"item\":\"b\",\"from\":\"%s\",\"until\":\"%s\",\"error_s\":86400}]}",
+		    time[i], time[i]);
+		one = read_case(text);
+		CHECK(one != NULL);
+		buf_open(&out, 16u << 20);
+		cases_html(&out, one);
+		CHECK_UINT(count_of(&out, "holds no time line"), 0);
+		CHECK(count_of(&out, "class=\"dot\"") >= 1);
+		cases_free(one);
+		buf_close(&out);
+	}
+}
+
 TEST(cleaned)
 {
 	struct buf out;
@@ -555,4 +580,5 @@ TEST(whose_word_it_rests_on)
 }
 
 TESTS(T(members), T(marked), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(labels),
-    T(zone_is_no_host), T(cleaned), T(layout), T(changes), T(found), T(who_saw), T(row), T(whose_word_it_rests_on))
+    T(odd_times), T(zone_is_no_host), T(cleaned), T(layout), T(changes), T(found), T(who_saw), T(row),
+    T(whose_word_it_rests_on))
