@@ -522,27 +522,39 @@ steepness(char group)
 	return group == 'a' || group == 'k' ? 4 : group == 'd' ? 2 : 0;
 }
 
+/* A case says what it is worth: of what is named as a source; of a network only where it weighs anything. */
+static bool
+is_told(const struct value *v, float was)
+{
+	return is_candidate(v->type) ||
+	       (is_wide(v->type) && (was >= (float)WEIGHT_LEAST || v->weight >= (float)WEIGHT_LEAST));
+}
+
 /*
  * A value weighs otherwise: what may be linked otherwise are nodes that have it and could link, if there are two; and
- * whoever can now, or no longer.  Of a candidate the cases say what it is worth, too.
+ * whoever can now, or no longer.  Cases that say what it is worth say so anew, "not seen" among their nodes.
  */
 static void
 touch_users(struct joint *joint, const struct value *v, float was)
 {
-	bool links = was >= (float)WEIGHT_LEAST || v->weight >= (float)WEIGHT_LEAST, candidate = is_candidate(v->type);
+	bool links = was >= (float)WEIGHT_LEAST || v->weight >= (float)WEIGHT_LEAST, told = is_told(v, was);
 	unsigned linkers = 0;
 
-	if (!links && !candidate)
+	if (!links && !told)
 		return;
 	for (uint32_t f = v->head; links && f != NONE && linkers < 2; f = joint->feature[f].next)
 		linkers += joint->node[joint->feature[f].node].can_link;
 	for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next) {
 		const struct node *node = &joint->node[joint->feature[f].node];
 
-		if ((candidate && node->activity != NONE) || (links && linkers >= 2 && node->can_link))
+		if ((told && node->activity != NONE) || (links && linkers >= 2 && node->can_link))
 			node_touch(joint, joint->feature[f].node);
 		else if (links && (node->can_link || v->weight > was))
 			node_doubt(joint, joint->feature[f].node);
+	}
+	for (uint32_t f = told ? v->negative : NONE; f != NONE; f = joint->feature[f].next) {
+		if (joint->node[joint->feature[f].node].activity != NONE)
+			node_touch(joint, joint->feature[f].node);
 	}
 }
 

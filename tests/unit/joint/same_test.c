@@ -125,6 +125,7 @@ after(struct world *w, const struct joint_sighting *of, unsigned n)
 	if (what == 0 || s.count == 0 || s.revoked) {
 		s.revoked = false;
 		s.count = 0;
+		s.last = s.first;
 		s.victim = s.attacker = slice_of(NULL, 0);
 		s.origin = JOINT_ANSWER;
 		s.organisation = one_of(w, "cert.", 0, w->organisations);
@@ -145,7 +146,7 @@ after(struct world *w, const struct joint_sighting *of, unsigned n)
 		s.revoked = draw(&w->seed, 4) == 0;
 		s.organisation = of->organisation;
 		/* All that it said: what is half taken back is folded already, or is not. */
-		s.last += s.revoked ? 90 * 86400 * NS_PER_S : 0;
+		s.last = s.revoked ? (DAY0 + 200 * 86400ull) * NS_PER_S : s.last;
 	}
 	return s;
 }
