@@ -29,9 +29,7 @@ node_first_message(const struct joint *joint, const struct node *node)
 	uint32_t least = NONE;
 
 	for (uint32_t m = node->messages; m != NONE; m = joint->message[m].next) {
-		struct slice a = name_slice(joint, joint->message[m].name), b = name_slice(joint, least);
-
-		if (least == NONE || memcmp(a.p, b.p, a.size < b.size ? a.size : b.size) < 0)
+		if (least == NONE || name_order(&joint->message[m].name, &least, (void *)(uintptr_t)joint) < 0)
 			least = joint->message[m].name;
 	}
 	return least;
