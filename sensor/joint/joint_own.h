@@ -172,6 +172,7 @@ struct item {
 	double llr, base, rarity, independence, coverage, clock;
 	double lost, hours, clock_error; /* as reckoned with: of heartbeats where the sight does not say it */
 	const char *text; /* static */
+	bool observed;    /* by a rule that only observes */
 };
 
 /* What log-odds are made of beside evidence, each with the number that its formula takes. */

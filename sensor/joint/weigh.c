@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define OBSERVED 0.3     /* of what a sight weighs whose rule only observes */
+#define OBSERVED_TOO 0.6 /* where another organisation's accuses */
 #define ANSWER 0.3       /* independence of what was looked for because a partner told of it, or said after him */
 
 void
@@ -74,22 +75,29 @@ collect(const struct joint *joint, const struct activity *a, uint8_t wide, struc
 
 /* ---- one line of evidence ---- */
 
-/* Of what a rule says that only observes: that it was there, not that it is bad. */
+/* Of what a rule says that only observes: that it was there, not that it is bad; that is another's to say. */
 static const char *
-observed_text(const char *text)
+observed_text(const char *text, bool accused)
 {
-	static const char *const word[][2] = {
-	    {"the address took part", "the address took part, as a rule observes"},
-	    {"the name was used", "the name was used, as a rule observes"},
-	    {"the key was used", "the key was used, as a rule observes"},
-	    {"the certificate was shown, its key not used", "the certificate was shown, as a rule observes"},
-	    {"an address of it took part", "an address of it took part, as a rule observes"},
-	    {"a name below it was used", "a name below it was used, as a rule observes"},
-	    {"the address was named", "the address was named, as a rule observes"}};
+	static const char *const word[][3] = {
+	    {"the address took part", "the address took part, as a rule observes",
+		"the address took part, as a rule observes; another accuses"},
+	    {"the name was used", "the name was used, as a rule observes",
+		"the name was used, as a rule observes; another accuses"},
+	    {"the key was used", "the key was used, as a rule observes",
+		"the key was used, as a rule observes; another accuses"},
+	    {"the certificate was shown, its key not used", "the certificate was shown, as a rule observes",
+		"the certificate was shown, as a rule observes; another accuses"},
+	    {"an address of it took part", "an address of it took part, as a rule observes",
+		"an address of it took part, as a rule observes; another accuses"},
+	    {"a name below it was used", "a name below it was used, as a rule observes",
+		"a name below it was used, as a rule observes; another accuses"},
+	    {"the address was named", "the address was named, as a rule observes",
+		"the address was named, as a rule observes; another accuses"}};
 
 	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
-		if (strcmp(word[i][0], text) == 0)
-			return word[i][1];
+		if (strcmp(word[i][0], text) == 0 || strcmp(word[i][1], text) == 0)
+			return word[i][accused ? 2 : 1];
 	}
 	return text;
 }
@@ -131,8 +139,9 @@ make_item(const struct joint *joint, const struct claim *claim)
 		item.text = "the address was named";
 	}
 	if (joint_class_observes(name_slice(joint, node->class))) {
+		item.observed = true;
 		item.base *= OBSERVED;
-		item.text = observed_text(item.text);
+		item.text = observed_text(item.text, false);
 	}
 	item.rarity = value_rarity(joint, claim->value);
 	item.coverage = 1 - item.lost / 2;
@@ -141,6 +150,7 @@ make_item(const struct joint *joint, const struct claim *claim)
 		item.hours *= is.known ? is.part : 1;
 		item.base = joint_negative_llr(item.lost, item.hours);
 		item.rarity = item.coverage = 1;
+		item.observed = false;
 		item.text = is.known && is.part < 0.05 ? "not seen, and not looked" : "looked for and not seen";
 	} else if (node->echo) {
 		item.independence = 0;
@@ -155,6 +165,43 @@ make_item(const struct joint *joint, const struct claim *claim)
 	}
 	item.llr = item.base * item.rarity * item.independence * item.coverage * item.clock;
 	return item;
+}
+
+/* A witness's own word against the candidate, as one sight of it. */
+static bool
+is_accusing(const struct joint *joint, const struct item *item)
+{
+	const struct node *node = &joint->node[item->node];
+
+	return !item->observed && !node->echo && !is_second_hand(node) && item->llr >= WITNESS_LEAST;
+}
+
+/* Who else accuses it has said that it is bad; who only observes it saw that it was there. */
+static void
+heed_accusers(const struct joint *joint, struct hypothesis *h)
+{
+	uint32_t one = NONE;
+	bool several = false;
+
+	for (size_t i = 0; i < h->item_count; i++) {
+		uint32_t who = joint->node[h->item[i].node].organisation;
+
+		if (!is_accusing(joint, &h->item[i]))
+			continue;
+		several = several || (one != NONE && one != who);
+		one = who;
+	}
+	for (size_t i = 0; i < h->item_count; i++) {
+		struct item *item = &h->item[i];
+		const struct node *node = &joint->node[item->node];
+
+		if (one == NONE || !item->observed || node->echo || is_second_hand(node) ||
+		    (!several && node->organisation == one))
+			continue;
+		item->base *= OBSERVED_TOO / OBSERVED;
+		item->llr *= OBSERVED_TOO / OBSERVED;
+		item->text = observed_text(item->text, true);
+	}
 }
 
 static bool
@@ -249,6 +296,7 @@ make_candidates(struct joint *joint, struct activity *a, const struct claims *c)
 				return CC_NOMEM;
 			}
 		}
+		heed_accusers(joint, &h);
 		hypothesis_sum(joint, &h);
 		h.log_odds = h.witness;
 		if (!hypothesis_add(a, h)) {

@@ -77,6 +77,42 @@ TEST(what_a_rule_observes_is_not_accused)
 	json_decref(cases);
 }
 
+/* Two saw a server's key used, each once; by rules that observe, or that accuse. */
+static double
+confidence_of(const char *first, const char *second)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases;
+	double is = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct joint_sighting s = sight(i, "192.0.2.7", i * 4000);
+
+		s.cert = keep("c1");
+		s.proof = CC_PROOF_KEYED;
+		s.rule_class = keep(i == 0 ? first : second);
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = settled(joint);
+	if (strcmp(verdict(cases, 0, "verdict"), "source") == 0)
+		is = json_number_value(json_object_get(
+		    json_object_get(json_array_get(cases, 0), "answer"), "confidence"));
+	json_decref(cases);
+	joint_free(joint);
+	conf_free(conf);
+	return is;
+}
+
+TEST(who_observes_is_a_witness_of_what_another_accuses)
+{
+	double both = confidence_of("trojan-activity", "trojan-activity"), one;
+
+	one = confidence_of("trojan-activity", "misc-activity");
+	CHECK(one >= 0.5 && one < both);
+	CHECK(confidence_of("misc-activity", "misc-activity") <= 0);
+}
+
 /* One of six that take turns: seen by all, and no more the source than the others. */
 TEST(one_of_many_that_take_turns)
 {
@@ -311,7 +347,7 @@ TEST(heartbeats_say_who_was_first)
 	conf_free(conf);
 }
 
-TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner), T(what_a_rule_observes_is_not_accused),
+TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
+    T(what_a_rule_observes_is_not_accused), T(who_observes_is_a_witness_of_what_another_accuses),
     T(one_of_many_that_take_turns), T(a_name_in_a_partners_network), T(tenants_of_a_platform),
-    T(called_from_outside_is_no_tie), T(silence_makes_no_rivals_of_names),
-    T(heartbeats_say_who_was_first))
+    T(called_from_outside_is_no_tie), T(silence_makes_no_rivals_of_names), T(heartbeats_say_who_was_first))
