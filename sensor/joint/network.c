@@ -100,30 +100,39 @@ is_spread(const struct doing *doing, size_t count)
 	return count >= WIDE_NODES && places == WIDE_PLACES;
 }
 
-/* The part of what comes from there that it is: a mean over organisations, so that nobody drowns it. */
-static double
-part_of(const struct linker *l, const struct doing *all, size_t count, const struct doing *is, size_t of)
-{
+/* Whose nodes of a network there are, and how many. */
+struct parties {
 	uint32_t organisation[ORGANISATIONS_MAX];
-	double with[ORGANISATIONS_MAX] = {0}, nodes[ORGANISATIONS_MAX] = {0}, sum = 0;
-	unsigned parties = 0;
+	double nodes[ORGANISATIONS_MAX];
+	unsigned count;
+};
 
-	for (size_t i = 0; i < count; i++) {
-		uint32_t who = node_at(l, all[i].place)->organisation;
-		unsigned k = 0;
+/* His place; ORGANISATIONS_MAX: there is none left. */
+static unsigned
+party_of(struct parties *p, uint32_t organisation)
+{
+	unsigned k = 0;
 
-		while (k < parties && organisation[k] != who)
-			k++;
-		if (k == ORGANISATIONS_MAX)
-			continue;
-		if (k == parties)
-			organisation[parties++] = who;
-		nodes[k]++;
-		with[k] += &all[i] >= is && &all[i] < is + of;
+	while (k < p->count && p->organisation[k] != organisation)
+		k++;
+	if (k == p->count && k < ORGANISATIONS_MAX) {
+		p->organisation[k] = organisation;
+		p->nodes[p->count++] = 0;
 	}
-	for (unsigned k = 0; k < parties; k++)
-		sum += with[k] / nodes[k];
-	return parties > 0 ? sum / parties : 0;
+	return k;
+}
+
+/* The part of what comes from there that this is: a mean over organisations, so that nobody drowns it. */
+static double
+part_of(const struct linker *l, struct parties *p, const struct doing *is, size_t count)
+{
+	double with[ORGANISATIONS_MAX + 1] = {0}, sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		with[party_of(p, node_at(l, is[i].place)->organisation)]++;
+	for (unsigned k = 0; k < p->count; k++)
+		sum += with[k] / p->nodes[k];
+	return p->count > 0 ? sum / p->count : 0;
 }
 
 /* Each with the next in time; not told by these two, since it took all of them to say so. */
@@ -144,6 +153,7 @@ link_network(struct linker *l, const struct range *r)
 	uint32_t value = l->at[r->start].value;
 	size_t count = 0;
 	double weight = feature_about[FEATURE_NET].cap;
+	struct parties parties = {.count = 0};
 	struct doing *doing;
 
 	if (value == NONE || l->joint->value[value].type != FEATURE_NET || r->end - r->start < WIDE_NODES)
@@ -151,16 +161,20 @@ link_network(struct linker *l, const struct range *r)
 	if ((doing = malloc((r->end - r->start) * sizeof(*doing))) == NULL)
 		return CC_NOMEM;
 	for (size_t k = r->start; k < r->end; k++) {
+		unsigned who;
+
 		if (!network_tells(l->joint, node_at(l, l->at[k].place)))
 			continue;
 		weight = (double)l->at[k].weight < weight ? (double)l->at[k].weight : weight;
 		doing[count++] = doing_of(l, l->at[k].place);
+		if ((who = party_of(&parties, node_at(l, l->at[k].place)->organisation)) < ORGANISATIONS_MAX)
+			parties.nodes[who]++;
 	}
 	qsort(doing, count, sizeof(*doing), by_thing);
 	for (size_t i = 0, k; i < count; i = k) {
 		for (k = i; k < count && doing[k].thing == doing[i].thing; k++)
 			;
-		if (is_spread(&doing[i], k - i) && part_of(l, doing, count, &doing[i], k - i) >= 0.5)
+		if (is_spread(&doing[i], k - i) && part_of(l, &parties, &doing[i], k - i) >= 0.5)
 			join(l, value, &doing[i], k - i, network_weight(weight));
 	}
 	free(doing);
