@@ -192,8 +192,9 @@ struct hypothesis {
 	double log_odds, probability, bonus, witness; /* witness: sum over organisations, each capped */
 	unsigned witnesses;
 	struct item *item;
-	size_t item_count, item_room;
+	size_t item_count;
 	size_t against;
+	double turn; /* of its sort's sights, the part that has it; negative: it was not asked */
 	uint16_t beside[ORGANISATIONS_MAX]; /* of each party's own nodes those of its sort; 0: it was not asked */
 	struct part part[PARTS_MAX]; /* of a candidate they make the bonus, of a rival the log-odds */
 	unsigned parts;
@@ -473,12 +474,11 @@ bool zone_says(const struct joint *joint, const struct claim *claim);
 bool network_tells(const struct joint *joint, const struct node *node);
 double network_weight(double weight);
 
-/* weigh.c: the hypotheses of one activity */
-enum cc_status activity_weigh(struct joint *joint, struct activity *activity);
-void activity_answer(struct activity *activity); /* probabilities and the answer, by log-odds as they stand */
+/* weigh.c */
 void hypotheses_free(struct activity *activity);
 
-/* without.c: the same, and whose word it rests on.  Without memory no answer, and it is said by no_memory. */
+/* without.c: the hypotheses of one activity, and whose word it rests on.  Without memory no answer, and no_memory says
+ * so. */
 enum cc_status joint_weigh(struct joint *joint, struct activity *activity);
 /* The organisation without which what is named is least probable, and how probable it is then; NULL: none, or nothing
  * is named. */

@@ -118,13 +118,16 @@ turn_of(const struct joint *joint, const struct activity *a, struct hypothesis *
 {
 	double with[ORGANISATIONS_MAX], sum = 0, parties = 0;
 
+	if (h->turn >= 0)
+		return h->turn;
 	hypothesis_with(joint, a, h, with);
 	count_beside(joint, a, h);
 	for (unsigned k = 0; k < a->parties; k++) {
 		sum += h->beside[k] > 0 ? with[k] / h->beside[k] : 0;
 		parties += h->beside[k] > 0;
 	}
-	return parties > 0 ? sum / parties : 1;
+	h->turn = parties > 0 ? sum / parties : 1;
+	return h->turn;
 }
 
 /* ---- relays, and who steers them ---- */
@@ -174,25 +177,37 @@ controls(const struct joint *joint, const struct hypothesis *h, uint32_t home)
 	return false;
 }
 
-/* Surely first seen a day and more after the last that was seen of the relay, beyond the bounds of both clocks: it did
- * not steer it. */
+/*
+ * Surely first seen a day and more after the last that was seen of the relay, beyond the bounds of both clocks: it did
+ * not steer it.  Of all pairs the latest end of the one and the earliest beginning of the other are what counts.
+ */
 static bool
 came_after(const struct joint *joint, const struct hypothesis *relay, const struct hypothesis *h)
 {
+	long double end = 0, begin = INFINITY; /* ns, to the last one */
+	bool known = true, ends = false, begins = false;
+
 	for (size_t i = 0; i < relay->item_count; i++) {
-		const struct node *last = &joint->node[relay->item[i].node];
+		const struct node *node = &joint->node[relay->item[i].node];
 		double error = relay->item[i].clock_error;
 
-		for (size_t k = 0; k < h->item_count; k++) {
-			const struct node *first = &joint->node[h->item[k].node];
-
-			if (!last->negative && !last->echo && !first->negative &&
-			    !joint_before(
-				last->last + DAY, error, first->first, h->item[k].clock_error))
-				return false;
-		}
+		if (node->negative || node->echo)
+			continue;
+		ends = true;
+		known = known && error >= 0;
+		end = fmaxl(end, (long double)node->last + DAY + (long double)error * 1e9L);
 	}
-	return true;
+	for (size_t i = 0; i < h->item_count; i++) {
+		const struct node *node = &joint->node[h->item[i].node];
+		double error = h->item[i].clock_error;
+
+		if (node->negative)
+			continue;
+		begins = true;
+		known = known && error >= 0;
+		begin = fminl(begin, (long double)node->first - (long double)error * 1e9L);
+	}
+	return !ends || !begins || (known && end < begin);
 }
 
 /* Who was seen to control a relay inherits of what was seen of the relay. */

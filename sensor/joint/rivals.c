@@ -4,6 +4,7 @@
 #include "joint/weigh_own.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define THRESHOLD 3.5    /* nats that 'cannot say' starts with */
 #define ALONE 3.5        /* more of it while fewer than two organisations witness */
@@ -50,7 +51,7 @@ completeness_of(const struct joint *joint, const struct activity *a)
 
 /* Of the address that most of it came from: shared infrastructure shows in what else is there. */
 static double
-widest(const struct joint *joint, const struct claims *c)
+widest(const struct joint *joint, const struct claims *c, uint32_t without)
 {
 	double most = 1;
 
@@ -60,7 +61,8 @@ widest(const struct joint *joint, const struct claims *c)
 				? (double)v->diversity
 				: 1;
 
-		most = is > most ? is : most;
+		if (is > most && claim_counts(joint, &c->claim[i], FEATURE_TYPES, without))
+			most = is;
 	}
 	return most;
 }
@@ -79,50 +81,64 @@ put_shared(struct hypothesis *shared, const struct hypothesis *top, double by, d
 	hypothesis_part(shared, "less than that, for just as many as one would have", -SHARED_LESS, (double)NAN);
 }
 
-/* One address, or one /24 or /48. */
-static bool
-same_place(const struct joint *joint, const struct node *a, const struct node *b)
-{
-	for (uint32_t f = a->features; f < a->features + a->feature_count; f++) {
-		uint32_t value = joint->feature[f].value;
+/* An address, a /24 or a /48, and who saw it. */
+struct place {
+	uint32_t value, organisation;
+};
 
-		if (joint->value[value].type != FEATURE_ADDR && joint->value[value].type != FEATURE_NET)
-			continue;
-		for (uint32_t g = b->features; g < b->features + b->feature_count; g++) {
-			if (joint->feature[g].value == value)
-				return true;
-		}
-	}
-	return false;
+static int
+by_place(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	return (x->value > y->value) - (x->value < y->value);
 }
 
 /* Did two organisations see the name at one place?  Who only repeats a name says where it led to otherwise. */
-static bool
-one_place(const struct joint *joint, const struct hypothesis *h)
+static enum cc_status
+one_place(const struct joint *joint, const struct hypothesis *h, bool *ret_is)
 {
+	struct place *place = NULL;
+	size_t count = 0, room = 0;
+
+	*ret_is = false;
 	for (size_t i = 0; i < h->item_count; i++) {
-		const struct node *a = &joint->node[h->item[i].node];
+		const struct node *node = &joint->node[h->item[i].node];
 
-		for (size_t k = i + 1; k < h->item_count && h->item[i].base > 0 && !a->echo; k++) {
-			const struct node *b = &joint->node[h->item[k].node];
+		for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+			const struct feature *is = &joint->feature[f];
 
-			if (h->item[k].base > 0 && !b->echo && a->organisation != b->organisation &&
-			    same_place(joint, a, b))
-				return true;
+			if (h->item[i].base <= 0 || node->echo || (is->type != FEATURE_ADDR && is->type != FEATURE_NET))
+				continue;
+			if (!GROW(place, count, room)) {
+				free(place);
+				return CC_NOMEM;
+			}
+			place[count++] = (struct place){is->value, node->organisation};
 		}
 	}
-	return false;
+	if (count > 0)
+		qsort(place, count, sizeof(*place), by_place);
+	/* Of one place any two that differ have two side by side that do. */
+	for (size_t i = 1; i < count; i++)
+		*ret_is = *ret_is || (place[i].value == place[i - 1].value &&
+					 place[i].organisation != place[i - 1].organisation);
+	free(place);
+	return CC_OK;
 }
 
-bool
-rivals_add(const struct joint *joint, struct activity *a, const struct claims *c)
+enum cc_status
+rivals_add(const struct joint *joint, struct activity *a, const struct claims *c, uint32_t without)
 {
 	const struct hypothesis *top = a->hypothesis_count > 0 ? &a->hypothesis[0] : NULL;
 	unsigned forged = organisations_of(joint, a, true), completeness = completeness_of(joint, a);
 	struct hypothesis rival[RIVALS] = {{.rival = 0}};
 	bool followed = top != NULL && top->bonus > 0;
-	bool good = true;
+	bool good = true, one = true;
 
+	if (top != NULL && top->witnesses == 2 && (top->type == FEATURE_DOMAIN || top->type == FEATURE_SITE) &&
+	    one_place(joint, top, &one) != CC_OK)
+		return CC_NOMEM;
 	a->completeness = completeness;
 	a->organisations = organisations_of(joint, a, false);
 	for (int i = 0; i < RIVALS; i++) {
@@ -137,14 +153,13 @@ rivals_add(const struct joint *joint, struct activity *a, const struct claims *c
 		hypothesis_part(&rival[RIVAL_RELAYED], "as the strongest address in the networks of an organisation",
 		    a->relay_odds, (double)NAN);
 	}
-	put_shared(&rival[RIVAL_SHARED], top, top != NULL ? hypothesis_shared_by(joint, top) : 1, widest(joint, c));
+	put_shared(&rival[RIVAL_SHARED], top, top != NULL ? hypothesis_shared_by(joint, top) : 1, widest(joint, c, without));
 	if (top == NULL || top->witnesses < joint->conf->joint_witnesses_min)
 		hypothesis_part(&rival[RIVAL_UNKNOWN],
 		    joint->conf->joint_witnesses_min == 2 ? "fewer than two witnesses"
 							  : "fewer witnesses than are asked for",
 		    ALONE, top != NULL ? top->witnesses : 0);
-	else if (top->witnesses == 2 && (top->type == FEATURE_DOMAIN || top->type == FEATURE_SITE) &&
-		 !one_place(joint, top))
+	else if (!one)
 		hypothesis_part(&rival[RIVAL_UNKNOWN], "two witnesses of a name, in no common network", ALONE, 2);
 	if (completeness < joint->conf->joint_completeness)
 		hypothesis_part(&rival[RIVAL_UNKNOWN], "reports that lack too much", HOLLOW, completeness / 100.0);
@@ -152,5 +167,5 @@ rivals_add(const struct joint *joint, struct activity *a, const struct claims *c
 		rival[i].log_odds = hypothesis_parts(&rival[i]);
 		good = hypothesis_add(a, rival[i]) && good;
 	}
-	return good;
+	return good ? CC_OK : CC_NOMEM;
 }

@@ -37,42 +37,6 @@ by_claim(const void *a, const void *b)
 	return (x->value > y->value) - (x->value < y->value);
 }
 
-static bool
-add_claim(struct claims *c, struct claim claim)
-{
-	if (c->count == c->room) {
-		size_t room = c->room > 0 ? c->room * 2 : 64;
-		struct claim *more = realloc(c->claim, room * sizeof(*more));
-
-		if (more == NULL)
-			return false;
-		c->claim = more;
-		c->room = room;
-	}
-	c->claim[c->count++] = claim;
-	return true;
-}
-
-/* Those of a kind that is named anyway, and of one wide kind; FEATURE_TYPES: of none. */
-static enum cc_status
-collect(const struct joint *joint, const struct activity *a, uint8_t wide, struct claims *c)
-{
-	for (size_t i = 0; i < a->count; i++) {
-		const struct node *node = &joint->node[a->node[i]];
-
-		for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
-			const struct value *v = &joint->value[joint->feature[f].value];
-
-			if ((is_candidate(v->type) || (v->type == wide && v->weight >= (float)WEIGHT_LEAST)) &&
-			    !add_claim(c, (struct claim){v->hash, joint->feature[f].value, a->node[i]}))
-				return CC_NOMEM;
-		}
-	}
-	if (c->count > 0)
-		qsort(c->claim, c->count, sizeof(*c->claim), by_claim);
-	return CC_OK;
-}
-
 /* ---- one line of evidence ---- */
 
 /* Of what a rule says that only observes: that it was there, not that it is bad; that is another's to say. */
@@ -204,23 +168,66 @@ heed_accusers(const struct joint *joint, struct hypothesis *h)
 	}
 }
 
-static bool
-add_item(struct hypothesis *h, struct item item)
-{
-	if (h->item_count == h->item_room) {
-		size_t room = h->item_room > 0 ? h->item_room * 2 : 8;
-		struct item *more = realloc(h->item, room * sizeof(*more));
+/* ---- candidates ---- */
 
-		if (more == NULL)
-			return false;
-		h->item = more;
-		h->item_room = room;
-	}
-	h->item[h->item_count++] = item;
-	return true;
+bool
+claim_counts(const struct joint *joint, const struct claim *claim, uint8_t wide, uint32_t without)
+{
+	uint8_t type = joint->value[claim->value].type;
+
+	return (is_candidate(type) || type == wide) && joint->node[claim->node].organisation != without;
 }
 
-/* ---- candidates ---- */
+static enum cc_status
+list_claims(const struct joint *joint, const struct activity *a, struct claims *c)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		const struct node *node = &joint->node[a->node[i]];
+
+		for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+			const struct value *v = &joint->value[joint->feature[f].value];
+
+			if (!is_candidate(v->type) && !(is_wide(v->type) && v->weight >= (float)WEIGHT_LEAST))
+				continue;
+			if (!GROW(c->claim, c->count, c->room))
+				return CC_NOMEM;
+			c->claim[c->count++] = (struct claim){v->hash, joint->feature[f].value, a->node[i]};
+		}
+	}
+	if (c->count > 0)
+		qsort(c->claim, c->count, sizeof(*c->claim), by_claim);
+	return CC_OK;
+}
+
+void
+claims_free(struct claims *c)
+{
+	free(c->claim);
+	free(c->some);
+	free(c->item);
+}
+
+enum cc_status
+claims_collect(struct joint *joint, const struct activity *a, struct claims *c)
+{
+	enum cc_status st = list_claims(joint, a, c);
+
+	if (st != CC_OK)
+		return st;
+	c->some = malloc((c->count + 1) * sizeof(*c->some));
+	c->item = malloc((c->count + 1) * sizeof(*c->item));
+	if (c->some == NULL || c->item == NULL)
+		return CC_NOMEM;
+	for (size_t i = 0, k; i < c->count; i = k) {
+		for (k = i; k < c->count && c->claim[k].value == c->claim[i].value; k++)
+			c->item[k] = make_item(joint, &c->claim[k]);
+		qsort_r(&c->item[i], k - i, sizeof(*c->item), item_by_witness, joint);
+		for (size_t n = i; n < k; n++)
+			c->claim[n].node = c->item[n].node;
+	}
+	return CC_OK;
+}
+
 
 void
 hypothesis_part(struct hypothesis *h, const char *why, double nats, double of)
@@ -273,29 +280,45 @@ keep_strongest(struct activity *a)
 		free(a->hypothesis[--a->hypothesis_count].item);
 }
 
+/* Of the claims from i on to before k, those that count, and their items; none: nothing. */
 static enum cc_status
-make_candidates(struct joint *joint, struct activity *a, const struct claims *c)
+take_items(struct joint *joint, const struct claims *c, size_t i, size_t k, uint8_t wide, uint32_t without,
+    struct hypothesis *h)
+{
+	size_t count = 0;
+
+	for (size_t n = i; n < k; n++) {
+		if (claim_counts(joint, &c->claim[n], wide, without))
+			c->some[count++] = c->claim[n];
+	}
+	if (count == 0 || (is_wide(h->type) && !wide_is_spread(joint, c->some, count, h->type)) ||
+	    (h->type == FEATURE_SITE && !zone_stands(joint, c->some, count)))
+		return CC_OK;
+	if ((h->item = malloc(count * sizeof(*h->item))) == NULL)
+		return CC_NOMEM;
+	for (size_t n = i; n < k; n++) {
+		if (claim_counts(joint, &c->claim[n], wide, without) &&
+		    (h->type != FEATURE_SITE || zone_says(joint, &c->claim[n])))
+			h->item[h->item_count++] = c->item[n];
+	}
+	return CC_OK;
+}
+
+static enum cc_status
+make_candidates(struct joint *joint, struct activity *a, const struct claims *c, uint8_t wide, uint32_t without)
 {
 	for (size_t i = 0, k; i < c->count; i = k) {
-		struct hypothesis h = {.rival = -1,
+		struct hypothesis h = {.rival = -1, .turn = -1,
 		    .type = joint->value[c->claim[i].value].type,
 		    .value = c->claim[i].value,
 		    .hash = c->claim[i].hash};
 
 		for (k = i; k < c->count && c->claim[k].value == h.value; k++)
 			;
-		if (is_wide(h.type) && !wide_is_spread(joint, &c->claim[i], k - i, h.type))
+		if (take_items(joint, c, i, k, wide, without, &h) != CC_OK)
+			return CC_NOMEM;
+		if (h.item_count == 0)
 			continue;
-		if (h.type == FEATURE_SITE && !zone_stands(joint, &c->claim[i], k - i))
-			continue;
-		for (size_t n = i; n < k; n++) {
-			if (h.type == FEATURE_SITE && !zone_says(joint, &c->claim[n]))
-				continue;
-			if (!add_item(&h, make_item(joint, &c->claim[n]))) {
-				free(h.item);
-				return CC_NOMEM;
-			}
-		}
 		heed_accusers(joint, &h);
 		hypothesis_sum(joint, &h);
 		h.log_odds = h.witness;
@@ -347,38 +370,36 @@ activity_answer(struct activity *a)
 }
 
 static enum cc_status
-weigh_with(struct joint *joint, struct activity *a, uint8_t wide)
+weigh_with(struct joint *joint, struct activity *a, const struct claims *c, uint8_t wide, uint32_t without)
 {
-	struct claims c = {NULL, 0, 0};
 	enum cc_status st;
 
 	hypotheses_free(a);
 	a->relay_odds = 0;
 	parties_count(joint, a);
-	st = collect(joint, a, wide, &c);
-	if (st == CC_OK)
-		st = make_candidates(joint, a, &c);
+	st = make_candidates(joint, a, c, wide, without);
 	if (st == CC_OK) {
 		candidates_rank(joint, a);
-		st = rivals_add(joint, a, &c) ? CC_OK : CC_NOMEM;
-		activity_answer(a);
+		st = rivals_add(joint, a, c, without);
 	}
-	free(c.claim);
+	if (st == CC_OK)
+		activity_answer(a);
 	return st;
 }
 
 /* A zone or a network is named only where nothing in it is, and an operator where no network is. */
 enum cc_status
-activity_weigh(struct joint *joint, struct activity *a)
+activity_weigh(struct joint *joint, struct activity *a, const struct claims *c, uint32_t without)
 {
 	static const uint8_t wide[] = {FEATURE_SITE, FEATURE_NET, FEATURE_AS};
-	enum cc_status st = weigh_with(joint, a, FEATURE_TYPES);
+	enum cc_status st = weigh_with(joint, a, c, FEATURE_TYPES, without);
 
 	if (st != CC_OK || a->source || a->count < WIDE_NODES)
 		return st;
 	for (size_t i = 0; i < sizeof(wide) && st == CC_OK; i++) {
-		if ((st = weigh_with(joint, a, wide[i])) == CC_OK && a->source && a->hypothesis[0].type == wide[i])
+		st = weigh_with(joint, a, c, wide[i], without);
+		if (st == CC_OK && a->source && a->hypothesis[0].type == wide[i])
 			return CC_OK;
 	}
-	return st == CC_OK ? weigh_with(joint, a, FEATURE_TYPES) : st;
+	return st == CC_OK ? weigh_with(joint, a, c, FEATURE_TYPES, without) : st;
 }

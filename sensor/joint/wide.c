@@ -31,34 +31,41 @@ wide_why(uint8_t type)
 				      : "an operator, for want of a network";
 }
 
+/* Where in it a sight is of; NONE: nowhere.  A name that nobody was seen to answer for anybody can say. */
+static uint32_t
+place_of(const struct joint *joint, const struct claim *claim, uint8_t type)
+{
+	const struct node *node = &joint->node[claim->node];
+
+	if (node->negative || node->echo || (type == FEATURE_SITE && node->proof == CC_PROOF_SPOOFABLE))
+		return NONE;
+	return value_at(joint, node, within(type));
+}
+
 /* Is it seen all over, and nowhere in it most of it?  Else an address, or a network, is what there is to say. */
 bool
 wide_is_spread(const struct joint *joint, const struct claim *claim, size_t count, uint8_t type)
 {
-	uint32_t place[WIDE_PLACES];
-	unsigned with[WIDE_PLACES], places = 0, nodes = 0, most = 0;
+	uint32_t place[WIDE_PLACES], most = NONE;
+	unsigned places = 0;
+	size_t nodes = 0, votes = 0, with = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		const struct node *node = &joint->node[claim[i].node];
-		uint32_t at = value_at(joint, node, within(type));
+		uint32_t at = place_of(joint, &claim[i], type);
 		unsigned k = 0;
 
-		if (node->negative || node->echo || at == NONE)
-			continue;
-		/* A name that nobody was seen to answer for anybody can say. */
-		if (type == FEATURE_SITE && node->proof == CC_PROOF_SPOOFABLE)
+		if (at == NONE)
 			continue;
 		nodes++;
 		while (k < places && place[k] != at)
 			k++;
-		if (k == WIDE_PLACES)
-			continue;
-		if (k == places) {
-			place[places] = at;
-			with[places++] = 0;
-		}
-		with[k]++;
-		most = with[k] > most ? with[k] : most;
+		if (k == places && places < WIDE_PLACES)
+			place[places++] = at;
+		/* What more than half have stays of the votes, in any order (Boyer and Moore). */
+		most = votes == 0 ? at : most;
+		votes += most == at ? 1 : (size_t)-1;
 	}
-	return places == WIDE_PLACES && nodes >= WIDE_NODES && 2 * most <= nodes;
+	for (size_t i = 0; i < count; i++)
+		with += most != NONE && place_of(joint, &claim[i], type) == most;
+	return places == WIDE_PLACES && nodes >= WIDE_NODES && 2 * with <= nodes;
 }

@@ -3,7 +3,7 @@
  * which the answer would be another are kept, with all that it would be then.  README.md, Rests on one.  In: an
  * activity with its nodes; out: its hypotheses, answer, and `resting`.  One thread.
  */
-#include "joint/joint_own.h"
+#include "joint/weigh_own.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -31,8 +31,8 @@ speakers(const struct joint *joint, const struct activity *a, uint32_t ret_organ
 
 /* The same, if this organisation had said nothing; nodes: room for all. */
 static enum cc_status
-weigh_without(struct joint *joint, const struct activity *a, uint32_t organisation, uint32_t *node,
-    struct activity *ret_is)
+weigh_without(struct joint *joint, const struct activity *a, const struct claims *c, uint32_t organisation,
+    uint32_t *node, struct activity *ret_is)
 {
 	enum cc_status st;
 
@@ -41,7 +41,7 @@ weigh_without(struct joint *joint, const struct activity *a, uint32_t organisati
 		if (case_node(joint, a, i)->organisation != organisation)
 			node[ret_is->count++] = a->node[i];
 	}
-	st = activity_weigh(joint, ret_is);
+	st = activity_weigh(joint, ret_is, c, organisation);
 	ret_is->node = NULL;
 	ret_is->count = 0;
 	return st;
@@ -111,14 +111,16 @@ lower(struct activity *a)
 
 /* All of it, each organisation left out in turn. */
 static enum cc_status
-weigh_all(struct joint *joint, struct activity *a)
+weigh_all(struct joint *joint, struct activity *a, struct claims *c)
 {
 	uint32_t organisation[ORGANISATIONS_MAX], *node;
 	unsigned count;
 	enum cc_status st = hearsay_find(joint, a); /* without anybody, too, what was repeated is that */
 
 	if (st == CC_OK)
-		st = activity_weigh(joint, a);
+		st = claims_collect(joint, a, c);
+	if (st == CC_OK)
+		st = activity_weigh(joint, a, c, NONE);
 	if (st != CC_OK)
 		return st;
 	count = speakers(joint, a, organisation);
@@ -130,7 +132,7 @@ weigh_all(struct joint *joint, struct activity *a)
 		struct resting *r = &a->resting[a->restings];
 
 		r->organisation = organisation[i];
-		st = weigh_without(joint, a, organisation[i], node, &r->is);
+		st = weigh_without(joint, a, c, organisation[i], node, &r->is);
 		if (st == CC_OK && !is_same(joint, a, &r->is))
 			a->restings++;
 		else
@@ -145,8 +147,10 @@ weigh_all(struct joint *joint, struct activity *a)
 enum cc_status
 joint_weigh(struct joint *joint, struct activity *a)
 {
-	enum cc_status st = weigh_all(joint, a);
+	struct claims c = {.count = 0};
+	enum cc_status st = weigh_all(joint, a, &c);
 
+	claims_free(&c);
 	if (st == CC_OK)
 		return CC_OK;
 	/* Neither a part of an answer nor that of before. */

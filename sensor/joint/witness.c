@@ -4,7 +4,7 @@
  * repeats a partner is; what all did not see is capped, too.  README.md,
  * Evidence; every factor is written back to its item.  Pure; one thread.
  */
-#include "joint/joint_own.h"
+#include "joint/weigh_own.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 #define SILENCE_MAX 2.0  /* and of all: whether an activity is aimed at few is one unknown, not one for each */
 
 /* By organisation (text, so that the order of arrival does not show), best first, then by content. */
-static int
-by_witness(const void *a, const void *b, void *ctx)
+int
+item_by_witness(const void *a, const void *b, void *ctx)
 {
 	const struct joint *joint = ctx;
 	const struct item *x = a, *y = b;
@@ -42,6 +42,19 @@ by_answer(const void *a, const void *b, void *ctx)
 	return (m->fold > n->fold) - (m->fold < n->fold);
 }
 
+/* They come in the order of item_by_witness(), mostly. */
+static void
+sort_items(const struct joint *joint, struct hypothesis *h, int (*order)(const void *, const void *, void *))
+{
+	void *ctx = (void *)(uintptr_t)joint;
+	size_t i = 1;
+
+	while (i < h->item_count && order(&h->item[i - 1], &h->item[i], ctx) <= 0)
+		i++;
+	if (i < h->item_count)
+		qsort_r(h->item, h->item_count, sizeof(*h->item), order, ctx);
+}
+
 static bool
 is_answer(const struct joint *joint, const struct item *item)
 {
@@ -53,8 +66,13 @@ static void
 sum_answers(const struct joint *joint, struct hypothesis *h)
 {
 	double part = 1;
+	bool any = false;
 
-	qsort_r(h->item, h->item_count, sizeof(*h->item), by_answer, (void *)(uintptr_t)joint);
+	for (size_t i = 0; i < h->item_count && !any; i++)
+		any = is_answer(joint, &h->item[i]);
+	if (!any)
+		return;
+	sort_items(joint, h, by_answer);
 	for (size_t i = 0; i < h->item_count; i++) {
 		if (!is_answer(joint, &h->item[i]))
 			continue;
@@ -88,7 +106,7 @@ hypothesis_sum(const struct joint *joint, struct hypothesis *h)
 	double silence = 0;
 
 	sum_answers(joint, h);
-	qsort_r(h->item, h->item_count, sizeof(*h->item), by_witness, (void *)(uintptr_t)joint);
+	sort_items(joint, h, item_by_witness);
 	for (size_t i = 0, k; i < h->item_count; i = k) {
 		uint32_t organisation = joint->node[h->item[i].node].organisation;
 		double up = 0, down = 0, part = 1, answered = 0;
