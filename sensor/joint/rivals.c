@@ -136,7 +136,8 @@ rivals_add(const struct joint *joint, struct activity *a, const struct claims *c
 	bool followed = top != NULL && top->bonus > 0;
 	bool good = true, one = true;
 
-	if (top != NULL && top->witnesses == 2 && (top->type == FEATURE_DOMAIN || top->type == FEATURE_SITE) &&
+	if (top != NULL && top->witnesses == 2 &&
+	    (top->type == FEATURE_DOMAIN || top->type == FEATURE_SITE) &&
 	    one_place(joint, top, &one) != CC_OK)
 		return CC_NOMEM;
 	a->completeness = completeness;
@@ -153,7 +154,8 @@ rivals_add(const struct joint *joint, struct activity *a, const struct claims *c
 		hypothesis_part(&rival[RIVAL_RELAYED], "as the strongest address in the networks of an organisation",
 		    a->relay_odds, (double)NAN);
 	}
-	put_shared(&rival[RIVAL_SHARED], top, top != NULL ? hypothesis_shared_by(joint, top) : 1, widest(joint, c, without));
+	put_shared(&rival[RIVAL_SHARED], top, top != NULL ? hypothesis_shared_by(joint, top) : 1,
+	    widest(joint, c, without));
 	if (top == NULL || top->witnesses < joint->conf->joint_witnesses_min)
 		hypothesis_part(&rival[RIVAL_UNKNOWN],
 		    joint->conf->joint_witnesses_min == 2 ? "fewer than two witnesses"

@@ -317,8 +317,10 @@ make_candidates(struct joint *joint, struct activity *a, const struct claims *c,
 			;
 		if (take_items(joint, c, i, k, wide, without, &h) != CC_OK)
 			return CC_NOMEM;
-		if (h.item_count == 0)
+		if (h.item_count == 0) {
+			free(h.item);
 			continue;
+		}
 		heed_accusers(joint, &h);
 		hypothesis_sum(joint, &h);
 		h.log_odds = h.witness;

@@ -186,11 +186,12 @@ TEST(networks)
 
 		listed = text_used = 0;
 		for (unsigned n = 0; n < 18; n++) {
+			bool later = variant == MOSTLY && n >= 8;
 			char addr[32];
 			struct joint_sighting *s;
 
-			snprintf(addr, sizeof(addr), "192.0.2.%u", (variant == ONE && n % 3) || (variant == MOSTLY && n >= 8) ? 7 : 20 + n);
-			s = sight(who[variant == MOSTLY && n >= 8 ? 2 : n % 3], addr, n * 3000);
+			snprintf(addr, sizeof(addr), "192.0.2.%u", later || (variant == ONE && n % 3) ? 7 : 20 + n);
+			s = sight(who[later ? 2 : n % 3], addr, n * 3000);
 			s->ja4 = keep("t12d000000_own");
 			s->rule = keep("1:3000001:1");
 		}
