@@ -38,6 +38,8 @@ one_of(struct world *w, const char *word, unsigned from, unsigned count)
 	return numbered(word, from + draw(&w->seed, count));
 }
 
+static const char *const class[] = {"trojan-activity", "misc-activity", "web-application-attack"};
+
 /* Addresses of a campaign, of a content network that everybody is behind, of hosts of cert.2. */
 static struct slice
 address(struct world *w, unsigned campaign)
@@ -76,8 +78,6 @@ names(struct world *w, unsigned campaign, struct joint_sighting *s)
 static void
 tools(struct world *w, unsigned campaign, struct joint_sighting *s)
 {
-	static const char *const class[] = {"trojan-activity", "misc-activity", "web-application-attack"};
-
 	s->rule = draw(&w->seed, 3) == 0 ? numbered("1:", campaign) : one_of(w, "1:", 1000, 4);
 	s->rule_class = keep(class[draw(&w->seed, 3)]);
 	s->ja4 = draw(&w->seed, 3) == 0 ? numbered("ja4.", campaign) : one_of(w, "ja4.", 900, 3);
@@ -133,8 +133,12 @@ after(struct world *w, const struct joint_sighting *of, unsigned n)
 	}
 	s.first += draw(&w->seed, 7200) * NS_PER_S;
 	s.last = s.first + draw(&w->seed, 600) * NS_PER_S;
-	if (what == 1)
+	if (what == 1) {
+		/* By another edition of the rule. */
+		s.rule_class = draw(&w->seed, 4) ? keep(class[draw(&w->seed, 3)]) : slice_of(NULL, 0);
+		s.rule_name = one_of(w, "rule ", 0, 3);
 		return s;
+	}
 	s.organisation = one_of(w, "cert.", 0, w->organisations);
 	s.victim = slice_of(NULL, 0);
 	if (what == 2) {
