@@ -86,7 +86,8 @@ reader_share_helps(struct reader_share *share, bool helps, bool yields)
 	share->yields = yields;
 }
 
-/* All partitions of the topics; where nobody says which there are, what was given, which has to be told of. */
+/* All partitions of the topics, and in any case what was given: a topic whose leader is being chosen is told of without
+ * any. */
 static rd_kafka_topic_partition_list_t *
 all_partitions(rd_kafka_t *rk, char *const *topic, size_t topics, const rd_kafka_topic_partition_list_t *given)
 {
@@ -106,6 +107,12 @@ all_partitions(rd_kafka_t *rk, char *const *topic, size_t topics, const rd_kafka
 			    data->topics[i].partitions[p].id)->offset = 0;
 	}
 	rd_kafka_metadata_destroy(data);
+	for (int i = 0; i < given->cnt; i++) {
+		const rd_kafka_topic_partition_t *one = &given->elems[i];
+
+		if (rd_kafka_topic_partition_list_find(list, one->topic, one->partition) == NULL)
+			rd_kafka_topic_partition_list_add(list, one->topic, one->partition)->offset = 0;
+	}
 	return list;
 }
 

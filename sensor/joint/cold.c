@@ -330,12 +330,15 @@ load_turn(struct joint_keep *keep)
 	    "INSERT OR IGNORE INTO meta SELECT 'turn', ?1 WHERE NOT EXISTS (SELECT 1 FROM eras)", "i", hash_seed() | 1);
 	sqlite3_stmt *stmt =
 	    st == CC_OK ? state_ask(keep->state, "SELECT value FROM meta WHERE name = 'turn'", "") : NULL;
+	int step;
 
 	if (stmt == NULL)
 		return st == CC_OK ? CC_IO : st;
-	keep->turn = sqlite3_step(stmt) == SQLITE_ROW ? state_u64(stmt, 0) : 1;
+	step = sqlite3_step(stmt);
+	keep->turn = step == SQLITE_ROW ? state_u64(stmt, 0) : 1;
+	st = step == SQLITE_ROW || step == SQLITE_DONE ? CC_OK : state_fail(keep->state);
 	sqlite3_finalize(stmt);
-	return CC_OK;
+	return st;
 }
 
 enum cc_status

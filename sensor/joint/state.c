@@ -143,12 +143,17 @@ check_version(struct joint_state *state)
 {
 	sqlite3_stmt *stmt = state_ask(state, "SELECT value FROM meta WHERE name = 'version'", "");
 	uint64_t is = VERSION;
+	int step;
 
 	if (stmt == NULL)
 		return CC_IO;
-	if (sqlite3_step(stmt) == SQLITE_ROW)
+	if ((step = sqlite3_step(stmt)) == SQLITE_ROW)
 		is = state_u64(stmt, 0);
+	else if (step != SQLITE_DONE)
+		(void)state_fail(state);
 	sqlite3_finalize(stmt);
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		return CC_IO;
 	if (is == VERSION)
 		return CC_OK;
 	snprintf(state->error, sizeof(state->error),
