@@ -404,6 +404,11 @@ random_sighting(uint32_t *seed, unsigned n, unsigned span)
 		s.victim = slice_of(NULL, 0);
 		s.origin = JOINT_ANSWER;
 	}
+	/* Hearsay, or not; a rule that only observes. */
+	if (rolled(seed, 6) == 0)
+		s.victim = slice_of(NULL, 0);
+	if (rolled(seed, 8) == 0)
+		s.rule_class = keep("misc-activity");
 	s.exercise = rolled(seed, 20) == 0;
 	s.loss = rolled(seed, 10) / 20.0;
 	s.clock_error = rolled(seed, 5) == 0 ? -1 : 0.5;
