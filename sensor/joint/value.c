@@ -515,13 +515,6 @@ flipped(struct joint *joint, uint32_t index, bool strong_only)
 	}
 }
 
-/* How much it says that groups are a large part of the nodes that tell. */
-static double
-steepness(char group)
-{
-	return group == 'a' || group == 'k' ? 4 : group == 'd' ? 2 : 0;
-}
-
 /* A case says what it is worth: of what is named as a source; of a network only where it weighs anything. */
 static bool
 is_told(const struct value *v, float was)
@@ -577,29 +570,6 @@ weigh(struct joint *joint, struct value *v, const struct judged *is)
 	    fabsf(v->diversity - was.diversity) <= 0 && fabsf(v->part - was.part) <= 0 && v->talker == was.talker)
 		return;
 	touch_users(joint, v, was.weight);
-}
-
-/* As it links: of this sight, of its value, whichever is less. */
-float
-feature_weight(const struct joint *joint, uint32_t feature)
-{
-	const struct feature *f = &joint->feature[feature];
-	const struct value *v = &joint->value[f->value];
-	float weight = v->talker != NONE && joint->node[f->node].organisation == v->talker ? v->weight_own : v->weight;
-
-	weight = f->cap < weight ? f->cap : weight;
-	return weight >= (float)WEIGHT_LEAST ? weight : 0;
-}
-
-double
-value_rarity(const struct joint *joint, uint32_t value)
-{
-	const struct value *v = &joint->value[value];
-	const struct feature_about *about = &feature_about[v->type];
-
-	return joint_feature_weight(
-		   about->cap, about->spread, (double)v->diversity, (double)v->part, steepness(about->group)) /
-	       about->cap;
 }
 
 static bool

@@ -37,4 +37,11 @@ top_of(const uint8_t *parent, unsigned at)
 	return at;
 }
 
+/* How much it says that groups are a large part of the nodes that tell. */
+static inline double
+steepness(char group)
+{
+	return group == 'a' || group == 'k' ? 4 : group == 'd' ? 2 : 0;
+}
+
 #endif

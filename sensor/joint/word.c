@@ -121,3 +121,26 @@ value_count_groups(const struct joint *joint, const struct parts *p, uint8_t typ
 	ret_judged->groups = w.groups > cut ? w.groups - cut : 1;
 	ret_judged->part = w.told > cut_told ? (double)(w.groups - cut) / (w.told - cut_told) : 0;
 }
+
+/* As it links: of this sight, of its value, whichever is less. */
+float
+feature_weight(const struct joint *joint, uint32_t feature)
+{
+	const struct feature *f = &joint->feature[feature];
+	const struct value *v = &joint->value[f->value];
+	float weight = v->talker != NONE && joint->node[f->node].organisation == v->talker ? v->weight_own : v->weight;
+
+	weight = f->cap < weight ? f->cap : weight;
+	return weight >= (float)WEIGHT_LEAST ? weight : 0;
+}
+
+double
+value_rarity(const struct joint *joint, uint32_t value)
+{
+	const struct value *v = &joint->value[value];
+	const struct feature_about *about = &feature_about[v->type];
+
+	return joint_feature_weight(
+		   about->cap, about->spread, (double)v->diversity, (double)v->part, steepness(about->group)) /
+	       about->cap;
+}
