@@ -431,6 +431,8 @@ uint32_t value_oldest(struct joint *joint, uint32_t value);
 void value_older(struct joint *joint, uint32_t node); /* its first sight moved to earlier */
 void values_beside(struct joint *joint, uint32_t node); /* that are judged by it: it shows more than before */
 enum cc_status values_settle(struct joint *joint); /* weights; nodes that they concern are dirty then */
+
+/* word.c */
 double value_rarity(const struct joint *joint, uint32_t value); /* part of its type's weight that it keeps */
 float feature_weight(const struct joint *joint, uint32_t feature); /* as it links this node */
 
