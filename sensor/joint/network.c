@@ -22,8 +22,9 @@ is_of_thing(uint8_t type)
 }
 
 /*
- * May it be one of several addresses that do a thing?  A rule has found it, and one that does more than observe; hosts
- * of a partner's are victims of whoever steers them.
+ * May it be one of several addresses that do a thing?  A rule has found a client, and one that does more than
+ * observe; servers have names, certificates or files to be found by, and hosts of a partner's are victims of whoever
+ * steers them.
  */
 bool
 network_tells(const struct joint *joint, const struct node *node)
@@ -36,7 +37,7 @@ network_tells(const struct joint *joint, const struct node *node)
 		rule = rule || (is->type == FEATURE_RULE && !(is->next == NONE && is->prev == NONE));
 		addr = addr || (is->type == FEATURE_ADDR && (double)is->cap > JOINT_TELLS);
 	}
-	return rule && addr && node->home == NONE && !node->echo;
+	return rule && addr && node->client && node->home == NONE && !node->echo;
 }
 
 /* Of a network that weighs so much by itself. */
@@ -52,7 +53,7 @@ doing_of(const struct linker *l, uint32_t place)
 {
 	const struct joint *joint = l->joint;
 	const struct node *node = node_at(l, place);
-	struct doing is = {node->client ? 1 : 2, place, NONE};
+	struct doing is = {1, place, NONE};
 
 	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
 		const struct value *v = &joint->value[joint->feature[f].value];
