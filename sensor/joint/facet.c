@@ -4,16 +4,6 @@
  */
 #include "joint/joint_own.h"
 
-bool
-node_tells(const struct joint *joint, const struct node *node, uint8_t type)
-{
-	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
-		if (joint->feature[f].type == type)
-			return true;
-	}
-	return false;
-}
-
 static size_t
 count_telling(const struct joint *joint, const struct hypothesis *h, uint8_t type)
 {

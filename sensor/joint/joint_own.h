@@ -462,7 +462,10 @@ struct claim {
 
 #define WIDE_PLACES 4 /* addresses of a network, names of a zone, networks of an operator, that it is seen at, */
 #define WIDE_NODES 6  /* by so many nodes, before one asks for it */
-bool wide_is_spread(const struct joint *joint, const struct claim *claim, size_t count, uint8_t type);
+/* As many places as that, of as many nodes, and none of them has more than half?  A place each. */
+bool places_are_spread(const uint32_t *place, size_t count);
+/* place: room for count */
+bool wide_is_spread(const struct joint *joint, const struct claim *claim, size_t count, uint8_t type, uint32_t *place);
 const char *wide_why(uint8_t type); /* it has less than what is in it */
 
 /* zone.c: the registrable domain of names that are seen once each, or seldom */
@@ -586,6 +589,23 @@ feature_value(const struct joint *joint, uint32_t feature)
 /* hearsay.c: whose `hearsay` is so, of these nodes; CC_NOMEM */
 enum cc_status hearsay_find(struct joint *joint, const struct activity *a);
 
+/* What of a type a node has; NONE: it tells of no such thing. */
+static inline uint32_t
+node_value(const struct joint *joint, const struct node *node, uint8_t type)
+{
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		if (joint->feature[f].type == type)
+			return joint->feature[f].value;
+	}
+	return NONE;
+}
+
+static inline bool
+node_tells(const struct joint *joint, const struct node *node, uint8_t type)
+{
+	return node_value(joint, node, type) != NONE;
+}
+
 /* Looked for because a partner said so, or said after him: by his word, however many say it. */
 static inline bool
 is_second_hand(const struct node *node)
@@ -604,7 +624,6 @@ void hypothesis_with(const struct joint *joint, const struct activity *a, const 
     double ret_with[ORGANISATIONS_MAX]);
 
 /* facet.c */
-bool node_tells(const struct joint *joint, const struct node *node, uint8_t type);
 /* What stands for the leading candidate goes; best first */
 void facets_drop(struct joint *joint, struct activity *a);
 /* Are they two names of one thing? */

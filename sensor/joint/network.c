@@ -78,27 +78,11 @@ by_thing(const void *a, const void *b)
 
 /* Is it done by addresses enough, none of which does most of it? */
 static bool
-is_spread(const struct doing *doing, size_t count)
+is_spread(const struct doing *doing, size_t count, uint32_t *addr)
 {
-	uint32_t addr[WIDE_PLACES];
-	size_t with[WIDE_PLACES] = {0}, places = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		size_t k = 0;
-
-		while (k < places && addr[k] != doing[i].addr)
-			k++;
-		if (k == WIDE_PLACES)
-			continue;
-		if (k == places)
-			addr[places++] = doing[i].addr;
-		with[k]++;
-	}
-	for (size_t k = 0; k < places; k++) {
-		if (2 * with[k] > count)
-			return false;
-	}
-	return count >= WIDE_NODES && places == WIDE_PLACES;
+	for (size_t i = 0; i < count; i++)
+		addr[i] = doing[i].addr;
+	return places_are_spread(addr, count);
 }
 
 /* Whose nodes of a network there are, and how many. */
@@ -155,12 +139,16 @@ link_network(struct linker *l, const struct range *r)
 	size_t count = 0;
 	double weight = feature_about[FEATURE_NET].cap;
 	struct parties parties = {.count = 0};
-	struct doing *doing;
+	struct doing *doing = NULL;
+	uint32_t *addr = NULL;
 
 	if (value == NONE || l->joint->value[value].type != FEATURE_NET || r->end - r->start < WIDE_NODES)
 		return CC_OK;
-	if ((doing = malloc((r->end - r->start) * sizeof(*doing))) == NULL)
+	if ((doing = malloc((r->end - r->start) * sizeof(*doing))) == NULL ||
+	    (addr = malloc((r->end - r->start) * sizeof(*addr))) == NULL) {
+		free(doing);
 		return CC_NOMEM;
+	}
 	for (size_t k = r->start; k < r->end; k++) {
 		unsigned who;
 
@@ -175,10 +163,11 @@ link_network(struct linker *l, const struct range *r)
 	for (size_t i = 0, k; i < count; i = k) {
 		for (k = i; k < count && doing[k].thing == doing[i].thing; k++)
 			;
-		if (is_spread(&doing[i], k - i) && part_of(l, &parties, &doing[i], k - i) >= 0.5)
+		if (is_spread(&doing[i], k - i, addr) && part_of(l, &parties, &doing[i], k - i) >= 0.5)
 			join(l, value, &doing[i], k - i, network_weight(weight));
 	}
 	free(doing);
+	free(addr);
 	return CC_OK;
 }
 

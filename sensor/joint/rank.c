@@ -20,6 +20,17 @@
 
 /* ---- who has it, of those who could ---- */
 
+/* An organisation's place among those who took part; a->parties: it did not. */
+static unsigned
+party_at(const struct activity *a, uint32_t organisation)
+{
+	unsigned k = 0;
+
+	while (k < a->parties && a->party[k].organisation != organisation)
+		k++;
+	return k;
+}
+
 /* Who took part, with how many nodes of his own. */
 void
 parties_count(const struct joint *joint, struct activity *a)
@@ -27,13 +38,9 @@ parties_count(const struct joint *joint, struct activity *a)
 	a->parties = 0;
 	for (size_t i = 0; i < a->count; i++) {
 		const struct node *node = &joint->node[a->node[i]];
-		unsigned k = 0;
+		unsigned k = party_at(a, node->organisation);
 
-		if (node->negative || node->echo)
-			continue;
-		while (k < a->parties && a->party[k].organisation != node->organisation)
-			k++;
-		if (k == ORGANISATIONS_MAX)
+		if (node->negative || node->echo || k == ORGANISATIONS_MAX)
 			continue;
 		if (k == a->parties)
 			a->party[a->parties++] = (struct party){node->organisation, 0};
@@ -48,10 +55,8 @@ hypothesis_with(const struct joint *joint, const struct activity *a, const struc
 	memset(ret_with, 0, ORGANISATIONS_MAX * sizeof(*ret_with));
 	for (size_t n = 0; n < h->item_count; n++) {
 		const struct node *node = &joint->node[h->item[n].node];
-		unsigned k = 0;
+		unsigned k = party_at(a, node->organisation);
 
-		while (k < a->parties && a->party[k].organisation != node->organisation)
-			k++;
 		if (k < a->parties && h->item[n].base > 0 && !node->echo)
 			ret_with[k]++;
 	}
@@ -98,13 +103,11 @@ count_beside(const struct joint *joint, const struct activity *a, struct hypothe
 	}
 	for (size_t i = 0; i < a->count; i++) {
 		const struct node *node = &joint->node[a->node[i]];
-		unsigned k = 0, s = 0;
+		unsigned k = party_at(a, node->organisation), s = 0;
 
 		/* Who sees no certificates does not say that there was another one. */
 		if (node->negative || node->echo || !node_tells(joint, node, h->type))
 			continue;
-		while (k < a->parties && a->party[k].organisation != node->organisation)
-			k++;
 		while (s < sorts && !same_sort(sort[s], node))
 			s++;
 		if (k < a->parties && s < sorts && h->beside[k] < UINT16_MAX)

@@ -405,17 +405,6 @@ seen_before(struct joint *joint, uint32_t value, unsigned at)
 	return at;
 }
 
-/* A made name is one of many of one maker: that two differ does not tell who is behind them apart. */
-static bool
-is_made(const struct joint *joint, const struct node *node)
-{
-	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
-		if (joint->feature[f].type == FEATURE_SHAPE)
-			return true;
-	}
-	return false;
-}
-
 static void
 judge_node(
     struct joint *joint, uint32_t index, unsigned at, char group, enum pass pass, uint8_t *parent, bool *ret_informed)
@@ -443,7 +432,8 @@ judge_node(
 		if (feature->type == FEATURE_PERIOD && (double)feature->cap < MEAN_TELLS)
 			tells = false;
 		if (feature_about[feature->type].group == 'd' && pass != BY_CONTENT && pass != BY_ALL &&
-		    is_made(joint, node))
+		    node_tells(joint, node, FEATURE_SHAPE)) /* a made name is one of many of one maker: that two
+							     * differ does not tell who is behind them apart */
 			tells = false;
 		*ret_informed = *ret_informed || tells;
 		if (joins && !is_alone(feature)) {

@@ -205,6 +205,7 @@ claims_free(struct claims *c)
 	free(c->claim);
 	free(c->some);
 	free(c->item);
+	free(c->place);
 }
 
 enum cc_status
@@ -216,7 +217,8 @@ claims_collect(struct joint *joint, const struct activity *a, struct claims *c)
 		return st;
 	c->some = malloc((c->count + 1) * sizeof(*c->some));
 	c->item = malloc((c->count + 1) * sizeof(*c->item));
-	if (c->some == NULL || c->item == NULL)
+	c->place = malloc((c->count + 1) * sizeof(*c->place));
+	if (c->some == NULL || c->item == NULL || c->place == NULL)
 		return CC_NOMEM;
 	for (size_t i = 0, k; i < c->count; i = k) {
 		for (k = i; k < c->count && c->claim[k].value == c->claim[i].value; k++)
@@ -227,7 +229,6 @@ claims_collect(struct joint *joint, const struct activity *a, struct claims *c)
 	}
 	return CC_OK;
 }
-
 
 void
 hypothesis_part(struct hypothesis *h, const char *why, double nats, double of)
@@ -291,7 +292,7 @@ take_items(struct joint *joint, const struct claims *c, size_t i, size_t k, uint
 		if (claim_counts(joint, &c->claim[n], wide, without))
 			c->some[count++] = c->claim[n];
 	}
-	if (count == 0 || (is_wide(h->type) && !wide_is_spread(joint, c->some, count, h->type)) ||
+	if (count == 0 || (is_wide(h->type) && !wide_is_spread(joint, c->some, count, h->type, c->place)) ||
 	    (h->type == FEATURE_SITE && !zone_stands(joint, c->some, count)))
 		return CC_OK;
 	if ((h->item = malloc(count * sizeof(*h->item))) == NULL)

@@ -11,6 +11,7 @@
 struct claims {
 	struct claim *claim, *some; /* some: room for those of one candidate */
 	struct item *item;          /* of each claim */
+	uint32_t *place;            /* room for one of each */
 	size_t count, room;
 };
 

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/cpu.h"
 #include "joint/joint_own.h"
 
 #define DAY0 1772409600ull
@@ -315,16 +316,6 @@ static const struct {
     {"mesh", mesh}, {"weak-mesh", weak_mesh}, {"not-seen", not_seen}, {"taken-back", taken_back},
     {"notices", notices}, {"heartbeats", heartbeats}, {"repeats", repeats}, {"crowded", crowded},
     {"long-texts", long_texts}, {"washing", washing}, {"flipping", flipping}, {"staged", staged}};
-
-static double
-cpu(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
-	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
 
 static void
 tell(struct joint *joint)

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "bench/cpu.h"
 #include "joint/joint.h"
 
 #define DAY0 1772409600ull
@@ -130,16 +131,6 @@ make(struct words *w, uint64_t n, uint64_t per_day, struct joint_sighting *s)
 	s->value = s->attacker;
 	snprintf(w->key, sizeof(w->key), "addr:%.*s", (int)s->value.size, (const char *)s->value.p);
 	s->key = slice_str(w->key);
-}
-
-static double
-cpu(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
-	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 static void
