@@ -254,6 +254,18 @@ TEST(a_hundred_thousand_networks)
 	end(NULL, conf);
 }
 
+/* All of these texts are found to name one of us, or none is. */
+static void
+told_apart(const struct victims *victims, bool (*named)(const struct victims *victims, struct slice text),
+    const char *const *text, size_t count, bool ours)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (named(victims, slice_str(text[i])) != ours)
+			printf("%s: %s\n", ours ? "not found" : "found", text[i]);
+		CHECK(named(victims, slice_str(text[i])) == ours);
+	}
+}
+
 TEST(texts_that_name_us)
 {
 	static const char *const ours[] = {"10.1.2.3", "http://10.1.2.3/x", "x 10.1.2.3:80", "dsl-10-1-2-3.isp.example",
@@ -272,16 +284,8 @@ TEST(texts_that_name_us)
 	begin();
 	conf = conf_here(NULL);
 	CHECK(victims_open(conf, dir, &victims, &why) == CC_OK);
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-		if (!victims_named_in(victims, slice_str(ours[i])))
-			printf("not found: %s\n", ours[i]);
-		CHECK(victims_named_in(victims, slice_str(ours[i])));
-	}
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		if (victims_named_in(victims, slice_str(others[i])))
-			printf("found: %s\n", others[i]);
-		CHECK(!victims_named_in(victims, slice_str(others[i])));
-	}
+	told_apart(victims, victims_named_in, ours, sizeof(ours) / sizeof(ours[0]), true);
+	told_apart(victims, victims_named_in, others, sizeof(others) / sizeof(others[0]), false);
 	end(victims, conf);
 }
 
@@ -302,16 +306,8 @@ TEST(user_agents_that_name_us)
 	begin();
 	conf = conf_here(NULL);
 	CHECK(victims_open(conf, dir, &victims, &why) == CC_OK);
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-		if (!victims_named_in_agent(victims, slice_str(ours[i])))
-			printf("not found: %s\n", ours[i]);
-		CHECK(victims_named_in_agent(victims, slice_str(ours[i])));
-	}
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		if (victims_named_in_agent(victims, slice_str(others[i])))
-			printf("found: %s\n", others[i]);
-		CHECK(!victims_named_in_agent(victims, slice_str(others[i])));
-	}
+	told_apart(victims, victims_named_in_agent, ours, sizeof(ours) / sizeof(ours[0]), true);
+	told_apart(victims, victims_named_in_agent, others, sizeof(others) / sizeof(others[0]), false);
 	CHECK(victims_named_in(victims, slice_str("Chrome/10.0.0.0")));
 	end(victims, conf);
 }

@@ -190,11 +190,10 @@ TEST(an_echo_raises_nothing)
 	}
 }
 
-/* Answers are given because one asked: fifty of them weigh less than one who saw it by himself, and are no witness. */
-TEST(answers_are_one_word)
+/* One who saw it by himself, and up to fifty who have it from him, in this way: no more than one word. */
+static void
+are_one_word(uint64_t seed, enum echo by)
 {
-	uint64_t seed = 0x1234567;
-
 	for (unsigned n = 0; n < 50; n++) {
 		struct joint_sighting s[SIGHTS];
 		unsigned count = 0, echoes = n % 2 ? 5 : 50;
@@ -204,7 +203,7 @@ TEST(answers_are_one_word)
 		text_used = 0;
 		s[count] = sight(&seed, 0, ONE, CC_PROOF_KEYED, count);
 		for (count = 1; count <= echoes; count++)
-			s[count] = echo_of(&seed, s[0], ANSWERED, 1 + draw(&seed, 60), count);
+			s[count] = echo_of(&seed, s[0], by, 1 + draw(&seed, 60), count);
 		cases = world_of(&seed, s, count);
 		is = found_of(cases, ONE);
 		CHECK(is.witness > 0 && is.witness < 2 * 2.6 * 0.8);
@@ -213,27 +212,16 @@ TEST(answers_are_one_word)
 	}
 }
 
+/* Answers are given because one asked: fifty of them weigh less than one who saw it by himself, and are no witness. */
+TEST(answers_are_one_word)
+{
+	are_one_word(0x1234567, ANSWERED);
+}
+
 /* Who sends on all that he reads as his own has no victim, and is not the first: his word is the one that he read. */
 TEST(what_is_sent_on_is_one_word)
 {
-	uint64_t seed = 0x7654321;
-
-	for (unsigned n = 0; n < 50; n++) {
-		struct joint_sighting s[SIGHTS];
-		unsigned count = 0, echoes = n % 2 ? 5 : 50;
-		struct found is;
-		json_t *cases;
-
-		text_used = 0;
-		s[count] = sight(&seed, 0, ONE, CC_PROOF_KEYED, count);
-		for (count = 1; count <= echoes; count++)
-			s[count] = echo_of(&seed, s[0], PARROTED, 1 + draw(&seed, 60), count);
-		cases = world_of(&seed, s, count);
-		is = found_of(cases, ONE);
-		CHECK(is.witness > 0 && is.witness < 2 * 2.6 * 0.8);
-		CHECK(!is.named);
-		json_decref(cases);
-	}
+	are_one_word(0x7654321, PARROTED);
 }
 
 /* One without a victim that was surely first, or that says more than the other, saw it by himself. */

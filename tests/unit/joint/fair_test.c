@@ -59,9 +59,7 @@ mined(const char *class)
 			CHECK(joint_add(joint, &pool) == CC_OK);
 		}
 	}
-	cases = settled(joint);
-	joint_free(joint);
-	conf_free(conf);
+	cases = ended(conf, joint);
 	return cases;
 }
 
@@ -94,13 +92,11 @@ confidence_of(const char *first, const char *second)
 		s.rule_class = keep(i == 0 ? first : second);
 		CHECK(joint_add(joint, &s) == CC_OK);
 	}
-	cases = settled(joint);
+	cases = ended(conf, joint);
 	if (strcmp(verdict(cases, 0, "verdict"), "source") == 0)
 		is = json_number_value(json_object_get(
 		    json_object_get(json_array_get(cases, 0), "answer"), "confidence"));
 	json_decref(cases);
-	joint_free(joint);
-	conf_free(conf);
 	return is;
 }
 
@@ -132,7 +128,7 @@ TEST(one_of_many_that_take_turns)
 			CHECK(joint_add(joint, &s) == CC_OK);
 		}
 	}
-	cases = settled(joint);
+	cases = ended(conf, joint);
 	CHECK_UINT(json_array_size(cases), 1);
 	CHECK_TEXT(verdict(cases, 0, "verdict"), "cannot say");
 	top = json_array_get(json_object_get(json_array_get(cases, 0), "hypotheses"), 0);
@@ -146,8 +142,6 @@ TEST(one_of_many_that_take_turns)
 	}
 	CHECK(told && top != NULL);
 	json_decref(cases);
-	joint_free(joint);
-	conf_free(conf);
 }
 
 /* A hacked site of a partner: its name is as much a victim as its address. */
@@ -194,11 +188,9 @@ cases_of(const char *const *domain, unsigned count, const char *agent)
 			CHECK(joint_add(joint, &s) == CC_OK);
 		}
 	}
-	cases = settled(joint);
+	cases = ended(conf, joint);
 	found = json_array_size(cases);
 	json_decref(cases);
-	joint_free(joint);
-	conf_free(conf);
 	return found;
 }
 
@@ -226,11 +218,9 @@ TEST(called_from_outside_is_no_tie)
 		s.stack = keep("64240:64:1:60");
 		CHECK(joint_add(joint, &s) == CC_OK);
 	}
-	cases = settled(joint);
+	cases = ended(conf, joint);
 	CHECK_UINT(json_array_size(cases), 2);
 	json_decref(cases);
-	joint_free(joint);
-	conf_free(conf);
 }
 
 /* A server for a week, then others, all with one key: the key stays, though more saw the first address. */
@@ -252,12 +242,10 @@ TEST(of_two_names_the_one_that_stays)
 			CHECK(joint_add(joint, &s) == CC_OK);
 		}
 	}
-	cases = settled(joint);
+	cases = ended(conf, joint);
 	CHECK_UINT(json_array_size(cases), 1);
 	CHECK_TEXT(verdict(cases, 0, "kind"), "cert-sha256");
 	json_decref(cases);
-	joint_free(joint);
-	conf_free(conf);
 }
 
 /* Hello, agent and rule of another's tool, on the same day: copied, and no more. */
@@ -275,11 +263,9 @@ TEST(who_copies_a_tool_is_not_its_owner)
 		s.rule = keep("1:3000001:1");
 		CHECK(joint_add(joint, &s) == CC_OK);
 	}
-	cases = settled(joint);
+	cases = ended(conf, joint);
 	CHECK_UINT(json_array_size(cases), 2);
 	json_decref(cases);
-	joint_free(joint);
-	conf_free(conf);
 }
 
 /* Of two names of one thing one stays, however many looked in vain for either. */
@@ -309,12 +295,10 @@ TEST(silence_makes_no_rivals_of_names)
 			s.attacker = s.value;
 		CHECK(joint_add(joint, &s) == CC_OK);
 	}
-	cases = settled(joint);
+	cases = ended(conf, joint);
 	CHECK_UINT(json_array_size(cases), 1);
 	CHECK_TEXT(verdict(cases, 0, "verdict"), "source");
 	json_decref(cases);
-	joint_free(joint);
-	conf_free(conf);
 }
 
 /* Who is surely the first repeats nobody, though only his heartbeats say what his clock is worth. */
@@ -337,14 +321,12 @@ TEST(heartbeats_say_who_was_first)
 		beat.organisation = slice_str(who[i]);
 		CHECK(joint_watched(joint, &beat) == CC_OK);
 	}
-	cases = settled(joint);
+	cases = ended(conf, joint);
 	CHECK_UINT(json_array_size(cases), 1);
 	CHECK_UINT(json_integer_value(json_object_get(
 		       json_array_get(json_object_get(json_array_get(cases, 0), "hypotheses"), 0), "witnesses")),
 	    2);
 	json_decref(cases);
-	joint_free(joint);
-	conf_free(conf);
 }
 
 TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),

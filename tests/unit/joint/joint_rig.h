@@ -51,4 +51,15 @@ settled(struct joint *joint)
 	return cases;
 }
 
+/* The same, and that was its end. */
+static inline json_t *
+ended(struct conf *conf, struct joint *joint)
+{
+	json_t *cases = settled(joint);
+
+	joint_free(joint);
+	conf_free(conf);
+	return cases;
+}
+
 #endif
