@@ -5,6 +5,7 @@
 #include "joint/joint_own.h"
 
 #include <math.h>
+#include <stdio.h>
 
 const char *
 case_proof(unsigned proof)
@@ -43,12 +44,16 @@ put_what(const struct joint *joint, const struct hypothesis *h, struct json *jso
 static void
 put_item(const struct joint *joint, const struct item *item, struct json *json)
 {
+	static const char *const by[] = {[ITEM_ACCUSED] = "", [ITEM_OBSERVED] = ", as a rule observes",
+	    [ITEM_OBSERVED_TOO] = ", as a rule observes; another accuses"};
 	const struct node *node = &joint->node[item->node];
+	char text[128];
 
 	json_object(json, NULL);
 	case_name(joint, json, "organisation", node->organisation);
 	case_name(joint, json, "message", node_first_message(joint, node));
-	json_text(json, "item", item->text);
+	snprintf(text, sizeof(text), "%s%s", item->text, by[item->by]);
+	json_text(json, "item", text);
 	case_name(joint, json, "indicator", node->key);
 	json_text(json, "proof", case_proof(node->proof));
 	json_text(json, "role", node->client ? "client" : "server");

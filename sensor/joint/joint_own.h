@@ -172,7 +172,7 @@ struct item {
 	double llr, base, rarity, independence, coverage, clock;
 	double lost, hours, clock_error; /* as reckoned with: of heartbeats where the sight does not say it */
 	const char *text; /* static */
-	bool observed;    /* by a rule that only observes */
+	enum { ITEM_ACCUSED, ITEM_OBSERVED, ITEM_OBSERVED_TOO } by; /* a rule that only observes; another's accuses */
 };
 
 /* What log-odds are made of beside evidence, each with the number that its formula takes. */

@@ -39,33 +39,6 @@ by_claim(const void *a, const void *b)
 
 /* ---- one line of evidence ---- */
 
-/* Of what a rule says that only observes: that it was there, not that it is bad; that is another's to say. */
-static const char *
-observed_text(const char *text, bool accused)
-{
-	static const char *const word[][3] = {
-	    {"the address took part", "the address took part, as a rule observes",
-		"the address took part, as a rule observes; another accuses"},
-	    {"the name was used", "the name was used, as a rule observes",
-		"the name was used, as a rule observes; another accuses"},
-	    {"the key was used", "the key was used, as a rule observes",
-		"the key was used, as a rule observes; another accuses"},
-	    {"the certificate was shown, its key not used", "the certificate was shown, as a rule observes",
-		"the certificate was shown, as a rule observes; another accuses"},
-	    {"an address of it took part", "an address of it took part, as a rule observes",
-		"an address of it took part, as a rule observes; another accuses"},
-	    {"a name below it was used", "a name below it was used, as a rule observes",
-		"a name below it was used, as a rule observes; another accuses"},
-	    {"the address was named", "the address was named, as a rule observes",
-		"the address was named, as a rule observes; another accuses"}};
-
-	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
-		if (strcmp(word[i][0], text) == 0 || strcmp(word[i][1], text) == 0)
-			return word[i][accused ? 2 : 1];
-	}
-	return text;
-}
-
 static struct item
 make_item(const struct joint *joint, const struct claim *claim)
 {
@@ -74,6 +47,8 @@ make_item(const struct joint *joint, const struct claim *claim)
 	struct item item = {.node = claim->node, .independence = 1, .lost = (double)node->loss,
 	    .clock_error = (double)node->clock_error};
 	struct looked_at is = {.known = false};
+	/* Such a rule says that it was there, not that it is bad; that is another's to say. */
+	bool observed = joint_class_observes(name_slice(joint, node->class));
 
 	if (node->negative || node->from == 0 || node->clock_error < 0)
 		is = watch_look(joint, node->organisation, node->first, node->last);
@@ -94,19 +69,17 @@ make_item(const struct joint *joint, const struct claim *claim)
 		item.text = type == FEATURE_DOMAIN ? "the name was used" : "a name below it was used";
 	} else if (type == FEATURE_CERT || type == FEATURE_KEY) {
 		item.base = node->proof == CC_PROOF_KEYED ? 2.6 : 0.1;
-		item.text =
-		    node->proof == CC_PROOF_KEYED ? "the key was used" : "the certificate was shown, its key not used";
+		item.text = node->proof == CC_PROOF_KEYED ? "the key was used"
+			    : observed			  ? "the certificate was shown"
+							  : "the certificate was shown, its key not used";
 	} else if (is_wide(type)) {
 		item.text = "an address of it took part";
 	} else if (node->attacker == NONE && !node->echo) {
 		item.base = 0.3;
 		item.text = "the address was named";
 	}
-	if (joint_class_observes(name_slice(joint, node->class))) {
-		item.observed = true;
+	if (observed)
 		item.base *= OBSERVED;
-		item.text = observed_text(item.text, false);
-	}
 	item.rarity = value_rarity(joint, claim->value);
 	item.coverage = 1 - item.lost / 2;
 	if (node->negative) {
@@ -114,7 +87,6 @@ make_item(const struct joint *joint, const struct claim *claim)
 		item.hours *= is.known ? is.part : 1;
 		item.base = joint_negative_llr(item.lost, item.hours);
 		item.rarity = item.coverage = 1;
-		item.observed = false;
 		item.text = is.known && is.part < 0.05 ? "not seen, and not looked" : "looked for and not seen";
 	} else if (node->echo) {
 		item.independence = 0;
@@ -126,6 +98,8 @@ make_item(const struct joint *joint, const struct claim *claim)
 	} else if (node->hearsay) {
 		item.independence = ANSWER;
 		item.text = "no more than a partner said before, and no victim";
+	} else if (observed) {
+		item.by = ITEM_OBSERVED;
 	}
 	item.llr = item.base * item.rarity * item.independence * item.coverage * item.clock;
 	return item;
@@ -137,7 +111,7 @@ is_accusing(const struct joint *joint, const struct item *item)
 {
 	const struct node *node = &joint->node[item->node];
 
-	return !item->observed && !node->echo && !is_second_hand(node) && item->llr >= WITNESS_LEAST;
+	return item->by == ITEM_ACCUSED && !node->echo && !is_second_hand(node) && item->llr >= WITNESS_LEAST;
 }
 
 /* Who else accuses it has said that it is bad; who only observes it saw that it was there. */
@@ -157,14 +131,13 @@ heed_accusers(const struct joint *joint, struct hypothesis *h)
 	}
 	for (size_t i = 0; i < h->item_count; i++) {
 		struct item *item = &h->item[i];
-		const struct node *node = &joint->node[item->node];
 
-		if (one == NONE || !item->observed || node->echo || is_second_hand(node) ||
-		    (!several && node->organisation == one))
+		if (one == NONE || item->by != ITEM_OBSERVED ||
+		    (!several && joint->node[item->node].organisation == one))
 			continue;
 		item->base *= OBSERVED_TOO / OBSERVED;
 		item->llr *= OBSERVED_TOO / OBSERVED;
-		item->text = observed_text(item->text, true);
+		item->by = ITEM_OBSERVED_TOO;
 	}
 }
 
