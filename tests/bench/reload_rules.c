@@ -7,18 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "bench/cpu.h"
 #include "detect/detect.h"
-
-static double
-cpu_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* KiB. */
 static unsigned long
@@ -96,7 +87,7 @@ main(int argc, char **argv)
 		buf_open(&report.reasons, 1u << 20);
 		peak_forget();
 		before = memory_of("VmRSS:");
-		began = cpu_now();
+		began = cpu();
 		if (ruleset_reload(conf, in_use, &report, &fresh) != CC_OK)
 			return 1;
 		if (detect == NULL)
@@ -106,7 +97,7 @@ main(int argc, char **argv)
 		ruleset_free(in_use);
 		in_use = fresh;
 		printf("%-24.24s %6.2f %8llu %6llu %8llu %8llu %8.1f %8.1f %8.1f\n",
-		    strrchr(argv[i], '/') != NULL ? strrchr(argv[i], '/') + 1 : argv[i], cpu_now() - began,
+		    strrchr(argv[i], '/') != NULL ? strrchr(argv[i], '/') + 1 : argv[i], cpu() - began,
 		    (unsigned long long)report.loaded, (unsigned long long)report.kept,
 		    (unsigned long long)report.databases, (unsigned long long)report.databases_kept,
 		    (double)before / 1024, (double)memory_of("VmHWM:") / 1024, (double)memory_of("VmRSS:") / 1024);
