@@ -91,15 +91,35 @@ only_reads(const struct cmd_desk *d)
 	return false;
 }
 
+/* Whoever looks, at a name that he mistyped, makes no new place, and is told that there is none. */
+static bool
+places_are_there(const struct cmd_desk *d)
+{
+	char *all;
+	bool good = true;
+
+	if (access(d->o.outdir, F_OK) != 0) {
+		fprintf(stderr, "concert %s: %s: %s; it is where a sensor or a correlator writes (-l)\n", d->command,
+		    d->o.outdir, strerror(errno));
+		return false;
+	}
+	all = d->o.typed != NULL ? cmd_sources(&d->o) : NULL;
+	for (char *rest = all, *one; good && (one = strsep(&rest, "\n")) != NULL;) {
+		if (strncmp(one, "file:", 5) != 0 || access(one + 5, F_OK) == 0)
+			continue;
+		fprintf(stderr, "concert %s: file exchange %s: %s\n", d->command, one + 5, strerror(errno));
+		good = false;
+	}
+	free(all);
+	return good;
+}
+
 bool
 cmd_desk_start(struct cmd_desk *d, int *ret_code)
 {
 	enum cc_status st;
 
-	/* Whoever looks, at a name that he mistyped, makes no new place with keys of its own. */
-	if (only_reads(d) && access(d->o.outdir, F_OK) != 0) {
-		fprintf(stderr, "concert %s: %s: %s; concert keys make -l makes a place\n", d->command, d->o.outdir,
-		    strerror(errno));
+	if (only_reads(d) && !places_are_there(d)) {
 		*ret_code = cmd_desk_close(d, EXIT_FAILED);
 		return false;
 	}

@@ -556,10 +556,11 @@ take_message(struct desk *desk, const struct cc_message *msg, const struct verif
 	}
 }
 
+/* A folder is made with the first message that goes there; what is there and can't be read is a trouble. */
 static bool
 is_there(const char *from)
 {
-	return strncmp(from, "file:", 5) != 0 || access(from + 5, R_OK | X_OK) == 0;
+	return strncmp(from, "file:", 5) != 0 || access(from + 5, F_OK) == 0 || errno != ENOENT;
 }
 
 /* What is there now, of one inbox, in one transaction. */

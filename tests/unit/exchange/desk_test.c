@@ -477,6 +477,12 @@ TEST(reads_all_places)
 	CHECK(access(sides_path("elsewhere/concert.requests"), F_OK) == 0);
 	CHECK(requests_visit(side[0].desk, r.id, keep_request, &got) == CC_OK);
 	CHECK_UINT(got.state, REQUEST_ACKNOWLEDGED);
+	/* What is there and is no folder is said. */
+	sides_set(side[1].conf, "exchange.from=file:%s", sides_file("typo", "x", 1));
+	desk_close(side[1].desk);
+	CHECK(desk_open(side[1].conf, side[1].outdir, &side[1].desk, &why) == CC_OK);
+	CHECK(desk_sync(side[1].desk, &why) == CC_IO && why != NULL && strstr(why, "typo: Not a directory") != NULL);
+	free(why);
 	sides_close(side);
 
 	/* Nothing to read at all is said. */
