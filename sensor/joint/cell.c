@@ -271,23 +271,29 @@ mark_changed(struct joint *joint, uint32_t index)
 
 /* A group of a cell, on its way to be an activity. */
 struct group {
-	uint32_t *node;
+	uint32_t *node; /* NULL: there is one at most */
 	size_t count, room;
+	uint32_t first;
 };
 
 static bool
 group_add(struct group *g, uint32_t node)
 {
-	if (g->count == g->room) {
+	if (g->count == 0) {
+		g->first = node; /* most stay alone */
+	} else if (g->count >= g->room) {
 		size_t room = g->room > 0 ? g->room * 2 : 4;
 		uint32_t *more = realloc(g->node, room * sizeof(*more));
 
 		if (more == NULL)
 			return false;
 		g->node = more;
+		g->node[0] = g->first;
 		g->room = room;
 	}
-	g->node[g->count++] = node;
+	if (g->count > 0)
+		g->node[g->count] = node;
+	g->count++;
 	return true;
 }
 

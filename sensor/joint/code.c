@@ -234,6 +234,8 @@ make_decoded(
 	    &n->class};
 
 	for (unsigned i = 0; i < NODE_TEXTS; i++)
+		name_prefetch(joint, text[i]);
+	for (unsigned i = 0; i < NODE_TEXTS; i++)
 		*name[i] = text[i].size > 0 ? name_of(joint, text[i]) : NONE;
 	n->home = home_named(joint, text[4]);
 	return node_make(joint, n, feature, n->feature_count);

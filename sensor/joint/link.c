@@ -14,6 +14,7 @@
 #define TOOL_MAX 5.5   /* nats, of all that one tool shows: each follows from the others, and can be copied */
 #define GROUPS_MAX 16  /* groups with a feature, beyond which it brings none of them together */
 #define GROUPS_OF_ONE 4 /* of these, that one organisation alone is in */
+#define BUCKET_BITS 16 /* that features are sorted by at once */
 #define GROUPS_STRONG (JOINT_STRONG + 0.5)
 #define ROUNDS 3
 #define HOUR (3600 * NS_PER_S)
@@ -45,12 +46,36 @@ link_unite(struct linker *l, uint32_t a, uint32_t b, bool told)
 	return true;
 }
 
-static int
-by_time(const void *a, const void *b, void *ctx)
-{
-	const struct joint *joint = ctx;
+/* A node by time, with all that this is told by: nodes themselves are far from each other. */
+struct when {
+	uint64_t first, fold;
+	uint32_t node;
+};
 
-	return node_by_time(&joint->node[*(const uint32_t *)a], &joint->node[*(const uint32_t *)b]);
+static int
+by_time(const void *a, const void *b)
+{
+	const struct when *x = a, *y = b;
+
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	return (x->fold > y->fold) - (x->fold < y->fold);
+}
+
+static bool
+sort_by_time(const struct joint *joint, uint32_t *node, size_t count)
+{
+	struct when *when = malloc((count + 1) * sizeof(*when));
+
+	if (when == NULL)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		when[i] = (struct when){joint->node[node[i]].first, joint->node[node[i]].fold, node[i]};
+	qsort(when, count, sizeof(*when), by_time);
+	for (size_t i = 0; i < count; i++)
+		node[i] = when[i].node;
+	free(when);
+	return true;
 }
 
 static int
@@ -63,6 +88,49 @@ by_value(const void *a, const void *b)
 	if (x->value != y->value)
 		return x->value < y->value ? -1 : 1; /* of one hash by somebody's art; which is first is no matter */
 	return (x->place > y->place) - (x->place < y->place);
+}
+
+/* What has few bits of its hash in common; mostly it is one value's, in order of place already. */
+static void
+sort_bucket(struct at *at, size_t count)
+{
+	size_t i = 1;
+
+	while (i < count && by_value(&at[i - 1], &at[i]) <= 0)
+		i++;
+	if (i < count)
+		qsort(at, count, sizeof(*at), by_value);
+}
+
+/* Hashes are spread: most falls into its place at once.  Whoever makes some that are not gets a plain sort. */
+static bool
+sort_by_value(struct linker *l)
+{
+	unsigned bits = 1;
+	struct at *at;
+	size_t *end;
+
+	while (bits < BUCKET_BITS && (size_t)2 << bits < l->count)
+		bits++;
+	at = malloc((l->count + 1) * sizeof(*at));
+	end = calloc(((size_t)1 << bits) + 1, sizeof(*end));
+	if (at == NULL || end == NULL) {
+		free(at);
+		free(end);
+		return false;
+	}
+	for (size_t i = 0; i < l->count; i++)
+		end[(l->at[i].hash >> (64 - bits)) + 1]++;
+	for (size_t b = 1; b <= (size_t)1 << bits; b++)
+		end[b] += end[b - 1];
+	for (size_t i = 0; i < l->count; i++)
+		at[end[l->at[i].hash >> (64 - bits)]++] = l->at[i];
+	for (size_t b = 0, start = 0; b < (size_t)1 << bits; start = end[b++])
+		sort_bucket(at + start, end[b] - start);
+	free(end);
+	free(l->at);
+	l->at = at;
+	return true;
 }
 
 /* What is in common by the order in which it came, beside what nodes have themselves. */
@@ -105,8 +173,8 @@ list_features(struct linker *l)
 	if (list_stages(l, &room) != CC_OK)
 		return CC_NOMEM;
 	room = 0;
-	if (l->count > 0)
-		qsort(l->at, l->count, sizeof(*l->at), by_value);
+	if (!sort_by_value(l))
+		return CC_NOMEM;
 	for (size_t i = 0; i < l->count; i++) {
 		if (i == 0 || l->at[i].value != l->at[i - 1].value || l->at[i].hash != l->at[i - 1].hash) {
 			if (!GROW(l->range, l->range_count, room))
@@ -530,7 +598,8 @@ link_cell(struct joint *joint, uint32_t *node, size_t count, uint32_t *ret_root)
 	struct linker l = {.joint = joint, .order = node, .parent = ret_root, .nodes = count};
 	enum cc_status st;
 
-	qsort_r(node, count, sizeof(*node), by_time, joint);
+	if (!sort_by_time(joint, node, count))
+		return CC_NOMEM;
 	l.tree = malloc((2 * count + 1) * sizeof(*l.tree));
 	for (uint32_t i = 0; i < count; i++)
 		ret_root[i] = i;

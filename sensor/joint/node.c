@@ -38,7 +38,8 @@ joint_table(size_t bytes)
 bool
 joint_grow(void **array, size_t count, size_t *room, size_t size)
 {
-	size_t more = *room > 0 ? *room * 2 : 1024;
+	/* What is not used of a large one takes no memory; what is moved is copied to pages that are to be cleared. */
+	size_t more = *room == 0 ? 1024 : *room * size < LARGE ? *room * 2 : *room * 8;
 	void *p;
 
 	if (count < *room)
