@@ -267,15 +267,19 @@ write_cases(const struct correlating *c, FILE *out)
 	put_counts(c, &w.json);
 	json_array(&w.json, "cases");
 	for (size_t i = 0; c->state == NULL && i < joint_cases(c->joint) && w.good; i++) {
-		joint_case_json(c->joint, i, &w.json, NULL);
-		w.good = flush_to(out, &w.text);
+		/* What was told without memory is not what was found. */
+		if (joint_case_json(c->joint, i, &w.json, NULL) != CC_OK)
+			errno = ENOMEM;
+		else if (flush_to(out, &w.text))
+			continue;
+		w.good = false;
 	}
 	if (c->state != NULL && joint_state_all(c->state, write_kept, &w) != CC_OK)
 		w.good = false;
 	json_end_array(&w.json);
 	json_end_object(&w.json);
 	buf_add_u8(&w.text, '\n');
-	w.good = flush_to(out, &w.text) && w.good;
+	w.good = w.good && flush_to(out, &w.text);
 	buf_close(&w.text);
 	return w.good;
 }
@@ -297,8 +301,10 @@ write_out(const struct correlating *c, const char *path)
 	good = out != NULL && write_cases(c, out);
 	good = out != NULL && fflush(out) == 0 && fsync(fileno(out)) == 0 && fclose(out) == 0 && good;
 	good = good && rename(beside, path) == 0;
-	if (!good)
+	if (!good) {
 		fprintf(stderr, "concert correlate: %s: %s\n", path, strerror(errno));
+		(void)unlink(beside);
+	}
 	free(beside);
 	return good ? EXIT_DONE : EXIT_FAILED;
 }

@@ -293,10 +293,11 @@ joint_cases(const struct joint *joint)
 	return joint->listed_count;
 }
 
-void
+enum cc_status
 joint_case_json(struct joint *joint, size_t index, struct json *json, const char *key)
 {
 	case_json(joint, joint->listed[index], json, key);
+	return joint->no_memory || json->out->full ? CC_NOMEM : CC_OK;
 }
 
 /* ---- what changed ---- */

@@ -47,7 +47,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct json json = json_into(&out);
 
 		buf_clear(&out);
-		joint_case_json(joint, i, &json, NULL);
+		FUZZ_CHECK(joint_case_json(joint, i, &json, NULL) == CC_OK);
 		fuzz_json(buf_slice(&out));
 	}
 	buf_clear(&out);

@@ -43,7 +43,7 @@ settled(struct joint *joint)
 	json = json_into(&out);
 	base_json_array(&json, NULL);
 	for (size_t i = 0; i < joint_cases(joint); i++)
-		joint_case_json(joint, i, &json, NULL);
+		CHECK(joint_case_json(joint, i, &json, NULL) == CC_OK);
 	json_end_array(&json);
 	cases = json_loadb((const char *)out.p, out.size, JSON_REJECT_DUPLICATES, NULL);
 	CHECK(cases != NULL);

@@ -109,6 +109,7 @@ told(struct joint *joint, unsigned long at, bool on)
 {
 	struct buf out;
 	struct json json;
+	bool good = true;
 	char *text;
 
 	buf_open(&out, 16u << 20);
@@ -120,8 +121,9 @@ told(struct joint *joint, unsigned long at, bool on)
 	malloc_fails_on = on;
 	malloc_counting = true;
 	for (size_t i = 0; i < joint_cases(joint); i++)
-		joint_case_json(joint, i, &json, NULL);
+		good = joint_case_json(joint, i, &json, NULL) == CC_OK && good;
 	malloc_counting = false;
+	CHECK(good == !joint->no_memory);
 	json_end_array(&json);
 	text = strndup((const char *)out.p, out.size);
 	buf_close(&out);
