@@ -117,6 +117,8 @@ struct casefile {
 	struct json_t *json;
 	const char *id, *activity, *state;
 	const char *publisher; /* who signed it; "": it is of this machine */
+	char *signer;          /* the same, of a case that came; NULL: of this machine */
+	bool untrusted;        /* and is not trusted any more */
 	bool sent;             /* ours, and published */
 	bool stale;            /* and changed since */
 	uint64_t made;         /* when it was written or published, 0: not said */
@@ -144,11 +146,14 @@ struct casefile {
 	size_t hypotheses, spans, missings, restings, nodes, edges, sights, opinions, traces, notices;
 };
 
+#define CASES_UNTRUSTED " (not trusted any more)" /* behind a publisher's name */
+
 /* ---- read.c ---- */
 
 /* One case of its JSON text.  CC_BAD: *ret_why (malloc) says what is wrong. */
 enum cc_status cases_read(struct slice text, struct casefile **ret_case, char **ret_why);
 void cases_free(struct casefile *one);
+bool cases_set_publisher(struct casefile *one, const char *name); /* false: no memory */
 /* The cases of a file of `concert correlate`; *ret_list and its cases are the caller's: cases_list_free().  CC_IO,
  * CC_BAD: *ret_why. */
 struct cases_list {
@@ -193,6 +198,9 @@ struct cases_words {
 /* Text of a partner's made safe for one line: control and direction characters as <U+XXXX>, at most `most` characters.
  */
 void cases_clean(struct buf *out, const char *text, size_t most);
+/* And nothing of HTML's structure in it; as a code span of Markdown. */
+void cases_harmless(struct buf *out, const char *text, size_t most);
+void cases_code(struct buf *out, const char *text, size_t most);
 void cases_say_title(const struct cases_words *w, const struct casefile *one);
 void cases_say_marking(const struct cases_words *w, const struct casefile *one); /* "TLP:AMBER" */
 /* Of a case that is closed, merged or withdrawn: that it is.  false: it is none of these, and nothing was said. */

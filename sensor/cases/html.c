@@ -249,6 +249,7 @@ put_top(struct buf *out, const struct casefile *one)
 	if (one->publisher[0] != '\0') {
 		buf_add_text(out, "Published by ");
 		page_text(out, one->publisher, 80);
+		buf_add_text(out, one->untrusted ? CASES_UNTRUSTED : "");
 	} else {
 		buf_add_text(out, one->stale  ? "Published, and changed since"
 				  : one->sent ? "Published"

@@ -7,18 +7,13 @@
 #include <math.h>
 #include <stdio.h>
 
-static void
-theirs(struct buf *out, const char *text, size_t most)
+void
+cases_harmless(struct buf *out, const char *text, size_t most)
 {
 	struct buf clean;
 
-	if (text[0] == '\0') {
-		buf_add_text(out, "\u2013");
-		return;
-	}
 	buf_open(&clean, 1u << 20);
 	cases_clean(&clean, text, most);
-	buf_add_u8(out, '`');
 	/* In a code span nothing is read but its end, and in a table the bar. */
 	for (size_t i = 0; i < clean.size; i++) {
 		if (clean.p[i] == '`')
@@ -32,8 +27,19 @@ theirs(struct buf *out, const char *text, size_t most)
 		else
 			buf_add_u8(out, clean.p[i]);
 	}
-	buf_add_u8(out, '`');
 	buf_close(&clean);
+}
+
+void
+cases_code(struct buf *out, const char *text, size_t most)
+{
+	if (text[0] == '\0') {
+		buf_add_text(out, "\u2013");
+		return;
+	}
+	buf_add_u8(out, '`');
+	cases_harmless(out, text, most);
+	buf_add_u8(out, '`');
 }
 
 static void
@@ -63,15 +69,15 @@ put_evidence(struct buf *out, const struct case_evidence *list, size_t count)
 		const struct case_evidence *e = &list[i];
 
 		buf_add_text(out, "| ");
-		theirs(out, e->organisation, 60);
+		cases_code(out, e->organisation, 60);
 		buf_add_text(out, " | ");
-		theirs(out, e->item, 120);
+		cases_code(out, e->item, 120);
 		buf_add_text(out, " ");
-		theirs(out, e->indicator, 120);
+		cases_code(out, e->indicator, 120);
 		if (e->hours >= 0)
 			buf_printf(out, " (looked %.4g h, lost %.3g %%)", e->hours, e->lost * 100);
 		buf_add_text(out, " | ");
-		theirs(out, e->hours >= 0 ? "" : e->proof, 20);
+		cases_code(out, e->hours >= 0 ? "" : e->proof, 20);
 		buf_printf(out, " | %.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g \u00d7 %.4g | %.4f |\n", e->base,
 		    e->rarity, e->independence, e->coverage, e->clock, e->llr);
 	}
@@ -110,7 +116,7 @@ put_hypotheses(struct buf *out, const struct casefile *one, const struct cases_w
 		if (h->supports + h->againsts == 0)
 			continue;
 		buf_add_text(out, "\n### Evidence for ");
-		theirs(out, h->value[0] != '\0' ? h->value : h->kind, 120);
+		cases_code(out, h->value[0] != '\0' ? h->value : h->kind, 120);
 		buf_add_text(out, "\n\n| organisation | what was seen | proof | proof \u00d7 rarity \u00d7 "
 				  "independence \u00d7 coverage \u00d7 clock | weight |\n|---|---|---|---|---:|\n");
 		put_evidence(out, h->support, h->supports);
@@ -127,7 +133,7 @@ put_resting(struct buf *out, const struct casefile *one, const struct cases_word
 			  "|---|---|---:|\n");
 	for (size_t i = 0; i < one->restings; i++) {
 		buf_add_text(out, "| ");
-		theirs(out, one->resting[i].organisation, 60);
+		cases_code(out, one->resting[i].organisation, 60);
 		buf_add_text(out, " | ");
 		cases_say_then(w, &one->resting[i]);
 		buf_printf(out, " | %.6f |\n", one->resting[i].confidence);
@@ -140,15 +146,15 @@ put_infrastructure(struct buf *out, const struct casefile *one)
 	buf_add_text(out, "\n## Infrastructure\n\n| kind | value | best proof | seen by |\n|---|---|---|---|\n");
 	for (size_t i = 0; i < one->nodes; i++) {
 		buf_add_text(out, "| ");
-		theirs(out, one->node[i].kind, 30);
+		cases_code(out, one->node[i].kind, 30);
 		buf_add_text(out, " | ");
-		theirs(out, one->node[i].value, 512);
+		cases_code(out, one->node[i].value, 512);
 		buf_add_text(out, " | ");
-		theirs(out, one->node[i].proof, 20);
+		cases_code(out, one->node[i].proof, 20);
 		buf_add_text(out, " | ");
 		for (size_t k = 0; k < one->node[i].seers; k++) {
 			buf_add_text(out, k > 0 ? ", " : "");
-			theirs(out, one->node[i].seen_by[k], 60);
+			cases_code(out, one->node[i].seen_by[k], 60);
 		}
 		buf_add_text(out, " |\n");
 	}
@@ -167,17 +173,17 @@ put_timeline(struct buf *out, const struct casefile *one)
 		cases_time(s->from, a);
 		cases_time(s->until, b);
 		buf_add_text(out, "| ");
-		theirs(out, s->organisation, 60);
+		cases_code(out, s->organisation, 60);
 		buf_printf(out, " | %s | %s | ", a, b);
 		if (s->error < 0)
 			buf_add_text(out, "unknown");
 		else
 			buf_printf(out, "\u00b1%g s", s->error);
 		buf_add_text(out, " | ");
-		theirs(out, s->item, 120);
+		cases_code(out, s->item, 120);
 		buf_printf(
 		    out, "%s%s | ", s->positive ? "" : " not seen", s->echo ? " repeats another's report" : "");
-		theirs(out, s->message, 60);
+		cases_code(out, s->message, 60);
 		buf_add_text(out, " |\n");
 	}
 }
@@ -195,7 +201,7 @@ put_coverage(struct buf *out, const struct casefile *one)
 		cases_time(s->from, a);
 		cases_time(s->until, b);
 		buf_add_text(out, "| ");
-		theirs(out, s->organisation, 60);
+		cases_code(out, s->organisation, 60);
 		buf_printf(out, " | %s | %s | %.2f %% | ", a, b, s->lost * 100);
 		if (s->clock_error < 0)
 			buf_add_text(out, "unknown |\n");
@@ -213,10 +219,10 @@ put_trace(struct buf *out, const struct casefile *one)
 	for (size_t i = 0; i < one->traces; i++) {
 		cases_time(one->trace[i].time, a);
 		buf_printf(out, "- %s ", a);
-		theirs(out, one->trace[i].event, 80);
+		cases_code(out, one->trace[i].event, 80);
 		if (one->trace[i].with[0] != '\0') {
 			buf_add_text(out, " ");
-			theirs(out, one->trace[i].with, 300);
+			cases_code(out, one->trace[i].with, 300);
 		}
 		buf_add_text(out, "\n");
 	}
@@ -225,7 +231,7 @@ put_trace(struct buf *out, const struct casefile *one)
 void
 cases_markdown(struct buf *out, const struct casefile *one)
 {
-	struct cases_words w = {out, buf_add_text, theirs};
+	struct cases_words w = {out, buf_add_text, cases_code};
 	struct cases_tally t = cases_tally(one);
 	char when[40];
 
@@ -234,12 +240,13 @@ cases_markdown(struct buf *out, const struct casefile *one)
 	buf_add_text(out, "\n\n**");
 	cases_say_marking(&w, one);
 	buf_add_text(out, "** ");
-	theirs(out, one->state, 20);
+	cases_code(out, one->state, 20);
 	buf_printf(out, " `%s`\n", one->id);
 	if (one->publisher[0] != '\0') {
 		cases_time(one->made, when);
 		buf_add_text(out, "\nPublished by ");
-		theirs(out, one->publisher, 80);
+		cases_code(out, one->publisher, 80);
+		buf_add_text(out, one->untrusted ? CASES_UNTRUSTED : "");
 		buf_printf(out, ", %s.\n", when);
 	}
 	if (one->exercise)
@@ -269,11 +276,11 @@ cases_markdown(struct buf *out, const struct casefile *one)
 		for (size_t i = 0; i < one->opinions; i++) {
 			cases_time(one->opinion[i].time, when);
 			buf_printf(out, "| %s | ", when);
-			theirs(out, one->opinion[i].organisation, 60);
+			cases_code(out, one->opinion[i].organisation, 60);
 			buf_add_text(out, " | ");
-			theirs(out, one->opinion[i].opinion, 20);
+			cases_code(out, one->opinion[i].opinion, 20);
 			buf_add_text(out, cases_opinion_newest(one, i) ? " | " : " (earlier) | ");
-			theirs(out, one->opinion[i].text, 2000);
+			cases_code(out, one->opinion[i].text, 2000);
 			buf_add_text(out, " |\n");
 		}
 	}

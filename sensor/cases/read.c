@@ -469,7 +469,17 @@ cases_free(struct casefile *one)
 		return;
 	drop_parts(one);
 	json_decref(one->json);
+	free(one->signer);
 	free(one);
+}
+
+bool
+cases_set_publisher(struct casefile *one, const char *name)
+{
+	free(one->signer);
+	one->signer = strdup(name);
+	one->publisher = one->signer != NULL ? one->signer : "";
+	return one->signer != NULL;
 }
 
 /* ---- lists ---- */

@@ -77,6 +77,13 @@ say_over(const struct cases_words *w, const struct casefile *one)
 
 /* "source" and what; "cannot say" and what it leans to. */
 static void
+put_publisher(struct buf *out, const struct casefile *one, size_t most)
+{
+	cases_clean(out, one->publisher, most);
+	buf_add_text(out, one->untrusted ? CASES_UNTRUSTED : "");
+}
+
+static void
 put_answer(struct buf *out, const struct casefile *one, size_t width)
 {
 	struct buf text;
@@ -115,7 +122,7 @@ cases_row(struct buf *out, const struct casefile *one)
 	if (one->exercise)
 		buf_add_text(out, "[drill] ");
 	if (one->publisher[0] != '\0')
-		cases_clean(out, one->publisher, 40);
+		put_publisher(out, one, 40);
 	else
 		buf_add_text(out, one->stale  ? "ours, changed since it was published"
 				  : one->sent ? "ours, published"
@@ -200,7 +207,7 @@ put_head(struct buf *out, const struct casefile *one)
 	if (one->publisher[0] != '\0') {
 		cases_time(one->made, when);
 		buf_add_text(out, "published by ");
-		cases_clean(out, one->publisher, 80);
+		put_publisher(out, one, 80);
 		buf_printf(out, ", %s\n", when);
 	}
 	buf_add_u8(out, '\n');

@@ -61,11 +61,13 @@ take_published(void *ctx, const struct board_case *from)
 		free(why);
 		return;
 	}
-	/* The name lives as long as the trust file that it comes from would: kept in the document's own place. */
-	one->publisher = trust_organisation(desk_trust(r->d.desk), slice_str(from->organisation)) != NULL
-			     ? trust_organisation(desk_trust(r->d.desk), slice_str(from->organisation))->id
-			 : from->ours ? cases_ours(r)
-				      : "(not trusted any more)";
+	/* Whoever it is: what it is called by, and what opinions are on, does not change with whom we trust. */
+	if (!cases_set_publisher(one, from->organisation)) {
+		cases_free(one);
+		return;
+	}
+	one->untrusted =
+	    !from->ours && trust_organisation(desk_trust(r->d.desk), slice_str(from->organisation)) == NULL;
 	one->made = from->time;
 	cases_mark(one, from->tlp);
 	/* What another marks stricter than its sightings were stays so. */
@@ -305,6 +307,8 @@ cases_row_json(struct cases_room *r, const struct casefile *one)
 	json_uint(&json, "agree", t.agree);
 	json_uint(&json, "disagree", t.disagree);
 	json_uint(&json, "abstain", t.abstain);
+	if (one->untrusted)
+		json_bool(&json, "trusted", false);
 	if (one->publisher[0] == '\0') {
 		json_bool(&json, "published", one->sent);
 		json_bool(&json, "changed_since", one->stale);
@@ -408,7 +412,8 @@ show(struct cases_room *r)
 		t = cases_tally(other);
 		printf("\nby ");
 		cmd_column(other->publisher, 24);
-		printf("%s (%zu agree, %zu disagree)\n", answer, t.agree, t.disagree);
+		printf("%s%s (%zu agree, %zu disagree)\n", other->untrusted ? CASES_UNTRUSTED ": " : "", answer,
+		    t.agree, t.disagree);
 	}
 	return EXIT_DONE;
 }

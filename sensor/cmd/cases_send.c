@@ -14,12 +14,6 @@
 
 /* ---- a case as a post ---- */
 
-static void
-clean(struct buf *out, const char *text, size_t most)
-{
-	cases_clean(out, text, most);
-}
-
 static bool
 has_seen(const struct case_node *node, const char *organisation)
 {
@@ -134,6 +128,19 @@ fill_summary(const struct cases_words *w, const struct casefile *one)
 		    t.disagree, t.abstain);
 }
 
+/* A word of ours; a document that somebody else wrote may say anything. */
+static const char *
+why_of(const struct case_edge *edge)
+{
+	static const char *const word[] = {"resolved to", "presented", "hosted", "connected"};
+
+	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
+		if (strcmp(edge->why, word[i]) == 0)
+			return word[i];
+	}
+	return strcmp(edge->why, "steered") == 0 ? "reached from outside" : "seen with";
+}
+
 size_t
 cases_edges(const struct casefile *one, struct posting *p)
 {
@@ -141,8 +148,8 @@ cases_edges(const struct casefile *one, struct posting *p)
 
 	for (size_t i = 0; i < one->edges; i++) {
 		if (one->edge[i].from < p->post.items && one->edge[i].to < p->post.items)
-			p->edge[count++] = (struct board_edge){one->edge[i].from, one->edge[i].to,
-			    strcmp(one->edge[i].why, "steered") == 0 ? "reached from outside" : one->edge[i].why};
+			p->edge[count++] =
+			    (struct board_edge){one->edge[i].from, one->edge[i].to, why_of(&one->edge[i])};
 	}
 	return count;
 }
@@ -173,10 +180,11 @@ cases_posting(struct casefile *one, const char *of, uint64_t time, size_t most, 
 		p->item[i] = (struct board_item){one->node[i].kind, one->node[i].value};
 	for (size_t i = 0; i < one->organisations; i++)
 		fill_witness(one, p, i, items);
-	w = (struct cases_words){&p->name, buf_add_text, clean};
+	/* Platforms show a description as Markdown, and a name as it is. */
+	w = (struct cases_words){&p->name, buf_add_text, cases_harmless};
 	buf_add_text(&p->name, one->exercise ? "EXERCISE: " : "");
 	cases_say_title(&w, one);
-	w.out = &p->summary;
+	w = (struct cases_words){&p->summary, buf_add_text, cases_code};
 	fill_summary(&w, one);
 	buf_add_u8(&p->name, '\0');
 	buf_add_u8(&p->summary, '\0');

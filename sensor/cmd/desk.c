@@ -91,27 +91,19 @@ only_reads(const struct cmd_desk *d)
 	return false;
 }
 
-/* Whoever looks, at a name that he mistyped, makes no new place, and is told that there is none. */
-static bool
-places_are_there(const struct cmd_desk *d)
+/* What was typed and is not there is named, and the rest shown: nobody may have sent anything there yet. */
+static void
+name_absent(struct cmd_desk *d)
 {
-	char *all;
-	bool good = true;
+	char *all = d->o.typed != NULL ? cmd_sources(&d->o) : NULL;
 
-	if (access(d->o.outdir, F_OK) != 0) {
-		fprintf(stderr, "concert %s: %s: %s; it is where a sensor or a correlator writes (-l)\n", d->command,
-		    d->o.outdir, strerror(errno));
-		return false;
-	}
-	all = d->o.typed != NULL ? cmd_sources(&d->o) : NULL;
-	for (char *rest = all, *one; good && (one = strsep(&rest, "\n")) != NULL;) {
+	for (char *rest = all, *one; (one = strsep(&rest, "\n")) != NULL;) {
 		if (strncmp(one, "file:", 5) != 0 || access(one + 5, F_OK) == 0)
 			continue;
 		fprintf(stderr, "concert %s: file exchange %s: %s\n", d->command, one + 5, strerror(errno));
-		good = false;
+		d->absent = true;
 	}
 	free(all);
-	return good;
 }
 
 bool
@@ -119,7 +111,10 @@ cmd_desk_start(struct cmd_desk *d, int *ret_code)
 {
 	enum cc_status st;
 
-	if (only_reads(d) && !places_are_there(d)) {
+	/* Whoever looks, at a name that he mistyped, makes no new place with keys of its own. */
+	if (only_reads(d) && access(d->o.outdir, F_OK) != 0) {
+		fprintf(stderr, "concert %s: %s: %s; it is where a sensor or a correlator writes (-l)\n", d->command,
+		    d->o.outdir, strerror(errno));
 		*ret_code = cmd_desk_close(d, EXIT_FAILED);
 		return false;
 	}
@@ -147,10 +142,13 @@ cmd_desk_fail(struct cmd_desk *d, enum cc_status st)
 bool
 cmd_desk_sync(struct cmd_desk *d)
 {
-	enum cc_status st = desk_sync(d->desk, &d->why);
+	enum cc_status st;
+	const char *unheard;
 
-	const char *unheard = desk_unheard(d->desk);
-
+	if (only_reads(d) && !d->absent)
+		name_absent(d);
+	st = desk_sync(d->desk, &d->why);
+	unheard = desk_unheard(d->desk);
 	if (st != CC_OK)
 		(void)cmd_desk_fail(d, st);
 	else if (unheard != NULL && !d->deaf)
@@ -168,7 +166,7 @@ cmd_desk_close(struct cmd_desk *d, int code)
 		    "concert %s: not delivered yet: it waits in %s/desk/spool and goes out with the next command\n",
 		    d->command, d->o.outdir);
 	/* Less was shown than there may be. */
-	if (code == EXIT_DONE && d->deaf && only_reads(d))
+	if (code == EXIT_DONE && (d->deaf || d->absent) && only_reads(d))
 		code = EXIT_FAILED;
 	desk_close(d->desk);
 	buf_close(&d->line);

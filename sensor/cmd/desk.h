@@ -28,6 +28,7 @@ struct cmd_desk {
 	struct cmd_options o;
 	struct desk *desk;
 	bool deaf; /* a place that is read did not answer */
+	bool absent; /* or is not there */
 	struct buf line;
 	char **rest;
 	int count;

@@ -112,7 +112,8 @@ uint64_t joint_linked(const struct joint *joint); /* nodes that were linked anew
 /* Links all that was added to activities.  The cases stay until the next call. */
 enum cc_status joint_settle(struct joint *joint);
 size_t joint_cases(const struct joint *joint);
-/* Weighs one case and appends it as JSON: README.md has its members.  CC_NOMEM: what was appended is no case to show. */
+/* Weighs one case and appends it as JSON: README.md has its members.  CC_NOMEM: what was appended is no case to show.
+ */
 enum cc_status joint_case_json(struct joint *joint, size_t index, struct json *json, const char *key);
 
 /* The same at a cost by what was added since, and not by all: the largest activities wait until they have grown by a

@@ -45,6 +45,7 @@ class Desk:
 
 def two_desks(**more):
 	a, b = Desk("a"), Desk("b")
+	(OUT / "shared").mkdir(exist_ok=True)  # whoever reads a place that is not there is told so
 	for one in (a, b):
 		one.run("keys", "make")
 	a.trusts(b, **more)

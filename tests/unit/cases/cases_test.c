@@ -4,6 +4,7 @@
 #include "unit/test.h"
 
 #include "cases/cases.h"
+#include "cmd/cases.h"
 
 #define ID "case--9e1586b8-7ebe-8851-badf-c67e72e32484"
 #define EVIL "<script>alert(1)</script>\\u202egnp.exe`|[x](http://evil.example)\\\" onload='x' &amp;\\u0007"
@@ -579,6 +580,54 @@ TEST(whose_word_it_rests_on)
 	}
 }
 
+/* What is sent and exported: texts of partners stand in it as code spans, and no link, picture or tag is theirs. */
+TEST(posted)
+{
+	struct casefile *one = read_case(whole);
+	struct posting p;
+
+	CHECK(one != NULL && cases_posting(one, "cert.a", 0, SIZE_MAX, CASES_NODES, &p) == CC_OK);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct buf *text = i == 0 ? &p.name : &p.summary;
+		bool code = false;
+
+		CHECK(i == 0 || count_of(text, "evil.example") >= 1);
+		CHECK(count_of(text, "<script") == 0 && count_of(text, "\xe2\x80\xae") == 0);
+		for (size_t k = 0; k < text->size && i == 1; k++) {
+			code = code != (text->p[k] == '`');
+			CHECK(code || text->p[k] != '[');
+			CHECK(!code || text->p[k] != '\n');
+		}
+		CHECK(!code);
+	}
+	p.post.edges = cases_edges(one, &p);
+	CHECK_UINT(p.post.edges, 1);
+	CHECK_TEXT(p.edge[0].why, "seen with");
+	cases_posting_close(&p);
+	cases_free(one);
+}
+
+/* Whose it is stays, whoever is trusted; that he is not any more is said. */
+TEST(trusted_no_more)
+{
+	void (*const form[])(struct buf *, const struct casefile *) = {
+	    cases_text, cases_markdown, cases_html, cases_row};
+	struct casefile *one = read_case(whole);
+
+	CHECK(one != NULL && cases_set_publisher(one, "cert.z"));
+	for (unsigned i = 0; i < 8; i++) {
+		struct buf out;
+
+		buf_open(&out, 1u << 20);
+		one->untrusted = i >= 4;
+		form[i % 4](&out, one);
+		CHECK_UINT(count_of(&out, "cert.z"), 1);
+		CHECK_UINT(count_of(&out, CASES_UNTRUSTED), i >= 4);
+		buf_close(&out);
+	}
+	cases_free(one);
+}
+
 TESTS(T(members), T(marked), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(labels),
     T(odd_times), T(zone_is_no_host), T(cleaned), T(layout), T(changes), T(found), T(who_saw), T(row),
-    T(whose_word_it_rests_on))
+    T(whose_word_it_rests_on), T(posted), T(trusted_no_more))
