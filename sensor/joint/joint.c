@@ -58,14 +58,14 @@ joint_free(struct joint *joint)
 	buf_close(&joint->text);
 	free(joint->activity);
 	free(joint->name_at);
-	free(joint->name_table);
+	table_close(&joint->names);
 	free(joint->node);
-	free(joint->node_table);
+	table_close(&joint->nodes);
 	free(joint->feature);
 	free(joint->message);
 	free(joint->home);
 	free(joint->value);
-	free(joint->value_table);
+	table_close(&joint->values);
 	free(joint->dirty_values.at);
 	free(joint->seen_value);
 	free(joint->seen_place);

@@ -255,14 +255,19 @@ struct vector {
 	size_t count, room;
 };
 
+/* table.c: a slot is the first 32 bits of a hash, and a place; NONE: free. */
+struct table {
+	uint64_t *slot;
+	size_t slots, count; /* slots: a power of two; 0: not opened yet */
+};
+
 struct joint {
 	const struct conf *conf;
 	/* names.c: texts, once */
 	struct buf text;
 	uint64_t *name_at; /* offset << 24 | size: of name i */
 	uint32_t name_count, name_room;
-	uint32_t *name_table;
-	size_t name_slots;
+	struct table names;
 	size_t stale; /* nodes that went since texts were gathered anew */
 	size_t text_most; /* bytes of texts, at which they are gathered anew, too */
 	/* node.c */
@@ -271,8 +276,7 @@ struct joint {
 	uint64_t bulk; /* of all nodes */
 	uint64_t turn; /* odd, a secret: where a hash stands in tables nobody outside knows */
 	uint32_t node_free, node_newest, node_oldest;
-	uint32_t *node_table;
-	size_t node_slots;
+	struct table nodes; /* by fold */
 	struct feature *feature;
 	size_t feature_count, feature_room;
 	uint32_t feature_free[NODE_FEATURES + 1]; /* blocks, by size */
@@ -305,10 +309,9 @@ struct joint {
 	uint64_t naming_version; /* of what was heard, when it was listed */
 	/* value.c */
 	struct value *value;
-	size_t value_count, value_room, value_live;
+	size_t value_count, value_room;
 	uint32_t value_free;
-	uint32_t *value_table;
-	size_t value_slots;
+	struct table values; /* by hash */
 	struct vector dirty_values;
 	uint32_t *seen_value; /* scratch of a diversity */
 	uint8_t *seen_place;
@@ -345,11 +348,39 @@ joint_held(const struct joint *joint)
 	return joint->node_live + joint->bulk;
 }
 
-/* slots: a power of two, more than one */
+/* table.c; hash: by a secret, or turned by one */
+bool table_open(struct table *t, size_t count); /* with room for so many */
+void table_close(struct table *t);
+bool table_room(struct table *t); /* for one more; opened if it is not */
+void table_put(struct table *t, uint64_t hash, uint32_t place);
+void table_drop(struct table *t, uint64_t hash, uint32_t place); /* which is there */
+
 static inline size_t
-joint_slot(const struct joint *joint, uint64_t hash, size_t slots)
+table_home(const struct table *t, uint64_t hash)
 {
-	return (size_t)(hash * joint->turn >> (64 - (unsigned)__builtin_ctzll(slots)));
+	return (size_t)(hash >> (64 - (unsigned)__builtin_ctzll(t->slots)));
+}
+
+static inline size_t
+table_after(const struct table *t, size_t at)
+{
+	return (at + 1) & (t->slots - 1);
+}
+
+/* What is in the next slot, from *at on, that begins as the hash does; NONE: nothing more is. */
+static inline uint32_t
+table_next(const struct table *t, uint64_t hash, size_t *at)
+{
+	while ((uint32_t)t->slot[*at] != NONE && (t->slot[*at] ^ hash) >> 32 != 0)
+		*at = table_after(t, *at);
+	return (uint32_t)t->slot[*at];
+}
+
+static inline void
+table_prefetch(const struct table *t, uint64_t hash)
+{
+	if (t->slots > 0)
+		__builtin_prefetch(&t->slot[table_home(t, hash)]);
 }
 
 void *joint_table(size_t bytes); /* for free(); what is in it is not said */

@@ -16,42 +16,6 @@ name_slice(const struct joint *joint, uint32_t name)
 	return slice_of(joint->text.p + (joint->name_at[name] >> 24), joint->name_at[name] & 0xffffff);
 }
 
-#define AHEAD 8u /* names; each has its place anywhere in the table */
-
-/* A table of so many slots, of all names. */
-static bool
-make_table(struct joint *joint, size_t slots)
-{
-	uint32_t *table = joint_table(slots * sizeof(*table));
-	uint64_t hash[AHEAD] = {0};
-
-	if (table == NULL)
-		return false;
-	memset(table, 0xff, slots * sizeof(*table));
-	for (uint32_t i = 0; i < joint->name_count + AHEAD; i++) {
-		size_t at = hash[i % AHEAD] & (slots - 1);
-
-		while (i >= AHEAD && table[at] != NONE)
-			at = (at + 1) & (slots - 1);
-		if (i >= AHEAD)
-			table[at] = i - AHEAD;
-		if (i < joint->name_count) {
-			hash[i % AHEAD] = hash64(name_slice(joint, i), hash_seed());
-			__builtin_prefetch(&table[hash[i % AHEAD] & (slots - 1)], 1);
-		}
-	}
-	free(joint->name_table);
-	joint->name_table = table;
-	joint->name_slots = slots;
-	return true;
-}
-
-static bool
-wider(struct joint *joint)
-{
-	return make_table(joint, joint->name_slots > 0 ? joint->name_slots * 2 : 4096);
-}
-
 /* As the newest; the table does not have it yet. */
 static uint32_t
 append(struct joint *joint, struct slice text)
@@ -76,31 +40,32 @@ append(struct joint *joint, struct slice text)
 void
 name_prefetch(const struct joint *joint, struct slice text)
 {
-	if (text.size > 0 && joint->name_slots > 0)
-		__builtin_prefetch(&joint->name_table[hash64(text, hash_seed()) & (joint->name_slots - 1)]);
+	if (text.size > 0)
+		table_prefetch(&joint->names, hash64(text, hash_seed()));
 }
 
 uint32_t
 name_of(struct joint *joint, struct slice text)
 {
+	uint64_t hash;
 	uint32_t name;
-	size_t at;
 
 	if (text.size == 0)
 		return NONE;
 	if (text.size > TEXT_MAX)
 		text.size = TEXT_MAX;
-	if ((size_t)joint->name_count * 2 >= joint->name_slots && !wider(joint)) {
+	if (!table_room(&joint->names)) {
 		joint->no_memory = true;
 		return NONE;
 	}
-	at = hash64(text, hash_seed()) & (joint->name_slots - 1);
-	for (; joint->name_table[at] != NONE; at = (at + 1) & (joint->name_slots - 1)) {
-		if (slice_eq(name_slice(joint, joint->name_table[at]), text))
-			return joint->name_table[at];
+	hash = hash64(text, hash_seed());
+	for (size_t at = table_home(&joint->names, hash); (name = table_next(&joint->names, hash, &at)) != NONE;
+	     at = table_after(&joint->names, at)) {
+		if (slice_eq(name_slice(joint, name), text))
+			return name;
 	}
 	if ((name = append(joint, text)) != NONE)
-		joint->name_table[at] = name;
+		table_put(&joint->names, hash, name);
 	return name;
 }
 
@@ -144,8 +109,8 @@ enum cc_status
 names_gather(struct joint *joint)
 {
 	struct gathering g = {.joint = joint, .text = joint->text, .at = joint->name_at};
-	uint32_t *table = joint->name_table, count = joint->name_count;
-	size_t slots = 4096;
+	struct table before = joint->names;
+	uint32_t count = joint->name_count;
 
 	joint->stale = 0;
 	g.fresh = malloc(((size_t)count + 1) * sizeof(*g.fresh));
@@ -154,9 +119,7 @@ names_gather(struct joint *joint)
 	memset(g.fresh, 0xff, ((size_t)count + 1) * sizeof(*g.fresh));
 	buf_open(&joint->text, (size_t)1 << 36);
 	joint->name_at = NULL;
-	joint->name_table = NULL;
 	joint->name_count = joint->name_room = 0;
-	joint->name_slots = 0;
 	for (size_t i = 0; i < joint->node_count; i++) {
 		if (joint->node[i].used)
 			keep_node(&g, &joint->node[i]);
@@ -184,12 +147,16 @@ names_gather(struct joint *joint)
 		keep(&g, &joint->revocation[i].value);
 	}
 	/* As many again will come before the next gathering. */
-	while (slots < (size_t)joint->name_count * 4)
-		slots *= 2;
-	g.failed = !make_table(joint, slots) || g.failed;
+	g.failed = !table_open(&joint->names, (size_t)joint->name_count * 2) || g.failed;
+	for (size_t i = 0; i < before.slots && joint->names.slots > 0; i++) {
+		uint32_t name = (uint32_t)before.slot[i];
+
+		if (name != NONE && g.fresh[name] != NONE)
+			table_put(&joint->names, before.slot[i], g.fresh[name]);
+	}
 	buf_close(&g.text);
 	free(g.at);
 	free(g.fresh);
-	free(table);
+	table_close(&before);
 	return g.failed ? CC_NOMEM : CC_OK;
 }

@@ -73,39 +73,17 @@ node_by_time(const struct node *a, const struct node *b)
 
 /* ---- the table ---- */
 
-static size_t
-slot_of(const struct joint *joint, uint64_t fold)
-{
-	size_t at = joint_slot(joint, fold, joint->node_slots);
-
-	while (joint->node_table[at] != NONE && joint->node[joint->node_table[at]].fold != fold)
-		at = (at + 1) & (joint->node_slots - 1);
-	return at;
-}
-
-static bool
-wider(struct joint *joint)
-{
-	size_t slots = joint->node_slots > 0 ? joint->node_slots * 2 : 4096;
-	uint32_t *table = joint_table(slots * sizeof(*table));
-
-	if (table == NULL)
-		return false;
-	memset(table, 0xff, slots * sizeof(*table));
-	free(joint->node_table);
-	joint->node_table = table;
-	joint->node_slots = slots;
-	for (uint32_t i = 0; i < joint->node_count; i++) {
-		if (joint->node[i].used)
-			table[slot_of(joint, joint->node[i].fold)] = i;
-	}
-	return true;
-}
-
 uint32_t
 node_find(const struct joint *joint, uint64_t fold)
 {
-	return joint->node_slots > 0 ? joint->node_table[slot_of(joint, fold)] : NONE;
+	const struct table *t = &joint->nodes;
+	size_t at = t->slots > 0 ? table_home(t, fold * joint->turn) : 0;
+	uint32_t index = NONE;
+
+	while (t->slots > 0 && (index = table_next(t, fold * joint->turn, &at)) != NONE &&
+	       joint->node[index].fold != fold)
+		at = table_after(t, at);
+	return index;
 }
 
 /* ---- by use ---- */
@@ -210,7 +188,7 @@ node_new(struct joint *joint, const struct node *like)
 {
 	uint32_t index = joint->node_free;
 
-	if (joint->node_live * 2 >= joint->node_slots && !wider(joint))
+	if (!table_room(&joint->nodes))
 		return NONE;
 	if (index == NONE) {
 		if (!GROW(joint->node, joint->node_count, joint->node_room))
@@ -228,7 +206,7 @@ node_new(struct joint *joint, const struct node *like)
 	joint->node[index].saved_size = 0;
 	joint->node[index].mark = 0;
 	joint->node[index].beats = NULL;
-	joint->node_table[slot_of(joint, like->fold)] = index;
+	table_put(&joint->nodes, like->fold * joint->turn, index);
 	joint->node_live++;
 	joint->bulk += like->bulk;
 	link_use(joint, index);
@@ -292,18 +270,11 @@ void
 node_drop(struct joint *joint, uint32_t index)
 {
 	struct node *node = &joint->node[index];
-	size_t at = slot_of(joint, node->fold), mask = joint->node_slots - 1;
 	unsigned count = node->feature_count;
 
 	if (joint->keeps)
 		gone_encode(node, &joint->gone);
-	joint->node_table[at] = NONE;
-	for (size_t next = (at + 1) & mask; joint->node_table[next] != NONE; next = (next + 1) & mask) {
-		uint32_t moved = joint->node_table[next];
-
-		joint->node_table[next] = NONE;
-		joint->node_table[slot_of(joint, joint->node[moved].fold)] = moved;
-	}
+	table_drop(&joint->nodes, node->fold * joint->turn, index);
 	unlink_block(joint, index, node->features, count);
 	free_block(joint, node->features, count);
 	while (node->messages != NONE) {

@@ -37,19 +37,6 @@ value_hash(enum feature_type type, struct slice text, bool exercise)
 	return hash64(text, type + 100u) ^ exercise;
 }
 
-/* check: of the same text by a secret, so that texts made to have one hash are two values.  0: the first will do. */
-static size_t
-slot_of(const struct joint *joint, uint64_t hash, uint32_t check)
-{
-	size_t at = joint_slot(joint, hash, joint->value_slots);
-	const struct value *v;
-
-	while (joint->value_table[at] != NONE &&
-	       ((v = &joint->value[joint->value_table[at]])->hash != hash || (check != 0 && v->check != check)))
-		at = (at + 1) & (joint->value_slots - 1);
-	return at;
-}
-
 static uint32_t
 check_of(enum feature_type type, struct slice text)
 {
@@ -58,52 +45,44 @@ check_of(enum feature_type type, struct slice text)
 	return check != 0 ? check : 1;
 }
 
-static bool
-wider(struct joint *joint)
+/* check: of the same text by a secret, so that texts made to have one hash are two values.  0: the first will do. */
+static uint32_t
+find(const struct joint *joint, uint64_t hash, uint32_t check)
 {
-	size_t slots = joint->value_slots > 0 ? joint->value_slots * 2 : 4096;
-	uint32_t *table = joint_table(slots * sizeof(*table));
+	const struct table *t = &joint->values;
+	size_t at = t->slots > 0 ? table_home(t, hash * joint->turn) : 0;
+	uint32_t index = NONE;
+	const struct value *v;
 
-	if (table == NULL)
-		return false;
-	memset(table, 0xff, slots * sizeof(*table));
-	free(joint->value_table);
-	joint->value_table = table;
-	joint->value_slots = slots;
-	for (uint32_t i = 0; i < joint->value_count; i++) {
-		if (joint->value[i].used)
-			table[slot_of(joint, joint->value[i].hash, joint->value[i].check)] = i;
-	}
-	return true;
+	while (t->slots > 0 && (index = table_next(t, hash * joint->turn, &at)) != NONE &&
+	       ((v = &joint->value[index])->hash != hash || (check != 0 && v->check != check)))
+		at = table_after(t, at);
+	return index;
 }
 
 uint32_t
 value_find(const struct joint *joint, uint64_t hash)
 {
-	return joint->value_slots > 0 ? joint->value_table[slot_of(joint, hash, 0)] : NONE;
+	return find(joint, hash, 0);
 }
 
 /* A large table is far away: all that will be looked for is asked for at once. */
 void
 values_prefetch(const struct joint *joint, const struct draft *d)
 {
-	for (unsigned i = 0; i < d->count && joint->value_slots > 0; i++)
-		__builtin_prefetch(&joint->value_table[joint_slot(joint, d->feature[i].hash, joint->value_slots)]);
+	for (unsigned i = 0; i < d->count; i++)
+		table_prefetch(&joint->values, d->feature[i].hash * joint->turn);
 }
 
 uint32_t
 value_of(struct joint *joint, enum feature_type type, struct slice text, bool exercise)
 {
 	uint64_t hash = value_hash(type, text, exercise);
-	uint32_t name, index, check = check_of(type, text);
-	size_t at;
+	uint32_t name, check = check_of(type, text), index = find(joint, hash, check);
 
-	if (joint->value_live * 2 >= joint->value_slots && !wider(joint))
-		return NONE;
-	at = slot_of(joint, hash, check);
-	if (joint->value_table[at] != NONE)
-		return joint->value_table[at];
-	if ((name = name_of(joint, text)) == NONE)
+	if (index != NONE)
+		return index;
+	if (!table_room(&joint->values) || (name = name_of(joint, text)) == NONE)
 		return NONE;
 	if ((index = joint->value_free) != NONE) {
 		joint->value_free = joint->value[index].head;
@@ -117,31 +96,21 @@ value_of(struct joint *joint, enum feature_type type, struct slice text, bool ex
 	    .diversity = 1,
 	    .weight = (float)feature_about[type].cap, .weight_own = (float)feature_about[type].cap, .talker = NONE,
 	    .holder = NONE, .type = (uint8_t)type, .used = true, .holds = true, .holds_own = true};
-	joint->value_table[at] = index;
-	joint->value_live++;
+	table_put(&joint->values, hash * joint->turn, index);
 	return index;
 }
 
-/* Open addressing without tombstones: what follows in the run is put in its place again. */
 static void
 forget(struct joint *joint, uint32_t index)
 {
 	struct value *v = &joint->value[index];
-	size_t at = slot_of(joint, v->hash, v->check), mask = joint->value_slots - 1;
 
-	joint->value_table[at] = NONE;
-	for (size_t next = (at + 1) & mask; joint->value_table[next] != NONE; next = (next + 1) & mask) {
-		uint32_t moved = joint->value_table[next];
-
-		joint->value_table[next] = NONE;
-		joint->value_table[slot_of(joint, joint->value[moved].hash, joint->value[moved].check)] = moved;
-	}
+	table_drop(&joint->values, v->hash * joint->turn, index);
 	free(v->sample);
 	/* A dirty one is freed by the settling, which has its number in its list. */
 	v->sample = NULL;
 	v->used = false;
 	v->head = joint->value_free;
-	joint->value_live--;
 	if (!v->dirty)
 		joint->value_free = index;
 }
