@@ -11,6 +11,7 @@
  */
 #include "joint/joint_own.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -189,6 +190,7 @@ settle_dirty(struct joint *joint, bool patient)
 	for (size_t i = 0; i < list.count && st == CC_OK; i++) {
 		const struct node *node = &joint->node[list.at[i]];
 
+		nodes_fetch(joint, list.at, i, list.count);
 		/* Settled with another of its cell, or gone. */
 		if (!node->used || (node->mark >= since && !node->put_off))
 			clean(joint, list.at[i]);
@@ -392,17 +394,78 @@ is_busy(struct joint *joint, const struct activity *a)
 	return false;
 }
 
+/* A list of free places, each of which has the next at `link`, in their order; bit: one for each place, all 0. */
+static void
+put_in_order(uint32_t *head, void *array, size_t size, size_t link, uint64_t *bit, size_t count)
+{
+	if (*head == NONE)
+		return;
+	for (uint32_t i = *head; i != NONE; memcpy(&i, (char *)array + i * size + link, sizeof(i)))
+		bit[i / 64] |= (uint64_t)1 << i % 64;
+	*head = NONE;
+	for (size_t word = count / 64 + 1; word-- > 0; bit[word] = 0) {
+		for (uint64_t left = bit[word]; left != 0;) {
+			unsigned last = 63 - (unsigned)__builtin_clzll(left);
+			uint32_t i = (uint32_t)(word * 64 + last);
+
+			memcpy((char *)array + i * size + link, head, sizeof(*head));
+			*head = i;
+			left &= ~((uint64_t)1 << last);
+		}
+	}
+}
+
+/*
+ * What comes together lies together, as long as it is given what is free in its order: who is looked at is so with
+ * those who came with him.  Without memory as it is.
+ */
+static void
+order_free(struct joint *joint)
+{
+	size_t most = joint->node_count;
+	uint64_t *bit;
+
+	most = joint->feature_count > most ? joint->feature_count : most;
+	most = joint->value_count > most ? joint->value_count : most;
+	most = joint->message_count > most ? joint->message_count : most;
+	if ((bit = calloc(most / 64 + 1, sizeof(*bit))) == NULL)
+		return;
+	put_in_order(&joint->node_free, joint->node, sizeof(*joint->node), offsetof(struct node, newer), bit,
+	    joint->node_count);
+	put_in_order(&joint->value_free, joint->value, sizeof(*joint->value), offsetof(struct value, head), bit,
+	    joint->value_count);
+	put_in_order(&joint->message_free, joint->message, sizeof(*joint->message), offsetof(struct message_ref, next),
+	    bit, joint->message_count);
+	for (unsigned i = 1; i <= NODE_FEATURES; i++)
+		put_in_order(&joint->feature_free[i], joint->feature, sizeof(*joint->feature),
+		    offsetof(struct feature, next), bit, joint->feature_count);
+	free(bit);
+}
+
+/* One further in the order of use; one that went with its activity leads nowhere. */
+static void
+look_ahead(const struct joint *joint, uint32_t soon[NODES_AHEAD])
+{
+	uint32_t last = soon[NODES_AHEAD - 1];
+
+	memmove(soon, soon + 1, (NODES_AHEAD - 1) * sizeof(*soon));
+	soon[NODES_AHEAD - 1] = last != NONE && joint->node[last].used ? joint->node[last].newer : joint->node_oldest;
+	nodes_fetch(joint, soon, 0, NODES_AHEAD);
+}
+
 enum cc_status
 joint_evict(struct joint *joint, size_t keep, joint_evict_fn *fn, void *ctx)
 {
 	enum cc_status st = CC_OK;
 	size_t rounds = joint->node_live * 2;
+	uint32_t soon[NODES_AHEAD] = {0};
 
 	joint->leaving = true;
 	while (joint_held(joint) > keep && st == CC_OK && rounds-- > 0) {
 		uint32_t index = joint->node_oldest, activity = joint->node[index].activity;
 		struct activity *a = activity != NONE ? &joint->activity[activity] : NULL;
 
+		look_ahead(joint, soon);
 		if (joint->node[index].dirty || (a != NULL && (a->changed || is_busy(joint, a)))) {
 			node_use(joint, index);
 			continue;
@@ -416,6 +479,7 @@ joint_evict(struct joint *joint, size_t keep, joint_evict_fn *fn, void *ctx)
 			node_drop(joint, index);
 	}
 	joint->leaving = false;
+	order_free(joint);
 	return st;
 }
 

@@ -435,6 +435,9 @@ void node_doubt(struct joint *joint, uint32_t node);
 void node_use(struct joint *joint, uint32_t node);   /* it is the newest by use */
 void node_drop(struct joint *joint, uint32_t node);  /* gone; its activity is the caller's care */
 uint32_t node_find(const struct joint *joint, uint64_t fold); /* NONE */
+#define NODES_AHEAD 7
+/* Of a list that is gone through, at this place now: what comes up to NODES_AHEAD later is on its way to the cache. */
+void nodes_fetch(const struct joint *joint, const uint32_t *node, size_t at, size_t count);
 
 /* code.c: of what is written, big-endian; a text is its first 65,535 bytes */
 void code_put_float(struct buf *out, float f);

@@ -86,6 +86,48 @@ node_find(const struct joint *joint, uint64_t fold)
 	return index;
 }
 
+/* ---- on their way ---- */
+
+static void
+fetch(const void *p, size_t size)
+{
+	for (size_t at = 0; at < size; at += LINE)
+		__builtin_prefetch((const char *)p + at);
+}
+
+/* NULL: it is at the end, or went. */
+static const struct node *
+node_listed(const struct joint *joint, const uint32_t *node, size_t at, size_t count)
+{
+	return at < count && node[at] != NONE && joint->node[node[at]].used ? &joint->node[node[at]] : NULL;
+}
+
+/* A step further each time, since each says where the next is: the node, its features, and what these lead to. */
+void
+nodes_fetch(const struct joint *joint, const uint32_t *node, size_t at, size_t count)
+{
+	const struct node *n;
+
+	if (at + 6 < count && node[at + 6] != NONE)
+		fetch(&joint->node[node[at + 6]], sizeof(*n));
+	if ((n = node_listed(joint, node, at + 4, count)) != NULL) {
+		fetch(&joint->feature[n->features], n->feature_count * sizeof(*joint->feature));
+		fetch(&joint->name_at[n->value], LINE);
+	}
+	if ((n = node_listed(joint, node, at + 2, count)) == NULL)
+		return;
+	fetch(name_slice(joint, n->value).p, 2 * LINE);
+	for (uint32_t f = n->features; f < n->features + n->feature_count; f++) {
+		const struct feature *feature = &joint->feature[f];
+
+		__builtin_prefetch(&joint->value[feature->value]);
+		if (feature->next != NONE)
+			__builtin_prefetch(&joint->feature[feature->next]);
+		if (feature->prev != NONE)
+			__builtin_prefetch(&joint->feature[feature->prev]);
+	}
+}
+
 /* ---- by use ---- */
 
 static void

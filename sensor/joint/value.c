@@ -432,6 +432,15 @@ diversity(struct joint *joint, struct value *v, enum pass pass, struct judged *r
 		for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next)
 			p.node[p.nodes++] = joint->feature[f].node;
 	}
+	/* Each is anywhere in memory, and says where its features are: all are asked for first. */
+	for (unsigned i = 0; i < p.nodes; i++)
+		__builtin_prefetch(&joint->node[p.node[i]]);
+	for (unsigned i = 0; i < p.nodes; i++) {
+		const struct node *node = &joint->node[p.node[i]];
+
+		for (unsigned f = 0; f < node->feature_count; f += 2)
+			__builtin_prefetch(&joint->feature[node->features + f]);
+	}
 	for (unsigned i = 0; i < p.nodes; i++)
 		judge_node(joint, p.node[i], i, group, pass, p.parent, &p.informed[i]);
 	value_count_groups(joint, &p, v->type, ret_judged);
@@ -580,6 +589,37 @@ hold(struct joint *joint, uint32_t index, bool all, bool own, uint32_t holder, b
 		flipped(joint, index, strong_only);
 }
 
+/* The newest feature of a value that will be judged; NONE: none will. */
+static uint32_t
+newest_of(const struct joint *joint, size_t at)
+{
+	const struct vector *list = &joint->dirty_values;
+
+	return at < list->count && joint->value[list->at[at]].used ? joint->value[list->at[at]].head : NONE;
+}
+
+/* Values that are judged soon, and the two nodes that came last, are on their way to the cache, a step further each
+ * time. */
+static void
+fetch_dirty(const struct joint *joint, size_t at)
+{
+	const struct vector *list = &joint->dirty_values;
+	const struct feature *feature = joint->feature;
+	uint32_t f;
+
+	if (at + 8 < list->count)
+		__builtin_prefetch(&joint->value[list->at[at + 8]]);
+	if ((f = newest_of(joint, at + 6)) != NONE)
+		__builtin_prefetch(&feature[f]);
+	if ((f = newest_of(joint, at + 4)) != NONE) {
+		__builtin_prefetch(&joint->node[feature[f].node]);
+		if (feature[f].next != NONE)
+			__builtin_prefetch(&feature[feature[f].next]);
+	}
+	if ((f = newest_of(joint, at + 2)) != NONE && (f = feature[f].next) != NONE)
+		__builtin_prefetch(&joint->node[feature[f].node]);
+}
+
 /* Early ones by strong ones alone; the others by these, too. */
 static void
 settle_weak(struct joint *joint, bool early)
@@ -590,6 +630,7 @@ settle_weak(struct joint *joint, bool early)
 	for (size_t i = 0; i < list->count; i++) {
 		struct value *v = &joint->value[list->at[i]];
 
+		fetch_dirty(joint, i);
 		if (!v->used || is_strong(v->type) || is_early(v->type) != early)
 			continue;
 		diversity(joint, v, early ? BY_STRONG : BY_PLACE, &is);
@@ -616,6 +657,7 @@ values_settle(struct joint *joint)
 		struct value *v = &joint->value[list->at[i]];
 		double most = 2 * feature_about[v->type].spread;
 
+		fetch_dirty(joint, i);
 		if (!v->used || !is_strong(v->type))
 			continue;
 		diversity(joint, v, BY_CONTENT, &is);
