@@ -384,6 +384,7 @@ table_prefetch(const struct table *t, uint64_t hash)
 }
 
 void *joint_table(size_t bytes); /* for free(); what is in it is not said */
+void joint_large(void *p, size_t bytes); /* on large pages, where it is that large */
 bool joint_grow(void **array, size_t count, size_t *room, size_t size); /* room for one more */
 #define GROW(array, count, room) joint_grow((void **)&(array), count, &(room), sizeof(*(array)))
 bool vector_add(struct vector *vector, uint32_t one);

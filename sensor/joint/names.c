@@ -20,7 +20,7 @@ name_slice(const struct joint *joint, uint32_t name)
 static uint32_t
 append(struct joint *joint, struct slice text)
 {
-	size_t room = joint->name_room;
+	size_t room = joint->name_room, before = joint->text.room;
 
 	if (!GROW(joint->name_at, joint->name_count, room)) {
 		joint->no_memory = true;
@@ -29,6 +29,8 @@ append(struct joint *joint, struct slice text)
 	joint->name_room = (uint32_t)room;
 	joint->name_at[joint->name_count] = (uint64_t)joint->text.size << 24 | text.size;
 	buf_add_slice(&joint->text, text);
+	if (joint->text.room != before)
+		joint_large(joint->text.p, joint->text.room);
 	if (joint->text.full) {
 		joint->no_memory = true;
 		return NONE;
@@ -147,7 +149,7 @@ names_gather(struct joint *joint)
 		keep(&g, &joint->revocation[i].value);
 	}
 	/* As many again will come before the next gathering. */
-	g.failed = !table_open(&joint->names, (size_t)joint->name_count * 2) || g.failed;
+	g.failed = !table_open(&joint->names, joint->name_count) || g.failed;
 	for (size_t i = 0; i < before.slots && joint->names.slots > 0; i++) {
 		uint32_t name = (uint32_t)before.slot[i];
 

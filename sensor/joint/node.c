@@ -22,6 +22,15 @@ const struct feature_about feature_about[FEATURE_TYPES] = {
 #define LINE ((size_t)64)
 #define LARGE ((size_t)2 << 20)
 
+void
+joint_large(void *p, size_t bytes)
+{
+	uintptr_t from = ((uintptr_t)p + LARGE - 1) & ~(LARGE - 1), end = ((uintptr_t)p + bytes) & ~(LARGE - 1);
+
+	if (end > from)
+		(void)madvise((void *)from, end - from, MADV_HUGEPAGE);
+}
+
 void *
 joint_table(size_t bytes)
 {
@@ -31,7 +40,7 @@ joint_table(size_t bytes)
 		return aligned_alloc(LINE, (bytes + LINE - 1) & ~(LINE - 1));
 	bytes = (bytes + LARGE - 1) & ~(LARGE - 1);
 	if ((p = aligned_alloc(LARGE, bytes)) != NULL)
-		(void)madvise(p, bytes, MADV_HUGEPAGE);
+		joint_large(p, bytes);
 	return p;
 }
 
