@@ -59,7 +59,7 @@ hosts_text(X509 *x, char *text, size_t size)
 static void
 refusal_text(X509 *x, int error, const char *broker, char *text, size_t size)
 {
-	char subject[120] = "?", issuer[120] = "?", date[40], hosts[160];
+	char subject[100] = "?", issuer[100] = "?", date[40], hosts[128];
 
 	X509_NAME_oneline(X509_get_subject_name(x), subject, sizeof(subject));
 	X509_NAME_oneline(X509_get_issuer_name(x), issuer, sizeof(issuer));

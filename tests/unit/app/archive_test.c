@@ -71,7 +71,7 @@ static void
 le(struct buf *out, uint64_t value, unsigned size)
 {
 	for (unsigned i = 0; i < size; i++)
-		buf_add_u8(out, i < sizeof(value) ? (uint8_t)(value >> 8 * i) : 0);
+		buf_add_u8(out, (uint8_t)(i < sizeof(value) ? value >> 8 * i : 0));
 }
 
 static size_t

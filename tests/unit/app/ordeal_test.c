@@ -168,7 +168,7 @@ corpus(struct ordeal *o, const char *name, void (*each)(struct ordeal *o))
 	struct dirent *entry;
 	DIR *dir;
 
-	snprintf(folder, sizeof(folder), "tests/fuzz/corpus/%s", name);
+	snprintf(folder, sizeof(folder), "tests/fuzz/corpus/%.400s", name);
 	dir = opendir(folder);
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
 		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
