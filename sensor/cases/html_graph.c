@@ -169,8 +169,9 @@ put_node(struct buf *out, const struct drawing *d, size_t at)
 		page_text(out, node->proof, 12);
 		room -= (double)strlen(node->proof) + 3;
 	}
-	if (is_inside(d->one, node) && room >= 17)
-		buf_add_text(out, " \u00b7 partner's host");
+	/* Whose, a case does not say: a partner's, or our own. */
+	if (is_inside(d->one, node) && room >= 22)
+		buf_add_text(out, " \u00b7 organisation's host");
 	buf_printf(out, "</text><text x=\"%.1f\" y=\"%.1f\" class=\"value\">", x + 11, y + 31);
 	page_text(out, node->value, (size_t)((d->width - 22) / LETTER));
 	buf_add_text(out, "</text></g>\n");

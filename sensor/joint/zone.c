@@ -26,10 +26,12 @@ zone_stands(struct joint *joint, const struct claim *claim, size_t count)
 		if (!node->negative && !node->echo && is_flood(name_slice(joint, node->class)))
 			return false;
 	}
-	/* Read only where somebody asks: most correlators' cases never do. */
-	if (joint->suffixes == NULL && (joint->suffixes = suffixes_open(joint->conf)) == NULL)
-		return false;
-	return !suffixes_have(joint->suffixes, name_slice(joint, v->name));
+	/* Read only where somebody asks: most correlators' cases never do.  Without it nobody can say what was found. */
+	if (joint->suffixes == NULL && !joint->no_memory && (joint->suffixes = suffixes_open(joint->conf)) == NULL) {
+		log_error("partners.suffixes: %s can't be held", joint->conf->partners_suffixes);
+		joint->no_memory = true;
+	}
+	return joint->suffixes != NULL && !suffixes_have(joint->suffixes, name_slice(joint, v->name));
 }
 
 bool

@@ -160,4 +160,41 @@ TEST(exception_of_the_list)
 	json_decref(cases);
 }
 
-TESTS(T(zone_by_hand), T(hosts_and_tenants), T(no_zone), T(exception_of_the_list))
+/* A list that can't be held: no case is told as if there were none, and it is tried once, not for each zone. */
+TEST(endless_list)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint;
+	char path[] = "/tmp/zone_test.XXXXXX", set[100], *why = NULL;
+	FILE *file = fdopen(mkstemp(path), "w");
+	struct buf out;
+	struct json json;
+
+	CHECK(file != NULL);
+	for (unsigned i = 0; i < 100001; i++)
+		fprintf(file, "a%u.example\n", i);
+	fclose(file);
+	snprintf(set, sizeof(set), "partners.suffixes=%s", path);
+	CHECK(conf_set(conf, set, &why) == CC_OK);
+	text_used = 0;
+	joint = joint_new(conf);
+	for (unsigned n = 0; n < 12; n++) {
+		char domain[64];
+		struct joint_sighting s;
+
+		snprintf(domain, sizeof(domain), "n%u.town.example", n);
+		s = asked(n, domain);
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	CHECK(joint_settle(joint) == CC_OK && joint_cases(joint) > 0);
+	buf_open(&out, 1u << 20);
+	json = json_into(&out);
+	for (size_t i = 0; i < joint_cases(joint); i++)
+		CHECK(joint_case_json(joint, i, &json, NULL) == CC_NOMEM);
+	buf_close(&out);
+	joint_free(joint);
+	conf_free(conf);
+	unlink(path);
+}
+
+TESTS(T(zone_by_hand), T(hosts_and_tenants), T(no_zone), T(exception_of_the_list), T(endless_list))
