@@ -34,6 +34,7 @@ struct suffixes;
 struct suffixes *suffixes_open(const struct conf *conf); /* NULL: no memory, or a file without an end */
 void suffixes_close(struct suffixes *suffixes);
 bool suffixes_have(const struct suffixes *suffixes, struct slice domain); /* in small letters */
+bool suffixes_usual(struct slice domain); /* without a list: a usual second label below a country's, as co.uk */
 
 /* ---- stix.c: a record as the value of a message ---- */
 

@@ -96,12 +96,12 @@ parent_of(struct slice domain)
 	return dot != NULL ? slice_of(dot + 1, domain.size - (size_t)(dot + 1 - domain.p)) : slice_of(NULL, 0);
 }
 
-/* Without a list: one label, or a usual second one below a country's. */
-static bool
-looks_like_one(struct slice domain)
+bool
+suffixes_usual(struct slice domain)
 {
-	static const char *const second[] = {
-	    "ac", "co", "com", "edu", "gob", "gouv", "gov", "mil", "ne", "net", "nom", "or", "org"};
+	static const char *const second[] = {"ac", "art", "asso", "biz", "co", "com", "ed", "edu", "firm", "gen", "go",
+	    "gob", "gouv", "gov", "gr", "ind", "info", "int", "lg", "ltd", "me", "med", "mil", "name", "ne", "net", "nhs",
+	    "nom", "or", "org", "plc", "pro", "sch", "web"};
 	struct slice parent = parent_of(domain),
 		     first = slice_of(domain.p, domain.size - parent.size - (parent.size > 0));
 
@@ -124,5 +124,5 @@ suffixes_have(const struct suffixes *s, struct slice domain)
 		return true;
 	if (bits & NO_SUFFIX)
 		return false;
-	return (bits & SUFFIX) != 0 || (bits_of(s, parent) & BELOW) != 0 || (!s->file && looks_like_one(domain));
+	return (bits & SUFFIX) != 0 || (bits_of(s, parent) & BELOW) != 0 || (!s->file && suffixes_usual(domain));
 }

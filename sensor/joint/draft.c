@@ -43,7 +43,10 @@ is_platform(struct slice site)
 	return false;
 }
 
-/* The part that somebody registers: two labels, three where the second last is a short word of a registry (co.uk). */
+/*
+ * The part that somebody registers: two labels, three below co.uk and its like.  By a rule and not by the list of
+ * suffixes: it is part of what a node is, and so of a case's id, which no edition of a list may change.
+ */
 static struct slice
 registered(struct slice domain)
 {
@@ -56,10 +59,9 @@ registered(struct slice domain)
 	}
 	if (dots < 2)
 		return domain;
-	if (dot[0] - dot[1] <= 4 && domain.p + domain.size - dot[0] == 3)
+	p = dot[1] + 1;
+	if (suffixes_usual(slice_of(p, (size_t)(domain.p + domain.size - p))))
 		p = dots == 3 ? dot[2] + 1 : domain.p;
-	else
-		p = dot[1] + 1;
 	return slice_of(p, (size_t)(domain.p + domain.size - p));
 }
 

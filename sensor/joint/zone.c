@@ -26,7 +26,7 @@ zone_stands(struct joint *joint, const struct claim *claim, size_t count)
 		if (!node->negative && !node->echo && is_flood(name_slice(joint, node->class)))
 			return false;
 	}
-	/* Read only where somebody asks: most correlators' cases never do.  Without it nobody can say what was found. */
+	/* Read only where somebody asks: most correlators' cases never do.  Without it nothing of it can be told. */
 	if (joint->suffixes == NULL && !joint->no_memory && (joint->suffixes = suffixes_open(joint->conf)) == NULL) {
 		log_error("partners.suffixes: %s can't be held", joint->conf->partners_suffixes);
 		joint->no_memory = true;

@@ -127,6 +127,14 @@ TEST(hosts_and_tenants)
 	cases = cases_of(&(struct world){.below = "mine.workers.dev", .proof = CC_PROOF_DIALOGUE});
 	CHECK_TEXT(word(answer_of(cases), "value"), "mine.workers.dev");
 	json_decref(cases);
+	/* A short name below a country's is no registry's word. */
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const below[] = {"abc.de", "mine.co.uk", "mine.go.jp"};
+
+		cases = cases_of(&(struct world){.below = below[i], .proof = CC_PROOF_DIALOGUE});
+		CHECK_TEXT(word(answer_of(cases), "value"), below[i]);
+		json_decref(cases);
+	}
 }
 
 /* What anybody can say, a flood's victim, a registry's names, and what others have names in. */
