@@ -59,7 +59,10 @@ hypothesis_is_facet(struct joint *joint, const struct hypothesis *of, const stru
 	return is;
 }
 
-/* What stands for the leading candidate under another name, or for what does: several addresses of one name. */
+/*
+ * What stands for the leading candidate under another name, or for what does: several addresses of one name.  The nodes
+ * of all of them, but for what many have, are marked afterwards.
+ */
 void
 facets_drop(struct joint *joint, struct activity *a)
 {
@@ -81,8 +84,19 @@ facets_drop(struct joint *joint, struct activity *a)
 		}
 		mark_nodes(joint, of, false);
 	}
+	for (size_t n = 0; n < count; n++) {
+		if (n == 0 || hypothesis_shared_by(joint, &a->hypothesis[line[n]]) <= 1)
+			mark_nodes(joint, &a->hypothesis[line[n]], true);
+	}
 	for (size_t i = a->hypothesis_count; i-- > 1;) {
 		if (i < WEIGHED_MAX && facet[i])
 			hypothesis_drop(a, i);
 	}
+}
+
+void
+facets_forget(struct joint *joint, const struct activity *a)
+{
+	for (size_t i = 0; i < a->count; i++)
+		joint->node[a->node[i]].of_facet = false;
 }

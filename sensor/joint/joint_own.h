@@ -659,8 +659,9 @@ void hypothesis_with(const struct joint *joint, const struct activity *a, const 
     double ret_with[ORGANISATIONS_MAX]);
 
 /* facet.c */
-/* What stands for the leading candidate goes; best first */
+/* What stands for the leading candidate goes; best first.  Nodes of either are of_facet until they are forgotten. */
 void facets_drop(struct joint *joint, struct activity *a);
+void facets_forget(struct joint *joint, const struct activity *a);
 /* Are they two names of one thing? */
 bool hypothesis_is_facet(struct joint *joint, const struct hypothesis *of, const struct hypothesis *h);
 

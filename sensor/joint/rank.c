@@ -13,6 +13,7 @@
 #define INHERIT 0.8      /* of a relay's weight that goes to who was seen to control it */
 #define INHERIT_MAX 8.0
 #define EXPLAINS 0.5     /* of the sights of a sort: who has less of them stands for so much less */
+#define RARE 0.5         /* of its type's weight, that a value keeps: less is what many unrelated have */
 #define WIDER 0.75       /* of the sights of a sort: who has more of them stays, who has less does not */
 #define WIDER_LEAST 5.0  /* nats that such a name has by itself, to be named in place of an address that does not */
 #define NET_LESS 1.0     /* nats that a network, or a zone, has less than an address or a name: others may be in it, */
@@ -84,18 +85,42 @@ same_sort(const struct node *a, const struct node *b)
 
 #define SORTS_MAX 16
 
+/*
+ * Does the node tell a thing of the candidate's kind: this one, or one that could be the source instead?  What many
+ * unrelated have is in front of somebody, a partner's host is a relay's (there is a rival for either), all names of a
+ * zone are one holder's, and another name of the candidate is the candidate.
+ */
+static bool
+tells_either(const struct joint *joint, const struct hypothesis *h, const struct node *node, uint32_t site)
+{
+	uint32_t other = NONE;
+
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		if (joint->feature[f].value == h->value)
+			return true;
+		if (joint->feature[f].type == h->type)
+			other = joint->feature[f].value;
+	}
+	/* Who sees no certificates does not say that there was another one. */
+	return other != NONE && node->home == NONE && !node->of_facet &&
+	       value_rarity(joint, other) >= RARE &&
+	       !(h->type == FEATURE_DOMAIN && site != NONE && node_value(joint, node, FEATURE_SITE) == site);
+}
+
 /* Of each party's own nodes, how many are of a sort with those that have the candidate. */
 static void
 count_beside(const struct joint *joint, const struct activity *a, struct hypothesis *h)
 {
 	const struct node *sort[SORTS_MAX];
 	unsigned sorts = 0;
+	uint32_t site = NONE;
 
 	memset(h->beside, 0, sizeof(h->beside));
 	for (size_t n = 0; n < h->item_count && sorts < SORTS_MAX; n++) {
 		const struct node *node = &joint->node[h->item[n].node];
 		unsigned k = 0;
 
+		site = site == NONE ? node_value(joint, node, FEATURE_SITE) : site;
 		while (k < sorts && !same_sort(sort[k], node))
 			k++;
 		if (k == sorts && h->item[n].base > 0 && !node->echo)
@@ -105,8 +130,7 @@ count_beside(const struct joint *joint, const struct activity *a, struct hypothe
 		const struct node *node = &joint->node[a->node[i]];
 		unsigned k = party_at(a, node->organisation), s = 0;
 
-		/* Who sees no certificates does not say that there was another one. */
-		if (node->negative || node->echo || !node_tells(joint, node, h->type))
+		if (node->negative || node->echo || !tells_either(joint, h, node, site))
 			continue;
 		while (s < sorts && !same_sort(sort[s], node))
 			s++;
@@ -116,8 +140,8 @@ count_beside(const struct joint *joint, const struct activity *a, struct hypothe
 }
 
 /* Of the sights that are of a sort with those of the candidate, how many have it: 1 if nothing takes turns with it. */
-static double
-turn_of(const struct joint *joint, const struct activity *a, struct hypothesis *h)
+double
+hypothesis_turn(const struct joint *joint, const struct activity *a, struct hypothesis *h)
 {
 	double with[ORGANISATIONS_MAX], sum = 0, parties = 0;
 
@@ -260,19 +284,32 @@ hypothesis_shared_by(const struct joint *joint, const struct hypothesis *h)
 		   : 1;
 }
 
+/* What leads, now that its other names are known, where no part of it was reckoned without these. */
+static void
+turn_again(struct joint *joint, struct activity *a)
+{
+	struct hypothesis *top = a->hypothesis_count > 0 ? &a->hypothesis[0] : NULL;
+
+	if (top != NULL && (top->turn < 0 || top->turn >= EXPLAINS)) {
+		top->turn = -1;
+		hypothesis_turn(joint, a, top);
+	}
+	facets_forget(joint, a);
+}
+
 /* Of two names of one thing the one that stays: an address of several, behind all of which is one key or name. */
 static void
 prefer_wider(struct joint *joint, struct activity *a)
 {
 	while (a->hypothesis_count > 1 && a->hypothesis[0].type == FEATURE_ADDR &&
-	       turn_of(joint, a, &a->hypothesis[0]) < WIDER) {
+	       hypothesis_turn(joint, a, &a->hypothesis[0]) < WIDER) {
 		size_t i = 1;
 
 		for (; i < a->hypothesis_count; i++) {
 			struct hypothesis *h = &a->hypothesis[i];
 
 			if ((h->type == FEATURE_CERT || h->type == FEATURE_KEY || h->type == FEATURE_DOMAIN) &&
-			    h->log_odds >= WIDER_LEAST && h->witnesses >= 2 && turn_of(joint, a, h) >= WIDER &&
+			    h->log_odds >= WIDER_LEAST && h->witnesses >= 2 && hypothesis_turn(joint, a, h) >= WIDER &&
 			    hypothesis_is_facet(joint, &a->hypothesis[0], h))
 				break;
 		}
@@ -294,7 +331,7 @@ candidates_rank(struct joint *joint, struct activity *a)
 		if (h->parts == 0) {
 			hypothesis_part(h, "agreement", 2 * log(share + 0.05), share);
 			/* One of many that take turns is seen well, too, and the source of none of the others' part. */
-			if (share < EXPLAINS && h->witness > 0 && (share = turn_of(joint, a, h)) < EXPLAINS)
+			if (share < EXPLAINS && h->witness > 0 && (share = hypothesis_turn(joint, a, h)) < EXPLAINS)
 				hypothesis_part(h, "others take turns with it", -h->witness * (1 - share / EXPLAINS), share);
 		}
 		h->bonus = hypothesis_parts(h);
@@ -315,6 +352,7 @@ candidates_rank(struct joint *joint, struct activity *a)
 		qsort(a->hypothesis, a->hypothesis_count, sizeof(*a->hypothesis), hypothesis_by_odds);
 	prefer_wider(joint, a);
 	facets_drop(joint, a);
+	turn_again(joint, a);
 	while (a->hypothesis_count > CANDIDATES_MAX)
 		hypothesis_drop(a, a->hypothesis_count - 1);
 }

@@ -81,6 +81,19 @@ put_shared(struct hypothesis *shared, const struct hypothesis *top, double by, d
 	hypothesis_part(shared, "less than that, for just as many as one would have", -SHARED_LESS, (double)NAN);
 }
 
+/*
+ * A source is no more probable than the part of its sort's sights that it explains, however many witnesses it has: who
+ * rents one server after the other is behind none of them alone.
+ */
+static void
+put_turns(struct hypothesis *unknown, const struct hypothesis *top, double turn)
+{
+	double more = turn < 1 && turn > 0 ? top->log_odds + log((1 - turn) / turn) - hypothesis_parts(unknown) : 0;
+
+	if (more > 0)
+		hypothesis_part(unknown, "others take turns with what leads", more, turn);
+}
+
 /* An address, a /24 or a /48, and who saw it. */
 struct place {
 	uint32_t value, organisation;
@@ -130,7 +143,7 @@ one_place(const struct joint *joint, const struct hypothesis *h, bool *ret_is)
 enum cc_status
 rivals_add(const struct joint *joint, struct activity *a, const struct claims *c, uint32_t without)
 {
-	const struct hypothesis *top = a->hypothesis_count > 0 ? &a->hypothesis[0] : NULL;
+	struct hypothesis *top = a->hypothesis_count > 0 ? &a->hypothesis[0] : NULL;
 	unsigned forged = organisations_of(joint, a, true), completeness = completeness_of(joint, a);
 	struct hypothesis rival[RIVALS] = {{.rival = 0}};
 	bool followed = top != NULL && top->bonus > 0;
@@ -165,6 +178,8 @@ rivals_add(const struct joint *joint, struct activity *a, const struct claims *c
 		hypothesis_part(&rival[RIVAL_UNKNOWN], "two witnesses of a name, in no common network", ALONE, 2);
 	if (completeness < joint->conf->joint_completeness)
 		hypothesis_part(&rival[RIVAL_UNKNOWN], "reports that lack too much", HOLLOW, completeness / 100.0);
+	if (top != NULL && !followed)
+		put_turns(&rival[RIVAL_UNKNOWN], top, hypothesis_turn(joint, a, top));
 	for (int i = 0; i < RIVALS; i++) {
 		rival[i].log_odds = hypothesis_parts(&rival[i]);
 		good = hypothesis_add(a, rival[i]) && good;

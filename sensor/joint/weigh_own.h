@@ -36,6 +36,8 @@ int item_by_witness(const void *a, const void *b, void *ctx);
 void parties_count(const struct joint *joint, struct activity *a);
 /* Bonus and log-odds of the candidates, best first; no more than CANDIDATES_MAX stay. */
 void candidates_rank(struct joint *joint, struct activity *a);
+/* Of the sights that are of a sort with its own the part that has it: 1 if nothing takes turns with it. */
+double hypothesis_turn(const struct joint *joint, const struct activity *a, struct hypothesis *h);
 
 /* rivals.c: beside candidates that are ranked; CC_NOMEM */
 enum cc_status rivals_add(const struct joint *joint, struct activity *a, const struct claims *c, uint32_t without);
