@@ -253,8 +253,8 @@ contents(const struct joint *joint, const struct activity *a)
 	return hash;
 }
 
-static bool
-mark_changed(struct joint *joint, uint32_t index)
+bool
+activity_tell(struct joint *joint, uint32_t index)
 {
 	struct activity *a = &joint->activity[index];
 	uint64_t now = contents(joint, a);
@@ -321,7 +321,7 @@ make_activity(struct joint *joint, struct group *g)
 	a->fold = oldest->fold;
 	a->kept = true;
 	g->node = NULL;
-	return vector_add(&joint->made, index) && mark_changed(joint, index) && good;
+	return vector_add(&joint->made, index) && activity_tell(joint, index) && good;
 }
 
 /* Where the nodes of what was an activity are now: with the oldest that is left. */

@@ -213,6 +213,39 @@ heard_clean(struct joint *joint)
 	joint->named.count = 0;
 }
 
+/* ---- who answers ---- */
+
+uint64_t
+heard_bit(const struct joint *joint, uint32_t organisation)
+{
+	return 1ull << (hash64(name_slice(joint, organisation), 3) & 63);
+}
+
+/* Is another one to be asked now, or one where none was? */
+static bool
+is_another(const struct joint *joint, const struct heard *h, const struct joint_word *word)
+{
+	bool another = h->time == 0 || h->tlp != (uint8_t)word->tlp;
+
+	for (unsigned i = 0; i < HEARD_TEXTS; i++)
+		another = another || !slice_eq(name_slice(joint, h->text[i]), word->text[i]);
+	return another;
+}
+
+/* Their questions have another contact: nothing is linked otherwise, nor weighed. */
+static bool
+tell_asking(struct joint *joint)
+{
+	uint64_t those = joint->recontacted;
+	bool good = true;
+
+	joint->recontacted = 0;
+	for (size_t i = 0; those != 0 && i < joint->activity_count && good; i++)
+		good = joint->activity[i].node == NULL || (joint->activity[i].asks & those) == 0 ||
+		       activity_tell(joint, (uint32_t)i);
+	return good;
+}
+
 bool
 heard_settle(struct joint *joint)
 {
@@ -225,7 +258,7 @@ heard_settle(struct joint *joint)
 			node_touch(joint, joint->feature[f].node);
 	}
 	heard_clean(joint);
-	return list_notices(joint);
+	return tell_asking(joint) && list_notices(joint);
 }
 
 enum cc_status
@@ -242,6 +275,8 @@ joint_heard(struct joint *joint, const struct joint_word *word)
 		return CC_OK;
 	if (!touch_named(joint, h))
 		return CC_NOMEM;
+	if (!word->notice && is_another(joint, h, word))
+		joint->recontacted |= heard_bit(joint, organisation);
 	h->time = word->time;
 	h->tlp = (uint8_t)word->tlp;
 	for (unsigned i = 0; i < HEARD_TEXTS; i++)

@@ -217,6 +217,7 @@ struct activity {
 	bool kept;            /* in the cell that is settled at the moment */
 	bool changed;         /* since it was told */
 	uint64_t told;        /* hash of what its case is made from, as it was or will be told */
+	uint64_t asks;        /* heard_bit() of those whom its case, as it was told, has questions for */
 	/* after joint_weigh() */
 	struct hypothesis *hypothesis; /* best first */
 	size_t hypothesis_count;
@@ -303,6 +304,7 @@ struct joint {
 	struct heard *heard;
 	size_t heard_count, heard_room;
 	uint64_t heard_version;
+	uint64_t recontacted;   /* heard_bit() of those whose contact is another one, since the last settling */
 	struct vector named; /* values that a notice names or named, since the last settling */
 	struct naming *naming;
 	size_t naming_count, naming_room;
@@ -542,8 +544,10 @@ void watch_close(struct joint *joint);
 
 /* heard.c: of what is marked no stricter than the case */
 #define CODE_HEARD 5
-bool heard_settle(struct joint *joint); /* cases that notices name are dirty then; false: no memory */
+/* Cases that notices name are dirty then, those that ask who answers elsewhere now are told anew; false: no memory. */
+bool heard_settle(struct joint *joint);
 void heard_clean(struct joint *joint);  /* and without one */
+uint64_t heard_bit(const struct joint *joint, uint32_t organisation); /* of 64; several may have one */
 void heard_contact(const struct joint *joint, uint32_t organisation, enum cc_tlp tlp, struct json *json);
 void heard_notices(struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct json *json);
 /* The next of what was heard, heartbeats too, that is not saved, as node_decode() reads it; it is saved then. */
@@ -569,6 +573,8 @@ bool may_link(const struct joint *joint, const struct node *node);
 enum cc_status cell_walk(struct joint *joint, struct cell *cell, uint32_t start);
 enum cc_status cell_settle(struct joint *joint, struct cell *cell); /* what was walked */
 void activity_free(struct joint *joint, uint32_t activity);
+bool activity_tell(struct joint *joint, uint32_t activity); /* anew, if what its case is made from is other; false: no
+								* memory */
 bool note_change(struct joint *joint, struct called one, struct called other, const char *event);
 
 /* joint.c: event: of its case's trace */
@@ -679,7 +685,7 @@ void case_resting(const struct joint *joint, const struct activity *a, struct js
 void hypothesis_sum(const struct joint *joint, struct hypothesis *hypothesis);
 
 /* missing.c */
-void case_missing(const struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct json *json);
+void case_missing(const struct joint *joint, struct activity *a, enum cc_tlp tlp, struct json *json);
 void case_id(uint64_t fold, const char *type, char ret_id[64]);
 
 #endif

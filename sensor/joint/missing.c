@@ -200,7 +200,7 @@ put_address(const struct joint *joint, struct json *json, uint32_t address, cons
 }
 
 void
-case_missing(const struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct json *json)
+case_missing(const struct joint *joint, struct activity *a, enum cc_tlp tlp, struct json *json)
 {
 	struct wanted list[WANTED_MAX];
 	unsigned count = 0;
@@ -215,11 +215,13 @@ case_missing(const struct joint *joint, const struct activity *a, enum cc_tlp tl
 	ask_of_items(joint, a, list, &count);
 	qsort_r(list, count, sizeof(*list), by_bits, (void *)(uintptr_t)joint);
 	json_array(json, "missing");
+	a->asks = 0;
 	for (unsigned i = 0; i < count; i++) {
 		json_object(json, NULL);
 		json_text(json, "item", list[i].item);
 		case_name(joint, json, "ask", list[i].ask);
 		heard_contact(joint, list[i].ask, tlp, json);
+		a->asks |= heard_bit(joint, list[i].ask);
 		json_object(json, "request");
 		json_text(json, "kind", list[i].kind);
 		if (list[i].message != NONE) {

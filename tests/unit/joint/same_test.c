@@ -191,8 +191,6 @@ contact(struct world *w, unsigned n)
 	return word;
 }
 
-#define CONTACTS 12 /* first: a case has the contact that was known when it was written */
-
 static struct said *
 world_of(struct world *w, unsigned count)
 {
@@ -202,7 +200,7 @@ world_of(struct world *w, unsigned count)
 		unsigned from = i > 0 ? draw(&w->seed, i) : 0;
 		uint32_t what = draw(&w->seed, 40);
 
-		if (i < CONTACTS)
+		if (what == 2 && draw(&w->seed, 3) == 0)
 			all[i] = (struct said){.what = WORD, .word = contact(w, i)};
 		else if (what == 0)
 			all[i] = (struct said){.what = BEAT, .beat = beat(w)};
@@ -362,8 +360,7 @@ TEST(every_document_as_at_once)
 		for (unsigned i = 0; i < sizeof(every) / sizeof(every[0]); i++) {
 			json_t *bits;
 
-			shuffle(&w.seed, all, CONTACTS);
-			shuffle(&w.seed, all + CONTACTS, count - CONTACTS);
+			shuffle(&w.seed, all, count);
 			bits = told_of(all, count, every[i], &w.seed);
 			same(bits, once);
 			json_decref(bits);
@@ -373,4 +370,60 @@ TEST(every_document_as_at_once)
 	}
 }
 
-TESTS(T(every_document_as_at_once))
+/* How many cases are told since the last time. */
+static unsigned
+told_anew(struct joint *joint)
+{
+	json_t *there = json_pack("{}");
+	unsigned count;
+
+	CHECK(joint_settle_some(joint) == CC_OK);
+	write_down(joint, there);
+	count = (unsigned)json_object_size(there);
+	json_decref(there);
+	return count;
+}
+
+/* Who is to be asked elsewhere: only cases with a question for it are told again, and nothing is linked. */
+TEST(another_contact)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = reader(conf);
+	struct joint_word word = {.organisation = slice_str("cert.2"), .tlp = CC_TLP_CLEAR, .time = DAY0 * NS_PER_S};
+	uint64_t linked;
+
+	text_used = 0;
+	/* Two cases; in the second one cert.2 and cert.40, whom alone one can ask, have their part. */
+	for (unsigned i = 0; i < 8; i++) {
+		static const char *const by[] = {"cert.0", "cert.1", "cert.2", "cert.40"};
+		struct joint_sighting s = {.message = numbered("m", i),
+		    .organisation = slice_str(by[i / 4 * 2 + i % 2]),
+		    .sensor = keep("s1"), .kind = CC_KIND_ADDR, .value = numbered("192.0.2.", 1 + i / 4), .count = 1,
+		    .proof = CC_PROOF_KEYED, .clock_error = 0.1, .hops = 255, .port = 443, .completeness = 80,
+		    .victim = numbered("v", i), .client = false, .rule = numbered("1:", 7 + i / 4)};
+
+		s.attacker = s.key = s.value;
+		s.first = s.last = (DAY0 + i * 300 + i / 4 * 86400 * 9) * NS_PER_S;
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	CHECK_UINT(told_anew(joint), 2);
+	linked = joint_linked(joint);
+	word.text[HEARD_NAME] = keep("the desk");
+	CHECK(joint_heard(joint, &word) == CC_OK);
+	CHECK_UINT(told_anew(joint), 1);
+	word.time += NS_PER_S; /* the same again */
+	CHECK(joint_heard(joint, &word) == CC_OK);
+	CHECK_UINT(told_anew(joint), 0);
+	word.time += NS_PER_S;
+	word.text[HEARD_NAME] = keep("another desk");
+	CHECK(joint_heard(joint, &word) == CC_OK);
+	CHECK_UINT(told_anew(joint), 1);
+	word.organisation = keep("cert.0"); /* whom nobody asks */
+	CHECK(joint_heard(joint, &word) == CC_OK);
+	CHECK_UINT(told_anew(joint), 0);
+	CHECK_UINT(joint_linked(joint), linked);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+TESTS(T(another_contact), T(every_document_as_at_once))
