@@ -223,7 +223,7 @@ draft_home(const struct joint *joint, const struct joint_sighting *s, struct dra
 	struct slice name = name_slice(joint, d->home);
 
 	if (s->attacker_pseudonym.size > 0 ||
-	    (s->victim.size > 0 && s->client && s->proof >= CC_PROOF_DIALOGUE && d->home == NONE)) {
+	    ((s->victim.size > 0 || hides_victim(s->tlp)) && s->client && s->proof >= CC_PROOF_DIALOGUE && d->home == NONE)) {
 		add_feature(d, FEATURE_HOME, s->organisation, CAP(HOME));
 	} else if (s->proof != CC_PROOF_SPOOFABLE && d->home != NONE) {
 		name.size = name.size < sizeof(d->home_name) ? name.size : sizeof(d->home_name);
@@ -258,9 +258,10 @@ draft_features(const struct joint *joint, const struct joint_sighting *s, struct
 	d->count = 0;
 	d->home = s->attacker.size > 0 && known ? home_at(joint, &at) : NONE;
 	add_feature(d, FEATURE_KEY, s->key_sha256, keyed ? CAP(KEY) : 4);
-	/* A certificate that was shown without its key in use is a copy that anybody can show; named by an indicator it
-	 * is meant. */
-	add_feature(d, FEATURE_CERT, s->cert, keyed || s->kind == CC_KIND_CERT_SHA256 ? CAP(CERT) : 3);
+	/* A certificate that was shown without its key in use is a copy that anybody can show; named by an indicator,
+	 * without an address that showed it, it is meant. */
+	add_feature(d, FEATURE_CERT, s->cert,
+	    keyed || (s->kind == CC_KIND_CERT_SHA256 && s->attacker.size == 0) ? CAP(CERT) : 3);
 	add_feature(d, FEATURE_DOMAIN, s->domain, CAP(DOMAIN));
 	if (s->domain.size > 0)
 		add_feature(d, FEATURE_SITE, site_of(s->domain), CAP(SITE));

@@ -22,6 +22,13 @@ has_end(const struct node *node)
 	return node->victim != NONE || node->pseudonym != NONE;
 }
 
+/* Has it surely none?  Of what is marked CLEAR an end is left out, whoever it came from. */
+static bool
+lacks_end(const struct node *node)
+{
+	return !has_end(node) && !hides_victim((enum cc_tlp)node->tlp);
+}
+
 static uint64_t
 key_of(const struct node *node)
 {
@@ -89,7 +96,7 @@ is_hearsay(const struct joint *joint, const struct told *told, const struct tell
 	const struct node *node = &joint->node[told->node];
 	unsigned compared = 0;
 
-	if (has_end(node))
+	if (!lacks_end(node))
 		return false;
 	for (unsigned i = 0; i < tellers->count && compared < COMPARED_MAX; i++) {
 		const struct told *by = &tellers->of[i];

@@ -397,6 +397,13 @@ uint32_t name_of(struct joint *joint, struct slice text); /* NONE: empty, or no 
 void name_prefetch(const struct joint *joint, struct slice text);
 enum cc_status names_gather(struct joint *joint); /* only those in use: other numbers for all */
 
+/* What is marked CLEAR leaves out the victim (exchange.withhold): that it names none does not say that there is none. */
+static inline bool
+hides_victim(enum cc_tlp tlp)
+{
+	return tlp == CC_TLP_CLEAR;
+}
+
 /* draft.c */
 void draft_features(const struct joint *joint, const struct joint_sighting *s, struct draft *d);
 uint64_t draft_fold(const struct joint_sighting *s, const struct draft *d); /* what folds into one node */

@@ -197,8 +197,8 @@ controls(const struct joint *joint, const struct hypothesis *h, uint32_t home)
 	for (size_t i = 0; i < h->item_count; i++) {
 		const struct node *node = &joint->node[h->item[i].node];
 
-		if (node->organisation == home && node->victim != NONE && node->home == NONE &&
-		    node->proof >= CC_PROOF_DIALOGUE && !node->echo && !node->negative)
+		if (node->organisation == home && (node->victim != NONE || hides_victim((enum cc_tlp)node->tlp)) &&
+		    node->home == NONE && node->proof >= CC_PROOF_DIALOGUE && !node->echo && !node->negative)
 			return true;
 	}
 	return false;
