@@ -223,7 +223,8 @@ draft_home(const struct joint *joint, const struct joint_sighting *s, struct dra
 	struct slice name = name_slice(joint, d->home);
 
 	if (s->attacker_pseudonym.size > 0 ||
-	    ((s->victim.size > 0 || hides_victim(s->tlp)) && s->client && s->proof >= CC_PROOF_DIALOGUE && d->home == NONE)) {
+	    ((s->victim.size > 0 || hides_victim(s->tlp)) && s->client && s->proof >= CC_PROOF_DIALOGUE &&
+		d->home == NONE)) {
 		add_feature(d, FEATURE_HOME, s->organisation, CAP(HOME));
 	} else if (s->proof != CC_PROOF_SPOOFABLE && d->home != NONE) {
 		name.size = name.size < sizeof(d->home_name) ? name.size : sizeof(d->home_name);

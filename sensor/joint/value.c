@@ -374,6 +374,17 @@ seen_before(struct joint *joint, uint32_t value, unsigned at)
 	return at;
 }
 
+/* Anything of who spoke or how, beside where they went? */
+static bool
+shows_who(const struct joint *joint, const struct node *node)
+{
+	bool shows = false;
+
+	for (uint32_t f = node->features; f < node->features + node->feature_count && !shows; f++)
+		shows = strchr("tsupr", feature_about[joint->feature[f].type].group) != NULL;
+	return shows;
+}
+
 static void
 judge_node(
     struct joint *joint, uint32_t index, unsigned at, char group, enum pass pass, uint8_t *parent, bool *ret_informed)
@@ -404,6 +415,10 @@ judge_node(
 		    node_tells(joint, node, FEATURE_SHAPE)) /* a made name is one of many of one maker: that two
 							     * differ does not tell who is behind them apart */
 			tells = false;
+		/* Where a name points is its owner's choice: of a lookup, that it points elsewhere each time tells
+		 * nobody apart; that it points to one place holds together. */
+		if (group == 'd' && feature->type == FEATURE_ADDR && !shows_who(joint, node))
+			tells = false;
 		*ret_informed = *ret_informed || tells;
 		if (joins && !is_alone(feature)) {
 			unsigned a = top_of(parent, seen_before(joint, feature->value, at)), b = top_of(parent, at);
@@ -411,6 +426,18 @@ judge_node(
 			parent[a > b ? a : b] = (uint8_t)(a > b ? b : a);
 		}
 	}
+}
+
+/* Who is joined with one that tells tells what that one does. */
+static void
+inform_groups(struct parts *p)
+{
+	for (unsigned i = 0; i < p->nodes; i++) {
+		if (p->informed[i])
+			p->informed[top_of(p->parent, i)] = true;
+	}
+	for (unsigned i = 0; i < p->nodes; i++)
+		p->informed[i] = p->informed[top_of(p->parent, i)];
 }
 
 static void
@@ -443,6 +470,7 @@ diversity(struct joint *joint, struct value *v, enum pass pass, struct judged *r
 	}
 	for (unsigned i = 0; i < p.nodes; i++)
 		judge_node(joint, p.node[i], i, group, pass, p.parent, &p.informed[i]);
+	inform_groups(&p);
 	value_count_groups(joint, &p, v->type, ret_judged);
 }
 

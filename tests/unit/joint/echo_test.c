@@ -29,7 +29,8 @@ sight(uint64_t *seed, unsigned who, const char *addr, enum cc_proof proof, unsig
 	struct joint_sighting s = {.message = numbered("m", n), .organisation = numbered("cert.", who),
 	    .sensor = keep("s1"), .kind = CC_KIND_ADDR, .value = keep(addr), .key = keep(addr), .count = 1,
 	    .proof = proof, .clock_error = draw(seed, 4) > 0 ? 0.1 * draw(seed, 50) : -1, .completeness = 80,
-	    .hops = 255, .port = 443, .attacker = keep(addr), .rule = keep("1:3000001:1"), .ja4 = keep("t12d_one")};
+	    .hops = 255, .port = 443, .attacker = keep(addr), .rule = keep("1:3000001:1"), .ja4 = keep("t12d_one"),
+	    .tlp = CC_TLP_AMBER};
 
 	s.first = s.last = (DAY0 + draw(seed, 4 * 3600)) * NS_PER_S;
 	s.loss = draw(seed, 3) * 0.1;
@@ -224,10 +225,11 @@ TEST(what_is_sent_on_is_one_word)
 	are_one_word(0x7654321, PARROTED);
 }
 
-/* One without a victim that was surely first, or that says more than the other, saw it by himself. */
+/* One without a victim that was surely first, that says more than the other, or whose marking hides it, saw it by
+ * himself. */
 TEST(who_says_more_or_first_has_seen)
 {
-	for (unsigned n = 0; n < 3; n++) {
+	for (unsigned n = 0; n < 4; n++) {
 		uint64_t seed = 0x51f15ead;
 		struct joint_sighting s[2];
 		struct found is;
@@ -245,6 +247,8 @@ TEST(who_says_more_or_first_has_seen)
 			s[1].first = s[1].last = s[0].first - 60 * NS_PER_S;
 		if (n == 2)
 			s[1].agent = keep("agent of its own");
+		if (n == 3)
+			s[1].tlp = CC_TLP_CLEAR;
 		cases = world_of(&seed, s, 2);
 		is = found_of(cases, ONE);
 		CHECK(fabs(is.witness - (n == 0 ? 2.6 + 0.3 * 2.6 : 2 * 2.6)) < 1e-6);

@@ -248,6 +248,54 @@ TEST(of_two_names_the_one_that_stays)
 	json_decref(cases);
 }
 
+/* A name that points elsewhere each time, looked up with nothing else to see, is one activity's, and its source. */
+TEST(where_a_name_points_tells_nobody_apart)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases;
+
+	for (unsigned i = 0; i < 40; i++) {
+		char addr[16];
+		struct joint_sighting s;
+
+		snprintf(addr, sizeof(addr), "192.%u.2.%u", i / 2, i / 2 + 1);
+		s = sight(i % 4, addr, i * 4000);
+		s.domain = keep("flux.example");
+		if (i % 4 == 0)
+			s.agent = keep("agent/1");
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = ended(conf, joint);
+	CHECK_UINT(json_array_size(cases), 1);
+	CHECK_TEXT(verdict(cases, 0, "value"), "flux.example");
+	json_decref(cases);
+}
+
+/* A certificate that another's server shows without using its key is a copy, though it is what the sight is about. */
+TEST(a_copied_certificate_is_not_meant)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases;
+
+	for (unsigned i = 0; i < 8; i++) {
+		struct joint_sighting s = sight(i % 4, i < 4 ? "192.0.2.7" : "198.51.100.9", i * 4000);
+
+		s.cert = keep("c1");
+		s.proof = i < 4 ? CC_PROOF_DIALOGUE : CC_PROOF_KEYED;
+		if (i < 4) {
+			s.kind = CC_KIND_CERT_SHA256;
+			s.value = s.key = s.cert;
+		}
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = ended(conf, joint);
+	CHECK_UINT(json_array_size(cases), 2);
+	CHECK_TEXT(verdict(cases, 0, "value"), "192.0.2.7");
+	json_decref(cases);
+}
+
 /* Hello, agent and rule of another's tool, on the same day: copied, and no more. */
 TEST(who_copies_a_tool_is_not_its_owner)
 {
@@ -332,4 +380,5 @@ TEST(heartbeats_say_who_was_first)
 TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
     T(what_a_rule_observes_is_not_accused), T(who_observes_is_a_witness_of_what_another_accuses),
     T(one_of_many_that_take_turns), T(a_name_in_a_partners_network), T(tenants_of_a_platform),
-    T(called_from_outside_is_no_tie), T(silence_makes_no_rivals_of_names), T(heartbeats_say_who_was_first))
+    T(called_from_outside_is_no_tie), T(silence_makes_no_rivals_of_names), T(heartbeats_say_who_was_first),
+    T(where_a_name_points_tells_nobody_apart), T(a_copied_certificate_is_not_meant))
