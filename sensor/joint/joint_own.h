@@ -397,7 +397,7 @@ uint32_t name_of(struct joint *joint, struct slice text); /* NONE: empty, or no 
 void name_prefetch(const struct joint *joint, struct slice text);
 enum cc_status names_gather(struct joint *joint); /* only those in use: other numbers for all */
 
-/* What is marked CLEAR leaves out the victim (exchange.withhold): that it names none does not say that there is none. */
+/* What is marked CLEAR leaves out the victim (exchange.withhold): that it names none doesn't say that there is none. */
 static inline bool
 hides_victim(enum cc_tlp tlp)
 {
