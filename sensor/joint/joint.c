@@ -87,6 +87,7 @@ joint_free(struct joint *joint)
 	free(joint->dirty.at);
 	free(joint->deferred.at);
 	free(joint->doubted.at);
+	free(joint->gaps.at);
 	free(joint->changed.at);
 	free(joint->change);
 	free(joint->listed);
@@ -217,6 +218,33 @@ look_at_doubted(struct joint *joint)
 	joint->doubted.count = 0;
 }
 
+/* Each once, however many left it: the rest is looked at anew. */
+static bool
+close_gaps(struct joint *joint)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < joint->gaps.count; i++) {
+		struct activity *a = &joint->activity[joint->gaps.at[i]];
+		size_t kept = 0;
+
+		for (size_t k = 0; k < a->count; k++) {
+			if (joint->node[a->node[k]].used)
+				a->node[kept++] = a->node[k];
+		}
+		a->count = kept;
+		a->gaps = false;
+		if (kept > 0) {
+			node_touch(joint, a->node[0]);
+			continue;
+		}
+		good = note_change(joint, called(a), NOBODY, "gone") && good;
+		activity_free(joint, joint->gaps.at[i]);
+	}
+	joint->gaps.count = 0;
+	return good;
+}
+
 /* As many nodes have gone as are left, or texts are twice as much as when they were gathered last. */
 static enum cc_status
 let_go_of_texts(struct joint *joint)
@@ -234,7 +262,7 @@ static enum cc_status
 settle(struct joint *joint, bool all)
 {
 	bool patient = all || joint->deferred.count >= joint->deferred_least;
-	enum cc_status st = values_settle(joint);
+	enum cc_status st = close_gaps(joint) ? values_settle(joint) : CC_NOMEM;
 
 	look_at_doubted(joint);
 	watch_settle(joint);
@@ -337,26 +365,6 @@ joint_next_change(struct joint *joint, struct joint_change *ret_change)
 
 /* ---- leaving ---- */
 
-/* Out of its activity, of which the rest is looked at anew. */
-static void
-leave_activity(struct joint *joint, uint32_t index)
-{
-	struct activity *a = &joint->activity[joint->node[index].activity];
-	size_t kept = 0;
-
-	for (size_t i = 0; i < a->count; i++) {
-		if (a->node[i] != index)
-			a->node[kept++] = a->node[i];
-	}
-	a->count = kept;
-	if (kept > 0) {
-		node_touch(joint, a->node[0]);
-		return;
-	}
-	(void)note_change(joint, called(a), NOBODY, "gone");
-	activity_free(joint, joint->node[index].activity);
-}
-
 /* What shares something with it alone is about to have no company there. */
 static void
 touch_last(struct joint *joint, const struct node *node)
@@ -367,6 +375,20 @@ touch_last(struct joint *joint, const struct node *node)
 		if (v->count == 2)
 			node_touch(joint, joint->feature[v->head == f ? joint->feature[f].next : v->head].node);
 	}
+}
+
+/* Its activity is looked at by the next settling; until then, since it is dirty, nothing takes its place. */
+static void
+leave_activity(struct joint *joint, uint32_t index)
+{
+	uint32_t activity = joint->node[index].activity;
+	struct activity *a = &joint->activity[activity];
+
+	node_touch(joint, index);
+	if (a->gaps)
+		return;
+	a->gaps = vector_add(&joint->gaps, activity);
+	joint->no_memory = joint->no_memory || !a->gaps;
 }
 
 void

@@ -216,6 +216,7 @@ struct activity {
 	uint32_t mark;
 	bool kept;            /* in the cell that is settled at the moment */
 	bool changed;         /* since it was told */
+	bool gaps;            /* nodes of it went since the last settling */
 	uint64_t told;        /* hash of what its case is made from, as it was or will be told */
 	uint64_t asks;        /* heard_bit() of those whom its case, as it was told, has questions for */
 	/* after joint_weigh() */
@@ -330,6 +331,7 @@ struct joint {
 	size_t largest;        /* cell, in nodes */
 	uint32_t mark;
 	uint64_t uses, versions;
+	struct vector gaps;    /* activities that have some */
 	struct vector made;    /* activities of the cell that is settled at the moment */
 	struct activity *activity;
 	size_t activity_count, activity_room;
