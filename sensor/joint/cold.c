@@ -265,6 +265,7 @@ list_wanted(struct joint_keep *keep)
 	for (size_t i = 0; i < joint->fresh.count && good; i++) {
 		const struct node *n = &joint->node[joint->fresh.at[i]];
 
+		nodes_fetch(joint, joint->fresh.at, i, joint->fresh.count);
 		if (!n->used)
 			continue;
 		good = add_entry(keep, n->fold);

@@ -394,7 +394,13 @@ bool joint_grow(void **array, size_t count, size_t *room, size_t size); /* room 
 bool vector_add(struct vector *vector, uint32_t one);
 
 /* names.c */
-struct slice name_slice(const struct joint *joint, uint32_t name);
+static inline struct slice
+name_slice(const struct joint *joint, uint32_t name)
+{
+	if (name == NONE)
+		return slice_of(NULL, 0);
+	return slice_of(joint->text.p + (joint->name_at[name] >> 24), joint->name_at[name] & 0xffffff);
+}
 uint32_t name_of(struct joint *joint, struct slice text); /* NONE: empty, or no memory */
 void name_prefetch(const struct joint *joint, struct slice text);
 enum cc_status names_gather(struct joint *joint); /* only those in use: other numbers for all */

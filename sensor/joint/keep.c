@@ -191,6 +191,7 @@ save_nodes(struct joint_keep *keep)
 	for (size_t i = 0; i < joint->unsaved.count && st == CC_OK; i++) {
 		struct node *node = &joint->node[joint->unsaved.at[i]];
 
+		nodes_fetch(joint, joint->unsaved.at, i, joint->unsaved.count);
 		if (node->used && node->unsaved)
 			encode_hot(keep, node);
 		if (keep->blob.size > HOT_ROW)

@@ -8,14 +8,6 @@
 
 #define TEXT_MAX 65535
 
-struct slice
-name_slice(const struct joint *joint, uint32_t name)
-{
-	if (name == NONE)
-		return slice_of(NULL, 0);
-	return slice_of(joint->text.p + (joint->name_at[name] >> 24), joint->name_at[name] & 0xffffff);
-}
-
 /* As the newest; the table does not have it yet. */
 static uint32_t
 append(struct joint *joint, struct slice text)
