@@ -96,50 +96,107 @@ fill(rd_kafka_t *rk)
 	CHECK(rd_kafka_flush(rk, 30000) == RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
+/* Two members of a group on a broker of this process, and what fills it. */
+struct group {
+	rd_kafka_t *owner, *producer;
+	rd_kafka_mock_cluster_t *mock;
+	struct conf *conf;
+	struct member quick, slow;
+};
+
+static void
+open_group(struct group *g)
+{
+	char text[256], *why = NULL;
+	rd_kafka_conf_t *rconf = rd_kafka_conf_new();
+	uint64_t until = time_monotonic() + 60 * NS_PER_S;
+
+	memset(seen, 0, sizeof(seen));
+	distinct = 0;
+	g->owner = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), text, sizeof(text));
+	g->mock = rd_kafka_mock_cluster_new(g->owner, 1);
+	g->conf = conf_new();
+	rd_kafka_mock_topic_create(g->mock, "concert.indicators", PARTITIONS, 1);
+	rd_kafka_conf_set(rconf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(g->mock), text, sizeof(text));
+	g->producer = rd_kafka_new(RD_KAFKA_PRODUCER, rconf, text, sizeof(text));
+	CHECK(conf_set(g->conf, "exchange.insecure=yes", &why) == CC_OK);
+	snprintf(text, sizeof(text), "kafka:%s", rd_kafka_mock_cluster_bootstraps(g->mock));
+	open_member(&g->quick, g->conf, text);
+	open_member(&g->slow, g->conf, text);
+	while (!(reader_reached(g->quick.reader) && reader_reached(g->slow.reader)) && time_monotonic() < until) {
+		pump(&g->quick, 1, 20);
+		pump(&g->slow, 1, 20);
+	}
+}
+
+static void
+close_group(struct group *g)
+{
+	uint64_t until = time_monotonic() + 60 * NS_PER_S;
+
+	while (distinct < ALL && time_monotonic() < until) {
+		pump(&g->quick, 500, 5);
+		pump(&g->slow, 500, 5);
+	}
+	CHECK_UINT(distinct, ALL);
+	reader_close(g->quick.reader);
+	reader_close(g->slow.reader);
+	rd_kafka_destroy(g->producer);
+	conf_free(g->conf);
+	rd_kafka_mock_cluster_destroy(g->mock);
+	rd_kafka_destroy(g->owner);
+}
+
 TEST(who_has_time_reads_for_others)
 {
-	char text[256];
-	rd_kafka_t *owner = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), text, sizeof(text)), *producer;
-	rd_kafka_mock_cluster_t *mock = rd_kafka_mock_cluster_new(owner, 1);
-	rd_kafka_conf_t *rconf = rd_kafka_conf_new();
-	struct conf *conf = conf_new();
-	struct member quick, slow;
-	char *why = NULL;
+	struct group g;
 	uint64_t until;
 
-	rd_kafka_mock_topic_create(mock, "concert.indicators", PARTITIONS, 1);
-	rd_kafka_conf_set(rconf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(mock), text, sizeof(text));
-	producer = rd_kafka_new(RD_KAFKA_PRODUCER, rconf, text, sizeof(text));
-	CHECK(conf_set(conf, "exchange.insecure=yes", &why) == CC_OK);
-	snprintf(text, sizeof(text), "kafka:%s", rd_kafka_mock_cluster_bootstraps(mock));
-	open_member(&quick, conf, text);
-	open_member(&slow, conf, text);
-	until = time_monotonic() + 60 * NS_PER_S;
-	while (!(reader_reached(quick.reader) && reader_reached(slow.reader)) && time_monotonic() < until) {
-		pump(&quick, 1, 20);
-		pump(&slow, 1, 20);
-	}
-	fill(producer);
+	open_group(&g);
+	fill(g.producer);
 	/* One of the slow one's partitions may be what it is at; the other is not, but for what it had read of that
 	 * before. */
 	until = time_monotonic() + 60 * NS_PER_S;
-	while (quick.read + slow.read < 3 * EACH && time_monotonic() < until) {
-		pump(&quick, 500, 5);
-		pump(&slow, 1, 0);
+	while (g.quick.read + g.slow.read < 3 * EACH && time_monotonic() < until) {
+		pump(&g.quick, 500, 5);
+		pump(&g.slow, 1, 0);
 	}
-	CHECK(quick.read + slow.read >= 3 * EACH);
-	CHECK(slow.read < EACH);
-	for (until = time_monotonic() + 60 * NS_PER_S; distinct < ALL && time_monotonic() < until;) {
-		pump(&quick, 500, 5);
-		pump(&slow, 500, 5);
-	}
-	CHECK_UINT(distinct, ALL);
-	reader_close(quick.reader);
-	reader_close(slow.reader);
-	rd_kafka_destroy(producer);
-	conf_free(conf);
-	rd_kafka_mock_cluster_destroy(mock);
-	rd_kafka_destroy(owner);
+	CHECK(g.quick.read + g.slow.read >= 3 * EACH);
+	CHECK(g.slow.read < EACH);
+	close_group(&g);
 }
 
-TESTS(T(who_has_time_reads_for_others))
+#define OFFSET_FETCH 9
+
+/* Nobody says how far the group is: each reads what it was given, and helps once that is said again. */
+TEST(a_group_that_does_not_answer)
+{
+	rd_kafka_resp_err_t refused[500];
+	struct group g;
+	uint64_t until;
+
+	for (unsigned i = 0; i < 500; i++)
+		refused[i] = RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+	open_group(&g);
+	rd_kafka_mock_push_request_errors_array(g.mock, OFFSET_FETCH, 500, refused);
+	fill(g.producer);
+	until = time_monotonic() + 60 * NS_PER_S;
+	while (g.quick.read < 2 * EACH && time_monotonic() < until) {
+		pump(&g.quick, 500, 5);
+		pump(&g.slow, 1, 0);
+	}
+	for (unsigned i = 0; i < 300; i++) {
+		pump(&g.quick, 500, 5);
+		pump(&g.slow, 1, 0);
+	}
+	CHECK_UINT(g.quick.read, 2 * EACH);
+	rd_kafka_mock_clear_request_errors(g.mock, OFFSET_FETCH);
+	for (until = time_monotonic() + 60 * NS_PER_S; g.quick.read <= 2 * EACH && time_monotonic() < until;) {
+		pump(&g.quick, 500, 5);
+		pump(&g.slow, 1, 0);
+	}
+	CHECK(g.quick.read > 2 * EACH);
+	close_group(&g);
+}
+
+TESTS(T(who_has_time_reads_for_others), T(a_group_that_does_not_answer))
