@@ -155,7 +155,7 @@ put_hypothesis(const struct joint *joint, const struct activity *a, const struct
 		json_double(json, "witness", h->witness);
 		json_double(json, "bonus", h->bonus);
 		json_uint(json, "witnesses", h->witnesses);
-		json_uint(json, "evidence", h->item_count);
+		json_uint(json, "evidence", h->items > 0 ? h->items : h->item_count);
 		put_agreement(joint, a, h, json);
 	}
 	put_parts(h, json);
@@ -182,23 +182,15 @@ case_answer(const struct joint *joint, const struct activity *a, struct json *js
 	json_end_object(json);
 }
 
-/* Does the case list this candidate, so that its lines need not stand twice? */
-static bool
-is_listed(const struct activity *whole, const struct hypothesis *h)
-{
-	for (size_t i = 0; whole != NULL && i < whole->hypothesis_count; i++) {
-		if (whole->hypothesis[i].rival < 0 && whole->hypothesis[i].value == h->value)
-			return true;
-	}
-	return false;
-}
-
 void
 case_hypotheses(const struct joint *joint, const struct activity *a, const struct activity *whole, struct json *json)
 {
 	json_array(json, "hypotheses");
-	for (size_t i = 0; i < a->hypothesis_count; i++)
-		put_hypothesis(joint, a, &a->hypothesis[i], !is_listed(whole, &a->hypothesis[i]), json);
+	for (size_t i = 0; i < a->hypothesis_count; i++) {
+		const struct hypothesis *h = &a->hypothesis[i];
+
+		put_hypothesis(joint, a, h, whole == NULL || !activity_lists(whole, h), json);
+	}
 	json_end_array(json);
 }
 

@@ -193,9 +193,11 @@ struct hypothesis {
 	unsigned witnesses;
 	struct item *item;
 	size_t item_count;
+	size_t items; /* there were, where only those that a case lists were kept; 0: all are here */
 	size_t against;
 	double turn; /* of its sort's sights, the part that has it; negative: it was not asked */
 	uint16_t beside[ORGANISATIONS_MAX]; /* of each party's own nodes those of its sort; 0: it was not asked */
+	uint32_t with[ORGANISATIONS_MAX]; /* of each party's own nodes those that have it, where items were let go */
 	struct part part[PARTS_MAX]; /* of a candidate they make the bonus, of a rival the log-odds */
 	unsigned parts;
 };
@@ -685,6 +687,9 @@ void facets_drop(struct joint *joint, struct activity *a);
 void facets_forget(struct joint *joint, const struct activity *a);
 /* Are they two names of one thing? */
 bool hypothesis_is_facet(struct joint *joint, const struct hypothesis *of, const struct hypothesis *h);
+
+/* Is it one of its candidates, too, so that a case need not list its lines twice? */
+bool activity_lists(const struct activity *whole, const struct hypothesis *h);
 
 /* explain.c */
 const char *case_kind(uint8_t type); /* as cases say it: a zone is a domain */

@@ -53,8 +53,9 @@ void
 hypothesis_with(const struct joint *joint, const struct activity *a, const struct hypothesis *h,
     double ret_with[ORGANISATIONS_MAX])
 {
-	memset(ret_with, 0, ORGANISATIONS_MAX * sizeof(*ret_with));
-	for (size_t n = 0; n < h->item_count; n++) {
+	for (unsigned k = 0; k < ORGANISATIONS_MAX; k++)
+		ret_with[k] = h->items > 0 ? h->with[k] : 0;
+	for (size_t n = 0; h->items == 0 && n < h->item_count; n++) {
 		const struct node *node = &joint->node[h->item[n].node];
 		unsigned k = party_at(a, node->organisation);
 

@@ -29,6 +29,63 @@ speakers(const struct joint *joint, const struct activity *a, uint32_t ret_organ
 	return count;
 }
 
+bool
+activity_lists(const struct activity *whole, const struct hypothesis *h)
+{
+	for (size_t i = 0; i < whole->hypothesis_count; i++) {
+		if (whole->hypothesis[i].rival < 0 && whole->hypothesis[i].value == h->value)
+			return true;
+	}
+	return false;
+}
+
+/* Of its items those that a case lists: of each sign so many, first those that count. */
+static void
+keep_lines(struct hypothesis *h, size_t most)
+{
+	size_t with = 0, empty, against = 0, kept = 0;
+	struct item *less;
+
+	for (size_t i = 0; i < h->item_count; i++)
+		with += h->item[i].llr >= 1e-12;
+	empty = with < most ? most - with : 0;
+	with = most;
+	against = most;
+	for (size_t i = 0; i < h->item_count; i++) {
+		size_t *room = h->item[i].llr >= 1e-12 ? &with : fabs(h->item[i].llr) < 1e-12 ? &empty : &against;
+
+		if (*room > 0) {
+			h->item[kept++] = h->item[i];
+			--*room;
+		}
+	}
+	h->item_count = kept;
+	if (kept > 0 && (less = realloc(h->item, kept * sizeof(*less))) != NULL)
+		h->item = less;
+}
+
+/* What it would be is kept for each organisation until the case is told: no more of it than that needs. */
+static void
+let_go(const struct joint *joint, const struct activity *whole, struct activity *is)
+{
+	for (size_t i = 0; i < is->hypothesis_count; i++) {
+		struct hypothesis *h = &is->hypothesis[i];
+		double with[ORGANISATIONS_MAX];
+
+		if (h->rival >= 0)
+			continue;
+		hypothesis_with(joint, is, h, with);
+		for (unsigned k = 0; k < ORGANISATIONS_MAX; k++)
+			h->with[k] = (uint32_t)with[k];
+		h->items = h->item_count;
+		keep_lines(h, activity_lists(whole, h) ? 0 : joint->conf->joint_evidence_max);
+		if (h->item_count == 0) {
+			free(h->item);
+			h->item = NULL;
+		}
+	}
+}
+
 /* The same, if this organisation had said nothing; nodes: room for all. */
 static enum cc_status
 weigh_without(struct joint *joint, const struct activity *a, const struct claims *c, uint32_t organisation,
@@ -133,10 +190,12 @@ weigh_all(struct joint *joint, struct activity *a, struct claims *c)
 
 		r->organisation = organisation[i];
 		st = weigh_without(joint, a, c, organisation[i], node, &r->is);
-		if (st == CC_OK && !is_same(joint, a, &r->is))
+		if (st == CC_OK && !is_same(joint, a, &r->is)) {
+			let_go(joint, a, &r->is);
 			a->restings++;
-		else
+		} else {
 			hypotheses_free(&r->is);
+		}
 	}
 	free(node);
 	if (st == CC_OK && joint->conf->joint_stands_without > 0)

@@ -426,4 +426,45 @@ TEST(another_contact)
 	conf_free(conf);
 }
 
-TESTS(T(another_contact), T(every_document_as_at_once))
+/* What it would be without each is kept until the case is told, and bounded: not all lines for each organisation. */
+TEST(little_is_kept_of_what_it_rests_on)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = reader(conf);
+	struct activity *a = NULL;
+	size_t items = 0;
+
+	for (unsigned i = 0; i < 900; i++) {
+		static const char *const by[] = {"cert.0", "cert.1"};
+		struct joint_sighting s;
+
+		text_used = 0;
+		s = (struct joint_sighting){.message = numbered("m", i), .organisation = slice_str(by[i % 2]),
+		    .sensor = keep("s1"), .kind = CC_KIND_ADDR, .value = keep("192.0.2.1"), .count = 1,
+		    .proof = CC_PROOF_DIALOGUE, .clock_error = 0.1, .hops = 255, .port = 443, .completeness = 80,
+		    .victim = numbered("v", i), .rule = keep("1:7")};
+		s.attacker = s.key = s.value;
+		s.first = s.last = (DAY0 + i * 300) * NS_PER_S;
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	CHECK(joint_settle(joint) == CC_OK);
+	CHECK_UINT(joint_cases(joint), 1);
+	for (size_t i = 0; i < joint->activity_count; i++)
+		a = joint->activity[i].node != NULL && joint->activity[i].count > 1 ? &joint->activity[i] : a;
+	CHECK(a != NULL && joint_weigh(joint, a) == CC_OK && a->source);
+	CHECK_UINT(a->restings, 2);
+	for (unsigned r = 0; r < a->restings; r++) {
+		for (size_t i = 0; i < a->resting[r].is.hypothesis_count; i++) {
+			const struct hypothesis *h = &a->resting[r].is.hypothesis[i];
+
+			CHECK(h->rival >= 0 || h->items >= 100);
+			items += h->item_count;
+		}
+	}
+	CHECK_UINT(items, 0); /* the case lists them */
+	hypotheses_free(a);
+	joint_free(joint);
+	conf_free(conf);
+}
+
+TESTS(T(little_is_kept_of_what_it_rests_on), T(another_contact), T(every_document_as_at_once))
