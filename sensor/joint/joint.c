@@ -262,8 +262,10 @@ static enum cc_status
 settle(struct joint *joint, bool all)
 {
 	bool patient = all || joint->deferred.count >= joint->deferred_least;
-	enum cc_status st = close_gaps(joint) ? values_settle(joint) : CC_NOMEM;
+	enum cc_status st;
 
+	revoked_settle(joint);
+	st = close_gaps(joint) ? values_settle(joint) : CC_NOMEM;
 	look_at_doubted(joint);
 	watch_settle(joint);
 	if (!heard_settle(joint))

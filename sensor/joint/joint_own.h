@@ -299,6 +299,7 @@ struct joint {
 	struct revocation *revocation;
 	size_t revocation_count, revocation_room;
 	bool revocations_unsaved;
+	bool revoked_since; /* the last settling: something whose sights may stand in no list */
 	/* watch.c */
 	struct watcher *watcher;
 	size_t watcher_count, watcher_room;
@@ -544,6 +545,7 @@ enum cc_status joint_weigh(struct joint *joint, struct activity *activity);
 const struct resting *resting_least(const struct activity *activity, double *ret_probability);
 
 /* revoke.c: 0: not taken back */
+void revoked_settle(struct joint *joint); /* of what stands in no list, those that were taken back go */
 uint64_t revoked_until(const struct joint *joint, struct slice organisation, unsigned kind, struct slice value);
 
 /* watch.c */

@@ -83,6 +83,30 @@ remove_nodes(struct joint *joint, struct slice organisation, enum cc_kind kind, 
 	return st;
 }
 
+/* Is it in no list of what was taken back?  Nothing is shared by an e-mail address, nor by an address beside that of
+ * who attacked. */
+static bool
+is_unlisted(const struct node *node)
+{
+	return node->kind == CC_KIND_EMAIL || (node->kind == CC_KIND_ADDR && node->attacker != NONE &&
+						  node->attacker != node->value);
+}
+
+/* These are looked for at once for all that was taken back since the last time: each time they would be too many. */
+void
+revoked_settle(struct joint *joint)
+{
+	for (size_t i = 0; joint->revoked_since && i < joint->node_count; i++) {
+		const struct node *node = &joint->node[i];
+
+		if (node->used && is_unlisted(node) &&
+		    node->last <= revoked_until(joint, name_slice(joint, node->organisation), node->kind,
+				      name_slice(joint, node->value)))
+			joint_remove(joint, (uint32_t)i, "revoked");
+	}
+	joint->revoked_since = false;
+}
+
 /* One more of this organisation.  CC_FULL: there is no room for it. */
 static enum cc_status
 take_room(struct joint *joint, struct slice organisation)
@@ -128,5 +152,9 @@ joint_revoke(struct joint *joint, struct slice organisation, enum cc_kind kind, 
 	r->time = time;
 	r->unsaved = true;
 	joint->revocations_unsaved = true;
+	if (kind == CC_KIND_EMAIL || kind == CC_KIND_ADDR)
+		joint->revoked_since = true;
+	if (kind == CC_KIND_EMAIL)
+		return CC_OK;
 	return remove_nodes(joint, organisation, kind, value, time);
 }

@@ -491,9 +491,16 @@ TEST(taking_back_is_bounded)
 	conf_free(conf);
 }
 
+/* In any order; an e-mail address, and an address beside the one that attacked, which nothing is linked by, too. */
 TEST(revoked_sights_leave)
 {
-	for (int first = 0; first < 2; first++) {
+	static const struct {
+		enum cc_kind kind;
+		const char *value;
+	} what[] = {{CC_KIND_ADDR, "192.0.2.7"}, {CC_KIND_EMAIL, "who@bad.example"}, {CC_KIND_ADDR, "192.0.2.99"}};
+
+	for (unsigned row = 0; row < 2 * sizeof(what) / sizeof(what[0]); row++) {
+		bool first = row % 2 != 0;
 		struct conf *conf;
 		struct joint *joint = fresh(&conf);
 		json_t *cases;
@@ -503,8 +510,11 @@ TEST(revoked_sights_leave)
 							  : i < 4 ? "cert.b"
 								  : "cert.c",
 			    "192.0.2.7", i);
-			struct joint_sighting back = s;
+			struct joint_sighting back;
 
+			s.kind = what[row / 2].kind;
+			s.value = keep(what[row / 2].value);
+			back = s;
 			back.revoked = true;
 			back.first = back.last = (DAY0 + 7200) * NS_PER_S;
 			if (first && i == 0)
