@@ -12,6 +12,7 @@
 #define WINDOW 12      /* neighbours by time that share a feature */
 #define PAIR_LEAST 1.9 /* a feature of less brings no pairs up */
 #define TOOL_MAX 5.5   /* nats, of all that one tool shows: each follows from the others, and can be copied */
+#define COPY_MAX 4.0   /* nats of a certificate or key that was shown, and not used: draft.c */
 #define GROUPS_MAX 16  /* groups with a feature, beyond which it brings none of them together */
 #define GROUPS_OF_ONE 4 /* of these, that one organisation alone is in */
 #define BUCKET_BITS 16 /* that features are sorted by at once */
@@ -214,6 +215,15 @@ group_of(const struct linker *l, uint32_t value)
 												    : about->group;
 }
 
+/* Between two sights: a certificate or key that one of them only showed is a copy for all that can be told. */
+static char
+group_by(const struct linker *l, uint32_t value, double weight)
+{
+	char group = group_of(l, value);
+
+	return group == 'k' && weight <= COPY_MAX ? 'c' : group;
+}
+
 struct tally {
 	char group[16];
 	double weight[16];
@@ -239,12 +249,12 @@ tally_add(struct tally *t, char group, double weight)
 	}
 }
 
-/* What a tool shows of itself, and who copies it shows, too: its hello, its agent and headers, its paths, and that a
- * rule finds it. */
+/* What a tool shows of itself, and who copies it shows, too: its hello, its agent and headers, its paths, that a rule
+ * finds it, and a certificate without its key. */
 static bool
 is_of_tool(char group)
 {
-	return group == 't' || group == 's' || group == 'u' || group == 'p' || group == 'r';
+	return group == 't' || group == 's' || group == 'u' || group == 'p' || group == 'r' || group == 'c';
 }
 
 static double
@@ -280,7 +290,7 @@ link_llr(const struct linker *l, uint32_t a, uint32_t b, uint32_t value, double 
 				continue;
 			v = feature_weight(l->joint, i);
 			w = feature_weight(l->joint, k);
-			tally_add(&t, group_of(l, feature[i].value), (double)(v < w ? v : w));
+			tally_add(&t, group_by(l, feature[i].value, (double)(v < w ? v : w)), (double)(v < w ? v : w));
 		}
 	}
 	return tally_sum(&t) + time_llr(x->first, x->last, y->first, y->last);
@@ -487,7 +497,7 @@ bonds_of(struct linker *l, const struct range *r, const uint32_t *only, struct b
 			if (weight >= (float)WEIGHT_LEAST && !(has[i].steered && has[k].steered) &&
 			    !add_bond(bonds,
 				(struct bond){has[i].root, has[k].root, weight, near(has[i].first, has[k].first),
-				    group_of(l, l->at[r->start].value)}))
+				    group_by(l, l->at[r->start].value, (double)weight)}))
 				return false;
 		}
 	}

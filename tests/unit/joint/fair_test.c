@@ -296,6 +296,27 @@ TEST(a_copied_certificate_is_not_meant)
 	json_decref(cases);
 }
 
+/* Another's hello and agent, and its certificate beside: who copies one copies all. */
+TEST(who_copies_a_certificate_copies_a_tool)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases;
+
+	for (unsigned i = 0; i < 8; i++) {
+		struct joint_sighting s = sight(i % 4, i < 4 ? "192.0.2.7" : "198.51.100.9", i / 4 * 9000 + i * 60);
+
+		s.ja4 = keep("t12d000000_own");
+		s.agent = keep("agent/1");
+		s.cert = keep("c1");
+		s.proof = i < 4 ? CC_PROOF_KEYED : CC_PROOF_DIALOGUE;
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = ended(conf, joint);
+	CHECK_UINT(json_array_size(cases), 2);
+	json_decref(cases);
+}
+
 /* Hello, agent and rule of another's tool, on the same day: copied, and no more. */
 TEST(who_copies_a_tool_is_not_its_owner)
 {
@@ -381,4 +402,5 @@ TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
     T(what_a_rule_observes_is_not_accused), T(who_observes_is_a_witness_of_what_another_accuses),
     T(one_of_many_that_take_turns), T(a_name_in_a_partners_network), T(tenants_of_a_platform),
     T(called_from_outside_is_no_tie), T(silence_makes_no_rivals_of_names), T(heartbeats_say_who_was_first),
-    T(where_a_name_points_tells_nobody_apart), T(a_copied_certificate_is_not_meant))
+    T(where_a_name_points_tells_nobody_apart), T(a_copied_certificate_is_not_meant),
+    T(who_copies_a_certificate_copies_a_tool))
