@@ -31,6 +31,30 @@ numbered(const char *word, unsigned n)
 	return keep(text);
 }
 
+/* A victim of who in contact with a server: everything that makes a witness. */
+static inline struct joint_sighting
+server_seen(const char *who, const char *addr, unsigned n)
+{
+	struct joint_sighting s = {.message = numbered("m", n), .organisation = keep(who), .sensor = keep("s1"),
+	    .kind = CC_KIND_ADDR,
+	    .value = keep(addr), .key = keep(addr), .first = (DAY0 + n * 60) * NS_PER_S,
+	        .last = (DAY0 + n * 60) * NS_PER_S, .count = 1,
+	    .proof = CC_PROOF_DIALOGUE, .clock_error = 0.1, .completeness = 80, .hops = 255, .port = 443,
+	        .attacker = keep(addr),
+	    .rule = keep("1:3000001:1")};
+
+	s.victim = numbered(who, n);
+	return s;
+}
+
+static inline struct joint *
+fresh_joint(struct conf **ret_conf)
+{
+	*ret_conf = conf_new();
+	text_used = 0;
+	return joint_new(*ret_conf);
+}
+
 static inline json_t *
 settled(struct joint *joint)
 {
