@@ -517,9 +517,9 @@ joint_trim(struct joint *joint, size_t keep)
 		joint->node[joint->doubted.at[i]].doubted = false;
 	joint->doubted.count = 0;
 	heard_clean(joint);
-	while (joint_held(joint) > keep && joint->node_live > 0)
-		node_drop(joint, joint->node_oldest);
 	values_clean(joint);
+	if (joint_held(joint) > keep)
+		nodes_forget(joint);
 	buf_clear(&joint->gone);
 	(void)let_go_of_texts(joint);
 }

@@ -602,9 +602,11 @@ void joint_remove(struct joint *joint, uint32_t node, const char *event);
 typedef enum cc_status joint_evict_fn(void *ctx, struct joint *joint, const uint32_t *node, size_t count);
 enum cc_status joint_evict(struct joint *joint, size_t keep, joint_evict_fn *fn, void *ctx);
 
-/* Of a set that is only folded: nothing is linked, those that were not used for longest are forgotten. */
+/* Of a set that is only folded, and was sent: nothing is linked; where there are more, all are forgotten. */
 void joint_trim(struct joint *joint, size_t keep);
 void values_clean(struct joint *joint);
+void nodes_forget(struct joint *joint); /* all, with their values: nothing is dirty, nothing has an activity */
+void values_forget(struct joint *joint);
 
 /* cases.c */
 struct joint_case;

@@ -19,6 +19,9 @@
 #define PAYLOAD (256u << 10) /* about; a node is far smaller */
 #define WAIT_MS 50
 #define TAKE_MAX 4096 /* nodes at once, about */
+/* Nodes that later messages fold into before they go.  What comes again after more than these goes again, and folds
+ * where it is linked: a few, that stay near at hand, are worth more than a second memory. */
+#define FOLDED 16384
 #define SOON 2048     /* nodes that go before the commit, which then has fewer to wait for */
 #define LINGER "2"    /* ms: payloads are batches already, and a commit waits for them */
 
@@ -219,7 +222,8 @@ joint_members_send(struct joint_members *m, uint64_t until)
 		m->output->poll(m->self, WAIT_MS);
 	if (m->output->pending(m->self) > 0 || m->lost > 0)
 		return CC_IO;
-	joint_trim(joint, m->conf->joint_nodes_max / 8 * 7);
+	if (st == CC_OK)
+		joint_trim(joint, FOLDED < m->conf->joint_nodes_max ? FOLDED : m->conf->joint_nodes_max);
 	return st;
 }
 

@@ -350,6 +350,21 @@ node_drop(struct joint *joint, uint32_t index)
 	}
 }
 
+void
+nodes_forget(struct joint *joint)
+{
+	for (size_t i = 0; i < joint->node_count; i++)
+		free(joint->node[i].used ? joint->node[i].beats : NULL);
+	joint->stale += joint->node_live;
+	joint->node_count = joint->node_live = joint->feature_count = joint->message_count = 0;
+	joint->bulk = joint->saved_size = 0;
+	joint->node_free = joint->node_newest = joint->node_oldest = joint->message_free = NONE;
+	memset(joint->feature_free, 0xff, sizeof(joint->feature_free));
+	if (joint->node_slots > 0)
+		memset(joint->node_table, 0xff, joint->node_slots * sizeof(*joint->node_table));
+	values_forget(joint);
+}
+
 /* ---- its rhythm, which repeats change ---- */
 
 static unsigned

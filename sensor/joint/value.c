@@ -115,6 +115,17 @@ forget(struct joint *joint, uint32_t index)
 		joint->value_free = index;
 }
 
+void
+values_forget(struct joint *joint)
+{
+	for (size_t i = 0; i < joint->value_count; i++)
+		free(joint->value[i].used ? joint->value[i].sample : NULL);
+	joint->value_count = joint->value_live = 0;
+	joint->value_free = NONE;
+	if (joint->value_slots > 0)
+		memset(joint->value_table, 0xff, joint->value_slots * sizeof(*joint->value_table));
+}
+
 static void
 make_dirty(struct joint *joint, uint32_t index)
 {

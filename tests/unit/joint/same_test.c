@@ -467,4 +467,82 @@ TEST(little_is_kept_of_what_it_rests_on)
 	conf_free(conf);
 }
 
-TESTS(T(little_is_kept_of_what_it_rests_on), T(another_contact), T(every_document_as_at_once))
+/* What a member has folded, as it goes to who links; then the member may forget it. */
+static void
+pass_on(struct joint *first, struct joint *joint, size_t keep)
+{
+	struct buf out;
+	struct cur c;
+	size_t at = 0;
+	uint64_t hash;
+	uint32_t node;
+
+	buf_open(&out, 64u << 20);
+	for (size_t i = 0; i < first->unsaved.count; i++) {
+		struct node *n = &first->node[first->unsaved.at[i]];
+
+		if (n->used && n->unsaved)
+			node_encode(first, n, &out);
+		n->unsaved = false;
+	}
+	first->unsaved.count = first->fresh.count = 0;
+	while (revocation_next(first, &at, &out) || said_next(first, &out, &hash))
+		;
+	for (c = cur_of(out.p, out.size); cur_left(&c) > 0;)
+		CHECK(node_decode(joint, &c, &node) == CC_OK);
+	buf_close(&out);
+	joint_trim(first, keep);
+}
+
+/* Two members read, and forget what they have folded now and then; the second links. */
+static json_t *
+told_by_members(const struct said *all, unsigned count, uint64_t *seed)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = reader(conf), *first[2] = {reader(conf), reader(conf)};
+	json_t *there = json_pack("{}");
+
+	first[0]->keeps = first[1]->keeps = true;
+	for (unsigned i = 0; i < count; i++) {
+		unsigned who = draw(seed, 2);
+
+		hear(first[who], &all[i]);
+		if (draw(seed, 10) > 0)
+			continue;
+		pass_on(first[who], joint, draw(seed, 40));
+		CHECK(joint_settle_some(joint) == CC_OK);
+		write_down(joint, there);
+	}
+	for (unsigned who = 0; who < 2; who++) {
+		pass_on(first[who], joint, 0);
+		CHECK_UINT(joint_nodes(first[who]), 0);
+		joint_free(first[who]);
+	}
+	CHECK(joint_settle(joint) == CC_OK);
+	write_down(joint, there);
+	joint_free(joint);
+	conf_free(conf);
+	return there;
+}
+
+TEST(members_that_forget_what_they_sent)
+{
+	for (unsigned round = 0; round < 6; round++) {
+		unsigned count = 200 + round * 110;
+		struct world w = {.seed = round * 91 + 3, .campaigns = 3 + round * 2, .organisations = 3 + round};
+		struct said *all;
+		json_t *once, *bits;
+
+		text_used = 0;
+		all = world_of(&w, count);
+		once = told_of(all, count, 0, &w.seed);
+		bits = told_by_members(all, count, &w.seed);
+		same(bits, once);
+		json_decref(bits);
+		json_decref(once);
+		free(all);
+	}
+}
+
+TESTS(T(little_is_kept_of_what_it_rests_on), T(another_contact), T(every_document_as_at_once),
+    T(members_that_forget_what_they_sent))
