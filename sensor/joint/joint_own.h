@@ -358,6 +358,7 @@ joint_held(const struct joint *joint)
 /* table.c; hash: by a secret, or turned by one */
 bool table_open(struct table *t, size_t count); /* with room for so many */
 void table_close(struct table *t);
+void table_clear(struct table *t); /* with the room that it had */
 bool table_room(struct table *t); /* for one more; opened if it is not */
 void table_put(struct table *t, uint64_t hash, uint32_t place);
 void table_drop(struct table *t, uint64_t hash, uint32_t place); /* which is there */

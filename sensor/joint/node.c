@@ -360,8 +360,7 @@ nodes_forget(struct joint *joint)
 	joint->bulk = joint->saved_size = 0;
 	joint->node_free = joint->node_newest = joint->node_oldest = joint->message_free = NONE;
 	memset(joint->feature_free, 0xff, sizeof(joint->feature_free));
-	if (joint->node_slots > 0)
-		memset(joint->node_table, 0xff, joint->node_slots * sizeof(*joint->node_table));
+	table_clear(&joint->nodes);
 	values_forget(joint);
 }
 

@@ -32,6 +32,14 @@ table_close(struct table *t)
 }
 
 void
+table_clear(struct table *t)
+{
+	if (t->slots > 0)
+		memset(t->slot, 0xff, t->slots * sizeof(*t->slot));
+	t->count = 0;
+}
+
+void
 table_put(struct table *t, uint64_t hash, uint32_t place)
 {
 	size_t at = table_home(t, hash);

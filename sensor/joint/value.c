@@ -120,10 +120,9 @@ values_forget(struct joint *joint)
 {
 	for (size_t i = 0; i < joint->value_count; i++)
 		free(joint->value[i].used ? joint->value[i].sample : NULL);
-	joint->value_count = joint->value_live = 0;
+	joint->value_count = 0;
 	joint->value_free = NONE;
-	if (joint->value_slots > 0)
-		memset(joint->value_table, 0xff, joint->value_slots * sizeof(*joint->value_table));
+	table_clear(&joint->values);
 }
 
 static void
