@@ -92,4 +92,70 @@ def levels(w):
                "one name at three addresses; who tells no name does not say that there was none")
 
 
-FAMILIES = {"everyday": everyday, "parrots": parrots, "silence": silence, "levels": levels}
+def marked(w):
+    """Half of the partners mark all that they send CLEAR: it leaves without its victim.  One server; in half of the worlds a host of such a partner
+    attacks, and the partner itself sees who steers it."""
+    r, o, tool = w.r, [], w.tool()
+    tool["rules"] = [(x[0], x[1], "web-application-attack") for x in tool["rules"][:1]]
+    addr, cert, steered = w.outside(), w.hexed("", 64), r.random() < 0.5
+    clear = [w.orgs[0]] + r.sample(w.orgs[1:], len(w.orgs) // 2)
+    if steered:
+        relay, agent, headers = w.inside(w.orgs[0]), f"agent-{w.hexed('', 6)}/1.0", "host,cookie,user-agent,x-" + w.hexed("", 4)
+        prints = {"user_agent": agent, "header_order": headers}
+        for t in times(w, r.randint(3, 6)):
+            for org in (w.orgs[0], w.orgs[1]):
+                w.see(o, org, t, "addr", addr, "dialogue", addr, role="client", victim=w.victim(org, relay if org is w.orgs[0] else None), prints=prints, rule=tool["rules"][0])
+            for org in r.sample(w.orgs[1:], r.randint(2, 3)):
+                later = t + timedelta(seconds=r.uniform(10, 900))
+                w.see(o, org, later, "addr", relay, "dialogue", relay, role="client", victim=w.victim(org), prints=prints, rule=tool["rules"][0])
+        w.campaign("c1", o, True, [{"kind": "addr", "value": addr}], "who steers the host is seen by its own CERT, and tries another by himself")
+    else:
+        seen = r.sample(clear, min(2, len(clear))) + r.sample([x for x in w.orgs if x not in clear], 1)
+        for org in seen * r.randint(1, 3):
+            w.see(o, org, w.when(0.1, 0.6), "addr", addr, "keyed", addr, 443, victim=w.victim(org), prints=w.tls(tool, cert), rule=tool["rules"][0])
+        w.campaign("c1", o, True, [{"kind": "addr", "value": addr}, {"kind": "cert-sha256", "value": cert}], "three who saw it; two tell nothing of whom it met")
+    for one in w.obs:
+        if one["organisation"] in {x["id"] for x in clear}:
+            one["tlp"] = "clear"
+
+
+def lookups(w):
+    """Fast flux, of which most sights are lookups, without anything of who asked; beside it a popular name, that all hosts' programs use."""
+    r, o, tool = w.r, [], w.tool()
+    tool["agent"], domain, popular = f"agent-{w.hexed('', 6)}/1.0", w.name(), w.name()
+    hosts = [w.outside() for _ in range(r.randint(40, 120))]
+    for org in w.some(3):
+        for _ in range(r.randint(1, 3)):
+            victim = w.victim(org)
+            for t in times(w, r.randint(5, 12)):
+                if r.random() < 0.6:
+                    w.see(o, org, t, "domain", domain, "dialogue", r.choice(hosts), victim=victim, domain=domain)
+                else:
+                    w.see(o, org, t, "url", f"http://{domain}{tool['path']}", "dialogue", r.choice(hosts), 80, victim=victim, domain=domain,
+                          url=f"http://{domain}{tool['path']}", prints={"user_agent": tool["agent"]}, rule=tool["rules"][0])
+    for org in w.orgs:  # judged by nobody: all may be one case, or none
+        for _ in range(r.randint(2, 6)):
+            w.see([], org, w.when(), "domain", popular, "dialogue", r.choice(w.cdn), victim=w.victim(org), domain=popular, prints={"ja4": r.choice(w.ja4s)}, rule=w.sids[0])
+    w.campaign("c1", o, True, [{"kind": "domain", "value": domain}], "addresses are rented hosts; the name stays, whatever it points to")
+
+
+def masks(w):
+    """One shows another's certificate without its key, and the same hello and agent; its sights are about that certificate.  A server each, or (half)
+    the first has a new one for each victim: undeterminable."""
+    r, tool, o, other = w.r, w.tool(), [], []
+    server, theirs, cert, domain, moves = w.outside(), w.outside(), w.hexed("", 64), w.name(), r.random() < 0.5
+    prints = {"ja4": w.hexed("t12d", 30), "ja3": w.hexed("", 32), "certificate_sha256": cert}
+    second = (tool["rules"][0][0] + 50, "other family check-in", "trojan-activity")
+    for org in w.some(3):
+        for _ in range(r.randint(1, 2)):
+            victim, addr = w.victim(org), w.outside() if moves else server
+            for t in times(w, r.randint(2, 5)):
+                w.see(o, org, t, *r.choice([("cert-sha256", cert), ("addr", addr)]), "dialogue", addr, 443, victim=victim, prints=prints, rule=tool["rules"][0])
+    for org in w.some(3) * 2:
+        w.see(other, org, w.when(), *r.choice([("domain", domain), ("addr", theirs)]), "keyed", theirs, 443, victim=w.victim(org), prints=prints, domain=domain, rule=second)
+    w.campaign("c1", o, not moves, [] if moves else [{"kind": "addr", "value": server}],
+               "all that its addresses have in common is copied from another" if moves else "it answers at one address; whose certificate it shows, others see elsewhere, with its key")
+    w.campaign("c2", other, True, [{"kind": "addr", "value": theirs}, {"kind": "domain", "value": domain}, {"kind": "cert-sha256", "value": cert}], "the one who is copied")
+
+
+FAMILIES = {"marked": marked, "lookups": lookups, "masks": masks, "everyday": everyday, "parrots": parrots, "silence": silence, "levels": levels}
