@@ -375,6 +375,8 @@ struct bond {
 	uint32_t a, b;
 	float weight;
 	float near; /* of a victim: how soon one came upon it after the other */
+	int8_t fell[2]; /* of a victim: victim_fell() by a, to b; by b, to a */
+	float as_one; /* its weight, were the two of the bond one group */
 	char group;
 };
 
@@ -402,7 +404,7 @@ struct has {
 	uint32_t root, only; /* the only organisation in it; NONE: several */
 	float weight;
 	bool steered; /* of "home": all that it has are hosts that somebody called from outside */
-	uint64_t first;
+	uint64_t first, hit, call; /* of a victim: from outside first, and by itself first; UINT64_MAX: never */
 };
 
 static int
@@ -452,6 +454,18 @@ near(uint64_t a, uint64_t b)
 	return a > b ? -is : is;
 }
 
+static void
+has_add(struct has *has, const struct linker *l, const struct at *at)
+{
+	const struct node *node = node_at(l, at->place);
+	uint64_t *first = node->client ? &has->hit : &has->call;
+
+	has->weight = at->weight > has->weight ? at->weight : has->weight;
+	has->steered = has->steered && is_steered(l, at);
+	if (victim_tells(node) && node->first < *first)
+		*first = node->first;
+}
+
 /* Is there room for one more group that only this organisation is in? */
 static bool
 has_room(const struct has *has, size_t count, uint32_t only)
@@ -464,31 +478,30 @@ has_room(const struct has *has, size_t count, uint32_t only)
 }
 
 static bool
-bonds_of(struct linker *l, const struct range *r, const uint32_t *only, struct bonds *bonds)
+bonds_of(struct linker *l, const struct range *r, const struct group *group, struct bonds *bonds)
 {
 	struct has has[GROUPS_MAX + 1];
 	size_t count = 0;
+	float as_one;
 
 	for (size_t k = r->start; k < r->end; k++) {
 		uint32_t is = link_root(l, l->at[k].place);
-		float weight = l->at[k].weight;
 		size_t at = 0;
 
 		while (at < count && has[at].root != is)
 			at++;
 		if (at == count) {
-			if (!has_room(has, count, only[is]))
+			if (!has_room(has, count, group[is].only))
 				continue;
 			if (count++ == GROUPS_MAX)
 				return true;
-			has[at] = (struct has){
-			    is, only[is], weight, is_steered(l, &l->at[k]), node_at(l, l->at[k].place)->first};
-		} else {
-			has[at].weight = weight > has[at].weight ? weight : has[at].weight;
-			has[at].steered = has[at].steered && is_steered(l, &l->at[k]);
+			has[at] = (struct has){is, group[is].only, 0, true, node_at(l, l->at[k].place)->first,
+			    UINT64_MAX, UINT64_MAX};
 		}
+		has_add(&has[at], l, &l->at[k]);
 	}
 	qsort(has, count, sizeof(*has), by_root);
+	as_one = victim_weight(l, l->at[r->start].value);
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = i + 1; k < count; k++) {
 			/* As good as the weaker side's: shown without proof here, used there, is no more than shown. */
@@ -497,6 +510,7 @@ bonds_of(struct linker *l, const struct range *r, const uint32_t *only, struct b
 			if (weight >= (float)WEIGHT_LEAST && !(has[i].steered && has[k].steered) &&
 			    !add_bond(bonds,
 				(struct bond){has[i].root, has[k].root, weight, near(has[i].first, has[k].first),
+				    {victim_fell(has[i].hit, has[k].call), victim_fell(has[k].hit, has[i].call)}, as_one,
 				    group_by(l, l->at[r->start].value, (double)weight)}))
 				return false;
 		}
@@ -509,72 +523,68 @@ bonds_of(struct linker *l, const struct range *r, const uint32_t *only, struct b
  * single organisation.  Two that several see each stand by themselves: that they are one has to come from others.
  */
 static bool
-unite_bonds(struct linker *l, const struct bonds *bonds, const uint64_t *last, const uint32_t *only, double word)
+unite_bonds(struct linker *l, const struct bonds *bonds, const struct group *group, double word)
 {
 	bool any = false;
 
 	for (size_t i = 0, k; i < bonds->count; i = k) {
 		uint32_t a = bonds->bond[i].a, b = bonds->bond[i].b;
 		struct tally t = {.count = 0};
-		double sum, most = 0, victims = 0;
+		struct victims shared = {.most = 0};
+		double sum;
 
 		for (k = i; k < bonds->count && bonds->bond[k].a == a && bonds->bond[k].b == b; k++) {
-			const struct bond *bond = &bonds->bond[k];
-
-			if (bond->group != 'v') {
-				tally_add(&t, bond->group, (double)bond->weight);
-				continue;
-			}
-			most = (double)bond->weight > most ? (double)bond->weight : most;
-			victims += (double)(bond->weight * bond->near);
+			if (bonds->bond[k].group == 'v')
+				victims_add(&shared, bonds->bond[k].weight, bonds->bond[k].near, bonds->bond[k].fell,
+				    bonds->bond[k].as_one);
+			else
+				tally_add(&t, bonds->bond[k].group, (double)bonds->bond[k].weight);
 		}
-		sum = tally_sum(&t) + (most > fabs(victims) ? most : fabs(victims));
-		sum += time_llr(node_at(l, a)->first, last[a], node_at(l, b)->first, last[b]);
-		if (only[a] != NONE || only[b] != NONE)
+		sum = tally_sum(&t) + victims_sum(&shared, &group[a], &group[b]);
+		sum += time_llr(node_at(l, a)->first, group[a].last, node_at(l, b)->first, group[b].last);
+		if (group[a].only != NONE || group[b].only != NONE)
 			sum += word;
 		any = (sum >= GROUPS_STRONG && link_unite(l, a, b, false)) || any;
 	}
 	return any;
 }
 
-/* Of each group, at its root: when it was last seen, and its only organisation (NONE: several). */
 static void
-look_at_groups(struct linker *l, uint64_t *last, uint32_t *only)
+look_at_groups(struct linker *l, struct group *group)
 {
-	memset(last, 0, l->nodes * sizeof(*last));
 	for (uint32_t i = 0; i < l->nodes; i++) {
 		uint32_t root = link_root(l, i);
+		const struct node *node = node_at(l, i);
 
-		if (node_at(l, i)->last > last[root])
-			last[root] = node_at(l, i)->last;
 		if (root == i)
-			only[root] = node_at(l, i)->organisation;
-		else if (only[root] != node_at(l, i)->organisation)
-			only[root] = NONE;
+			group[root] = (struct group){.only = node->organisation};
+		else if (group[root].only != node->organisation)
+			group[root].only = NONE;
+		if (node->last > group[root].last)
+			group[root].last = node->last;
 	}
+	victims_count(l, group);
 }
 
 static enum cc_status
 link_groups(struct linker *l, double word)
 {
 	struct bonds bonds = {NULL, 0, 0};
-	uint64_t *last = calloc(l->nodes + 1, sizeof(*last));
-	uint32_t *only = calloc(l->nodes + 1, sizeof(*only));
-	enum cc_status st = last != NULL && only != NULL ? CC_OK : CC_NOMEM;
+	struct group *group = calloc(l->nodes + 1, sizeof(*group));
+	enum cc_status st = group != NULL ? CC_OK : CC_NOMEM;
 
 	for (unsigned round = 0; round < ROUNDS && st == CC_OK; round++) {
-		look_at_groups(l, last, only);
+		look_at_groups(l, group);
 		bonds.count = 0;
 		for (size_t i = 0; i < l->range_count && st == CC_OK; i++)
-			st = bonds_of(l, &l->range[i], only, &bonds) ? CC_OK : CC_NOMEM;
+			st = bonds_of(l, &l->range[i], group, &bonds) ? CC_OK : CC_NOMEM;
 		if (bonds.count > 0)
 			qsort(bonds.bond, bonds.count, sizeof(*bonds.bond), by_bond);
-		if (st == CC_OK && !unite_bonds(l, &bonds, last, only, word))
+		if (st == CC_OK && !unite_bonds(l, &bonds, group, word))
 			break;
 	}
 	free(bonds.bond);
-	free(last);
-	free(only);
+	free(group);
 	return st;
 }
 

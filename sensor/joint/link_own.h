@@ -40,6 +40,28 @@ bool link_unite(struct linker *l, uint32_t a, uint32_t b, bool told);
  * ever. */
 double link_llr(const struct linker *l, uint32_t a, uint32_t b, uint32_t value, double weight);
 
+/* victims.c: what two groups share of victims */
+struct group { /* at its root */
+	uint64_t last;
+	uint32_t only;            /* its only organisation; NONE: several */
+	uint32_t hit, call;       /* victims that were called from outside; that call out */
+	uint32_t hit_in, call_in; /* range, one up, that has counted so last */
+};
+
+struct victims {
+	double most, near;
+	double fell[2]; /* weight of those that fell to the one, and called the other; the other way */
+	uint32_t count[2], before[2]; /* so many; and that called before */
+};
+
+bool victim_tells(const struct node *node); /* somebody was at the other end: who began is no guess */
+/* Called from outside, and called out after that: 1; the other way round: -1; UINT64_MAX: never, so 0. */
+int8_t victim_fell(uint64_t hit, uint64_t call);
+float victim_weight(const struct linker *l, uint32_t value); /* if two of the groups that have it are one */
+void victims_add(struct victims *v, float weight, float near, const int8_t fell[2], float as_one);
+double victims_sum(const struct victims *v, const struct group *a, const struct group *b); /* in the bonds' order */
+void victims_count(struct linker *l, struct group *group); /* hit and call of each */
+
 /* network.c: addresses of one network that do one thing; needs the features listed. */
 enum cc_status link_networks(struct linker *l);
 

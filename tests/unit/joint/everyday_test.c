@@ -137,5 +137,59 @@ TEST(who_takes_turns_is_not_sure)
 	json_decref(cases);
 }
 
+/* Four organisations, twelve hosts each: so many are attacked by one address, and so many call a server two days later,
+ * or before (early of them). */
+static json_t *
+world_of_calls(unsigned attacked, unsigned calling, unsigned early)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	unsigned n = 0;
+
+	text_used = 0;
+	for (unsigned o = 0; o < 4; o++) {
+		for (unsigned h = 0; h < 12; h++) {
+			struct joint_sighting s = sight(n++, o, h, 60 + 3 * o + 0.5 * h);
+
+			if (h < attacked) {
+				s.kind = CC_KIND_ADDR;
+				s.value = s.key = s.attacker = keep("203.0.113.7");
+				s.client = true;
+				s.proof = CC_PROOF_DIALOGUE;
+				s.agent = keep("a tool");
+				CHECK(joint_add(joint, &s) == CC_OK);
+			}
+			if (h >= calling)
+				continue;
+			s = sight(n++, o, h, (h < early ? 5 : 110) + 3 * o + 0.5 * h);
+			name(&s, "control.example.net", "198.51.100.9", 443, CC_PROOF_DIALOGUE);
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+	}
+	return ended(conf, joint);
+}
+
+TEST(who_is_attacked_and_calls_days_later_is_one)
+{
+	json_t *cases = world_of_calls(4, 3, 0);
+
+	CHECK_UINT(json_array_size(cases), 1);
+	json_decref(cases);
+}
+
+static void
+check_two(json_t *cases)
+{
+	CHECK_UINT(json_array_size(cases), 2);
+	json_decref(cases);
+}
+
+TEST(chance_is_no_break_in)
+{
+	check_two(world_of_calls(3, 12, 0)); /* all call it, few of them were attacked */
+	check_two(world_of_calls(12, 2, 0)); /* all are attacked, few call */
+	check_two(world_of_calls(4, 4, 1));  /* a quarter did before */
+}
+
 TESTS(T(what_all_hosts_do_is_no_stage), T(what_comes_just_before_on_all_is_one), T(addresses_of_one_name_are_no_rivals),
-    T(who_takes_turns_is_not_sure))
+    T(who_takes_turns_is_not_sure), T(who_is_attacked_and_calls_days_later_is_one), T(chance_is_no_break_in))
