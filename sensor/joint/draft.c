@@ -233,7 +233,8 @@ draft_home(const struct joint *joint, const struct joint_sighting *s, struct dra
 	}
 }
 
-/* Of a rule that only observes a name or an address is no word against it: it takes more to link by it. */
+/* Of a rule that only observes a name or an address is no word against it: it takes more to link by it.  That the rule
+ * finds two things says no more than that both are of a sort that many are. */
 #define OBSERVED_CAP JOINT_TELLS
 
 static void
@@ -245,6 +246,8 @@ observe(struct draft *d)
 		if ((is_candidate((uint8_t)type) || type == FEATURE_SITE || type == FEATURE_URL) &&
 		    d->feature[i].cap > OBSERVED_CAP)
 			d->feature[i].cap = OBSERVED_CAP;
+		if (type == FEATURE_RULE)
+			d->feature[i].cap = 0;
 	}
 }
 

@@ -12,8 +12,9 @@
 #define LEAST 20.0        /* seconds: what comes faster is one session */
 #define MOST 172800.0
 #define TIMES_LEAST 6     /* of which a period is told */
-#define REGULAR 0.1       /* median distance from the period, as a part of it */
-#define LOOSE 0.35        /* more is no period */
+/* Median distance from the period, as a part of it, in the float that nodes keep: 0.1 is not more than 0.1. */
+#define REGULAR ((double)0.1F)
+#define LOOSE ((double)0.35F) /* more is no period */
 #define FINE 0.06         /* widths of a step: logarithms */
 #define WIDE 0.25
 #define BY_LOOSE 1.6      /* caps: of two that wobble, */

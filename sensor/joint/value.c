@@ -17,7 +17,7 @@
 #define OWN_SURELY 3.0
 #define OWN_MAX 12.0
 #define OWN_PART 0.6
-#define MEAN_TELLS 1.5 /* a period that only a mean gap shows weighs less */
+#define MEAN_TELLS 1.5 /* a period that only a mean gap shows weighs less: it holds nothing, and tells nobody apart */
 #define SEEN_SLOTS 4096 /* over SAMPLE * NODE_FEATURES */
 
 enum pass { BY_CONTENT, BY_STRONG, BY_PLACE, BY_ALL };
@@ -395,6 +395,16 @@ shows_who(const struct joint *joint, const struct node *node)
 	return shows;
 }
 
+/*
+ * What is taken away with a value: what is of its kind; and with an address or a certificate what the server there shows
+ * of itself, which all have who are let a place on it, or a device of the same make.
+ */
+static bool
+follows_from(char group, char judged)
+{
+	return group == judged || (group == 's' && (judged == 'a' || judged == 'k'));
+}
+
 static void
 judge_node(
     struct joint *joint, uint32_t index, unsigned at, char group, enum pass pass, uint8_t *parent, bool *ret_informed)
@@ -407,7 +417,7 @@ judge_node(
 		const struct feature *feature = &joint->feature[f];
 		bool strong = is_strong(feature->type), tells = strong && (double)feature->cap >= JOINT_TELLS, joins;
 
-		if (feature_about[feature->type].group == group)
+		if (follows_from(feature_about[feature->type].group, group))
 			continue;
 		/* Any value of a kind that could connect informs; only rare ones connect, and those of several. */
 		if (pass == BY_CONTENT)
@@ -415,12 +425,14 @@ judge_node(
 		else if (strong)
 			joins = tells && !is_alone(feature) && holds(joint, feature);
 		else
-			joins = tells = ((pass == BY_ALL && can_hold(feature->type)) ||
+			joins = tells = (double)feature->cap >= WEIGHT_LEAST &&
+					((pass == BY_ALL && can_hold(feature->type)) ||
 					    (pass == BY_PLACE && is_early(feature->type))) &&
 					(is_alone(feature) || holds(joint, feature));
-		/* What only comes often has a mean gap, too: that of another is another, whoever is behind them. */
+		/* What only comes often has a mean gap, too: that of another is another, whoever is behind them, and
+		 * that two come as often makes them not one. */
 		if (feature->type == FEATURE_PERIOD && (double)feature->cap < MEAN_TELLS)
-			tells = false;
+			joins = tells = false;
 		if (feature_about[feature->type].group == 'd' && pass != BY_CONTENT && pass != BY_ALL &&
 		    node_tells(joint, node, FEATURE_SHAPE)) /* a made name is one of many of one maker: that two
 							     * differ does not tell who is behind them apart */

@@ -2,6 +2,10 @@
 from datetime import datetime, timedelta, timezone
 
 
+def instant(text):
+    return datetime.strptime(text.rstrip("Z"), "%Y-%m-%dT%H:%M:%S.%f").replace(tzinfo=timezone.utc)
+
+
 def times(w, count):
     at, span = w.r.uniform(0, 0.5), w.r.uniform(0.05, 0.45)
     return sorted(w.when(at, at + span) for _ in range(count))
@@ -44,7 +48,7 @@ def parrots(w):
         for x in read:
             if x["organisation"] in {h["id"] for h in hubs}:
                 continue
-            t = datetime.strptime(x["last"].rstrip("Z"), "%Y-%m-%dT%H:%M:%S.%f").replace(tzinfo=timezone.utc) + timedelta(seconds=wait * r.uniform(0.9, 1.1))
+            t = instant(x["last"]) + timedelta(seconds=wait * r.uniform(0.9, 1.1))
             w.see(o if x["id"] in o else [], org, t, x["indicator"]["kind"], x["indicator"]["value"], x["proof"], x["attacker"]["addr"], x["attacker"]["port"],
                   x["attacker"]["role"], prints=x.get("fingerprints"), count=x["count"], domain=x.get("domain"), url=x.get("url"), file_sha256=x.get("file_sha256"))
             w.obs[-1].update({k: x[k] for k in ("rule",) if k in x})
@@ -158,4 +162,40 @@ def masks(w):
     w.campaign("c2", other, True, [{"kind": "addr", "value": theirs}, {"kind": "domain", "value": domain}, {"kind": "cert-sha256", "value": cert}], "the one who is copied")
 
 
-FAMILIES = {"marked": marked, "lookups": lookups, "masks": masks, "everyday": everyday, "parrots": parrots, "silence": silence, "levels": levels}
+def default(w):
+    """A server that shows the certificate of its vendor, key and all, as dozens of devices do that have nothing to do with it."""
+    r, vendor, ja3s = w.r, w.hexed("", 64), w.hexed("", 32)
+    for _ in range(r.randint(30, 50)):
+        org = r.choice(w.orgs)
+        w.see(w.noise, org, w.when(), "cert-sha256", vendor, "keyed", w.outside(), r.choice([443, 8443]), victim=w.victim(org),
+              prints={"ja3s": ja3s, "certificate_sha256": vendor}, rule=(2045100, "default certificate", "misc-activity"))
+    for k in range(r.randint(1, 2)):
+        o, addr, tool = [], w.outside(), w.tool()
+        tool["ja4"], tool["ja3"], orgs = w.hexed("t12d", 30), w.hexed("", 32), w.some(3)
+        for n in range(r.randint(8, 16)):
+            w.contact(o, orgs[n % len(orgs)], w.when(0.1 + 0.4 * k, 0.4 + 0.4 * k), tool, addr, cert=vendor)
+            if "ja4" in w.obs[-1].get("fingerprints", {}):
+                w.obs[-1]["fingerprints"]["ja3s"] = ja3s
+        w.campaign(f"c{k + 1}", o, True, [{"kind": "addr", "value": addr}], "the server; its certificate is the vendor's")
+
+
+def sinkhole(w):
+    """Generated names that were taken down lead to one defender's address, where many others' names lead, too."""
+    r, sink, hello = w.r, w.outside(), w.hexed("", 32)
+    for _ in range(r.randint(15, 30)):
+        org, name, sid = r.choice(w.orgs), w.name(True), 3200000 + r.randint(0, 99999)
+        w.see(w.noise, org, w.when(), "domain", name, "dialogue", sink, 80, victim=w.victim(org), domain=name, prints={"ja3s": hello}, rule=(sid, "family check-in", "trojan-activity"))
+    for k in range(r.randint(2, 3)):
+        o, addr, domain, cert, tool, orgs = [], w.outside(), w.name(True), w.hexed("", 64), w.tool(), w.some(3)
+        tool["ja4"], tool["ja3"] = w.hexed("t12d", 30), w.hexed("", 32)
+        for n in range(r.randint(10, 16)):
+            w.contact(o, orgs[n % len(orgs)], w.when(0.05, 0.4), tool, addr, domain, cert)
+        for n in range(r.randint(6, 12)):
+            w.contact(o, orgs[n % len(orgs)], w.when(0.45, 0.9), tool, sink, domain)
+            w.obs[-1].setdefault("fingerprints", {})["ja3s"] = hello
+        w.campaign(f"c{k + 1}", o, True, [{"kind": "addr", "value": addr}, {"kind": "domain", "value": domain}, {"kind": "cert-sha256", "value": cert}],
+                   "the server until the take-down; since then its name leads where all that were taken down do")
+
+
+FAMILIES = {"marked": marked, "lookups": lookups, "masks": masks, "everyday": everyday, "parrots": parrots, "silence": silence, "levels": levels,
+            "default": default, "sinkhole": sinkhole}
