@@ -211,6 +211,8 @@ group_of(const struct linker *l, uint32_t value)
 
 	if (v == NULL)
 		return 'w';
+	if (v->type == FEATURE_SHAPE)
+		return feature_about[FEATURE_DOMAIN].group; /* a name's: who shares the name shares it */
 	return (about->group == 'a' || about->group == 'k') && (double)v->diversity > about->spread ? 'i'
 												    : about->group;
 }

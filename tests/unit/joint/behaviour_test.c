@@ -1,6 +1,7 @@
 /* What links by behaviour: periods, stages, networks.  All of it a function of the set.  README.md, Linking. */
 #include "unit/joint/joint_rig.h"
 
+#include "joint/joint_own.h"
 #include "output/output.h"
 
 #include <math.h>
@@ -109,6 +110,21 @@ TEST(period_links_where_addresses_move)
 	CHECK(sightings_of(cases, 0) == 60 || sightings_of(cases, 1) == 60);
 	json_decref(cases);
 	conf_free(conf);
+}
+
+/* In the float that nodes keep a tenth is a little more than 0.1: it is regular all the same, by all four steps. */
+TEST(a_tenth_is_no_more_than_a_tenth)
+{
+	static const float jitter[] = {0.01F, 0.1F, 0.11F, 0.35F, 0.36F};
+	static const unsigned steps[] = {4, 4, 2, 2, 0};
+
+	for (unsigned i = 0; i < 5; i++) {
+		struct node node = {.period = 1200, .jitter = jitter[i], .period_count = 20};
+		struct feature_draft feature[RHYTHM_FEATURES];
+		char room[RHYTHM_FEATURES][16];
+
+		CHECK_UINT(rhythm_features(&node, feature, room), steps[i]);
+	}
 }
 
 /* Without a period, the same tool at other addresses is not one activity. */
@@ -574,6 +590,6 @@ TEST(words_have_a_length)
 }
 
 TESTS(T(heartbeats_tell_who_looked), T(notices_of_its_time), T(notices_change_cases), T(contacts_and_notices),
-    T(notices_of_one_are_bounded), T(period_links_where_addresses_move), T(sights_at_random_have_no_period), T(stages),
+    T(notices_of_one_are_bounded), T(period_links_where_addresses_move), T(a_tenth_is_no_more_than_a_tenth), T(sights_at_random_have_no_period), T(stages),
     T(networks), T(networks_that_do_one_thing),
     T(one_alone_makes_no_network), T(words_have_a_length))

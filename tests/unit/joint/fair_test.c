@@ -398,9 +398,36 @@ TEST(heartbeats_say_who_was_first)
 	json_decref(cases);
 }
 
+/* Devices by the dozen show their vendor's certificate, key and all; one server that does attacks. */
+TEST(a_vendors_certificate_is_no_source)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases;
+
+	for (unsigned n = 0; n < 30; n++) {
+		char addr[32];
+		struct joint_sighting s;
+
+		snprintf(addr, sizeof(addr), "198.51.%u.7", n);
+		s = sight(n % 5, n < 20 ? addr : "192.0.2.7", n * 2000);
+		s.proof = CC_PROOF_KEYED;
+		s.cert = keep("vendor");
+		s.ja3s = keep("its server");
+		s.rule = keep(n < 20 ? "1:2045100:1" : "1:3000001:1");
+		s.rule_class = keep(n < 20 ? "misc-activity" : "trojan-activity");
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = ended(conf, joint);
+	CHECK_UINT(json_array_size(cases), 1);
+	CHECK_TEXT(verdict(cases, 0, "value"), "192.0.2.7");
+	CHECK_UINT(json_array_size(json_object_get(json_array_get(cases, 0), "sightings")), 10);
+	json_decref(cases);
+}
+
 TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
     T(what_a_rule_observes_is_not_accused), T(who_observes_is_a_witness_of_what_another_accuses),
     T(one_of_many_that_take_turns), T(a_name_in_a_partners_network), T(tenants_of_a_platform),
     T(called_from_outside_is_no_tie), T(silence_makes_no_rivals_of_names), T(heartbeats_say_who_was_first),
     T(where_a_name_points_tells_nobody_apart), T(a_copied_certificate_is_not_meant),
-    T(who_copies_a_certificate_copies_a_tool))
+    T(who_copies_a_certificate_copies_a_tool), T(a_vendors_certificate_is_no_source))
