@@ -396,8 +396,8 @@ shows_who(const struct joint *joint, const struct node *node)
 }
 
 /*
- * What is taken away with a value: what is of its kind; and with an address or a certificate what the server there shows
- * of itself, which all have who are let a place on it, or a device of the same make.
+ * What is taken away with a value: what is of its kind; and with an address or a certificate what the server there
+ * shows of itself, which all have who are let a place on it, or a device of the same make.
  */
 static bool
 follows_from(char group, char judged)
