@@ -590,6 +590,7 @@ TEST(words_have_a_length)
 }
 
 TESTS(T(heartbeats_tell_who_looked), T(notices_of_its_time), T(notices_change_cases), T(contacts_and_notices),
-    T(notices_of_one_are_bounded), T(period_links_where_addresses_move), T(a_tenth_is_no_more_than_a_tenth), T(sights_at_random_have_no_period), T(stages),
+    T(notices_of_one_are_bounded), T(period_links_where_addresses_move),
+    T(a_tenth_is_no_more_than_a_tenth), T(sights_at_random_have_no_period), T(stages),
     T(networks), T(networks_that_do_one_thing),
     T(one_alone_makes_no_network), T(words_have_a_length))
