@@ -114,6 +114,23 @@ reach_by(struct joint *joint, struct cell *c, uint32_t value)
 	return good && reach_negatives(joint, c, value);
 }
 
+/* Of "not seen" all who saw what it names and link, or who was the first to see it: one of them has it. */
+static bool
+reach_home(struct joint *joint, struct cell *c, const struct node *negative)
+{
+	uint32_t home = home_value(joint, negative);
+	struct value *v = home != NONE ? &joint->value[home] : NULL;
+
+	if (v == NULL)
+		return true;
+	if (v->weight >= (float)WEIGHT_LEAST && v->mark != c->mark) {
+		v->mark = c->mark;
+		if (!reach_by(joint, c, home))
+			return false;
+	}
+	return reach(joint, c, value_oldest(joint, home));
+}
+
 /* All that a positive node leads to. */
 static bool
 reach_from(struct joint *joint, struct cell *c, const struct node *node)
@@ -165,9 +182,7 @@ cell_walk(struct joint *joint, struct cell *c, uint32_t start)
 		if (node->activity != NONE)
 			good = reach_activity(joint, c, node->activity);
 		if (node->negative) {
-			uint32_t home = home_value(joint, node);
-
-			good = good && (home == NONE || reach(joint, c, value_oldest(joint, home)));
+			good = good && reach_home(joint, c, node);
 		} else if (good) {
 			good = reach_from(joint, c, node);
 		}
@@ -374,7 +389,123 @@ struct parting {
 	uint32_t *root, *slot; /* by place: the oldest of its group; of the oldest, the group */
 };
 
-/* Positive nodes in order of time into groups, then "not seen" to the group of the oldest node that has its value. */
+/* Who saw what is named, in which group. */
+struct seer {
+	uint32_t group, organisation;
+};
+
+static int
+by_group(const void *a, const void *b)
+{
+	const struct seer *x = a, *y = b;
+
+	if (x->group != y->group)
+		return x->group < y->group ? -1 : 1;
+	return (x->organisation > y->organisation) - (x->organisation < y->organisation);
+}
+
+/* The group that most organisations saw it in; of as many the one that began first. */
+static uint32_t
+most_seen(struct seer *seer, size_t count)
+{
+	uint32_t best = NONE;
+	size_t most = 0;
+
+	if (count > 0)
+		qsort(seer, count, sizeof(*seer), by_group);
+	for (size_t i = 0, k; i < count; i = k) {
+		size_t organisations = 0;
+
+		for (k = i; k < count && seer[k].group == seer[i].group; k++)
+			organisations += k == i || seer[k].organisation != seer[k - 1].organisation;
+		if (organisations > most) {
+			most = organisations;
+			best = seer[i].group;
+		}
+	}
+	return best;
+}
+
+/*
+ * The group that "not seen" of this value belongs to: who says alone, and first, that he saw it does not draw to
+ * himself what speaks of the activity that several saw.  NONE: none of this cell.
+ */
+static enum cc_status
+seat_of(struct joint *joint, const struct cell *c, uint32_t value, uint32_t *ret_group)
+{
+	uint32_t oldest = value_oldest(joint, value);
+	struct seer *seer = NULL;
+	size_t count = 0, room = 0;
+
+	for (uint32_t f = joint->value[value].head; f != NONE && joint->value[value].weight >= (float)WEIGHT_LEAST;
+	     f = joint->feature[f].next) {
+		const struct node *node = &joint->node[joint->feature[f].node];
+
+		if (node->mark != c->mark || !node->can_link || node->echo)
+			continue;
+		if (!GROW(seer, count, room)) {
+			free(seer);
+			return CC_NOMEM;
+		}
+		seer[count++] = (struct seer){node->place, node->organisation};
+	}
+	*ret_group = most_seen(seer, count);
+	free(seer);
+	if (*ret_group == NONE && joint->node[oldest].mark == c->mark)
+		*ret_group = joint->node[oldest].place;
+	return CC_OK;
+}
+
+/* "Not seen", of what, and in whose group it is. */
+struct seat {
+	uint32_t value, at, group;
+};
+
+static int
+by_value(const void *a, const void *b)
+{
+	const struct seat *x = a, *y = b;
+
+	return (x->value > y->value) - (x->value < y->value);
+}
+
+static int
+by_at(const void *a, const void *b)
+{
+	const struct seat *x = a, *y = b;
+
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+/* Each value is looked at once, however many did not see it; they join their groups by time. */
+static enum cc_status
+seat_negatives(struct joint *joint, const struct cell *c, size_t positive, struct parting *p)
+{
+	size_t count = c->node.count - positive;
+	struct seat *seat = malloc((count + 1) * sizeof(*seat));
+	enum cc_status st = seat != NULL ? CC_OK : CC_NOMEM;
+
+	for (size_t i = 0; i < count && st == CC_OK; i++)
+		seat[i] = (struct seat){home_value(joint, &joint->node[c->node.at[positive + i]]), (uint32_t)i, NONE};
+	if (count > 0 && st == CC_OK)
+		qsort(seat, count, sizeof(*seat), by_value);
+	for (size_t i = 0; i < count && st == CC_OK && seat[i].value != NONE; i++) {
+		if (i > 0 && seat[i].value == seat[i - 1].value)
+			seat[i].group = seat[i - 1].group;
+		else
+			st = seat_of(joint, c, seat[i].value, &seat[i].group);
+	}
+	if (count > 0 && st == CC_OK)
+		qsort(seat, count, sizeof(*seat), by_at);
+	for (size_t i = 0; i < count && st == CC_OK; i++) {
+		if (seat[i].group != NONE && !group_add(&p->group[seat[i].group], c->node.at[positive + i]))
+			st = CC_NOMEM;
+	}
+	free(seat);
+	return st;
+}
+
+/* Positive nodes in order of time into groups, then "not seen" to where its value was seen by most. */
 static bool
 part_cell(struct joint *joint, const struct cell *c, size_t positive, struct parting *p)
 {
@@ -388,13 +519,7 @@ part_cell(struct joint *joint, const struct cell *c, size_t positive, struct par
 		node->place = p->slot[p->root[i]];
 		good = group_add(&p->group[node->place], c->node.at[i]);
 	}
-	for (size_t i = positive; i < c->node.count && good; i++) {
-		uint32_t home = home_value(joint, &joint->node[c->node.at[i]]);
-
-		if (home != NONE && joint->node[value_oldest(joint, home)].mark == c->mark)
-			good = group_add(&p->group[joint->node[value_oldest(joint, home)].place], c->node.at[i]);
-	}
-	return good;
+	return good && seat_negatives(joint, c, positive, p) == CC_OK;
 }
 
 /* The old numbers of activities stand in the nodes until all new ones are made. */

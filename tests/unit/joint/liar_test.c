@@ -110,6 +110,38 @@ TEST(several_make_it_common)
 	done(&w, cases);
 }
 
+/* Who says, alone and first, that other names are at a server draws not to himself that others did not see it. */
+TEST(not_seen_goes_where_most_saw_it)
+{
+	struct world w = fresh();
+	json_t *cases, *one, *id;
+	size_t i, k, found = 0;
+
+	for (unsigned n = 0; n < 106; n++) {
+		char domain[32];
+
+		snprintf(domain, sizeof(domain), "tenant%u.example", n);
+		add(&w, n < 100 ? contact("cert.l", "192.0.2.7", domain, n)
+				: contact(honest[n % 3], "192.0.2.7", NULL, n));
+	}
+	add(&w, (struct joint_sighting){.message = keep("not"), .organisation = keep("cert.d"), .sensor = keep("s1"),
+		    .kind = CC_KIND_ADDR, .value = keep("192.0.2.7"), .key = keep("192.0.2.7"),
+		    .first = DAY0 * NS_PER_S, .last = (DAY0 + 86400) * NS_PER_S, .attacker = keep("192.0.2.7"),
+		    .origin = JOINT_ANSWER, .clock_error = -1, .hops = 255});
+	cases = settled(w.joint);
+	json_array_foreach (cases, i, one) {
+		bool honest_saw = false, missed = false;
+
+		json_array_foreach (json_object_get(one, "sightings"), k, id) {
+			honest_saw = honest_saw || strcmp(json_string_value(id), "m100") == 0;
+			missed = missed || strcmp(json_string_value(id), "not") == 0;
+		}
+		found += honest_saw && missed;
+	}
+	CHECK_UINT(found, 1);
+	done(&w, cases);
+}
+
 /* What is sampled of a value with many nodes follows from the set. */
 TEST(a_flood_in_any_order)
 {
@@ -337,7 +369,8 @@ TEST(an_answer_that_has_to_stand)
 	}
 }
 
-TESTS(T(one_alone_makes_nothing_common), T(several_make_it_common), T(a_flood_in_any_order),
+TESTS(T(one_alone_makes_nothing_common), T(several_make_it_common), T(not_seen_goes_where_most_saw_it),
+    T(a_flood_in_any_order),
     T(two_that_stand_are_not_joined_by_one), T(two_that_stand_are_joined_by_two), T(a_word_joins_what_one_alone_sees),
     T(a_name_in_two_places),
     T(a_flood_between_neighbours), T(two_rest_on_each),
