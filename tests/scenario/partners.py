@@ -144,7 +144,7 @@ def lookups(w):
 
 
 def masks(w):
-    """One shows another's certificate without its key, and the same hello and agent; its sights are about that certificate.  A server each, or (half)
+    """One shows another's certificate without its key, and the same hello and agent; its sights are about that certificate, and later.  A server each, or (half)
     the first has a new one for each victim: undeterminable."""
     r, tool, o, other = w.r, w.tool(), [], []
     server, theirs, cert, domain, moves = w.outside(), w.outside(), w.hexed("", 64), w.name(), r.random() < 0.5
@@ -153,10 +153,10 @@ def masks(w):
     for org in w.some(3):
         for _ in range(r.randint(1, 2)):
             victim, addr = w.victim(org), w.outside() if moves else server
-            for t in times(w, r.randint(2, 5)):
+            for t in sorted(w.when(0.45, 0.95) for _ in range(r.randint(2, 5))):
                 w.see(o, org, t, *r.choice([("cert-sha256", cert), ("addr", addr)]), "dialogue", addr, 443, victim=victim, prints=prints, rule=tool["rules"][0])
     for org in w.some(3) * 2:
-        w.see(other, org, w.when(), *r.choice([("domain", domain), ("addr", theirs)]), "keyed", theirs, 443, victim=w.victim(org), prints=prints, domain=domain, rule=second)
+        w.see(other, org, w.when(0, 0.4), *r.choice([("domain", domain), ("addr", theirs)]), "keyed", theirs, 443, victim=w.victim(org), prints=prints, domain=domain, rule=second)
     w.campaign("c1", o, not moves, [] if moves else [{"kind": "addr", "value": server}],
                "all that its addresses have in common is copied from another" if moves else "it answers at one address; whose certificate it shows, others see elsewhere, with its key")
     w.campaign("c2", other, True, [{"kind": "addr", "value": theirs}, {"kind": "domain", "value": domain}, {"kind": "cert-sha256", "value": cert}], "the one who is copied")
