@@ -11,7 +11,7 @@
 
 #define WINDOW 12      /* neighbours by time that share a feature */
 #define PAIR_LEAST 1.9 /* a feature of less brings no pairs up */
-#define TOOL_MAX 5.5   /* nats, of all that one tool shows: each follows from the others, and can be copied */
+#define TOOL_MAX 5.4   /* nats, of all that one tool shows: each follows from the others, and can be copied */
 #define COPY_MAX 4.0   /* nats of a certificate or key that was shown, and not used: draft.c */
 #define GROUPS_MAX 16  /* groups with a feature, beyond which it brings none of them together */
 #define GROUPS_OF_ONE 4 /* of these, that one organisation alone is in */
@@ -251,12 +251,15 @@ tally_add(struct tally *t, char group, double weight)
 	}
 }
 
-/* What a tool shows of itself, and who copies it shows, too: its hello, its agent and headers, its paths, that a rule
- * finds it, and a certificate without its key. */
+/*
+ * What a tool shows of itself, and who copies or buys it shows, too: its hello, its agent and headers, its paths, that
+ * a rule finds it, a certificate without its key, and the order in which it does things.
+ */
 static bool
 is_of_tool(char group)
 {
-	return group == 't' || group == 's' || group == 'u' || group == 'p' || group == 'r' || group == 'c';
+	return group == 't' || group == 's' || group == 'u' || group == 'p' || group == 'r' || group == 'c' ||
+	       group == 'w';
 }
 
 static double

@@ -191,5 +191,28 @@ TEST(chance_is_no_break_in)
 	check_two(world_of_calls(4, 4, 1));  /* a quarter did before */
 }
 
+/* Two users of one tool, at the same time, with a server and victims each: the tool makes them none. */
+TEST(one_tool_is_not_one_source)
+{
+	static const char *const addr[] = {"192.0.2.7", "198.51.100.9"};
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+
+	text_used = 0;
+	for (unsigned n = 0; n < 8; n++) {
+		struct joint_sighting s = sight(n, n / 2, n % 2, 0.1 * n);
+
+		s.kind = CC_KIND_ADDR;
+		s.value = s.key = s.attacker = keep(addr[n % 2]);
+		s.proof = CC_PROOF_KEYED;
+		s.port = 443;
+		s.ja4 = keep("t12d_tool");
+		s.agent = keep("agent of its own");
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	check_two(ended(conf, joint));
+}
+
 TESTS(T(what_all_hosts_do_is_no_stage), T(what_comes_just_before_on_all_is_one), T(addresses_of_one_name_are_no_rivals),
-    T(who_takes_turns_is_not_sure), T(who_is_attacked_and_calls_days_later_is_one), T(chance_is_no_break_in))
+    T(who_takes_turns_is_not_sure), T(who_is_attacked_and_calls_days_later_is_one), T(chance_is_no_break_in),
+    T(one_tool_is_not_one_source))

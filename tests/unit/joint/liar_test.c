@@ -256,17 +256,22 @@ TEST(a_name_in_two_places)
 	}
 }
 
-/* Between two sights of one tool a thousand of somebody else's: they are neighbours all the same. */
+/*
+ * Between two sights of one tool at one victim, by all that they share, many of somebody else's: they are neighbours
+ * all the same.
+ */
 TEST(a_flood_between_neighbours)
 {
 	struct world w = fresh();
 	json_t *cases;
 
 	for (unsigned n = 0; n < 2; n++) {
-		struct joint_sighting s = contact(honest[n], n == 0 ? "192.0.2.7" : "198.51.100.9", NULL, n * 1000);
+		struct joint_sighting s =
+		    contact(honest[n], n == 0 ? "192.0.2.7" : "198.51.100.9", NULL, n * 1000);
 
 		s.agent = keep("tool/1");
 		s.ja4 = keep("t12d_one");
+		s.victim = keep("victim of both");
 		s.last = s.first = (DAY0 + n * 1800) * NS_PER_S;
 		add(&w, s);
 	}
@@ -276,7 +281,12 @@ TEST(a_flood_between_neighbours)
 
 		snprintf(addr, sizeof(addr), "203.%u.%u.7", n / 200, n % 200);
 		s = contact("cert.l", addr, NULL, n);
-		s.agent = keep("tool/1");
+		if (n % 3 == 0)
+			s.agent = keep("tool/1");
+		else if (n % 3 == 1)
+			s.ja4 = keep("t12d_one");
+		else
+			s.victim = keep("victim of both");
 		s.rule = slice_of(NULL, 0);
 		s.last = s.first = (DAY0 + n * 4) * NS_PER_S;
 		add(&w, s);
