@@ -17,17 +17,6 @@
 #define OWN_SURELY 3.0
 #define OWN_MAX 12.0
 #define OWN_PART 0.6
-#define MEAN_TELLS 1.5 /* a period that only a mean gap shows weighs less: it holds nothing, and tells nobody apart */
-#define SEEN_SLOTS 4096 /* over SAMPLE * NODE_FEATURES */
-
-enum pass { BY_CONTENT, BY_STRONG, BY_PLACE, BY_ALL };
-
-/* What says that addresses belong together, before tools are judged that are seen at them: one network, one period. */
-static bool
-is_early(uint8_t type)
-{
-	return type == FEATURE_NET || type == FEATURE_PERIOD;
-}
 
 /* ---- the table ---- */
 
@@ -210,8 +199,8 @@ sample_take(struct sample *s, uint32_t node)
 	return s->count * 2 >= s->most;
 }
 
-static struct sample *
-sample_of(struct joint *joint, struct value *v)
+struct sample *
+value_sample(struct joint *joint, struct value *v)
 {
 	if (v->sample != NULL || (v->sample = malloc(sizeof(*v->sample))) == NULL)
 		return v->sample;
@@ -342,160 +331,6 @@ value_oldest(struct joint *joint, uint32_t value)
 	return v->oldest;
 }
 
-/* ---- diversity ---- */
-
-/* Can a weak value of this type hold nodes together at all?  A tool's fingerprint can. */
-static bool
-can_hold(uint8_t type)
-{
-	char group = feature_about[type].group;
-
-	return feature_about[type].cap >= 2 && group != 'v' && group != 'a' && group != 'h';
-}
-
-static bool
-is_alone(const struct feature *f)
-{
-	return f->next == NONE && f->prev == NONE;
-}
-
-/* Does its value hold this node to others while another is judged? */
-static bool
-holds(const struct joint *joint, const struct feature *f)
-{
-	const struct value *v = &joint->value[f->value];
-
-	return v->holder != NONE && joint->node[f->node].organisation == v->holder ? v->holds_own : v->holds;
-}
-
-/* The place that has shown this value before in this judgement, or at from now on. */
-static unsigned
-seen_before(struct joint *joint, uint32_t value, unsigned at)
-{
-	size_t slot = (value * 2654435761u) >> 20 & (SEEN_SLOTS - 1);
-
-	while (joint->seen_stamp[slot] == joint->stamp && joint->seen_value[slot] != value)
-		slot = (slot + 1) & (SEEN_SLOTS - 1);
-	if (joint->seen_stamp[slot] == joint->stamp)
-		return joint->seen_place[slot];
-	joint->seen_stamp[slot] = joint->stamp;
-	joint->seen_value[slot] = value;
-	joint->seen_place[slot] = (uint8_t)at;
-	return at;
-}
-
-/* Anything of who spoke or how, beside where they went? */
-static bool
-shows_who(const struct joint *joint, const struct node *node)
-{
-	bool shows = false;
-
-	for (uint32_t f = node->features; f < node->features + node->feature_count && !shows; f++)
-		shows = strchr("tsupr", feature_about[joint->feature[f].type].group) != NULL;
-	return shows;
-}
-
-/*
- * What is taken away with a value: what is of its kind; and with an address or a certificate what the server there
- * shows of itself, which all have who are let a place on it, or a device of the same make.
- */
-static bool
-follows_from(char group, char judged)
-{
-	return group == judged || (group == 's' && (judged == 'a' || judged == 'k'));
-}
-
-static void
-judge_node(
-    struct joint *joint, uint32_t index, unsigned at, char group, enum pass pass, uint8_t *parent, bool *ret_informed)
-{
-	const struct node *node = &joint->node[index];
-
-	parent[at] = (uint8_t)at;
-	*ret_informed = false;
-	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
-		const struct feature *feature = &joint->feature[f];
-		bool strong = is_strong(feature->type), tells = strong && (double)feature->cap >= JOINT_TELLS, joins;
-
-		if (follows_from(feature_about[feature->type].group, group))
-			continue;
-		/* Any value of a kind that could connect informs; only rare ones connect, and those of several. */
-		if (pass == BY_CONTENT)
-			joins = tells = feature->type == FEATURE_DOMAIN || feature->type == FEATURE_FILE;
-		else if (strong)
-			joins = tells && !is_alone(feature) && holds(joint, feature);
-		else
-			joins = tells = (double)feature->cap >= WEIGHT_LEAST &&
-					((pass == BY_ALL && can_hold(feature->type)) ||
-					    (pass == BY_PLACE && is_early(feature->type))) &&
-					(is_alone(feature) || holds(joint, feature));
-		/* What only comes often has a mean gap, too: that of another is another, whoever is behind them, and
-		 * that two come as often makes them not one. */
-		if (feature->type == FEATURE_PERIOD && (double)feature->cap < MEAN_TELLS)
-			joins = tells = false;
-		if (feature_about[feature->type].group == 'd' && pass != BY_CONTENT && pass != BY_ALL &&
-		    node_tells(joint, node, FEATURE_SHAPE)) /* a made name is one of many of one maker: that two
-							     * differ does not tell who is behind them apart */
-			tells = false;
-		/* Where a name points is its owner's choice: of a lookup, that it points elsewhere each time tells
-		 * nobody apart; that it points to one place holds together. */
-		if (group == 'd' && feature->type == FEATURE_ADDR && !shows_who(joint, node))
-			tells = false;
-		*ret_informed = *ret_informed || tells;
-		if (joins && !is_alone(feature)) {
-			unsigned a = top_of(parent, seen_before(joint, feature->value, at)), b = top_of(parent, at);
-
-			parent[a > b ? a : b] = (uint8_t)(a > b ? b : a);
-		}
-	}
-}
-
-/* Who is joined with one that tells tells what that one does. */
-static void
-inform_groups(struct parts *p)
-{
-	for (unsigned i = 0; i < p->nodes; i++) {
-		if (p->informed[i])
-			p->informed[top_of(p->parent, i)] = true;
-	}
-	for (unsigned i = 0; i < p->nodes; i++)
-		p->informed[i] = p->informed[top_of(p->parent, i)];
-}
-
-static void
-diversity(struct joint *joint, struct value *v, enum pass pass, struct judged *ret_judged)
-{
-	struct parts p = {.nodes = 0};
-	char group = feature_about[v->type].group;
-
-	*ret_judged = (struct judged){.groups = 1, .all_groups = 1, .talker = NONE};
-	if (v->count < 2)
-		return;
-	joint->stamp++;
-	if (v->count > SAMPLE) {
-		const struct sample *s = sample_of(joint, v);
-
-		for (; s != NULL && p.nodes < s->count; p.nodes++)
-			p.node[p.nodes] = s->node[p.nodes];
-	} else {
-		for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next)
-			p.node[p.nodes++] = joint->feature[f].node;
-	}
-	/* Each is anywhere in memory, and says where its features are: all are asked for first. */
-	for (unsigned i = 0; i < p.nodes; i++)
-		__builtin_prefetch(&joint->node[p.node[i]]);
-	for (unsigned i = 0; i < p.nodes; i++) {
-		const struct node *node = &joint->node[p.node[i]];
-
-		for (unsigned f = 0; f < node->feature_count; f += 2)
-			__builtin_prefetch(&joint->feature[node->features + f]);
-	}
-	for (unsigned i = 0; i < p.nodes; i++)
-		judge_node(joint, p.node[i], i, group, pass, p.parent, &p.informed[i]);
-	inform_groups(&p);
-	value_count_groups(joint, &p, v->type, ret_judged);
-}
-
 /* ---- what follows from a change ---- */
 
 static bool
@@ -590,17 +425,6 @@ weigh(struct joint *joint, struct value *v, const struct judged *is)
 	touch_users(joint, v, was.weight);
 }
 
-static bool
-scratch(struct joint *joint)
-{
-	if (joint->seen_value == NULL) {
-		joint->seen_value = malloc(SEEN_SLOTS * sizeof(*joint->seen_value));
-		joint->seen_place = malloc(SEEN_SLOTS);
-		joint->seen_stamp = calloc(SEEN_SLOTS, sizeof(*joint->seen_stamp));
-	}
-	return joint->seen_value != NULL && joint->seen_place != NULL && joint->seen_stamp != NULL;
-}
-
 void
 values_clean(struct joint *joint)
 {
@@ -683,7 +507,7 @@ settle_weak(struct joint *joint, bool early)
 		fetch_dirty(joint, i);
 		if (!v->used || is_strong(v->type) || is_early(v->type) != early)
 			continue;
-		diversity(joint, v, early ? BY_STRONG : BY_PLACE, &is);
+		value_diversity(joint, v, early ? BY_STRONG : BY_PLACE, &is);
 		/* A network holds no more than an address would: one popular name in it is no owner of all. */
 		if (v->type == FEATURE_NET)
 			hold(joint, list->at[i], is.groups <= 2, is.all_groups <= 2, is.talker, false);
@@ -700,7 +524,7 @@ values_settle(struct joint *joint)
 	struct vector *list = &joint->dirty_values;
 	struct judged is;
 
-	if (!scratch(joint))
+	if (!value_scratch(joint))
 		return CC_NOMEM;
 	/* What goes on at the end while one walks is walked, too. */
 	for (size_t i = 0; i < list->count; i++) {
@@ -710,7 +534,7 @@ values_settle(struct joint *joint)
 		fetch_dirty(joint, i);
 		if (!v->used || !is_strong(v->type))
 			continue;
-		diversity(joint, v, BY_CONTENT, &is);
+		value_diversity(joint, v, BY_CONTENT, &is);
 		hold(joint, list->at[i], is.groups <= most, is.all_groups <= most, is.talker, false);
 	}
 	settle_weak(joint, true);
@@ -724,7 +548,7 @@ values_settle(struct joint *joint)
 			v->head = joint->value_free;
 			joint->value_free = index;
 		} else if (is_strong(v->type)) {
-			diversity(joint, v, BY_ALL, &is);
+			value_diversity(joint, v, BY_ALL, &is);
 			weigh(joint, v, &is);
 		}
 	}

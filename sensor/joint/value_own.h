@@ -1,8 +1,11 @@
-/* What value.c and word.c share: a value's nodes, and what they fall into without it. */
+/* What value.c, diversity.c and word.c share: a value's nodes, and what they fall into without it. */
 #ifndef JOINT_VALUE_OWN_H
 #define JOINT_VALUE_OWN_H
 
 #include "joint/joint_own.h"
+
+/* What may hold nodes together while another value is judged: README.md, Diversity. */
+enum pass { BY_CONTENT, BY_STRONG, BY_PLACE, BY_ALL };
 
 /* What the nodes of one value fall into. */
 struct parts {
@@ -19,6 +22,13 @@ struct judged {
 	uint32_t talker;             /* who says most; NONE: nobody more than another */
 };
 
+/* value.c: of more than SAMPLE nodes those that are looked at; NULL: no memory */
+struct sample *value_sample(struct joint *joint, struct value *v);
+
+/* diversity.c */
+bool value_scratch(struct joint *joint); /* room for what follows; false: no memory */
+void value_diversity(struct joint *joint, struct value *v, enum pass pass, struct judged *ret_judged);
+
 /* word.c */
 void value_count_groups(
     const struct joint *joint, const struct parts *parts, uint8_t type, struct judged *ret_judged);
@@ -27,6 +37,28 @@ static inline bool
 is_strong(uint8_t type)
 {
 	return feature_about[type].cap >= 6;
+}
+
+/* What says that addresses belong together, before tools are judged that are seen at them: one network, one period. */
+static inline bool
+is_early(uint8_t type)
+{
+	return type == FEATURE_NET || type == FEATURE_PERIOD;
+}
+
+/* Can a weak value of this type hold nodes together at all?  A tool's fingerprint can. */
+static inline bool
+can_hold(uint8_t type)
+{
+	char group = feature_about[type].group;
+
+	return feature_about[type].cap >= 2 && group != 'v' && group != 'a' && group != 'h';
+}
+
+static inline bool
+is_alone(const struct feature *f)
+{
+	return f->next == NONE && f->prev == NONE;
 }
 
 static inline unsigned

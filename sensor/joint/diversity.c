@@ -1,0 +1,159 @@
+/*
+ * How many groups the nodes of a value fall into when it, and its kind, is taken away, and they are held together by what
+ * else is rare.  README.md, Diversity.  In: a value, and what of it holds in this pass; out: groups, and their part.  At
+ * most SAMPLE nodes are looked at.  One thread.
+ */
+#include "joint/value_own.h"
+
+#include <stdlib.h>
+
+#define MEAN_TELLS 1.5 /* a period that only a mean gap shows weighs less: it holds nothing, and tells nobody apart */
+#define SEEN_SLOTS 4096 /* over SAMPLE * NODE_FEATURES */
+
+bool
+value_scratch(struct joint *joint)
+{
+	if (joint->seen_value == NULL) {
+		joint->seen_value = malloc(SEEN_SLOTS * sizeof(*joint->seen_value));
+		joint->seen_place = malloc(SEEN_SLOTS);
+		joint->seen_stamp = calloc(SEEN_SLOTS, sizeof(*joint->seen_stamp));
+	}
+	return joint->seen_value != NULL && joint->seen_place != NULL && joint->seen_stamp != NULL;
+}
+
+/* Does its value hold this node to others while another is judged? */
+static bool
+holds(const struct joint *joint, const struct feature *f)
+{
+	const struct value *v = &joint->value[f->value];
+
+	return v->holder != NONE && joint->node[f->node].organisation == v->holder ? v->holds_own : v->holds;
+}
+
+/* The place that has shown this value before in this judgement, or at from now on. */
+static unsigned
+seen_before(struct joint *joint, uint32_t value, unsigned at)
+{
+	size_t slot = (value * 2654435761u) >> 20 & (SEEN_SLOTS - 1);
+
+	while (joint->seen_stamp[slot] == joint->stamp && joint->seen_value[slot] != value)
+		slot = (slot + 1) & (SEEN_SLOTS - 1);
+	if (joint->seen_stamp[slot] == joint->stamp)
+		return joint->seen_place[slot];
+	joint->seen_stamp[slot] = joint->stamp;
+	joint->seen_value[slot] = value;
+	joint->seen_place[slot] = (uint8_t)at;
+	return at;
+}
+
+/* Anything of who spoke or how, beside where they went? */
+static bool
+shows_who(const struct joint *joint, const struct node *node)
+{
+	bool shows = false;
+
+	for (uint32_t f = node->features; f < node->features + node->feature_count && !shows; f++)
+		shows = strchr("tsupr", feature_about[joint->feature[f].type].group) != NULL;
+	return shows;
+}
+
+/*
+ * What is taken away with a value: what is of its kind; and with an address or a certificate what the server there
+ * shows of itself, which all have who are let a place on it, or a device of the same make.
+ */
+static bool
+follows_from(char group, char judged)
+{
+	return group == judged || (group == 's' && (judged == 'a' || judged == 'k'));
+}
+
+static void
+judge_node(
+    struct joint *joint, uint32_t index, unsigned at, char group, enum pass pass, uint8_t *parent, bool *ret_informed)
+{
+	const struct node *node = &joint->node[index];
+
+	parent[at] = (uint8_t)at;
+	*ret_informed = false;
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		const struct feature *feature = &joint->feature[f];
+		bool strong = is_strong(feature->type), tells = strong && (double)feature->cap >= JOINT_TELLS, joins;
+
+		if (follows_from(feature_about[feature->type].group, group))
+			continue;
+		/* Any value of a kind that could connect informs; only rare ones connect, and those of several. */
+		if (pass == BY_CONTENT)
+			joins = tells = feature->type == FEATURE_DOMAIN || feature->type == FEATURE_FILE;
+		else if (strong)
+			joins = tells && !is_alone(feature) && holds(joint, feature);
+		else
+			joins = tells = (double)feature->cap >= WEIGHT_LEAST &&
+					((pass == BY_ALL && can_hold(feature->type)) ||
+					    (pass == BY_PLACE && is_early(feature->type))) &&
+					(is_alone(feature) || holds(joint, feature));
+		/* What only comes often has a mean gap, too: that of another is another, whoever is behind them, and
+		 * that two come as often makes them not one. */
+		if (feature->type == FEATURE_PERIOD && (double)feature->cap < MEAN_TELLS)
+			joins = tells = false;
+		if (feature_about[feature->type].group == 'd' && pass != BY_CONTENT && pass != BY_ALL &&
+		    node_tells(joint, node, FEATURE_SHAPE)) /* a made name is one of many of one maker: that two
+							     * differ does not tell who is behind them apart */
+			tells = false;
+		/* Where a name points is its owner's choice: of a lookup, that it points elsewhere each time tells
+		 * nobody apart; that it points to one place holds together. */
+		if (group == 'd' && feature->type == FEATURE_ADDR && !shows_who(joint, node))
+			tells = false;
+		*ret_informed = *ret_informed || tells;
+		if (joins && !is_alone(feature)) {
+			unsigned a = top_of(parent, seen_before(joint, feature->value, at)), b = top_of(parent, at);
+
+			parent[a > b ? a : b] = (uint8_t)(a > b ? b : a);
+		}
+	}
+}
+
+/* Who is joined with one that tells tells what that one does. */
+static void
+inform_groups(struct parts *p)
+{
+	for (unsigned i = 0; i < p->nodes; i++) {
+		if (p->informed[i])
+			p->informed[top_of(p->parent, i)] = true;
+	}
+	for (unsigned i = 0; i < p->nodes; i++)
+		p->informed[i] = p->informed[top_of(p->parent, i)];
+}
+
+void
+value_diversity(struct joint *joint, struct value *v, enum pass pass, struct judged *ret_judged)
+{
+	struct parts p = {.nodes = 0};
+	char group = feature_about[v->type].group;
+
+	*ret_judged = (struct judged){.groups = 1, .all_groups = 1, .talker = NONE};
+	if (v->count < 2)
+		return;
+	joint->stamp++;
+	if (v->count > SAMPLE) {
+		const struct sample *s = value_sample(joint, v);
+
+		for (; s != NULL && p.nodes < s->count; p.nodes++)
+			p.node[p.nodes] = s->node[p.nodes];
+	} else {
+		for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next)
+			p.node[p.nodes++] = joint->feature[f].node;
+	}
+	/* Each is anywhere in memory, and says where its features are: all are asked for first. */
+	for (unsigned i = 0; i < p.nodes; i++)
+		__builtin_prefetch(&joint->node[p.node[i]]);
+	for (unsigned i = 0; i < p.nodes; i++) {
+		const struct node *node = &joint->node[p.node[i]];
+
+		for (unsigned f = 0; f < node->feature_count; f += 2)
+			__builtin_prefetch(&joint->feature[node->features + f]);
+	}
+	for (unsigned i = 0; i < p.nodes; i++)
+		judge_node(joint, p.node[i], i, group, pass, p.parent, &p.informed[i]);
+	inform_groups(&p);
+	value_count_groups(joint, &p, v->type, ret_judged);
+}
