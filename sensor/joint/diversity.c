@@ -1,7 +1,7 @@
 /*
- * How many groups the nodes of a value fall into when it, and its kind, is taken away, and they are held together by what
- * else is rare.  README.md, Diversity.  In: a value, and what of it holds in this pass; out: groups, and their part.  At
- * most SAMPLE nodes are looked at.  One thread.
+ * How many groups the nodes of a value fall into when it, and its kind, is taken away, and they are held together by
+ * what else is rare.  README.md, Diversity.  In: a value, and what of it holds in this pass; out: groups, and their
+ * part.  At most SAMPLE nodes are looked at.  One thread.
  */
 #include "joint/value_own.h"
 
