@@ -517,7 +517,8 @@ case_json_row(struct joint *joint, uint32_t activity, struct json *json, struct 
 			who[row->organisations++] = node->organisation;
 	}
 	if (a->source) {
-		struct slice value = name_slice(joint, joint->value[a->named].name);
+		char text[PREFIX_TEXT];
+		struct slice value = wide_name(joint, &a->hypothesis[0], text);
 
 		size = value.size < room ? value.size : room - 1;
 		memcpy(ret_value, value.p, size);

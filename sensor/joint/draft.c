@@ -127,7 +127,7 @@ path_shape(struct slice path, char room[64])
 	return made ? slice_of(room, size) : slice_of(NULL, 0);
 }
 
-static bool
+bool
 addr_of(struct slice text, struct cc_addr *ret_addr)
 {
 	char word[CC_ADDR_TEXT];

@@ -35,8 +35,10 @@ case_kind(uint8_t type)
 static void
 put_what(const struct joint *joint, const struct hypothesis *h, struct json *json)
 {
+	char room[PREFIX_TEXT];
+
 	json_text(json, "kind", case_kind(h->type));
-	case_name(joint, json, "value", joint->value[h->value].name);
+	json_string(json, "value", wide_name(joint, h, room));
 	if (h->type == FEATURE_SITE)
 		json_bool(json, "zone", true);
 }

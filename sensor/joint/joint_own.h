@@ -189,6 +189,7 @@ struct hypothesis {
 	uint8_t type; /* FEATURE_ */
 	uint32_t value; /* in joint->value */
 	uint64_t hash;
+	uint32_t within; /* name of an address: all that is in this /48 is in the address's /64; NONE: it is not */
 	double log_odds, probability, bonus, witness; /* witness: sum over organisations, each capped */
 	unsigned witnesses;
 	struct item *item;
@@ -420,6 +421,7 @@ hides_victim(enum cc_tlp tlp)
 void draft_features(const struct joint *joint, const struct joint_sighting *s, struct draft *d);
 uint64_t draft_fold(const struct joint_sighting *s, const struct draft *d); /* what folds into one node */
 bool draft_is_echo(const struct joint_sighting *s);
+bool addr_of(struct slice text, struct cc_addr *ret_addr); /* false: it is none */
 uint32_t home_named(const struct joint *joint, struct slice addr); /* in whose networks; NONE */
 
 /* rhythm.c */
@@ -523,6 +525,11 @@ bool places_are_spread(const uint32_t *place, size_t count);
 /* place: room for count */
 bool wide_is_spread(const struct joint *joint, const struct claim *claim, size_t count, uint8_t type, uint32_t *place);
 const char *wide_why(uint8_t type); /* it has less than what is in it */
+/* The address (name) whose /64 has all these, which are claims to one network; NONE: none, or they are of IPv4. */
+uint32_t wide_within(const struct joint *joint, const struct claim *claim, size_t count);
+#define PREFIX_TEXT 64
+/* What a case calls a candidate: a network by the /64 that all of it is in, else by its value's name. */
+struct slice wide_name(const struct joint *joint, const struct hypothesis *h, char room[PREFIX_TEXT]);
 
 /* zone.c: the registrable domain of names that are seen once each, or seldom */
 /* May it be named at all: nobody else's, no registry's, and no victim of a flood? */

@@ -289,6 +289,8 @@ make_candidates(struct joint *joint, struct activity *a, const struct claims *c,
 
 		for (k = i; k < c->count && c->claim[k].value == h.value; k++)
 			;
+		/* By all, whoever is left out: what it is called does not change with that. */
+		h.within = h.type == FEATURE_NET ? wide_within(joint, &c->claim[i], k - i) : NONE;
 		if (take_items(joint, c, i, k, wide, without, &h) != CC_OK)
 			return CC_NOMEM;
 		if (h.item_count == 0) {

@@ -1,9 +1,11 @@
 /*
  * Networks (/24, /48) and their operators, and registrable domains, as what an activity comes from: where its
- * addresses rotate within one, or its names below it, that is a better answer than any of them.  README.md,
- * Evidence.  One thread.
+ * addresses rotate within one, or its names below it, that is a better answer than any of them; and what a case calls
+ * it.  README.md, Evidence.  One thread.
  */
 #include "joint/joint_own.h"
+
+#include <stdio.h>
 
 /* What of a kind is in it. */
 static uint8_t
@@ -67,4 +69,41 @@ wide_is_spread(const struct joint *joint, const struct claim *claim, size_t coun
 			place[nodes++] = at;
 	}
 	return places_are_spread(place, nodes);
+}
+
+/* ---- what it is called ---- */
+
+uint32_t
+wide_within(const struct joint *joint, const struct claim *claim, size_t count)
+{
+	struct cc_addr first = {.b = {0}}, at;
+	uint32_t within = NONE;
+
+	for (size_t i = 0; i < count; i++) {
+		uint32_t place = place_of(joint, &claim[i], FEATURE_NET);
+
+		if (place == NONE)
+			continue;
+		if (!addr_of(name_slice(joint, joint->value[place].name), &at) || cc_addr_is4(&at) ||
+		    (within != NONE && memcmp(first.b, at.b, 8) != 0))
+			return NONE;
+		if (within == NONE) {
+			within = joint->value[place].name;
+			first = at;
+		}
+	}
+	return within;
+}
+
+struct slice
+wide_name(const struct joint *joint, const struct hypothesis *h, char room[PREFIX_TEXT])
+{
+	struct cc_addr net;
+	char text[CC_ADDR_TEXT];
+
+	if (h->type != FEATURE_NET || h->within == NONE || !addr_of(name_slice(joint, h->within), &net))
+		return name_slice(joint, joint->value[h->value].name);
+	memset(net.b + 8, 0, 8);
+	snprintf(room, PREFIX_TEXT, "%s/64", cc_addr_text(&net, text));
+	return slice_str(room);
 }

@@ -233,6 +233,36 @@ TEST(networks)
 	}
 }
 
+/* Of IPv6 it is called by the /64 that all of it is in, else by its /48; and the same without anybody. */
+TEST(network_by_its_narrowest_name)
+{
+	for (unsigned parts = 1; parts <= 2; parts++) {
+		struct conf *conf = conf_new();
+		json_t *cases, *answer, *value;
+		const char *is;
+
+		listed = text_used = 0;
+		for (unsigned n = 0; n < 18; n++) {
+			char addr[48];
+			struct joint_sighting *s;
+
+			snprintf(addr, sizeof(addr), "2001:db8:7:%x::%x", 0x14 + n % parts, 0x100 + n);
+			s = sight(who[n % 3], addr, n * 3000);
+			s->ja4 = keep("t12d000000_own");
+			s->rule = keep("1:3000001:1");
+		}
+		cases = same_in_any_order(conf);
+		answer = json_object_get(json_array_get(cases, 0), "answer");
+		is = json_string_value(json_object_get(answer, "value"));
+		CHECK_TEXT(json_string_value(json_object_get(answer, "kind")), "prefix");
+		CHECK_TEXT(is, parts == 1 ? "2001:db8:7:14::/64" : "2001:db8:7::/48");
+		value = json_array_get(json_object_get(json_array_get(cases, 0), "hypotheses"), 0);
+		CHECK_TEXT(json_string_value(json_object_get(json_object_get(value, "candidate"), "value")), is);
+		json_decref(cases);
+		conf_free(conf);
+	}
+}
+
 /* An address of a network tries passwords, as do others everywhere, each by itself. */
 static void
 tries(const char *organisation, const char *addr, unsigned second, struct slice rule, const char *class)
@@ -592,5 +622,5 @@ TEST(words_have_a_length)
 TESTS(T(heartbeats_tell_who_looked), T(notices_of_its_time), T(notices_change_cases), T(contacts_and_notices),
     T(notices_of_one_are_bounded), T(period_links_where_addresses_move),
     T(a_tenth_is_no_more_than_a_tenth), T(sights_at_random_have_no_period), T(stages),
-    T(networks), T(networks_that_do_one_thing),
+    T(networks), T(network_by_its_narrowest_name), T(networks_that_do_one_thing),
     T(one_alone_makes_no_network), T(words_have_a_length))
