@@ -521,6 +521,8 @@ words_lack(const struct cases_words *w, const struct casefile *one)
 			words_say(w, "%sone organisation's word alone would decide it", also);
 		else if (strcmp(part->why, "two witnesses of a name, in no common network") == 0)
 			words_say(w, "%sthe two organisations that saw the name found it in different networks", also);
+		else if (strcmp(part->why, "who steers it is one organisation's word") == 0)
+			words_say(w, "%sonly one organisation saw who steers the host", also);
 		else if (strcmp(part->why, "reports that lack too much") == 0)
 			words_say(w, "%sthe reports hold only %.0f %% of what a report should hold", also,
 			    part->of * 100);

@@ -192,6 +192,7 @@ struct hypothesis {
 	uint32_t within; /* name of an address: all that is in this /48 is in the address's /64; NONE: it is not */
 	double log_odds, probability, bonus, witness; /* witness: sum over organisations, each capped */
 	unsigned witnesses;
+	bool own_word; /* it steers a host, whose witnesses it has, and fewer than two saw it themselves */
 	struct item *item;
 	size_t item_count;
 	size_t items; /* there were, where only those that a case lists were kept; 0: all are here */

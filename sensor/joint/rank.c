@@ -254,6 +254,7 @@ follow_relays(const struct joint *joint, struct activity *a)
 
 			if (!is_wide(h->type) && relay->witness >= WITNESS_LEAST && home_of(joint, h) == NONE &&
 			    controls(joint, h, home) && more > h->bonus && !came_after(joint, relay, h)) {
+				h->own_word = h->bonus > 0 ? h->own_word : h->witnesses < 2;
 				h->bonus = more;
 				h->parts = 0;
 				hypothesis_part(h, "steers a host that others saw attack", more, relay->witness);

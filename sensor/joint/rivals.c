@@ -10,6 +10,7 @@
 #define ALONE 3.5        /* more of it while fewer than two organisations witness */
 #define HOLLOW 2.0       /* more of it while what was sent is less complete than joint.completeness */
 #define RIVAL_PRIOR 0.5
+#define OWN_WORD 0.75    /* probability, at most, of who steers a host by one organisation's word */
 #define SHARED_LESS 1.3  /* nats that 'shared' has less than what is shared by just as many as one would have */
 
 static unsigned
@@ -92,6 +93,19 @@ put_turns(struct hypothesis *unknown, const struct hypothesis *top, double turn)
 
 	if (more > 0)
 		hypothesis_part(unknown, "others take turns with what leads", more, turn);
+}
+
+/*
+ * That a host of somebody's attacks several saw; who steers it, if only one did, and that is mostly the host's owner,
+ * who has a part in it: with as many witnesses as the host has, no more probable than OWN_WORD.
+ */
+static void
+put_own_word(struct hypothesis *unknown, const struct hypothesis *top)
+{
+	double more = top->log_odds + log((1 - OWN_WORD) / OWN_WORD) - hypothesis_parts(unknown);
+
+	if (top->own_word && more > 0)
+		hypothesis_part(unknown, "who steers it is one organisation's word", more, OWN_WORD);
 }
 
 /* An address, a /24 or a /48, and who saw it. */
@@ -180,6 +194,8 @@ rivals_add(const struct joint *joint, struct activity *a, const struct claims *c
 		hypothesis_part(&rival[RIVAL_UNKNOWN], "reports that lack too much", HOLLOW, completeness / 100.0);
 	if (top != NULL && !followed)
 		put_turns(&rival[RIVAL_UNKNOWN], top, hypothesis_turn(joint, a, top));
+	if (followed)
+		put_own_word(&rival[RIVAL_UNKNOWN], top);
 	for (int i = 0; i < RIVALS; i++) {
 		rival[i].log_odds = hypothesis_parts(&rival[i]);
 		good = hypothesis_add(a, rival[i]) && good;

@@ -258,6 +258,8 @@ TEST(relay_through_a_victim)
 		CHECK_UINT(json_array_size(cases), 1);
 		CHECK_TEXT(word(answer_of(cases, 0), "verdict"), seen ? "source" : "cannot say");
 		CHECK_TEXT(word(answer_of(cases, 0), seen ? "value" : "leaning"), seen ? "192.0.2.66" : "relayed");
+		/* And never surely: he alone says so. */
+		CHECK(!seen || json_real_value(json_object_get(answer_of(cases, 0), "confidence")) <= 0.75);
 		if (!seen) {
 			json_t *first = json_array_get(json_object_get(json_array_get(cases, 0), "missing"), 0);
 
