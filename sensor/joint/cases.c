@@ -518,7 +518,7 @@ case_json_row(struct joint *joint, uint32_t activity, struct json *json, struct 
 	}
 	if (a->source) {
 		char text[PREFIX_TEXT];
-		struct slice value = wide_name(joint, &a->hypothesis[0], text);
+		struct slice value = wide_name(joint, a->named, a->named_within, text);
 
 		size = value.size < room ? value.size : room - 1;
 		memcpy(ret_value, value.p, size);

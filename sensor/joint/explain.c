@@ -38,7 +38,7 @@ put_what(const struct joint *joint, const struct hypothesis *h, struct json *jso
 	char room[PREFIX_TEXT];
 
 	json_text(json, "kind", case_kind(h->type));
-	json_string(json, "value", wide_name(joint, h, room));
+	json_string(json, "value", wide_name(joint, h->value, h->within, room));
 	if (h->type == FEATURE_SITE)
 		json_bool(json, "zone", true);
 }

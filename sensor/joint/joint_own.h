@@ -189,7 +189,7 @@ struct hypothesis {
 	uint8_t type; /* FEATURE_ */
 	uint32_t value; /* in joint->value */
 	uint64_t hash;
-	uint32_t within; /* name of an address: all that is in this /48 is in the address's /64; NONE: it is not */
+	uint32_t within; /* value, an address: all that is in this /48 is in the address's /64; NONE: it is not */
 	double log_odds, probability, bonus, witness; /* witness: sum over organisations, each capped */
 	unsigned witnesses;
 	bool own_word; /* it steers a host, whose witnesses it has, and fewer than two saw it themselves */
@@ -229,7 +229,7 @@ struct activity {
 	struct party party[ORGANISATIONS_MAX];
 	unsigned parties;
 	bool source;
-	uint32_t named; /* value; of a source */
+	uint32_t named, named_within; /* value, and as of its hypothesis; of a source */
 	double confidence, relay_odds;
 	int leaning; /* RIVAL_ */
 	unsigned completeness;
@@ -526,11 +526,12 @@ bool places_are_spread(const uint32_t *place, size_t count);
 /* place: room for count */
 bool wide_is_spread(const struct joint *joint, const struct claim *claim, size_t count, uint8_t type, uint32_t *place);
 const char *wide_why(uint8_t type); /* it has less than what is in it */
-/* The address (name) whose /64 has all these, which are claims to one network; NONE: none, or they are of IPv4. */
+/* The address (value) whose /64 has all these, which are claims to one network; NONE: none, or they are of IPv4. */
 uint32_t wide_within(const struct joint *joint, const struct claim *claim, size_t count);
 #define PREFIX_TEXT 64
-/* What a case calls a candidate: a network by the /64 that all of it is in, else by its value's name. */
-struct slice wide_name(const struct joint *joint, const struct hypothesis *h, char room[PREFIX_TEXT]);
+/* What a case calls a value that is a candidate: a network by the /64 of the address that all is within, where there is
+ * one (else NONE), and what else there is by its name. */
+struct slice wide_name(const struct joint *joint, uint32_t value, uint32_t within, char room[PREFIX_TEXT]);
 
 /* zone.c: the registrable domain of names that are seen once each, or seldom */
 /* May it be named at all: nobody else's, no registry's, and no victim of a flood? */

@@ -338,6 +338,7 @@ activity_answer(struct activity *a)
 	named = top != NULL ? top->probability : 0;
 	a->source = named >= 0.5;
 	a->named = top != NULL ? top->value : NONE;
+	a->named_within = top != NULL ? top->within : NONE;
 	a->confidence = a->source ? named : 1 - named;
 	for (size_t i = 0; i < a->hypothesis_count; i++) {
 		if (a->hypothesis[i].rival >= 0 && a->hypothesis[i].log_odds > best) {

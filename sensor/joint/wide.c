@@ -88,7 +88,7 @@ wide_within(const struct joint *joint, const struct claim *claim, size_t count)
 		    (within != NONE && memcmp(first.b, at.b, 8) != 0))
 			return NONE;
 		if (within == NONE) {
-			within = joint->value[place].name;
+			within = place;
 			first = at;
 		}
 	}
@@ -96,13 +96,13 @@ wide_within(const struct joint *joint, const struct claim *claim, size_t count)
 }
 
 struct slice
-wide_name(const struct joint *joint, const struct hypothesis *h, char room[PREFIX_TEXT])
+wide_name(const struct joint *joint, uint32_t value, uint32_t within, char room[PREFIX_TEXT])
 {
 	struct cc_addr net;
 	char text[CC_ADDR_TEXT];
 
-	if (h->type != FEATURE_NET || h->within == NONE || !addr_of(name_slice(joint, h->within), &net))
-		return name_slice(joint, joint->value[h->value].name);
+	if (within == NONE || !addr_of(name_slice(joint, joint->value[within].name), &net))
+		return name_slice(joint, joint->value[value].name);
 	memset(net.b + 8, 0, 8);
 	snprintf(room, PREFIX_TEXT, "%s/64", cc_addr_text(&net, text));
 	return slice_str(room);
