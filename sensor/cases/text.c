@@ -75,7 +75,6 @@ say_over(const struct cases_words *w, const struct casefile *one)
 	(void)cases_say_over(w, one);
 }
 
-/* "source" and what; "cannot say" and what it leans to. */
 static void
 put_publisher(struct buf *out, const struct casefile *one, size_t most)
 {
@@ -83,6 +82,7 @@ put_publisher(struct buf *out, const struct casefile *one, size_t most)
 	buf_add_text(out, one->untrusted ? CASES_UNTRUSTED : "");
 }
 
+/* "source" and what; "cannot say" and what it leans to. */
 static void
 put_answer(struct buf *out, const struct casefile *one, size_t width)
 {

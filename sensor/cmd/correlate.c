@@ -298,13 +298,14 @@ write_out(const struct correlating *c, const char *path)
 	if (asprintf(&beside, "%s.new", path) < 0)
 		return trouble("no memory", NULL);
 	out = fopen(beside, "w");
-	good = out != NULL && write_cases(c, out);
-	good = out != NULL && fflush(out) == 0 && fsync(fileno(out)) == 0 && fclose(out) == 0 && good;
+	good = out != NULL && write_cases(c, out) && fflush(out) == 0 && fsync(fileno(out)) == 0;
 	good = good && rename(beside, path) == 0;
-	if (!good) {
+	if (!good)
 		fprintf(stderr, "concert correlate: %s: %s\n", path, strerror(errno));
+	if (out != NULL)
+		(void)fclose(out); /* all of it is on the disk, or was never to be */
+	if (!good && out != NULL)
 		(void)unlink(beside);
-	}
 	free(beside);
 	return good ? EXIT_DONE : EXIT_FAILED;
 }

@@ -272,7 +272,8 @@ struct joint {
 	/* names.c: texts, once */
 	struct buf text;
 	uint64_t *name_at; /* offset << 24 | size: of name i */
-	uint32_t name_count, name_room;
+	uint32_t name_count;
+	size_t name_room;
 	struct table names;
 	size_t stale; /* nodes that went since texts were gathered anew */
 	size_t text_most; /* bytes of texts, at which they are gathered anew, too */

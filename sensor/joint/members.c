@@ -18,6 +18,7 @@
 
 #define WORD "concert.nodes.2\n"
 #define WORD_BEFORE "concert.nodes.1\n" /* of a member, or a topic, of before: word and nodes are signed themselves */
+_Static_assert(sizeof(WORD) == sizeof(WORD_BEFORE), "the same length: what follows is found by it");
 #define PAYLOAD (256u << 10) /* about; a node is far smaller */
 #define WAIT_MS 50
 #define TAKE_MAX 4096 /* nodes at once, about */

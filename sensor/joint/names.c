@@ -18,7 +18,7 @@ append(struct joint *joint, struct slice text)
 		joint->no_memory = true;
 		return NONE;
 	}
-	joint->name_room = (uint32_t)room;
+	joint->name_room = room;
 	joint->name_at[joint->name_count] = (uint64_t)joint->text.size << 24 | text.size;
 	buf_add_slice(&joint->text, text);
 	if (joint->text.room != before)
@@ -113,7 +113,8 @@ names_gather(struct joint *joint)
 	memset(g.fresh, 0xff, ((size_t)count + 1) * sizeof(*g.fresh));
 	buf_open(&joint->text, (size_t)1 << 36);
 	joint->name_at = NULL;
-	joint->name_count = joint->name_room = 0;
+	joint->name_count = 0;
+	joint->name_room = 0;
 	for (size_t i = 0; i < joint->node_count; i++) {
 		if (joint->node[i].used)
 			keep_node(&g, &joint->node[i]);

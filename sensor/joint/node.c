@@ -53,7 +53,12 @@ joint_grow(void **array, size_t count, size_t *room, size_t size)
 
 	if (count < *room)
 		return true;
-	if (count >= NONE || (p = joint_table(more * size)) == NULL)
+	if (count >= NONE)
+		return false;
+	p = joint_table(more * size);
+	if (p == NULL && more == *room * 8) /* where addresses are bounded, or memory is promised but once */
+		p = joint_table((more = *room * 2) * size);
+	if (p == NULL)
 		return false;
 	if (count > 0)
 		memcpy(p, *array, count * size);
