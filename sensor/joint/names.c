@@ -12,13 +12,12 @@
 static uint32_t
 append(struct joint *joint, struct slice text)
 {
-	size_t room = joint->name_room, before = joint->text.room;
+	size_t before = joint->text.room;
 
-	if (!GROW(joint->name_at, joint->name_count, room)) {
+	if (!GROW(joint->name_at, joint->name_count, joint->name_room)) {
 		joint->no_memory = true;
 		return NONE;
 	}
-	joint->name_room = room;
 	joint->name_at[joint->name_count] = (uint64_t)joint->text.size << 24 | text.size;
 	buf_add_slice(&joint->text, text);
 	if (joint->text.room != before)
