@@ -46,6 +46,9 @@ void cmd_usage(const struct command *command);
 /* Where to read messages from, a line each, for reader_open(): what was typed, else exchange.from, else exchange.to.
  * malloc; NULL: nowhere. */
 char *cmd_sources(const struct cmd_options *options);
+/* Says which folders of these are not there, but for our own exchange.to, which the first message makes.  True: one
+ * that was typed; of those of exchange.from a partner may not have sent anything yet. */
+bool cmd_name_absent(const struct cmd_options *options, const char *command);
 
 /* A terminal acts on control characters: a partner's text reaches it without. */
 void cmd_print_clean(struct slice text, FILE *out);

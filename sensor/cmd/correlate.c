@@ -676,6 +676,7 @@ cmd_correlate(int argc, char **argv)
 	const struct command *command = &cmd_table[0];
 	struct cmd_options o;
 	char *from;
+	bool absent;
 	int code = EXIT_USAGE;
 
 	hear_signals();
@@ -690,7 +691,10 @@ cmd_correlate(int argc, char **argv)
 		else {
 			if (o.once)
 				hear_no_end();
+			/* One alone is an error; of several the rest is read, and these as soon as they are there. */
+			absent = strchr(from, '\n') != NULL && cmd_name_absent(&o, "correlate") && o.once;
 			code = correlate(&o, from);
+			code = code == EXIT_DONE && absent ? EXIT_FAILED : code;
 		}
 		free(from);
 	}

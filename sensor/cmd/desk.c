@@ -91,21 +91,6 @@ only_reads(const struct cmd_desk *d)
 	return false;
 }
 
-/* What was typed and is not there is named, and the rest shown: nobody may have sent anything there yet. */
-static void
-name_absent(struct cmd_desk *d)
-{
-	char *all = d->o.typed != NULL ? cmd_sources(&d->o) : NULL;
-
-	for (char *rest = all, *one; (one = strsep(&rest, "\n")) != NULL;) {
-		if (strncmp(one, "file:", 5) != 0 || access(one + 5, F_OK) == 0)
-			continue;
-		fprintf(stderr, "concert %s: file exchange %s: %s\n", d->command, one + 5, strerror(errno));
-		d->absent = true;
-	}
-	free(all);
-}
-
 bool
 cmd_desk_start(struct cmd_desk *d, int *ret_code)
 {
@@ -145,8 +130,10 @@ cmd_desk_sync(struct cmd_desk *d)
 	enum cc_status st;
 	const char *unheard;
 
-	if (only_reads(d) && !d->absent)
-		name_absent(d);
+	/* What is sent makes the folder that it goes to. */
+	if (!d->looked && (only_reads(d) || d->o.typed == NULL))
+		d->absent = cmd_name_absent(&d->o, d->command);
+	d->looked = true;
 	st = desk_sync(d->desk, &d->why);
 	unheard = desk_unheard(d->desk);
 	if (st != CC_OK)
@@ -166,7 +153,7 @@ cmd_desk_close(struct cmd_desk *d, int code)
 		    "concert %s: not delivered yet: it waits in %s/desk/spool and goes out with the next command\n",
 		    d->command, d->o.outdir);
 	/* Less was shown than there may be. */
-	if (code == EXIT_DONE && (d->deaf || d->absent) && only_reads(d))
+	if (code == EXIT_DONE && ((d->deaf && only_reads(d)) || d->absent))
 		code = EXIT_FAILED;
 	desk_close(d->desk);
 	buf_close(&d->line);

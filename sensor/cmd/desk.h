@@ -28,7 +28,8 @@ struct cmd_desk {
 	struct cmd_options o;
 	struct desk *desk;
 	bool deaf; /* a place that is read did not answer */
-	bool absent; /* or is not there */
+	bool absent; /* or was typed and is not there */
+	bool looked; /* whether all are there */
 	struct buf line;
 	char **rest;
 	int count;

@@ -1,4 +1,5 @@
 /* What commands have in common: options, in getopt's order over the configuration file, and small services. */
+#include <errno.h>
 #include <ftw.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -135,6 +136,23 @@ cmd_sources(const struct cmd_options *o)
 		all = strdup((const char *)text.p);
 	buf_close(&text);
 	return all;
+}
+
+bool
+cmd_name_absent(const struct cmd_options *o, const char *command)
+{
+	bool listed = o->typed == NULL, any = false;
+	char *all = !listed || o->conf->exchange_from.count > 0 ? cmd_sources(o) : NULL;
+
+	for (char *rest = all, *one; (one = strsep(&rest, "\n")) != NULL;) {
+		if (strncmp(one, "file:", 5) != 0 || access(one + 5, F_OK) == 0)
+			continue;
+		fprintf(stderr, "concert %s: %sfile exchange %s: %s\n", command, listed ? "exchange.from: " : "",
+		    one + 5, strerror(errno));
+		any = true;
+	}
+	free(all);
+	return any && !listed;
 }
 
 /* What the configuration lists already, and one more. */

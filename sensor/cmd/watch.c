@@ -638,6 +638,7 @@ cmd_watch(int argc, char **argv)
 	struct sigaction act = {.sa_handler = on_stop}, again = {.sa_handler = on_reload};
 	struct cmd_options o;
 	char *from = NULL;
+	bool absent = false;
 	int code = EXIT_USAGE;
 
 	while (command->run != cmd_watch)
@@ -651,11 +652,13 @@ cmd_watch(int argc, char **argv)
 		else if ((from = cmd_sources(&o)) == NULL)
 			fprintf(stderr,
 			    "concert watch: where from?  --exchange file:DIR or kafka:HOST:PORT, or -l OUTDIR\n");
-		else if (o.health)
-			code = watch(&o, from, (const char *const[]){"health"}, 1);
-		else
-			code = watch(&o, from, (const char *const *)argv + optind, (size_t)(argc - optind));
+		else {
+			absent = strchr(from, '\n') != NULL && cmd_name_absent(&o, "watch") && !o.follow;
+			code = o.health ? watch(&o, from, (const char *const[]){"health"}, 1)
+					: watch(&o, from, (const char *const *)argv + optind, (size_t)(argc - optind));
+		}
 	}
+	code = code == EXIT_DONE && absent ? EXIT_FAILED : code;
 	free(from);
 	cmd_options_close(&o);
 	return code;

@@ -269,7 +269,8 @@ from_ready(struct partners *p, struct from *from)
 		if (from->told)
 			log_notice("exchange.from: %s: is read", from->name);
 		entries_restore_lanes(p->entries, from->name, inbox_verifier(from->inbox));
-	} else if (!from->told && (st != CC_IO || p->setup.live)) {
+	} else if (!from->told && (st != CC_IO || p->setup.live || p->conf->exchange_from.count > 0)) {
+		/* Of what is looked at once exchange.to, our own, may be made by what is found in it. */
 		log_warning("exchange.from: %s; tried again each second", why != NULL ? why : cc_status_text(st));
 		from->told = true;
 	}

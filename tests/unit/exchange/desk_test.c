@@ -449,7 +449,8 @@ TEST(rotated_agreement)
 }
 
 /*
- * It reads where the sensor reads, exchange.from; a folder that is not there yet is looked for again.
+ * It reads where the sensor reads, exchange.from; a folder that is not there yet is looked for again, and named by the
+ * command (e2e 250).
  */
 TEST(reads_all_places)
 {
