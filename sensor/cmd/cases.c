@@ -48,21 +48,29 @@ cases_ours(const struct cases_room *r)
 	return r->d.o.conf->sensor_organisation;
 }
 
+/* why: it can't be read; NULL: there is no memory for it, so that what is shown is not all. */
 static void
-take_published(void *ctx, const struct board_case *from)
+leave_out(struct cases_room *r, const char *what, const char *id, const char *organisation, const char *why)
 {
-	struct cases_room *r = ctx;
+	fprintf(stderr, "concert cases: %s%s of %s is left out: %s\n", what, id, organisation,
+	    why != NULL ? why : "no memory");
+	r->left_out += why == NULL;
+}
+
+void
+cases_take(struct cases_room *r, const struct board_case *from)
+{
 	struct casefile *one = NULL, *local;
 	char *why = NULL;
 
 	if (cases_read(from->document, &one, &why) != CC_OK) {
-		fprintf(stderr, "concert cases: %s of %s is left out: %s\n", from->id, from->organisation,
-		    why != NULL ? why : "no memory");
+		leave_out(r, "", from->id, from->organisation, why);
 		free(why);
 		return;
 	}
 	/* Whoever it is: what it is called by, and what opinions are on, does not change with whom we trust. */
 	if (!cases_set_publisher(one, from->organisation)) {
+		leave_out(r, "", from->id, from->organisation, NULL);
 		cases_free(one);
 		return;
 	}
@@ -83,8 +91,16 @@ take_published(void *ctx, const struct board_case *from)
 		if (strcmp(one->state, "closed") == 0)
 			(void)cases_set_state(local, "closed");
 	}
-	if (cases_list_add(&r->list, one) != CC_OK)
+	if (cases_list_add(&r->list, one) != CC_OK) {
+		leave_out(r, "", from->id, from->organisation, NULL);
 		cases_free(one);
+	}
+}
+
+static void
+take_published(void *ctx, const struct board_case *from)
+{
+	cases_take(ctx, from);
 }
 
 static void
@@ -99,8 +115,9 @@ take_opinion(void *ctx, const struct board_opinion *o)
 		struct casefile *one = r->list.one[i];
 
 		if (strcmp(one->id, o->id) == 0 &&
-		    strcmp(one->publisher[0] != '\0' ? one->publisher : cases_ours(r), o->of) == 0)
-			(void)cases_add_opinion(one, &opinion);
+		    strcmp(one->publisher[0] != '\0' ? one->publisher : cases_ours(r), o->of) == 0 &&
+		    cases_add_opinion(one, &opinion) == CC_NOMEM)
+			leave_out(r, "the opinion on ", o->id, o->organisation, NULL);
 	}
 }
 
@@ -138,8 +155,10 @@ take_id(void *ctx, const struct joint_case *from)
 		size_t room = f->room > 0 ? f->room * 2 : 64;
 		char (*more)[48] = realloc(f->id, room * sizeof(*more));
 
-		if (more == NULL)
+		if (more == NULL) {
+			leave_out(f->r, "", from->id, "this machine", NULL);
 			return;
+		}
 		f->id = more;
 		f->room = room;
 	}
@@ -214,8 +233,10 @@ load_state(struct cases_room *r)
 		st = joint_state_get(f.state, f.id[i], take_own, &f);
 		if (st == CC_OK)
 			st = joint_state_trace(f.state, f.id[i], take_trace, &f);
-		if (f.one != NULL && cases_list_add(&r->list, f.one) != CC_OK)
+		if (f.one != NULL && cases_list_add(&r->list, f.one) != CC_OK) {
+			leave_out(r, "", f.id[i], "this machine", NULL);
 			cases_free(f.one);
+		}
 	}
 	if (st == CC_IO)
 		(void)cases_fail(EXIT_FAILED, joint_state_error(f.state), "");
@@ -557,6 +578,9 @@ cmd_cases(int argc, char **argv)
 	if (!is_file_alone(&r, placed) && !cmd_desk_start(&r.d, &code))
 		return code;
 	code = act(&r, command);
+	if (r.left_out > 0)
+		fprintf(stderr, "concert cases: left out for want of memory: %zu\n", r.left_out);
+	code = code == EXIT_DONE && r.left_out > 0 ? EXIT_FAILED : code;
 	cases_list_free(&r.list);
 	return cmd_desk_close(&r.d, code);
 }

@@ -8,6 +8,7 @@
 struct cases_room {
 	struct cmd_desk d;      /* its desk may be NULL: a file alone is looked at */
 	struct cases_list list; /* those of this machine first */
+	size_t left_out;        /* cases and opinions, for want of memory: each was named */
 };
 
 /* ---- cases.c ---- */
@@ -20,6 +21,8 @@ struct casefile *cases_version(const struct cases_room *r, const char *id, const
 /* By an id, or the beginning of one, as it was typed; NULL: it was said why not, and *ret_code is set. */
 struct casefile *cases_pick(struct cases_room *r, const char *id, int *ret_code);
 const char *cases_state_place(const struct cases_room *r);
+/* One that was published comes into the list, or is named and left out. */
+void cases_take(struct cases_room *r, const struct board_case *from);
 void cases_row_json(struct cases_room *r, const struct casefile *one);
 
 /* ---- cases_send.c ---- */

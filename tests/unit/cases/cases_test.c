@@ -1,6 +1,9 @@
 /* A case's document, hostile ones among them, and what is made of it for people. */
+#include <fcntl.h>
 #include <jansson.h>
+#include <unistd.h>
 
+#include "unit/count_malloc.h"
 #include "unit/test.h"
 
 #include "cases/cases.h"
@@ -600,6 +603,8 @@ TEST(posted)
 		}
 		CHECK(!code);
 	}
+	for (size_t k = 0; k < p.name.size; k++)
+		CHECK(p.name.p[k] == '\0' || strchr("[]()<>`|", p.name.p[k]) == NULL);
 	p.post.edges = cases_edges(one, &p);
 	CHECK_UINT(p.post.edges, 1);
 	CHECK_TEXT(p.edge[0].why, "seen with");
@@ -628,6 +633,40 @@ TEST(trusted_no_more)
 	cases_free(one);
 }
 
+/* A case that was published is in the list, or named and counted, wherever memory ends. */
+TEST(none_without_a_word)
+{
+	static const char small[] = "{\"id\":\"" ID "\",\"answer\":{\"verdict\":\"cannot say\"}}";
+	struct board_case from = {.id = ID, .organisation = "cert.a", .message = "m1", .ours = true,
+	    .document = slice_str(small)};
+	unsigned long all = 0;
+	int said, nowhere;
+
+	if (!MALLOC_OWN)
+		return;
+	said = dup(STDERR_FILENO);
+	nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	CHECK(said >= 0 && nowhere >= 0 && dup2(nowhere, STDERR_FILENO) >= 0);
+	for (unsigned long at = 0; at <= all; at++) {
+		struct cases_room r = {.left_out = 0};
+
+		malloc_count = 0;
+		malloc_fails = at;
+		malloc_fails_on = true;
+		malloc_counting = true;
+		cases_take(&r, &from);
+		malloc_counting = false;
+		all = at == 0 ? malloc_count : all;
+		CHECK(all > 5);
+		CHECK_UINT(r.list.count + r.left_out, 1);
+		CHECK(at > 0 || r.left_out == 0);
+		cases_list_free(&r.list);
+	}
+	CHECK(dup2(said, STDERR_FILENO) >= 0);
+	close(said);
+	close(nowhere);
+}
+
 TESTS(T(members), T(marked), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(labels),
     T(odd_times), T(zone_is_no_host), T(cleaned), T(layout), T(changes), T(found), T(who_saw), T(row),
-    T(whose_word_it_rests_on), T(posted), T(trusted_no_more))
+    T(whose_word_it_rests_on), T(posted), T(trusted_no_more), T(none_without_a_word))
