@@ -154,13 +154,24 @@ one_place(const struct joint *joint, const struct hypothesis *h, bool *ret_is)
 	return CC_OK;
 }
 
+/*
+ * Does what leads explain all that was seen?  Only two things raise its bonus above 0: that it steers a host, which has
+ * the evidence of all that the host did, or that 95 of 100 sights and more have it.  Then nothing is left for a host
+ * that only passes on, or for others that take turns with it.
+ */
+static bool
+explains_all(const struct hypothesis *top)
+{
+	return top != NULL && top->bonus > 0;
+}
+
 enum cc_status
 rivals_add(const struct joint *joint, struct activity *a, const struct claims *c, uint32_t without)
 {
 	struct hypothesis *top = a->hypothesis_count > 0 ? &a->hypothesis[0] : NULL;
 	unsigned forged = organisations_of(joint, a, true), completeness = completeness_of(joint, a);
 	struct hypothesis rival[RIVALS] = {{.rival = 0}};
-	bool followed = top != NULL && top->bonus > 0;
+	bool all = explains_all(top);
 	bool good = true, one = true;
 
 	if (top != NULL && top->witnesses == 2 &&
@@ -176,7 +187,7 @@ rivals_add(const struct joint *joint, struct activity *a, const struct claims *c
 	if (forged > 0 && (top == NULL || top->witness < WITNESS_LEAST))
 		hypothesis_part(
 		    &rival[RIVAL_FORGED], "organisations that saw what is cheap to forge", 1.2 * forged, forged);
-	if (!followed && a->relay_odds > RIVAL_PRIOR) {
+	if (!all && a->relay_odds > RIVAL_PRIOR) {
 		rival[RIVAL_RELAYED].parts = 0;
 		hypothesis_part(&rival[RIVAL_RELAYED], "as the strongest address in the networks of an organisation",
 		    a->relay_odds, (double)NAN);
@@ -192,9 +203,9 @@ rivals_add(const struct joint *joint, struct activity *a, const struct claims *c
 		hypothesis_part(&rival[RIVAL_UNKNOWN], "two witnesses of a name, in no common network", ALONE, 2);
 	if (completeness < joint->conf->joint_completeness)
 		hypothesis_part(&rival[RIVAL_UNKNOWN], "reports that lack too much", HOLLOW, completeness / 100.0);
-	if (top != NULL && !followed)
+	if (top != NULL && !all)
 		put_turns(&rival[RIVAL_UNKNOWN], top, hypothesis_turn(joint, a, top));
-	if (followed)
+	if (all)
 		put_own_word(&rival[RIVAL_UNKNOWN], top);
 	for (int i = 0; i < RIVALS; i++) {
 		rival[i].log_odds = hypothesis_parts(&rival[i]);
