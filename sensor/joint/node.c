@@ -102,11 +102,12 @@ node_find(const struct joint *joint, uint64_t fold)
 
 /* ---- on their way ---- */
 
+/* Lines of it that are on their way; what is behind its end may be asked for, so it is reckoned as a number. */
 static void
 fetch(const void *p, size_t size)
 {
 	for (size_t at = 0; at < size; at += LINE)
-		__builtin_prefetch((const char *)p + at);
+		__builtin_prefetch((const void *)((uintptr_t)p + at));
 }
 
 /* NULL: it is at the end, or went. */
@@ -125,12 +126,15 @@ nodes_fetch(const struct joint *joint, const uint32_t *node, size_t at, size_t c
 	if (at + 6 < count && node[at + 6] != NONE)
 		fetch(&joint->node[node[at + 6]], sizeof(*n));
 	if ((n = node_listed(joint, node, at + 4, count)) != NULL) {
-		fetch(&joint->feature[n->features], n->feature_count * sizeof(*joint->feature));
-		fetch(&joint->name_at[n->value], LINE);
+		if (n->feature_count > 0)
+			fetch(&joint->feature[n->features], n->feature_count * sizeof(*joint->feature));
+		if (n->value != NONE)
+			fetch(&joint->name_at[n->value], LINE);
 	}
 	if ((n = node_listed(joint, node, at + 2, count)) == NULL)
 		return;
-	fetch(name_slice(joint, n->value).p, 2 * LINE);
+	if (n->value != NONE)
+		fetch(name_slice(joint, n->value).p, 2 * LINE);
 	for (uint32_t f = n->features; f < n->features + n->feature_count; f++) {
 		const struct feature *feature = &joint->feature[f];
 
