@@ -6,6 +6,7 @@
  */
 #include "joint/joint_own.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define CONTACTS_MAX 4096
@@ -110,8 +111,8 @@ heard_replaced(struct joint *joint, uint64_t *ret_row)
 static const struct {
 	const char *word;
 	enum feature_type type;
-} named_kind[] = {{"addr", FEATURE_ADDR}, {"domain", FEATURE_DOMAIN}, {"sha256", FEATURE_FILE},
-    {"sha256", FEATURE_CERT}, {"sha256", FEATURE_KEY}};
+} named_kind[] = {{"addr", FEATURE_ADDR}, {"domain", FEATURE_DOMAIN}, {"domain", FEATURE_SITE},
+    {"net", FEATURE_NET}, {"sha256", FEATURE_FILE}, {"sha256", FEATURE_CERT}, {"sha256", FEATURE_KEY}};
 
 #define NAMED_KINDS (sizeof(named_kind) / sizeof(named_kind[0]))
 
@@ -130,6 +131,22 @@ next_named(struct slice *rest, struct slice *ret_kind, struct slice *ret_value)
 	return true;
 }
 
+/* The value of what is named; of a /64 that of the /48 around it, which a case may call by the /64.  NONE: none. */
+static uint32_t
+value_named(const struct joint *joint, enum feature_type type, struct slice text)
+{
+	char room[PREFIX_TEXT], addr[CC_ADDR_TEXT];
+	struct cc_prefix net;
+
+	snprintf(room, sizeof(room), "%.*s", (int)(text.size < sizeof(room) ? text.size : 0), (const char *)text.p);
+	if (type == FEATURE_NET && cc_prefix_parse(room, &net) == CC_OK && net.bits == 64) {
+		memset(net.addr.b + 6, 0, 2);
+		snprintf(room, sizeof(room), "%s/48", cc_addr_text(&net.addr, addr));
+		text = slice_str(room);
+	}
+	return value_find(joint, value_hash(type, text, false));
+}
+
 /* Cases that have what it names are dirty with the next settling: each value once, however often it is named. */
 static bool
 touch_named(struct joint *joint, const struct heard *h)
@@ -139,7 +156,7 @@ touch_named(struct joint *joint, const struct heard *h)
 	while (next_named(&rest, &kind, &value)) {
 		for (size_t k = 0; k < NAMED_KINDS; k++) {
 			uint32_t v = slice_is(kind, named_kind[k].word)
-					 ? value_find(joint, value_hash(named_kind[k].type, value, false))
+					 ? value_named(joint, named_kind[k].type, value)
 					 : NONE;
 
 			if (v == NONE || joint->value[v].named)
@@ -167,7 +184,9 @@ by_hash(const void *a, const void *b)
 
 	if (x->hash != y->hash)
 		return x->hash < y->hash ? -1 : 1;
-	return (x->heard > y->heard) - (x->heard < y->heard);
+	if (x->heard != y->heard)
+		return x->heard < y->heard ? -1 : 1;
+	return (x->place > y->place) - (x->place < y->place);
 }
 
 static bool
@@ -188,6 +207,23 @@ list_notice(struct joint *joint, uint32_t at)
 	return true;
 }
 
+/* By value; of what one notice names again and again the first. */
+static void
+sort_naming(struct joint *joint)
+{
+	size_t kept = 0;
+
+	if (joint->naming_count > 0)
+		qsort(joint->naming, joint->naming_count, sizeof(*joint->naming), by_hash);
+	for (size_t i = 0; i < joint->naming_count; i++) {
+		const struct naming *n = &joint->naming[i], *before = kept > 0 ? &joint->naming[kept - 1] : NULL;
+
+		if (before == NULL || before->hash != n->hash || before->heard != n->heard)
+			joint->naming[kept++] = *n;
+	}
+	joint->naming_count = kept;
+}
+
 /* After new ones came: their words by value, so that a case asks once for each value of its own. */
 static bool
 list_notices(struct joint *joint)
@@ -199,8 +235,7 @@ list_notices(struct joint *joint)
 	joint->naming_count = 0;
 	for (uint32_t i = 0; i < joint->heard_count && good; i++)
 		good = !joint->heard[i].notice || list_notice(joint, i);
-	if (joint->naming_count > 0)
-		qsort(joint->naming, joint->naming_count, sizeof(*joint->naming), by_hash);
+	sort_naming(joint);
 	joint->naming_version = good ? joint->heard_version : joint->naming_version;
 	return good;
 }
@@ -313,34 +348,52 @@ struct told {
 	uint64_t away;         /* from the case, in time */
 };
 
-/* Those that name a value of this case, in the first of their words that does; NONE: none. */
+/* Those that name this, in the first of their words that names anything of the case. */
 static void
-look_up(const struct joint *joint, const struct activity *a, uint32_t first_place[HEARD_MAX])
+look_up(const struct joint *joint, uint64_t hash, uint32_t first_place[HEARD_MAX])
+{
+	size_t low = 0, high = joint->naming_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (joint->naming[middle].hash < hash)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < joint->naming_count && joint->naming[low].hash == hash; low++) {
+		const struct naming *n = &joint->naming[low];
+
+		if (n->place < first_place[n->heard])
+			first_place[n->heard] = n->place;
+	}
+}
+
+/* What its sights are of; a network or a zone only where the case names it, by the name that it has there, too. */
+static void
+look_up_all(const struct joint *joint, const struct activity *a, uint32_t first_place[HEARD_MAX])
 {
 	for (size_t i = 0; i < a->count; i++) {
 		const struct node *node = case_node(joint, a, i);
 
 		for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
 			const struct value *v = feature_value(joint, f);
-			size_t low = 0, high = joint->naming_count;
 
-			if (!is_candidate(v->type) && v->type != FEATURE_FILE)
-				continue;
-			while (low < high) {
-				size_t middle = low + (high - low) / 2;
-
-				if (joint->naming[middle].hash < v->hash)
-					low = middle + 1;
-				else
-					high = middle;
-			}
-			for (; low < joint->naming_count && joint->naming[low].hash == v->hash; low++) {
-				const struct naming *n = &joint->naming[low];
-
-				if (n->place < first_place[n->heard])
-					first_place[n->heard] = n->place;
-			}
+			if (is_candidate(v->type) || v->type == FEATURE_FILE)
+				look_up(joint, v->hash, first_place);
 		}
+	}
+	for (size_t i = 0; i < a->hypothesis_count; i++) {
+		const struct hypothesis *h = &a->hypothesis[i];
+		char room[PREFIX_TEXT];
+
+		if (h->rival >= 0 || !is_wide(h->type))
+			continue;
+		look_up(joint, h->hash, first_place);
+		if (h->within != NONE)
+			look_up(joint,
+			    value_hash(FEATURE_NET, wide_name(joint, h->value, h->within, room), false), first_place);
 	}
 }
 
@@ -379,7 +432,7 @@ nearest(struct joint *joint, const struct activity *a, enum cc_tlp tlp, struct t
 	size_t count = 0, room = 0;
 
 	memset(first_place, 0xff, sizeof(first_place));
-	look_up(joint, a, first_place);
+	look_up_all(joint, a, first_place);
 	for (uint32_t i = 0; i < joint->heard_count; i++) {
 		const struct heard *h = &joint->heard[i];
 

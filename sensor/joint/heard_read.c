@@ -1,6 +1,7 @@
 /*
  * A verified contacts entry or notice to what a case can say of it.  A notice is prose: of its title and text those
- * words that are an address, a name or a SHA-256 are what it names, also where they are defanged.  Thread: any.
+ * words that are an address, a network, a name or a SHA-256 are what it names, also where they are defanged.  Thread:
+ * any.
  */
 #include <jansson.h>
 
@@ -58,7 +59,8 @@ take_word(char *word, size_t size, struct buf *out)
 	struct cc_addr addr;
 	char canonical[CC_ADDR_TEXT];
 
-	while (size > 0 && strchr(".,;:-", word[size - 1]) != NULL)
+	/* An address may end with "::". */
+	while (size > 0 && strchr(".,;:-", word[size - 1]) != NULL && cc_addr_parse(word, &addr) != CC_OK)
 		word[--size] = '\0';
 	for (size_t i = 0; i < size; i++)
 		word[i] = (char)tolower((unsigned char)word[i]);
@@ -68,6 +70,31 @@ take_word(char *word, size_t size, struct buf *out)
 		buf_printf(out, "%saddr:%s", out->size > 0 ? " " : "", cc_addr_text(&addr, canonical));
 	else if (size < 254 && is_name(word, size))
 		buf_printf(out, "%sdomain:%s", out->size > 0 ? " " : "", word);
+}
+
+/* "/24", "/48" or "/64" behind a word that is such a network, with nothing of a host in it: what cases can name. */
+static bool
+take_network(const char *word, const char **behind, struct buf *out)
+{
+	char text[CC_ADDR_TEXT + 4], canonical[CC_ADDR_TEXT];
+	size_t digits = **behind == '/' ? strspn(*behind + 1, "0123456789") : 0;
+	struct cc_prefix net;
+	struct cc_addr addr;
+	bool four;
+
+	if (digits != 2 || isalnum((unsigned char)(*behind)[3]) || strlen(word) >= CC_ADDR_TEXT)
+		return false;
+	snprintf(text, sizeof(text), "%s%.3s", word, *behind);
+	if (cc_addr_parse(word, &addr) != CC_OK || cc_prefix_parse(text, &net) != CC_OK ||
+	    cc_addr_cmp(&addr, &net.addr) != 0)
+		return false;
+	four = cc_addr_is4(&addr);
+	if (four ? net.bits != 96 + 24 : net.bits != 48 && net.bits != 64)
+		return false;
+	buf_printf(out, "%snet:%s/%u", out->size > 0 ? " " : "", cc_addr_text(&addr, canonical),
+	    net.bits - (four ? 96u : 0u));
+	*behind += 3;
+	return true;
 }
 
 /* Words of letters, digits, '.', ':', '-', with "[.]" for a dot; what stands behind a scheme begins anew. */
@@ -88,7 +115,7 @@ take_named(const char *text, struct buf *out)
 			text++;
 		}
 		word[size] = '\0';
-		if (size > 0)
+		if (size > 0 && !take_network(word, &text, out))
 			take_word(word, size, out);
 		words += out->size > before;
 		if (*text != '\0')

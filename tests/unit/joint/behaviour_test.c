@@ -619,7 +619,95 @@ TEST(words_have_a_length)
 	buf_close(&scratch);
 }
 
-TESTS(T(heartbeats_tell_who_looked), T(notices_of_its_time), T(notices_change_cases), T(contacts_and_notices),
+static json_t *
+warned(const char *organisation, const char *id, const char *named, struct joint *joint)
+{
+	struct joint_word word = {.organisation = slice_str(organisation), .time = 7, .notice = true,
+	    .tlp = CC_TLP_CLEAR, .text = {slice_str(id), slice_str("t"), slice_str(named)}};
+
+	CHECK(joint_heard(joint, &word) == CC_OK);
+	return settled(joint);
+}
+
+/* A network that a notice names is that of a case which names it: by the /64 where it does so, and not what is
+ * beside. */
+TEST(notices_of_networks)
+{
+	static const struct {
+		const char *net, *named;
+		bool told;
+	} row[] = {{"2001:db8:7:14::", "net:2001:db8:7:14::/64", true},
+	    {"2001:db8:7:14::", "net:2001:db8:7::/48", true},
+	    {"2001:db8:7:14::", "net:2001:db8:7:15::/64", false}, {"2001:db8:7:14::", "net:2001:db8:8::/48", false},
+	    {"192.0.2.", "net:192.0.2.0/24", true}, {"192.0.2.", "net:198.51.100.0/24", false},
+	    {"192.0.2.", "addr:192.0.2.0", false}};
+
+	for (size_t i = 0; i < 2 * sizeof(row) / sizeof(row[0]); i++) {
+		struct conf *conf = conf_new();
+		struct joint *joint = joint_new(conf);
+		bool later = i % 2 != 0;
+		json_t *cases, *told;
+
+		listed = text_used = 0;
+		for (unsigned n = 0; n < 18; n++) {
+			char addr[48];
+			struct joint_sighting *s;
+
+			snprintf(addr, sizeof(addr), "%s%u", row[i / 2].net, 100 + n);
+			s = sight(who[n % 3], addr, n * 3000);
+			s->ja4 = keep("t12d000000_own");
+			s->rule = keep("1:3000001:1");
+			CHECK(joint_add(joint, s) == CC_OK);
+		}
+		if (later)
+			json_decref(settled(joint));
+		cases = warned("cert.e", "n1", row[i / 2].named, joint);
+		told = json_object_get(json_array_get(cases, 0), "notices");
+		CHECK_TEXT(json_string_value(
+			       json_object_get(json_object_get(json_array_get(cases, 0), "answer"), "kind")), "prefix");
+		CHECK_UINT(json_array_size(told), row[i / 2].told);
+		if (row[i / 2].told)
+			CHECK_TEXT(json_string_value(json_object_get(json_array_get(told, 0), "names")),
+			    row[i / 2].named + 4);
+		json_decref(cases);
+		joint_free(joint);
+		conf_free(conf);
+	}
+}
+
+/* What a text names: networks by the lengths that cases know, defanged or not. */
+TEST(words_that_name_networks)
+{
+	static const char *const row[][2] = {{"all of 2001:db8:7:14::/64, now", "net:2001:db8:7:14::/64"},
+	    {"2001:DB8:7::/48", "net:2001:db8:7::/48"}, {"203[.]0[.]113[.]0/24.", "net:203.0.113.0/24"},
+	    {"203.0.113.7/24", "addr:203.0.113.7"}, {"http://203.0.113.7/24", "addr:203.0.113.7"},
+	    {"203.0.113.0/240", "addr:203.0.113.0"}, {"203.0.113.0/24a", "addr:203.0.113.0"},
+	    {"203.0.113.7/32", "addr:203.0.113.7"}, {"2001:db8::: 2001:db8::", "addr:2001:db8:: addr:2001:db8::"},
+	    {"x.example: y", "domain:x.example"}, {"203.0.113.0/", "addr:203.0.113.0"},
+	    {"2001:db8:7:14::/640000000000000000000000000000000000064", "addr:2001:db8:7:14::"}};
+	struct cc_message msg = {.header_count = 3};
+	struct joint_word word;
+	struct buf scratch;
+
+	msg.header[0] = (struct cc_header){"ce_type", slice_str("org.concert.notice.v1")};
+	msg.header[1] = (struct cc_header){"ce_time", slice_str("2026-03-02T00:00:00Z")};
+	msg.header[2] = (struct cc_header){"tlp", slice_str("clear")};
+	buf_open(&scratch, 1u << 20);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		char value[400];
+		int size = snprintf(value, sizeof(value),
+		    "{\"objects\":[{\"extensions\":{\"x\":{\"notice\":{\"id\":\"n1\",\"title\":\"t\","
+		    "\"text\":\"%s\"}}}}]}", row[i][0]);
+
+		msg.value = slice_of(value, (size_t)size);
+		CHECK(joint_read_word(&msg, slice_str("cert.a"), &scratch, &word) == CC_OK);
+		CHECK(slice_is(word.text[HEARD_NAMED], row[i][1]));
+	}
+	buf_close(&scratch);
+}
+
+TESTS(T(notices_of_networks), T(words_that_name_networks), T(heartbeats_tell_who_looked), T(notices_of_its_time),
+    T(notices_change_cases), T(contacts_and_notices),
     T(notices_of_one_are_bounded), T(period_links_where_addresses_move),
     T(a_tenth_is_no_more_than_a_tenth), T(sights_at_random_have_no_period), T(stages),
     T(networks), T(network_by_its_narrowest_name), T(networks_that_do_one_thing),
