@@ -67,6 +67,38 @@ follows_from(char group, char judged)
 	return group == judged || (group == 's' && (judged == 'a' || judged == 'k'));
 }
 
+/* Could a value of its kind connect at all in this pass, and does this one?  Only rare ones of several nodes do. */
+static void
+take_pass(const struct joint *joint, const struct feature *feature, enum pass pass, bool *ret_tells, bool *ret_joins)
+{
+	bool content = feature->type == FEATURE_DOMAIN || feature->type == FEATURE_FILE;
+	bool weak = (pass == BY_ALL && can_hold(feature->type)) || (pass == BY_PLACE && is_early(feature->type));
+
+	if (pass == BY_CONTENT) {
+		*ret_tells = *ret_joins = content;
+	} else if (is_strong(feature->type)) {
+		*ret_tells = (double)feature->cap >= JOINT_TELLS;
+		*ret_joins = *ret_tells && !is_alone(feature) && holds(joint, feature);
+	} else {
+		*ret_tells = *ret_joins = (double)feature->cap >= WEIGHT_LEAST && weak &&
+					  (is_alone(feature) || holds(joint, feature));
+	}
+}
+
+/* That two differ in it tells nobody apart. */
+static bool
+differs_for_nothing(
+    const struct joint *joint, const struct node *node, const struct feature *feature, char group, enum pass pass)
+{
+	/* A made name is one of many of one maker: who is behind it no other name of it tells. */
+	if (feature_about[feature->type].group == 'd' && pass != BY_CONTENT && pass != BY_ALL)
+		return node_tells(joint, node, FEATURE_SHAPE);
+	/* Where a name points is its owner's choice: of a lookup, that it points elsewhere each time is his; that it
+	 * points to one place holds together. */
+	return group == 'd' && feature->type == FEATURE_ADDR && !shows_who(joint, node);
+}
+
+/* The node at this place is joined with those before it that have something rare of it; does it tell at all? */
 static void
 judge_node(
     struct joint *joint, uint32_t index, unsigned at, char group, enum pass pass, uint8_t *parent, bool *ret_informed)
@@ -77,33 +109,15 @@ judge_node(
 	*ret_informed = false;
 	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
 		const struct feature *feature = &joint->feature[f];
-		bool strong = is_strong(feature->type), tells = strong && (double)feature->cap >= JOINT_TELLS, joins;
+		bool tells, joins;
 
-		if (follows_from(feature_about[feature->type].group, group))
-			continue;
-		/* Any value of a kind that could connect informs; only rare ones connect, and those of several. */
-		if (pass == BY_CONTENT)
-			joins = tells = feature->type == FEATURE_DOMAIN || feature->type == FEATURE_FILE;
-		else if (strong)
-			joins = tells && !is_alone(feature) && holds(joint, feature);
-		else
-			joins = tells = (double)feature->cap >= WEIGHT_LEAST &&
-					((pass == BY_ALL && can_hold(feature->type)) ||
-					    (pass == BY_PLACE && is_early(feature->type))) &&
-					(is_alone(feature) || holds(joint, feature));
 		/* What only comes often has a mean gap, too: that of another is another, whoever is behind them, and
 		 * that two come as often makes them not one. */
-		if (feature->type == FEATURE_PERIOD && (double)feature->cap < MEAN_TELLS)
-			joins = tells = false;
-		if (feature_about[feature->type].group == 'd' && pass != BY_CONTENT && pass != BY_ALL &&
-		    node_tells(joint, node, FEATURE_SHAPE)) /* a made name is one of many of one maker: that two
-							     * differ does not tell who is behind them apart */
-			tells = false;
-		/* Where a name points is its owner's choice: of a lookup, that it points elsewhere each time tells
-		 * nobody apart; that it points to one place holds together. */
-		if (group == 'd' && feature->type == FEATURE_ADDR && !shows_who(joint, node))
-			tells = false;
-		*ret_informed = *ret_informed || tells;
+		if (follows_from(feature_about[feature->type].group, group) ||
+		    (feature->type == FEATURE_PERIOD && (double)feature->cap < MEAN_TELLS))
+			continue;
+		take_pass(joint, feature, pass, &tells, &joins);
+		*ret_informed = *ret_informed || (tells && !differs_for_nothing(joint, node, feature, group, pass));
 		if (joins && !is_alone(feature)) {
 			unsigned a = top_of(parent, seen_before(joint, feature->value, at)), b = top_of(parent, at);
 

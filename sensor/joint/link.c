@@ -482,45 +482,78 @@ has_room(const struct has *has, size_t count, uint32_t only)
 	return same < GROUPS_OF_ONE;
 }
 
-static bool
-bonds_of(struct linker *l, const struct range *r, const struct group *group, struct bonds *bonds)
+/* The groups that have this, each once, and the best that they have of it; 0: too many to be brought together by it. */
+static size_t
+groups_with(struct linker *l, const struct range *r, const struct group *group, struct has ret_has[GROUPS_MAX])
 {
-	struct has has[GROUPS_MAX + 1];
 	size_t count = 0;
-	float as_one;
 
 	for (size_t k = r->start; k < r->end; k++) {
 		uint32_t is = link_root(l, l->at[k].place);
 		size_t at = 0;
 
-		while (at < count && has[at].root != is)
+		while (at < count && ret_has[at].root != is)
 			at++;
 		if (at == count) {
-			if (!has_room(has, count, group[is].only))
+			if (!has_room(ret_has, count, group[is].only))
 				continue;
 			if (count++ == GROUPS_MAX)
-				return true;
-			has[at] = (struct has){is, group[is].only, 0, true, node_at(l, l->at[k].place)->first,
+				return 0;
+			ret_has[at] = (struct has){is, group[is].only, 0, true, node_at(l, l->at[k].place)->first,
 			    UINT64_MAX, UINT64_MAX};
 		}
-		has_add(&has[at], l, &l->at[k]);
+		has_add(&ret_has[at], l, &l->at[k]);
 	}
-	qsort(has, count, sizeof(*has), by_root);
-	as_one = victim_weight(l, l->at[r->start].value);
+	qsort(ret_has, count, sizeof(*ret_has), by_root);
+	return count;
+}
+
+/* Between each two of them; false: no memory. */
+static bool
+bonds_of(struct linker *l, const struct range *r, const struct group *group, struct bonds *bonds)
+{
+	struct has has[GROUPS_MAX];
+	size_t count = groups_with(l, r, group, has);
+	uint32_t value = l->at[r->start].value;
+	float as_one = victim_weight(l, value);
+
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = i + 1; k < count; k++) {
+			const struct has *a = &has[i], *b = &has[k];
 			/* As good as the weaker side's: shown without proof here, used there, is no more than shown. */
-			float weight = has[i].weight < has[k].weight ? has[i].weight : has[k].weight;
+			float weight = a->weight < b->weight ? a->weight : b->weight;
 
-			if (weight >= (float)WEIGHT_LEAST && !(has[i].steered && has[k].steered) &&
+			if (weight >= (float)WEIGHT_LEAST && !(a->steered && b->steered) &&
 			    !add_bond(bonds,
-				(struct bond){has[i].root, has[k].root, weight, near(has[i].first, has[k].first),
-				    {victim_fell(has[i].hit, has[k].call), victim_fell(has[k].hit, has[i].call)}, as_one,
-				    group_by(l, l->at[r->start].value, (double)weight)}))
+				(struct bond){a->root, b->root, weight, near(a->first, b->first),
+				    {victim_fell(a->hit, b->call), victim_fell(b->hit, a->call)}, as_one,
+				    group_by(l, value, (double)weight)}))
 				return false;
 		}
 	}
 	return true;
+}
+
+/* Nats of all bonds between two groups, which stand beside each other, and of their time; *ret_end: behind these. */
+static double
+bonds_sum(const struct linker *l, const struct bonds *bonds, size_t start, const struct group *group, size_t *ret_end)
+{
+	uint32_t a = bonds->bond[start].a, b = bonds->bond[start].b;
+	struct tally t = {.count = 0};
+	struct victims shared = {.most = 0};
+	size_t i = start;
+
+	for (; i < bonds->count && bonds->bond[i].a == a && bonds->bond[i].b == b; i++) {
+		const struct bond *bond = &bonds->bond[i];
+
+		if (bond->group == 'v')
+			victims_add(&shared, bond->weight, bond->near, bond->fell, bond->as_one);
+		else
+			tally_add(&t, bond->group, (double)bond->weight);
+	}
+	*ret_end = i;
+	return tally_sum(&t) + victims_sum(&shared, &group[a], &group[b]) +
+	       time_llr(node_at(l, a)->first, group[a].last, node_at(l, b)->first, group[b].last);
 }
 
 /*
@@ -532,21 +565,10 @@ unite_bonds(struct linker *l, const struct bonds *bonds, const struct group *gro
 {
 	bool any = false;
 
-	for (size_t i = 0, k; i < bonds->count; i = k) {
+	for (size_t i = 0, end; i < bonds->count; i = end) {
 		uint32_t a = bonds->bond[i].a, b = bonds->bond[i].b;
-		struct tally t = {.count = 0};
-		struct victims shared = {.most = 0};
-		double sum;
+		double sum = bonds_sum(l, bonds, i, group, &end);
 
-		for (k = i; k < bonds->count && bonds->bond[k].a == a && bonds->bond[k].b == b; k++) {
-			if (bonds->bond[k].group == 'v')
-				victims_add(&shared, bonds->bond[k].weight, bonds->bond[k].near, bonds->bond[k].fell,
-				    bonds->bond[k].as_one);
-			else
-				tally_add(&t, bonds->bond[k].group, (double)bonds->bond[k].weight);
-		}
-		sum = tally_sum(&t) + victims_sum(&shared, &group[a], &group[b]);
-		sum += time_llr(node_at(l, a)->first, group[a].last, node_at(l, b)->first, group[b].last);
 		if (group[a].only != NONE || group[b].only != NONE)
 			sum += word;
 		any = (sum >= GROUPS_STRONG && link_unite(l, a, b, false)) || any;
