@@ -128,14 +128,20 @@ struct home {
 
 #define WATCH_SLOTS 96 /* quarters of an hour of a day */
 
-/* When an organisation's sensors looked: a row a day from the first on; 0: not, else 1 and more by what was lost. */
+/* A day: 0: it did not look, else 1 and more by what was lost; and the sums of these. */
+struct watch_day {
+	uint8_t slot[WATCH_SLOTS], up;
+	uint16_t lost;
+};
+
+/* When an organisation's sensors looked: a day each from the first on. */
 struct watcher {
 	uint32_t organisation;
 	uint32_t first, days;
-	uint8_t (*row)[WATCH_SLOTS];
+	struct watch_day *day;
 	float clock_error; /* the worst that was said; NAN: nothing said yet */
 	uint64_t changed_from, changed_until, unsaved_from, unsaved_until; /* where these are so: */
-	bool changed, unsaved;
+	bool changed, clock_changed, unsaved;
 	uint64_t version; /* rising */
 };
 

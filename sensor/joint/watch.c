@@ -1,7 +1,8 @@
 /*
  * When organisations looked, by their sensors' heartbeats: the difference between 'not there' and 'not looked', and
  * what was lost by a sight that does not say it itself.  Quarters of an hour, the worst loss of each, by most; so the
- * order of heartbeats does not matter.  README.md, Coverage.  Bounded: WATCH_DAYS of WATCHERS_MAX organisations.
+ * order of heartbeats does not matter.  README.md, Coverage.  Bounded: WATCH_DAYS of WATCHERS_MAX organisations; a look
+ * at any time costs at most the days and two of them by quarters.
  * One thread.
  */
 #include "joint/joint_own.h"
@@ -44,13 +45,13 @@ watcher_of(struct joint *joint, struct slice organisation)
 	return w;
 }
 
-/* The row of a day; NULL: it is too old, or there is no memory. */
-static uint8_t *
-row_of(struct joint *joint, struct watcher *w, uint32_t day)
+/* NULL: it is too old, or there is no memory. */
+static struct watch_day *
+day_of(struct joint *joint, struct watcher *w, uint32_t day)
 {
 	uint32_t first = w->days > 0 && w->first < day ? w->first : day;
 	uint32_t end = w->days > 0 && w->first + w->days > day ? w->first + w->days : day + 1;
-	uint8_t(*row)[WATCH_SLOTS];
+	struct watch_day *more;
 
 	if (end - first > WATCH_DAYS) {
 		if (day < end - WATCH_DAYS)
@@ -58,29 +59,32 @@ row_of(struct joint *joint, struct watcher *w, uint32_t day)
 		first = end - WATCH_DAYS;
 	}
 	if (w->days == 0 || first != w->first || end != w->first + w->days) {
-		if ((row = calloc(end - first, sizeof(*row))) == NULL) {
+		if ((more = calloc(end - first, sizeof(*more))) == NULL) {
 			joint->no_memory = true;
 			return NULL;
 		}
 		for (uint32_t d = first; d < end; d++) {
 			if (d >= w->first && d < w->first + w->days)
-				memcpy(row[d - first], w->row[d - w->first], sizeof(*row));
+				more[d - first] = w->day[d - w->first];
 		}
-		free(w->row);
-		w->row = row;
+		free(w->day);
+		w->day = more;
 		w->first = first;
 		w->days = end - first;
 	}
-	return w->row[day - w->first];
+	return &w->day[day - w->first];
 }
 
 static bool
 put_slot(struct joint *joint, struct watcher *w, uint64_t at, uint8_t seen)
 {
-	uint8_t *row = row_of(joint, w, (uint32_t)(at / DAY)), *slot = row != NULL ? &row[at % DAY / QUARTER] : NULL;
+	struct watch_day *day = day_of(joint, w, (uint32_t)(at / DAY));
+	uint8_t *slot = day != NULL ? &day->slot[at % DAY / QUARTER] : NULL;
 
 	if (slot == NULL || seen <= *slot)
 		return false;
+	day->up = (uint8_t)(day->up + (*slot == 0));
+	day->lost = (uint16_t)(day->lost + seen - (*slot > 0 ? *slot : 1));
 	*slot = seen;
 	return true;
 }
@@ -89,20 +93,23 @@ put_slot(struct joint *joint, struct watcher *w, uint64_t at, uint8_t seen)
 static void
 bounds_of(const struct watcher *w, uint64_t *ret_from, uint64_t *ret_until)
 {
+	uint32_t d = 0, e = w->days;
+	unsigned i = 0, k = WATCH_SLOTS;
+
 	*ret_from = UINT64_MAX;
 	*ret_until = 0;
-	for (uint32_t d = 0; d < w->days && *ret_from == UINT64_MAX; d++) {
-		for (unsigned i = 0; i < WATCH_SLOTS && *ret_from == UINT64_MAX; i++) {
-			if (w->row[d][i] > 0)
-				*ret_from = (uint64_t)(w->first + d) * DAY + i * QUARTER;
-		}
-	}
-	for (uint32_t d = w->days; d > 0 && *ret_until == 0; d--) {
-		for (unsigned i = WATCH_SLOTS; i > 0 && *ret_until == 0; i--) {
-			if (w->row[d - 1][i - 1] > 0)
-				*ret_until = (uint64_t)(w->first + d - 1) * DAY + i * QUARTER;
-		}
-	}
+	while (d < w->days && w->day[d].up == 0)
+		d++;
+	if (d == w->days)
+		return;
+	while (w->day[e - 1].up == 0)
+		e--;
+	while (w->day[d].slot[i] == 0)
+		i++;
+	while (w->day[e - 1].slot[k - 1] == 0)
+		k--;
+	*ret_from = (uint64_t)(w->first + d) * DAY + i * QUARTER;
+	*ret_until = (uint64_t)(w->first + e - 1) * DAY + k * QUARTER;
 }
 
 /* What cases say of this time may be another word now. */
@@ -159,6 +166,18 @@ has_part(const struct joint *joint, const struct activity *a, uint32_t organisat
 	return false;
 }
 
+/* Of its clock those say something that it has a part in. */
+static void
+touch_parts(struct joint *joint, uint32_t organisation)
+{
+	for (size_t i = 0; i < joint->activity_count; i++) {
+		const struct activity *a = &joint->activity[i];
+
+		if (a->node != NULL && has_part(joint, a, organisation))
+			node_touch(joint, a->node[0]);
+	}
+}
+
 /* Cases may say otherwise now: those of this time that it takes part in, and those that would ask it. */
 static void
 touch_cases(struct joint *joint, uint32_t organisation, uint64_t from, uint64_t until)
@@ -181,14 +200,29 @@ touch_cases(struct joint *joint, uint32_t organisation, uint64_t from, uint64_t 
 	}
 }
 
+/*
+ * Up to two digits, from a microsecond on: whoever says a little more with each heartbeat has all his cases told anew
+ * some hundred times, and not each time.  What is rounded already, and a float, stays.
+ */
+static float
+round_up(double error)
+{
+	double least = error > 1e-6 ? error : 1e-6, step = pow(10, floor(log10(least)) - 1);
+
+	return !(error >= 0) || !isfinite(step) ? -1 : (float)(ceil(least / step * (1 - 1e-6)) * step);
+}
+
 /* The worst that is said holds for all its cases. */
 static void
-take_clock(struct joint *joint, struct watcher *w, float clock)
+take_clock(struct joint *joint, struct watcher *w, double error)
 {
+	float clock = round_up(error);
+
 	if (!isnan(w->clock_error) && (w->clock_error < 0 || (clock >= 0 && clock <= w->clock_error)))
 		return;
 	w->clock_error = clock;
-	note_change_of(joint, w, 0, INT64_MAX);
+	w->clock_changed = joint->watch_changed = true;
+	w->version++;
 }
 
 enum cc_status
@@ -205,7 +239,7 @@ joint_watched(struct joint *joint, const struct joint_heartbeat *h)
 	if (w == NULL)
 		return joint->no_memory ? CC_NOMEM : CC_FULL;
 	version = w->version;
-	take_clock(joint, w, h->clock_error < 0 ? -1 : (float)h->clock_error);
+	take_clock(joint, w, h->clock_error);
 	bounds_of(w, &first, &last);
 	for (uint64_t at = from - from % QUARTER; at <= until; at += QUARTER)
 		changed = (at + QUARTER > from && at < until + (from == until) &&
@@ -227,22 +261,40 @@ watch_settle(struct joint *joint)
 
 		if (w->changed)
 			touch_cases(joint, w->organisation, w->changed_from, w->changed_until);
-		w->changed = false;
+		if (w->clock_changed)
+			touch_parts(joint, w->organisation);
+		w->changed = w->clock_changed = false;
 	}
 	joint->watch_changed = false;
 }
 
 /* ---- asking ---- */
 
-/* 0: it did not look; else 1 and more by what was lost; -1: nothing is known of this time. */
-static int
+/* Of a time between the bounds; 0: it did not look. */
+static uint8_t
 slot_at(const struct watcher *w, uint64_t at)
 {
-	uint64_t day = at / DAY;
+	return w->day[at / DAY - w->first].slot[at % DAY / QUARTER];
+}
 
-	if (day < w->first || day >= (uint64_t)w->first + w->days)
-		return -1;
-	return w->row[day - w->first][at % DAY / QUARTER];
+/* Quarters in which it looked, and the sum of their losses; from and until are quarters between the bounds. */
+static void
+sum_up(const struct watcher *w, uint64_t from, uint64_t until, uint64_t *ret_up, uint64_t *ret_lost)
+{
+	*ret_up = *ret_lost = 0;
+	while (from < until) {
+		const struct watch_day *day = &w->day[from / DAY - w->first];
+
+		if (from % DAY == 0 && until - from >= DAY) {
+			*ret_up += day->up;
+			*ret_lost += day->lost;
+			from += DAY;
+			continue;
+		}
+		*ret_up += slot_at(w, from) > 0;
+		*ret_lost += slot_at(w, from) > 0 ? slot_at(w, from) - 1u : 0;
+		from += QUARTER;
+	}
 }
 
 uint64_t
@@ -266,26 +318,44 @@ watch_look(const struct joint *joint, uint32_t organisation, uint64_t from, uint
 {
 	const struct watcher *w = watcher_find(joint, organisation);
 	struct looked_at is = {.known = false, .part = 1, .clock_error = -1};
-	uint64_t first, last, slots = 0, up = 0;
-	double lost = 0;
+	uint64_t first, last, slots, looked, end, up, lost;
 
 	if (w == NULL || w->days == 0)
 		return is;
 	is.clock_error = isnan(w->clock_error) ? -1 : (double)w->clock_error;
 	bounds_of(w, &first, &last);
-	for (uint64_t at = from - from % QUARTER; at <= until && slots < (uint64_t)WATCH_DAYS * WATCH_SLOTS;
-	     at += QUARTER) {
-		int slot = at >= first && at < last ? slot_at(w, at) : -1;
-
-		slots++;
-		up += slot != 0;
-		is.known = is.known || slot >= 0;
-		if (slot > 0)
-			lost += (slot - 1) / 254.0;
-	}
-	is.part = (double)up / (double)slots;
-	is.lost = up > 0 ? lost / (double)up : 0;
+	from -= from % QUARTER;
+	/* A case may say that it lasted for centuries. */
+	slots = until > from ? (until - from) / QUARTER + 1 : 1;
+	slots = slots < (uint64_t)WATCH_DAYS * WATCH_SLOTS ? slots : (uint64_t)WATCH_DAYS * WATCH_SLOTS;
+	end = from + slots * QUARTER < last ? from + slots * QUARTER : last;
+	first = first > from ? first : from;
+	if (first >= end)
+		return is;
+	sum_up(w, first, end, &up, &lost);
+	/* Of time that nothing is known of nobody says that it did not. */
+	looked = slots - (end - first) / QUARTER + up;
+	is.known = true;
+	is.part = (double)looked / (double)slots;
+	is.lost = looked > 0 ? (double)lost / 254 / (double)looked : 0;
 	return is;
+}
+
+/* The first quarter from there on in which it looked, or did not, or one from the end on; between the bounds. */
+static uint64_t
+next_where(const struct watcher *w, uint64_t at, uint64_t end, bool looked)
+{
+	while (at < end) {
+		uint8_t up = w->day[at / DAY - w->first].up;
+
+		if (at % DAY == 0 && up == (looked ? 0 : WATCH_SLOTS))
+			at += DAY;
+		else if ((slot_at(w, at) > 0) == looked)
+			break;
+		else
+			at += QUARTER;
+	}
+	return at;
 }
 
 /* The next run of time in which it looked, from *at on, until the end; false: none. */
@@ -298,18 +368,13 @@ watch_run(const struct joint *joint, uint32_t organisation, uint64_t *at, uint64
 
 	if (w == NULL)
 		return false;
-	/* A case may say that it lasted for centuries. */
 	bounds_of(w, &first, &last);
-	*at = *at > first ? *at - *at % QUARTER : first;
 	end = end < last ? end : last;
-	while (*at < end && slot_at(w, *at) <= 0)
-		*at += QUARTER;
-	*ret_from = *at;
-	for (; *at < end && slot_at(w, *at) > 0; *at += QUARTER)
-		;
-	*ret_until = *at < end ? *at : end;
+	*ret_from = next_where(w, *at > first ? *at - *at % QUARTER : first, end, true);
 	if (*ret_from >= end)
 		return false;
+	*at = next_where(w, *ret_from, end, false);
+	*ret_until = *at < end ? *at : end;
 	*ret_is = watch_look(joint, organisation, *ret_from, *ret_until - 1);
 	return true;
 }
@@ -335,7 +400,7 @@ watch_next(struct joint *joint, struct buf *out, uint64_t *ret_hash)
 		buf_add_u8(out, CODE_WATCH);
 		buf_add_u32(out, day);
 		code_put_float(out, w->clock_error);
-		buf_add(out, w->row[day - w->first], WATCH_SLOTS);
+		buf_add(out, w->day[day - w->first].slot, WATCH_SLOTS);
 		code_put_text(out, name);
 		*ret_hash = hash64(name, day + 1000ull);
 		return true;
@@ -365,7 +430,7 @@ watch_decode(struct joint *joint, struct cur *in)
 	if ((w = watcher_of(joint, name)) == NULL)
 		return joint->no_memory ? CC_NOMEM : CC_OK;
 	version = w->version;
-	take_clock(joint, w, clock);
+	take_clock(joint, w, (double)clock);
 	bounds_of(w, &first, &last);
 	for (unsigned i = 0; i < WATCH_SLOTS; i++) {
 		if (row[i] > 0 && put_slot(joint, w, (uint64_t)day * DAY + i * QUARTER, row[i]))
@@ -382,6 +447,6 @@ void
 watch_close(struct joint *joint)
 {
 	for (size_t i = 0; i < joint->watcher_count; i++)
-		free(joint->watcher[i].row);
+		free(joint->watcher[i].day);
 	free(joint->watcher);
 }

@@ -209,6 +209,22 @@ heartbeats(struct joint *joint, uint64_t n)
 	return joint_watched(joint, &beat);
 }
 
+/* Heartbeats of the first and the last day that are kept, and sights of all the time between, without a coverage. */
+static enum cc_status
+lasting(struct joint *joint, uint64_t n)
+{
+	struct joint_heartbeat beat = {.organisation = slice_str(EVIL), .clock_error = -1,
+	    .from = (DAY0 - n % 2 * 398 * 86400) * NS_PER_S, .until = (DAY0 + 900 - n % 2 * 398 * 86400) * NS_PER_S};
+	struct joint_sighting s;
+
+	if (n < 2)
+		return joint_watched(joint, &beat);
+	plain(&s, EVIL, n, 8000000 + n / 1000);
+	s.first -= 398 * 86400 * NS_PER_S;
+	s.clock_error = -1;
+	return joint_add(joint, &s);
+}
+
 /* Repeats of one thing at other times, each by another message. */
 static enum cc_status
 repeats(struct joint *joint, uint64_t n)
@@ -315,7 +331,7 @@ static const struct {
 } attack[] = {{"honest", as_others}, {"one-certificate", one_certificate}, {"chain", chain}, {"zip", zip},
     {"mesh", mesh}, {"weak-mesh", weak_mesh}, {"not-seen", not_seen}, {"taken-back", taken_back},
     {"notices", notices}, {"heartbeats", heartbeats}, {"repeats", repeats}, {"crowded", crowded},
-    {"long-texts", long_texts}, {"washing", washing}, {"flipping", flipping}, {"staged", staged}};
+    {"long-texts", long_texts}, {"washing", washing}, {"flipping", flipping}, {"staged", staged}, {"lasting", lasting}};
 
 static void
 tell(struct joint *joint)

@@ -429,6 +429,44 @@ TEST(heartbeats_tell_who_looked)
 	json_decref(before);
 }
 
+/* A clock that is said to be worse by a little with each heartbeat: cases that it has a part in change seldom, those
+ * that would ask it not at all. */
+TEST(a_clock_grows_worse_in_steps)
+{
+	for (int part = 0; part < 2; part++) {
+		struct conf *conf = conf_new();
+		struct joint *joint = joint_new(conf);
+		const char *by = part ? "cert.a" : "cert.d";
+		uint64_t linked = 0;
+		json_t *cases, *one;
+
+		listed = text_used = 0;
+		CHECK(joint_home(joint, "cert.d", "203.0.113.0/24") == CC_OK);
+		for (unsigned n = 0; n < 6; n++) {
+			CHECK(joint_add(joint, sight(who[n % 3], "192.0.2.7", 40000 + n * 5000)) == CC_OK);
+			list[listed - 1].clock_error = -1;
+		}
+		for (unsigned n = 0; n < 300; n++) {
+			struct joint_heartbeat beat = {.organisation = slice_str(by), .from = DAY0 * NS_PER_S,
+			    .until = (DAY0 + 2 * 86400) * NS_PER_S, .clock_error = 0.5 + n * 1e-4};
+
+			CHECK(joint_watched(joint, &beat) == CC_OK);
+			CHECK(joint_settle_some(joint) == CC_OK);
+			linked = n == 0 ? joint_linked(joint) : linked;
+		}
+		CHECK(joint_linked(joint) - linked <= (part ? 6 * 4 : 0));
+		cases = settled(joint);
+		one = json_object_get(json_array_get(cases, 0), "coverage");
+		CHECK_UINT(json_array_size(one), part ? 5 : 6); /* heartbeats: one run, its end within a quarter */
+		one = json_array_get(one, 0);
+		if (part)
+			CHECK(fabs(json_number_value(json_object_get(one, "clock_error_s")) - 0.53) < 1e-6);
+		json_decref(cases);
+		joint_free(joint);
+		conf_free(conf);
+	}
+}
+
 /* Whom to ask, and what was warned of, the newest of each; neither is a witness. */
 TEST(contacts_and_notices)
 {
@@ -706,8 +744,8 @@ TEST(words_that_name_networks)
 	buf_close(&scratch);
 }
 
-TESTS(T(notices_of_networks), T(words_that_name_networks), T(heartbeats_tell_who_looked), T(notices_of_its_time),
-    T(notices_change_cases), T(contacts_and_notices),
+TESTS(T(a_clock_grows_worse_in_steps), T(notices_of_networks), T(words_that_name_networks),
+    T(heartbeats_tell_who_looked), T(notices_of_its_time), T(notices_change_cases), T(contacts_and_notices),
     T(notices_of_one_are_bounded), T(period_links_where_addresses_move),
     T(a_tenth_is_no_more_than_a_tenth), T(sights_at_random_have_no_period), T(stages),
     T(networks), T(network_by_its_narrowest_name), T(networks_that_do_one_thing),
