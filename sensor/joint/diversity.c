@@ -118,6 +118,9 @@ judge_node(
 			continue;
 		take_pass(joint, feature, pass, &tells, &joins);
 		*ret_informed = *ret_informed || (tells && !differs_for_nothing(joint, node, feature, group, pass));
+		/* What one host has with an address, without a name, is one matter, however many rules find of it. */
+		if (group == 'a' && pass == BY_ALL && feature->type == FEATURE_VICTIM)
+			joins = !node_tells(joint, node, FEATURE_DOMAIN);
 		if (joins && !is_alone(feature)) {
 			unsigned a = top_of(parent, seen_before(joint, feature->value, at)), b = top_of(parent, at);
 

@@ -425,9 +425,39 @@ TEST(a_vendors_certificate_is_no_source)
 	json_decref(cases);
 }
 
+/* Three organisations; each finds the talk of one host of its own, or of three, with one address by three rules. */
+static const char *
+found_by_rules(bool one_host, json_t **ret_cases)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+
+	for (unsigned i = 0; i < 9; i++) {
+		struct joint_sighting s = sight(i % 3, "192.0.2.7", i * 4000);
+
+		s.rule = i < 3 ? keep("1:3000001:1") : numbered("1:310000", i);
+		s.victim = numbered("host", one_host ? i % 3 : i);
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	*ret_cases = ended(conf, joint);
+	return verdict(*ret_cases, 0, "verdict");
+}
+
+/* What one host has with an address is one matter, by however many rules; what three have may be three. */
+TEST(rules_on_one_host_are_one_matter)
+{
+	json_t *cases;
+
+	CHECK_TEXT(found_by_rules(true, &cases), "source");
+	json_decref(cases);
+	CHECK(strcmp(found_by_rules(false, &cases), "source") != 0);
+	json_decref(cases);
+}
+
 TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
     T(what_a_rule_observes_is_not_accused), T(who_observes_is_a_witness_of_what_another_accuses),
     T(one_of_many_that_take_turns), T(a_name_in_a_partners_network), T(tenants_of_a_platform),
     T(called_from_outside_is_no_tie), T(silence_makes_no_rivals_of_names), T(heartbeats_say_who_was_first),
     T(where_a_name_points_tells_nobody_apart), T(a_copied_certificate_is_not_meant),
-    T(who_copies_a_certificate_copies_a_tool), T(a_vendors_certificate_is_no_source))
+    T(who_copies_a_certificate_copies_a_tool), T(a_vendors_certificate_is_no_source),
+    T(rules_on_one_host_are_one_matter))
