@@ -299,22 +299,38 @@ turn_again(struct joint *joint, struct activity *a)
 	facets_forget(joint, a);
 }
 
-/* Of two names of one thing the one that stays: an address of several, behind all of which is one key or name. */
+/* Did anybody see it with what is unrelated?  One organisation's word makes nothing common, and is a doubt. */
+static bool
+is_doubted(const struct joint *joint, const struct hypothesis *h)
+{
+	return joint->value[h->value].diversity > 1 || joint->value[h->value].talker != NONE;
+}
+
+/*
+ * Of two names of one thing does the second stay, and the first not?  An address of several, behind all of which is one
+ * key or name; or a place that somebody saw others at, too, and a name of which nobody says that.
+ */
+static bool
+gives_way(struct joint *joint, struct activity *a, struct hypothesis *top, struct hypothesis *h)
+{
+	bool moves = top->type == FEATURE_ADDR &&
+		     (hypothesis_turn(joint, a, top) < WIDER || share_of(joint, a, h) > share_of(joint, a, top)) &&
+		     (h->type == FEATURE_CERT || h->type == FEATURE_KEY || h->type == FEATURE_DOMAIN);
+	bool let = h->type == FEATURE_DOMAIN && is_doubted(joint, top) && !is_doubted(joint, h);
+
+	return (moves || let) && h->log_odds >= WIDER_LEAST && h->witnesses >= 2 &&
+	       hypothesis_turn(joint, a, h) >= WIDER && hypothesis_is_facet(joint, top, h);
+}
+
+/* Of two names of one thing the one that stays. */
 static void
 prefer_wider(struct joint *joint, struct activity *a)
 {
-	while (a->hypothesis_count > 1 && a->hypothesis[0].type == FEATURE_ADDR &&
-	       hypothesis_turn(joint, a, &a->hypothesis[0]) < WIDER) {
+	while (a->hypothesis_count > 1 && a->hypothesis[0].type != FEATURE_DOMAIN && !is_wide(a->hypothesis[0].type)) {
 		size_t i = 1;
 
-		for (; i < a->hypothesis_count; i++) {
-			struct hypothesis *h = &a->hypothesis[i];
-
-			if ((h->type == FEATURE_CERT || h->type == FEATURE_KEY || h->type == FEATURE_DOMAIN) &&
-			    h->log_odds >= WIDER_LEAST && h->witnesses >= 2 && hypothesis_turn(joint, a, h) >= WIDER &&
-			    hypothesis_is_facet(joint, &a->hypothesis[0], h))
-				break;
-		}
+		while (i < a->hypothesis_count && !gives_way(joint, a, &a->hypothesis[0], &a->hypothesis[i]))
+			i++;
 		if (i == a->hypothesis_count)
 			return;
 		hypothesis_drop(a, 0);

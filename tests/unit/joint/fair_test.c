@@ -454,10 +454,31 @@ TEST(rules_on_one_host_are_one_matter)
 	json_decref(cases);
 }
 
+/* One name at one address, by three organisations; one of them sees others there, or not. */
+TEST(a_place_of_several_gives_way_to_its_name)
+{
+	for (unsigned doubt = 0; doubt < 2; doubt++) {
+		struct conf *conf = conf_new();
+		struct joint *joint = joint_new(conf);
+		json_t *cases;
+
+		for (unsigned i = 0; i < 12 + 2 * doubt; i++) {
+			struct joint_sighting s = sight(i < 12 ? i % 3 : 0, "192.0.2.7", i * 4000);
+
+			called(&s, i < 12 ? "bad.example" : i == 12 ? "shop.test" : "blog.test", "trojan-activity");
+			s.rule = i < 12 ? keep("1:3000001:1") : numbered("1:200000", i);
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+		cases = ended(conf, joint);
+		CHECK_TEXT(verdict(cases, 0, "value"), doubt ? "bad.example" : "192.0.2.7");
+		json_decref(cases);
+	}
+}
+
 TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
     T(what_a_rule_observes_is_not_accused), T(who_observes_is_a_witness_of_what_another_accuses),
     T(one_of_many_that_take_turns), T(a_name_in_a_partners_network), T(tenants_of_a_platform),
     T(called_from_outside_is_no_tie), T(silence_makes_no_rivals_of_names), T(heartbeats_say_who_was_first),
     T(where_a_name_points_tells_nobody_apart), T(a_copied_certificate_is_not_meant),
     T(who_copies_a_certificate_copies_a_tool), T(a_vendors_certificate_is_no_source),
-    T(rules_on_one_host_are_one_matter))
+    T(rules_on_one_host_are_one_matter), T(a_place_of_several_gives_way_to_its_name))
