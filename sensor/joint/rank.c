@@ -32,6 +32,14 @@ party_at(const struct activity *a, uint32_t organisation)
 	return k;
 }
 
+/* Does it say who was there?  An address without a name that is one datagram's word does not, so that a flood with
+ * forged ones says nothing against whom its victims talk with. */
+static bool
+says_who(const struct node *node)
+{
+	return !node->negative && !node->echo && (node->proof != CC_PROOF_SPOOFABLE || node->domain != NONE);
+}
+
 /* Who took part, with how many nodes of his own. */
 void
 parties_count(const struct joint *joint, struct activity *a)
@@ -41,7 +49,7 @@ parties_count(const struct joint *joint, struct activity *a)
 		const struct node *node = &joint->node[a->node[i]];
 		unsigned k = party_at(a, node->organisation);
 
-		if (node->negative || node->echo || k == ORGANISATIONS_MAX)
+		if (!says_who(node) || k == ORGANISATIONS_MAX)
 			continue;
 		if (k == a->parties)
 			a->party[a->parties++] = (struct party){node->organisation, 0};
@@ -59,7 +67,7 @@ hypothesis_with(const struct joint *joint, const struct activity *a, const struc
 		const struct node *node = &joint->node[h->item[n].node];
 		unsigned k = party_at(a, node->organisation);
 
-		if (k < a->parties && h->item[n].base > 0 && !node->echo)
+		if (k < a->parties && h->item[n].base > 0 && says_who(node))
 			ret_with[k]++;
 	}
 }
@@ -124,14 +132,14 @@ count_beside(const struct joint *joint, const struct activity *a, struct hypothe
 		site = site == NONE ? node_value(joint, node, FEATURE_SITE) : site;
 		while (k < sorts && !same_sort(sort[k], node))
 			k++;
-		if (k == sorts && h->item[n].base > 0 && !node->echo)
+		if (k == sorts && h->item[n].base > 0 && says_who(node))
 			sort[sorts++] = node;
 	}
 	for (size_t i = 0; i < a->count; i++) {
 		const struct node *node = &joint->node[a->node[i]];
 		unsigned k = party_at(a, node->organisation), s = 0;
 
-		if (node->negative || node->echo || !tells_either(joint, h, node, site))
+		if (!says_who(node) || !tells_either(joint, h, node, site))
 			continue;
 		while (s < sorts && !same_sort(sort[s], node))
 			s++;

@@ -475,10 +475,41 @@ TEST(a_place_of_several_gives_way_to_its_name)
 	}
 }
 
+/* Victims of a flood talk with one server: what the forged addresses say is nothing against it. */
+TEST(a_flood_says_nothing_against_who_is_talked_with)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases, *top;
+
+	for (unsigned i = 0; i < 30; i++) {
+		bool flood = i >= 6;
+		struct joint_sighting s = sight(i % 3, flood ? "" : "192.0.2.7", i * 60);
+
+		s.victim = numbered("victim", i % 3);
+		if (flood) {
+			s.attacker = s.value = s.key = numbered("198.51.100.", i % 2);
+			s.proof = CC_PROOF_SPOOFABLE;
+			s.client = true;
+			s.rule = keep("1:3200001:1");
+		}
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = ended(conf, joint);
+	CHECK_UINT(json_array_size(cases), 1);
+	CHECK_TEXT(verdict(cases, 0, "value"), "192.0.2.7");
+	top = json_array_get(json_object_get(json_array_get(cases, 0), "hypotheses"), 0);
+	top = json_array_get(json_object_get(top, "agreement"), 0);
+	CHECK_UINT((unsigned)json_number_value(json_object_get(top, "of")),
+	    (unsigned)json_number_value(json_object_get(top, "with")));
+	json_decref(cases);
+}
+
 TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
     T(what_a_rule_observes_is_not_accused), T(who_observes_is_a_witness_of_what_another_accuses),
     T(one_of_many_that_take_turns), T(a_name_in_a_partners_network), T(tenants_of_a_platform),
     T(called_from_outside_is_no_tie), T(silence_makes_no_rivals_of_names), T(heartbeats_say_who_was_first),
     T(where_a_name_points_tells_nobody_apart), T(a_copied_certificate_is_not_meant),
     T(who_copies_a_certificate_copies_a_tool), T(a_vendors_certificate_is_no_source),
-    T(rules_on_one_host_are_one_matter), T(a_place_of_several_gives_way_to_its_name))
+    T(rules_on_one_host_are_one_matter), T(a_place_of_several_gives_way_to_its_name),
+    T(a_flood_says_nothing_against_who_is_talked_with))
