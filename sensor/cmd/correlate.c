@@ -216,6 +216,7 @@ put_counts(const struct correlating *c, struct json *json)
 	json_uint(json, "sightings", c->sightings);
 	json_uint(json, "unreadable", c->unreadable);
 	json_uint(json, "left_out", joint_dropped(c->joint));
+	json_uint(json, "unnamed", joint_unnamed(c->joint));
 	json_object(json, "refused");
 	for (unsigned v = 0; v < VERDICT_COUNT; v++) {
 		uint64_t count = c->before[v] + verifier_count(verifier, (enum verdict)v);

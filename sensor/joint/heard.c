@@ -304,8 +304,10 @@ joint_heard(struct joint *joint, const struct joint_word *word)
 
 	if (organisation != NONE)
 		h = heard_of(joint, word, organisation);
-	if (h == NULL)
+	if (h == NULL) {
+		joint->dropped += !joint->no_memory;
 		return joint->no_memory ? CC_NOMEM : CC_FULL;
+	}
 	if (h->time != 0 && !is_newer(joint, word->time, word->text, h))
 		return CC_OK;
 	if (!touch_named(joint, h))

@@ -107,6 +107,12 @@ joint_dropped(const struct joint *joint)
 }
 
 uint64_t
+joint_unnamed(const struct joint *joint)
+{
+	return joint->messages_left_out;
+}
+
+uint64_t
 joint_linked(const struct joint *joint)
 {
 	return joint->relinked;

@@ -107,6 +107,7 @@ enum cc_status joint_watched(struct joint *joint, const struct joint_heartbeat *
 enum cc_status joint_heard(struct joint *joint, const struct joint_word *word);
 size_t joint_nodes(const struct joint *joint);
 uint64_t joint_dropped(const struct joint *joint);
+uint64_t joint_unnamed(const struct joint *joint); /* messages that a node has and does not name */
 uint64_t joint_linked(const struct joint *joint); /* nodes that were linked anew, over all settlings */
 
 /* Links all that was added to activities.  The cases stay until the next call. */

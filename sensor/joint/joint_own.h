@@ -99,7 +99,7 @@ struct node {
 	uint16_t saved_size; /* of what is on disk of it: by 16 bytes */
 	uint32_t saved;      /* in which row of hot */
 	uint64_t used_at;    /* rising number of its last use */
-	uint32_t bulk;       /* as many nodes it counts for beside itself: its texts are long */
+	uint32_t bytes;      /* of its texts and messages: by these it counts for more than one node */
 };
 
 /* A feature of a sighting, or of a node on its way in; the text is borrowed. */

@@ -18,7 +18,7 @@ const struct feature_about feature_about[FEATURE_TYPES] = {
 
 /* By cache lines; large tables on large pages: what is looked for is anywhere in them, and a small page's address would
  * have to be looked for, too. */
-#define BULK 2048 /* of texts, as much as a node takes else: as many more it counts for */
+#define BULK 2048 /* bytes of texts, as much as a node takes else: as many more it counts for */
 #define LINE ((size_t)64)
 #define LARGE ((size_t)2 << 20)
 
@@ -268,7 +268,7 @@ node_new(struct joint *joint, const struct node *like)
 	joint->node[index].beats = NULL;
 	table_put(&joint->nodes, like->fold * joint->turn, index);
 	joint->node_live++;
-	joint->bulk += like->bulk;
+	joint->bulk += like->bytes / BULK;
 	link_use(joint, index);
 	return index;
 }
@@ -295,10 +295,19 @@ unlink_block(struct joint *joint, uint32_t index, uint32_t block, unsigned count
 		value_unlink(joint, f, joint->node[index].negative);
 }
 
+static void
+node_grows(struct joint *joint, struct node *node, size_t more, size_t less)
+{
+	joint->bulk -= node->bytes / BULK;
+	node->bytes = (uint32_t)(node->bytes + more - less);
+	joint->bulk += node->bytes / BULK;
+}
+
 uint32_t
 node_make(struct joint *joint, struct node *like, const struct feature_draft *feature, unsigned count)
 {
-	const uint32_t name[] = {like->value, like->key, like->rule_name, like->sector, like->sensor, like->class};
+	const uint32_t name[] = {like->value, like->key, like->rule_name, like->sector, like->sensor, like->class,
+	    like->pseudonym, like->of};
 	size_t bytes = 0;
 	uint32_t index;
 
@@ -306,7 +315,7 @@ node_make(struct joint *joint, struct node *like, const struct feature_draft *fe
 		bytes += feature[i].text.size;
 	for (unsigned i = 0; i < sizeof(name) / sizeof(name[0]); i++)
 		bytes += name_slice(joint, name[i]).size;
-	like->bulk = (uint32_t)(bytes / BULK);
+	like->bytes = (uint32_t)bytes;
 	like->feature_count = 0;
 	if ((like->features = feature_block(joint, count)) == NONE)
 		return NONE;
@@ -350,7 +359,7 @@ node_drop(struct joint *joint, uint32_t index)
 	joint->saved_size -= node->saved_size;
 	node->used = false;
 	joint->node_live--;
-	joint->bulk -= node->bulk;
+	joint->bulk -= node->bytes / BULK;
 	joint->stale++;
 	/* A dirty one is freed by the settling, which has its number in a list. */
 	if (!node->dirty) {
@@ -449,7 +458,33 @@ message_hash(struct slice id)
 	return (uint32_t)hash64(id, 5);
 }
 
-/* False: it is there already, or left out.  Beyond the limit those with the least hashes stay, whatever came first. */
+#define MESSAGE_BYTES (sizeof(struct message_ref) + 24) /* and 24 for the place of its name, beside that */
+
+/* Is it one more than it may name, or than there is memory for where nothing goes to disk? */
+static bool
+is_full(const struct joint *joint, const struct node *node)
+{
+	return node->message_count >= joint->conf->joint_messages_max ||
+	       (!joint->keeps && node->message_count > 0 && joint_held(joint) >= joint->node_max);
+}
+
+/* Beyond the limit those with the least hashes stay, whatever came first. */
+static enum cc_status
+replace_message(struct joint *joint, struct node *node, uint32_t most, struct slice id)
+{
+	struct message_ref *m = most != NONE ? &joint->message[most] : NULL;
+	uint32_t hash = message_hash(id);
+
+	joint->messages_left_out++;
+	if (m == NULL || hash >= m->hash)
+		return CC_ABSENT;
+	node_grows(joint, node, id.size, name_slice(joint, m->name).size);
+	m->hash = hash;
+	m->name = name_of(joint, id);
+	return m->name != NONE ? CC_OK : CC_NOMEM;
+}
+
+/* CC_ABSENT: it is there already, or left out. */
 enum cc_status
 node_message(struct joint *joint, uint32_t index, struct slice id)
 {
@@ -462,14 +497,8 @@ node_message(struct joint *joint, uint32_t index, struct slice id)
 		if (most == NONE || joint->message[m].hash > joint->message[most].hash)
 			most = m;
 	}
-	if (node->message_count >= joint->conf->joint_messages_max) {
-		joint->messages_left_out++;
-		if (most == NONE || hash >= joint->message[most].hash)
-			return CC_ABSENT;
-		joint->message[most].hash = hash;
-		joint->message[most].name = name_of(joint, id);
-		return joint->message[most].name != NONE ? CC_OK : CC_NOMEM;
-	}
+	if (is_full(joint, node))
+		return replace_message(joint, node, most, id);
 	if ((at = joint->message_free) != NONE) {
 		joint->message_free = joint->message[at].next;
 	} else {
@@ -480,6 +509,7 @@ node_message(struct joint *joint, uint32_t index, struct slice id)
 	joint->message[at] = (struct message_ref){name_of(joint, id), node->messages, hash};
 	node->messages = at;
 	node->message_count++;
+	node_grows(joint, node, id.size + MESSAGE_BYTES, 0);
 	return joint->message[at].name != NONE ? CC_OK : CC_NOMEM;
 }
 
@@ -581,10 +611,14 @@ node_told(struct joint *joint, uint32_t index, struct slice rule_name, struct sl
 
 	if (node->class != NONE && class.size > 0 && joint_class_observes(was) != joint_class_observes(class))
 		other = joint_class_observes(was);
-	if (more)
+	if (more) {
+		node_grows(joint, node, rule_name.size, name_slice(joint, node->rule_name).size);
 		node->rule_name = name_of(joint, rule_name);
-	if (other)
+	}
+	if (other) {
+		node_grows(joint, node, class.size, was.size);
 		node->class = name_of(joint, class);
+	}
 	joint->no_memory = joint->no_memory || (more && node->rule_name == NONE) || (other && node->class == NONE);
 	return more || other;
 }

@@ -236,8 +236,10 @@ joint_watched(struct joint *joint, const struct joint_heartbeat *h)
 
 	if (until > INT64_MAX)
 		return CC_BAD;
-	if (w == NULL)
+	if (w == NULL) {
+		joint->dropped += !joint->no_memory;
 		return joint->no_memory ? CC_NOMEM : CC_FULL;
+	}
 	version = w->version;
 	take_clock(joint, w, h->clock_error);
 	bounds_of(w, &first, &last);

@@ -529,6 +529,7 @@ TEST(notices_of_one_are_bounded)
 			CHECK(joint_heard(joint, &word) == (turned && n >= 64 ? CC_FULL : CC_OK));
 		}
 		CHECK(joint_heard(joint, &other) == CC_OK);
+		CHECK_UINT(joint_dropped(joint), turned ? 5000 - 64 : 0);
 		for (unsigned n = 0; n < 6; n++)
 			CHECK(joint_add(joint, sight(who[n % 3], "192.0.2.7", 40000 + n * 5000)) == CC_OK);
 		cases = settled(joint);

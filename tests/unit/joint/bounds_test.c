@@ -145,6 +145,50 @@ TEST(long_texts_count)
 	conf_free(conf);
 }
 
+/* Repeats, each by a message with a long name, and with another name of its rule: they take room as nodes do. */
+TEST(repeats_count)
+{
+	struct conf *conf = conf_new();
+	static char id[JOINT_NAME_MAX], rule[4096];
+	struct joint *joint;
+	char *why = NULL;
+	uint64_t held;
+
+	CHECK(conf_set(conf, "joint.nodes_max=1000", &why) == CC_OK);
+	joint = joint_new(conf);
+	memset(id, 'm', sizeof(id));
+	memset(rule, 'z', sizeof(rule));
+	for (unsigned i = 0; i < 300 * 200; i++) {
+		struct joint_sighting s;
+
+		text_used = 0;
+		s = server_seen("cert.a", "192.0.2.7", i % 200);
+		memcpy(id, &i, sizeof(i));
+		s.message = slice_of(id, sizeof(id));
+		if (i >= 200)
+			s.rule_name = slice_of(rule, sizeof(rule));
+		memcpy(rule, &(uint32_t){UINT32_MAX - i}, sizeof(i));
+		CHECK(joint_add(joint, &s) == CC_OK);
+		held = joint_held(joint);
+	}
+	CHECK_UINT(joint_nodes(joint), 200);
+	CHECK(held >= 1000 && held < 1200);
+	CHECK(joint_unnamed(joint) > 30000 && joint_dropped(joint) == 0);
+	/* In use; the rest is let go with the next settling. */
+	CHECK(names_gather(joint) == CC_OK);
+	CHECK(joint->text.size < 1200 * 2048);
+	for (unsigned i = 0; i < 200; i++) {
+		uint32_t node = joint->node_oldest;
+
+		CHECK(node != NONE);
+		if (node != NONE)
+			node_drop(joint, node);
+	}
+	CHECK_UINT(joint_held(joint), 0);
+	joint_free(joint);
+	conf_free(conf);
+}
+
 /*
  * Texts of one hash, which anybody can make: of 17 to 32 bytes XXH3 multiplies halves, each with something known added,
  * so that one half can make nothing of the other.
@@ -197,4 +241,4 @@ TEST(texts_of_one_hash)
 }
 
 TESTS(T(taking_back_is_bounded), T(revoked_sights_leave), T(a_flood_costs_by_what_it_adds), T(bounded),
-    T(long_texts_count), T(texts_of_one_hash))
+    T(long_texts_count), T(repeats_count), T(texts_of_one_hash))
