@@ -275,7 +275,7 @@ draft_features(const struct joint *joint, const struct joint_sighting *s, struct
 	if (!forged && known)
 		add_feature(d, FEATURE_NET, net_of(&at, d->net), CAP(NET));
 	add_feature(d, FEATURE_VICTIM, s->victim, CAP(VICTIM));
-	add_feature(d, FEATURE_VICTIM, s->attacker_pseudonym, CAP(VICTIM) + 1.5);
+	add_feature(d, FEATURE_VICTIM, s->attacker_pseudonym, CAP(VICTIM));
 	draft_home(joint, s, d);
 	add_feature(d, FEATURE_JA4, s->ja4, CAP(JA4));
 	add_feature(d, FEATURE_JA3, s->ja3, CAP(JA3));

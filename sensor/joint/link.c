@@ -382,6 +382,7 @@ struct bond {
 	float near; /* of a victim: how soon one came upon it after the other */
 	int8_t fell[2]; /* of a victim: victim_fell() by a, to b; by b, to a */
 	float as_one; /* its weight, were the two of the bond one group */
+	float held;   /* and where it attacks for the one, and talks with the other; else 0 */
 	char group;
 };
 
@@ -409,6 +410,7 @@ struct has {
 	uint32_t root, only; /* the only organisation in it; NONE: several */
 	float weight;
 	bool steered; /* of "home": all that it has are hosts that somebody called from outside */
+	bool attacks, talks; /* of a victim: it attacks others; it talks with somebody accused */
 	uint64_t first, hit, call; /* of a victim: from outside first, and by itself first; UINT64_MAX: never */
 };
 
@@ -467,6 +469,8 @@ has_add(struct has *has, const struct linker *l, const struct at *at)
 
 	has->weight = at->weight > has->weight ? at->weight : has->weight;
 	has->steered = has->steered && is_steered(l, at);
+	has->attacks = has->attacks || victim_attacks(l->joint, node, at->value);
+	has->talks = has->talks || victim_talks(l->joint, node, at->value);
 	if (victim_tells(node) && node->first < *first)
 		*first = node->first;
 }
@@ -499,8 +503,8 @@ groups_with(struct linker *l, const struct range *r, const struct group *group, 
 				continue;
 			if (count++ == GROUPS_MAX)
 				return 0;
-			ret_has[at] = (struct has){is, group[is].only, 0, true, node_at(l, l->at[k].place)->first,
-			    UINT64_MAX, UINT64_MAX};
+			ret_has[at] = (struct has){.root = is, .only = group[is].only, .steered = true,
+			    .first = node_at(l, l->at[k].place)->first, .hit = UINT64_MAX, .call = UINT64_MAX};
 		}
 		has_add(&ret_has[at], l, &l->at[k]);
 	}
@@ -515,19 +519,20 @@ bonds_of(struct linker *l, const struct range *r, const struct group *group, str
 	struct has has[GROUPS_MAX];
 	size_t count = groups_with(l, r, group, has);
 	uint32_t value = l->at[r->start].value;
-	float as_one = victim_weight(l, value);
+	float as_one = victim_weight(l, value), as_held = victim_held(l, value);
 
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = i + 1; k < count; k++) {
 			const struct has *a = &has[i], *b = &has[k];
 			/* As good as the weaker side's: shown without proof here, used there, is no more than shown. */
 			float weight = a->weight < b->weight ? a->weight : b->weight;
+			bool held = (a->attacks && b->talks) || (b->attacks && a->talks);
 
 			if (weight >= (float)WEIGHT_LEAST && !(a->steered && b->steered) &&
 			    !add_bond(bonds,
 				(struct bond){a->root, b->root, weight, near(a->first, b->first),
 				    {victim_fell(a->hit, b->call), victim_fell(b->hit, a->call)}, as_one,
-				    group_by(l, value, (double)weight)}))
+				    held ? as_held : 0, group_by(l, value, (double)weight)}))
 				return false;
 		}
 	}
@@ -547,7 +552,7 @@ bonds_sum(const struct linker *l, const struct bonds *bonds, size_t start, const
 		const struct bond *bond = &bonds->bond[i];
 
 		if (bond->group == 'v')
-			victims_add(&shared, bond->weight, bond->near, bond->fell, bond->as_one);
+			victims_add(&shared, bond->weight, bond->near, bond->fell, bond->as_one, bond->held);
 		else
 			tally_add(&t, bond->group, (double)bond->weight);
 	}

@@ -49,7 +49,7 @@ struct group { /* at its root */
 };
 
 struct victims {
-	double most, near;
+	double most, near, held; /* held: of one that attacks for the one, and talks with the other */
 	double fell[2]; /* weight of those that fell to the one, and called the other; the other way */
 	uint32_t count[2], before[2]; /* so many; and that called before */
 };
@@ -57,8 +57,12 @@ struct victims {
 bool victim_tells(const struct node *node); /* somebody was at the other end: who began is no guess */
 /* Called from outside, and called out after that: 1; the other way round: -1; UINT64_MAX: never, so 0. */
 int8_t victim_fell(uint64_t hit, uint64_t call);
+/* Of the victim that this value is, by a rule that accuses: it attacks others; it talks with somebody. */
+bool victim_attacks(const struct joint *joint, const struct node *node, uint32_t value);
+bool victim_talks(const struct joint *joint, const struct node *node, uint32_t value);
 float victim_weight(const struct linker *l, uint32_t value); /* if two of the groups that have it are one */
-void victims_add(struct victims *v, float weight, float near, const int8_t fell[2], float as_one);
+float victim_held(const struct linker *l, uint32_t value);   /* and it attacks for one, and talks with the other */
+void victims_add(struct victims *v, float weight, float near, const int8_t fell[2], float as_one, float held);
 double victims_sum(const struct victims *v, const struct group *a, const struct group *b); /* in the bonds' order */
 void victims_count(struct linker *l, struct group *group); /* hit and call of each */
 

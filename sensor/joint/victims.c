@@ -12,6 +12,7 @@
 #define FALLEN_OF_CALLS 3
 #define FALLEN_OF_HIT 4
 #define FALLEN_TO_BEFORE 16
+#define HELD 6.0 /* nats of a host that attacks others, and talks with somebody accused: within the hour it suffices */
 
 bool
 victim_tells(const struct node *node)
@@ -31,19 +32,58 @@ victim_fell(uint64_t hit, uint64_t call)
 	return call <= hit ? -1 : call - hit <= FALLS_WITHIN;
 }
 
+/* Of a rule that does more than observe: what only observes says that somebody was there, not that he is bad. */
+static bool
+is_accused(const struct joint *joint, const struct node *node)
+{
+	return node->proof >= CC_PROOF_DIALOGUE && !joint_class_observes(name_slice(joint, node->class));
+}
+
+bool
+victim_attacks(const struct joint *joint, const struct node *node, uint32_t value)
+{
+	return value != NONE && joint->value[value].type == FEATURE_VICTIM &&
+	       node->pseudonym == joint->value[value].name && is_accused(joint, node);
+}
+
+bool
+victim_talks(const struct joint *joint, const struct node *node, uint32_t value)
+{
+	return value != NONE && joint->value[value].type == FEATURE_VICTIM &&
+	       node->victim == joint->value[value].name && node->attacker != NONE && node->home == NONE &&
+	       is_accused(joint, node);
+}
+
+static float
+weight_as_one(const struct linker *l, uint32_t value, double cap)
+{
+	const struct value *v = value != NONE ? &l->joint->value[value] : NULL;
+
+	return v == NULL ? 0
+			 : (float)joint_feature_weight(
+			       cap, feature_about[v->type].spread, (double)v->diversity - 1, 0, 0);
+}
+
 float
 victim_weight(const struct linker *l, uint32_t value)
 {
-	const struct value *v = value != NONE ? &l->joint->value[value] : NULL;
-	const struct feature_about *about = v != NULL ? &feature_about[v->type] : NULL;
+	return value == NONE ? 0 : weight_as_one(l, value, feature_about[l->joint->value[value].type].cap);
+}
 
-	return v == NULL ? 0
-			 : (float)joint_feature_weight(about->cap, about->spread, (double)v->diversity - 1, 0, 0);
+/*
+ * A host that attacks others is in somebody's hands, and few have more than one such guest: whom rules accuse, and it
+ * talks with at that time, is he.  With more than the two on it there is less to say.
+ */
+float
+victim_held(const struct linker *l, uint32_t value)
+{
+	return weight_as_one(l, value, HELD);
 }
 
 void
-victims_add(struct victims *v, float weight, float near, const int8_t fell[2], float as_one)
+victims_add(struct victims *v, float weight, float near, const int8_t fell[2], float as_one, float held)
 {
+	v->held = (double)held > v->held ? (double)held : v->held;
 	v->most = (double)weight > v->most ? (double)weight : v->most;
 	v->near += (double)(weight * near);
 	for (unsigned way = 0; way < 2; way++) {
@@ -70,7 +110,7 @@ victims_sum(const struct victims *v, const struct group *a, const struct group *
 {
 	double fallen = fmax(sum_fallen(v, 0, a, b), sum_fallen(v, 1, b, a));
 
-	return fmax(fmax(v->most, fabs(v->near)), fallen);
+	return fmax(fmax(fmax(v->most, v->held), fabs(v->near)), fallen);
 }
 
 /* Each victim once for a group and way; range: one up, of those that have this victim. */

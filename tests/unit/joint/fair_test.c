@@ -505,6 +505,51 @@ TEST(a_flood_says_nothing_against_who_is_talked_with)
 	json_decref(cases);
 }
 
+/* A host of cert.e's attacks three others; cert.e sees that, and a host of its own, this or another, call a server. */
+static json_t *
+attacks_and_calls(bool this_one)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+
+	CHECK(joint_home(joint, "cert.e", "203.0.113.0/24") == CC_OK);
+	for (unsigned i = 0; i < 12; i++) {
+		struct joint_sighting s = sight(i < 6 ? i % 3 : 4, i < 6 ? "203.0.113.9" : "192.0.2.66", i * 900);
+
+		s.client = i < 9;
+		s.agent = i < 9 ? keep("agent-1") : slice_of(NULL, 0);
+		s.rule = i < 9 ? keep("1:3000001:1") : numbered("1:310000", i);
+		s.rule_class = keep("trojan-activity");
+		if (i >= 6 && i < 9) {
+			s.kind = CC_KIND_USER_AGENT;
+			s.value = s.key = s.agent;
+			s.attacker = s.victim = slice_of(NULL, 0);
+			s.attacker_pseudonym = keep("host-1");
+		} else if (i >= 9) {
+			s.victim = keep(this_one ? "host-1" : "host-2");
+			s.cert = keep("c1");
+			s.proof = CC_PROOF_KEYED;
+		}
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	return ended(conf, joint);
+}
+
+/* Whom a host talks with while it attacks others is behind that; whom another host talks with is not. */
+TEST(who_talks_with_a_host_that_attacks)
+{
+	json_t *cases = attacks_and_calls(true);
+
+	CHECK_UINT(json_array_size(cases), 1);
+	CHECK_TEXT(verdict(cases, 0, "value"), "c1");
+	json_decref(cases);
+	cases = attacks_and_calls(false);
+	CHECK_UINT(json_array_size(cases), 2);
+	for (unsigned i = 0; i < 2; i++)
+		CHECK_TEXT(verdict(cases, i, "verdict"), "cannot say");
+	json_decref(cases);
+}
+
 TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
     T(what_a_rule_observes_is_not_accused), T(who_observes_is_a_witness_of_what_another_accuses),
     T(one_of_many_that_take_turns), T(a_name_in_a_partners_network), T(tenants_of_a_platform),
@@ -512,4 +557,4 @@ TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
     T(where_a_name_points_tells_nobody_apart), T(a_copied_certificate_is_not_meant),
     T(who_copies_a_certificate_copies_a_tool), T(a_vendors_certificate_is_no_source),
     T(rules_on_one_host_are_one_matter), T(a_place_of_several_gives_way_to_its_name),
-    T(a_flood_says_nothing_against_who_is_talked_with))
+    T(a_flood_says_nothing_against_who_is_talked_with), T(who_talks_with_a_host_that_attacks))
