@@ -284,6 +284,18 @@ activity_tell(struct joint *joint, uint32_t index)
 	return vector_add(&joint->changed, index);
 }
 
+/* Nothing links otherwise.  One of a large cell waits as what comes to it does. */
+bool
+activity_retell(struct joint *joint, uint32_t index)
+{
+	uint32_t oldest = joint->activity[index].node[0];
+
+	if (!joint->node[oldest].put_off)
+		return activity_tell(joint, index);
+	node_touch(joint, oldest);
+	return joint->node[oldest].dirty;
+}
+
 /* A group of a cell, on its way to be an activity. */
 struct group {
 	uint32_t *node; /* NULL: there is one at most */

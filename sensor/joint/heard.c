@@ -14,7 +14,7 @@
 #define NOTICES_OF_ONE 64
 #define TOLD_MAX 32    /* that a case lists */
 #define HEARD_MAX (CONTACTS_MAX + NOTICES_MAX)
-#define TOUCH_MAX 4096 /* nodes of a value that is named */
+#define TOUCH_MAX 4096 /* nodes of a value that is named, whose cases are told anew */
 
 /* By time; of one time by their texts, so that the order of arrival does not show. */
 static bool
@@ -147,7 +147,7 @@ value_named(const struct joint *joint, enum feature_type type, struct slice text
 	return value_find(joint, value_hash(type, text, false));
 }
 
-/* Cases that have what it names are dirty with the next settling: each value once, however often it is named. */
+/* Cases that have what it names are told anew with the next settling: each value once, however often it is named. */
 static bool
 touch_named(struct joint *joint, const struct heard *h)
 {
@@ -281,19 +281,33 @@ tell_asking(struct joint *joint)
 	return good;
 }
 
+/* Once for each notice that came, or several at once. */
+static bool
+tell_warned(struct joint *joint, uint32_t index)
+{
+	struct activity *a = index != NONE ? &joint->activity[index] : NULL;
+
+	if (a == NULL || a->heard == joint->heard_version)
+		return true;
+	a->heard = joint->heard_version;
+	return activity_retell(joint, index);
+}
+
 bool
 heard_settle(struct joint *joint)
 {
+	bool good = true;
+
 	for (size_t i = 0; i < joint->named.count; i++) {
 		const struct value *v = &joint->value[joint->named.at[i]];
 		unsigned touched = 0;
 
 		for (uint32_t f = v->used ? v->head : NONE; f != NONE && touched++ < TOUCH_MAX;
 		     f = joint->feature[f].next)
-			node_touch(joint, joint->feature[f].node);
+			good = tell_warned(joint, joint->node[joint->feature[f].node].activity) && good;
 	}
 	heard_clean(joint);
-	return tell_asking(joint) && list_notices(joint);
+	return good && tell_asking(joint) && list_notices(joint);
 }
 
 enum cc_status

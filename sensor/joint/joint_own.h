@@ -228,6 +228,7 @@ struct activity {
 	bool changed;         /* since it was told */
 	bool gaps;            /* nodes of it went since the last settling */
 	uint64_t told;        /* hash of what its case is made from, as it was or will be told */
+	uint64_t heard;       /* heard_version that it was told anew for */
 	uint64_t asks;        /* heard_bit() of those whom its case, as it was told, has questions for */
 	/* after joint_weigh() */
 	struct hypothesis *hypothesis; /* best first */
@@ -609,6 +610,7 @@ bool may_link(const struct joint *joint, const struct node *node);
 enum cc_status cell_walk(struct joint *joint, struct cell *cell, uint32_t start);
 enum cc_status cell_settle(struct joint *joint, struct cell *cell); /* what was walked */
 void activity_free(struct joint *joint, uint32_t activity);
+bool activity_retell(struct joint *joint, uint32_t activity); /* what is said beside sights is other; false: as below */
 bool activity_tell(struct joint *joint, uint32_t activity); /* anew, if what its case is made from is other; false: no
 								* memory */
 bool note_change(struct joint *joint, struct called one, struct called other, const char *event);

@@ -166,6 +166,12 @@ has_part(const struct joint *joint, const struct activity *a, uint32_t organisat
 	return false;
 }
 
+static void
+retell(struct joint *joint, size_t activity)
+{
+	joint->no_memory = !activity_retell(joint, (uint32_t)activity) || joint->no_memory;
+}
+
 /* Of its clock those say something that it has a part in. */
 static void
 touch_parts(struct joint *joint, uint32_t organisation)
@@ -174,7 +180,7 @@ touch_parts(struct joint *joint, uint32_t organisation)
 		const struct activity *a = &joint->activity[i];
 
 		if (a->node != NULL && has_part(joint, a, organisation))
-			node_touch(joint, a->node[0]);
+			retell(joint, i);
 	}
 }
 
@@ -192,10 +198,10 @@ touch_cases(struct joint *joint, uint32_t organisation, uint64_t from, uint64_t 
 		if (a->node == NULL || a->first > until + beyond || (last = case_last(joint, a)) + beyond < from)
 			continue;
 		if (has_part(joint, a, organisation)) {
-			node_touch(joint, a->node[0]);
+			retell(joint, i);
 		} else if (asked && a->first <= until + QUARTER && last + QUARTER >= from) {
 			a->told = 0;
-			node_touch(joint, a->node[0]);
+			retell(joint, i);
 		}
 	}
 }
