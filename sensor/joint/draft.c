@@ -26,21 +26,35 @@ add_feature(struct draft *draft, enum feature_type type, struct slice text, doub
 }
 
 /* Where everybody has a name of his own: who is beside whom says nothing. */
-static const char *const platform[] = {"workers.dev", "pages.dev", "duckdns.org", "ddns.net", "hopto.org", "no-ip.org",
-    "dynu.net", "azurewebsites.net", "cloudapp.net", "azureedge.net", "windows.net", "amazonaws.com", "cloudfront.net",
-    "blogspot.com", "web.app",
-    "firebaseapp.com", "appspot.com", "github.io", "gitlab.io", "herokuapp.com", "netlify.app", "vercel.app", "ngrok.io",
-    "ngrok-free.app", "trycloudflare.com", "fastly.net", "akamaized.net", "wordpress.com", "weebly.com", "wixsite.com",
-    "glitch.me", "repl.co", "onrender.com", "surge.sh", "myftp.org", "servehttp.com", "zapto.org", "sytes.net"};
+static const char *const platform[] = {"duckdns.org", "ddns.net", "hopto.org", "no-ip.org", "dynu.net", "cloudapp.net",
+    "amazonaws.com", "myftp.org", "servehttp.com", "zapto.org", "sytes.net"};
+
+/* And where the platform answers for it; at those above a name leads to a server of the tenant's. */
+static const char *const hosting[] = {"workers.dev", "pages.dev", "azurewebsites.net", "azureedge.net", "windows.net",
+    "cloudfront.net", "blogspot.com", "web.app", "firebaseapp.com", "appspot.com", "github.io", "gitlab.io",
+    "herokuapp.com", "netlify.app", "vercel.app", "ngrok.io", "ngrok-free.app", "trycloudflare.com", "fastly.net",
+    "akamaized.net", "wordpress.com", "weebly.com", "wixsite.com", "glitch.me", "repl.co", "onrender.com", "surge.sh"};
+
+static bool
+is_any(struct slice site, const char *const *word, size_t count)
+{
+	size_t i = 0;
+
+	while (i < count && !slice_is(site, word[i]))
+		i++;
+	return i < count;
+}
+
+static bool
+is_hosting(struct slice site)
+{
+	return is_any(site, hosting, sizeof(hosting) / sizeof(hosting[0]));
+}
 
 static bool
 is_platform(struct slice site)
 {
-	for (size_t i = 0; i < sizeof(platform) / sizeof(platform[0]); i++) {
-		if (slice_is(site, platform[i]))
-			return true;
-	}
-	return false;
+	return is_any(site, platform, sizeof(platform) / sizeof(platform[0])) || is_hosting(site);
 }
 
 /*
@@ -63,6 +77,12 @@ registered(struct slice domain)
 	if (suffixes_usual(slice_of(p, (size_t)(domain.p + domain.size - p))))
 		p = dots == 3 ? dot[2] + 1 : domain.p;
 	return slice_of(p, (size_t)(domain.p + domain.size - p));
+}
+
+bool
+name_is_hosted(struct slice domain)
+{
+	return is_hosting(registered(domain));
 }
 
 /* And with one label more of a tenant of a platform. */

@@ -81,6 +81,7 @@ struct node {
 	bool can_link, will_link; /* with anybody: when its cell was settled last; in the walk at hand */
 	bool doubted;             /* whether it still can, or cannot */
 	bool hearsay;             /* says no more than a partner said, as its activity was weighed last */
+	bool hosted;              /* its name is one at a hosting platform */
 	bool of_facet;            /* has a candidate that others are held against at the moment */
 
 	uint64_t version;  /* rising number of its last change */
@@ -198,7 +199,7 @@ struct hypothesis {
 	uint32_t within; /* value, an address: all that is in this /48 is in the address's /64; NONE: it is not */
 	double log_odds, probability, bonus, witness; /* witness: sum over organisations, each capped */
 	unsigned witnesses;
-	bool own_word; /* it steers a host, whose witnesses it has, and fewer than two saw it themselves */
+	bool own_word; /* it steers a host, whose witnesses it has, and only its owner met both */
 	struct item *item;
 	size_t item_count;
 	size_t items; /* there were, where only those that a case lists were kept; 0: all are here */
@@ -430,6 +431,7 @@ hides_victim(enum cc_tlp tlp)
 void draft_features(const struct joint *joint, const struct joint_sighting *s, struct draft *d);
 uint64_t draft_fold(const struct joint_sighting *s, const struct draft *d); /* what folds into one node */
 bool draft_is_echo(const struct joint_sighting *s);
+bool name_is_hosted(struct slice domain); /* by a platform, whose servers answer for all who have a name there */
 bool addr_of(struct slice text, struct cc_addr *ret_addr); /* false: it is none */
 uint32_t home_named(const struct joint *joint, struct slice addr); /* in whose networks; NONE */
 
@@ -544,6 +546,8 @@ struct slice wide_name(const struct joint *joint, uint32_t value, uint32_t withi
 /* zone.c: the registrable domain of names that are seen once each, or seldom */
 /* May it be named at all: nobody else's, no registry's, and no victim of a flood? */
 bool zone_stands(struct joint *joint, const struct claim *claim, size_t count);
+/* Does a platform answer there, for whoever has a name at it?  Claims to one thing, by organisation. */
+bool zone_hosts(const struct joint *joint, const struct claim *claim, size_t count);
 /* Does this sight tell of the zone? */
 bool zone_says(const struct joint *joint, const struct claim *claim);
 
@@ -694,6 +698,14 @@ is_second_hand(const struct node *node)
 	return node->origin == JOINT_ANSWER || node->hearsay;
 }
 
+/* Does this organisation say with it that somebody else's address was in dialogue with a host of its own? */
+static inline bool
+tells_who_steers(const struct node *node, uint32_t owner)
+{
+	return node->organisation == owner && (node->victim != NONE || hides_victim((enum cc_tlp)node->tlp)) &&
+	       node->home == NONE && node->proof >= CC_PROOF_DIALOGUE && !node->echo && !node->negative;
+}
+
 #define WEIGHED_MAX 64 /* only the strongest by a cheap first look are weighed wholly */
 
 /* rank.c */
@@ -708,6 +720,8 @@ void hypothesis_with(const struct joint *joint, const struct activity *a, const 
 /* What stands for the leading candidate goes; best first.  Nodes of either are of_facet until they are forgotten. */
 void facets_drop(struct joint *joint, struct activity *a);
 void facets_forget(struct joint *joint, const struct activity *a);
+/* Do organisations, and not one alone, see this name with the address, in most of what they tell of names there? */
+bool hypothesis_is_named(const struct joint *joint, const struct hypothesis *addr, const struct hypothesis *name);
 /* Are they two names of one thing? */
 bool hypothesis_is_facet(struct joint *joint, const struct hypothesis *of, const struct hypothesis *h);
 

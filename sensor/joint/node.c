@@ -317,6 +317,7 @@ node_make(struct joint *joint, struct node *like, const struct feature_draft *fe
 		bytes += name_slice(joint, name[i]).size;
 	like->bytes = (uint32_t)bytes;
 	like->feature_count = 0;
+	like->hosted = like->domain != NONE && name_is_hosted(name_slice(joint, like->domain));
 	if ((like->features = feature_block(joint, count)) == NONE)
 		return NONE;
 	if ((index = node_new(joint, like)) == NONE) {

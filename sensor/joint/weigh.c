@@ -266,7 +266,8 @@ take_items(struct joint *joint, const struct claims *c, size_t i, size_t k, uint
 			c->some[count++] = c->claim[n];
 	}
 	if (count == 0 || (is_wide(h->type) && !wide_is_spread(joint, c->some, count, h->type, c->place)) ||
-	    (h->type == FEATURE_SITE && !zone_stands(joint, c->some, count)))
+	    (h->type == FEATURE_SITE && !zone_stands(joint, c->some, count)) ||
+	    (h->type != FEATURE_SITE && h->type != FEATURE_DOMAIN && zone_hosts(joint, c->some, count)))
 		return CC_OK;
 	if ((h->item = malloc(count * sizeof(*h->item))) == NULL)
 		return CC_NOMEM;

@@ -1,7 +1,8 @@
 /*
  * A registrable domain as what an activity comes from: where names below it are seen once each, or seldom (data in
  * names, a name for each victim, a server for each country), the zone is what stays.  A platform's tenant has a zone of
- * his own (draft.c); what a registry lets is nobody's.  README.md, Evidence.  One thread.
+ * his own (draft.c), whose server is the platform's; what a registry lets is nobody's.  README.md, Evidence.  One
+ * thread.
  */
 #include "joint/joint_own.h"
 
@@ -32,6 +33,31 @@ zone_stands(struct joint *joint, const struct claim *claim, size_t count)
 		joint->no_memory = true;
 	}
 	return joint->suffixes != NULL && !suffixes_have(joint->suffixes, name_slice(joint, v->name));
+}
+
+/* A mean over organisations: what one says of a server does not make it a platform's. */
+bool
+zone_hosts(const struct joint *joint, const struct claim *claim, size_t count)
+{
+	double sum = 0;
+	unsigned parties = 0;
+
+	for (size_t i = 0, k; i < count; i = k) {
+		uint32_t organisation = joint->node[claim[i].node].organisation;
+		unsigned own = 0, hosted = 0;
+
+		for (k = i; k < count && joint->node[claim[k].node].organisation == organisation; k++) {
+			const struct node *node = &joint->node[claim[k].node];
+
+			if (node->negative || node->echo)
+				continue;
+			own++;
+			hosted += node->hosted;
+		}
+		sum += own > 0 ? (double)hosted / own : 0;
+		parties += own > 0;
+	}
+	return 2 * sum > parties;
 }
 
 bool

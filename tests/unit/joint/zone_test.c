@@ -137,6 +137,33 @@ TEST(hosts_and_tenants)
 	}
 }
 
+/* Three each see another tenant at one address: a platform's own server, or one that a tenant's name leads to. */
+TEST(where_a_platform_answers)
+{
+	static const char *const below[] = {"pages.dev", "duckdns.org"};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct conf *conf;
+		struct joint *joint = fresh_joint(&conf);
+		json_t *cases;
+
+		for (unsigned n = 0; n < 6; n++) {
+			char domain[64];
+			struct joint_sighting s;
+
+			snprintf(domain, sizeof(domain), "xkqzvbnm%u.%s", n % 3, below[i]);
+			s = asked(n, domain);
+			s.attacker = keep("192.0.2.7");
+			s.ja4 = keep("t12d_tool");
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+		cases = ended(conf, joint);
+		CHECK_UINT(json_array_size(cases), 1);
+		CHECK_TEXT(word(answer_of(cases), "value"), i == 0 ? "" : "192.0.2.7");
+		json_decref(cases);
+	}
+}
+
 /* What anybody can say, a flood's victim, a registry's names, and what others have names in. */
 TEST(no_zone)
 {
@@ -205,4 +232,5 @@ TEST(endless_list)
 	unlink(path);
 }
 
-TESTS(T(zone_by_hand), T(hosts_and_tenants), T(no_zone), T(exception_of_the_list), T(endless_list))
+TESTS(T(zone_by_hand), T(hosts_and_tenants), T(where_a_platform_answers), T(no_zone),
+    T(exception_of_the_list), T(endless_list))
