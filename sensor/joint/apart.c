@@ -14,6 +14,7 @@
  * for an hour).
  */
 #define WORD 2.0
+#define STEERS_MAX 16 /* addresses that steer hosts of an organisation's, by its word, that are looked for */
 #define DEEP 8 /* how often parts are looked at again, for another organisation's word */
 
 /* Places by their roots: those of root r, by time, are place[start[r]] up to place[start[r + 1]]. */
@@ -51,7 +52,7 @@ struct lump {
 	size_t count;
 	uint32_t *order;   /* nodes, by time */
 	uint32_t *parent;  /* by place in it: what it falls into */
-	uint32_t *scratch; /* as many as the linker has places */
+	uint32_t *scratch; /* room for as many as the linker has places */
 	uint32_t *side;
 };
 
@@ -76,6 +77,36 @@ lump_close(struct lump *lump)
 	free(lump->side);
 }
 
+/* Did others see hosts of this organisation attack? */
+static bool
+has_hosts(const struct lump *lump, uint32_t organisation)
+{
+	bool has = false;
+
+	for (size_t i = 0; i < lump->count && !has; i++) {
+		const struct node *node = node_at(lump->l, lump->place[i]);
+
+		has = node->home == organisation && node->organisation != organisation;
+	}
+	return has;
+}
+
+/* Those come last of whose hosts it is: what only they can know looks like a lie that makes one of two. */
+static void
+owners_last(const struct lump *lump, uint32_t organisation[ORGANISATIONS_MAX], unsigned count)
+{
+	uint32_t owner[ORGANISATIONS_MAX];
+	unsigned others = 0, owners = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (has_hosts(lump, organisation[i]))
+			owner[owners++] = organisation[i];
+		else
+			organisation[others++] = organisation[i];
+	}
+	memcpy(organisation + others, owner, owners * sizeof(*owner));
+}
+
 /* Who is in a group, by name. */
 static unsigned
 organisations_in(const struct lump *lump, uint32_t ret_organisation[ORGANISATIONS_MAX])
@@ -92,6 +123,7 @@ organisations_in(const struct lump *lump, uint32_t ret_organisation[ORGANISATION
 			ret_organisation[count++] = is;
 	}
 	qsort_r(ret_organisation, count, sizeof(*ret_organisation), name_order, lump->l->joint);
+	owners_last(lump, ret_organisation, count);
 	return count;
 }
 
@@ -129,6 +161,57 @@ has_own(const struct linker *l, const uint32_t *place, size_t count)
 	return false;
 }
 
+/* With whom hosts of its own spoke, it says; so many. */
+static unsigned
+steerers(const struct lump *lump, uint32_t organisation, uint32_t ret_addr[STEERS_MAX])
+{
+	const struct joint *joint = lump->l->joint;
+	unsigned count = 0;
+
+	for (size_t i = 0; i < lump->count && count < STEERS_MAX; i++) {
+		const struct node *node = &joint->node[lump->order[i]];
+		unsigned k = 0;
+
+		if (node->attacker == NONE || !tells_who_steers(node, organisation))
+			continue;
+		while (k < count && ret_addr[k] != node->attacker)
+			k++;
+		if (k == count)
+			ret_addr[count++] = node->attacker;
+	}
+	return count;
+}
+
+/*
+ * Who steers a host only its owner can know, and his word on it would hold if nobody else had seen that address at all.
+ * So what a single other one saw of it is no side of its own, and does not pull it away from what the host did.
+ */
+static void
+keep_with_host(const struct lump *lump, uint32_t owner, struct linker *l)
+{
+	uint32_t addr[STEERS_MAX], host = NONE, *only = lump->scratch; /* of a root: its only organisation */
+	unsigned count = steerers(lump, owner, addr);
+
+	for (uint32_t i = 0; i < l->nodes && count > 0; i++) {
+		const struct node *node = node_at(l, i);
+		uint32_t root = l->parent[i];
+
+		only[root] = root == i || only[root] == node->organisation ? node->organisation : NONE;
+		if (host == NONE && node->home == owner)
+			host = root;
+	}
+	for (uint32_t i = 0; i < l->nodes && host != NONE; i++) {
+		unsigned k = 0;
+
+		while (k < count && addr[k] != node_at(l, i)->attacker)
+			k++;
+		if (k < count && only[l->parent[i]] != NONE)
+			(void)link_unite(l, i, host, false);
+	}
+	for (uint32_t i = 0; i < l->nodes; i++)
+		l->parent[i] = link_root(l, i);
+}
+
 /* Linked as if one organisation had said nothing.  side: by place in the lump; 0: of none. */
 static enum cc_status
 sides_without(struct lump *lump, uint32_t without, uint32_t *ret_sides)
@@ -148,8 +231,10 @@ sides_without(struct lump *lump, uint32_t without, uint32_t *ret_sides)
 		at[l.nodes] = (uint32_t)i;
 		order[l.nodes++] = lump->order[i];
 	}
-	if (st == CC_OK && (st = link_nodes(&l)) == CC_OK)
+	if (st == CC_OK && (st = link_nodes(&l)) == CC_OK) {
+		keep_with_host(lump, without, &l);
 		st = members_open(&m, parent, l.nodes) ? CC_OK : CC_NOMEM;
+	}
 	for (uint32_t root = 0; root < l.nodes && st == CC_OK; root++) {
 		size_t count = m.start[root + 1] - m.start[root];
 
@@ -190,7 +275,10 @@ link_apart(struct lump *lump, uint32_t sides)
 
 static enum cc_status keep_apart(struct linker *l, unsigned deep);
 
-/* What one organisation's word alone makes one falls apart; the first by name whose word that is, then others. */
+/*
+ * What one organisation's word alone makes one falls apart; the first by name whose word that is, then others, those
+ * last whose hosts it is.
+ */
 static enum cc_status
 lump_apart(struct lump *lump, unsigned deep)
 {

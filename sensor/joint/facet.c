@@ -60,6 +60,37 @@ hypothesis_is_facet(struct joint *joint, const struct hypothesis *of, const stru
 }
 
 /*
+ * One of many addresses of a name has few of the sights of the name, and who tells addresses only has none of the name:
+ * of those who tell what it is called there, by organisation, so that who sends most is one of them.
+ */
+bool
+hypothesis_is_named(const struct joint *joint, const struct hypothesis *addr, const struct hypothesis *name)
+{
+	double sum = 0;
+	unsigned telling = 0, both = 0;
+
+	/* By organisation: witness.c has sorted them so. */
+	for (size_t i = 0, k; i < addr->item_count; i = k) {
+		uint32_t organisation = joint->node[addr->item[i].node].organisation;
+		unsigned own = 0, with = 0;
+
+		for (k = i; k < addr->item_count &&
+			    joint->node[addr->item[k].node].organisation == organisation; k++) {
+			const struct node *node = &joint->node[addr->item[k].node];
+
+			if (node->negative || node->echo || !node_tells(joint, node, name->type))
+				continue;
+			own++;
+			with += node_value(joint, node, name->type) == name->value;
+		}
+		sum += own > 0 ? (double)with / own : 0;
+		telling += own > 0;
+		both += with > 0;
+	}
+	return both >= 2 && 2 * sum >= telling;
+}
+
+/*
  * What stands for the leading candidate under another name, or for what does: several addresses of one name.  The nodes
  * of all of them, but for what many have, are marked afterwards.
  */

@@ -44,6 +44,9 @@ says_who(const struct node *node)
 void
 parties_count(const struct joint *joint, struct activity *a)
 {
+	bool accuses[ORGANISATIONS_MAX] = {false}, any = false;
+	unsigned count = 0;
+
 	a->parties = 0;
 	for (size_t i = 0; i < a->count; i++) {
 		const struct node *node = &joint->node[a->node[i]];
@@ -54,7 +57,15 @@ parties_count(const struct joint *joint, struct activity *a)
 		if (k == a->parties)
 			a->party[a->parties++] = (struct party){node->organisation, 0};
 		a->party[k].nodes++;
+		accuses[k] = accuses[k] || !joint_class_observes(name_slice(joint, node->class));
+		any = any || accuses[k];
 	}
+	/* Who saw that things were there, and nothing bad, has no part in who it was, where others have. */
+	for (unsigned k = 0; k < a->parties; k++) {
+		if (accuses[k] || !any)
+			a->party[count++] = a->party[k];
+	}
+	a->parties = count;
 }
 
 void
@@ -168,22 +179,33 @@ hypothesis_turn(const struct joint *joint, const struct activity *a, struct hypo
 
 /* ---- relays, and who steers them ---- */
 
-/* A name is where it leads to: in somebody's networks if all that was seen of it is. */
+/*
+ * A name is where it leads to: in somebody's networks if all that was seen of it is.  That it is elsewhere, too, is
+ * never one organisation's word: of three and more it takes two.
+ */
 static uint32_t
 home_of_name(const struct joint *joint, const struct hypothesis *h)
 {
 	uint32_t home = NONE;
+	unsigned telling = 0, elsewhere = 0;
 
-	for (size_t i = 0; i < h->item_count; i++) {
-		const struct node *node = &joint->node[h->item[i].node];
+	for (size_t i = 0, k; i < h->item_count; i = k) {
+		uint32_t organisation = joint->node[h->item[i].node].organisation;
+		bool tells = false, all = true;
 
-		if (node->negative || node->echo || node->attacker == NONE)
-			continue;
-		if (node->home == NONE)
-			return NONE;
-		home = node->home;
+		for (k = i; k < h->item_count && joint->node[h->item[k].node].organisation == organisation; k++) {
+			const struct node *node = &joint->node[h->item[k].node];
+
+			if (node->negative || node->echo || node->attacker == NONE)
+				continue;
+			tells = true;
+			all = all && node->home != NONE;
+			home = node->home != NONE ? node->home : home;
+		}
+		telling += tells;
+		elsewhere += tells && !all;
 	}
-	return home;
+	return elsewhere > (telling >= 3 ? 1 : 0) ? NONE : home;
 }
 
 /* In whose networks it is; NONE: nobody's, or no address. */
@@ -204,10 +226,7 @@ static bool
 controls(const struct joint *joint, const struct hypothesis *h, uint32_t home)
 {
 	for (size_t i = 0; i < h->item_count; i++) {
-		const struct node *node = &joint->node[h->item[i].node];
-
-		if (node->organisation == home && (node->victim != NONE || hides_victim((enum cc_tlp)node->tlp)) &&
-		    node->home == NONE && node->proof >= CC_PROOF_DIALOGUE && !node->echo && !node->negative)
+		if (tells_who_steers(&joint->node[h->item[i].node], home))
 			return true;
 	}
 	return false;
@@ -246,6 +265,33 @@ came_after(const struct joint *joint, const struct hypothesis *relay, const stru
 	return !ends || !begins || (known && end < begin);
 }
 
+static bool
+saw(const struct joint *joint, const struct hypothesis *h, uint32_t organisation)
+{
+	bool is = false;
+
+	for (size_t i = 0; i < h->item_count && !is; i++) {
+		const struct node *node = &joint->node[h->item[i].node];
+
+		is = node->organisation == organisation && !node->negative && !node->echo &&
+		     !is_second_hand(node) && node->proof > CC_PROOF_SPOOFABLE;
+	}
+	return is;
+}
+
+/* Did anybody but the host's owner meet both, the host and who steers it?  Else that these are one is his word. */
+static bool
+met_both(const struct joint *joint, const struct activity *a, const struct hypothesis *relay,
+    const struct hypothesis *h, uint32_t home)
+{
+	bool met = false;
+
+	for (unsigned k = 0; k < a->parties && !met; k++)
+		met = a->party[k].organisation != home && saw(joint, h, a->party[k].organisation) &&
+		      saw(joint, relay, a->party[k].organisation);
+	return met;
+}
+
 /* Who was seen to control a relay inherits of what was seen of the relay. */
 static void
 follow_relays(const struct joint *joint, struct activity *a)
@@ -262,7 +308,9 @@ follow_relays(const struct joint *joint, struct activity *a)
 
 			if (!is_wide(h->type) && relay->witness >= WITNESS_LEAST && home_of(joint, h) == NONE &&
 			    controls(joint, h, home) && more > h->bonus && !came_after(joint, relay, h)) {
-				h->own_word = h->bonus > 0 ? h->own_word : h->witnesses < 2;
+				h->own_word = h->bonus > 0 ? h->own_word
+							    : h->witnesses < 2 ||
+								  !met_both(joint, a, relay, h, home);
 				h->bonus = more;
 				h->parts = 0;
 				hypothesis_part(h, "steers a host that others saw attack", more, relay->witness);
@@ -327,7 +375,8 @@ gives_way(struct joint *joint, struct activity *a, struct hypothesis *top, struc
 	bool let = h->type == FEATURE_DOMAIN && is_doubted(joint, top) && !is_doubted(joint, h);
 
 	return (moves || let) && h->log_odds >= WIDER_LEAST && h->witnesses >= 2 &&
-	       hypothesis_turn(joint, a, h) >= WIDER && hypothesis_is_facet(joint, top, h);
+	       hypothesis_turn(joint, a, h) >= WIDER &&
+	       (hypothesis_is_facet(joint, top, h) || (moves && hypothesis_is_named(joint, top, h)));
 }
 
 /* Of two names of one thing the one that stays. */

@@ -75,6 +75,29 @@ TEST(what_a_rule_observes_is_not_accused)
 	json_decref(cases);
 }
 
+/* Two got their file from one server; two more only saw that the pool was called, which says nothing of the server. */
+TEST(who_only_observes_has_no_part)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases, *agreement;
+
+	for (unsigned i = 0; i < 12; i++) {
+		struct joint_sighting s = sight(i % 4, i < 2 ? "192.0.2.7" : "198.51.100.9", i * 600);
+
+		s.file = keep("f1");
+		if (i >= 2)
+			called(&s, "pool.example", "policy-violation");
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = ended(conf, joint);
+	CHECK_UINT(json_array_size(cases), 1);
+	agreement = json_object_get(
+	    json_array_get(json_object_get(json_array_get(cases, 0), "hypotheses"), 0), "agreement");
+	CHECK_UINT(json_array_size(agreement), 2);
+	json_decref(cases);
+}
+
 /* Two saw a server's key used, each once; by rules that observe, or that accuse. */
 static double
 confidence_of(const char *first, const char *second)
@@ -147,15 +170,22 @@ TEST(one_of_many_that_take_turns)
 /* A hacked site of a partner: its name is as much a victim as its address. */
 TEST(a_name_in_a_partners_network)
 {
-	for (unsigned home = 0; home < 2; home++) {
+	static const struct {
+		bool home;
+		unsigned at_home, elsewhere;
+	} row[] = {{false, 3, 0}, {true, 3, 0}, {true, 3, 1}, {true, 2, 2}};
+
+	for (unsigned r = 0; r < sizeof(row) / sizeof(row[0]); r++) {
+		bool home = row[r].home && row[r].elsewhere < 2; /* one's word that it is elsewhere, too, is none */
 		struct conf *conf = conf_new();
 		struct joint *joint = joint_new(conf);
 		json_t *cases;
 
-		if (home)
+		if (row[r].home)
 			CHECK(joint_home(joint, "cert.e", "192.0.2.0/24") == CC_OK);
-		for (unsigned i = 0; i < 3; i++) {
-			struct joint_sighting s = sight(i, "192.0.2.7", i * 4000);
+		for (unsigned i = 0; i < row[r].at_home + row[r].elsewhere; i++) {
+			struct joint_sighting s =
+			    sight(i, i < row[r].at_home ? "192.0.2.7" : "198.51.100.9", i * 4000);
 
 			called(&s, "www.paper.example", "trojan-activity");
 			CHECK(joint_add(joint, &s) == CC_OK);
@@ -551,7 +581,8 @@ TEST(who_talks_with_a_host_that_attacks)
 }
 
 TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
-    T(what_a_rule_observes_is_not_accused), T(who_observes_is_a_witness_of_what_another_accuses),
+    T(what_a_rule_observes_is_not_accused), T(who_only_observes_has_no_part),
+    T(who_observes_is_a_witness_of_what_another_accuses),
     T(one_of_many_that_take_turns), T(a_name_in_a_partners_network), T(tenants_of_a_platform),
     T(called_from_outside_is_no_tie), T(silence_makes_no_rivals_of_names), T(heartbeats_say_who_was_first),
     T(where_a_name_points_tells_nobody_apart), T(a_copied_certificate_is_not_meant),
