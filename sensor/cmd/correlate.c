@@ -29,7 +29,6 @@ int cmd_correlate(int argc, char **argv);
 #define COMMIT_MESSAGES 8192 /* at the least, while they come fast */
 #define QUIET_NS NS_PER_S     /* after which there is no reason to wait for more */
 #define TAKE_ROUNDS 16       /* of linking, before messages are looked at again */
-#define BUSY_NS (500 * NS_PER_MS) /* with nodes of members, who can read for us meanwhile */
 #define DELIVERY (60 * NS_PER_S) /* of what goes to other members */
 
 static volatile sig_atomic_t stop, reload;
@@ -50,9 +49,9 @@ struct correlating {
 	struct joint_members *members; /* NULL: there is one */
 	struct reader_resume resume;
 	uint64_t before[VERDICT_COUNT]; /* of earlier runs */
+	uint64_t before_nodes[JOINT_REFUSED_COUNT];
 	uint64_t committed, since;      /* monotonic; messages that came after, */
-	uint64_t since_nodes, linked;   /* and nodes of members; monotonic: when some came last */
-	bool behind;                    /* with linking */
+	uint64_t since_nodes, linked;   /* and nodes of members; monotonic: when some were linked last, 0: never */
 	bool waits;                     /* for quiet: cells may wait to be linked */
 	const char *fault;
 	uint64_t countdown;
@@ -206,6 +205,31 @@ read_all(struct correlating *c)
 	}
 }
 
+static uint64_t
+refused_nodes(const struct correlating *c, unsigned why)
+{
+	return c->before_nodes[why] +
+	       (c->members != NULL ? joint_members_refused(c->members, (enum joint_refused)why) : 0);
+}
+
+/* What members are said to have sent; only where some of it was refused. */
+static void
+put_refused_nodes(const struct correlating *c, struct json *json)
+{
+	bool any = false;
+
+	for (unsigned why = 0; why < JOINT_REFUSED_COUNT; why++) {
+		if (refused_nodes(c, why) == 0)
+			continue;
+		if (!any)
+			json_object(json, "refused_nodes");
+		any = true;
+		json_uint(json, joint_refused_word[why], refused_nodes(c, why));
+	}
+	if (any)
+		json_end_object(json);
+}
+
 static void
 put_counts(const struct correlating *c, struct json *json)
 {
@@ -225,6 +249,7 @@ put_counts(const struct correlating *c, struct json *json)
 			json_uint(json, verdict_word[v], count);
 	}
 	json_end_object(json);
+	put_refused_nodes(c, json);
 	json_end_object(json);
 }
 
@@ -379,6 +404,10 @@ open_kept(struct correlating *c, char **ret_why)
 		snprintf(name, sizeof(name), "verify.%s", verdict_word[v]);
 		c->before[v] = joint_keep_count(c->keep, name);
 	}
+	for (unsigned why = 0; why < JOINT_REFUSED_COUNT; why++) {
+		snprintf(name, sizeof(name), "nodes.%s", joint_refused_word[why]);
+		c->before_nodes[why] = joint_keep_count(c->keep, name);
+	}
 	c->sightings = joint_keep_count(c->keep, "sightings");
 	c->unreadable = joint_keep_count(c->keep, "unreadable");
 	c->resume = (struct reader_resume){.fn = place_next, .ctx = c};
@@ -389,11 +418,32 @@ open_kept(struct correlating *c, char **ret_why)
 	return CC_OK;
 }
 
+#define COUNTS (VERDICT_COUNT + JOINT_REFUSED_COUNT + 2)
+
+static size_t
+list_counts(const struct correlating *c, struct joint_count count[COUNTS], char name[COUNTS][48])
+{
+	size_t n = 0;
+
+	for (unsigned v = 0; v < VERDICT_COUNT; v++, n++) {
+		snprintf(name[n], sizeof(name[n]), "verify.%s", verdict_word[v]);
+		count[n] = (struct joint_count){
+		    name[n], c->before[v] + verifier_count(inbox_verifier(c->inbox), (enum verdict)v)};
+	}
+	for (unsigned why = 0; c->members != NULL && why < JOINT_REFUSED_COUNT; why++, n++) {
+		snprintf(name[n], sizeof(name[n]), "nodes.%s", joint_refused_word[why]);
+		count[n] = (struct joint_count){name[n], refused_nodes(c, why)};
+	}
+	count[n++] = (struct joint_count){"sightings", c->sightings};
+	count[n++] = (struct joint_count){"unreadable", c->unreadable};
+	return n;
+}
+
 static enum cc_status
 commit(struct correlating *c, bool all)
 {
-	struct joint_count count[VERDICT_COUNT + 2];
-	char name[VERDICT_COUNT][48];
+	struct joint_count count[COUNTS];
+	char name[COUNTS][48];
 	struct joint_progress p = {.verifier = inbox_verifier(c->inbox),
 	    .count = count,
 	    .all = all,
@@ -406,13 +456,7 @@ commit(struct correlating *c, bool all)
 	p.position = position;
 	if (c->members != NULL && joint_members_position(c->members)->place != NULL)
 		p.second = joint_members_position(c->members);
-	for (unsigned v = 0; v < VERDICT_COUNT; v++) {
-		snprintf(name[v], sizeof(name[v]), "verify.%s", verdict_word[v]);
-		count[p.counts++] =
-		    (struct joint_count){name[v], c->before[v] + verifier_count(p.verifier, (enum verdict)v)};
-	}
-	count[p.counts++] = (struct joint_count){"sightings", c->sightings};
-	count[p.counts++] = (struct joint_count){"unreadable", c->unreadable};
+	p.counts = list_counts(c, count, name);
 	pass_fault(c, "read");
 	if (c->members != NULL && (st = joint_members_send(c->members, time_monotonic() + DELIVERY)) != CC_OK) {
 		fprintf(stderr, "concert correlate: %s\n", joint_members_state(c->members));
@@ -428,6 +472,8 @@ commit(struct correlating *c, bool all)
 	for (size_t i = 0; i < p.positions; i++)
 		position[i].changed = false;
 	c->committed = time_monotonic();
+	if (c->since_nodes > 0)
+		c->linked = c->committed;
 	c->since = c->since_nodes = 0;
 	c->waits = !all;
 	return CC_OK;
@@ -467,8 +513,8 @@ take_nodes(struct correlating *c, size_t *ret_took)
 		c->since_nodes += count;
 		c->linked = time_monotonic();
 		if (c->since_nodes >= COMMIT_MESSAGES && (st = commit(c, false)) == CC_OK) {
-			/* After the second batch we are behind: what we would read is others', at once. */
-			reader_helps(inbox_reader(c->inbox), false, i > 2);
+			/* Who reads for us does so while we link. */
+			reader_helps(inbox_reader(c->inbox), false);
 			reader_look(inbox_reader(c->inbox));
 		}
 	}
@@ -486,6 +532,13 @@ reload_trust(struct correlating *c)
 	free(why);
 }
 
+/* Who reads sends that often at the least. */
+static bool
+links(const struct correlating *c)
+{
+	return c->linked != 0 && time_monotonic() - c->linked < 2 * c->options->conf->joint_commit;
+}
+
 /* What we have seen goes, what others have seen comes; who links has no time to read for others. */
 static enum cc_status
 meet_members(struct correlating *c, size_t *ret_took)
@@ -494,16 +547,14 @@ meet_members(struct correlating *c, size_t *ret_took)
 
 	if (st == CC_OK)
 		st = take_nodes(c, ret_took);
-	/* More was waiting than others send while we read once: we are behind with it, until nothing is. */
-	c->behind = *ret_took >= COMMIT_MESSAGES / 2 || (c->behind && *ret_took > 0);
-	reader_helps(inbox_reader(c->inbox), time_monotonic() - c->linked >= BUSY_NS, c->behind);
+	reader_helps(inbox_reader(c->inbox), !links(c));
 	return st;
 }
 
 static int
 wait_of(const struct correlating *c)
 {
-	return c->members != NULL && c->since + c->since_nodes > 0 ? SHORT_MS : WAIT_MS;
+	return c->members != NULL && (c->since + c->since_nodes > 0 || links(c)) ? SHORT_MS : WAIT_MS;
 }
 
 /* Until it is told to end; with --once until all is read. */

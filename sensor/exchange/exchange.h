@@ -272,6 +272,10 @@ enum cc_status reader_open_at(const struct conf *conf, const char *from, const c
 #define READER_PLACE 512
 /* Of the message that reader_next() gave last. */
 void reader_where(const struct reader *reader, char ret_place[READER_PLACE], uint64_t *ret_next);
+/* False: it is too long. */
+bool reader_place(const char *topic, int partition, char ret_place[READER_PLACE]);
+/* What the first broker calls its cluster, "" if nothing; NULL: none has answered within ms. */
+const char *reader_cluster(struct reader *reader, int ms);
 /* Tells the group, for members that take a place over; without one, nothing. */
 struct reader_position {
 	char *place;
@@ -279,9 +283,9 @@ struct reader_position {
 	bool changed; /* since whoever asks looked last: his to clear */
 };
 void reader_commit(struct reader *reader, const struct reader_position *position, size_t count);
-/* Of a group that shares: whether we have time to read for others, or too little to read what others can.  Not said:
- * neither. */
-void reader_helps(struct reader *reader, bool helps, bool yields);
+/* Of a group that shares: whether we have time to read for others (as at first), or have more to do than to read: then
+ * what others will soon have time for is theirs. */
+void reader_helps(struct reader *reader, bool helps);
 void reader_look(struct reader *reader); /* whether something changes hands, where nothing is read for long */
 /* Before the first is asked for: only what came from then on (ns); to a broker by its clock, in a file by the message's
  * own ce_time. */

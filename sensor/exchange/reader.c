@@ -285,6 +285,16 @@ commit_place(const struct place *place, const struct reader_position *position, 
 	free(own);
 }
 
+const char *
+reader_cluster(struct reader *reader, int ms)
+{
+	for (unsigned i = 0; i < reader->places; i++) {
+		if (reader->place[i].kafka != NULL)
+			return reader_kafka_cluster(reader->place[i].kafka, ms);
+	}
+	return NULL;
+}
+
 void
 reader_commit(struct reader *reader, const struct reader_position *position, size_t count)
 {
@@ -295,11 +305,11 @@ reader_commit(struct reader *reader, const struct reader_position *position, siz
 }
 
 void
-reader_helps(struct reader *reader, bool helps, bool yields)
+reader_helps(struct reader *reader, bool helps)
 {
 	for (unsigned i = 0; i < reader->places; i++) {
 		if (reader->place[i].kafka != NULL)
-			reader_kafka_helps(reader->place[i].kafka, helps, yields);
+			reader_kafka_helps(reader->place[i].kafka, helps);
 	}
 }
 

@@ -34,6 +34,7 @@ struct reader_kafka {
 	int at_end;              /* how many of them are */
 	struct reader_share *share; /* NULL: nobody helps */
 	uint64_t calls;
+	char *cluster; /* NULL: no broker has said */
 	int cause; /* of the trouble that was told last; 0: none */
 	char why[600];
 };
@@ -57,7 +58,7 @@ on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque)
 /* ---- members of a group ---- */
 
 bool
-reader_kafka_place(const char *topic, int partition, char ret_place[READER_PLACE])
+reader_place(const char *topic, int partition, char ret_place[READER_PLACE])
 {
 	return snprintf(ret_place, READER_PLACE, "%s/%d", topic, partition) < READER_PLACE;
 }
@@ -76,7 +77,7 @@ seek(struct reader_kafka *r, rd_kafka_topic_partition_list_t *list)
 
 		one->opaque = NULL;
 		one->err = RD_KAFKA_RESP_ERR_NO_ERROR;
-		if (reader_kafka_place(one->topic, one->partition, place) &&
+		if (reader_place(one->topic, one->partition, place) &&
 		    r->resume->fn(r->resume->ctx, place, &next) &&
 		    (r->share == NULL || (int64_t)next > one->offset))
 			one->offset = (int64_t)next;
@@ -190,10 +191,10 @@ share(struct reader_kafka *r)
 }
 
 void
-reader_kafka_helps(struct reader_kafka *r, bool helps, bool yields)
+reader_kafka_helps(struct reader_kafka *r, bool helps)
 {
 	if (r->share != NULL)
-		reader_share_helps(r->share, helps, yields);
+		reader_share_helps(r->share, helps);
 }
 
 void
@@ -219,7 +220,7 @@ join(struct reader_kafka *r)
 void
 reader_kafka_where(const struct reader_kafka *r, char ret_place[READER_PLACE], uint64_t *ret_next)
 {
-	(void)reader_kafka_place(rd_kafka_topic_name(r->msg->rkt), r->msg->partition, ret_place);
+	(void)reader_place(rd_kafka_topic_name(r->msg->rkt), r->msg->partition, ret_place);
 	*ret_next = (uint64_t)r->msg->offset + 1;
 }
 
@@ -239,7 +240,7 @@ reader_kafka_commit(struct reader_kafka *r, const struct reader_position *positi
 	for (int i = 0; i < r->list->cnt; i++) {
 		const rd_kafka_topic_partition_t *one = &r->list->elems[i];
 
-		(void)reader_kafka_place(one->topic, one->partition, place);
+		(void)reader_place(one->topic, one->partition, place);
 		for (size_t k = 0; k < count; k++) {
 			if (position[k].changed && strcmp(position[k].place, place) == 0)
 				rd_kafka_topic_partition_list_add(list, one->topic, one->partition)->offset =
@@ -277,6 +278,21 @@ set_group(struct reader_kafka *r, rd_kafka_conf_t *rconf)
 		snprintf(group, sizeof(group), "%.280s.reader", r->conf->sensor_organisation);
 		(void)rd_kafka_conf_set(rconf, "group.id", group, text, sizeof(text));
 	}
+}
+
+const char *
+reader_kafka_cluster(struct reader_kafka *r, int ms)
+{
+	const rd_kafka_metadata_t *data;
+
+	if (r->cluster == NULL)
+		r->cluster = rd_kafka_clusterid(r->rk, 0);
+	if (r->cluster != NULL || rd_kafka_metadata(r->rk, 0, NULL, &data, ms) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return r->cluster;
+	rd_kafka_metadata_destroy(data);
+	if ((r->cluster = rd_kafka_clusterid(r->rk, 0)) == NULL)
+		r->cluster = strdup("");
+	return r->cluster;
 }
 
 enum cc_status
@@ -527,6 +543,7 @@ reader_kafka_close(struct reader_kafka *r)
 	reader_share_free(r->share);
 	for (size_t i = 0; i < r->topic_count; i++)
 		free(r->topic[i]);
+	free(r->cluster);
 	free(r->bootstrap);
 	free(r->prefix);
 	free(r);

@@ -7,7 +7,8 @@
  * nothing.  Who is far behind in several of his reads one after the other, and says of the others, in the word that
  * goes with an offset, that they are free; who has nothing to do takes a free one with a backlog, or one that has stood
  * still, and takes the word away; who finds that another is further leaves it.  The group's word on whose it is stays:
- * he comes back to it once it stands still, so that nothing hangs on a helper.
+ * he comes back to it once it stands still, so that nothing hangs on a helper.  Who has more to do than to read leaves
+ * even what he reads, as soon as others have nearly read the rest: all end at once.
  *
  * In: what the group gave; a look at what it was told every second, and as soon as what is read comes to its end, so
  * that the next is on its way before there is nothing to do.  Out: what to read.  One thread.
@@ -26,6 +27,7 @@
 #define AWAY_NS (2 * NS_PER_S) /* after no answer */
 #define ASK_MS 1000
 #define BEHIND 2048      /* messages: less is no backlog */
+#define NEARLY 65536     /* messages, for each of the others: what comes of so many keeps us as long as it keeps them */
 #define LATEST (-1)      /* a time that stands for a partition's end */
 
 struct part {
@@ -43,8 +45,11 @@ struct reader_share {
 	struct part *part;
 	size_t count, next; /* next: to have its turn */
 	uint64_t every;                /* so often at the least who reads tells how far he is */
+	unsigned others;               /* members, about */
 	uint64_t looked, glanced, turned, away; /* monotonic; away: no looks until then */
-	bool helps, yields, new; /* new: nobody has been asked since the group gave these */
+	uint64_t met;                  /* monotonic: when somebody else last was seen to read */
+	bool helps, new; /* new: nobody has been asked since the group gave these */
+	bool alone;      /* what we left nobody took, and nobody else has read anything since */
 };
 
 struct reader_share *
@@ -56,6 +61,7 @@ reader_share_new(rd_kafka_t *rk, uint64_t every)
 		return NULL;
 	share->rk = rk;
 	share->every = every;
+	share->helps = true;
 	return share;
 }
 
@@ -80,10 +86,9 @@ reader_share_free(struct reader_share *share)
 }
 
 void
-reader_share_helps(struct reader_share *share, bool helps, bool yields)
+reader_share_helps(struct reader_share *share, bool helps)
 {
 	share->helps = helps;
-	share->yields = yields;
 }
 
 /* All partitions of the topics, and in any case what was given: a topic whose leader is being chosen is told of without
@@ -141,6 +146,13 @@ note_positions(struct reader_share *share)
 	rd_kafka_topic_partition_list_destroy(at);
 }
 
+/* By another: we are where a fetch would begin, or nowhere yet. */
+static bool
+is_passed(const struct part *part)
+{
+	return part->told > 0 && part->told > part->about->offset && part->about->offset >= 0;
+}
+
 /* Of a partition without a word nobody has told anything; one with an error is as it was. */
 static void
 note_told(struct part *part, const rd_kafka_topic_partition_t *told, uint64_t now)
@@ -163,8 +175,14 @@ ask_told(struct reader_share *share, uint64_t now)
 	rd_kafka_topic_partition_list_t *told = rd_kafka_topic_partition_list_copy(share->list);
 	bool good = rd_kafka_committed(share->rk, told, ASK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
 
-	for (size_t i = 0; good && i < share->count; i++)
-		note_told(&share->part[i], &told->elems[i], now);
+	for (size_t i = 0; good && i < share->count; i++) {
+		struct part *part = &share->part[i];
+
+		note_told(part, &told->elems[i], now);
+		if (part->moved == now && !part->reads && part->told > part->about->offset)
+			share->met = now;
+	}
+	share->alone = share->alone && share->met != now;
 	rd_kafka_topic_partition_list_destroy(told);
 	return good;
 }
@@ -212,18 +230,18 @@ lag_of(const struct part *part)
 	return part->end > at && at >= 0 ? part->end - at : part->end > 0 && at < 0 ? part->end : 0;
 }
 
-/* By another: we are where a fetch would begin, or nowhere yet. */
+/* Who reads has told something since. */
 static bool
-is_passed(const struct part *part)
+is_long_ago(const struct reader_share *share, uint64_t since, uint64_t now)
 {
-	return part->told > 0 && part->told > part->about->offset && part->about->offset >= 0;
+	return now - since >= 4 * share->every + 2 * NS_PER_S;
 }
 
 /* Nobody reads it: he said so, or it has stood still for too long. */
 static bool
 is_left(const struct reader_share *share, const struct part *part, uint64_t now)
 {
-	return part->free || now - part->moved >= 4 * share->every + 2 * NS_PER_S;
+	return part->free || is_long_ago(share, part->moved, now);
 }
 
 /* The word that goes with an offset.  The list frees what it has. */
@@ -258,11 +276,12 @@ tell_words(struct reader_share *share)
 }
 
 static void
-leave(struct part *part)
+leave(struct part *part, uint64_t now)
 {
 	part->reads = false;
 	part->waits = part->ours;
 	part->leaves = !is_passed(part);
+	part->moved = now;
 }
 
 static void
@@ -276,7 +295,7 @@ go_on(struct part *part)
 
 /* Another is further than we; or it is not ours, and all of it is read. */
 static bool
-give_way(struct reader_share *share)
+give_way(struct reader_share *share, uint64_t now)
 {
 	bool changed = false;
 
@@ -285,39 +304,46 @@ give_way(struct reader_share *share)
 
 		if (!part->reads || (!is_passed(part) && (part->ours || lag_of(part) > BEHIND / 8)))
 			continue;
-		leave(part);
+		leave(part, now);
 		changed = true;
 	}
 	return changed;
 }
 
-/* Is there something far behind that nobody reads? */
-static bool
-any_left(const struct reader_share *share, uint64_t now)
+/* What others have before them, if we read this one. */
+static int64_t
+lag_elsewhere(const struct reader_share *share, const struct part *but)
 {
+	int64_t sum = 0;
+
 	for (size_t i = 0; i < share->count; i++) {
 		const struct part *part = &share->part[i];
 
-		if (!part->reads && is_left(share, part, now) && lag_of(part) > BEHIND)
-			return true;
+		if (part != but && !part->reads)
+			sum += lag_of(part);
 	}
-	return false;
+	return sum;
 }
 
-/* Others come to their end, and we have more to do than to read: what is far behind is theirs. */
+/* We have more to do than to read, and others will soon have time for this one.  times: more to begin than to go on,
+ * so that nothing goes to and fro. */
+static bool
+is_theirs(const struct reader_share *share, const struct part *part, int64_t times)
+{
+	return !share->helps && !share->alone && lag_elsewhere(share, part) <= times * NEARLY * share->others;
+}
+
 static bool
 yield(struct reader_share *share, uint64_t now)
 {
 	bool changed = false;
 
-	if (!share->yields || any_left(share, now))
-		return false;
 	for (size_t i = 0; i < share->count; i++) {
 		struct part *part = &share->part[i];
 
-		if (!part->reads || lag_of(part) <= BEHIND)
+		if (!part->reads || lag_of(part) <= BEHIND || !is_theirs(share, part, 1))
 			continue;
-		leave(part);
+		leave(part, now);
 		changed = true;
 	}
 	return changed;
@@ -336,7 +362,7 @@ one_by_one(struct reader_share *share, uint64_t now)
 		if (!part->reads || lag_of(part) <= BEHIND)
 			continue;
 		if (first != NULL) {
-			leave(part);
+			leave(part, now);
 			changed = true;
 		} else {
 			first = part;
@@ -347,7 +373,8 @@ one_by_one(struct reader_share *share, uint64_t now)
 	return changed;
 }
 
-/* Ours that wait: all that have little to read, one that has much, where nobody else reads it at the moment. */
+/* Ours that wait: all that have little to read, one that has much, where nobody else reads it at the moment, or will
+ * soon. */
 static bool
 come_back(struct reader_share *share, uint64_t now, bool busy)
 {
@@ -359,6 +386,11 @@ come_back(struct reader_share *share, uint64_t now, bool busy)
 
 		if (!part->waits || !is_left(share, part, now) || (much && busy))
 			continue;
+		if (much && is_theirs(share, part, 2)) {
+			if (!is_long_ago(share, part->moved, now) || !is_long_ago(share, share->met, now))
+				continue;
+			share->alone = true;
+		}
 		busy = busy || much;
 		if (much)
 			share->turned = now;
@@ -406,8 +438,10 @@ next_turn(struct reader_share *share, uint64_t now)
 		if (!part->reads || !part->ours || lag_of(part) <= BEHIND)
 			continue;
 		share->next = i + 1;
-		leave(part);
-		return come_back(share, now, false);
+		if (!come_back(share, now, false))
+			return false;
+		leave(part, now);
+		return true;
 	}
 	return false;
 }
@@ -415,7 +449,7 @@ next_turn(struct reader_share *share, uint64_t now)
 static bool
 decide(struct reader_share *share, uint64_t now)
 {
-	bool changed = give_way(share), busy = false, waits = false;
+	bool changed = give_way(share, now), busy = false, waits = false;
 
 	changed = one_by_one(share, now) || changed;
 	changed = yield(share, now) || changed;
@@ -423,8 +457,7 @@ decide(struct reader_share *share, uint64_t now)
 		busy = busy || (share->part[i].reads && lag_of(&share->part[i]) > BEHIND);
 		waits = waits || share->part[i].waits;
 	}
-	busy = busy || share->yields;
-	if (waits && busy && !share->yields && now - share->turned >= TURN_NS)
+	if (waits && busy && now - share->turned >= TURN_NS)
 		changed = next_turn(share, now) || changed;
 	else if (waits && come_back(share, now, busy))
 		changed = busy = true;
@@ -506,6 +539,15 @@ reader_share_all(const struct reader_share *share)
 	return list;
 }
 
+/* The group gives each as many partitions as the others. */
+static unsigned
+others_of(size_t all, size_t ours)
+{
+	unsigned members = ours > 0 ? (unsigned)((all + ours / 2) / ours) : 0;
+
+	return members > 2 ? members - 1 : 1;
+}
+
 rd_kafka_topic_partition_list_t *
 reader_share_given(struct reader_share *share, char *const *topic, size_t topics,
     const rd_kafka_topic_partition_list_t *given)
@@ -518,9 +560,11 @@ reader_share_given(struct reader_share *share, char *const *topic, size_t topics
 	if (share->part == NULL)
 		return NULL;
 	share->count = (size_t)share->list->cnt;
-	share->looked = share->turned = time_monotonic();
+	share->looked = share->turned = share->met = time_monotonic();
 	share->new = true;
+	share->alone = false;
 	share->next = 0;
+	share->others = others_of(share->count, (size_t)given->cnt);
 	for (size_t i = 0; i < share->count; i++) {
 		struct part *part = &share->part[i];
 		const rd_kafka_topic_partition_t *one;
@@ -551,7 +595,7 @@ reader_share_commit(struct reader_share *share, const struct reader_position *po
 	for (size_t i = 0; i < share->count; i++) {
 		struct part *part = &share->part[i];
 
-		(void)reader_kafka_place(part->about->topic, part->about->partition, place);
+		(void)reader_place(part->about->topic, part->about->partition, place);
 		for (size_t k = 0; k < count; k++) {
 			rd_kafka_topic_partition_t *one;
 

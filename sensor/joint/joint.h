@@ -180,8 +180,14 @@ enum cc_status joint_members_take(struct joint_members *members, struct joint *j
 struct reader_position *joint_members_position(
     struct joint_members *members);                       /* to be kept with joint; place NULL: none yet */
 void joint_members_commit(struct joint_members *members); /* it is kept */
-void joint_members_counts(
-    const struct joint_members *members, uint64_t *ret_sent, uint64_t *ret_taken, uint64_t *ret_refused);
+enum joint_refused {
+#define REFUSED(symbol, word, sentence) JOINT_REFUSED_##symbol,
+#include "joint/members.def"
+#undef REFUSED
+	JOINT_REFUSED_COUNT,
+};
+extern const char *const joint_refused_word[JOINT_REFUSED_COUNT];
+uint64_t joint_members_refused(const struct joint_members *members, enum joint_refused why);
 
 /* ---- evidence.c: the algebra; pure ---- */
 

@@ -5,9 +5,13 @@
  *
  * Nodes merge by least, most and union, so that it does not matter how often, in which order and by whom one is sent: a
  * member that takes a partition over, and sends again what another has sent, changes nothing.  What goes is signed by
- * our organisation's key; what anybody else writes to the topic is refused.  A payload: signature, fingerprint of the
- * key, a word, nodes.  Signed is the word and the SHA-256 of the nodes: Ed25519 goes over what it signs twice, and with
- * SHA-512, which costs several times as much.  One thread.
+ * our organisation's key; what anybody else writes to the topic is refused.  A payload:
+ *
+ *     signature, 64 bytes | fingerprint of the key | word | place, as text | nodes
+ *
+ * Signed is the word and the SHA-256 of what follows it: Ed25519 goes over what it signs twice, and with SHA-512, which
+ * costs several times as much.  The place is CLUSTER/TOPIC/PARTITION, so that what we signed once, for a drill or
+ * another group, is not taken where somebody has put it since.  One thread.
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -16,9 +20,12 @@
 
 #include "joint/joint_own.h"
 
-#define WORD "concert.nodes.2\n"
-#define WORD_BEFORE "concert.nodes.1\n" /* of a member, or a topic, of before: word and nodes are signed themselves */
-_Static_assert(sizeof(WORD) == sizeof(WORD_BEFORE), "the same length: what follows is found by it");
+#define WORD "concert.nodes.3\n"
+#define WORD_SIZE (sizeof(WORD) - 1)
+#define HEAD (KEY_SIGNATURE + KEY_ID) /* before it */
+#define SIGNED (WORD_SIZE + 32)
+#define PARTITION 0 /* the topic has one */
+#define PLACE (READER_PLACE + 64)
 #define PAYLOAD (256u << 10) /* about; a node is far smaller */
 #define WAIT_MS 50
 #define TAKE_MAX 4096 /* nodes at once, about */
@@ -41,8 +48,14 @@ struct joint_members {
 	struct reader_resume resume;
 	struct reader *reader;
 	struct reader_position position;
-	struct buf payload, body;
-	uint64_t sent, taken, refused;
+	struct buf payload, body; /* body: nodes that are to go */
+	uint64_t refused[JOINT_REFUSED_COUNT];
+};
+
+const char *const joint_refused_word[JOINT_REFUSED_COUNT] = {
+#define REFUSED(symbol, word, sentence) word,
+#include "joint/members.def"
+#undef REFUSED
 };
 
 static void
@@ -101,7 +114,6 @@ joint_members_open(const struct conf *conf, const char *outdir, const char *from
 	m->first = joint_new(conf);
 	buf_open(&m->payload, 16u << 20);
 	buf_open(&m->body, 16u << 20);
-	buf_add_text(&m->body, WORD);
 	if (asprintf(&m->topic, "%s.%s", conf->exchange_prefix, conf->joint_nodes_topic) < 0)
 		m->topic = NULL;
 	if (asprintf(&m->group, "%s.second", conf->joint_group) < 0)
@@ -146,41 +158,67 @@ joint_members_first(struct joint_members *members)
 	return members->first;
 }
 
-/* What is signed, of a word with nodes. */
+/* From the word on. */
 static struct slice
-signed_of(struct slice body, uint8_t room[sizeof(WORD) - 1 + 32])
+signed_of(struct slice body, uint8_t room[SIGNED])
 {
-	const size_t word = sizeof(WORD) - 1;
+	memcpy(room, body.p, WORD_SIZE);
+	sha256_of(slice_of(body.p + WORD_SIZE, body.size - WORD_SIZE), room + WORD_SIZE);
+	return slice_of(room, SIGNED);
+}
 
-	memcpy(room, body.p, word);
-	sha256_of(slice_of(body.p + word, body.size - word), room + word);
-	return slice_of(room, word + 32);
+/* at: topic and partition.  False: no broker has said which cluster it is of. */
+static bool
+place_of(const struct joint_members *m, const char *at, int ms, char ret_place[PLACE])
+{
+	const char *cluster = reader_cluster(m->reader, ms);
+
+	return cluster != NULL && snprintf(ret_place, PLACE, "%s/%s", cluster, at) < PLACE;
 }
 
 /* ---- out ---- */
 
 static enum cc_status
+make_payload(struct joint_members *m, uint64_t until)
+{
+	static const uint8_t later[KEY_SIGNATURE];
+	uint64_t now = time_monotonic();
+	char at[READER_PLACE], place[PLACE];
+	uint8_t signature[KEY_SIGNATURE], room[SIGNED];
+	struct slice all;
+
+	if (!reader_place(m->topic, PARTITION, at) ||
+	    !place_of(m, at, until > now ? (int)((until - now) / NS_PER_MS) : 0, place))
+		return CC_IO;
+	buf_clear(&m->payload);
+	buf_add(&m->payload, later, sizeof(later));
+	buf_add(&m->payload, key_kid(m->key), KEY_ID);
+	buf_add_text(&m->payload, WORD);
+	code_put_text(&m->payload, slice_str(place));
+	buf_add_slice(&m->payload, buf_slice(&m->body));
+	all = buf_slice(&m->payload);
+	if (m->body.full || m->payload.full ||
+	    key_sign(m->key, signed_of(slice_of(all.p + HEAD, all.size - HEAD), room), signature) != CC_OK)
+		return CC_NOMEM;
+	memcpy(m->payload.p, signature, sizeof(signature));
+	return CC_OK;
+}
+
+static enum cc_status
 send_body(struct joint_members *m, uint64_t until)
 {
-	uint8_t signature[KEY_SIGNATURE], room[sizeof(WORD) - 1 + 32];
 	struct cc_message msg = {
 	    .topic = slice_str(m->topic), .key = slice_str(key_kid(m->key)), .class = CC_CLASS_SIGHTING};
 	enum cc_status st;
 
-	if (m->body.size <= sizeof(WORD) - 1)
+	if (m->body.size == 0)
 		return CC_OK;
-	if (m->body.full || (st = key_sign(m->key, signed_of(buf_slice(&m->body), room), signature)) != CC_OK)
-		return CC_NOMEM;
-	buf_clear(&m->payload);
-	buf_add(&m->payload, signature, sizeof(signature));
-	buf_add(&m->payload, key_kid(m->key), KEY_ID);
-	buf_add_slice(&m->payload, buf_slice(&m->body));
+	if ((st = make_payload(m, until)) != CC_OK)
+		return st;
 	msg.value = buf_slice(&m->payload);
 	while ((st = m->output->send(m->self, &msg, ++m->ticket)) == CC_FULL && time_monotonic() < until)
 		m->output->poll(m->self, WAIT_MS);
-	m->sent++;
 	buf_clear(&m->body);
-	buf_add_text(&m->body, WORD);
 	return st;
 }
 
@@ -269,47 +307,61 @@ fits(void *pkey, const uint8_t *signature, struct slice bytes)
 	return good;
 }
 
-/* Of our own organisation, and whole. */
-static bool
-check(const struct joint_members *m, struct slice value, struct cur *ret_nodes)
+static enum joint_refused
+judge_key(const struct joint_members *m, const char *kid, const struct trust_key **ret_key)
+{
+	const struct trust_key *key = trust_find(m->trust, slice_str(kid));
+
+	if (key == NULL || key->pkey == NULL || strcmp(key->organisation->id, m->conf->sensor_organisation) != 0)
+		return JOINT_REFUSED_UNKNOWN_KEY;
+	*ret_key = key;
+	return key->entry.revoked != 0 ? JOINT_REFUSED_REVOKED_KEY : JOINT_REFUSED_COUNT;
+}
+
+/* JOINT_REFUSED_COUNT: it is of our own organisation, for this place, and whole. */
+static enum joint_refused
+judge(const struct joint_members *m, struct slice value, struct cur *ret_nodes)
 {
 	struct cur c = cur_slice(value);
 	const uint8_t *signature = cur_bytes(&c, KEY_SIGNATURE), *kid = cur_bytes(&c, KEY_ID), *word;
-	struct slice body = slice_of(c.p, cur_left(&c));
-	uint8_t room[sizeof(WORD) - 1 + 32];
+	struct slice body = slice_of(c.p, cur_left(&c)), place;
+	uint8_t room[SIGNED];
+	char at[READER_PLACE], here[PLACE];
 	const struct trust_key *key;
+	enum joint_refused why;
+	uint64_t next;
 
-	word = cur_bytes(&c, sizeof(WORD) - 1);
+	word = cur_bytes(&c, WORD_SIZE);
+	place = code_get_text(&c);
 	if (word == NULL || kid[KEY_ID - 1] != '\0')
-		return false;
-	if (memcmp(word, WORD, sizeof(WORD) - 1) == 0)
-		body = signed_of(body, room);
-	else if (memcmp(word, WORD_BEFORE, sizeof(WORD_BEFORE) - 1) != 0)
-		return false;
-	key = trust_find(m->trust, slice_str((const char *)kid));
-	if (key == NULL || key->pkey == NULL || key->entry.revoked != 0 ||
-	    strcmp(key->organisation->id, m->conf->sensor_organisation) != 0)
-		return false;
+		return JOINT_REFUSED_MALFORMED;
+	if (memcmp(word, WORD, WORD_SIZE) != 0)
+		return JOINT_REFUSED_OTHER_VERSION;
+	if ((why = judge_key(m, (const char *)kid, &key)) != JOINT_REFUSED_COUNT)
+		return why;
+	if (!fits(key->pkey, signature, signed_of(body, room)))
+		return JOINT_REFUSED_BAD_SIGNATURE;
+	reader_where(m->reader, at, &next);
+	if (c.bad || !place_of(m, at, 0, here) || !slice_is(place, here))
+		return JOINT_REFUSED_WRONG_PLACE;
 	*ret_nodes = c;
-	return fits(key->pkey, signature, body);
+	return JOINT_REFUSED_COUNT;
 }
 
 static enum cc_status
 take(struct joint_members *m, struct joint *joint, const struct cc_message *msg, size_t *ret_count)
 {
 	struct cur c;
+	enum joint_refused why = judge(m, msg->value, &c);
 	enum cc_status st = CC_OK;
 	uint32_t node;
 
-	if (!check(m, msg->value, &c)) {
-		if (m->refused++ == 0)
-			log_warning("%s: what is not signed by our organisation is refused", m->topic);
-		return CC_OK;
-	}
-	while (cur_left(&c) > 0 && (st = node_decode(joint, &c, &node)) == CC_OK)
+	while (why == JOINT_REFUSED_COUNT && cur_left(&c) > 0 && (st = node_decode(joint, &c, &node)) == CC_OK)
 		++*ret_count;
-	m->taken++;
-	m->refused += st == CC_BAD;
+	if (st == CC_BAD)
+		why = JOINT_REFUSED_MALFORMED;
+	if (why != JOINT_REFUSED_COUNT && m->refused[why]++ == 0)
+		log_warning("%s: refused: %s", m->topic, joint_refused_word[why]);
 	return st == CC_BAD ? CC_OK : st;
 }
 
@@ -321,7 +373,10 @@ joint_members_take(struct joint_members *m, struct joint *joint, int ms, size_t 
 	char place[READER_PLACE];
 	enum cc_status st = CC_OK;
 
-	for (*ret_count = 0; *ret_count < TAKE_MAX && st == CC_OK; ms = 0) {
+	*ret_count = 0;
+	if (reader_cluster(m->reader, WAIT_MS) == NULL)
+		return CC_OK;
+	for (; *ret_count < TAKE_MAX && st == CC_OK; ms = 0) {
 		if ((st = reader_next(m->reader, ms, &msg, &why)) != CC_OK)
 			break;
 		++*ret_count;
@@ -349,10 +404,8 @@ joint_members_commit(struct joint_members *m)
 	m->position.changed = false;
 }
 
-void
-joint_members_counts(const struct joint_members *m, uint64_t *ret_sent, uint64_t *ret_taken, uint64_t *ret_refused)
+uint64_t
+joint_members_refused(const struct joint_members *m, enum joint_refused why)
 {
-	*ret_sent = m->sent;
-	*ret_taken = m->taken;
-	*ret_refused = m->refused;
+	return m->refused[why];
 }

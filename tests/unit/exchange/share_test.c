@@ -45,7 +45,7 @@ open_member(struct member *m, const struct conf *conf, const char *from)
 	for (unsigned i = 0; i < PARTITIONS; i++)
 		m->position[i].place = m->place[i];
 	CHECK(reader_open_at(conf, from, topics, 1, &m->resume, &m->reader, &why) == CC_OK);
-	reader_helps(m->reader, true, false);
+	reader_helps(m->reader, true);
 }
 
 /* So many messages at most, then what it tells the group. */
@@ -199,4 +199,38 @@ TEST(a_group_that_does_not_answer)
 	close_group(&g);
 }
 
-TESTS(T(who_has_time_reads_for_others), T(a_group_that_does_not_answer))
+/* Together they have less than what comes of it keeps him busy. */
+TEST(who_has_more_to_do_leaves_it_to_others)
+{
+	struct group g;
+	uint64_t until;
+
+	open_group(&g);
+	reader_helps(g.slow.reader, false);
+	fill(g.producer);
+	for (until = time_monotonic() + 60 * NS_PER_S; distinct < ALL && time_monotonic() < until;) {
+		pump(&g.quick, 500, 5);
+		pump(&g.slow, 5, 0);
+	}
+	CHECK(g.slow.read < EACH);
+	close_group(&g);
+}
+
+/* The other is there and does nothing. */
+TEST(what_nobody_takes_is_read_after_all)
+{
+	struct group g;
+	uint64_t until;
+
+	open_group(&g);
+	reader_helps(g.slow.reader, false);
+	fill(g.producer);
+	for (until = time_monotonic() + 60 * NS_PER_S; g.slow.read < 2 * EACH && time_monotonic() < until;)
+		pump(&g.slow, 500, 5);
+	CHECK_UINT(g.slow.read, 2 * EACH);
+	CHECK_UINT(g.quick.read, 0);
+	close_group(&g);
+}
+
+TESTS(T(who_has_time_reads_for_others), T(a_group_that_does_not_answer), T(who_has_more_to_do_leaves_it_to_others),
+    T(what_nobody_takes_is_read_after_all))

@@ -1,0 +1,260 @@
+/* What members of a group send to each other, over librdkafka's mock clusters: it is taken where it was sent to, and
+ * refused by name anywhere else. */
+#include <jansson.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <unistd.h>
+
+#include "exchange/exchange.h"
+#include "joint/joint.h"
+#include "unit/joint/joint_rig.h"
+
+#define WAIT (60 * NS_PER_S)
+
+struct cluster {
+	rd_kafka_t *owner, *producer;
+	rd_kafka_mock_cluster_t *mock;
+	char from[256];
+};
+
+static void
+open_cluster(struct cluster *c)
+{
+	char text[256];
+	rd_kafka_conf_t *rconf = rd_kafka_conf_new();
+
+	c->owner = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), text, sizeof(text));
+	c->mock = rd_kafka_mock_cluster_new(c->owner, 1);
+	rd_kafka_mock_topic_create(c->mock, "concert.nodes", 1, 1);
+	rd_kafka_mock_topic_create(c->mock, "concert.other", 1, 1);
+	rd_kafka_mock_topic_create(c->mock, "concert.wide", 2, 1);
+	rd_kafka_conf_set(rconf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(c->mock), text, sizeof(text));
+	c->producer = rd_kafka_new(RD_KAFKA_PRODUCER, rconf, text, sizeof(text));
+	snprintf(c->from, sizeof(c->from), "kafka:%s", rd_kafka_mock_cluster_bootstraps(c->mock));
+}
+
+static void
+close_cluster(struct cluster *c)
+{
+	rd_kafka_destroy(c->producer);
+	rd_kafka_mock_cluster_destroy(c->mock);
+	rd_kafka_destroy(c->owner);
+}
+
+static void
+put(const struct cluster *c, const char *topic, int partition, struct slice value)
+{
+	void *bytes = (void *)(uintptr_t)value.p;
+
+	CHECK(rd_kafka_producev(c->producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+		  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(bytes, value.size),
+		  RD_KAFKA_V_END) == RD_KAFKA_RESP_ERR_NO_ERROR);
+	CHECK(rd_kafka_flush(c->producer, 30000) == RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
+struct member {
+	struct conf *conf;
+	struct trust *trust;
+	struct joint *joint;
+	struct reader_resume resume;
+	struct joint_members *members;
+};
+
+static bool
+nothing_kept(void *ctx, const char *place, uint64_t *ret_next)
+{
+	(void)ctx;
+	(void)place;
+	(void)ret_next;
+	return false;
+}
+
+static void
+open_member(struct member *m, const char *dir, const struct cluster *c, const char *topic)
+{
+	char text[128], *why = NULL;
+	struct key *key;
+
+	*m = (struct member){.conf = conf_new(), .resume = {nothing_kept, NULL, NULL, 0}};
+	CHECK(conf_set(m->conf, "exchange.insecure=yes", &why) == CC_OK);
+	snprintf(text, sizeof(text), "joint.nodes_topic=%s", topic);
+	CHECK(conf_set(m->conf, text, &why) == CC_OK);
+	snprintf(text, sizeof(text), "joint.group=%s", topic);
+	CHECK(conf_set(m->conf, text, &why) == CC_OK);
+	CHECK(key_open(m->conf, dir, true, &key, &why) == CC_OK);
+	key_close(key);
+	CHECK(trust_open(m->conf, dir, &m->trust, &why) == CC_OK);
+	m->joint = joint_new(m->conf);
+	CHECK(joint_members_open(m->conf, dir, c->from, m->trust, &m->resume, &m->members, &why) == CC_OK);
+}
+
+static void
+close_member(struct member *m)
+{
+	joint_members_close(m->members);
+	joint_free(m->joint);
+	trust_close(m->trust);
+	conf_free(m->conf);
+}
+
+/* What has come until so many messages of the topic are read; how many nodes there are then. */
+static size_t
+taken(struct member *m, uint64_t messages)
+{
+	const struct reader_position *position = joint_members_position(m->members);
+	uint64_t until = time_monotonic() + WAIT;
+
+	while (position->next < messages && time_monotonic() < until) {
+		size_t count;
+
+		CHECK(joint_members_take(m->members, m->joint, 50, &count) == CC_OK);
+	}
+	CHECK_UINT(position->next, messages);
+	return joint_nodes(m->joint);
+}
+
+/* The topic's first message, as it is there. */
+static struct slice
+first_of(const struct member *m, const struct cluster *c, const char *topic, struct buf *out)
+{
+	struct cc_message msg;
+	struct reader *reader;
+	char *why = NULL;
+	const char *trouble;
+	uint64_t until = time_monotonic() + WAIT;
+	enum cc_status st = CC_MORE;
+
+	CHECK(reader_open(m->conf, c->from, &topic, 1, true, &reader, &why) == CC_OK);
+	while (st != CC_OK && time_monotonic() < until)
+		st = reader_next(reader, 50, &msg, &trouble);
+	CHECK(st == CC_OK);
+	buf_add_slice(out, msg.value);
+	reader_close(reader);
+	return buf_slice(out);
+}
+
+static void
+remove_dir(const char *dir)
+{
+	char command[100];
+
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	CHECK(system(command) == 0);
+}
+
+static uint64_t
+refused(const struct member *m)
+{
+	uint64_t sum = 0;
+
+	for (unsigned why = 0; why < JOINT_REFUSED_COUNT; why++)
+		sum += joint_members_refused(m->members, (enum joint_refused)why);
+	return sum;
+}
+
+/* A member's own payload, put again where it was not sent to. */
+static void
+replayed(const char *dir, const struct cluster *c, const char *topic, int partition, struct slice payload)
+{
+	char name[64];
+	struct member m;
+
+	snprintf(name, sizeof(name), "concert.%s", topic);
+	put(c, name, partition, payload);
+	open_member(&m, dir, c, topic);
+	CHECK_UINT(taken(&m, 1), 0);
+	CHECK_UINT(joint_members_refused(m.members, JOINT_REFUSED_WRONG_PLACE), 1);
+	CHECK_UINT(refused(&m), 1);
+	close_member(&m);
+}
+
+TEST(what_was_sent_elsewhere_is_refused)
+{
+	char dir[] = "/tmp/members_test.XXXXXX";
+	struct cluster here, there;
+	struct member m;
+	struct joint_sighting sighting;
+	struct buf out;
+	struct slice payload;
+
+	CHECK(mkdtemp(dir) != NULL);
+	open_cluster(&here);
+	open_cluster(&there);
+	text_used = 0;
+	buf_open(&out, 1u << 20);
+	open_member(&m, dir, &here, "nodes");
+	sighting = server_seen("a", "203.0.113.7", 1);
+	CHECK(joint_add(joint_members_first(m.members), &sighting) == CC_OK);
+	CHECK(joint_members_send(m.members, time_monotonic() + WAIT) == CC_OK);
+	CHECK_UINT(taken(&m, 1), 1);
+	CHECK_UINT(refused(&m), 0);
+	payload = first_of(&m, &here, "nodes", &out);
+
+	replayed(dir, &here, "other", 0, payload);
+	replayed(dir, &here, "wide", 1, payload);
+	replayed(dir, &there, "nodes", 0, payload);
+
+	/* In its place it may come again, as after a member that was killed. */
+	put(&here, "concert.nodes", 0, payload);
+	CHECK_UINT(taken(&m, 2), 1);
+	CHECK_UINT(refused(&m), 0);
+
+	close_member(&m);
+	buf_close(&out);
+	close_cluster(&here);
+	close_cluster(&there);
+	remove_dir(dir);
+}
+
+#define AT_KID 64 /* behind the signature; then the word */
+
+/* Each by its name, and none of it ends anything. */
+TEST(what_is_refused_has_a_name)
+{
+	static const enum joint_refused names[] = {JOINT_REFUSED_MALFORMED, JOINT_REFUSED_OTHER_VERSION,
+	    JOINT_REFUSED_UNKNOWN_KEY, JOINT_REFUSED_BAD_SIGNATURE, JOINT_REFUSED_BAD_SIGNATURE};
+	char dir[] = "/tmp/members_test.XXXXXX";
+	struct cluster here;
+	struct member m;
+	struct joint_sighting sighting;
+	struct buf out;
+	struct slice payload;
+	uint8_t *word;
+
+	CHECK(mkdtemp(dir) != NULL);
+	open_cluster(&here);
+	text_used = 0;
+	buf_open(&out, 1u << 20);
+	open_member(&m, dir, &here, "nodes");
+	sighting = server_seen("a", "203.0.113.7", 1);
+	CHECK(joint_add(joint_members_first(m.members), &sighting) == CC_OK);
+	CHECK(joint_members_send(m.members, time_monotonic() + WAIT) == CC_OK);
+	payload = first_of(&m, &here, "nodes", &out);
+	word = memmem(out.p, out.size, "concert.nodes.", 14);
+	CHECK(word != NULL);
+
+	put(&here, "concert.nodes", 0, slice_of(payload.p, AT_KID));
+	word[14] = '1';
+	put(&here, "concert.nodes", 0, payload);
+	word[14] = '3';
+	out.p[AT_KID] ^= 1;
+	put(&here, "concert.nodes", 0, payload);
+	out.p[AT_KID] ^= 1;
+	out.p[out.size - 1] ^= 1;
+	put(&here, "concert.nodes", 0, payload);
+	out.p[out.size - 1] ^= 1;
+	out.p[0] ^= 1;
+	put(&here, "concert.nodes", 0, payload);
+	CHECK_UINT(taken(&m, 6), 1);
+	CHECK_UINT(refused(&m), 5);
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		CHECK(joint_members_refused(m.members, names[i]) >= 1);
+	CHECK_UINT(joint_members_refused(m.members, JOINT_REFUSED_BAD_SIGNATURE), 2);
+
+	close_member(&m);
+	buf_close(&out);
+	close_cluster(&here);
+	remove_dir(dir);
+}
+
+TESTS(T(what_was_sent_elsewhere_is_refused), T(what_is_refused_has_a_name))
