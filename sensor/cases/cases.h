@@ -114,6 +114,7 @@ struct case_trace {
 
 /* All texts borrow from the document and are never NULL. */
 struct casefile {
+	bool no_memory; /* for a part of it */
 	struct json_t *json;
 	const char *id, *activity, *state;
 	const char *publisher; /* who signed it; "": it is of this machine */

@@ -38,7 +38,7 @@ append(struct casefile *one, const char *name, json_t *value, size_t most)
 	if (json_array_append_new(array, value) != 0)
 		return CC_NOMEM;
 	cases_take_words(one);
-	return CC_OK;
+	return one->no_memory ? CC_NOMEM : CC_OK;
 }
 
 enum cc_status
@@ -95,7 +95,7 @@ cases_drop_opinions(struct casefile *one)
 	if (json_object_set_new(one->json, "opinions", json_array()) != 0)
 		return CC_NOMEM;
 	cases_take_words(one);
-	return CC_OK;
+	return one->no_memory ? CC_NOMEM : CC_OK;
 }
 
 bool
@@ -148,7 +148,7 @@ cases_join_trace(struct casefile *one, const struct casefile *other)
 	if (st != CC_OK || json_object_set_new(one->json, "trace", array) != 0)
 		return CC_NOMEM;
 	cases_take_words(one);
-	return CC_OK;
+	return one->no_memory ? CC_NOMEM : CC_OK;
 }
 
 void

@@ -68,13 +68,14 @@ error_of(const json_t *from, const char *name)
 	return json_is_number(value) && json_number_value(value) >= 0 ? number_of(from, name, -1, 0, 1e9) : -1;
 }
 
-/* Room for as many elements as the array has, at most so many; NULL without any. */
+/* Room for as many elements as the array has, at most so many; NULL without any, and without memory, which is noted. */
 static void *
-room_for(const json_t *array, size_t most, size_t size, size_t *ret_count)
+room_for(struct casefile *one, const json_t *array, size_t most, size_t size, size_t *ret_count)
 {
 	size_t count = json_array_size(array) < most ? json_array_size(array) : most;
 	void *room = count > 0 ? calloc(count, size) : NULL;
 
+	one->no_memory = one->no_memory || (count > 0 && room == NULL);
 	*ret_count = room != NULL ? count : 0;
 	return room;
 }
@@ -105,9 +106,9 @@ marking_of(const json_t *from)
 /* ---- parts ---- */
 
 static struct case_evidence *
-take_evidence(const json_t *array, size_t *ret_count)
+take_evidence(struct casefile *one, const json_t *array, size_t *ret_count)
 {
-	struct case_evidence *list = room_for(array, CASES_EVIDENCE, sizeof(*list), ret_count);
+	struct case_evidence *list = room_for(one, array, CASES_EVIDENCE, sizeof(*list), ret_count);
 
 	for (size_t i = 0; i < *ret_count; i++) {
 		const json_t *from = json_array_get(array, i), *factors = json_object_get(from, "factors");
@@ -156,7 +157,7 @@ take_parts_of(struct case_hypothesis *h, const json_t *array)
 static void
 take_hypotheses(struct casefile *one, const json_t *array)
 {
-	one->hypothesis = room_for(array, CASES_HYPOTHESES, sizeof(*one->hypothesis), &one->hypotheses);
+	one->hypothesis = room_for(one, array, CASES_HYPOTHESES, sizeof(*one->hypothesis), &one->hypotheses);
 	for (size_t i = 0; i < one->hypotheses; i++) {
 		const json_t *from = json_array_get(array, i), *candidate = json_object_get(from, "candidate");
 		struct case_hypothesis *h = &one->hypothesis[i];
@@ -172,15 +173,15 @@ take_hypotheses(struct casefile *one, const json_t *array)
 			      json_is_number(json_object_get(from, "bonus")),
 		    .listed = (size_t)number_of(from, "evidence", 0, 0, 1e9)};
 		take_parts_of(h, json_object_get(from, "parts"));
-		h->support = take_evidence(json_object_get(from, "for"), &h->supports);
-		h->against = take_evidence(json_object_get(from, "against"), &h->againsts);
+		h->support = take_evidence(one, json_object_get(from, "for"), &h->supports);
+		h->against = take_evidence(one, json_object_get(from, "against"), &h->againsts);
 	}
 }
 
 static void
 take_coverage(struct casefile *one, const json_t *array)
 {
-	one->span = room_for(array, CASES_SPANS, sizeof(*one->span), &one->spans);
+	one->span = room_for(one, array, CASES_SPANS, sizeof(*one->span), &one->spans);
 	for (size_t i = 0; i < one->spans; i++) {
 		const json_t *from = json_array_get(array, i);
 		struct case_span *s = &one->span[i];
@@ -195,7 +196,7 @@ take_coverage(struct casefile *one, const json_t *array)
 static void
 take_missing(struct casefile *one, const json_t *array)
 {
-	one->missing = room_for(array, CASES_MISSING, sizeof(*one->missing), &one->missings);
+	one->missing = room_for(one, array, CASES_MISSING, sizeof(*one->missing), &one->missings);
 	for (size_t i = 0; i < one->missings; i++) {
 		const json_t *from = json_array_get(array, i), *request = json_object_get(from, "request"), *asked;
 		struct case_missing *m = &one->missing[i];
@@ -224,7 +225,7 @@ static void
 take_resting(struct casefile *one, const json_t *array)
 {
 	one->tried = json_is_array(array);
-	one->resting = room_for(array, CASES_RESTINGS, sizeof(*one->resting), &one->restings);
+	one->resting = room_for(one, array, CASES_RESTINGS, sizeof(*one->resting), &one->restings);
 	for (size_t i = 0; i < one->restings; i++) {
 		const json_t *from = json_array_get(array, i), *answer = json_object_get(from, "answer");
 
@@ -239,7 +240,7 @@ take_infrastructure(struct casefile *one, const json_t *from)
 	const json_t *nodes = json_object_get(from, "nodes"), *edges = json_object_get(from, "edges");
 	size_t kept = 0;
 
-	one->node = room_for(nodes, CASES_NODES, sizeof(*one->node), &one->nodes);
+	one->node = room_for(one, nodes, CASES_NODES, sizeof(*one->node), &one->nodes);
 	for (size_t i = 0; i < one->nodes; i++) {
 		const json_t *node = json_array_get(nodes, i);
 
@@ -250,7 +251,7 @@ take_infrastructure(struct casefile *one, const json_t *from)
 		one->node[i].seers =
 		    texts_of(json_object_get(node, "seen_by"), one->node[i].seen_by, CASES_ORGANISATIONS);
 	}
-	one->edge = room_for(edges, CASES_EDGES, sizeof(*one->edge), &one->edges);
+	one->edge = room_for(one, edges, CASES_EDGES, sizeof(*one->edge), &one->edges);
 	for (size_t i = 0; i < one->edges; i++) {
 		const json_t *edge = json_array_get(edges, i);
 		size_t a = 0, b = 0;
@@ -315,7 +316,7 @@ add_steering(struct casefile *one)
 static void
 take_timeline(struct casefile *one, const json_t *array)
 {
-	one->sight = room_for(array, CASES_SIGHTS, sizeof(*one->sight), &one->sights);
+	one->sight = room_for(one, array, CASES_SIGHTS, sizeof(*one->sight), &one->sights);
 	for (size_t i = 0; i < one->sights; i++) {
 		const json_t *from = json_array_get(array, i);
 		struct case_sight *s = &one->sight[i];
@@ -337,7 +338,7 @@ take_timeline(struct casefile *one, const json_t *array)
 static void
 take_notices(struct casefile *one, const json_t *array)
 {
-	one->notice = room_for(array, CASES_NOTICES, sizeof(*one->notice), &one->notices);
+	one->notice = room_for(one, array, CASES_NOTICES, sizeof(*one->notice), &one->notices);
 	for (size_t i = 0; i < one->notices; i++) {
 		const json_t *from = json_array_get(array, i);
 
@@ -354,7 +355,7 @@ cases_take_words(struct casefile *one)
 
 	free(one->opinion);
 	free(one->trace);
-	one->opinion = room_for(opinions, CASES_OPINIONS, sizeof(*one->opinion), &one->opinions);
+	one->opinion = room_for(one, opinions, CASES_OPINIONS, sizeof(*one->opinion), &one->opinions);
 	for (size_t i = 0; i < one->opinions; i++) {
 		const json_t *from = json_array_get(opinions, i);
 
@@ -362,7 +363,7 @@ cases_take_words(struct casefile *one)
 		    text_of(from, "text"), text_of(from, "message"), text_of(from, "about"), time_of(from, "time"),
 		    marking_of(from)};
 	}
-	one->trace = room_for(traces, CASES_TRACE, sizeof(*one->trace), &one->traces);
+	one->trace = room_for(one, traces, CASES_TRACE, sizeof(*one->trace), &one->traces);
 	for (size_t i = 0; i < one->traces; i++) {
 		const json_t *from = json_array_get(traces, i);
 
@@ -407,7 +408,7 @@ take_parts(struct casefile *one)
 	one->last = time_of(from, "last_seen");
 	one->organisations = texts_of(json_object_get(from, "organisations"), one->organisation, CASES_ORGANISATIONS);
 	one->message =
-	    room_for(json_object_get(from, "sightings"), CASES_MESSAGES, sizeof(*one->message), &one->messages);
+	    room_for(one, json_object_get(from, "sightings"), CASES_MESSAGES, sizeof(*one->message), &one->messages);
 	if (one->message != NULL)
 		one->messages = texts_of(json_object_get(from, "sightings"), one->message, one->messages);
 	one->verdict = text_of(answer, "verdict");
@@ -448,6 +449,10 @@ from_json(json_t *json, struct casefile **ret_case, char **ret_why)
 	one->publisher = "";
 	one->tlp = one->floor = marking_of(json);
 	take_parts(one);
+	if (one->no_memory) {
+		cases_free(one);
+		return CC_NOMEM;
+	}
 	*ret_case = one;
 	return CC_OK;
 }

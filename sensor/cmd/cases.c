@@ -48,13 +48,14 @@ cases_ours(const struct cases_room *r)
 	return r->d.o.conf->sensor_organisation;
 }
 
-/* why: it can't be read; NULL: there is no memory for it, so that what is shown is not all. */
+/* why: it can't be read; NULL: there is no memory for it. */
 static void
 leave_out(struct cases_room *r, const char *what, const char *id, const char *organisation, const char *why)
 {
 	fprintf(stderr, "concert cases: %s%s of %s is left out: %s\n", what, id, organisation,
 	    why != NULL ? why : "no memory");
-	r->left_out += why == NULL;
+	r->left_out++;
+	r->no_memory = r->no_memory || why == NULL;
 }
 
 void
@@ -69,7 +70,7 @@ cases_take(struct cases_room *r, const struct board_case *from)
 		return;
 	}
 	/* Whoever it is: what it is called by, and what opinions are on, does not change with whom we trust. */
-	if (!cases_set_publisher(one, from->organisation)) {
+	if (!cases_set_publisher(one, from->organisation) || cases_drop_opinions(one) != CC_OK) {
 		leave_out(r, "", from->id, from->organisation, NULL);
 		cases_free(one);
 		return;
@@ -82,7 +83,6 @@ cases_take(struct cases_room *r, const struct board_case *from)
 	if (!from->ours)
 		one->floor = one->tlp;
 	one->exercise = one->exercise || from->exercise;
-	(void)cases_drop_opinions(one);
 	local = from->ours ? cases_version(r, from->id, "") : NULL;
 	if (local != NULL) {
 		cases_mark(local, from->tlp);
@@ -579,8 +579,8 @@ cmd_cases(int argc, char **argv)
 		return code;
 	code = act(&r, command);
 	if (r.left_out > 0)
-		fprintf(stderr, "concert cases: left out for want of memory: %zu\n", r.left_out);
-	code = code == EXIT_DONE && r.left_out > 0 ? EXIT_FAILED : code;
+		fprintf(stderr, "concert cases: left out: %zu\n", r.left_out);
+	code = code == EXIT_DONE && r.no_memory ? EXIT_FAILED : code;
 	cases_list_free(&r.list);
 	return cmd_desk_close(&r.d, code);
 }

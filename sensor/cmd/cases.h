@@ -8,7 +8,8 @@
 struct cases_room {
 	struct cmd_desk d;      /* its desk may be NULL: a file alone is looked at */
 	struct cases_list list; /* those of this machine first */
-	size_t left_out;        /* cases and opinions, for want of memory: each was named */
+	size_t left_out;        /* cases and opinions: each was named */
+	bool no_memory;         /* for one of them: what is shown is not all */
 };
 
 /* ---- cases.c ---- */

@@ -633,12 +633,11 @@ TEST(trusted_no_more)
 	cases_free(one);
 }
 
-/* A case that was published is in the list, or named and counted, wherever memory ends. */
+/* A case that was published is in the list, whole, or named and counted, wherever memory ends. */
 TEST(none_without_a_word)
 {
-	static const char small[] = "{\"id\":\"" ID "\",\"answer\":{\"verdict\":\"cannot say\"}}";
 	struct board_case from = {.id = ID, .organisation = "cert.a", .message = "m1", .ours = true,
-	    .document = slice_str(small)};
+	    .document = slice_str(whole)};
 	unsigned long all = 0;
 	int said, nowhere;
 
@@ -647,12 +646,12 @@ TEST(none_without_a_word)
 	said = dup(STDERR_FILENO);
 	nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	CHECK(said >= 0 && nowhere >= 0 && dup2(nowhere, STDERR_FILENO) >= 0);
-	for (unsigned long at = 0; at <= all; at++) {
+	for (unsigned long at = 0; at <= 2 * all; at++) {
 		struct cases_room r = {.left_out = 0};
 
 		malloc_count = 0;
-		malloc_fails = at;
-		malloc_fails_on = true;
+		malloc_fails = (at + 1) / 2;
+		malloc_fails_on = at % 2 == 0;
 		malloc_counting = true;
 		cases_take(&r, &from);
 		malloc_counting = false;
@@ -660,6 +659,13 @@ TEST(none_without_a_word)
 		CHECK(all > 5);
 		CHECK_UINT(r.list.count + r.left_out, 1);
 		CHECK(at > 0 || r.left_out == 0);
+		if (r.list.count > 0) {
+			const struct casefile *one = r.list.one[0];
+
+			CHECK(one->hypotheses == 5 && one->hypothesis[0].supports == 1 && one->nodes == 2);
+			CHECK(one->edges == 1 && one->sights == 3 && one->spans == 2 && one->traces == 1);
+			CHECK(one->missings == 1 && one->messages == 3 && one->opinions == 0);
+		}
 		cases_list_free(&r.list);
 	}
 	CHECK(dup2(said, STDERR_FILENO) >= 0);
