@@ -25,6 +25,7 @@ struct world {
 	const char *suffixes;      /* NULL: no file of them */
 	enum cc_proof proof;
 	unsigned same;             /* of twelve sights, that are of one name */
+	const char *named;         /* by a notice that comes when the case is there; NULL: none does */
 	unsigned others;           /* things that have nothing to do with it, with names there, too */
 };
 
@@ -78,6 +79,14 @@ cases_of(const struct world *is)
 	}
 	add_others(joint, is);
 	cases = settled(joint);
+	if (is->named != NULL) {
+		struct joint_word warning = {.organisation = slice_str("cert.e"), .time = 7, .notice = true,
+		    .tlp = CC_TLP_CLEAR, .text = {slice_str("n1"), slice_str("t"), slice_str(is->named)}};
+
+		json_decref(cases);
+		CHECK(joint_heard(joint, &warning) == CC_OK);
+		cases = settled(joint);
+	}
 	joint_free(joint);
 	conf_free(conf);
 	close(fd);
@@ -114,6 +123,18 @@ TEST(zone_by_hand)
 	CHECK(fabs(json_number_value(json_object_get(top, "log_odds")) - odds) < 1e-6);
 	CHECK(json_is_true(json_object_get(json_object_get(top, "candidate"), "zone")));
 	json_decref(cases);
+}
+
+/* A notice that names a zone is told of a case that does, and of no case that names a host of it. */
+TEST(notice_of_a_zone)
+{
+	for (unsigned same = 0; same <= 11; same += 11) {
+		json_t *cases = cases_of(&(struct world){.below = "tunnel.example", .proof = CC_PROOF_DIALOGUE,
+		    .same = same, .named = "domain:tunnel.example"});
+
+		CHECK_UINT(json_array_size(json_object_get(json_array_get(cases, 0), "notices")), same == 0);
+		json_decref(cases);
+	}
 }
 
 /* A name that most of it has is the answer, and no zone; a tenant's names below a platform are his. */
@@ -232,5 +253,5 @@ TEST(endless_list)
 	unlink(path);
 }
 
-TESTS(T(zone_by_hand), T(hosts_and_tenants), T(where_a_platform_answers), T(no_zone),
+TESTS(T(notice_of_a_zone), T(zone_by_hand), T(hosts_and_tenants), T(where_a_platform_answers), T(no_zone),
     T(exception_of_the_list), T(endless_list))
