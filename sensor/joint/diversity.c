@@ -5,9 +5,13 @@
  */
 #include "joint/value_own.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #define MEAN_TELLS 1.5 /* a period that only a mean gap shows weighs less: it holds nothing, and tells nobody apart */
+#define DAY (24 * UINT64_C(3600) * NS_PER_S)
+#define BESIDE_LEAST 2 /* days that groups share: they work beside each other, and are not one that moves */
+#define TEAMS_LEAST 8 /* nodes: two groups, an address and another thing in each, of two organisations */
 #define SEEN_SLOTS 4096 /* over SAMPLE * NODE_FEATURES */
 
 bool
@@ -78,7 +82,8 @@ take_pass(const struct joint *joint, const struct feature *feature, enum pass pa
 		*ret_tells = *ret_joins = content;
 	} else if (is_strong(feature->type)) {
 		*ret_tells = (double)feature->cap >= JOINT_TELLS;
-		*ret_joins = *ret_tells && !is_alone(feature) && holds(joint, feature);
+		*ret_joins = *ret_tells && !is_alone(feature) && holds(joint, feature) &&
+			     (pass == BY_TEAM || joint->value[feature->value].teams < 2);
 	} else {
 		*ret_tells = *ret_joins = (double)feature->cap >= WEIGHT_LEAST && weak &&
 					  (is_alone(feature) || holds(joint, feature));
@@ -141,36 +146,119 @@ inform_groups(struct parts *p)
 		p->informed[i] = p->informed[top_of(p->parent, i)];
 }
 
-void
-value_diversity(struct joint *joint, struct value *v, enum pass pass, struct judged *ret_judged)
+/* The nodes of a value that are looked at, and what they fall into. */
+static void
+fall_apart(struct joint *joint, struct value *v, enum pass pass, struct parts *ret_parts)
 {
-	struct parts p = {.nodes = 0};
-	char group = feature_about[v->type].group;
+	struct parts *p = ret_parts;
 
-	*ret_judged = (struct judged){.groups = 1, .all_groups = 1, .talker = NONE};
-	if (v->count < 2)
-		return;
+	p->nodes = 0;
 	joint->stamp++;
 	if (v->count > SAMPLE) {
 		const struct sample *s = value_sample(joint, v);
 
-		for (; s != NULL && p.nodes < s->count; p.nodes++)
-			p.node[p.nodes] = s->node[p.nodes];
+		for (; s != NULL && p->nodes < s->count; p->nodes++)
+			p->node[p->nodes] = s->node[p->nodes];
 	} else {
 		for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next)
-			p.node[p.nodes++] = joint->feature[f].node;
+			p->node[p->nodes++] = joint->feature[f].node;
 	}
 	/* Each is anywhere in memory, and says where its features are: all are asked for first. */
-	for (unsigned i = 0; i < p.nodes; i++)
-		__builtin_prefetch(&joint->node[p.node[i]]);
-	for (unsigned i = 0; i < p.nodes; i++) {
-		const struct node *node = &joint->node[p.node[i]];
+	for (unsigned i = 0; i < p->nodes; i++)
+		__builtin_prefetch(&joint->node[p->node[i]]);
+	for (unsigned i = 0; i < p->nodes; i++) {
+		const struct node *node = &joint->node[p->node[i]];
 
 		for (unsigned f = 0; f < node->feature_count; f += 2)
 			__builtin_prefetch(&joint->feature[node->features + f]);
 	}
-	for (unsigned i = 0; i < p.nodes; i++)
-		judge_node(joint, p.node[i], i, group, pass, p.parent, &p.informed[i]);
-	inform_groups(&p);
+	for (unsigned i = 0; i < p->nodes; i++)
+		judge_node(joint, p->node[i], i, feature_about[v->type].group, pass, p->parent, &p->informed[i]);
+	inform_groups(p);
+}
+
+void
+value_diversity(struct joint *joint, struct value *v, enum pass pass, struct judged *ret_judged)
+{
+	struct parts p;
+
+	*ret_judged = (struct judged){.groups = 1, .all_groups = 1, .talker = NONE};
+	if (v->count < 2)
+		return;
+	fall_apart(joint, v, pass, &p);
 	value_count_groups(joint, &p, v->type, ret_judged);
+}
+
+/* ---- who works beside whom ---- */
+
+/* A group, and what it has of its own that two organisations saw. */
+struct team {
+	bool server, other; /* an address; a name that is spoken, a file, a certificate */
+	unsigned first, last; /* days */
+};
+
+static void
+team_add(struct joint *joint, const struct parts *p, unsigned at, char judged, enum pass pass, struct team *team)
+{
+	const struct node *node = &joint->node[p->node[at]];
+	unsigned day = (unsigned)(node->first / DAY);
+
+	team->first = day < team->first ? day : team->first;
+	team->last = day > team->last ? day : team->last;
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		const struct feature *feature = &joint->feature[f];
+		char group = feature_about[feature->type].group;
+		bool tells, joins;
+		unsigned before;
+
+		take_pass(joint, feature, pass, &tells, &joins);
+		if (!joins || group == judged ||
+		    (feature->type == FEATURE_DOMAIN && node_tells(joint, node, FEATURE_SHAPE)))
+			continue;
+		before = seen_before(joint, feature->value, at);
+		if (joint->node[p->node[before]].organisation == node->organisation)
+			continue;
+		team->server = team->server || group == 'a';
+		team->other = team->other || group != 'a';
+	}
+}
+
+/* Both were there on two days and more at once: who moves has one after the other. */
+static bool
+side_by_side(const struct team *a, const struct team *b)
+{
+	unsigned from = a->first > b->first ? a->first : b->first, until = a->last < b->last ? a->last : b->last;
+
+	return a->server && a->other && b->server && b->other && until >= from + BESIDE_LEAST;
+}
+
+/*
+ * What a tool can carry, a certificate or a file, says nothing of who uses it where groups have it that each stand by
+ * themselves, by what no tool carries, and work at the same time.
+ */
+unsigned
+value_teams(struct joint *joint, struct value *v)
+{
+	struct parts p;
+	struct team team[SAMPLE];
+	unsigned count = 0;
+	enum pass pass = is_strong(v->type) ? BY_TEAM : BY_STRONG;
+
+	if (v->count < TEAMS_LEAST)
+		return 0;
+	fall_apart(joint, v, pass, &p);
+	joint->stamp++;
+	for (unsigned i = 0; i < p.nodes; i++)
+		team[i] = (struct team){.first = UINT_MAX};
+	for (unsigned i = 0; i < p.nodes; i++)
+		team_add(joint, &p, i, feature_about[v->type].group, pass,
+		    &team[top_of(p.parent, i)]);
+	for (unsigned i = 0; i < p.nodes; i++) {
+		bool beside = false;
+
+		for (unsigned k = 0; k < p.nodes && !beside; k++)
+			beside = k != i && side_by_side(&team[i], &team[k]);
+		count += beside;
+	}
+	return count;
 }

@@ -11,7 +11,6 @@
 
 #define WINDOW 12      /* neighbours by time that share a feature */
 #define PAIR_LEAST 1.9 /* a feature of less brings no pairs up */
-#define TOOL_MAX 5.4   /* nats, of all that one tool shows: each follows from the others, and can be copied */
 #define COPY_MAX 4.0   /* nats of a certificate or key that was shown, and not used: draft.c */
 #define GROUPS_MAX 16  /* groups with a feature, beyond which it brings none of them together */
 #define GROUPS_OF_ONE 4 /* of these, that one organisation alone is in */
@@ -213,8 +212,9 @@ group_of(const struct linker *l, uint32_t value)
 		return 'w';
 	if (v->type == FEATURE_SHAPE)
 		return feature_about[FEATURE_DOMAIN].group; /* a name's: who shares the name shares it */
-	return (about->group == 'a' || about->group == 'k') && (double)v->diversity > about->spread ? 'i'
-												    : about->group;
+	if (v->teams >= 2)
+		return 'c';
+	return about->group == 'k' && (double)v->diversity > about->spread ? 'a' : about->group;
 }
 
 /* Between two sights: a certificate or key that one of them only showed is a copy for all that can be told. */
