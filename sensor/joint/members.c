@@ -341,8 +341,10 @@ judge(const struct joint_members *m, struct slice value, struct cur *ret_nodes)
 		return why;
 	if (!fits(key->pkey, signature, signed_of(body, room)))
 		return JOINT_REFUSED_BAD_SIGNATURE;
+	if (c.bad)
+		return JOINT_REFUSED_MALFORMED;
 	reader_where(m->reader, at, &next);
-	if (c.bad || !place_of(m, at, 0, here) || !slice_is(place, here))
+	if (!place_of(m, at, 0, here) || !slice_is(place, here))
 		return JOINT_REFUSED_WRONG_PLACE;
 	*ret_nodes = c;
 	return JOINT_REFUSED_COUNT;
