@@ -6,6 +6,7 @@
  */
 #include "joint/link_own.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -17,6 +18,8 @@
 #define BUCKET_BITS 16 /* that features are sorted by at once */
 #define GROUPS_STRONG (JOINT_STRONG + 0.5)
 #define ROUNDS 3
+#define CLOSE 1.0      /* nats, what closeness in time adds at most */
+#define ROUNDING 1e-6  /* nats, by which a sum may be another in another order */
 #define HOUR (3600 * NS_PER_S)
 
 uint32_t
@@ -151,42 +154,7 @@ list_stages(struct linker *l, size_t *room)
 	return st;
 }
 
-static enum cc_status
-list_features(struct linker *l)
-{
-	size_t room = 0;
-
-	for (uint32_t i = 0; i < l->nodes; i++) {
-		const struct node *node = node_at(l, i);
-
-		for (uint32_t f = node->features; f < node->features + node->feature_count && node->can_link; f++) {
-			float weight = feature_weight(l->joint, f);
-
-			if (!(weight > 0) || l->joint->value[l->joint->feature[f].value].count < 2)
-				continue;
-			if (!GROW(l->at, l->count, room))
-				return CC_NOMEM;
-			l->at[l->count++] = (struct at){l->joint->value[l->joint->feature[f].value].hash,
-			    l->joint->feature[f].value, i, weight};
-		}
-	}
-	if (list_stages(l, &room) != CC_OK)
-		return CC_NOMEM;
-	room = 0;
-	if (!sort_by_value(l))
-		return CC_NOMEM;
-	for (size_t i = 0; i < l->count; i++) {
-		if (i == 0 || l->at[i].value != l->at[i - 1].value || l->at[i].hash != l->at[i - 1].hash) {
-			if (!GROW(l->range, l->range_count, room))
-				return CC_NOMEM;
-			l->range[l->range_count++].start = i;
-		}
-		l->range[l->range_count - 1].end = i + 1;
-	}
-	return CC_OK;
-}
-
-/* ---- links ---- */
+/* ---- between two ---- */
 
 /* Nats for closeness in time: by the gap between two spans. */
 static double
@@ -195,7 +163,7 @@ time_llr(uint64_t first_a, uint64_t last_a, uint64_t first_b, uint64_t last_b)
 	uint64_t gap = first_b > last_a ? first_b - last_a : first_a > last_b ? first_a - last_b : 0;
 
 	if (gap <= HOUR)
-		return 1.0;
+		return CLOSE;
 	if (gap <= 24 * HOUR)
 		return 0.4;
 	return gap <= 168 * HOUR ? 0 : -log((double)gap / (168.0 * (double)HOUR)) - 0.2;
@@ -226,9 +194,11 @@ group_by(const struct linker *l, uint32_t value, double weight)
 	return group == 'k' && weight <= COPY_MAX ? 'c' : group;
 }
 
+#define GROUP_LETTERS 26
+
 struct tally {
-	char group[16];
-	double weight[16];
+	char group[GROUP_LETTERS];
+	double weight[GROUP_LETTERS];
 	unsigned count;
 };
 
@@ -245,10 +215,9 @@ tally_add(struct tally *t, char group, double weight)
 			t->weight[i] = weight;
 		return;
 	}
-	if (t->count < 16) {
-		t->group[t->count] = group;
-		t->weight[t->count++] = weight;
-	}
+	assert(t->count < GROUP_LETTERS);
+	t->group[t->count] = group;
+	t->weight[t->count++] = weight;
 }
 
 /*
@@ -301,6 +270,68 @@ link_llr(const struct linker *l, uint32_t a, uint32_t b, uint32_t value, double 
 	return tally_sum(&t) + time_llr(x->first, x->last, y->first, y->last);
 }
 
+/* ---- what is in common, by value ---- */
+
+/*
+ * What this node can share with others, as features; and whether with any of them it would be linked: if it shared all
+ * of it, as much as it weighs here, within an hour.  A key counts twice: who shares two may show one of them as a copy.
+ */
+static bool
+list_node(struct linker *l, uint32_t place, size_t *room)
+{
+	const struct node *node = node_at(l, place);
+	struct tally all = {.count = 0};
+
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		uint32_t value = l->joint->feature[f].value;
+		float weight = feature_weight(l->joint, f);
+		char group;
+
+		if (!(weight > 0) || l->joint->value[value].count < 2)
+			continue;
+		group = group_by(l, value, (double)weight);
+		tally_add(&all, group, (double)weight);
+		if (group == 'k')
+			tally_add(&all, 'c', COPY_MAX);
+		if (!node->can_link)
+			continue;
+		if (!GROW(l->at, l->count, *room))
+			return false;
+		l->at[l->count++] = (struct at){l->joint->value[value].hash, value, place, weight};
+	}
+	l->pairs[place] = tally_sum(&all) + CLOSE + ROUNDING >= JOINT_STRONG;
+	return true;
+}
+
+static enum cc_status
+list_features(struct linker *l)
+{
+	size_t room = 0;
+
+	if ((l->pairs = malloc(l->nodes + 1)) == NULL)
+		return CC_NOMEM;
+	for (uint32_t i = 0; i < l->nodes; i++) {
+		if (!list_node(l, i, &room))
+			return CC_NOMEM;
+	}
+	if (list_stages(l, &room) != CC_OK)
+		return CC_NOMEM;
+	room = 0;
+	if (!sort_by_value(l))
+		return CC_NOMEM;
+	for (size_t i = 0; i < l->count; i++) {
+		if (i == 0 || l->at[i].value != l->at[i - 1].value || l->at[i].hash != l->at[i - 1].hash) {
+			if (!GROW(l->range, l->range_count, room))
+				return CC_NOMEM;
+			l->range[l->range_count++].start = i;
+		}
+		l->range[l->range_count - 1].end = i + 1;
+	}
+	return CC_OK;
+}
+
+/* ---- links ---- */
+
 static void
 link_strong(struct linker *l)
 {
@@ -346,7 +377,7 @@ link_range(struct linker *l, const struct range *r, uint32_t without)
 	for (size_t k = r->start; k < r->end; k++) {
 		unsigned seen = 0;
 
-		if ((double)l->at[k].weight < PAIR_LEAST ||
+		if ((double)l->at[k].weight < PAIR_LEAST || !l->pairs[l->at[k].place] ||
 		    (without != NONE && node_at(l, l->at[k].place)->organisation == without))
 			continue;
 		for (size_t n = k + 1; n < r->end && seen < WINDOW; n++) {
@@ -355,7 +386,7 @@ link_range(struct linker *l, const struct range *r, uint32_t without)
 			if (without != NONE && node_at(l, b)->organisation == without)
 				continue;
 			seen++;
-			if (link_root(l, a) != link_root(l, b) && link_llr(l, a, b, NONE, 0) >= JOINT_STRONG)
+			if (l->pairs[b] && link_root(l, a) != link_root(l, b) && link_llr(l, a, b, NONE, 0) >= JOINT_STRONG)
 				(void)link_unite(l, a, b, true);
 		}
 	}
@@ -638,6 +669,8 @@ link_nodes(struct linker *l)
 		l->parent[i] = link_root(l, i);
 	free(l->at);
 	free(l->range);
+	free(l->pairs);
+	l->pairs = NULL;
 	l->at = NULL;
 	l->range = NULL;
 	l->count = l->range_count = 0;

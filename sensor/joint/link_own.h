@@ -23,6 +23,7 @@ struct linker {
 	uint32_t *side;        /* of a root: different sides are not joined; 0: of none; NULL: there are none */
 	double word;           /* nats that groups lack at most where one organisation says that they are one */
 	size_t nodes;
+	bool *pairs;           /* by place: could two nodes be linked of which this is one */
 	struct at *at;
 	size_t count;
 	struct range *range;
