@@ -4,7 +4,7 @@
  * for disk.
  *
  *   joint DIR COUNT DAY [KEY=VALUE…]     a line at each step: sightings so far, CPU microseconds a sighting since the
- * line before, …
+ * line before, …, and last of these microseconds the kernel's
  *
  * Of ten: six of something that is never seen again, two repeats of something of the last day, two of activities that
  * three organisations see.  A day has DAY sightings, and there are 1.3 times as many victims: so what comes is of the
@@ -132,8 +132,23 @@ make(struct words *w, uint64_t n, uint64_t per_day, struct joint_sighting *s)
 	s->key = slice_str(w->key);
 }
 
+/* CPU seconds. */
+struct spent {
+	double all, kernel;
+};
+
+static struct spent
+spent_by_now(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (struct spent){cpu(), (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6};
+}
+
 static void
-line(struct joint *joint, const struct joint_keep *keep, const char *dir, uint64_t n, double spent, uint64_t since)
+line(struct joint *joint, const struct joint_keep *keep, const char *dir, uint64_t n, struct spent spent,
+    uint64_t since)
 {
 	struct rusage usage;
 	struct stat about = {.st_size = 0};
@@ -142,9 +157,9 @@ line(struct joint *joint, const struct joint_keep *keep, const char *dir, uint64
 	getrusage(RUSAGE_SELF, &usage);
 	snprintf(path, sizeof(path), "%s/joint.sqlite", dir);
 	(void)stat(path, &about);
-	printf("%llu\t%.2f\t%zu\t%llu\t%ld\t%lld\n", (unsigned long long)n, spent * 1e6 / (double)since,
+	printf("%llu\t%.2f\t%zu\t%llu\t%ld\t%lld\t%.2f\n", (unsigned long long)n, spent.all * 1e6 / (double)since,
 	    joint_nodes(joint), (unsigned long long)joint_keep_cold(keep), usage.ru_maxrss / 1024,
-	    (long long)about.st_size >> 20);
+	    (long long)about.st_size >> 20, spent.kernel * 1e6 / (double)since);
 	fflush(stdout);
 }
 
@@ -159,7 +174,7 @@ main(int argc, char **argv)
 	static struct joint_sighting sighting[BATCH];
 	char *why = NULL;
 	uint64_t count, day, batch, since = 0, next = 1000;
-	double spent = 0;
+	struct spent spent = {0, 0};
 	bool three = false;
 
 	if (argc < 4 || uint_parse(argv[2], &count) != CC_OK || uint_parse(argv[3], &day) != CC_OK || day == 0) {
@@ -179,16 +194,16 @@ main(int argc, char **argv)
 		return 1;
 	}
 	batch = conf->joint_nodes_max < BATCH ? conf->joint_nodes_max : BATCH;
-	puts("#sightings\tmicroseconds\tin memory\ton disk, ever\tMiB resident\tMiB of file");
+	puts("#sightings\tmicroseconds\tin memory\ton disk, ever\tMiB resident\tMiB of file\tkernel's");
 	for (uint64_t n = 0, more; n < count; n += more) {
-		double before;
+		struct spent before, after;
 
 		more = batch - n % batch;
 		more = n + more > next ? next - n : more;
 		more = n + more > count ? count - n : more;
 		for (uint64_t i = 0; i < more; i++)
 			make(&words[i], n + i + 1, day, &sighting[i]);
-		before = cpu();
+		before = spent_by_now();
 		for (uint64_t i = 0; i < more; i++) {
 			if (joint_add(joint, &sighting[i]) != CC_OK)
 				fprintf(stderr, "joint: %llu is left out\n", (unsigned long long)(n + i + 1));
@@ -197,11 +212,13 @@ main(int argc, char **argv)
 			fprintf(stderr, "joint: %s\n", joint_state_error(state));
 			return 1;
 		}
-		spent += cpu() - before;
+		after = spent_by_now();
+		spent.all += after.all - before.all;
+		spent.kernel += after.kernel - before.kernel;
 		since += more;
 		if (n + more == next || n + more == count) {
 			line(joint, keep, argv[1], n + more, spent, since);
-			spent = 0;
+			spent = (struct spent){0, 0};
 			since = 0;
 			next = next >= 1000000 ? next + 1000000 : three ? next / 3 * 10 : next * 3;
 			three = !three;
