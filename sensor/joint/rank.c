@@ -292,32 +292,54 @@ met_both(const struct joint *joint, const struct activity *a, const struct hypot
 	return met;
 }
 
-/* Who was seen to control a relay inherits of what was seen of the relay. */
-static void
-follow_relays(const struct joint *joint, struct activity *a)
+/* Of those who took part, as bits, who is a witness of it. */
+static uint64_t
+witnesses_among(const struct joint *joint, const struct activity *a, const struct hypothesis *h)
 {
-	for (size_t r = 0; r < a->hypothesis_count; r++) {
-		struct hypothesis *relay = &a->hypothesis[r];
-		uint32_t home = home_of(joint, relay);
+	double up[ORGANISATIONS_MAX] = {0};
+	uint64_t is = 0;
 
-		if (home == NONE || is_wide(relay->type))
-			continue;
-		for (size_t i = 0; i < a->hypothesis_count; i++) {
-			struct hypothesis *h = &a->hypothesis[i];
-			double more = relay->witness * INHERIT < INHERIT_MAX ? relay->witness * INHERIT : INHERIT_MAX;
+	for (size_t i = 0; i < h->item_count; i++) {
+		const struct node *node = &joint->node[h->item[i].node];
+		unsigned k = party_at(a, node->organisation);
 
-			if (!is_wide(h->type) && relay->witness >= WITNESS_LEAST && home_of(joint, h) == NONE &&
-			    controls(joint, h, home) && more > h->bonus && !came_after(joint, relay, h)) {
-				h->own_word = h->bonus > 0 ? h->own_word
-							    : h->witnesses < 2 ||
-								  !met_both(joint, a, relay, h, home);
-				h->bonus = more;
-				h->parts = 0;
-				hypothesis_part(h, "steers a host that others saw attack", more, relay->witness);
-				h->witnesses += relay->witnesses;
-			}
-		}
+		if (k < a->parties && h->item[i].llr > 0 && !is_second_hand(node))
+			up[k] += h->item[i].llr;
 	}
+	for (unsigned k = 0; k < a->parties; k++)
+		is |= (uint64_t)(up[k] >= WITNESS_LEAST) << k;
+	return is;
+}
+
+/*
+ * Who was seen to control a relay inherits of what was seen of it; of several, of the one that most was seen of.  Who
+ * saw several of them, or him and them, is one witness all the same.
+ */
+static void
+follow_relays(const struct joint *joint, const struct activity *a, struct hypothesis *h)
+{
+	const struct hypothesis *most = NULL;
+	uint64_t others = 0;
+	double more;
+
+	for (size_t r = 0; r < a->hypothesis_count; r++) {
+		const struct hypothesis *relay = &a->hypothesis[r];
+		uint32_t home = is_wide(relay->type) ? NONE : home_of(joint, relay);
+
+		if (home == NONE || relay->witness < WITNESS_LEAST || !controls(joint, h, home) ||
+		    came_after(joint, relay, h))
+			continue;
+		others |= witnesses_among(joint, a, relay);
+		if (most == NULL || relay->witness > most->witness)
+			most = relay;
+	}
+	if (most == NULL)
+		return;
+	more = most->witness * INHERIT < INHERIT_MAX ? most->witness * INHERIT : INHERIT_MAX;
+	h->own_word = h->witnesses < 2 || !met_both(joint, a, most, h, home_of(joint, most));
+	h->bonus = more;
+	hypothesis_part(h, "steers a host that others saw attack", more, most->witness);
+	h->witnesses += (unsigned)__builtin_popcountll(others & ~witnesses_among(joint, a, h));
 }
 
 /* ---- best first ---- */
@@ -397,7 +419,10 @@ prefer_wider(struct joint *joint, struct activity *a)
 void
 candidates_rank(struct joint *joint, struct activity *a)
 {
-	follow_relays(joint, a);
+	for (size_t i = 0; i < a->hypothesis_count; i++) {
+		if (!is_wide(a->hypothesis[i].type) && home_of(joint, &a->hypothesis[i]) == NONE)
+			follow_relays(joint, a, &a->hypothesis[i]);
+	}
 	for (size_t i = 0; i < a->hypothesis_count; i++) {
 		struct hypothesis *h = &a->hypothesis[i];
 		double share = share_of(joint, a, h), by = hypothesis_shared_by(joint, h);

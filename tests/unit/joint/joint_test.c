@@ -271,6 +271,61 @@ TEST(relay_through_a_victim)
 	}
 }
 
+static json_t *
+candidate_of(json_t *cases, const char *value)
+{
+	json_t *list = json_object_get(json_array_get(cases, 0), "hypotheses"), *one;
+	size_t i;
+
+	json_array_foreach(list, i, one) {
+		json_t *candidate = json_object_get(one, "candidate");
+
+		if (candidate != NULL && strcmp(word(candidate, "value"), value) == 0)
+			return one;
+	}
+	return NULL;
+}
+
+/* Who saw several hosts that one steers, or who steers and whom, is one witness; alone he makes no answer. */
+TEST(who_steers_has_each_witness_once)
+{
+	static const struct {
+		const char *who[4]; /* who saw the hosts attack: of the first, then of the second */
+		unsigned witnesses;
+	} what[] = {{{"cert.h", "cert.h", NULL, NULL}, 1}, {{"cert.a", "cert.b", NULL, NULL}, 3},
+	    {{"cert.a", "cert.b", "cert.a", "cert.b"}, 3}, {{"cert.a", "cert.h", "cert.b", "cert.a"}, 3}};
+
+	for (unsigned row = 0; row < sizeof(what) / sizeof(what[0]); row++) {
+		struct conf *conf;
+		struct joint *joint = fresh_joint(&conf);
+		json_t *cases;
+
+		CHECK(joint_home(joint, "cert.h", "203.0.113.0/24") == CC_OK);
+		for (unsigned n = 0; n < 13; n++) {
+			unsigned host = n % 4 / 2;
+			const char *who = n < 9 ? what[row].who[n % 4] : "cert.h";
+			struct joint_sighting s;
+
+			if (who == NULL)
+				continue;
+			s = server_seen(who, n >= 9 ? "192.0.2.66" : host == 0 ? "203.0.113.9" : "203.0.113.8", n);
+			s.client = n >= 9;
+			s.ja4 = keep("t13d_own");
+			s.agent = keep("agent-own");
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+		cases = settled(joint);
+		CHECK_UINT(json_array_size(cases), 1);
+		CHECK(candidate_of(cases, "192.0.2.66") != NULL);
+		CHECK_UINT(json_integer_value(json_object_get(candidate_of(cases, "192.0.2.66"), "witnesses")),
+		    what[row].witnesses);
+		CHECK(row > 0 || strcmp(word(answer_of(cases, 0), "verdict"), "cannot say") == 0);
+		json_decref(cases);
+		joint_free(joint);
+		conf_free(conf);
+	}
+}
+
 /* An address with many names that have nothing else in common holds nothing together. */
 TEST(shared_hosting_does_not_link)
 {
@@ -483,5 +538,5 @@ TEST(changes_tell_all)
 
 TESTS(T(algebra_by_hand), T(order_in_time_only_beyond_the_bounds), T(marking), T(time_line_has_everybody),
     T(three_witnesses), T(one_organisation_never_decides), T(five_echoes_and_two_witnesses),
-    T(forged_sources_name_nobody), T(relay_through_a_victim), T(shared_hosting_does_not_link),
+    T(forged_sources_name_nobody), T(relay_through_a_victim), T(who_steers_has_each_witness_once), T(shared_hosting_does_not_link),
     T(order_does_not_matter), T(bit_by_bit_as_at_once), T(changes_tell_all))
