@@ -80,6 +80,8 @@ joint_free(struct joint *joint)
 	map_free(joint->revoked, NULL);
 	map_free(joint->revokers, NULL);
 	free(joint->revocation);
+	free(joint->taken_back.at);
+	table_close(&joint->unlisted);
 	buf_close(&joint->gone);
 	free(joint->made.at);
 	free(joint->fresh.at);
@@ -270,8 +272,9 @@ settle(struct joint *joint, bool all)
 	bool patient = all || joint->deferred.count >= joint->deferred_least;
 	enum cc_status st;
 
-	revoked_settle(joint);
-	st = close_gaps(joint) ? values_settle(joint) : CC_NOMEM;
+	st = revoked_settle(joint);
+	if (st == CC_OK)
+		st = close_gaps(joint) ? values_settle(joint) : CC_NOMEM;
 	look_at_doubted(joint);
 	watch_settle(joint);
 	if (!heard_settle(joint))
@@ -516,6 +519,7 @@ joint_evict(struct joint *joint, size_t keep, joint_evict_fn *fn, void *ctx)
 void
 joint_trim(struct joint *joint, size_t keep)
 {
+	(void)revoked_settle(joint);
 	for (size_t i = 0; i < joint->dirty.count; i++)
 		clean(joint, joint->dirty.at[i]);
 	joint->dirty.count = 0;

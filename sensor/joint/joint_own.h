@@ -84,6 +84,7 @@ struct node {
 	bool doubted;             /* whether it still can, or cannot */
 	bool hearsay;             /* says no more than a partner said, as its activity was weighed last */
 	bool hosted;              /* its name is one at a hosting platform */
+	bool unlisted;            /* revoke.c lists it */
 	bool of_facet;            /* has a candidate that others are held against at the moment */
 
 	uint64_t version;  /* rising number of its last change */
@@ -103,6 +104,7 @@ struct node {
 	uint32_t saved;      /* in which row of hot */
 	uint64_t used_at;    /* rising number of its last use */
 	uint32_t bytes;      /* of its texts and messages: by these it counts for more than one node */
+	uint32_t beside_next, beside_prev; /* of unlisted ones that say the same */
 };
 
 /* A feature of a sighting, or of a node on its way in; the text is borrowed. */
@@ -166,6 +168,7 @@ struct revocation {
 	uint32_t organisation, value;
 	uint8_t kind;
 	bool unsaved;
+	bool taken, again; /* since the last settling: once; later than that, and not looked for yet */
 };
 
 enum { RIVAL_FORGED, RIVAL_RELAYED, RIVAL_SHARED, RIVAL_UNKNOWN, RIVALS };
@@ -312,7 +315,8 @@ struct joint {
 	struct revocation *revocation;
 	size_t revocation_count, revocation_room;
 	bool revocations_unsaved;
-	bool revoked_since; /* the last settling: something whose sights may stand in no list */
+	struct vector taken_back; /* revocations: since the last settling */
+	struct table unlisted;    /* nodes that stand in no list by what they say: of equal ones the first */
 	/* watch.c */
 	struct watcher *watcher;
 	size_t watcher_count, watcher_room;
@@ -569,7 +573,9 @@ enum cc_status joint_weigh(struct joint *joint, struct activity *activity);
 const struct resting *resting_least(const struct activity *activity, double *ret_probability);
 
 /* revoke.c: 0: not taken back */
-void revoked_settle(struct joint *joint); /* of what stands in no list, those that were taken back go */
+enum cc_status revoked_settle(struct joint *joint); /* what was taken back goes, if it has not gone at once; CC_NOMEM */
+bool unlisted_add(struct joint *joint, uint32_t node); /* where it stands in no list; false: no memory */
+void unlisted_drop(struct joint *joint, uint32_t node);
 uint64_t revoked_until(const struct joint *joint, struct slice organisation, unsigned kind, struct slice value);
 
 /* watch.c */

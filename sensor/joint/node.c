@@ -333,7 +333,10 @@ node_make(struct joint *joint, struct node *like, const struct feature_draft *fe
 		node_drop(joint, index);
 		return NONE;
 	}
-	return index;
+	if (unlisted_add(joint, index))
+		return index;
+	node_drop(joint, index);
+	return NONE;
 }
 
 void
@@ -345,6 +348,7 @@ node_drop(struct joint *joint, uint32_t index)
 	if (joint->keeps)
 		gone_encode(node, &joint->gone);
 	table_drop(&joint->nodes, node->fold * joint->turn, index);
+	unlisted_drop(joint, index);
 	unlink_block(joint, index, node->features, count);
 	free_block(joint, node->features, count);
 	while (node->messages != NONE) {
@@ -380,6 +384,7 @@ nodes_forget(struct joint *joint)
 	joint->node_free = joint->node_newest = joint->node_oldest = joint->message_free = NONE;
 	memset(joint->feature_free, 0xff, sizeof(joint->feature_free));
 	table_clear(&joint->nodes);
+	table_clear(&joint->unlisted);
 	values_forget(joint);
 }
 

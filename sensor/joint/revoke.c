@@ -1,8 +1,9 @@
 /*
  * What an organisation has taken back: its sights of an indicator up to then leave their cases, and count no more when
- * they come again, whatever comes first.  Kept as bytes beside nodes, and told to members as they are.  Bounded by
- * REVOKED_MAX, of one organisation REVOKED_OF_ONE, so that nobody shuts out another; what comes beyond is counted.  One
- * thread.
+ * they come again, whatever comes first.  It costs by what is taken back: sights are found by what they share, and
+ * those that share nothing of it in a table here.  Kept as bytes beside nodes, and told to members as they are.
+ * Bounded by REVOKED_MAX, of one organisation REVOKED_OF_ONE, so that nobody shuts out another; what comes beyond is
+ * counted.  One thread.
  */
 #include <stdlib.h>
 
@@ -83,8 +84,10 @@ remove_nodes(struct joint *joint, struct slice organisation, enum cc_kind kind, 
 	return st;
 }
 
-/* Is it in no list of what was taken back?  Nothing is shared by an e-mail address, nor by an address beside that of
- * who attacked. */
+/* ---- what stands in no list ---- */
+
+/* Nothing is shared by an e-mail address, nor by an address beside that of who attacked: these nodes are listed here,
+ * by who says it, of what. */
 static bool
 is_unlisted(const struct node *node)
 {
@@ -92,19 +95,124 @@ is_unlisted(const struct node *node)
 						  node->attacker != node->value);
 }
 
-/* These are looked for at once for all that was taken back since the last time: each time they would be too many. */
+static uint64_t
+unlisted_hash(struct slice organisation, unsigned kind, struct slice value)
+{
+	return hash64(value, hash64(organisation, hash_seed() + kind));
+}
+
+static uint64_t
+hash_of_node(const struct joint *joint, const struct node *node)
+{
+	return unlisted_hash(name_slice(joint, node->organisation), node->kind, name_slice(joint, node->value));
+}
+
+/* The first of those that say so; NONE. */
+static uint32_t
+unlisted_first(const struct joint *joint, uint64_t hash, struct slice organisation, unsigned kind, struct slice value)
+{
+	const struct table *t = &joint->unlisted;
+	size_t at = t->slots > 0 ? table_home(t, hash) : 0;
+	uint32_t index = NONE;
+
+	for (; t->slots > 0 && (index = table_next(t, hash, &at)) != NONE; at = table_after(t, at)) {
+		const struct node *node = &joint->node[index];
+
+		if (node->kind == kind && slice_eq(name_slice(joint, node->organisation), organisation) &&
+		    slice_eq(name_slice(joint, node->value), value))
+			break;
+	}
+	return index;
+}
+
+bool
+unlisted_add(struct joint *joint, uint32_t index)
+{
+	struct node *node = &joint->node[index];
+	uint64_t hash;
+	uint32_t first;
+
+	if (!is_unlisted(node))
+		return true;
+	if (!table_room(&joint->unlisted))
+		return false;
+	hash = hash_of_node(joint, node);
+	first = unlisted_first(joint, hash, name_slice(joint, node->organisation), node->kind,
+	    name_slice(joint, node->value));
+	/* Behind the first, for which the table stands. */
+	node->beside_prev = first;
+	node->beside_next = first != NONE ? joint->node[first].beside_next : NONE;
+	if (first == NONE)
+		table_put(&joint->unlisted, hash, index);
+	else
+		joint->node[first].beside_next = index;
+	if (node->beside_next != NONE)
+		joint->node[node->beside_next].beside_prev = index;
+	node->unlisted = true;
+	return true;
+}
+
 void
+unlisted_drop(struct joint *joint, uint32_t index)
+{
+	struct node *node = &joint->node[index];
+	uint64_t hash;
+
+	if (!node->unlisted)
+		return;
+	node->unlisted = false;
+	if (node->beside_next != NONE)
+		joint->node[node->beside_next].beside_prev = node->beside_prev;
+	if (node->beside_prev != NONE) {
+		joint->node[node->beside_prev].beside_next = node->beside_next;
+		return;
+	}
+	hash = hash_of_node(joint, node);
+	table_drop(&joint->unlisted, hash, index);
+	if (node->beside_next != NONE)
+		table_put(&joint->unlisted, hash, node->beside_next);
+}
+
+static void
+remove_unlisted(struct joint *joint, struct slice organisation, enum cc_kind kind, struct slice value, uint64_t time)
+{
+	uint32_t at = unlisted_first(joint, unlisted_hash(organisation, kind, value), organisation, kind, value), next;
+
+	for (; at != NONE; at = next) {
+		next = joint->node[at].beside_next;
+		if (joint->node[at].last <= time)
+			joint_remove(joint, at, "revoked");
+	}
+}
+
+/* ---- taking back ---- */
+
+static enum cc_status
+remove_all(struct joint *joint, const struct revocation *r)
+{
+	struct slice organisation = name_slice(joint, r->organisation), value = name_slice(joint, r->value);
+
+	if (r->kind == CC_KIND_EMAIL || r->kind == CC_KIND_ADDR)
+		remove_unlisted(joint, organisation, (enum cc_kind)r->kind, value, r->time);
+	return r->kind == CC_KIND_EMAIL ? CC_OK
+					: remove_nodes(joint, organisation, (enum cc_kind)r->kind, value, r->time);
+}
+
+/* What was taken back more than once since the last settling. */
+enum cc_status
 revoked_settle(struct joint *joint)
 {
-	for (size_t i = 0; joint->revoked_since && i < joint->node_count; i++) {
-		const struct node *node = &joint->node[i];
+	enum cc_status st = CC_OK;
 
-		if (node->used && is_unlisted(node) &&
-		    node->last <= revoked_until(joint, name_slice(joint, node->organisation), node->kind,
-				      name_slice(joint, node->value)))
-			joint_remove(joint, (uint32_t)i, "revoked");
+	for (size_t i = 0; i < joint->taken_back.count; i++) {
+		struct revocation *r = &joint->revocation[joint->taken_back.at[i]];
+
+		if (r->again && st == CC_OK)
+			st = remove_all(joint, r);
+		r->taken = r->again = false;
 	}
-	joint->revoked_since = false;
+	joint->taken_back.count = 0;
+	return st;
 }
 
 /* One more of this organisation.  CC_FULL: there is no room for it. */
@@ -152,9 +260,11 @@ joint_revoke(struct joint *joint, struct slice organisation, enum cc_kind kind, 
 	r->time = time;
 	r->unsaved = true;
 	joint->revocations_unsaved = true;
-	if (kind == CC_KIND_EMAIL || kind == CC_KIND_ADDR)
-		joint->revoked_since = true;
-	if (kind == CC_KIND_EMAIL)
+	/* At once; but who says so again and again, each time of a later one, costs no look at all that has it each time. */
+	if (r->taken) {
+		r->again = true;
 		return CC_OK;
-	return remove_nodes(joint, organisation, kind, value, time);
+	}
+	r->taken = vector_add(&joint->taken_back, (uint32_t)(at - 1));
+	return r->taken ? remove_all(joint, r) : CC_NOMEM;
 }

@@ -70,6 +70,50 @@ TEST(revoked_sights_leave)
 	}
 }
 
+/* Of what nothing is linked by, and of what is; each piece, and again before it was settled; others' stays. */
+TEST(taken_back_piece_by_piece)
+{
+	static const enum cc_kind kind[] = {CC_KIND_EMAIL, CC_KIND_ADDR};
+
+	for (unsigned row = 0; row < 2; row++) {
+		struct conf *conf;
+		struct joint *joint = fresh_joint(&conf);
+		struct joint_sighting s = {.first = 0};
+
+		for (unsigned i = 0; i < 40; i++) {
+			s = server_seen(i % 4 == 0 ? "cert.b" : "cert.a", "192.0.2.7", i);
+			s.kind = kind[row];
+			s.value = keep(row == 0 ? "who@bad.example" : "192.0.2.7");
+			s.first = s.last = (DAY0 + i * 86400) * NS_PER_S;
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+		s.organisation = keep("cert.a");
+		s.revoked = true;
+		CHECK_UINT(joint_nodes(joint), 40);
+		s.last = (DAY0 + 7 * 86400) * NS_PER_S;
+		CHECK(joint_add(joint, &s) == CC_OK); /* 1, 2, 3, 5, 6, 7 */
+		CHECK_UINT(joint_nodes(joint), 34);
+		for (unsigned i = 8; i < 20; i++) {
+			s.last = (DAY0 + i * 86400) * NS_PER_S;
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+		CHECK(joint_settle_some(joint) == CC_OK);
+		CHECK_UINT(joint_nodes(joint), 25);
+		for (unsigned i = 20; i < 60; i++) {
+			s.last = (DAY0 + (i * 7 % 60) * 86400) * NS_PER_S;
+			CHECK(joint_add(joint, &s) == CC_OK);
+			CHECK(joint_settle_some(joint) == CC_OK);
+		}
+		CHECK_UINT(joint_nodes(joint), 10);
+		s.organisation = keep("cert.b");
+		CHECK(joint_add(joint, &s) == CC_OK);
+		CHECK(joint_settle(joint) == CC_OK);
+		CHECK_UINT(joint_nodes(joint), 0);
+		joint_free(joint);
+		conf_free(conf);
+	}
+}
+
 /* One partner's flood of one tool is one large cell: it is not linked anew for each that comes. */
 TEST(a_flood_costs_by_what_it_adds)
 {
@@ -240,5 +284,5 @@ TEST(texts_of_one_hash)
 	conf_free(conf);
 }
 
-TESTS(T(taking_back_is_bounded), T(revoked_sights_leave), T(a_flood_costs_by_what_it_adds), T(bounded),
-    T(long_texts_count), T(repeats_count), T(texts_of_one_hash))
+TESTS(T(taking_back_is_bounded), T(revoked_sights_leave), T(taken_back_piece_by_piece),
+    T(a_flood_costs_by_what_it_adds), T(bounded), T(long_texts_count), T(repeats_count), T(texts_of_one_hash))
