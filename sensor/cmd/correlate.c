@@ -28,6 +28,7 @@ int cmd_correlate(int argc, char **argv);
 #define QUIET_SLOW_MS 30000   /* and so long, where it has not come to the end of its partitions */
 #define COMMIT_MESSAGES 8192 /* at the least, while they come fast */
 #define QUIET_NS NS_PER_S     /* after which there is no reason to wait for more */
+#define IDLE_REST 9           /* times as long as linking all that waits took last, until that is done again */
 #define TAKE_ROUNDS 16       /* of linking, before messages are looked at again */
 #define DELIVERY (60 * NS_PER_S) /* of what goes to other members */
 
@@ -52,7 +53,8 @@ struct correlating {
 	uint64_t before_nodes[JOINT_REFUSED_COUNT];
 	uint64_t committed, since;      /* monotonic; messages that came after, */
 	uint64_t since_nodes, linked;   /* and nodes of members; monotonic: when some were linked last, 0: never */
-	bool waits;                     /* for quiet: cells may wait to be linked */
+	bool waits;                     /* for quiet: cells may wait to be linked, */
+	uint64_t rests;                 /* and not before this, monotonic */
 	const char *fault;
 	uint64_t countdown;
 };
@@ -451,6 +453,7 @@ commit(struct correlating *c, bool all)
 	    .fault = pass_fault,
 	    .ctx = c};
 	struct reader_position *position = inbox_positions(c->inbox, &p.positions);
+	uint64_t began = time_monotonic();
 	enum cc_status st;
 
 	p.position = position;
@@ -476,6 +479,8 @@ commit(struct correlating *c, bool all)
 		c->linked = c->committed;
 	c->since = c->since_nodes = 0;
 	c->waits = !all;
+	if (all)
+		c->rests = c->committed + IDLE_REST * (c->committed - began);
 	return CC_OK;
 }
 
@@ -483,12 +488,13 @@ commit(struct correlating *c, bool all)
 static enum cc_status
 commit_if_due(struct correlating *c, bool quiet)
 {
-	uint64_t gone = time_monotonic() - c->committed, every = c->options->conf->joint_commit;
+	uint64_t now = time_monotonic(), gone = now - c->committed, every = c->options->conf->joint_commit;
+	bool all = quiet && now >= c->rests;
 
-	if (!inbox_drained(c->inbox) || (c->since + c->since_nodes == 0 && !(quiet && c->waits)))
+	if (!inbox_drained(c->inbox) || (c->since + c->since_nodes == 0 && !(all && c->waits)))
 		return CC_OK;
 	if (c->since >= COMMIT_MESSAGES || gone >= every || (quiet && gone >= QUIET_NS))
-		return commit(c, quiet);
+		return commit(c, all);
 	/* Somebody waits for what we have seen. */
 	return quiet && c->members != NULL && gone >= every / 4 && c->since + c->since_nodes > 0 ? commit(c, false)
 												 : CC_OK;
