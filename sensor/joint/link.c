@@ -386,7 +386,8 @@ link_range(struct linker *l, const struct range *r, uint32_t without)
 			if (without != NONE && node_at(l, b)->organisation == without)
 				continue;
 			seen++;
-			if (l->pairs[b] && link_root(l, a) != link_root(l, b) && link_llr(l, a, b, NONE, 0) >= JOINT_STRONG)
+			if (l->pairs[b] && link_root(l, a) != link_root(l, b) &&
+			    link_llr(l, a, b, NONE, 0) >= JOINT_STRONG)
 				(void)link_unite(l, a, b, true);
 		}
 	}

@@ -260,7 +260,7 @@ joint_revoke(struct joint *joint, struct slice organisation, enum cc_kind kind, 
 	r->time = time;
 	r->unsaved = true;
 	joint->revocations_unsaved = true;
-	/* At once; but who says so again and again, each time of a later one, costs no look at all that has it each time. */
+	/* At once; who says so again and again, each time of a later one, costs no look at all that has it. */
 	if (r->taken) {
 		r->again = true;
 		return CC_OK;

@@ -538,5 +538,5 @@ TEST(changes_tell_all)
 
 TESTS(T(algebra_by_hand), T(order_in_time_only_beyond_the_bounds), T(marking), T(time_line_has_everybody),
     T(three_witnesses), T(one_organisation_never_decides), T(five_echoes_and_two_witnesses),
-    T(forged_sources_name_nobody), T(relay_through_a_victim), T(who_steers_has_each_witness_once), T(shared_hosting_does_not_link),
-    T(order_does_not_matter), T(bit_by_bit_as_at_once), T(changes_tell_all))
+    T(forged_sources_name_nobody), T(relay_through_a_victim), T(who_steers_has_each_witness_once),
+    T(shared_hosting_does_not_link), T(order_does_not_matter), T(bit_by_bit_as_at_once), T(changes_tell_all))
