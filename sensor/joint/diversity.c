@@ -90,6 +90,60 @@ take_pass(const struct joint *joint, const struct feature *feature, enum pass pa
 	}
 }
 
+/* Is all that was seen of the host by such rules? */
+static bool
+is_clean(const struct joint *joint, uint32_t victim)
+{
+	const struct value *v = &joint->value[victim];
+
+	for (uint32_t f = v->head; f != NONE && v->count <= CLEAN_MAX; f = joint->feature[f].next) {
+		if (!node_is_observed(joint, &joint->node[joint->feature[f].node]))
+			return false;
+	}
+	return v->count <= CLEAN_MAX;
+}
+
+/* Do both show one program, or one content? */
+static bool
+is_alike(const struct joint *joint, const struct node *a, const struct node *b)
+{
+	for (uint32_t f = a->features; f < a->features + a->feature_count; f++) {
+		for (uint32_t k = b->features; k < b->features + b->feature_count; k++) {
+			if (joint->feature[f].value == joint->feature[k].value &&
+			    strchr("tupf", feature_about[joint->feature[f].type].group) != NULL)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * A bystander spoke with what is judged, shows nothing that an accused one does, and nobody accuses his host of
+ * anything, though his organisation has a rule that accuses others of the same: who has no such rule does not say that
+ * his hosts are clean.
+ */
+static bool
+is_bystander(const struct joint *joint, const struct parts *p, const struct node *node)
+{
+	uint32_t victim = node_value(joint, node, FEATURE_VICTIM);
+	bool accuses = false;
+
+	if (victim == NONE || !node_tells(joint, node, FEATURE_NET) || !node_is_observed(joint, node) ||
+	    !is_clean(joint, victim))
+		return false;
+	for (unsigned i = 0; i < p->nodes; i++) {
+		const struct node *other = &joint->node[p->node[i]];
+
+		if (node_is_observed(joint, other))
+			continue;
+		if (is_alike(joint, node, other))
+			return false;
+		accuses = accuses || (other->organisation == node->organisation &&
+					 node_tells(joint, other, FEATURE_VICTIM));
+	}
+	return accuses;
+}
+
 /* That two differ in it tells nobody apart. */
 static bool
 differs_for_nothing(
@@ -105,13 +159,15 @@ differs_for_nothing(
 
 /* The node at this place is joined with those before it that have something rare of it; does it tell at all? */
 static void
-judge_node(
-    struct joint *joint, uint32_t index, unsigned at, char group, enum pass pass, uint8_t *parent, bool *ret_informed)
+judge_node(struct joint *joint, struct parts *p, unsigned at, char group, enum pass pass)
 {
-	const struct node *node = &joint->node[index];
+	const struct node *node = &joint->node[p->node[at]];
+	uint8_t *parent = p->parent;
+	bool *ret_informed = &p->informed[at];
+	bool bystander = pass == BY_ALL && (group == 'a' || group == 'd') && is_bystander(joint, p, node);
 
 	parent[at] = (uint8_t)at;
-	*ret_informed = false;
+	*ret_informed = bystander;
 	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
 		const struct feature *feature = &joint->feature[f];
 		bool tells, joins;
@@ -126,6 +182,9 @@ judge_node(
 		/* What one host has with an address, without a name, is one matter, however many rules find of it. */
 		if (group == 'a' && pass == BY_ALL && feature->type == FEATURE_VICTIM)
 			joins = !node_tells(joint, node, FEATURE_DOMAIN);
+		/* That it is his host ties a bystander's sights; nothing else of them does. */
+		if (bystander)
+			joins = feature->type == FEATURE_VICTIM;
 		if (joins && !is_alone(feature)) {
 			unsigned a = top_of(parent, seen_before(joint, feature->value, at)), b = top_of(parent, at);
 
@@ -173,7 +232,7 @@ fall_apart(struct joint *joint, struct value *v, enum pass pass, struct parts *r
 			__builtin_prefetch(&joint->feature[node->features + f]);
 	}
 	for (unsigned i = 0; i < p->nodes; i++)
-		judge_node(joint, p->node[i], i, feature_about[v->type].group, pass, p->parent, &p->informed[i]);
+		judge_node(joint, p, i, feature_about[v->type].group, pass);
 	inform_groups(p);
 }
 

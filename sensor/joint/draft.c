@@ -33,7 +33,9 @@ static const char *const platform[] = {"duckdns.org", "ddns.net", "hopto.org", "
 static const char *const hosting[] = {"workers.dev", "pages.dev", "azurewebsites.net", "azureedge.net", "windows.net",
     "cloudfront.net", "blogspot.com", "web.app", "firebaseapp.com", "appspot.com", "github.io", "gitlab.io",
     "herokuapp.com", "netlify.app", "vercel.app", "ngrok.io", "ngrok-free.app", "trycloudflare.com", "fastly.net",
-    "akamaized.net", "wordpress.com", "weebly.com", "wixsite.com", "glitch.me", "repl.co", "onrender.com", "surge.sh"};
+    "akamaized.net", "wordpress.com", "weebly.com", "wixsite.com", "glitch.me", "repl.co", "onrender.com", "surge.sh",
+    "oast.fun", "oast.live", "oast.me", "oast.online", "oast.pro", "oast.site", "interact.sh", "oastify.com",
+    "burpcollaborator.net", "dnslog.cn", "requestrepo.com"};
 
 static bool
 is_any(struct slice site, const char *const *word, size_t count)

@@ -192,7 +192,7 @@ struct part {
 	const char *why; /* static; README.md has them */
 	double nats, of; /* of: NAN: the formula takes none */
 };
-#define PARTS_MAX 5
+#define PARTS_MAX 6
 
 #define ORGANISATIONS_MAX 64 /* in one activity, that weighing tells apart */
 
@@ -504,6 +504,8 @@ void value_link(struct joint *joint, uint32_t feature, bool negative);
 void value_unlink(struct joint *joint, uint32_t feature, bool negative);
 uint32_t value_oldest(struct joint *joint, uint32_t value);
 void value_older(struct joint *joint, uint32_t node); /* its first sight moved to earlier */
+#define CLEAN_MAX 16 /* sights of one host that are looked at; of one that has more nobody says that it is clean */
+void host_doubt(struct joint *joint, uint32_t victim); /* more or less was seen of it */
 void values_beside(struct joint *joint, uint32_t node); /* that are judged by it: it shows more than before */
 enum cc_status values_settle(struct joint *joint); /* weights; nodes that they concern are dirty then */
 
@@ -697,6 +699,17 @@ static inline bool
 node_tells(const struct joint *joint, const struct node *node, uint8_t type)
 {
 	return node_value(joint, node, type) != NONE;
+}
+
+/* By a rule that only observes (draft.c, observe). */
+static inline bool
+node_is_observed(const struct joint *joint, const struct node *node)
+{
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		if (joint->feature[f].type == FEATURE_RULE)
+			return joint->feature[f].cap <= 0;
+	}
+	return false;
 }
 
 /* Looked for because a partner said so, or said after him: by his word, however many say it. */

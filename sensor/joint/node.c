@@ -576,8 +576,11 @@ raise_caps(struct joint *joint, uint32_t index, const struct feature_draft *feat
 			raised = true;
 		}
 	}
-	if (raised && !node->negative)
-		values_beside(joint, index);
+	if (!raised || node->negative)
+		return raised;
+	values_beside(joint, index);
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++)
+		host_doubt(joint, joint->feature[f].value);
 	return raised;
 }
 

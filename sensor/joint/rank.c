@@ -416,6 +416,19 @@ prefer_wider(struct joint *joint, struct activity *a)
 	}
 }
 
+/* Did anybody say that it is bad?  A rule that only observes says that it was there. */
+static bool
+is_accused(const struct joint *joint, const struct hypothesis *h)
+{
+	for (size_t i = 0; i < h->item_count; i++) {
+		const struct node *node = &joint->node[h->item[i].node];
+
+		if (h->item[i].by == ITEM_ACCUSED && !node->negative && !node->echo)
+			return true;
+	}
+	return false;
+}
+
 void
 candidates_rank(struct joint *joint, struct activity *a)
 {
@@ -433,6 +446,8 @@ candidates_rank(struct joint *joint, struct activity *a)
 			/* One of many that take turns is seen well, too, and the source of none of the others' part. */
 			if (share < EXPLAINS && h->witness > 0 && (share = hypothesis_turn(joint, a, h)) < EXPLAINS)
 				hypothesis_part(h, "others take turns with it", -h->witness * (1 - share / EXPLAINS), share);
+			if (h->witness > 0 && !is_accused(joint, h))
+				hypothesis_part(h, "nobody accuses it", -h->witness, (double)NAN);
 		}
 		h->bonus = hypothesis_parts(h);
 		/* All that speaks for a partner's host speaks as much for somebody behind it. */

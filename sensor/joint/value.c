@@ -230,6 +230,19 @@ is_as_new(const struct value *v)
 	       v->diversity <= 1 && v->part <= 0;
 }
 
+/* Whether a host is clean may have changed: what its observed sights say of others is judged again. */
+void
+host_doubt(struct joint *joint, uint32_t victim)
+{
+	const struct value *v = &joint->value[victim];
+
+	for (uint32_t f = v->head; v->type == FEATURE_VICTIM && f != NONE && v->count <= CLEAN_MAX + 1;
+	     f = joint->feature[f].next) {
+		if (node_is_observed(joint, &joint->node[joint->feature[f].node]))
+			values_beside(joint, joint->feature[f].node);
+	}
+}
+
 void
 value_link(struct joint *joint, uint32_t feature, bool negative)
 {
@@ -246,6 +259,8 @@ value_link(struct joint *joint, uint32_t feature, bool negative)
 		return;
 	if (v->count++ == 0)
 		touch_negatives(joint, v);
+	else
+		host_doubt(joint, f->value);
 	/* It has company for the first time. */
 	if (v->count == 2)
 		node_doubt(joint, joint->feature[f->next].node);
@@ -295,6 +310,8 @@ value_unlink(struct joint *joint, uint32_t feature, bool negative)
 	*(f->prev != NONE ? &joint->feature[f->prev].next : head) = f->next;
 	if (!negative) {
 		v->count--;
+		if (!joint->leaving)
+			host_doubt(joint, f->value);
 		drop_sampled(joint, v, f);
 		if (v->oldest == f->node) {
 			touch_negatives(joint, v);

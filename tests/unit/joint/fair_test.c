@@ -132,6 +132,117 @@ TEST(who_observes_is_a_witness_of_what_another_accuses)
 	CHECK(confidence_of("misc-activity", "misc-activity") <= 0);
 }
 
+/* Who of five leaves files at a service; three clean hosts of each of bystanders organisations, from the first on, or
+ * of others that accuse nobody, call it, too. */
+static json_t *
+stored(unsigned accusers, unsigned first, unsigned bystanders)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+
+	for (unsigned i = 0; i < accusers; i++) {
+		for (unsigned k = 0; k < 2; k++) {
+			struct joint_sighting s = sight(i, "192.0.2.7", i * 4000 + k);
+
+			s.file = keep("f1");
+			s.rule = keep("2000001");
+			called(&s, "files.example", "trojan-activity");
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+	}
+	for (unsigned i = first; i < first + bystanders; i++) {
+		for (unsigned k = 0; k < 3; k++) {
+			struct joint_sighting s = sight(i, "192.0.2.7", 50000 + i * 7000 + k * 900);
+
+			s.rule = keep("2000002");
+			called(&s, "files.example", "misc-activity");
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+	}
+	return ended(conf, joint);
+}
+
+TEST(what_bystanders_use_is_nobodys)
+{
+	json_t *cases = stored(4, 0, 0);
+
+	CHECK_TEXT(verdict(cases, 0, "value"), "192.0.2.7");
+	json_decref(cases);
+	cases = stored(4, 0, 4);
+	CHECK_TEXT(verdict(cases, 0, "verdict"), "cannot say");
+	json_decref(cases);
+	/* Who accuses nobody of it may have no rule for it. */
+	cases = stored(3, 3, 2);
+	CHECK_TEXT(verdict(cases, 0, "value"), "192.0.2.7");
+	json_decref(cases);
+	/* One organisation's hosts make it nobody's. */
+	cases = stored(4, 0, 1);
+	CHECK_TEXT(verdict(cases, 0, "value"), "192.0.2.7");
+	json_decref(cases);
+}
+
+/* Bystanders' hosts are accused of something else later: settled each time, or once. */
+static json_t *
+doubted(bool each)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+
+	sights = 0;
+	for (unsigned i = 0; i < 32; i++) {
+		struct joint_sighting s = sight(i % 4, i < 24 ? "192.0.2.7" : "198.51.100.1", i * 900);
+		char host[] = {'h', (char)('a' + (i < 24 ? i : i - 16)), '\0'};
+
+		s.victim = keep(host);
+		s.rule = keep(i < 8 ? "2000001" : i < 24 ? "2000002" : i < 28 ? "2000003" : "2000004");
+		s.rule_class = keep(i < 8 || i >= 28 ? "trojan-activity" : "misc-activity");
+		s.file = i < 8 ? keep("f1") : s.file;
+		CHECK(joint_add(joint, &s) == CC_OK);
+		if (each)
+			json_decref(settled(joint));
+	}
+	return ended(conf, joint);
+}
+
+TEST(a_bystander_accused_later_is_none)
+{
+	json_t *each = doubted(true), *once = doubted(false);
+
+	CHECK(json_equal(each, once));
+	CHECK(json_array_size(once) > 0);
+	json_decref(each);
+	json_decref(once);
+}
+
+/* Five organisations' hosts with one program call an address: all see it, by a rule that observes or accuses. */
+static json_t *
+met(const char *class)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+
+	for (unsigned i = 0; i < 20; i++) {
+		struct joint_sighting s = sight(i % 5, "192.0.2.7", i * 4000);
+
+		s.file = keep("f1");
+		s.proof = CC_PROOF_KEYED;
+		s.rule_class = keep(class);
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	return ended(conf, joint);
+}
+
+TEST(what_nobody_accuses_is_no_source)
+{
+	json_t *cases = met("trojan-activity");
+
+	CHECK_TEXT(verdict(cases, 0, "value"), "192.0.2.7");
+	json_decref(cases);
+	cases = met("misc-activity");
+	CHECK_TEXT(verdict(cases, 0, "verdict"), "cannot say");
+	json_decref(cases);
+}
+
 /* One of six that take turns: seen by all, and no more the source than the others. */
 TEST(one_of_many_that_take_turns)
 {
@@ -620,6 +731,8 @@ TEST(who_talks_with_a_host_that_attacks)
 TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
     T(what_a_rule_observes_is_not_accused), T(who_only_observes_has_no_part),
     T(who_observes_is_a_witness_of_what_another_accuses),
+    T(what_bystanders_use_is_nobodys), T(what_nobody_accuses_is_no_source),
+    T(a_bystander_accused_later_is_none),
     T(one_of_many_that_take_turns), T(a_name_in_a_partners_network), T(tenants_of_a_platform),
     T(called_from_outside_is_no_tie), T(silence_makes_no_rivals_of_names), T(heartbeats_say_who_was_first),
     T(where_a_name_points_tells_nobody_apart), T(a_copied_certificate_is_not_meant),
