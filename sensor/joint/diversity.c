@@ -62,13 +62,17 @@ shows_who(const struct joint *joint, const struct node *node)
 }
 
 /*
- * What is taken away with a value: what is of its kind; and with an address or a certificate what the server there
- * shows of itself, which all have who are let a place on it, or a device of the same make.
+ * What is taken away with a value: what is of its kind; with an address or a certificate what the server there shows of
+ * itself, which all have who are let a place on it, or a device of the same make; and with a name all of the place that
+ * it leads to, which is one for all who ask for it, whoever they are.
  */
 static bool
-follows_from(char group, char judged)
+follows_from(char group, uint8_t judged)
 {
-	return group == judged || (group == 's' && (judged == 'a' || judged == 'k'));
+	char of = feature_about[judged].group;
+	bool name = judged == FEATURE_DOMAIN || judged == FEATURE_URL;
+
+	return group == of || (group == 's' && (of == 'a' || of == 'k')) || (name && strchr("aks", group) != NULL);
 }
 
 /* Could a value of its kind connect at all in this pass, and does this one?  Only rare ones of several nodes do. */
@@ -159,12 +163,15 @@ differs_for_nothing(
 
 /* The node at this place is joined with those before it that have something rare of it; does it tell at all? */
 static void
-judge_node(struct joint *joint, struct parts *p, unsigned at, char group, enum pass pass)
+judge_node(struct joint *joint, struct parts *p, unsigned at, uint8_t type, enum pass pass)
 {
 	const struct node *node = &joint->node[p->node[at]];
 	uint8_t *parent = p->parent;
 	bool *ret_informed = &p->informed[at];
+	char group = feature_about[type].group;
 	bool bystander = pass == BY_ALL && (group == 'a' || group == 'd') && is_bystander(joint, p, node);
+	uint32_t name = pass == BY_ALL ? node_value(joint, node, FEATURE_DOMAIN) : NONE;
+	bool visits = name != NONE && joint->value[name].popular;
 
 	parent[at] = (uint8_t)at;
 	*ret_informed = bystander;
@@ -174,10 +181,12 @@ judge_node(struct joint *joint, struct parts *p, unsigned at, char group, enum p
 
 		/* What only comes often has a mean gap, too: that of another is another, whoever is behind them, and
 		 * that two come as often makes them not one. */
-		if (follows_from(feature_about[feature->type].group, group) ||
+		if (follows_from(feature_about[feature->type].group, type) ||
 		    (feature->type == FEATURE_PERIOD && (double)feature->cap < MEAN_TELLS))
 			continue;
 		take_pass(joint, feature, pass, &tells, &joins);
+		/* Who visits what everybody visits is not one by that, nor by where it leads. */
+		joins = joins && !(visits && strchr("daks", feature_about[feature->type].group) != NULL);
 		*ret_informed = *ret_informed || (tells && !differs_for_nothing(joint, node, feature, group, pass));
 		/* What one host has with an address, without a name, is one matter, however many rules find of it. */
 		if (group == 'a' && pass == BY_ALL && feature->type == FEATURE_VICTIM)
@@ -232,7 +241,7 @@ fall_apart(struct joint *joint, struct value *v, enum pass pass, struct parts *r
 			__builtin_prefetch(&joint->feature[node->features + f]);
 	}
 	for (unsigned i = 0; i < p->nodes; i++)
-		judge_node(joint, p, i, feature_about[v->type].group, pass);
+		judge_node(joint, p, i, v->type, pass);
 	inform_groups(p);
 }
 

@@ -60,6 +60,7 @@ struct value {
 	bool dirty, used, named; /* named: by a notice, since the last settling */
 	uint8_t teams;           /* groups that have it and work beside each other; of what a tool can carry */
 	bool holds, holds_own; /* nodes together, while another value's diversity is judged; those of holder */
+	bool popular; /* a name that many unrelated ask for: it holds nothing together where it leads */
 };
 
 #define BEATS_MAX 24

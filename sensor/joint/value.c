@@ -226,8 +226,8 @@ is_as_new(const struct value *v)
 {
 	float cap = (float)feature_about[v->type].cap;
 
-	return v->holds && v->holds_own && v->talker == NONE && v->weight >= cap && v->weight_own >= cap &&
-	       v->diversity <= 1 && v->part <= 0;
+	return v->holds && v->holds_own && !v->popular && v->talker == NONE && v->weight >= cap &&
+	       v->weight_own >= cap && v->diversity <= 1 && v->part <= 0;
 }
 
 /* Whether a host is clean may have changed: what its observed sights say of others is judged again. */
@@ -556,6 +556,35 @@ settle_weak(struct joint *joint, bool early)
 	}
 }
 
+static bool
+is_name(uint8_t type)
+{
+	return type == FEATURE_DOMAIN || type == FEATURE_URL;
+}
+
+/* Names by who asks for them; and where they lead, by the names that not everybody visits. */
+static void
+settle_strong(struct joint *joint, bool names)
+{
+	struct vector *list = &joint->dirty_values;
+	struct judged is;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct value *v = &joint->value[list->at[i]];
+		bool popular;
+
+		if (!v->used || !is_strong(v->type) || is_name(v->type) != names)
+			continue;
+		value_diversity(joint, v, BY_ALL, &is);
+		weigh(joint, v, &is);
+		popular = names && is.groups > 2 * feature_about[v->type].spread;
+		if (popular == v->popular)
+			continue;
+		v->popular = popular;
+		flipped(joint, list->at[i], true);
+	}
+}
+
 enum cc_status
 values_settle(struct joint *joint)
 {
@@ -583,19 +612,8 @@ values_settle(struct joint *joint)
 	}
 	settle_weak(joint, true);
 	settle_weak(joint, false);
-	for (size_t i = 0; i < list->count; i++) {
-		uint32_t index = list->at[i];
-		struct value *v = &joint->value[index];
-
-		v->dirty = false;
-		if (!v->used) {
-			v->head = joint->value_free;
-			joint->value_free = index;
-		} else if (is_strong(v->type)) {
-			value_diversity(joint, v, BY_ALL, &is);
-			weigh(joint, v, &is);
-		}
-	}
-	list->count = 0;
+	settle_strong(joint, true);
+	settle_strong(joint, false);
+	values_clean(joint);
 	return CC_OK;
 }

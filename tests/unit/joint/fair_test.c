@@ -728,6 +728,35 @@ TEST(who_talks_with_a_host_that_attacks)
 	json_decref(cases);
 }
 
+/* A name at a content network, that everybody visits with a hello and an agent of his own, and a tool of three. */
+TEST(who_visits_a_popular_name_is_not_one)
+{
+	static const char *const front[] = {"192.0.2.7", "198.51.100.9", "203.0.113.5"};
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases;
+
+	for (unsigned i = 0; i < 26; i++) {
+		struct joint_sighting s = sight(i % 5, front[i % 3], i * 3600);
+
+		called(&s, "popular.example", i < 20 ? "misc-activity" : "trojan-activity");
+		s.kind = CC_KIND_DOMAIN;
+		s.value = s.key = s.domain;
+		s.cert = keep("c1");
+		s.proof = CC_PROOF_KEYED;
+		s.ja4 = i < 20 ? numbered("t13d", i) : keep("t12d");
+		s.agent = i < 20 ? numbered("browser", i) : slice_of(NULL, 0);
+		s.rule = i < 20 ? numbered("1:200000", i) : keep("1:3000001:1");
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = ended(conf, joint);
+	for (size_t i = 0; i < json_array_size(cases); i++) {
+		CHECK_TEXT(verdict(cases, i, "verdict"), "cannot say");
+		CHECK(json_array_size(json_object_get(json_array_get(cases, i), "sightings")) <= 6);
+	}
+	json_decref(cases);
+}
+
 TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
     T(what_a_rule_observes_is_not_accused), T(who_only_observes_has_no_part),
     T(who_observes_is_a_witness_of_what_another_accuses),
@@ -739,4 +768,5 @@ TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
     T(who_copies_a_certificate_copies_a_tool), T(a_vendors_certificate_is_no_source),
     T(a_certificate_of_several_at_a_time_is_their_tools),
     T(rules_on_one_host_are_one_matter), T(a_place_of_several_gives_way_to_its_name),
-    T(a_flood_says_nothing_against_who_is_talked_with), T(who_talks_with_a_host_that_attacks))
+    T(a_flood_says_nothing_against_who_is_talked_with), T(who_talks_with_a_host_that_attacks),
+    T(who_visits_a_popular_name_is_not_one))
