@@ -45,7 +45,7 @@ struct reader_share {
 	struct part *part;
 	size_t count, next; /* next: to have its turn */
 	uint64_t every;                /* so often at the least who reads tells how far he is */
-	unsigned others;               /* members, about */
+	unsigned others;               /* members beside us, about */
 	uint64_t looked, glanced, turned, away; /* monotonic; away: no looks until then */
 	uint64_t met;                  /* monotonic: when somebody else last was seen to read */
 	bool helps, new; /* new: nobody has been asked since the group gave these */
