@@ -9,6 +9,25 @@
 
 #define CLOSE 1.0 /* nats, what closeness in time adds at most */
 
+/* What a rule finds at a host that others find something at, too, counts however common it is elsewhere. */
+static bool
+may_be_at_host(const struct joint *joint, const struct node *node)
+{
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		const struct feature *is = &joint->feature[f];
+
+		if (is->type == FEATURE_VICTIM && !(is->next == NONE && is->prev == NONE))
+			return node_is_at_host(joint, node);
+	}
+	return false;
+}
+
+static bool
+shows_program(uint8_t type)
+{
+	return type == FEATURE_RULE || feature_about[type].group == 't';
+}
+
 /*
  * If another shared all that anybody shares with this node, would they be linked?  Most of what comes shares a victim,
  * a tool, a port with many and could not: it is in no cell, is no neighbour, and costs a look at its own values.  As
@@ -21,6 +40,7 @@ may_link(const struct joint *joint, const struct node *node)
 	float most[NODE_FEATURES];
 	unsigned count = 0, at;
 	double sum = CLOSE;
+	bool at_host = may_be_at_host(joint, node);
 
 	for (uint32_t f = node->features; f < node->features + node->feature_count && !node->negative; f++) {
 		const struct feature *feature = &joint->feature[f];
@@ -30,7 +50,7 @@ may_link(const struct joint *joint, const struct node *node)
 		if (feature->next == NONE && feature->prev == NONE)
 			continue;
 		weight = joint->value[feature->value].weight;
-		weight = feature->cap < weight ? feature->cap : weight;
+		weight = feature->cap < weight || (at_host && shows_program(feature->type)) ? feature->cap : weight;
 		if (weight < (float)WEIGHT_LEAST)
 			continue;
 		if (feature->type == FEATURE_NET && joint->value[feature->value].count >= WIDE_NODES &&

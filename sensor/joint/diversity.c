@@ -161,6 +161,16 @@ differs_for_nothing(
 	return group == 'd' && feature->type == FEATURE_ADDR && !shows_who(joint, node);
 }
 
+/* What one host has with an address, without a name, is one matter, however many rules find of it; what it has by one
+ * rule is one, however many are at the other end. */
+static bool
+joins_at_host(const struct joint *joint, const struct node *node, uint8_t type, char judged, enum pass pass)
+{
+	if (judged == 'a')
+		return pass == BY_ALL && type == FEATURE_VICTIM && !node_tells(joint, node, FEATURE_DOMAIN);
+	return judged == 'v' && type == FEATURE_RULE && node_is_at_host(joint, node);
+}
+
 /* The node at this place is joined with those before it that have something rare of it; does it tell at all? */
 static void
 judge_node(struct joint *joint, struct parts *p, unsigned at, uint8_t type, enum pass pass)
@@ -188,9 +198,7 @@ judge_node(struct joint *joint, struct parts *p, unsigned at, uint8_t type, enum
 		/* Who visits what everybody visits is not one by that, nor by where it leads. */
 		joins = joins && !(visits && strchr("daks", feature_about[feature->type].group) != NULL);
 		*ret_informed = *ret_informed || (tells && !differs_for_nothing(joint, node, feature, group, pass));
-		/* What one host has with an address, without a name, is one matter, however many rules find of it. */
-		if (group == 'a' && pass == BY_ALL && feature->type == FEATURE_VICTIM)
-			joins = !node_tells(joint, node, FEATURE_DOMAIN);
+		joins = joins || joins_at_host(joint, node, feature->type, group, pass);
 		/* That it is his host ties a bystander's sights; nothing else of them does. */
 		if (bystander)
 			joins = feature->type == FEATURE_VICTIM;

@@ -562,6 +562,8 @@ bool zone_says(const struct joint *joint, const struct claim *claim);
 
 /* network.c: addresses of one network that do one thing */
 #define NETWORK_DOES JOINT_STRONG /* nats of a network that nothing speaks against, in place of the network's own */
+/* Is what a rule finds at its victim one matter? */
+bool node_is_at_host(const struct joint *joint, const struct node *node);
 bool network_tells(const struct joint *joint, const struct node *node);
 double network_weight(double weight);
 

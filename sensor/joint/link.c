@@ -245,12 +245,41 @@ tally_sum(const struct tally *t)
 	return sum + (tool < TOOL_MAX ? tool : TOOL_MAX);
 }
 
+/* What two share of a rule, a hello and a host: what it weighs where nothing speaks against it. */
+struct finding {
+	double rule, hello;
+	bool host;
+};
+
+static void
+finding_add(struct finding *is, const struct feature *a, const struct feature *b)
+{
+	double cap = (double)(a->cap < b->cap ? a->cap : b->cap);
+
+	is->host = is->host || a->type == FEATURE_VICTIM;
+	if (a->type == FEATURE_RULE)
+		is->rule = cap;
+	else if (feature_about[a->type].group == 't')
+		is->hello = fmax(is->hello, cap);
+}
+
+/* What one rule finds at one host is one matter, however common the rule is; with one hello it is one program's. */
+static void
+tally_finding(struct tally *t, const struct finding *is)
+{
+	if (!is->host || !(is->rule > 0))
+		return;
+	tally_add(t, feature_about[FEATURE_RULE].group, is->rule);
+	tally_add(t, feature_about[FEATURE_JA4].group, is->hello);
+}
+
 double
 link_llr(const struct linker *l, uint32_t a, uint32_t b, uint32_t value, double weight)
 {
 	const struct node *x = node_at(l, a), *y = node_at(l, b);
 	const struct feature *feature = l->joint->feature;
 	struct tally t = {.count = 0};
+	struct finding is = {0, 0, false};
 
 	if (value != NONE)
 		tally_add(&t, group_of(l, value), weight);
@@ -262,11 +291,14 @@ link_llr(const struct linker *l, uint32_t a, uint32_t b, uint32_t value, double 
 			    (feature[i].type == FEATURE_HOME && x->home == NONE && y->home == NONE &&
 				x->pseudonym == NONE && y->pseudonym == NONE))
 				continue;
+			finding_add(&is, &feature[i], &feature[k]);
 			v = feature_weight(l->joint, i);
 			w = feature_weight(l->joint, k);
 			tally_add(&t, group_by(l, feature[i].value, (double)(v < w ? v : w)), (double)(v < w ? v : w));
 		}
 	}
+	if (node_is_at_host(l->joint, x) && node_is_at_host(l->joint, y))
+		tally_finding(&t, &is);
 	return tally_sum(&t) + time_llr(x->first, x->last, y->first, y->last);
 }
 

@@ -609,6 +609,13 @@ is_before(const struct joint *joint, uint32_t name, struct slice text)
 	return order < 0 || (order == 0 && text.size < was.size);
 }
 
+/* Whom a host calls, or asks for, is the doing of what it has; of those who call a host each is somebody. */
+bool
+node_is_at_host(const struct joint *joint, const struct node *node)
+{
+	return !node->client && !joint_class_observes(name_slice(joint, node->class));
+}
+
 /* What it shows beside what it is: of several names of a rule, or classes (one that says more than that it is there, if
  * any does), the same stays, whichever came first. */
 bool
@@ -627,6 +634,8 @@ node_told(struct joint *joint, uint32_t index, struct slice rule_name, struct sl
 	if (other) {
 		node_grows(joint, node, class.size, was.size);
 		node->class = name_of(joint, class);
+		if (!node->negative)
+			values_beside(joint, index);
 	}
 	joint->no_memory = joint->no_memory || (more && node->rule_name == NONE) || (other && node->class == NONE);
 	return more || other;
