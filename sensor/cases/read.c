@@ -464,7 +464,7 @@ cases_read(struct slice text, struct casefile **ret_case, char **ret_why)
 	json_t *json = json_loadb((const char *)text.p, text.size, JSON_REJECT_DUPLICATES, &error);
 
 	*ret_why = NULL;
-	/* Jansson says nothing, or so, where it has no memory. */
+	/* Without memory Jansson gives no text, or a code of its own. */
 	if (json == NULL && (error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory))
 		return CC_NOMEM;
 	return json != NULL ? from_json(json, ret_case, ret_why) : fail(CC_BAD, ret_why, "no JSON", error.text);

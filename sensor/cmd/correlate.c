@@ -236,13 +236,15 @@ static void
 put_counts(const struct correlating *c, struct json *json)
 {
 	const struct verifier *verifier = inbox_verifier(c->inbox);
+	const struct joint *first = c->members != NULL ? joint_members_first(c->members) : NULL;
 
 	json_object(json, "messages");
 	json_uint(json, "accepted", c->before[VERDICT_ACCEPTED] + verifier_count(verifier, VERDICT_ACCEPTED));
 	json_uint(json, "sightings", c->sightings);
 	json_uint(json, "unreadable", c->unreadable);
-	json_uint(json, "left_out", joint_dropped(c->joint));
-	json_uint(json, "unnamed", joint_unnamed(c->joint));
+	/* What a partner says beside sights is the first stage's alone. */
+	json_uint(json, "left_out", joint_dropped(c->joint) + (first != NULL ? joint_dropped(first) : 0));
+	json_uint(json, "unnamed", joint_unnamed(c->joint) + (first != NULL ? joint_unnamed(first) : 0));
 	json_object(json, "refused");
 	for (unsigned v = 0; v < VERDICT_COUNT; v++) {
 		uint64_t count = c->before[v] + verifier_count(verifier, (enum verdict)v);
@@ -453,7 +455,7 @@ commit(struct correlating *c, bool all)
 	    .fault = pass_fault,
 	    .ctx = c};
 	struct reader_position *position = inbox_positions(c->inbox, &p.positions);
-	uint64_t began = time_monotonic();
+	uint64_t began;
 	enum cc_status st;
 
 	p.position = position;
@@ -466,6 +468,7 @@ commit(struct correlating *c, bool all)
 		return CC_DENIED;
 	}
 	pass_fault(c, "sent");
+	began = time_monotonic();
 	if ((st = joint_keep_commit(c->keep, &p)) != CC_OK)
 		return st;
 	reader_commit(inbox_reader(c->inbox), position, p.positions);

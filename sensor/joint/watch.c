@@ -234,7 +234,7 @@ take_clock(struct joint *joint, struct watcher *w, double error)
 enum cc_status
 joint_watched(struct joint *joint, const struct joint_heartbeat *h)
 {
-	struct watcher *w = watcher_of(joint, h->organisation);
+	struct watcher *w = h->until <= INT64_MAX ? watcher_of(joint, h->organisation) : NULL;
 	uint64_t until = h->until, from = h->from < until && until - h->from <= SPAN_MAX ? h->from : until;
 	double lost = h->lost > 0 ? h->lost < 1 ? h->lost : 1 : 0;
 	uint64_t first, last, version;
