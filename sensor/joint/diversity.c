@@ -5,13 +5,9 @@
  */
 #include "joint/value_own.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
 #define MEAN_TELLS 1.5 /* a period that only a mean gap shows weighs less: it holds nothing, and tells nobody apart */
-#define DAY (24 * UINT64_C(3600) * NS_PER_S)
-#define BESIDE_LEAST 2 /* days that groups share: they work beside each other, and are not one that moves */
-#define TEAMS_LEAST 8 /* nodes: two groups, an address and another thing in each, of two organisations */
 #define SEEN_SLOTS 4096 /* over SAMPLE * NODE_FEATURES */
 
 bool
@@ -86,8 +82,7 @@ take_pass(const struct joint *joint, const struct feature *feature, enum pass pa
 		*ret_tells = *ret_joins = content;
 	} else if (is_strong(feature->type)) {
 		*ret_tells = (double)feature->cap >= JOINT_TELLS;
-		*ret_joins = *ret_tells && !is_alone(feature) && holds(joint, feature) &&
-			     (pass == BY_TEAM || joint->value[feature->value].teams < 2);
+		*ret_joins = *ret_tells && !is_alone(feature) && holds(joint, feature);
 	} else {
 		*ret_tells = *ret_joins = (double)feature->cap >= WEIGHT_LEAST && weak &&
 					  (is_alone(feature) || holds(joint, feature));
@@ -263,78 +258,4 @@ value_diversity(struct joint *joint, struct value *v, enum pass pass, struct jud
 		return;
 	fall_apart(joint, v, pass, &p);
 	value_count_groups(joint, &p, v->type, ret_judged);
-}
-
-/* ---- who works beside whom ---- */
-
-/* A group, and what it has of its own that two organisations saw. */
-struct team {
-	bool server, other; /* an address; a name that is spoken, a file, a certificate */
-	unsigned first, last; /* days */
-};
-
-static void
-team_add(struct joint *joint, const struct parts *p, unsigned at, char judged, enum pass pass, struct team *team)
-{
-	const struct node *node = &joint->node[p->node[at]];
-	unsigned day = (unsigned)(node->first / DAY);
-
-	team->first = day < team->first ? day : team->first;
-	team->last = day > team->last ? day : team->last;
-	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
-		const struct feature *feature = &joint->feature[f];
-		char group = feature_about[feature->type].group;
-		bool tells, joins;
-		unsigned before;
-
-		take_pass(joint, feature, pass, &tells, &joins);
-		if (!joins || group == judged ||
-		    (feature->type == FEATURE_DOMAIN && node_tells(joint, node, FEATURE_SHAPE)))
-			continue;
-		before = seen_before(joint, feature->value, at);
-		if (joint->node[p->node[before]].organisation == node->organisation)
-			continue;
-		team->server = team->server || group == 'a';
-		team->other = team->other || group != 'a';
-	}
-}
-
-/* Both were there on two days and more at once: who moves has one after the other. */
-static bool
-side_by_side(const struct team *a, const struct team *b)
-{
-	unsigned from = a->first > b->first ? a->first : b->first, until = a->last < b->last ? a->last : b->last;
-
-	return a->server && a->other && b->server && b->other && until >= from + BESIDE_LEAST;
-}
-
-/*
- * What a tool can carry, a certificate or a file, says nothing of who uses it where groups have it that each stand by
- * themselves, by what no tool carries, and work at the same time.
- */
-unsigned
-value_teams(struct joint *joint, struct value *v)
-{
-	struct parts p;
-	struct team team[SAMPLE];
-	unsigned count = 0;
-	enum pass pass = is_strong(v->type) ? BY_TEAM : BY_STRONG;
-
-	if (v->count < TEAMS_LEAST)
-		return 0;
-	fall_apart(joint, v, pass, &p);
-	joint->stamp++;
-	for (unsigned i = 0; i < p.nodes; i++)
-		team[i] = (struct team){.first = UINT_MAX};
-	for (unsigned i = 0; i < p.nodes; i++)
-		team_add(joint, &p, i, feature_about[v->type].group, pass,
-		    &team[top_of(p.parent, i)]);
-	for (unsigned i = 0; i < p.nodes; i++) {
-		bool beside = false;
-
-		for (unsigned k = 0; k < p.nodes && !beside; k++)
-			beside = k != i && side_by_side(&team[i], &team[k]);
-		count += beside;
-	}
-	return count;
 }

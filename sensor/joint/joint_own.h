@@ -24,7 +24,6 @@ enum { TAG_GONE = 2, TAG_NODE }; /* of what keep.c writes of a node: four bytes 
 #define SAMPLE 64 /* nodes that a diversity is estimated from: those with the least hashes */
 #define NONE UINT32_MAX
 #define CELL_LARGE 2048 /* nodes: a larger cell waits until it has grown */
-#define TOOL_MAX 5.4 /* nats, of all that one tool shows: each follows from the others, and can be copied */
 #define WEIGHT_LEAST 0.5 /* a shared feature of less links nothing, and counts as 0 */
 
 /* One thing that a node has: a place in the list of all nodes that have the same. */
@@ -58,7 +57,6 @@ struct value {
 	uint32_t mark;           /* of the cell whose walk has seen it */
 	uint8_t type;
 	bool dirty, used, named; /* named: by a notice, since the last settling */
-	uint8_t teams;           /* groups that have it and work beside each other; of what a tool can carry */
 	bool holds, holds_own; /* nodes together, while another value's diversity is judged; those of holder */
 	bool popular; /* a name that many unrelated ask for: it holds nothing together where it leads */
 };

@@ -12,6 +12,7 @@
 
 #define WINDOW 12      /* neighbours by time that share a feature */
 #define PAIR_LEAST 1.9 /* a feature of less brings no pairs up */
+#define TOOL_MAX 5.4   /* nats, of all that one tool shows: each follows from the others, and can be copied */
 #define COPY_MAX 4.0   /* nats of a certificate or key that was shown, and not used: draft.c */
 #define GROUPS_MAX 16  /* groups with a feature, beyond which it brings none of them together */
 #define GROUPS_OF_ONE 4 /* of these, that one organisation alone is in */
@@ -180,9 +181,8 @@ group_of(const struct linker *l, uint32_t value)
 		return 'w';
 	if (v->type == FEATURE_SHAPE)
 		return feature_about[FEATURE_DOMAIN].group; /* a name's: who shares the name shares it */
-	if (v->teams >= 2)
-		return 'c';
-	return about->group == 'k' && (double)v->diversity > about->spread ? 'a' : about->group;
+	return (about->group == 'a' || about->group == 'k') && (double)v->diversity > about->spread ? 'i'
+												    : about->group;
 }
 
 /* Between two sights: a certificate or key that one of them only showed is a copy for all that can be told. */

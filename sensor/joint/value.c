@@ -436,12 +436,6 @@ weigh(struct joint *joint, struct value *v, const struct judged *is)
 	v->talker = is->talker;
 	if (v->weight < v->weight_own)
 		v->weight = v->weight_own;
-	if (v->teams >= 2 && v->diversity < v->teams)
-		v->diversity = v->teams;
-	if (v->teams >= 2 && v->weight > (float)TOOL_MAX)
-		v->weight = (float)TOOL_MAX;
-	if (v->teams >= 2 && v->weight_own > (float)TOOL_MAX)
-		v->weight_own = (float)TOOL_MAX;
 	if (fabsf(v->weight - was.weight) <= 0 && fabsf(v->weight_own - was.weight_own) <= 0 &&
 	    fabsf(v->diversity - was.diversity) <= 0 && fabsf(v->part - was.part) <= 0 && v->talker == was.talker)
 		return;
@@ -517,20 +511,6 @@ fetch_dirty(const struct joint *joint, size_t at)
 		__builtin_prefetch(&joint->node[feature[f].node]);
 }
 
-/* Is it what a tool carries?  Then it holds nothing together, and counts as all that a tool shows. */
-static void
-count_teams(struct joint *joint, uint32_t index)
-{
-	struct value *v = &joint->value[index];
-	uint8_t was = v->teams;
-
-	v->teams = can_be_carried(v->type) ? (uint8_t)value_teams(joint, v) : 0;
-	if ((was >= 2) == (v->teams >= 2))
-		return;
-	touch_users(joint, v, v->weight);
-	flipped(joint, index, false);
-}
-
 /* Early ones by strong ones alone; the others by these, too. */
 static void
 settle_weak(struct joint *joint, bool early)
@@ -544,7 +524,6 @@ settle_weak(struct joint *joint, bool early)
 		fetch_dirty(joint, i);
 		if (!v->used || is_strong(v->type) || is_early(v->type) != early)
 			continue;
-		count_teams(joint, list->at[i]);
 		value_diversity(joint, v, early ? BY_STRONG : BY_PLACE, &is);
 		/* A network holds no more than an address would: one popular name in it is no owner of all. */
 		if (v->type == FEATURE_NET)
@@ -603,12 +582,6 @@ values_settle(struct joint *joint)
 			continue;
 		value_diversity(joint, v, BY_CONTENT, &is);
 		hold(joint, list->at[i], is.groups <= most, is.all_groups <= most, is.talker, false);
-	}
-	for (size_t i = 0; i < list->count; i++) {
-		const struct value *v = &joint->value[list->at[i]];
-
-		if (v->used && is_strong(v->type))
-			count_teams(joint, list->at[i]);
 	}
 	settle_weak(joint, true);
 	settle_weak(joint, false);

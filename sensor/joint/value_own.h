@@ -5,7 +5,7 @@
 #include "joint/joint_own.h"
 
 /* What may hold nodes together while another value is judged: README.md, Diversity. */
-enum pass { BY_CONTENT, BY_TEAM, BY_STRONG, BY_PLACE, BY_ALL };
+enum pass { BY_CONTENT, BY_STRONG, BY_PLACE, BY_ALL };
 
 /* What the nodes of one value fall into. */
 struct parts {
@@ -28,7 +28,6 @@ struct sample *value_sample(struct joint *joint, struct value *v);
 /* diversity.c */
 bool value_scratch(struct joint *joint); /* room for what follows; false: no memory */
 void value_diversity(struct joint *joint, struct value *v, enum pass pass, struct judged *ret_judged);
-unsigned value_teams(struct joint *joint, struct value *v); /* groups that work beside each other */
 
 /* word.c */
 void value_count_groups(
@@ -54,13 +53,6 @@ can_hold(uint8_t type)
 	char group = feature_about[type].group;
 
 	return feature_about[type].cap >= 2 && group != 'v' && group != 'a' && group != 'h';
-}
-
-/* What comes with a tool, or goes from hand to hand: whoever has it shows it. */
-static inline bool
-can_be_carried(uint8_t type)
-{
-	return type == FEATURE_KEY || type == FEATURE_CERT || type == FEATURE_FILE || type == FEATURE_PERIOD;
 }
 
 static inline bool

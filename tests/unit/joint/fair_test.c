@@ -566,43 +566,6 @@ TEST(a_vendors_certificate_is_no_source)
 	json_decref(cases);
 }
 
-/* Three servers, each with its own file, show one certificate, key and all, by one tool: at a time, or one by one. */
-static json_t *
-shown_by_three(bool at_a_time)
-{
-	static const char *const addr[] = {"192.0.2.7", "198.51.100.9", "203.0.113.5"};
-	struct conf *conf = conf_new();
-	struct joint *joint = joint_new(conf);
-
-	for (unsigned n = 0; n < 36; n++) {
-		unsigned server = at_a_time ? n % 3 : n / 12;
-		struct joint_sighting s = sight(n / 3 % 3, addr[server], n * 14400);
-
-		s.proof = CC_PROOF_KEYED;
-		s.cert = keep("default");
-		s.ja3 = keep("tool");
-		s.headers = keep("tool");
-		s.rule = keep("1:3000001:1");
-		s.file = numbered("file", server);
-		CHECK(joint_add(joint, &s) == CC_OK);
-	}
-	return ended(conf, joint);
-}
-
-TEST(a_certificate_of_several_at_a_time_is_their_tools)
-{
-	json_t *cases = shown_by_three(true);
-
-	CHECK_UINT(json_array_size(cases), 3);
-	for (size_t i = 0; i < json_array_size(cases); i++)
-		CHECK_TEXT(verdict(cases, i, "kind"), "addr");
-	json_decref(cases);
-	cases = shown_by_three(false);
-	CHECK_UINT(json_array_size(cases), 1);
-	CHECK_TEXT(verdict(cases, 0, "kind"), "cert-sha256");
-	json_decref(cases);
-}
-
 /* Three organisations; each finds the talk of one host of its own, or of three, with one address by three rules. */
 static const char *
 found_by_rules(bool one_host, json_t **ret_cases)
@@ -766,7 +729,6 @@ TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
     T(called_from_outside_is_no_tie), T(silence_makes_no_rivals_of_names), T(heartbeats_say_who_was_first),
     T(where_a_name_points_tells_nobody_apart), T(a_copied_certificate_is_not_meant),
     T(who_copies_a_certificate_copies_a_tool), T(a_vendors_certificate_is_no_source),
-    T(a_certificate_of_several_at_a_time_is_their_tools),
     T(rules_on_one_host_are_one_matter), T(a_place_of_several_gives_way_to_its_name),
     T(a_flood_says_nothing_against_who_is_talked_with), T(who_talks_with_a_host_that_attacks),
     T(who_visits_a_popular_name_is_not_one))
