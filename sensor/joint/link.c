@@ -313,13 +313,17 @@ list_node(struct linker *l, uint32_t place, size_t *room)
 {
 	const struct node *node = node_at(l, place);
 	struct tally all = {.count = 0};
+	struct finding is = {0, 0, false};
 
 	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
 		uint32_t value = l->joint->feature[f].value;
 		float weight = feature_weight(l->joint, f);
 		char group;
 
-		if (!(weight > 0) || l->joint->value[value].count < 2)
+		if (l->joint->value[value].count < 2)
+			continue;
+		finding_add(&is, &l->joint->feature[f], &l->joint->feature[f]);
+		if (!(weight > 0))
 			continue;
 		group = group_by(l, value, (double)weight);
 		tally_add(&all, group, (double)weight);
@@ -331,6 +335,8 @@ list_node(struct linker *l, uint32_t place, size_t *room)
 			return false;
 		l->at[l->count++] = (struct at){l->joint->value[value].hash, value, place, weight};
 	}
+	if (node_is_at_host(l->joint, node))
+		tally_finding(&all, &is);
 	l->pairs[place] = tally_sum(&all) + CLOSE + ROUNDING >= JOINT_STRONG;
 	return true;
 }

@@ -213,6 +213,31 @@ TEST(one_tool_is_not_one_source)
 	check_two(ended(conf, joint));
 }
 
+/* It calls a server with a certificate of its own, by this rule and this hello. */
+static void
+add_call(struct joint *joint, struct joint_sighting s, unsigned server, const char *class)
+{
+	s.kind = CC_KIND_ADDR;
+	s.value = s.key = s.attacker = numbered("192.0.2.", 10 + server);
+	s.cert = numbered("certificate", server);
+	s.port = 443;
+	s.proof = CC_PROOF_KEYED;
+	s.rule = keep("1:3000001:1");
+	s.rule_class = keep(class);
+	s.ja4 = keep("t12d_tool");
+	CHECK(joint_add(joint, &s) == CC_OK);
+}
+
+static size_t
+cases_ended(struct conf *conf, struct joint *joint)
+{
+	json_t *cases = ended(conf, joint);
+	size_t count = json_array_size(cases);
+
+	json_decref(cases);
+	return count;
+}
+
 /* Four organisations' hosts that call six servers by one rule in two weeks; or each server has hosts of its own. */
 static size_t
 cases_of_calls(bool same_hosts, const char *class)
@@ -220,28 +245,12 @@ cases_of_calls(bool same_hosts, const char *class)
 	struct conf *conf;
 	struct joint *joint = fresh_joint(&conf);
 	unsigned n = 0;
-	json_t *cases;
-	size_t count;
 
 	for (unsigned o = 0; o < 4; o++) {
-		for (unsigned i = 0; i < 6; i++) {
-			struct joint_sighting s = sight(n++, o, same_hosts ? 0 : i, 50 * i + 9 * o);
-
-			s.kind = CC_KIND_ADDR;
-			s.value = s.key = s.attacker = numbered("192.0.2.", 10 + i);
-			s.cert = numbered("certificate", i);
-			s.port = 443;
-			s.proof = CC_PROOF_KEYED;
-			s.rule = keep("1:3000001:1");
-			s.rule_class = keep(class);
-			s.ja4 = keep("t12d_tool");
-			CHECK(joint_add(joint, &s) == CC_OK);
-		}
+		for (unsigned i = 0; i < 6; i++)
+			add_call(joint, sight(n++, o, same_hosts ? 0 : i, 50 * i + 9 * o), i, class);
 	}
-	cases = ended(conf, joint);
-	count = json_array_size(cases);
-	json_decref(cases);
-	return count;
+	return cases_ended(conf, joint);
 }
 
 TEST(what_one_rule_and_one_hello_find_at_one_host_is_one)
@@ -251,6 +260,23 @@ TEST(what_one_rule_and_one_hello_find_at_one_host_is_one)
 	CHECK_UINT(cases_of_calls(true, "misc-activity"), 6);
 }
 
+/* Where sixty others have rule and hello, too, and all that a host's calls share with anybody is it and these. */
+TEST(what_is_common_elsewhere_links_at_one_host)
+{
+	struct conf *conf;
+	struct joint *joint = fresh_joint(&conf);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 60; i++) {
+		add_call(joint, sight(n++, i % 4, 10 + i, 2 * i), 10 + i, "trojan-activity");
+		add_call(joint, sight(n++, (i + 1) % 4, 10 + i, 2 * i), 10 + i, "trojan-activity");
+	}
+	for (unsigned i = 0; i < 6; i++)
+		add_call(joint, sight(n++, 0, 1, 20 * i), i, "trojan-activity");
+	CHECK_UINT(cases_ended(conf, joint), 61);
+}
+
 TESTS(T(what_all_hosts_do_is_no_stage), T(what_comes_just_before_on_all_is_one), T(addresses_of_one_name_are_no_rivals),
     T(who_takes_turns_is_not_sure), T(who_is_attacked_and_calls_days_later_is_one), T(chance_is_no_break_in),
-    T(one_tool_is_not_one_source), T(what_one_rule_and_one_hello_find_at_one_host_is_one))
+    T(one_tool_is_not_one_source), T(what_one_rule_and_one_hello_find_at_one_host_is_one),
+    T(what_is_common_elsewhere_links_at_one_host))
