@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-#define CLOSE 1.0 /* nats, what closeness in time adds at most */
-
 /* What a rule finds at a host that others find something at, too, counts however common it is elsewhere. */
 static bool
 may_be_at_host(const struct joint *joint, const struct node *node)

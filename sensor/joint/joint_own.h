@@ -25,6 +25,7 @@ enum { TAG_GONE = 2, TAG_NODE }; /* of what keep.c writes of a node: four bytes 
 #define NONE UINT32_MAX
 #define CELL_LARGE 2048 /* nodes: a larger cell waits until it has grown */
 #define WEIGHT_LEAST 0.5 /* a shared feature of less links nothing, and counts as 0 */
+#define CLOSE 1.0        /* nats, what closeness in time adds at most */
 
 /* One thing that a node has: a place in the list of all nodes that have the same. */
 struct feature {

@@ -19,7 +19,6 @@
 #define BUCKET_BITS 16 /* that features are sorted by at once */
 #define GROUPS_STRONG (JOINT_STRONG + 0.5)
 #define ROUNDS 3
-#define CLOSE 1.0      /* nats, what closeness in time adds at most */
 #define ROUNDING 1e-6  /* nats, by which a sum may be another in another order */
 #define HOUR (3600 * NS_PER_S)
 
