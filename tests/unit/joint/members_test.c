@@ -168,27 +168,35 @@ replayed(const char *dir, const struct cluster *c, const char *topic, int partit
 	close_member(&m);
 }
 
+/* Of a member that is opened; out: to be closed. */
+static struct slice
+one_sent(struct member *m, const char *dir, const struct cluster *c, struct buf *out)
+{
+	struct joint_sighting sighting;
+
+	text_used = 0;
+	buf_open(out, 1u << 20);
+	open_member(m, dir, c, "nodes");
+	sighting = server_seen("a", "203.0.113.7", 1);
+	CHECK(joint_add(joint_members_first(m->members), &sighting) == CC_OK);
+	CHECK(joint_members_send(m->members, time_monotonic() + WAIT) == CC_OK);
+	return first_of(m, c, "nodes", out);
+}
+
 TEST(what_was_sent_elsewhere_is_refused)
 {
 	char dir[] = "/tmp/members_test.XXXXXX";
 	struct cluster here, there;
 	struct member m;
-	struct joint_sighting sighting;
 	struct buf out;
 	struct slice payload;
 
 	CHECK(mkdtemp(dir) != NULL);
 	open_cluster(&here);
 	open_cluster(&there);
-	text_used = 0;
-	buf_open(&out, 1u << 20);
-	open_member(&m, dir, &here, "nodes");
-	sighting = server_seen("a", "203.0.113.7", 1);
-	CHECK(joint_add(joint_members_first(m.members), &sighting) == CC_OK);
-	CHECK(joint_members_send(m.members, time_monotonic() + WAIT) == CC_OK);
+	payload = one_sent(&m, dir, &here, &out);
 	CHECK_UINT(taken(&m, 1), 1);
 	CHECK_UINT(refused(&m), 0);
-	payload = first_of(&m, &here, "nodes", &out);
 
 	replayed(dir, &here, "other", 0, payload);
 	replayed(dir, &here, "wide", 1, payload);
@@ -212,24 +220,17 @@ TEST(what_was_sent_elsewhere_is_refused)
 TEST(what_is_refused_has_a_name)
 {
 	static const enum joint_refused names[] = {JOINT_REFUSED_MALFORMED, JOINT_REFUSED_OTHER_VERSION,
-	    JOINT_REFUSED_UNKNOWN_KEY, JOINT_REFUSED_BAD_SIGNATURE, JOINT_REFUSED_BAD_SIGNATURE};
+	    JOINT_REFUSED_UNKNOWN_KEY, JOINT_REFUSED_BAD_SIGNATURE};
 	char dir[] = "/tmp/members_test.XXXXXX";
 	struct cluster here;
 	struct member m;
-	struct joint_sighting sighting;
 	struct buf out;
 	struct slice payload;
 	uint8_t *word;
 
 	CHECK(mkdtemp(dir) != NULL);
 	open_cluster(&here);
-	text_used = 0;
-	buf_open(&out, 1u << 20);
-	open_member(&m, dir, &here, "nodes");
-	sighting = server_seen("a", "203.0.113.7", 1);
-	CHECK(joint_add(joint_members_first(m.members), &sighting) == CC_OK);
-	CHECK(joint_members_send(m.members, time_monotonic() + WAIT) == CC_OK);
-	payload = first_of(&m, &here, "nodes", &out);
+	payload = one_sent(&m, dir, &here, &out);
 	word = memmem(out.p, out.size, "concert.nodes.", 14);
 	CHECK(word != NULL);
 
