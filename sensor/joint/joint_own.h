@@ -703,7 +703,13 @@ node_tells(const struct joint *joint, const struct node *node, uint8_t type)
 	return node_value(joint, node, type) != NONE;
 }
 
-/* By a rule that only observes (draft.c, observe). */
+static inline bool
+node_class_observes(const struct joint *joint, const struct node *node)
+{
+	return joint_class_observes(name_slice(joint, node->class));
+}
+
+/* By a rule that only observes (draft.c, observe); a class without a rule says nothing. */
 static inline bool
 node_is_observed(const struct joint *joint, const struct node *node)
 {

@@ -613,7 +613,7 @@ is_before(const struct joint *joint, uint32_t name, struct slice text)
 bool
 node_is_at_host(const struct joint *joint, const struct node *node)
 {
-	return !node->client && !joint_class_observes(name_slice(joint, node->class));
+	return !node->client && !node_class_observes(joint, node);
 }
 
 /* What it shows beside what it is: of several names of a rule, or classes (one that says more than that it is there, if

@@ -36,7 +36,7 @@ victim_fell(uint64_t hit, uint64_t call)
 static bool
 is_accused(const struct joint *joint, const struct node *node)
 {
-	return node->proof >= CC_PROOF_DIALOGUE && !joint_class_observes(name_slice(joint, node->class));
+	return node->proof >= CC_PROOF_DIALOGUE && !node_class_observes(joint, node);
 }
 
 bool
