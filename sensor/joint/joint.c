@@ -81,7 +81,7 @@ joint_free(struct joint *joint)
 	map_free(joint->revokers, NULL);
 	free(joint->revocation);
 	free(joint->taken_back.at);
-	table_close(&joint->unlisted);
+	table_close(&joint->revocable);
 	buf_close(&joint->gone);
 	free(joint->made.at);
 	free(joint->fresh.at);
@@ -405,10 +405,12 @@ leave_activity(struct joint *joint, uint32_t index)
 void
 joint_remove(struct joint *joint, uint32_t index, const char *event)
 {
+	uint32_t activity = joint->node[index].activity;
+
 	touch_last(joint, &joint->node[index]);
-	if (joint->node[index].activity != NONE) {
-		if (event != NULL)
-			(void)note_change(joint, called(&joint->activity[joint->node[index].activity]), NOBODY, event);
+	if (activity != NONE) {
+		if (event != NULL && !note_change(joint, called(&joint->activity[activity]), NOBODY, event))
+			joint->no_memory = true;
 		leave_activity(joint, index);
 	}
 	node_drop(joint, index);

@@ -84,7 +84,7 @@ struct node {
 	bool doubted;             /* whether it still can, or cannot */
 	bool hearsay;             /* says no more than a partner said, as its activity was weighed last */
 	bool hosted;              /* its name is one at a hosting platform */
-	bool unlisted;            /* revoke.c lists it */
+	bool revocable;           /* revoke.c lists it */
 	bool of_facet;            /* has a candidate that others are held against at the moment */
 
 	uint64_t version;  /* rising number of its last change */
@@ -104,7 +104,7 @@ struct node {
 	uint32_t saved;      /* in which row of hot */
 	uint64_t used_at;    /* rising number of its last use */
 	uint32_t bytes;      /* of its texts and messages: by these it counts for more than one node */
-	uint32_t beside_next, beside_prev; /* of unlisted ones that say the same */
+	uint32_t beside_next, beside_prev; /* of those that say the same: revoke.c */
 };
 
 /* A feature of a sighting, or of a node on its way in; the text is borrowed. */
@@ -314,9 +314,10 @@ struct joint {
 	struct map *revokers; /* of each organisation, how many */
 	struct revocation *revocation;
 	size_t revocation_count, revocation_room;
+	size_t revocations_held; /* as they count, by their texts */
 	bool revocations_unsaved;
 	struct vector taken_back; /* revocations: since the last settling */
-	struct table unlisted;    /* nodes that stand in no list by what they say: of equal ones the first */
+	struct table revocable;   /* nodes by who says them, of what: of equal ones the first */
 	/* watch.c */
 	struct watcher *watcher;
 	size_t watcher_count, watcher_room;
@@ -578,8 +579,8 @@ const struct resting *resting_least(const struct activity *activity, double *ret
 
 /* revoke.c: 0: not taken back */
 enum cc_status revoked_settle(struct joint *joint); /* what was taken back goes, if it has not gone at once; CC_NOMEM */
-bool unlisted_add(struct joint *joint, uint32_t node); /* where it stands in no list; false: no memory */
-void unlisted_drop(struct joint *joint, uint32_t node);
+bool revocable_add(struct joint *joint, uint32_t node); /* false: no memory */
+void revocable_drop(struct joint *joint, uint32_t node);
 uint64_t revoked_until(const struct joint *joint, struct slice organisation, unsigned kind, struct slice value);
 
 /* watch.c */

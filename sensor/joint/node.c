@@ -333,7 +333,7 @@ node_make(struct joint *joint, struct node *like, const struct feature_draft *fe
 		node_drop(joint, index);
 		return NONE;
 	}
-	if (unlisted_add(joint, index))
+	if (revocable_add(joint, index))
 		return index;
 	node_drop(joint, index);
 	return NONE;
@@ -348,7 +348,7 @@ node_drop(struct joint *joint, uint32_t index)
 	if (joint->keeps)
 		gone_encode(node, &joint->gone);
 	table_drop(&joint->nodes, node->fold * joint->turn, index);
-	unlisted_drop(joint, index);
+	revocable_drop(joint, index);
 	unlink_block(joint, index, node->features, count);
 	free_block(joint, node->features, count);
 	while (node->messages != NONE) {
@@ -384,7 +384,7 @@ nodes_forget(struct joint *joint)
 	joint->node_free = joint->node_newest = joint->node_oldest = joint->message_free = NONE;
 	memset(joint->feature_free, 0xff, sizeof(joint->feature_free));
 	table_clear(&joint->nodes);
-	table_clear(&joint->unlisted);
+	table_clear(&joint->revocable);
 	values_forget(joint);
 }
 

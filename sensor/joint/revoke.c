@@ -1,9 +1,9 @@
 /*
  * What an organisation has taken back: its sights of an indicator up to then leave their cases, and count no more when
- * they come again, whatever comes first.  It costs by what is taken back: sights are found by what they share, and
- * those that share nothing of it in a table here.  Kept as bytes beside nodes, and told to members as they are.
- * Bounded by REVOKED_MAX, of one organisation REVOKED_OF_ONE, so that nobody shuts out another; what comes beyond is
- * counted.  One thread.
+ * they come again, whatever comes first.  It costs by what is taken back: a table here has all nodes by who says them,
+ * of what.  Kept as bytes beside nodes, and told to members as they are.  Bounded by REVOKED_MAX, of one organisation
+ * REVOKED_OF_ONE, so that nobody shuts out another, long texts for more than one; what comes beyond is counted.  One
+ * thread.
  */
 #include <stdlib.h>
 
@@ -11,6 +11,7 @@
 
 #define REVOKED_MAX 200000
 #define REVOKED_OF_ONE 50000
+#define REVOKED_TEXT 256 /* bytes of its text, for each of which beyond the first it counts as one more */
 
 static uint64_t
 hash_of(struct slice organisation, unsigned kind, struct slice value)
@@ -31,72 +32,10 @@ revoked_until(const struct joint *joint, struct slice organisation, unsigned kin
 	return at > 0 ? joint->revocation[at - 1].time : 0;
 }
 
-static enum feature_type
-type_of(enum cc_kind kind)
-{
-	static const enum feature_type type[CC_KIND_COUNT] = {[CC_KIND_ADDR] = FEATURE_ADDR,
-	    [CC_KIND_DOMAIN] = FEATURE_DOMAIN,
-	    [CC_KIND_URL] = FEATURE_URL, [CC_KIND_FILE_SHA256] = FEATURE_FILE, [CC_KIND_JA3] = FEATURE_JA3,
-	    [CC_KIND_JA3S] = FEATURE_JA3S,
-	    [CC_KIND_JA4] = FEATURE_JA4, [CC_KIND_CERT_SHA256] = FEATURE_CERT, [CC_KIND_USER_AGENT] = FEATURE_AGENT,
-	    [CC_KIND_HASSH] = FEATURE_HASSH, [CC_KIND_HASSH_SERVER] = FEATURE_HASSHS,
-	    [CC_KIND_SSH_HOST_KEY] = FEATURE_KEY};
-
-	return type[kind];
-}
-
-/* Of one list of a value those that are taken back. */
-static bool
-find_nodes(const struct joint *joint, uint32_t head, struct slice organisation, enum cc_kind kind, struct slice text,
-    uint64_t time, struct vector *found)
-{
-	bool good = true;
-
-	for (uint32_t f = head; f != NONE && good; f = joint->feature[f].next) {
-		const struct node *node = &joint->node[joint->feature[f].node];
-
-		if (node->kind == (uint8_t)kind && node->last <= time &&
-		    slice_eq(name_slice(joint, node->organisation), organisation) &&
-		    slice_eq(name_slice(joint, node->value), text))
-			good = vector_add(found, joint->feature[f].node);
-	}
-	return good;
-}
-
-/* Their nodes in memory, "not seen" among them; what is on disk is left out when it comes back. */
-static enum cc_status
-remove_nodes(struct joint *joint, struct slice organisation, enum cc_kind kind, struct slice text, uint64_t time)
-{
-	struct vector found = {NULL, 0, 0};
-	enum cc_status st = CC_OK;
-
-	for (int exercise = 0; exercise < 2; exercise++) {
-		uint32_t value = value_find(joint, value_hash(type_of(kind), text, exercise != 0));
-
-		if (value != NONE &&
-		    (!find_nodes(joint, joint->value[value].head, organisation, kind, text, time, &found) ||
-			!find_nodes(joint, joint->value[value].negative, organisation, kind, text, time, &found)))
-			st = CC_NOMEM;
-	}
-	for (size_t i = 0; i < found.count; i++)
-		joint_remove(joint, found.at[i], "revoked");
-	free(found.at);
-	return st;
-}
-
-/* ---- what stands in no list ---- */
-
-/* Nothing is shared by an e-mail address, nor by an address beside that of who attacked: these nodes are listed here,
- * by who says it, of what. */
-static bool
-is_unlisted(const struct node *node)
-{
-	return node->kind == CC_KIND_EMAIL || (node->kind == CC_KIND_ADDR && node->attacker != NONE &&
-						  node->attacker != node->value);
-}
+/* ---- who says what of what ---- */
 
 static uint64_t
-unlisted_hash(struct slice organisation, unsigned kind, struct slice value)
+said_hash(struct slice organisation, unsigned kind, struct slice value)
 {
 	return hash64(value, hash64(organisation, hash_seed() + kind));
 }
@@ -104,14 +43,14 @@ unlisted_hash(struct slice organisation, unsigned kind, struct slice value)
 static uint64_t
 hash_of_node(const struct joint *joint, const struct node *node)
 {
-	return unlisted_hash(name_slice(joint, node->organisation), node->kind, name_slice(joint, node->value));
+	return said_hash(name_slice(joint, node->organisation), node->kind, name_slice(joint, node->value));
 }
 
 /* The first of those that say so; NONE. */
 static uint32_t
-unlisted_first(const struct joint *joint, uint64_t hash, struct slice organisation, unsigned kind, struct slice value)
+said_first(const struct joint *joint, uint64_t hash, struct slice organisation, unsigned kind, struct slice value)
 {
-	const struct table *t = &joint->unlisted;
+	const struct table *t = &joint->revocable;
 	size_t at = t->slots > 0 ? table_home(t, hash) : 0;
 	uint32_t index = NONE;
 
@@ -126,41 +65,39 @@ unlisted_first(const struct joint *joint, uint64_t hash, struct slice organisati
 }
 
 bool
-unlisted_add(struct joint *joint, uint32_t index)
+revocable_add(struct joint *joint, uint32_t index)
 {
 	struct node *node = &joint->node[index];
 	uint64_t hash;
 	uint32_t first;
 
-	if (!is_unlisted(node))
-		return true;
-	if (!table_room(&joint->unlisted))
+	if (!table_room(&joint->revocable))
 		return false;
 	hash = hash_of_node(joint, node);
-	first = unlisted_first(joint, hash, name_slice(joint, node->organisation), node->kind,
+	first = said_first(joint, hash, name_slice(joint, node->organisation), node->kind,
 	    name_slice(joint, node->value));
 	/* Behind the first, for which the table stands. */
 	node->beside_prev = first;
 	node->beside_next = first != NONE ? joint->node[first].beside_next : NONE;
 	if (first == NONE)
-		table_put(&joint->unlisted, hash, index);
+		table_put(&joint->revocable, hash, index);
 	else
 		joint->node[first].beside_next = index;
 	if (node->beside_next != NONE)
 		joint->node[node->beside_next].beside_prev = index;
-	node->unlisted = true;
+	node->revocable = true;
 	return true;
 }
 
 void
-unlisted_drop(struct joint *joint, uint32_t index)
+revocable_drop(struct joint *joint, uint32_t index)
 {
 	struct node *node = &joint->node[index];
 	uint64_t hash;
 
-	if (!node->unlisted)
+	if (!node->revocable)
 		return;
-	node->unlisted = false;
+	node->revocable = false;
 	if (node->beside_next != NONE)
 		joint->node[node->beside_next].beside_prev = node->beside_prev;
 	if (node->beside_prev != NONE) {
@@ -168,103 +105,110 @@ unlisted_drop(struct joint *joint, uint32_t index)
 		return;
 	}
 	hash = hash_of_node(joint, node);
-	table_drop(&joint->unlisted, hash, index);
+	table_drop(&joint->revocable, hash, index);
 	if (node->beside_next != NONE)
-		table_put(&joint->unlisted, hash, node->beside_next);
-}
-
-static void
-remove_unlisted(struct joint *joint, struct slice organisation, enum cc_kind kind, struct slice value, uint64_t time)
-{
-	uint32_t at = unlisted_first(joint, unlisted_hash(organisation, kind, value), organisation, kind, value), next;
-
-	for (; at != NONE; at = next) {
-		next = joint->node[at].beside_next;
-		if (joint->node[at].last <= time)
-			joint_remove(joint, at, "revoked");
-	}
+		table_put(&joint->revocable, hash, node->beside_next);
 }
 
 /* ---- taking back ---- */
 
-static enum cc_status
+/* Their nodes in memory, "not seen" among them; what is on disk is left out when it comes back. */
+static void
 remove_all(struct joint *joint, const struct revocation *r)
 {
 	struct slice organisation = name_slice(joint, r->organisation), value = name_slice(joint, r->value);
+	uint32_t at = said_first(joint, said_hash(organisation, r->kind, value), organisation, r->kind, value), next;
 
-	if (r->kind == CC_KIND_EMAIL || r->kind == CC_KIND_ADDR)
-		remove_unlisted(joint, organisation, (enum cc_kind)r->kind, value, r->time);
-	return r->kind == CC_KIND_EMAIL ? CC_OK
-					: remove_nodes(joint, organisation, (enum cc_kind)r->kind, value, r->time);
+	for (; at != NONE; at = next) {
+		next = joint->node[at].beside_next;
+		if (joint->node[at].last <= r->time)
+			joint_remove(joint, at, "revoked");
+	}
 }
 
 /* What was taken back more than once since the last settling. */
 enum cc_status
 revoked_settle(struct joint *joint)
 {
-	enum cc_status st = CC_OK;
-
 	for (size_t i = 0; i < joint->taken_back.count; i++) {
 		struct revocation *r = &joint->revocation[joint->taken_back.at[i]];
 
-		if (r->again && st == CC_OK)
-			st = remove_all(joint, r);
+		if (r->again)
+			remove_all(joint, r);
 		r->taken = r->again = false;
 	}
 	joint->taken_back.count = 0;
-	return st;
+	return joint->no_memory ? CC_NOMEM : CC_OK;
 }
 
-/* One more of this organisation.  CC_FULL: there is no room for it. */
+/* Room for one more of this organisation.  CC_FULL: there is none for it. */
 static enum cc_status
-take_room(struct joint *joint, struct slice organisation)
+take_room(struct joint *joint, struct slice organisation, size_t size)
 {
-	uintptr_t own;
+	uintptr_t own, more = 1 + size / REVOKED_TEXT;
 
-	if (joint->revokers == NULL && (joint->revokers = map_new(REVOKED_MAX)) == NULL)
+	if ((joint->revoked == NULL && (joint->revoked = map_new(REVOKED_MAX)) == NULL) ||
+	    (joint->revokers == NULL && (joint->revokers = map_new(REVOKED_MAX)) == NULL))
 		return CC_NOMEM;
-	own = (uintptr_t)map_get(joint->revokers, organisation);
-	if (joint->revocation_count >= REVOKED_MAX || own >= REVOKED_OF_ONE) {
+	own = (uintptr_t)map_get(joint->revokers, organisation) + more;
+	if (joint->revocations_held + more > REVOKED_MAX || own > REVOKED_OF_ONE) {
 		joint->dropped++;
 		return CC_FULL;
 	}
-	return map_put(joint->revokers, organisation, (void *)(own + 1), NULL);
+	joint->revocations_held += more;
+	return map_put(joint->revokers, organisation, (void *)own, NULL);
+}
+
+/* A row for what was not taken back before; *ret_at: its place. */
+static enum cc_status
+make_revocation(struct joint *joint, const struct revocation *like, size_t *ret_at)
+{
+	if (like->organisation == NONE || like->value == NONE ||
+	    !GROW(joint->revocation, joint->revocation_count, joint->revocation_room) ||
+	    map_put(joint->revoked, slice_of(&like->hash, sizeof(like->hash)),
+		(void *)(joint->revocation_count + 1), NULL) != CC_OK)
+		return CC_NOMEM;
+	*ret_at = joint->revocation_count++;
+	joint->revocation[*ret_at] = *like;
+	return CC_OK;
+}
+
+/* At once; who says so again and again, each time of a later one, costs no look at all that has it. */
+static enum cc_status
+take_back(struct joint *joint, size_t at, uint64_t time)
+{
+	struct revocation *r = &joint->revocation[at];
+
+	if (time <= r->time)
+		return CC_OK;
+	if (!r->taken && !vector_add(&joint->taken_back, (uint32_t)at))
+		return CC_NOMEM;
+	r->time = time;
+	r->unsaved = joint->revocations_unsaved = true;
+	if (!r->taken)
+		remove_all(joint, r);
+	r->again = r->taken;
+	r->taken = true;
+	return joint->no_memory ? CC_NOMEM : CC_OK;
 }
 
 enum cc_status
 joint_revoke(struct joint *joint, struct slice organisation, enum cc_kind kind, struct slice value, uint64_t time)
 {
-	uint64_t hash = hash_of(organisation, kind, value);
-	uintptr_t at;
-	struct revocation *r;
-	enum cc_status st;
+	struct revocation like = {.hash = hash_of(organisation, kind, value), .kind = (uint8_t)kind};
+	uintptr_t is = joint->revocation_count > 0
+			   ? (uintptr_t)map_get(joint->revoked, slice_of(&like.hash, sizeof(like.hash)))
+			   : 0;
+	size_t at = is - 1;
+	enum cc_status st = is > 0 ? CC_OK : take_room(joint, organisation, value.size);
 
-	if (joint->revoked == NULL && (joint->revoked = map_new(REVOKED_MAX)) == NULL)
-		return CC_NOMEM;
-	at = (uintptr_t)map_get(joint->revoked, slice_of(&hash, sizeof(hash)));
-	if (at == 0) {
-		if ((st = take_room(joint, organisation)) != CC_OK)
-			return st;
-		if (!GROW(joint->revocation, joint->revocation_count, joint->revocation_room))
-			return CC_NOMEM;
-		at = ++joint->revocation_count;
-		joint->revocation[at - 1] =
-		    (struct revocation){.hash = hash, .organisation = name_of(joint, organisation),
-			.value = name_of(joint, value), .kind = (uint8_t)kind, .unsaved = true};
-		if (map_put(joint->revoked, slice_of(&hash, sizeof(hash)), (void *)at, NULL) != CC_OK)
-			return CC_NOMEM;
+	if (is == 0 && st == CC_OK) {
+		like.organisation = name_of(joint, organisation);
+		like.value = name_of(joint, value);
+		st = make_revocation(joint, &like, &at);
 	}
-	r = &joint->revocation[at - 1];
-	if (time <= r->time)
-		return CC_OK;
-	r->time = time;
-	r->unsaved = true;
-	joint->revocations_unsaved = true;
-	/* At once; who says so again and again, each time of a later one, costs no look at all that has it. */
-	if (r->taken) {
-		r->again = true;
-		return CC_OK;
-	}
-	r->taken = vector_add(&joint->taken_back, (uint32_t)(at - 1));
-	return r->taken ? remove_all(joint, r) : CC_NOMEM;
+	if (st == CC_OK)
+		st = take_back(joint, at, time);
+	joint->no_memory = joint->no_memory || st == CC_NOMEM;
+	return st;
 }

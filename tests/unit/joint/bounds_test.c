@@ -25,6 +25,26 @@ TEST(taking_back_is_bounded)
 	conf_free(conf);
 }
 
+/* Long texts count for more than one. */
+TEST(what_is_taken_back_is_bounded_by_its_texts)
+{
+	struct conf *conf;
+	struct joint *joint = fresh_joint(&conf);
+	static char name[JOINT_TEXT_MAX];
+	unsigned held = 0;
+
+	memset(name, 'n', sizeof(name));
+	for (unsigned i = 0; i < 8000; i++) {
+		snprintf(name, 8, "%07u", i);
+		held += joint_revoke(joint, slice_str("cert.z"), CC_KIND_URL, slice_of(name, sizeof(name)), NS_PER_S) ==
+			CC_OK;
+	}
+	CHECK_UINT(held, 50000 / (1 + sizeof(name) / 256));
+	CHECK_UINT(joint_dropped(joint), 8000 - held);
+	joint_free(joint);
+	conf_free(conf);
+}
+
 /* In any order; an e-mail address, and an address beside the one that attacked, which nothing is linked by, too. */
 TEST(revoked_sights_leave)
 {
@@ -284,5 +304,5 @@ TEST(texts_of_one_hash)
 	conf_free(conf);
 }
 
-TESTS(T(taking_back_is_bounded), T(revoked_sights_leave), T(taken_back_piece_by_piece),
+TESTS(T(taking_back_is_bounded), T(what_is_taken_back_is_bounded_by_its_texts), T(revoked_sights_leave), T(taken_back_piece_by_piece),
     T(a_flood_costs_by_what_it_adds), T(bounded), T(long_texts_count), T(repeats_count), T(texts_of_one_hash))

@@ -169,4 +169,44 @@ TEST(memory_that_ends_while_a_case_is_told)
 	conf_free(conf);
 }
 
-TESTS(T(memory_that_ends), T(memory_that_ends_while_a_case_is_told))
+/* What is taken back while memory ends is gone, or that it is not is said, then and from then on. */
+TEST(memory_that_ends_while_something_is_taken_back)
+{
+	static char name[4096];
+	struct conf *conf = conf_new();
+	unsigned long all = 1, missed = 0;
+
+	memset(name, 'n', sizeof(name));
+	for (unsigned long at = 0; at <= all && MALLOC_OWN; at++) {
+		struct joint *joint = joint_new(conf);
+		enum cc_status st = CC_OK;
+
+		text_used = 0;
+		for (unsigned i = 0; i < 3; i++) {
+			struct joint_sighting s = server_seen(who[i], "192.0.2.7", i);
+
+			CHECK(joint_add(joint, &s) == CC_OK);
+		}
+		CHECK(joint_settle(joint) == CC_OK);
+		malloc_count = 0;
+		malloc_fails = at;
+		malloc_counting = true;
+		for (unsigned i = 0; i < 40 && st == CC_OK; i++) {
+			name[0] = (char)('a' + i);
+			st = joint_revoke(joint, slice_str(who[0]), CC_KIND_URL, slice_of(name, sizeof(name)), NS_PER_S);
+		}
+		if (st == CC_OK)
+			st = joint_revoke(joint, slice_str(who[0]), CC_KIND_ADDR, slice_str("192.0.2.7"), UINT64_MAX);
+		malloc_counting = false;
+		all = at == 0 ? malloc_count : all;
+		missed += at > 0 && st == CC_OK;
+		CHECK(st == CC_NOMEM || joint_nodes(joint) == 2);
+		CHECK(joint_settle(joint) == st);
+		joint_free(joint);
+	}
+	CHECK(!MALLOC_OWN || all > 5);
+	CHECK_UINT(missed, 0);
+	conf_free(conf);
+}
+
+TESTS(T(memory_that_ends), T(memory_that_ends_while_a_case_is_told), T(memory_that_ends_while_something_is_taken_back))
