@@ -141,6 +141,7 @@ take(struct correlating *c, const struct cc_message *msg, const struct verified 
 		return;
 	if (st == CC_ABSENT && (st = joint_read_heartbeat(msg, slice_str(verified->key->organisation->id), &c->scratch,
 					&heartbeat)) == CC_OK) {
+		heartbeat.read = time_now();
 		st = joint_watched(c->members != NULL ? joint_members_first(c->members) : c->joint, &heartbeat);
 		c->no_memory = c->no_memory || st == CC_NOMEM;
 		return;
@@ -245,6 +246,7 @@ put_counts(const struct correlating *c, struct json *json)
 	/* What a partner says beside sights is the first stage's alone. */
 	json_uint(json, "left_out", joint_dropped(c->joint) + (first != NULL ? joint_dropped(first) : 0));
 	json_uint(json, "unnamed", joint_unnamed(c->joint) + (first != NULL ? joint_unnamed(first) : 0));
+	json_uint(json, "ahead", joint_ahead(c->joint) + (first != NULL ? joint_ahead(first) : 0));
 	json_object(json, "refused");
 	for (unsigned v = 0; v < VERDICT_COUNT; v++) {
 		uint64_t count = c->before[v] + verifier_count(verifier, (enum verdict)v);

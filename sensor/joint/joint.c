@@ -115,6 +115,12 @@ joint_unnamed(const struct joint *joint)
 }
 
 uint64_t
+joint_ahead(const struct joint *joint)
+{
+	return joint->ahead;
+}
+
+uint64_t
 joint_linked(const struct joint *joint)
 {
 	return joint->relinked;

@@ -69,6 +69,7 @@ struct joint_heartbeat {
 	uint64_t from, until;      /* ns */
 	double lost;               /* 0..1 */
 	double clock_error;        /* seconds; negative: not known */
+	uint64_t read;             /* ns: when it was read; 0: not known */
 };
 /* CC_ABSENT: no heartbeat.  scratch is cleared. */
 enum cc_status joint_read_heartbeat(const struct cc_message *msg, struct slice organisation, struct buf *scratch,
@@ -101,13 +102,14 @@ enum cc_status joint_add(struct joint *joint, const struct joint_sighting *sight
 /* The organisation takes back what it said of this until then: its sights leave their cases.  CC_FULL: counted. */
 enum cc_status joint_revoke(
     struct joint *joint, struct slice organisation, enum cc_kind kind, struct slice value, uint64_t time);
-/* watch.c.  CC_FULL: of too many organisations. */
+/* watch.c.  CC_FULL: of too many organisations; CC_BAD: of a time to come.  Each is counted. */
 enum cc_status joint_watched(struct joint *joint, const struct joint_heartbeat *heartbeat);
 /* heard.c.  CC_FULL: too many. */
 enum cc_status joint_heard(struct joint *joint, const struct joint_word *word);
 size_t joint_nodes(const struct joint *joint);
 uint64_t joint_dropped(const struct joint *joint);
 uint64_t joint_unnamed(const struct joint *joint); /* messages that a node has and does not name */
+uint64_t joint_ahead(const struct joint *joint);   /* heartbeats of a time to come */
 uint64_t joint_linked(const struct joint *joint); /* nodes that were linked anew, over all settlings */
 
 /* Links all that was added to activities.  The cases stay until the next call. */

@@ -305,7 +305,7 @@ struct joint {
 	uint32_t message_free;
 	struct home *home;
 	size_t home_count;
-	uint64_t dropped, messages_left_out;
+	uint64_t dropped, messages_left_out, ahead;
 	bool no_memory; /* since something was left out for want of it: all that follows says so */
 	void *as_database; /* MMDB_s; NULL: none */
 	struct suffixes *suffixes; /* NULL: not needed yet */

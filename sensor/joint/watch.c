@@ -15,6 +15,7 @@
 #define WATCH_DAYS 400
 #define WATCHERS_MAX 4096
 #define SPAN_MAX (2 * DAY)  /* that one heartbeat speaks of */
+#define AHEAD (3600 * NS_PER_S) /* of its reader: the largest bound that a clock can have (sensor.clock_error) */
 
 static struct watcher *
 watcher_find(const struct joint *joint, uint32_t organisation)
@@ -240,8 +241,11 @@ joint_watched(struct joint *joint, const struct joint_heartbeat *h)
 	uint64_t first, last, version;
 	bool changed = false;
 
-	if (until > INT64_MAX)
+	/* One of a far day would make those of today too old. */
+	if (until > INT64_MAX || (h->read != 0 && until > h->read + AHEAD)) {
+		joint->ahead++;
 		return CC_BAD;
+	}
 	if (w == NULL) {
 		joint->dropped += !joint->no_memory;
 		return joint->no_memory ? CC_NOMEM : CC_FULL;

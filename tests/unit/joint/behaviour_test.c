@@ -429,6 +429,33 @@ TEST(heartbeats_tell_who_looked)
 	json_decref(before);
 }
 
+/* A heartbeat of a far day is counted, and no more: its sender's own of today are as good as ever. */
+TEST(heartbeats_of_a_time_to_come)
+{
+	struct conf *conf;
+	struct joint *joint = fresh_joint(&conf);
+	uint64_t day = 86400 * NS_PER_S, now = DAY0 * NS_PER_S + day;
+	struct joint_heartbeat h = {.organisation = slice_str("cert.a"), .clock_error = 0.5, .read = now};
+	struct looked_at is;
+
+	for (unsigned i = 0; i < 3; i++) {
+		h.from = h.until = i == 0 ? now + 4000 * NS_PER_S : i == 1 ? now + 500 * day : INT64_MAX;
+		CHECK(joint_watched(joint, &h) == CC_BAD);
+	}
+	h.until = UINT64_MAX;
+	CHECK(joint_watched(joint, &h) == CC_BAD);
+	CHECK_UINT(joint_ahead(joint), 4);
+	/* As far as a clock may be wrong. */
+	h.from = h.until = now + 3000 * NS_PER_S;
+	CHECK(joint_watched(joint, &h) == CC_OK);
+	heartbeats(joint, "cert.a", 0, 20, false);
+	is = watch_look(joint, name_of(joint, slice_str("cert.a")), DAY0 * NS_PER_S, DAY0 * NS_PER_S + day - 1);
+	CHECK(is.known && is.part > 0.8 && is.part < 0.85);
+	CHECK_UINT(joint_ahead(joint), 4);
+	joint_free(joint);
+	conf_free(conf);
+}
+
 /* A clock that is said to be worse by a little with each heartbeat: cases that it has a part in change seldom, those
  * that would ask it not at all. */
 TEST(a_clock_grows_worse_in_steps)
@@ -751,7 +778,7 @@ TEST(words_that_name_networks)
 }
 
 TESTS(T(a_clock_grows_worse_in_steps), T(notices_of_networks), T(words_that_name_networks),
-    T(heartbeats_tell_who_looked), T(notices_of_its_time), T(notices_change_cases), T(contacts_and_notices),
+    T(heartbeats_tell_who_looked), T(heartbeats_of_a_time_to_come), T(notices_of_its_time), T(notices_change_cases), T(contacts_and_notices),
     T(notices_of_one_are_bounded), T(period_links_where_addresses_move),
     T(a_tenth_is_no_more_than_a_tenth), T(sights_at_random_have_no_period), T(stages),
     T(networks), T(network_by_its_narrowest_name), T(networks_that_do_one_thing),
