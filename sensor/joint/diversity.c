@@ -30,14 +30,29 @@ holds(const struct joint *joint, const struct feature *f)
 	return v->holder != NONE && joint->node[f->node].organisation == v->holder ? v->holds_own : v->holds;
 }
 
-/* The place that has shown this value before in this judgement, or at from now on. */
-static unsigned
-seen_before(struct joint *joint, uint32_t value, unsigned at)
+/* Where this value stands, or would, of those that this judgement has met. */
+static size_t
+seen_slot(const struct joint *joint, uint32_t value)
 {
 	size_t slot = (value * 2654435761u) >> 20 & (SEEN_SLOTS - 1);
 
 	while (joint->seen_stamp[slot] == joint->stamp && joint->seen_value[slot] != value)
 		slot = (slot + 1) & (SEEN_SLOTS - 1);
+	return slot;
+}
+
+static bool
+is_seen(const struct joint *joint, uint32_t value)
+{
+	return joint->seen_stamp[seen_slot(joint, value)] == joint->stamp;
+}
+
+/* The place that has shown this value before in this judgement, or at from now on. */
+static unsigned
+seen_before(struct joint *joint, uint32_t value, unsigned at)
+{
+	size_t slot = seen_slot(joint, value);
+
 	if (joint->seen_stamp[slot] == joint->stamp)
 		return joint->seen_place[slot];
 	joint->seen_stamp[slot] = joint->stamp;
@@ -102,18 +117,43 @@ is_clean(const struct joint *joint, uint32_t victim)
 	return v->count <= CLEAN_MAX;
 }
 
-/* Do both show one program, or one content? */
+/* A program, or a content, that a node shows. */
 static bool
-is_alike(const struct joint *joint, const struct node *a, const struct node *b)
+is_shown(const struct feature *f)
 {
-	for (uint32_t f = a->features; f < a->features + a->feature_count; f++) {
-		for (uint32_t k = b->features; k < b->features + b->feature_count; k++) {
-			if (joint->feature[f].value == joint->feature[k].value &&
-			    strchr("tupf", feature_about[joint->feature[f].type].group) != NULL)
-				return true;
+	return strchr("tupf", feature_about[f->type].group) != NULL;
+}
+
+/* Does it show anything that is seen already? */
+static bool
+shows_seen(const struct joint *joint, const struct node *node)
+{
+	bool is = false;
+
+	for (uint32_t f = node->features; f < node->features + node->feature_count && !is; f++)
+		is = is_shown(&joint->feature[f]) && is_seen(joint, joint->feature[f].value);
+	return is;
+}
+
+/* What the accused show, and by whom hosts are accused: organisations, each of which may be there again; their count. */
+static unsigned
+list_accused(struct joint *joint, const struct parts *p, uint32_t ret_accuser[SAMPLE])
+{
+	unsigned accusers = 0;
+
+	for (unsigned i = 0; i < p->nodes; i++) {
+		const struct node *node = &joint->node[p->node[i]];
+
+		if (node_is_observed(joint, node))
+			continue;
+		if (node_tells(joint, node, FEATURE_VICTIM))
+			ret_accuser[accusers++] = node->organisation;
+		for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+			if (is_shown(&joint->feature[f]))
+				(void)seen_before(joint, joint->feature[f].value, i);
 		}
 	}
-	return false;
+	return accusers;
 }
 
 /*
@@ -121,26 +161,24 @@ is_alike(const struct joint *joint, const struct node *a, const struct node *b)
  * anything, though his organisation has a rule that accuses others of the same: who has no such rule does not say that
  * his hosts are clean.
  */
-static bool
-is_bystander(const struct joint *joint, const struct parts *p, const struct node *node)
+static void
+find_bystanders(struct joint *joint, struct parts *p)
 {
-	uint32_t victim = node_value(joint, node, FEATURE_VICTIM);
-	bool accuses = false;
+	uint32_t accuser[SAMPLE];
+	unsigned accusers;
 
-	if (victim == NONE || !node_tells(joint, node, FEATURE_NET) || !node_is_observed(joint, node) ||
-	    !is_clean(joint, victim))
-		return false;
+	joint->stamp++;
+	accusers = list_accused(joint, p, accuser);
 	for (unsigned i = 0; i < p->nodes; i++) {
-		const struct node *other = &joint->node[p->node[i]];
+		const struct node *node = &joint->node[p->node[i]];
+		uint32_t victim = node_value(joint, node, FEATURE_VICTIM);
+		unsigned k = 0;
 
-		if (node_is_observed(joint, other))
-			continue;
-		if (is_alike(joint, node, other))
-			return false;
-		accuses = accuses || (other->organisation == node->organisation &&
-					 node_tells(joint, other, FEATURE_VICTIM));
+		while (k < accusers && accuser[k] != node->organisation)
+			k++;
+		p->bystander[i] = k < accusers && victim != NONE && node_tells(joint, node, FEATURE_NET) &&
+				  node_is_observed(joint, node) && !shows_seen(joint, node) && is_clean(joint, victim);
 	}
-	return accuses;
 }
 
 /* That two differ in it tells nobody apart. */
@@ -174,7 +212,7 @@ judge_node(struct joint *joint, struct parts *p, unsigned at, uint8_t type, enum
 	uint8_t *parent = p->parent;
 	bool *ret_informed = &p->informed[at];
 	char group = feature_about[type].group;
-	bool bystander = pass == BY_ALL && (group == 'a' || group == 'd') && is_bystander(joint, p, node);
+	bool bystander = p->bystander[at];
 	uint32_t name = pass == BY_ALL ? node_value(joint, node, FEATURE_DOMAIN) : NONE;
 	bool visits = name != NONE && joint->value[name].popular;
 
@@ -222,9 +260,9 @@ static void
 fall_apart(struct joint *joint, struct value *v, enum pass pass, struct parts *ret_parts)
 {
 	struct parts *p = ret_parts;
+	char group = feature_about[v->type].group;
 
-	p->nodes = 0;
-	joint->stamp++;
+	*p = (struct parts){.nodes = 0};
 	if (v->count > SAMPLE) {
 		const struct sample *s = value_sample(joint, v);
 
@@ -243,6 +281,9 @@ fall_apart(struct joint *joint, struct value *v, enum pass pass, struct parts *r
 		for (unsigned f = 0; f < node->feature_count; f += 2)
 			__builtin_prefetch(&joint->feature[node->features + f]);
 	}
+	if (pass == BY_ALL && (group == 'a' || group == 'd'))
+		find_bystanders(joint, p);
+	joint->stamp++;
 	for (unsigned i = 0; i < p->nodes; i++)
 		judge_node(joint, p, i, v->type, pass);
 	inform_groups(p);

@@ -91,7 +91,7 @@ struct node {
 	uint64_t count, from, until;
 	uint32_t organisation, sensor, value, key, attacker, pseudonym, victim, sector, rule_name, domain, cert,
 	    key_sha256, of, class; /* class: of its rule */
-	uint32_t messages, message_count; /* the newest of a list in joint->message; all that came */
+	uint32_t messages, message_count; /* the first of a list in joint->message; all that came */
 	uint32_t home;         /* organisation in whose networks the attacker is; NONE */
 	uint32_t newer, older; /* by use; newer: of a free one, the next free one */
 	float loss, clock_error;

@@ -495,9 +495,10 @@ enum cc_status
 node_message(struct joint *joint, uint32_t index, struct slice id)
 {
 	struct node *node = &joint->node[index];
-	uint32_t hash = message_hash(id), most = NONE, at;
+	uint32_t hash = message_hash(id), most = NONE, last = NONE, at;
 
 	for (uint32_t m = node->messages; m != NONE; m = joint->message[m].next) {
+		last = m;
 		if (joint->message[m].hash == hash && slice_eq(name_slice(joint, joint->message[m].name), id))
 			return CC_ABSENT;
 		if (most == NONE || joint->message[m].hash > joint->message[most].hash)
@@ -512,8 +513,12 @@ node_message(struct joint *joint, uint32_t index, struct slice id)
 			return CC_NOMEM;
 		at = (uint32_t)joint->message_count++;
 	}
-	joint->message[at] = (struct message_ref){name_of(joint, id), node->messages, hash};
-	node->messages = at;
+	/* Behind the last, so that what is read back from bytes is in its order. */
+	joint->message[at] = (struct message_ref){name_of(joint, id), NONE, hash};
+	if (last != NONE)
+		joint->message[last].next = at;
+	else
+		node->messages = at;
 	node->message_count++;
 	node_grows(joint, node, id.size + MESSAGE_BYTES, 0);
 	return joint->message[at].name != NONE ? CC_OK : CC_NOMEM;

@@ -11,7 +11,7 @@ enum pass { BY_CONTENT, BY_STRONG, BY_PLACE, BY_ALL };
 struct parts {
 	uint32_t node[SAMPLE];
 	uint8_t parent[SAMPLE];
-	bool informed[SAMPLE];
+	bool informed[SAMPLE], bystander[SAMPLE];
 	unsigned nodes;
 };
 

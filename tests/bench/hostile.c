@@ -105,6 +105,26 @@ chain(struct joint *joint, uint64_t n)
 	return joint_add(joint, &s);
 }
 
+/* Things that half of its hosts are accused of, and the other half only seen with, by programs that are all different. */
+static enum cc_status
+bystanders(struct joint *joint, uint64_t n)
+{
+	struct joint_sighting s;
+	unsigned long long k = n;
+
+	plain(&s, EVIL, n, 8000000 + n % 4096);
+	s.domain = put("d%llu.example", k % 4096);
+	s.victim = put("pan4-%llu", k);
+	s.rule_class = slice_str(n / 4096 % 2 == 0 ? "trojan-activity" : "misc-activity");
+	s.ja3 = put("3-%llu", k);
+	s.ja4 = put("4-%llu", k);
+	s.stack = put("s-%llu", k);
+	s.agent = put("a-%llu", k);
+	s.headers = put("h-%llu", k);
+	s.url = put("http://d%llu.example/%llu", k % 4096, k);
+	return joint_add(joint, &s);
+}
+
 /* Small chains that grow together at their ends, those in the middle last. */
 static enum cc_status
 zip(struct joint *joint, uint64_t n)
@@ -328,8 +348,8 @@ staged(struct joint *joint, uint64_t n)
 static const struct {
 	const char *name;
 	attack_fn *fn;
-} attack[] = {{"honest", as_others}, {"one-certificate", one_certificate}, {"chain", chain}, {"zip", zip},
-    {"mesh", mesh}, {"weak-mesh", weak_mesh}, {"not-seen", not_seen}, {"taken-back", taken_back},
+} attack[] = {{"honest", as_others}, {"one-certificate", one_certificate}, {"bystanders", bystanders}, {"chain", chain},
+    {"zip", zip}, {"mesh", mesh}, {"weak-mesh", weak_mesh}, {"not-seen", not_seen}, {"taken-back", taken_back},
     {"notices", notices}, {"heartbeats", heartbeats}, {"repeats", repeats}, {"crowded", crowded},
     {"long-texts", long_texts}, {"washing", washing}, {"flipping", flipping}, {"staged", staged}, {"lasting", lasting}};
 
