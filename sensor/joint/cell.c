@@ -15,7 +15,7 @@ may_be_at_host(const struct joint *joint, const struct node *node)
 		const struct feature *is = &joint->feature[f];
 
 		if (is->type == FEATURE_VICTIM && !(is->next == NONE && is->prev == NONE))
-			return node_is_at_host(joint, node);
+			return node_is_at_host(node);
 	}
 	return false;
 }

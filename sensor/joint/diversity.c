@@ -111,7 +111,7 @@ is_clean(const struct joint *joint, uint32_t victim)
 	const struct value *v = &joint->value[victim];
 
 	for (uint32_t f = v->head; f != NONE && v->count <= CLEAN_MAX; f = joint->feature[f].next) {
-		if (!node_is_observed(joint, &joint->node[joint->feature[f].node]))
+		if (!joint->node[joint->feature[f].node].observed)
 			return false;
 	}
 	return v->count <= CLEAN_MAX;
@@ -144,7 +144,7 @@ list_accused(struct joint *joint, const struct parts *p, uint32_t ret_accuser[SA
 	for (unsigned i = 0; i < p->nodes; i++) {
 		const struct node *node = &joint->node[p->node[i]];
 
-		if (node_is_observed(joint, node))
+		if (node->observed)
 			continue;
 		if (node_tells(joint, node, FEATURE_VICTIM))
 			ret_accuser[accusers++] = node->organisation;
@@ -177,7 +177,7 @@ find_bystanders(struct joint *joint, struct parts *p)
 		while (k < accusers && accuser[k] != node->organisation)
 			k++;
 		p->bystander[i] = k < accusers && victim != NONE && node_tells(joint, node, FEATURE_NET) &&
-				  node_is_observed(joint, node) && !shows_seen(joint, node) && is_clean(joint, victim);
+				  node->observed && !shows_seen(joint, node) && is_clean(joint, victim);
 	}
 }
 
@@ -201,7 +201,7 @@ joins_at_host(const struct joint *joint, const struct node *node, uint8_t type, 
 {
 	if (judged == 'a')
 		return pass == BY_ALL && type == FEATURE_VICTIM && !node_tells(joint, node, FEATURE_DOMAIN);
-	return judged == 'v' && type == FEATURE_RULE && node_is_at_host(joint, node);
+	return judged == 'v' && type == FEATURE_RULE && node_is_at_host(node);
 }
 
 /* The node at this place is joined with those before it that have something rare of it; does it tell at all? */

@@ -84,6 +84,7 @@ struct node {
 	bool doubted;             /* whether it still can, or cannot */
 	bool hearsay;             /* says no more than a partner said, as its activity was weighed last */
 	bool hosted;              /* its name is one at a hosting platform */
+	bool observed;            /* by a rule whose class only observes */
 	bool revocable;           /* revoke.c lists it */
 	bool of_facet;            /* has a candidate that others are held against at the moment */
 
@@ -562,8 +563,6 @@ bool zone_says(const struct joint *joint, const struct claim *claim);
 
 /* network.c: addresses of one network that do one thing */
 #define NETWORK_DOES JOINT_STRONG /* nats of a network that nothing speaks against, in place of the network's own */
-/* Is what a rule finds at its victim one matter? */
-bool node_is_at_host(const struct joint *joint, const struct node *node);
 bool network_tells(const struct joint *joint, const struct node *node);
 double network_weight(double weight);
 
@@ -704,21 +703,12 @@ node_tells(const struct joint *joint, const struct node *node, uint8_t type)
 	return node_value(joint, node, type) != NONE;
 }
 
+/* Is what a rule finds at its victim one matter?  Whom a host calls, or asks for, is the doing of what it has; of those
+ * who call a host each is somebody. */
 static inline bool
-node_class_observes(const struct joint *joint, const struct node *node)
+node_is_at_host(const struct node *node)
 {
-	return joint_class_observes(name_slice(joint, node->class));
-}
-
-/* By a rule that only observes (draft.c, observe); a class without a rule says nothing. */
-static inline bool
-node_is_observed(const struct joint *joint, const struct node *node)
-{
-	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
-		if (joint->feature[f].type == FEATURE_RULE)
-			return joint->feature[f].cap <= 0;
-	}
-	return false;
+	return !node->client && !node->observed;
 }
 
 /* Looked for because a partner said so, or said after him: by his word, however many say it. */

@@ -296,7 +296,7 @@ link_llr(const struct linker *l, uint32_t a, uint32_t b, uint32_t value, double 
 			tally_add(&t, group_by(l, feature[i].value, (double)(v < w ? v : w)), (double)(v < w ? v : w));
 		}
 	}
-	if (node_is_at_host(l->joint, x) && node_is_at_host(l->joint, y))
+	if (node_is_at_host(x) && node_is_at_host(y))
 		tally_finding(&t, &is);
 	return tally_sum(&t) + time_llr(x->first, x->last, y->first, y->last);
 }
@@ -334,7 +334,7 @@ list_node(struct linker *l, uint32_t place, size_t *room)
 			return false;
 		l->at[l->count++] = (struct at){l->joint->value[value].hash, value, place, weight};
 	}
-	if (node_is_at_host(l->joint, node))
+	if (node_is_at_host(node))
 		tally_finding(&all, &is);
 	l->pairs[place] = tally_sum(&all) + CLOSE + ROUNDING >= JOINT_STRONG;
 	return true;

@@ -318,6 +318,7 @@ node_make(struct joint *joint, struct node *like, const struct feature_draft *fe
 	like->bytes = (uint32_t)bytes;
 	like->feature_count = 0;
 	like->hosted = like->domain != NONE && name_is_hosted(name_slice(joint, like->domain));
+	like->observed = joint_class_observes(name_slice(joint, like->class));
 	if ((like->features = feature_block(joint, count)) == NONE)
 		return NONE;
 	if ((index = node_new(joint, like)) == NONE) {
@@ -437,6 +438,8 @@ set_rhythm(struct joint *joint, uint32_t index)
 	for (unsigned i = 0; i < steady; i++) {
 		joint->feature[block + i] = (struct feature){.value = joint->feature[before + i].value, .node = index,
 		    .cap = joint->feature[before + i].cap, .type = joint->feature[before + i].type};
+		/* Linking looks at what the node has: at what is linked already. */
+		node->feature_count = (uint8_t)i;
 		value_link(joint, block + i, node->negative);
 	}
 	node->feature_count = (uint8_t)steady;
@@ -565,6 +568,17 @@ fold_in(struct joint *joint, uint32_t index, const struct node *more)
 	return beats || memcmp(&was, node, sizeof(was)) != 0;
 }
 
+/* It says more than before: what is judged by it is judged anew, and so is what others at its host say. */
+static void
+judge_beside(struct joint *joint, uint32_t index)
+{
+	const struct node *node = &joint->node[index];
+
+	values_beside(joint, index);
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++)
+		host_doubt(joint, joint->feature[f].value);
+}
+
 /* What was shown without proof first, and with it later, is shown with it. */
 static bool
 raise_caps(struct joint *joint, uint32_t index, const struct feature_draft *feature, unsigned count)
@@ -581,11 +595,8 @@ raise_caps(struct joint *joint, uint32_t index, const struct feature_draft *feat
 			raised = true;
 		}
 	}
-	if (!raised || node->negative)
-		return raised;
-	values_beside(joint, index);
-	for (uint32_t f = node->features; f < node->features + node->feature_count; f++)
-		host_doubt(joint, joint->feature[f].value);
+	if (raised && !node->negative)
+		judge_beside(joint, index);
 	return raised;
 }
 
@@ -614,13 +625,6 @@ is_before(const struct joint *joint, uint32_t name, struct slice text)
 	return order < 0 || (order == 0 && text.size < was.size);
 }
 
-/* Whom a host calls, or asks for, is the doing of what it has; of those who call a host each is somebody. */
-bool
-node_is_at_host(const struct joint *joint, const struct node *node)
-{
-	return !node->client && !node_class_observes(joint, node);
-}
-
 /* What it shows beside what it is: of several names of a rule, or classes (one that says more than that it is there, if
  * any does), the same stays, whichever came first. */
 bool
@@ -630,8 +634,8 @@ node_told(struct joint *joint, uint32_t index, struct slice rule_name, struct sl
 	struct slice was = name_slice(joint, node->class);
 	bool more = is_before(joint, node->rule_name, rule_name), other = is_before(joint, node->class, class);
 
-	if (node->class != NONE && class.size > 0 && joint_class_observes(was) != joint_class_observes(class))
-		other = joint_class_observes(was);
+	if (node->class != NONE && class.size > 0 && node->observed != joint_class_observes(class))
+		other = node->observed;
 	if (more) {
 		node_grows(joint, node, rule_name.size, name_slice(joint, node->rule_name).size);
 		node->rule_name = name_of(joint, rule_name);
@@ -639,8 +643,9 @@ node_told(struct joint *joint, uint32_t index, struct slice rule_name, struct sl
 	if (other) {
 		node_grows(joint, node, class.size, was.size);
 		node->class = name_of(joint, class);
+		node->observed = joint_class_observes(class);
 		if (!node->negative)
-			values_beside(joint, index);
+			judge_beside(joint, index);
 	}
 	joint->no_memory = joint->no_memory || (more && node->rule_name == NONE) || (other && node->class == NONE);
 	return more || other;

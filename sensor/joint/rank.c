@@ -57,7 +57,7 @@ parties_count(const struct joint *joint, struct activity *a)
 		if (k == a->parties)
 			a->party[a->parties++] = (struct party){node->organisation, 0};
 		a->party[k].nodes++;
-		accuses[k] = accuses[k] || !node_class_observes(joint, node);
+		accuses[k] = accuses[k] || !node->observed;
 		any = any || accuses[k];
 	}
 	/* Who saw that things were there, and nothing bad, has no part in who it was, where others have. */

@@ -238,7 +238,7 @@ host_doubt(struct joint *joint, uint32_t victim)
 
 	for (uint32_t f = v->head; v->type == FEATURE_VICTIM && f != NONE && v->count <= CLEAN_MAX + 1;
 	     f = joint->feature[f].next) {
-		if (node_is_observed(joint, &joint->node[joint->feature[f].node]))
+		if (joint->node[joint->feature[f].node].observed)
 			values_beside(joint, joint->feature[f].node);
 	}
 }

@@ -34,16 +34,16 @@ victim_fell(uint64_t hit, uint64_t call)
 
 /* Of a rule that does more than observe: what only observes says that somebody was there, not that he is bad. */
 static bool
-is_accused(const struct joint *joint, const struct node *node)
+is_accused(const struct node *node)
 {
-	return node->proof >= CC_PROOF_DIALOGUE && !node_class_observes(joint, node);
+	return node->proof >= CC_PROOF_DIALOGUE && !node->observed;
 }
 
 bool
 victim_attacks(const struct joint *joint, const struct node *node, uint32_t value)
 {
 	return value != NONE && joint->value[value].type == FEATURE_VICTIM &&
-	       node->pseudonym == joint->value[value].name && is_accused(joint, node);
+	       node->pseudonym == joint->value[value].name && is_accused(node);
 }
 
 bool
@@ -51,7 +51,7 @@ victim_talks(const struct joint *joint, const struct node *node, uint32_t value)
 {
 	return value != NONE && joint->value[value].type == FEATURE_VICTIM &&
 	       node->victim == joint->value[value].name && node->attacker != NONE && node->home == NONE &&
-	       is_accused(joint, node);
+	       is_accused(node);
 }
 
 static float

@@ -48,7 +48,7 @@ make_item(const struct joint *joint, const struct claim *claim)
 	    .clock_error = (double)node->clock_error};
 	struct looked_at is = {.known = false};
 	/* Such a rule says that it was there, not that it is bad; that is another's to say. */
-	bool observed = node_class_observes(joint, node);
+	bool observed = node->observed;
 
 	if (node->negative || node->from == 0 || node->clock_error < 0)
 		is = watch_look(joint, node->organisation, node->first, node->last);

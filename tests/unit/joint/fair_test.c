@@ -135,7 +135,7 @@ TEST(who_observes_is_a_witness_of_what_another_accuses)
 /* Who of five leaves files at a service; three clean hosts of each of bystanders organisations, from the first on, or
  * of others that accuse nobody, call it, too. */
 static json_t *
-stored(unsigned accusers, unsigned first, unsigned bystanders)
+stored(unsigned accusers, unsigned first, unsigned bystanders, const char *rule)
 {
 	struct conf *conf = conf_new();
 	struct joint *joint = joint_new(conf);
@@ -154,7 +154,7 @@ stored(unsigned accusers, unsigned first, unsigned bystanders)
 		for (unsigned k = 0; k < 3; k++) {
 			struct joint_sighting s = sight(i, "192.0.2.7", 50000 + i * 7000 + k * 900);
 
-			s.rule = keep("2000002");
+			s.rule = keep(rule);
 			called(&s, "files.example", "misc-activity");
 			CHECK(joint_add(joint, &s) == CC_OK);
 		}
@@ -164,19 +164,23 @@ stored(unsigned accusers, unsigned first, unsigned bystanders)
 
 TEST(what_bystanders_use_is_nobodys)
 {
-	json_t *cases = stored(4, 0, 0);
+	json_t *cases = stored(4, 0, 0, "2000002");
 
 	CHECK_TEXT(verdict(cases, 0, "value"), "192.0.2.7");
 	json_decref(cases);
-	cases = stored(4, 0, 4);
+	cases = stored(4, 0, 4, "2000002");
+	CHECK_TEXT(verdict(cases, 0, "verdict"), "cannot say");
+	json_decref(cases);
+	/* It is the class that says so. */
+	cases = stored(4, 0, 4, "");
 	CHECK_TEXT(verdict(cases, 0, "verdict"), "cannot say");
 	json_decref(cases);
 	/* Who accuses nobody of it may have no rule for it. */
-	cases = stored(3, 3, 2);
+	cases = stored(3, 3, 2, "2000002");
 	CHECK_TEXT(verdict(cases, 0, "value"), "192.0.2.7");
 	json_decref(cases);
 	/* One organisation's hosts make it nobody's. */
-	cases = stored(4, 0, 1);
+	cases = stored(4, 0, 1, "2000002");
 	CHECK_TEXT(verdict(cases, 0, "value"), "192.0.2.7");
 	json_decref(cases);
 }

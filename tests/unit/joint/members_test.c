@@ -258,4 +258,30 @@ TEST(what_is_refused_has_a_name)
 	remove_dir(dir);
 }
 
-TESTS(T(what_was_sent_elsewhere_is_refused), T(what_is_refused_has_a_name))
+/* From then on, whatever it signed, and whenever. */
+TEST(a_key_that_was_revoked_is_refused)
+{
+	char dir[] = "/tmp/members_test.XXXXXX";
+	struct cluster here;
+	struct member m;
+	struct buf out;
+	struct slice payload;
+
+	CHECK(mkdtemp(dir) != NULL);
+	open_cluster(&here);
+	payload = one_sent(&m, dir, &here, &out);
+	CHECK_UINT(taken(&m, 1), 1);
+	CHECK_UINT(refused(&m), 0);
+	CHECK(trust_revoke(m.trust, (const char *)payload.p + AT_KID, DAY0 * NS_PER_S) == CC_OK);
+	put(&here, "concert.nodes", 0, payload);
+	CHECK_UINT(taken(&m, 2), 1);
+	CHECK_UINT(joint_members_refused(m.members, JOINT_REFUSED_REVOKED_KEY), 1);
+	CHECK_UINT(refused(&m), 1);
+
+	close_member(&m);
+	buf_close(&out);
+	close_cluster(&here);
+	remove_dir(dir);
+}
+
+TESTS(T(what_was_sent_elsewhere_is_refused), T(what_is_refused_has_a_name), T(a_key_that_was_revoked_is_refused))
