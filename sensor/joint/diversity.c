@@ -135,7 +135,7 @@ shows_seen(const struct joint *joint, const struct node *node)
 	return is;
 }
 
-/* What the accused show, and by whom hosts are accused: organisations, each of which may be there again; their count. */
+/* What the accused show, and by whom hosts are accused: organisations, the same more than once; their count. */
 static unsigned
 list_accused(struct joint *joint, const struct parts *p, uint32_t ret_accuser[SAMPLE])
 {

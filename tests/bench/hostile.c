@@ -105,7 +105,7 @@ chain(struct joint *joint, uint64_t n)
 	return joint_add(joint, &s);
 }
 
-/* Things that half of its hosts are accused of, and the other half only seen with, by programs that are all different. */
+/* Things that half of its hosts are accused of, and the other half only seen with, by programs all different. */
 static enum cc_status
 bystanders(struct joint *joint, uint64_t n)
 {

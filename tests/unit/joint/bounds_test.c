@@ -304,5 +304,6 @@ TEST(texts_of_one_hash)
 	conf_free(conf);
 }
 
-TESTS(T(taking_back_is_bounded), T(what_is_taken_back_is_bounded_by_its_texts), T(revoked_sights_leave), T(taken_back_piece_by_piece),
+TESTS(T(taking_back_is_bounded), T(what_is_taken_back_is_bounded_by_its_texts), T(revoked_sights_leave),
+    T(taken_back_piece_by_piece),
     T(a_flood_costs_by_what_it_adds), T(bounded), T(long_texts_count), T(repeats_count), T(texts_of_one_hash))
