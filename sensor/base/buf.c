@@ -32,6 +32,13 @@ buf_close(struct buf *buf)
 	*buf = (struct buf){.p = NULL};
 }
 
+void
+buf_close_part(struct buf *part, struct buf *whole)
+{
+	whole->full = whole->full || part->full;
+	buf_close(part);
+}
+
 bool
 buf_reserve(struct buf *buf, size_t more)
 {

@@ -260,7 +260,7 @@ struct cases_place {
 	unsigned column, row;
 };
 /* Names, addresses, certificates and keys, files from the left; rows so that few lines cross.  Deterministic. */
-void cases_layout(
+bool cases_layout(
     const struct casefile *one, struct cases_place *ret_place, unsigned ret_rows[CASES_COLUMNS], size_t *ret_left_out);
 
 #endif

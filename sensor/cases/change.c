@@ -227,29 +227,31 @@ cut_once(json_t *json)
 	return cut;
 }
 
+/* json_dumpb() says its size first: json_dumps() may lose a member's name where memory ends. */
+static bool
+add_document(struct buf *out, const json_t *json, size_t size)
+{
+	if (!buf_reserve(out, size) || json_dumpb(json, (char *)out->p + out->size, size, JSON_COMPACT) != size)
+		return false;
+	out->size += size;
+	return true;
+}
+
 enum cc_status
 cases_document(struct casefile *one, size_t most, struct buf *out)
 {
 	json_t *copy = one->json;
+	size_t size = json_dumpb(copy, NULL, 0, JSON_COMPACT);
 	enum cc_status st = CC_OK;
-	char *text = json_dumps(copy, JSON_COMPACT);
 
-	if (text != NULL && strlen(text) > most) {
+	if (size > most)
 		copy = json_deep_copy(one->json);
-		while (copy != NULL && text != NULL && strlen(text) > most && cut_once(copy)) {
-			free(text);
-			text = json_dumps(copy, JSON_COMPACT);
-		}
-		if (copy == NULL)
-			st = CC_NOMEM;
-	}
-	if (text == NULL)
+	while (copy != NULL && size > most && cut_once(copy))
+		size = json_dumpb(copy, NULL, 0, JSON_COMPACT);
+	if (copy == NULL || size == 0 || (size <= most && !add_document(out, copy, size)))
 		st = CC_NOMEM;
-	else if (strlen(text) > most)
+	else if (size > most)
 		st = CC_FULL;
-	else
-		buf_add_text(out, text);
-	free(text);
 	if (copy != one->json)
 		json_decref(copy);
 	return st;

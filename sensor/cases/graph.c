@@ -98,16 +98,17 @@ sweep(const struct casefile *one, struct seat *seat, size_t count, unsigned colu
 		place[seat[i].at].row = (unsigned)i;
 }
 
-void
+bool
 cases_layout(
     const struct casefile *one, struct cases_place *ret_place, unsigned ret_rows[CASES_COLUMNS], size_t *ret_left_out)
 {
 	struct seat *seat[CASES_COLUMNS];
 	size_t count[CASES_COLUMNS] = {0};
+	bool good = true;
 
 	*ret_left_out = 0;
 	for (unsigned c = 0; c < CASES_COLUMNS; c++)
-		seat[c] = calloc(one->nodes + 1, sizeof(struct seat));
+		good = (seat[c] = calloc(one->nodes + 1, sizeof(struct seat))) != NULL && good;
 	for (size_t i = 0; i < one->nodes; i++) {
 		unsigned c = column_of(one->node[i].kind);
 
@@ -139,4 +140,5 @@ cases_layout(
 	}
 	for (unsigned c = 0; c < CASES_COLUMNS; c++)
 		free(seat[c]);
+	return good;
 }

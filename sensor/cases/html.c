@@ -121,7 +121,7 @@ page_text(struct buf *out, const char *text, size_t most)
 			break;
 		}
 	}
-	buf_close(&clean);
+	buf_close_part(&clean, out);
 }
 
 /* The size of a date, and a time behind it, that begins there; 0: none. */

@@ -220,12 +220,14 @@ page_graph(struct buf *out, const struct casefile *one)
 	struct drawing d = {.one = one, .place = calloc(one->nodes + 1, sizeof(*d.place))};
 	unsigned columns = 0, at = 0, height;
 
-	if (d.place == NULL || one->nodes == 0) {
+	if (one->nodes == 0)
 		buf_add_text(out, "<p>The document lists no infrastructure.</p>\n");
+	else if (d.place == NULL || !cases_layout(one, d.place, d.rows, &d.left_out))
+		out->full = true;
+	if (one->nodes == 0 || out->full) {
 		free(d.place);
 		return;
 	}
-	cases_layout(one, d.place, d.rows, &d.left_out);
 	for (unsigned c = 0; c < CASES_COLUMNS; c++) {
 		columns += d.rows[c] > 0;
 		d.most = d.rows[c] > d.most ? d.rows[c] : d.most;

@@ -233,7 +233,7 @@ part_name(const char *organisation, struct buf *ret_name, size_t ret_end[LINES])
 }
 
 static unsigned
-lines_of(const char *organisation)
+lines_of(struct buf *out, const char *organisation)
 {
 	struct buf name;
 	size_t end[LINES];
@@ -241,7 +241,7 @@ lines_of(const char *organisation)
 
 	buf_open(&name, 4096);
 	lines = part_name(organisation, &name, end);
-	buf_close(&name);
+	buf_close_part(&name, out);
 	return lines;
 }
 
@@ -267,7 +267,7 @@ put_who(struct buf *out, const struct lane *lane, unsigned y)
 		buf_add_text(out, i > 0 ? "</tspan>" : "");
 	}
 	buf_add_text(out, "</text></g>");
-	buf_close(&name);
+	buf_close_part(&name, out);
 }
 
 static void
@@ -319,7 +319,7 @@ put_coverage(struct buf *out, const struct scale *s, const struct casefile *one,
 }
 
 static size_t
-make_lanes(const struct casefile *one, const struct scale *s, struct lane *lane, struct mark *mark)
+make_lanes(struct buf *out, const struct casefile *one, const struct scale *s, struct lane *lane, struct mark *mark)
 {
 	size_t lanes = 0;
 
@@ -341,7 +341,7 @@ make_lanes(const struct casefile *one, const struct scale *s, struct lane *lane,
 		if (lane[l].count > 0)
 			qsort(lane[l].mark, lane[l].count, sizeof(*mark), by_time);
 		seat_marks(s, &lane[l]);
-		lane[l].lines = lines_of(lane[l].organisation);
+		lane[l].lines = lines_of(out, lane[l].organisation);
 		lane[l].height = 24 + (lane[l].rows > 1 ? lane[l].rows : 1) * ROW;
 		if (lane[l].lines > 1 && lane[l].height < 24 + lane[l].lines * LINE)
 			lane[l].height = 24 + lane[l].lines * LINE;
@@ -420,10 +420,12 @@ page_timeline(struct buf *out, const struct casefile *one)
 	struct mark *mark = calloc(one->sights + 1, sizeof(*mark));
 	struct scale scale;
 
-	if (lane == NULL || mark == NULL || !scale_of(one, &scale)) {
+	if (lane == NULL || mark == NULL) {
+		out->full = true;
+	} else if (!scale_of(one, &scale)) {
 		buf_add_text(out, "<p>The document holds no time line.</p>\n");
 	} else {
-		size_t lanes = make_lanes(one, &scale, lane, mark);
+		size_t lanes = make_lanes(out, one, &scale, lane, mark);
 
 		for (size_t at = 0; at < lanes;)
 			at += put_picture(out, &scale, one, lane + at, lanes - at, at == 0);

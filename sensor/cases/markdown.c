@@ -27,7 +27,7 @@ cases_harmless(struct buf *out, const char *text, size_t most)
 		else
 			buf_add_u8(out, clean.p[i]);
 	}
-	buf_close(&clean);
+	buf_close_part(&clean, out);
 }
 
 void
@@ -233,6 +233,7 @@ cases_markdown(struct buf *out, const struct casefile *one)
 {
 	struct cases_words w = {out, buf_add_text, cases_code};
 	struct cases_tally t = cases_tally(one);
+	size_t start;
 	char when[40];
 
 	buf_add_text(out, "# ");
@@ -251,11 +252,13 @@ cases_markdown(struct buf *out, const struct casefile *one)
 	}
 	if (one->exercise)
 		buf_add_text(out, "\n**EXERCISE: this is a drill, not an incident.**\n");
-	buf_add_text(out, "\n**");
+	buf_add_text(out, "\n");
+	start = out->size;
+	buf_add_text(out, "**");
 	if (cases_say_over(&w, one))
 		buf_add_text(out, "**\n\n");
 	else
-		out->size -= 2;
+		out->size = start;
 	buf_add_text(out, "## The answer\n\n");
 	cases_say_answer(&w, one);
 	buf_add_text(out, "\n\n## What was seen\n\n");

@@ -33,6 +33,7 @@ fold(struct buf *out, const struct buf *text, size_t indent)
 	size_t column = 0;
 	bool first = true;
 
+	out->full = out->full || text->full;
 	while (p < end) {
 		const uint8_t *word = p;
 		size_t size = 0;
@@ -66,7 +67,7 @@ put_sentence(
 	say(&w, one);
 	if (text.size > 0)
 		fold(out, &text, 0);
-	buf_close(&text);
+	buf_close_part(&text, out);
 }
 
 static void
@@ -101,8 +102,8 @@ put_answer(struct buf *out, const struct casefile *one, size_t width)
 		}
 	}
 	buf_add_u8(&text, '\0');
-	column(out, (const char *)text.p, width);
-	buf_close(&text);
+	column(out, text.full ? "" : (const char *)text.p, width);
+	buf_close_part(&text, out);
 }
 
 void
@@ -145,7 +146,7 @@ put_list(struct buf *out, const struct casefile *one, const char *mark,
 			break;
 		fold(out, &text, strlen(mark));
 	}
-	buf_close(&text);
+	buf_close_part(&text, out);
 }
 
 static void
@@ -164,7 +165,7 @@ put_explanations(struct buf *out, const struct casefile *one)
 		cases_say_hypothesis(&w, list[i]);
 		fold(out, &text, 13);
 	}
-	buf_close(&text);
+	buf_close_part(&text, out);
 }
 
 static void
@@ -191,7 +192,7 @@ put_opinions(struct buf *out, const struct casefile *one)
 		cases_clean(&text, o->text, 2000);
 		fold(out, &text, 24);
 	}
-	buf_close(&text);
+	buf_close_part(&text, out);
 }
 
 static void
@@ -230,7 +231,7 @@ put_trace(struct buf *out, const struct casefile *one)
 		cases_clean(&text, one->trace[i].with, 200);
 		fold(out, &text, 24);
 	}
-	buf_close(&text);
+	buf_close_part(&text, out);
 }
 
 void

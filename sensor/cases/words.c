@@ -136,9 +136,11 @@ cases_say_kind_begin(const struct cases_words *w, const char *kind)
 	buf_open(&text, 256);
 	cases_say_kind(&ours, kind);
 	buf_add_u8(&text, '\0');
-	text.p[0] = 'T';
-	w->plain(w->out, (const char *)text.p);
-	buf_close(&text);
+	if (!text.full) {
+		text.p[0] = 'T';
+		w->plain(w->out, (const char *)text.p);
+	}
+	buf_close_part(&text, w->out);
 }
 
 static const char *

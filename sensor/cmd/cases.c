@@ -305,6 +305,18 @@ newest_first(const void *a, const void *b)
 	return order != 0 ? order : strcmp(x->publisher, y->publisher);
 }
 
+/* A line of the list, whole, or named and left out. */
+static void
+put_row(struct cases_room *r, const struct casefile *one, const char *end)
+{
+	buf_add_text(&r->d.line, end);
+	if (r->d.line.full)
+		leave_out(r, "", one->id, one->publisher[0] != '\0' ? one->publisher : "this machine", NULL);
+	else
+		fwrite(r->d.line.p, 1, r->d.line.size, stdout);
+	buf_clear(&r->d.line);
+}
+
 void
 cases_row_json(struct cases_room *r, const struct casefile *one)
 {
@@ -335,7 +347,7 @@ cases_row_json(struct cases_room *r, const struct casefile *one)
 		json_bool(&json, "changed_since", one->stale);
 	}
 	json_end_object(&json);
-	cmd_put_line(&r->d.line);
+	put_row(r, one, "\n");
 }
 
 static bool
@@ -392,8 +404,7 @@ list(struct cases_room *r)
 			printf("%-8s %-12s %-16s %3s %8s %-23s %s\n", "CASE", "STATE", "LAST SEEN", "SAW", "PROB.",
 			    "ANSWER", "WHOSE");
 		cases_row(&r->d.line, one);
-		fwrite(r->d.line.p, 1, r->d.line.size, stdout);
-		buf_clear(&r->d.line);
+		put_row(r, one, "");
 	}
 	if (stale > 0 && !r->d.o.json)
 		fprintf(stderr,
@@ -420,6 +431,8 @@ show(struct cases_room *r)
 		return EXIT_DONE;
 	}
 	cases_text(&r->d.line, one);
+	if (r->d.line.full)
+		return cases_fail(EXIT_FAILED, "no memory", one->id);
 	fwrite(r->d.line.p, 1, r->d.line.size, stdout);
 	for (size_t i = 0; i < r->list.count; i++) {
 		const struct casefile *other = r->list.one[i];

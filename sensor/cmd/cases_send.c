@@ -171,7 +171,7 @@ harmless_name(struct buf *out, const char *text, size_t most)
 		else
 			buf_add_u8(out, plain.p[i]);
 	}
-	buf_close(&plain);
+	buf_close_part(&plain, out);
 }
 
 /* most: bytes of the document; items: of the infrastructure. */
@@ -208,6 +208,9 @@ cases_posting(struct casefile *one, const char *of, uint64_t time, size_t most, 
 	fill_summary(&w, one);
 	buf_add_u8(&p->name, '\0');
 	buf_add_u8(&p->summary, '\0');
+	/* Neither can be as long as that. */
+	if (p->name.full || p->summary.full)
+		return CC_NOMEM;
 	fill_opinions(one, p, of);
 	st = cases_document(one, most, &p->document);
 	p->post = (struct board_post){.id = one->id, .publisher = of, .name = (const char *)p->name.p,
@@ -271,6 +274,8 @@ send_case(struct cases_room *r, struct casefile *one, uint64_t time)
 			st = board_publish(r->d.desk, &p.post, &r->d.why);
 		cases_posting_close(&p);
 	}
+	if (st == CC_NOMEM)
+		return cases_fail(EXIT_FAILED, "no memory: it was not sent, and goes out when it is published again", one->id);
 	if (st != CC_OK)
 		return cmd_desk_fail(&r->d, st);
 	if (!r->d.o.quiet && !r->d.o.json)

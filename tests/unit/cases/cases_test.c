@@ -673,6 +673,90 @@ TEST(none_without_a_word)
 	close(nowhere);
 }
 
-TESTS(T(members), T(marked), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(labels),
+/* What is sent: all of it, or it is not sent; wherever memory ends. */
+static void
+check_posting(const struct buf *name, const struct buf *summary, const struct buf *document)
+{
+	struct casefile *one = read_case(whole);
+	struct posting p;
+	enum cc_status st;
+
+	CHECK(one != NULL);
+	malloc_count = 0;
+	malloc_counting = true;
+	st = cases_posting(one, "cert.a", 0, SIZE_MAX, CASES_NODES, &p);
+	malloc_counting = false;
+	CHECK(st == CC_OK || malloc_fails > 0);
+	if (st == CC_OK && name != NULL) {
+		CHECK(slice_eq(buf_slice(&p.name), buf_slice(name)));
+		CHECK(slice_eq(buf_slice(&p.summary), buf_slice(summary)));
+		CHECK(slice_eq(buf_slice(&p.document), buf_slice(document)));
+	}
+	cases_posting_close(&p);
+	cases_free(one);
+}
+
+TEST(none_is_sent_in_part)
+{
+	struct casefile *one = read_case(whole);
+	struct posting p;
+	unsigned long all;
+
+	if (!MALLOC_OWN)
+		return;
+	malloc_fails = 0;
+	check_posting(NULL, NULL, NULL);
+	all = malloc_count;
+	CHECK(all > 10);
+	CHECK(cases_posting(one, "cert.a", 0, SIZE_MAX, CASES_NODES, &p) == CC_OK);
+	for (unsigned long at = 1; at <= 2 * all; at++) {
+		malloc_fails = (at + 1) / 2;
+		malloc_fails_on = at % 2 == 0;
+		check_posting(&p.name, &p.summary, &p.document);
+	}
+	malloc_fails = 0;
+	cases_posting_close(&p);
+	cases_free(one);
+}
+
+/* A page is whole, or says that it is not. */
+TEST(no_page_is_shown_in_part)
+{
+	static void (*const form[])(struct buf *, const struct casefile *) = {
+	    cases_text, cases_markdown, cases_html, cases_row};
+
+	for (unsigned f = 0; f < sizeof(form) / sizeof(form[0]) && MALLOC_OWN; f++) {
+		struct casefile *one = read_case(whole);
+		struct buf page;
+		unsigned long all = 0;
+
+		CHECK(one != NULL);
+		buf_open(&page, 16u << 20);
+		for (unsigned long at = 0; at <= 2 * all; at++) {
+			struct buf out;
+
+			buf_open(&out, 16u << 20);
+			malloc_count = 0;
+			malloc_fails = (at + 1) / 2;
+			malloc_fails_on = at % 2 == 0;
+			malloc_counting = true;
+			form[f](&out, one);
+			malloc_counting = false;
+			malloc_fails = 0;
+			if (at == 0) {
+				all = malloc_count;
+				buf_add_slice(&page, buf_slice(&out));
+			}
+			CHECK(out.full || slice_eq(buf_slice(&out), buf_slice(&page)));
+			CHECK(at > 0 || !out.full);
+			buf_close(&out);
+		}
+		CHECK(all > 0);
+		buf_close(&page);
+		cases_free(one);
+	}
+}
+
+TESTS(T(none_is_sent_in_part), T(no_page_is_shown_in_part), T(members), T(marked), T(refused), T(damaged), T(wrong_types), T(page_is_safe), T(no_word_of_who), T(labels),
     T(odd_times), T(zone_is_no_host), T(cleaned), T(layout), T(changes), T(found), T(who_saw), T(row),
     T(whose_word_it_rests_on), T(posted), T(trusted_no_more), T(none_without_a_word))

@@ -778,7 +778,7 @@ TEST(words_that_name_networks)
 }
 
 TESTS(T(a_clock_grows_worse_in_steps), T(notices_of_networks), T(words_that_name_networks),
-    T(heartbeats_tell_who_looked), T(heartbeats_of_a_time_to_come), T(notices_of_its_time), 
+    T(heartbeats_tell_who_looked), T(heartbeats_of_a_time_to_come), T(notices_of_its_time),
     T(notices_change_cases), T(contacts_and_notices),
     T(notices_of_one_are_bounded), T(period_links_where_addresses_move),
     T(a_tenth_is_no_more_than_a_tenth), T(sights_at_random_have_no_period), T(stages),
