@@ -21,7 +21,7 @@ struct buf {
 void buf_open(struct buf *buf, size_t max);                    /* empty, grows up to max */
 void buf_over(struct buf *buf, void *memory, size_t room);     /* over memory of the caller */
 void buf_close(struct buf *buf);
-void buf_close_part(struct buf *part, struct buf *whole);      /* part went into it: what is missing there is missing here */
+void buf_close_part(struct buf *part, struct buf *whole);      /* what it lacks is missing where it went to */
 bool buf_reserve(struct buf *buf, size_t more);                /* room for more bytes beyond size; false sets full */
 
 static inline void

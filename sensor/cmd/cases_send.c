@@ -154,26 +154,6 @@ cases_edges(const struct casefile *one, struct posting *p)
 	return count;
 }
 
-/* A name has no code spans: where a platform shows it as Markdown all the same, no bracket makes a link. */
-static void
-harmless_name(struct buf *out, const char *text, size_t most)
-{
-	static const char bracket[] = "[]()", *const wide[] = {"\uff3b", "\uff3d", "\uff08", "\uff09"};
-	struct buf plain;
-
-	buf_open(&plain, 65536);
-	cases_harmless(&plain, text, most);
-	for (size_t i = 0; i < plain.size; i++) {
-		const char *is = plain.p[i] != '\0' ? strchr(bracket, plain.p[i]) : NULL;
-
-		if (is != NULL)
-			buf_add_text(out, wide[is - bracket]);
-		else
-			buf_add_u8(out, plain.p[i]);
-	}
-	buf_close_part(&plain, out);
-}
-
 /* most: bytes of the document; items: of the infrastructure. */
 enum cc_status
 cases_posting(struct casefile *one, const char *of, uint64_t time, size_t most, size_t items, struct posting *p)
@@ -200,8 +180,8 @@ cases_posting(struct casefile *one, const char *of, uint64_t time, size_t most, 
 		p->item[i] = (struct board_item){one->node[i].kind, one->node[i].value};
 	for (size_t i = 0; i < one->organisations; i++)
 		fill_witness(one, p, i, items);
-	/* Platforms show a description as Markdown, and a name mostly as it is. */
-	w = (struct cases_words){&p->name, buf_add_text, harmless_name};
+	/* Platforms show a description as Markdown, and a name as it is: that has our own words, and of the id's. */
+	w = (struct cases_words){&p->name, buf_add_text, cases_harmless};
 	buf_add_text(&p->name, one->exercise ? "EXERCISE: " : "");
 	cases_say_title(&w, one);
 	w = (struct cases_words){&p->summary, buf_add_text, cases_code};
@@ -275,7 +255,8 @@ send_case(struct cases_room *r, struct casefile *one, uint64_t time)
 		cases_posting_close(&p);
 	}
 	if (st == CC_NOMEM)
-		return cases_fail(EXIT_FAILED, "no memory: it was not sent, and goes out when it is published again", one->id);
+		return cases_fail(
+		    EXIT_FAILED, "no memory: it was not sent, and goes out when it is published again", one->id);
 	if (st != CC_OK)
 		return cmd_desk_fail(&r->d, st);
 	if (!r->d.o.quiet && !r->d.o.json)
