@@ -286,6 +286,7 @@ void reader_commit(struct reader *reader, const struct reader_position *position
 /* Of a group that shares: whether we have time to read for others (as at first), or have more to do than to read: then
  * what others will soon have time for is theirs. */
 void reader_helps(struct reader *reader, bool helps);
+bool reader_behind(const struct reader *reader); /* members share, and together have much to read yet */
 void reader_look(struct reader *reader); /* whether something changes hands, where nothing is read for long */
 /* Before the first is asked for: only what came from then on (ns); to a broker by its clock, in a file by the message's
  * own ce_time. */

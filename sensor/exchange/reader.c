@@ -322,6 +322,16 @@ reader_look(struct reader *reader)
 	}
 }
 
+bool
+reader_behind(const struct reader *reader)
+{
+	bool behind = false;
+
+	for (unsigned i = 0; i < reader->places; i++)
+		behind = behind || (reader->place[i].kafka != NULL && reader_kafka_behind(reader->place[i].kafka));
+	return behind;
+}
+
 /* The one that gave something last is asked first, so that what lies there is not read in slices. */
 static enum cc_status
 next_of_all(struct reader *reader, int ms, struct cc_message *ret_msg, const char **ret_why)

@@ -204,6 +204,12 @@ reader_kafka_look(struct reader_kafka *r)
 		share(r);
 }
 
+bool
+reader_kafka_behind(const struct reader_kafka *r)
+{
+	return r->share != NULL && reader_share_behind(r->share);
+}
+
 static enum cc_status
 join(struct reader_kafka *r)
 {

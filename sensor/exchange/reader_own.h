@@ -28,6 +28,7 @@ bool reader_kafka_reached(const struct reader_kafka *reader);
 bool reader_kafka_has_more(const struct reader_kafka *reader);
 void reader_kafka_helps(struct reader_kafka *reader, bool helps);
 void reader_kafka_look(struct reader_kafka *reader);
+bool reader_kafka_behind(const struct reader_kafka *reader);
 void reader_kafka_close(struct reader_kafka *reader);
 
 /* reader_share.c: members of a group that help each other */
@@ -48,6 +49,8 @@ void reader_share_none(struct reader_share *share);
 struct rd_kafka_topic_partition_list_s *reader_share_all(const struct reader_share *share);
 /* What to read from now on, and from where; NULL: as before.  Who calls owns it. */
 struct rd_kafka_topic_partition_list_s *reader_share_look(struct reader_share *share);
+/* The group has much to read yet. */
+bool reader_share_behind(const struct reader_share *share);
 /* Tells the group, of what was read here. */
 void reader_share_commit(struct reader_share *share, const struct reader_position *position, size_t count);
 

@@ -27,7 +27,8 @@
 #define AWAY_NS (2 * NS_PER_S) /* after no answer */
 #define ASK_MS 1000
 #define BEHIND 2048      /* messages: less is no backlog */
-#define NEARLY 65536     /* messages, for each of the others: what comes of so many keeps us as long as it keeps them */
+#define NEARLY 16384     /* messages, for each of the others: until they have read so many, they know what we left */
+#define STOOD 3          /* times as long as who reads takes to tell something: nobody will have time for it */
 #define LATEST (-1)      /* a time that stands for a partition's end */
 
 struct part {
@@ -35,6 +36,7 @@ struct part {
 	bool ours;                         /* by the group */
 	bool reads, waits;                 /* waits: ours, and not read for now */
 	bool free, leaves;                 /* as the group knows; as it does not yet */
+	bool stays;                        /* nobody has come for it: it is read until there is little left */
 	int64_t told, end;                 /* what the group knows; -1: not known */
 	uint64_t moved;                    /* monotonic: when what the group knows last changed */
 };
@@ -230,11 +232,17 @@ lag_of(const struct part *part)
 	return part->end > at && at >= 0 ? part->end - at : part->end > 0 && at < 0 ? part->end : 0;
 }
 
-/* Who reads has told something since. */
+/* In which who reads tells something. */
+static uint64_t
+long_time(const struct reader_share *share)
+{
+	return 4 * share->every + 2 * NS_PER_S;
+}
+
 static bool
 is_long_ago(const struct reader_share *share, uint64_t since, uint64_t now)
 {
-	return now - since >= 4 * share->every + 2 * NS_PER_S;
+	return now - since >= long_time(share);
 }
 
 /* Nobody reads it: he said so, or it has stood still for too long. */
@@ -278,7 +286,7 @@ tell_words(struct reader_share *share)
 static void
 leave(struct part *part, uint64_t now)
 {
-	part->reads = false;
+	part->reads = part->stays = false;
 	part->waits = part->ours;
 	part->leaves = !is_passed(part);
 	part->moved = now;
@@ -341,7 +349,8 @@ yield(struct reader_share *share, uint64_t now)
 	for (size_t i = 0; i < share->count; i++) {
 		struct part *part = &share->part[i];
 
-		if (!part->reads || lag_of(part) <= BEHIND || !is_theirs(share, part, 1))
+		part->stays = part->stays && lag_of(part) > BEHIND;
+		if (!part->reads || part->stays || lag_of(part) <= BEHIND || !is_theirs(share, part, 1))
 			continue;
 		leave(part, now);
 		changed = true;
@@ -373,6 +382,17 @@ one_by_one(struct reader_share *share, uint64_t now)
 	return changed;
 }
 
+/* Others would have time for it soon; is it ours all the same?  Nobody else is there, or they have had their time. */
+static bool
+nobody_comes(struct reader_share *share, struct part *part, uint64_t now)
+{
+	bool alone = is_long_ago(share, part->moved, now) && is_long_ago(share, share->met, now);
+
+	share->alone = share->alone || alone;
+	part->stays = !alone && now - part->moved >= STOOD * long_time(share);
+	return alone || part->stays;
+}
+
 /* Ours that wait: all that have little to read, one that has much, where nobody else reads it at the moment, or will
  * soon. */
 static bool
@@ -386,11 +406,8 @@ come_back(struct reader_share *share, uint64_t now, bool busy)
 
 		if (!part->waits || !is_left(share, part, now) || (much && busy))
 			continue;
-		if (much && is_theirs(share, part, 2)) {
-			if (!is_long_ago(share, part->moved, now) || !is_long_ago(share, share->met, now))
-				continue;
-			share->alone = true;
-		}
+		if (much && is_theirs(share, part, 2) && !nobody_comes(share, part, now))
+			continue;
 		busy = busy || much;
 		if (much)
 			share->turned = now;
@@ -462,6 +479,16 @@ decide(struct reader_share *share, uint64_t now)
 	else if (waits && come_back(share, now, busy))
 		changed = busy = true;
 	return (!busy && share->helps && take_one(share, now)) || changed;
+}
+
+bool
+reader_share_behind(const struct reader_share *share)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < share->count; i++)
+		sum += lag_of(&share->part[i]);
+	return sum > NEARLY * (share->others + 1);
 }
 
 static rd_kafka_topic_partition_list_t *

@@ -232,5 +232,24 @@ TEST(what_nobody_takes_is_read_after_all)
 	close_group(&g);
 }
 
+/* The other is there, reads on and on, and never comes to its end. */
+TEST(what_nobody_has_time_for_is_read_after_all)
+{
+	struct group g;
+	uint64_t until;
+
+	open_group(&g);
+	reader_helps(g.slow.reader, false);
+	fill(g.producer);
+	until = time_monotonic() + 60 * NS_PER_S;
+	for (unsigned i = 0; g.slow.read < 2 * EACH && time_monotonic() < until; i++) {
+		pump(&g.slow, 500, 5);
+		pump(&g.quick, i % 20 == 0, 0);
+	}
+	CHECK_UINT(g.slow.read, 2 * EACH);
+	CHECK(g.quick.read < EACH);
+	close_group(&g);
+}
+
 TESTS(T(who_has_time_reads_for_others), T(a_group_that_does_not_answer), T(who_has_more_to_do_leaves_it_to_others),
-    T(what_nobody_takes_is_read_after_all))
+    T(what_nobody_takes_is_read_after_all), T(what_nobody_has_time_for_is_read_after_all))
