@@ -28,7 +28,7 @@ int cmd_correlate(int argc, char **argv);
 #define QUIET_SLOW_MS 30000   /* and so long, where it has not come to the end of its partitions */
 #define COMMIT_MESSAGES 8192 /* at the least, while they come fast */
 #define QUIET_NS NS_PER_S     /* after which there is no reason to wait for more */
-#define IDLE_REST 9           /* times as long as linking all that waits took last, until that is done again */
+#define REST 9                /* times as long as it took last, until large cells, or a backlog, are linked again */
 #define TAKE_ROUNDS 16       /* of linking, before messages are looked at again */
 #define DELIVERY (60 * NS_PER_S) /* of what goes to other members */
 
@@ -55,6 +55,8 @@ struct correlating {
 	uint64_t since_nodes, linked;   /* and nodes of members; monotonic: when some were linked last, 0: never */
 	bool waits;                     /* for quiet: cells may wait to be linked, */
 	uint64_t rests;                 /* and not before this, monotonic */
+	bool behind;                    /* since the last commit more was at hand than is taken in at once, */
+	uint64_t settles;               /* and nothing is linked before this, monotonic */
 	const char *fault;
 	uint64_t countdown;
 };
@@ -457,7 +459,7 @@ commit(struct correlating *c, bool all)
 	    .fault = pass_fault,
 	    .ctx = c};
 	struct reader_position *position = inbox_positions(c->inbox, &p.positions);
-	uint64_t began;
+	uint64_t began, rest;
 	enum cc_status st;
 
 	p.position = position;
@@ -471,6 +473,7 @@ commit(struct correlating *c, bool all)
 	}
 	pass_fault(c, "sent");
 	began = time_monotonic();
+	p.later = !all && (c->behind || reader_behind(inbox_reader(c->inbox))) && began < c->settles;
 	if ((st = joint_keep_commit(c->keep, &p)) != CC_OK)
 		return st;
 	reader_commit(inbox_reader(c->inbox), position, p.positions);
@@ -483,9 +486,14 @@ commit(struct correlating *c, bool all)
 	if (c->since_nodes > 0)
 		c->linked = c->committed;
 	c->since = c->since_nodes = 0;
+	c->behind = false;
 	c->waits = !all;
+	rest = REST * (c->committed - began);
 	if (all)
-		c->rests = c->committed + IDLE_REST * (c->committed - began);
+		c->rests = c->committed + rest;
+	if (!joint_keep_waits(c->keep))
+		c->settles = c->committed + (rest < c->options->conf->joint_settle ? rest
+										   : c->options->conf->joint_settle);
 	return CC_OK;
 }
 
@@ -494,15 +502,16 @@ static enum cc_status
 commit_if_due(struct correlating *c, bool quiet)
 {
 	uint64_t now = time_monotonic(), gone = now - c->committed, every = c->options->conf->joint_commit;
-	bool all = quiet && now >= c->rests;
+	bool behind = reader_behind(inbox_reader(c->inbox));
+	bool all = quiet && now >= c->rests + (behind ? c->options->conf->joint_settle : 0);
+	bool some = c->since + c->since_nodes > 0 || joint_keep_waits(c->keep);
 
-	if (!inbox_drained(c->inbox) || (c->since + c->since_nodes == 0 && !(all && c->waits)))
+	if (!inbox_drained(c->inbox) || (!some && !(all && c->waits)))
 		return CC_OK;
 	if (c->since >= COMMIT_MESSAGES || gone >= every || (quiet && gone >= QUIET_NS))
 		return commit(c, all);
 	/* Somebody waits for what we have seen. */
-	return quiet && c->members != NULL && gone >= every / 4 && c->since + c->since_nodes > 0 ? commit(c, false)
-												 : CC_OK;
+	return quiet && c->members != NULL && gone >= every / 4 && some ? commit(c, false) : CC_OK;
 }
 
 /*
@@ -522,6 +531,7 @@ take_nodes(struct correlating *c, size_t *ret_took)
 			break;
 		*ret_took += count;
 		c->since_nodes += count;
+		c->behind = c->behind || count >= JOINT_TAKE;
 		c->linked = time_monotonic();
 		if (c->since_nodes >= COMMIT_MESSAGES && (st = commit(c, false)) == CC_OK) {
 			/* Who reads for us does so while we link. */
@@ -590,6 +600,7 @@ follow(struct correlating *c)
 		if (got == CC_OK) {
 			quiet = 0;
 			c->since++;
+			c->behind = c->behind || inbox_full(c->inbox);
 			take(c, &msg, &verified);
 			if (c->no_memory)
 				return trouble("no memory: what was read since the last commit is read again", NULL);
@@ -665,8 +676,10 @@ open_all(struct correlating *c, const char *from, char **ret_why)
 	free(broker);
 	if (st != CC_OK)
 		return st;
-	if (c->members != NULL)
+	if (c->members != NULL) {
+		joint_members_hear(c->members, &stop);
 		tell_homes(c, joint_members_first(c->members));
+	}
 	return joint_keep_restore(c->keep, inbox_verifier(c->inbox));
 }
 

@@ -90,6 +90,12 @@ inbox_drained(const struct inbox *inbox)
 	return inbox->at == inbox->count;
 }
 
+bool
+inbox_full(const struct inbox *inbox)
+{
+	return inbox->count == BATCH || inbox->holds;
+}
+
 struct reader *
 inbox_reader(struct inbox *inbox)
 {

@@ -228,6 +228,7 @@ enum cc_status inbox_open_at(const struct conf *conf, const char *from, const ch
 /* How far inbox_next() has come, by place.  Only while inbox_drained() does the verifier know of no message beyond. */
 struct reader_position *inbox_positions(struct inbox *inbox, size_t *ret_count);
 bool inbox_drained(const struct inbox *inbox);
+bool inbox_full(const struct inbox *inbox); /* more was there than is judged at once, when it was looked at last */
 struct reader *inbox_reader(struct inbox *inbox);
 void inbox_since(struct inbox *inbox, uint64_t since); /* as reader_since() */
 /* As reader_next(), with what was found out; refused ones come, too: look at the verdict. */

@@ -15,6 +15,8 @@
 #include "exchange/exchange.h"
 #include "joint/state.h"
 
+#include <signal.h>
+
 /* ---- joint_read.c: a verified message as a sighting ---- */
 
 enum joint_origin { JOINT_OWN, JOINT_RELAY, JOINT_ANSWER };
@@ -155,12 +157,14 @@ struct joint_progress {
 	} *count;
 	size_t counts;
 	bool all;      /* nothing more is there for now: leave no cell waiting */
+	bool later;    /* more is at hand: only keep what came, if it can wait to be linked and told */
 	uint64_t now;
 	void (*fault)(void *ctx, const char *point); /* of fault.def; NULL */
 	void *ctx;
 };
 /* Settles, writes what changed, and all of progress, in one transaction. */
 enum cc_status joint_keep_commit(struct joint_keep *keep, const struct joint_progress *progress);
+bool joint_keep_waits(const struct joint_keep *keep); /* what was kept last is not linked and told yet */
 
 /* ---- members.c: several correlators as one ---- */
 
@@ -170,6 +174,8 @@ struct joint_members;
 enum cc_status joint_members_open(const struct conf *conf, const char *outdir, const char *from,
     const struct trust *trust, const struct reader_resume *resume, struct joint_members **ret_members, char **ret_why);
 void joint_members_close(struct joint_members *members);
+/* Once it is set, nothing is waited for beyond a few seconds. */
+void joint_members_hear(struct joint_members *members, const volatile sig_atomic_t *stop);
 /* To it goes what this member reads of the shared topics; then to all, until it is delivered or the time (monotonic) is
  * reached: CC_IO. */
 struct joint *joint_members_first(struct joint_members *members);
@@ -177,7 +183,8 @@ enum cc_status joint_members_send(struct joint_members *members, uint64_t until)
 /* What there is of it, if it is much, on its way before that. */
 enum cc_status joint_members_send_some(struct joint_members *members, uint64_t until);
 const char *joint_members_state(const struct joint_members *members);
-/* Into joint, what all have sent, where that topic is ours: a few thousand nodes at once. */
+/* Into joint, what all have sent, where that topic is ours: JOINT_TAKE nodes at once, about. */
+#define JOINT_TAKE 4096
 enum cc_status joint_members_take(struct joint_members *members, struct joint *joint, int ms, size_t *ret_count);
 struct reader_position *joint_members_position(
     struct joint_members *members);                       /* to be kept with joint; place NULL: none yet */

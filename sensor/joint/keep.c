@@ -284,17 +284,17 @@ load_revocations(struct joint_keep *keep)
 /* ---- opening ---- */
 
 /*
- * A large cell may have waited to be linked when the correlator before us died, and what waited has given its case
- * another name now: the one on disk leads there.
+ * A large cell, or all that came last, may have waited to be linked when the correlator before us died, and what waited
+ * has given its case another name now: the one on disk leads there.
  */
 static enum cc_status
 note_renamed(struct joint_keep *keep)
 {
 	static const char sql[] = "SELECT 1 FROM cases WHERE day = ?1 AND id = ?2 AND merged IS NULL";
 	struct joint *joint = keep->joint;
-	bool good = true;
+	bool good = true, waited = joint->largest > CELL_LARGE || joint_keep_count(keep, "waits") > 0;
 
-	for (size_t i = 0; joint->largest > CELL_LARGE && i < joint->node_count && good; i++) {
+	for (size_t i = 0; waited && i < joint->node_count && good; i++) {
 		const struct node *node = &joint->node[i];
 		const struct activity *now = node->activity != NONE ? &joint->activity[node->activity] : NULL;
 		struct called was = {node->fold, node->first};
@@ -517,8 +517,9 @@ save_progress(struct joint_keep *keep, const struct joint_progress *p)
 		st = state_do(keep->state, "INSERT OR REPLACE INTO counts VALUES (?1, ?2)", "si", p->count[i].name,
 		    p->count[i].value);
 	if (st == CC_OK)
-		st = state_do(keep->state, "INSERT OR REPLACE INTO counts VALUES ('cold', ?1), ('went', ?2)", "ii",
-		    keep->cold_next, keep->went);
+		st = state_do(keep->state,
+		    "INSERT OR REPLACE INTO counts VALUES ('cold', ?1), ('went', ?2), ('waits', ?3)", "iii",
+		    keep->cold_next, keep->went, (uint64_t)keep->waits);
 	return st;
 }
 
@@ -527,6 +528,27 @@ pass(const struct joint_progress *p, const char *point)
 {
 	if (p->fault != NULL)
 		p->fault(p->ctx, point);
+}
+
+/* Only what is linked may leave memory; and what was taken back is in no case for longer than it takes to say so. */
+static bool
+can_wait(const struct joint *joint)
+{
+	return joint_held(joint) <= joint->conf->joint_nodes_max && joint->gaps.count == 0 &&
+	       joint->taken_back.count == 0;
+}
+
+static enum cc_status
+link_and_tell(struct joint_keep *keep, const struct joint_progress *p)
+{
+	enum cc_status st = p->all ? joint_settle(keep->joint) : joint_settle_some(keep->joint);
+
+	if (st != CC_OK)
+		return st;
+	pass(p, "linked");
+	if ((st = write_cases(keep, p->now)) == CC_OK)
+		pass(p, "cases");
+	return st;
 }
 
 static enum cc_status
@@ -540,12 +562,9 @@ commit_all(struct joint_keep *keep, const struct joint_progress *p)
 	if ((st = cold_recall(keep)) != CC_OK)
 		return st;
 	pass(p, "recalled");
-	if ((st = p->all ? joint_settle(keep->joint) : joint_settle_some(keep->joint)) != CC_OK)
+	keep->waits = p->later && can_wait(keep->joint);
+	if (!keep->waits && (st = link_and_tell(keep, p)) != CC_OK)
 		return st;
-	pass(p, "linked");
-	if ((st = write_cases(keep, p->now)) != CC_OK)
-		return st;
-	pass(p, "cases");
 	if ((st = save_nodes(keep)) != CC_OK)
 		return st;
 	pass(p, "nodes");
@@ -573,6 +592,12 @@ joint_keep_commit(struct joint_keep *keep, const struct joint_progress *progress
 	if ((st = joint_state_commit(keep->state)) == CC_OK)
 		pass(progress, "committed");
 	return st;
+}
+
+bool
+joint_keep_waits(const struct joint_keep *keep)
+{
+	return keep->waits;
 }
 
 uint64_t

@@ -50,6 +50,7 @@ struct joint_keep {
 	uint64_t cold_next, went, evicted, recalled;
 	uint64_t newest; /* ns: of the sights that went to disk, none later than */
 	uint64_t now;    /* when the commit was told to be */
+	bool waits;      /* nodes are on disk that were not linked when they were written */
 	struct era *era;
 	size_t eras;
 	struct age *age;

@@ -15,6 +15,7 @@
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,7 +29,8 @@
 #define PLACE (READER_PLACE + 64)
 #define PAYLOAD (256u << 10) /* about; a node is far smaller */
 #define WAIT_MS 50
-#define TAKE_MAX 4096 /* nodes at once, about */
+#define ASK_MS 300          /* for who the broker is, in one call */
+#define GRACE (5 * NS_PER_S) /* for what is on its way, once we are told to end */
 /* Nodes that later messages fold into before they go.  What comes again after more than these goes again, and folds
  * where it is linked: a few, that stay near at hand, are worth more than a second memory. */
 #define FOLDED 16384
@@ -45,6 +47,8 @@ struct joint_members {
 	const struct cc_output *output;
 	void *self;
 	uint64_t ticket, lost;
+	const volatile sig_atomic_t *stop; /* NULL: nobody tells us to end */
+	uint64_t stopped;                  /* monotonic: when that was seen; 0: not yet */
 	struct reader_resume resume;
 	struct reader *reader;
 	struct reader_position position;
@@ -158,6 +162,23 @@ joint_members_first(struct joint_members *members)
 	return members->first;
 }
 
+void
+joint_members_hear(struct joint_members *members, const volatile sig_atomic_t *stop)
+{
+	members->stop = stop;
+}
+
+/* What does not go before we end is read again with the next start. */
+static bool
+can_wait(struct joint_members *m, uint64_t until)
+{
+	uint64_t now = time_monotonic();
+
+	if (m->stopped == 0 && m->stop != NULL && *m->stop)
+		m->stopped = now;
+	return now < until && (m->stopped == 0 || now - m->stopped < GRACE);
+}
+
 /* From the word on. */
 static struct slice
 signed_of(struct slice body, uint8_t room[SIGNED])
@@ -169,9 +190,9 @@ signed_of(struct slice body, uint8_t room[SIGNED])
 
 /* at: topic and partition.  False: no broker has said which cluster it is of. */
 static bool
-place_of(const struct joint_members *m, const char *at, int ms, char ret_place[PLACE])
+place_of(const struct joint_members *m, const char *at, char ret_place[PLACE])
 {
-	const char *cluster = reader_cluster(m->reader, ms);
+	const char *cluster = reader_cluster(m->reader, 0);
 
 	return cluster != NULL && snprintf(ret_place, PLACE, "%s/%s", cluster, at) < PLACE;
 }
@@ -182,13 +203,13 @@ static enum cc_status
 make_payload(struct joint_members *m, uint64_t until)
 {
 	static const uint8_t later[KEY_SIGNATURE];
-	uint64_t now = time_monotonic();
 	char at[READER_PLACE], place[PLACE];
 	uint8_t signature[KEY_SIGNATURE], room[SIGNED];
 	struct slice all;
 
-	if (!reader_place(m->topic, PARTITION, at) ||
-	    !place_of(m, at, until > now ? (int)((until - now) / NS_PER_MS) : 0, place))
+	while (reader_cluster(m->reader, ASK_MS) == NULL && can_wait(m, until))
+		;
+	if (!reader_place(m->topic, PARTITION, at) || !place_of(m, at, place))
 		return CC_IO;
 	buf_clear(&m->payload);
 	buf_add(&m->payload, later, sizeof(later));
@@ -216,7 +237,7 @@ send_body(struct joint_members *m, uint64_t until)
 	if ((st = make_payload(m, until)) != CC_OK)
 		return st;
 	msg.value = buf_slice(&m->payload);
-	while ((st = m->output->send(m->self, &msg, ++m->ticket)) == CC_FULL && time_monotonic() < until)
+	while ((st = m->output->send(m->self, &msg, ++m->ticket)) == CC_FULL && can_wait(m, until))
 		m->output->poll(m->self, WAIT_MS);
 	buf_clear(&m->body);
 	return st;
@@ -270,7 +291,7 @@ joint_members_send(struct joint_members *m, uint64_t until)
 	buf_clear(&joint->gone);
 	if (st == CC_OK)
 		st = send_body(m, until);
-	while (m->output->pending(m->self) > 0 && time_monotonic() < until)
+	while (m->output->pending(m->self) > 0 && can_wait(m, until))
 		m->output->poll(m->self, WAIT_MS);
 	if (m->output->pending(m->self) > 0 || m->lost > 0)
 		return CC_IO;
@@ -344,7 +365,7 @@ judge(const struct joint_members *m, struct slice value, struct cur *ret_nodes)
 	if (c.bad)
 		return JOINT_REFUSED_MALFORMED;
 	reader_where(m->reader, at, &next);
-	if (!place_of(m, at, 0, here) || !slice_is(place, here))
+	if (!place_of(m, at, here) || !slice_is(place, here))
 		return JOINT_REFUSED_WRONG_PLACE;
 	*ret_nodes = c;
 	return JOINT_REFUSED_COUNT;
@@ -378,7 +399,7 @@ joint_members_take(struct joint_members *m, struct joint *joint, int ms, size_t 
 	*ret_count = 0;
 	if (reader_cluster(m->reader, WAIT_MS) == NULL)
 		return CC_OK;
-	for (; *ret_count < TAKE_MAX && st == CC_OK; ms = 0) {
+	for (; *ret_count < JOINT_TAKE && st == CC_OK; ms = 0) {
 		if ((st = reader_next(m->reader, ms, &msg, &why)) != CC_OK)
 			break;
 		++*ret_count;

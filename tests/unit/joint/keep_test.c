@@ -76,6 +76,15 @@ commit(struct running *r, bool all)
 }
 
 static void
+commit_later(struct running *r, bool waits)
+{
+	struct joint_progress later = {.later = true, .now = (DAY0 + 4000 * 86400ull) * NS_PER_S};
+
+	CHECK(joint_keep_commit(r->keep, &later) == CC_OK);
+	CHECK(joint_keep_waits(r->keep) == waits);
+}
+
+static void
 add(struct running *r, unsigned n, const char *who, const char *addr, unsigned day)
 {
 	char message[32], victim[32];
@@ -226,7 +235,10 @@ TEST(restarts_change_nothing)
 			add(&r, i, i % 3 == 0 ? "cert.a" : i % 3 == 1 ? "cert.b" : "cert.c", "192.0.2.7", i % 4);
 			if (i % 7 != 0)
 				continue;
-			commit(&r, i % 2 == 0);
+			if (restarts && i % 2 == 1)
+				commit_later(&r, true);
+			else
+				commit(&r, i % 2 == 0);
 			if (restarts) {
 				end(&r);
 				start(&r);
@@ -298,6 +310,71 @@ TEST(renamed_while_it_waited)
 	CHECK_UINT(found.sightings, 2501);
 	CHECK(joint_state_list(r.state, "merged", on_merged, &merged) == CC_OK);
 	CHECK_UINT(merged, 1);
+	finish(&r);
+}
+
+/* While more is at hand nothing is told; who dies then has kept it, also that a case has another name now. */
+TEST(renamed_while_more_was_at_hand)
+{
+	static struct found found;
+	struct running r;
+	unsigned merged = 0;
+
+	begin(&r, "joint.nodes_max=1000000");
+	add(&r, 1, "cert.a", "192.0.2.7", 3);
+	add(&r, 2, "cert.b", "192.0.2.7", 3);
+	commit(&r, false);
+	add(&r, 3, "cert.c", "192.0.2.7", 1);
+	commit_later(&r, true);
+	memset(&found, 0, sizeof(found));
+	CHECK(joint_state_all(r.state, on_case, &found) == CC_OK);
+	CHECK_UINT(found.sightings, 2);
+	end(&r);
+	start(&r);
+	commit(&r, false);
+	memset(&found, 0, sizeof(found));
+	CHECK(joint_state_all(r.state, on_case, &found) == CC_OK);
+	CHECK_UINT(found.count, 1);
+	CHECK_UINT(found.sightings, 3);
+	CHECK(joint_state_list(r.state, "merged", on_merged, &merged) == CC_OK);
+	CHECK_UINT(merged, 1);
+	finish(&r);
+}
+
+/* What is taken back leaves its case at once. */
+TEST(what_is_taken_back_does_not_wait)
+{
+	static struct found found;
+	struct running r;
+
+	begin(&r, "joint.nodes_max=1000000");
+	for (unsigned i = 1; i <= 3; i++)
+		add(&r, i, i == 1 ? "cert.a" : i == 2 ? "cert.b" : "cert.c", "192.0.2.7", 3);
+	commit(&r, false);
+	CHECK(joint_revoke(r.joint, slice_str("cert.b"), CC_KIND_ADDR, slice_str("192.0.2.7"),
+		  (DAY0 + 5 * 86400ull) * NS_PER_S) == CC_OK);
+	commit_later(&r, false);
+	memset(&found, 0, sizeof(found));
+	CHECK(joint_state_all(r.state, on_case, &found) == CC_OK);
+	CHECK_UINT(found.sightings, 2);
+	finish(&r);
+}
+
+/* Nothing leaves memory that is not linked, and memory is bounded as ever. */
+TEST(memory_does_not_wait)
+{
+	struct running r;
+	char addr[32];
+
+	begin(&r, "joint.nodes_max=1000");
+	for (unsigned i = 0; i < 6000; i++) {
+		snprintf(addr, sizeof(addr), "10.%u.%u.1", i / 250, i % 250);
+		add(&r, i, i % 2 == 0 ? "cert.a" : "cert.b", addr, 1);
+		if (i % 500 == 499)
+			commit_later(&r, joint_nodes(r.joint) <= 1000);
+		CHECK(joint_nodes(r.joint) <= 1500);
+	}
+	CHECK(joint_keep_cold(r.keep) > 4000);
 	finish(&r);
 }
 
@@ -518,4 +595,5 @@ TEST(index_by_a_secret)
 
 TESTS(T(index_by_a_secret), T(odd_words_do_no_harm), T(notices_on_disk_are_bounded), T(what_went_to_disk_comes_back),
     T(what_is_old_on_disk_goes), T(restarts_change_nothing), T(renamed_after_a_restart), T(renamed_while_it_waited),
+    T(renamed_while_more_was_at_hand), T(what_is_taken_back_does_not_wait), T(memory_does_not_wait),
     T(a_start_reads_no_index), T(what_came_back_is_not_counted), T(the_log_of_nodes_is_bounded))

@@ -3,6 +3,8 @@
 #include <jansson.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "exchange/exchange.h"
@@ -284,4 +286,41 @@ TEST(a_key_that_was_revoked_is_refused)
 	remove_dir(dir);
 }
 
-TESTS(T(what_was_sent_elsewhere_is_refused), T(what_is_refused_has_a_name), T(a_key_that_was_revoked_is_refused))
+/* A broker that takes connections and says nothing. */
+static int
+listen_only(char from[256])
+{
+	struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t size = sizeof(here);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&here, size) == 0 && listen(fd, 8) == 0 &&
+	      getsockname(fd, (struct sockaddr *)&here, &size) == 0);
+	snprintf(from, 256, "kafka:127.0.0.1:%u", ntohs(here.sin_port));
+	return fd;
+}
+
+/* It would wait for an hour, and gives up. */
+TEST(who_is_told_to_end_waits_for_no_broker)
+{
+	char dir[] = "/tmp/members_test.XXXXXX";
+	volatile sig_atomic_t stop = 1;
+	struct joint_sighting sighting;
+	struct cluster silent;
+	struct member m;
+	int fd = listen_only(silent.from);
+
+	CHECK(mkdtemp(dir) != NULL);
+	text_used = 0;
+	open_member(&m, dir, &silent, "nodes");
+	joint_members_hear(m.members, &stop);
+	sighting = server_seen("a", "203.0.113.7", 1);
+	CHECK(joint_add(joint_members_first(m.members), &sighting) == CC_OK);
+	CHECK(joint_members_send(m.members, time_monotonic() + 3600 * NS_PER_S) == CC_IO);
+	close_member(&m);
+	close(fd);
+	remove_dir(dir);
+}
+
+TESTS(T(what_was_sent_elsewhere_is_refused), T(what_is_refused_has_a_name), T(a_key_that_was_revoked_is_refused),
+    T(who_is_told_to_end_waits_for_no_broker))
