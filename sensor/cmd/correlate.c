@@ -502,16 +502,17 @@ static enum cc_status
 commit_if_due(struct correlating *c, bool quiet)
 {
 	uint64_t now = time_monotonic(), gone = now - c->committed, every = c->options->conf->joint_commit;
-	bool behind = reader_behind(inbox_reader(c->inbox));
-	bool all = quiet && now >= c->rests + (behind ? c->options->conf->joint_settle : 0);
-	bool some = c->since + c->since_nodes > 0 || joint_keep_waits(c->keep);
+	bool some = c->since + c->since_nodes > 0 || joint_keep_waits(c->keep), all;
 
-	if (!inbox_drained(c->inbox) || (!some && !(all && c->waits)))
+	if (!inbox_drained(c->inbox))
+		return CC_OK;
+	all = quiet && now >= c->rests + (reader_behind(inbox_reader(c->inbox)) ? c->options->conf->joint_settle : 0);
+	if (!some && !(all && c->waits))
 		return CC_OK;
 	if (c->since >= COMMIT_MESSAGES || gone >= every || (quiet && gone >= QUIET_NS))
 		return commit(c, all);
 	/* Somebody waits for what we have seen. */
-	return quiet && c->members != NULL && gone >= every / 4 && some ? commit(c, false) : CC_OK;
+	return quiet && c->members != NULL && gone >= every / 4 && some ? commit(c, all) : CC_OK;
 }
 
 /*

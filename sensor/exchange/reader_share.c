@@ -27,7 +27,8 @@
 #define AWAY_NS (2 * NS_PER_S) /* after no answer */
 #define ASK_MS 1000
 #define BEHIND 2048      /* messages: less is no backlog */
-#define NEARLY 16384     /* messages, for each of the others: until they have read so many, they know what we left */
+#define NEARLY 65536     /* messages, for each of the others: what comes of so many keeps us as long as it keeps them */
+#define LITTLE 16384     /* messages, for each of all: they are read before it matters what was put off */
 #define STOOD 3          /* times as long as who reads takes to tell something: nobody will have time for it */
 #define LATEST (-1)      /* a time that stands for a partition's end */
 
@@ -488,7 +489,7 @@ reader_share_behind(const struct reader_share *share)
 
 	for (size_t i = 0; i < share->count; i++)
 		sum += lag_of(&share->part[i]);
-	return sum > NEARLY * (share->others + 1);
+	return sum > (int64_t)LITTLE * (share->others + 1);
 }
 
 static rd_kafka_topic_partition_list_t *

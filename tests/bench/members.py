@@ -18,7 +18,7 @@ import broker
 
 PARTITIONS = 16         # of each topic
 TOPICS = 5              # that a correlator reads
-QUIET = 6               # seconds in which nothing is committed: all is done
+QUIET = 20              # seconds in which nothing is committed: all is done; linking what waited is one commit
 SETTLE = 3              # for what the one before leaves to the broker
 LIMIT = 1800            # seconds
 GROUPS = pathlib.Path("/sys/fs/cgroup/cpu")
