@@ -545,7 +545,7 @@ TEST(whose_word_it_rests_on)
 	    {NAMED "\"x\":0", NULL},
 	    {NAMED "\"hypotheses\":[{\"kind\":\"cannot say\",\"probability\":0.25,\"parts\":[{\"why\":\"who steers it is one "
 		   "organisation's word\",\"nats\":5,\"of\":0.75}]}]",
-		"What is known may not be enough to tell: 25.0 %; only one organisation saw who steers the host."},
+		"only one organisation saw who steers the host."},
 	    {"\"answer\":{\"verdict\":\"cannot say\"},\"rests_on\":[{\"organisation\":\"" EVIL
 	     "\",\"answer\":{\"verdict\":\"source\",\"kind\":\"addr\",\"value\":\"" EVIL "\"}}, 7, {\"answer\":[]}]",
 		"Without what "},
