@@ -543,8 +543,8 @@ TEST(whose_word_it_rests_on)
 		"Without what cert.a reported, it would point to the address 192.0.2.7."},
 	    {NAMED "\"rests_on\":[]", "It would stand without what any one organisation reported."},
 	    {NAMED "\"x\":0", NULL},
-	    {NAMED "\"hypotheses\":[{\"kind\":\"cannot say\",\"probability\":0.25,\"parts\":[{\"why\":\"who steers it is one "
-		   "organisation's word\",\"nats\":5,\"of\":0.75}]}]",
+	    {NAMED "\"hypotheses\":[{\"kind\":\"cannot say\",\"probability\":0.25,\"parts\":[{"
+		   "\"why\":\"who steers it is one organisation's word\",\"nats\":5,\"of\":0.75}]}]",
 		"only one organisation saw who steers the host."},
 	    {"\"answer\":{\"verdict\":\"cannot say\"},\"rests_on\":[{\"organisation\":\"" EVIL
 	     "\",\"answer\":{\"verdict\":\"source\",\"kind\":\"addr\",\"value\":\"" EVIL "\"}}, 7, {\"answer\":[]}]",
