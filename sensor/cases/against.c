@@ -62,8 +62,8 @@ say_rival(const struct cases_words *w, const struct casefile *one, const struct 
 
 	words_per_cent(h->probability, text);
 	if (strcmp(h->kind, "cannot say") == 0) {
-		words_say(
-		    w, source ? "What is known may not be enough to tell: %s" : "What is known is not enough: %s", text);
+		words_say(w, source ? "What is known may not be enough to tell: %s" : "What is known is not enough: %s",
+		    text);
 		if (has_lack(one)) {
 			w->plain(w->out, "; ");
 			(void)words_lack(w, one);
