@@ -371,15 +371,27 @@ judge(const struct joint_members *m, struct slice value, struct cur *ret_nodes)
 	return JOINT_REFUSED_COUNT;
 }
 
+/* One that is new here is looked for on disk, as if a message had brought it. */
+static enum cc_status
+take_node(struct joint *joint, struct cur *c)
+{
+	size_t before = joint->node_live;
+	uint32_t node;
+	enum cc_status st = node_decode(joint, c, &node);
+
+	if (st == CC_OK && joint->keeps && joint->node_live > before && !vector_add(&joint->fresh, node))
+		st = CC_NOMEM;
+	return st;
+}
+
 static enum cc_status
 take(struct joint_members *m, struct joint *joint, const struct cc_message *msg, size_t *ret_count)
 {
 	struct cur c;
 	enum joint_refused why = judge(m, msg->value, &c);
 	enum cc_status st = CC_OK;
-	uint32_t node;
 
-	while (why == JOINT_REFUSED_COUNT && cur_left(&c) > 0 && (st = node_decode(joint, &c, &node)) == CC_OK)
+	while (why == JOINT_REFUSED_COUNT && cur_left(&c) > 0 && (st = take_node(joint, &c)) == CC_OK)
 		++*ret_count;
 	if (st == CC_BAD)
 		why = JOINT_REFUSED_MALFORMED;

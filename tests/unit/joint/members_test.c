@@ -286,6 +286,62 @@ TEST(a_key_that_was_revoked_is_refused)
 	remove_dir(dir);
 }
 
+static void
+on_case(void *ctx, const struct joint_case *one)
+{
+	*(uint64_t *)ctx += one->sightings;
+}
+
+static void
+see_and_commit(struct member *m, struct joint_keep *keep, const char *who, const char *addr, unsigned messages)
+{
+	struct joint_sighting sighting;
+
+	text_used = 0;
+	sighting = server_seen(who, addr, messages);
+	CHECK(joint_add(joint_members_first(m->members), &sighting) == CC_OK);
+	CHECK(joint_members_send(m->members, time_monotonic() + WAIT) == CC_OK);
+	(void)taken(m, messages);
+	CHECK(joint_keep_commit(keep, &(struct joint_progress){.all = true, .now = UINT64_MAX / 4}) == CC_OK);
+}
+
+/* What a member sends brings back what is on disk of it, as a message does. */
+TEST(what_is_on_disk_comes_back)
+{
+	char dir[] = "/tmp/members_test.XXXXXX", addr[32], *why = NULL;
+	struct cluster here;
+	struct member m;
+	struct joint_state *state;
+	struct joint_keep *keep;
+	uint64_t sightings = 0;
+
+	CHECK(mkdtemp(dir) != NULL);
+	open_cluster(&here);
+	open_member(&m, dir, &here, "nodes");
+	CHECK(conf_set(m.conf, "joint.nodes_max=1000", &why) == CC_OK);
+	CHECK(joint_state_open(m.conf, dir, true, &state, &why) == CC_OK);
+	CHECK(joint_keep_open(state, m.joint, &keep, &why) == CC_OK);
+	see_and_commit(&m, keep, "a", "203.0.113.7", 1);
+	for (unsigned i = 0; i < 3000; i++) {
+		struct joint_sighting sighting;
+
+		text_used = 0;
+		snprintf(addr, sizeof(addr), "198.%u.%u.1", 20 + i / 250, i % 250);
+		sighting = server_seen("a", addr, 10 + i);
+		CHECK(joint_add(m.joint, &sighting) == CC_OK);
+	}
+	CHECK(joint_keep_commit(keep, &(struct joint_progress){.all = true, .now = UINT64_MAX / 4}) == CC_OK);
+	CHECK(joint_keep_cold(keep) > 1000);
+	see_and_commit(&m, keep, "b", "203.0.113.7", 2);
+	CHECK(joint_state_all(state, on_case, &sightings) == CC_OK);
+	CHECK_UINT(sightings, 2);
+	joint_keep_close(keep);
+	joint_state_close(state);
+	close_member(&m);
+	close_cluster(&here);
+	remove_dir(dir);
+}
+
 /* A broker that takes connections and says nothing. */
 static int
 listen_only(char from[256])
@@ -323,4 +379,4 @@ TEST(who_is_told_to_end_waits_for_no_broker)
 }
 
 TESTS(T(what_was_sent_elsewhere_is_refused), T(what_is_refused_has_a_name), T(a_key_that_was_revoked_is_refused),
-    T(who_is_told_to_end_waits_for_no_broker))
+    T(who_is_told_to_end_waits_for_no_broker), T(what_is_on_disk_comes_back))
