@@ -95,7 +95,8 @@ make(struct words *w, uint64_t n, uint64_t per_day, struct joint_sighting *s)
 
 	memset(s, 0, sizeof(*s));
 	s->message = put(w->message, "%08llx-0000-8000-b000-%012llx", n, n);
-	s->first = s->last = DAY0 * NS_PER_S + n * 86400 * NS_PER_S / per_day;
+	/* A day at a time: n times a day's nanoseconds are more than 64 bits hold, from 213,504 on. */
+	s->first = s->last = (DAY0 + n / per_day * 86400) * NS_PER_S + n % per_day * 86400 * NS_PER_S / per_day;
 	s->count = 1;
 	s->clock_error = 0.1;
 	s->completeness = 70;
