@@ -1,8 +1,8 @@
 /*
- * Activities that were not used for longest, on disk, a row each, found again by their strong values (cold_index.c).
- * What a new node shares with a row comes back whole.  An era is what eight parts of the index are of, at most a
- * million rows, or an eighth of joint.keep if that is over sooner, and ends with its index, all at once.  All within
- * the transaction of keep.c.  One thread.
+ * Activities that were not used for longest, on disk alone: a row each, of where in the log (node_log.c) its nodes are,
+ * found again by their strong values (cold_index.c).  What a new node shares with a row comes back whole.  An era is
+ * what eight parts of the index are of, at most a million rows, or an eighth of joint.keep if that is over sooner, and
+ * ends with its index, all at once.  All within the transaction of keep.c.  One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "joint/keep_own.h"
 
 #define AHEAD 8                   /* of what is looked for, the filters' lines are fetched so far before */
+#define APART_MAX 64              /* nodes of an activity that stay where they are in the log */
 #define SWEEP 16384               /* rows of an era that is over, by commit */
 #define ERAS_MAX 4096
 
@@ -21,7 +22,8 @@ era_new(struct joint_keep *keep, uint64_t number)
 	if (more == NULL)
 		return NULL;
 	keep->era = more;
-	more[keep->eras] = (struct era){.number = number, .first = keep->newest, .changed = true};
+	more[keep->eras] = (struct era){
+	    .number = number, .first = keep->newest, .log = keep->hot_first, .changed = true};
 	return index_open_era(&more[keep->eras]) ? &more[keep->eras++] : NULL;
 }
 
@@ -109,10 +111,29 @@ add_entries(struct joint_keep *keep, const uint32_t *node, size_t count)
 	return good;
 }
 
+/* Where in the log its nodes are.  Many are written again, together, so that they come back by few rows. */
+static enum cc_status
+list_places(struct joint_keep *keep, const uint32_t *node, size_t count)
+{
+	enum cc_status st = CC_OK;
+
+	buf_clear(&keep->blob);
+	for (size_t i = 0; i < count && st == CC_OK; i++) {
+		struct node *n = &keep->joint->node[node[i]];
+
+		if (n->unsaved || count > APART_MAX)
+			st = node_log_put(keep, n);
+		buf_add_u32(&keep->blob, n->saved);
+		buf_add_u64(&keep->blob, n->fold);
+	}
+	return keep->blob.full ? CC_NOMEM : st;
+}
+
 /* One activity as a row; a node without anything strong is found by what it is. */
 static enum cc_status
 to_cold(void *ctx, struct joint *joint, const uint32_t *node, size_t count)
 {
+	static const char sql[] = "INSERT INTO cold (id, last, nodes) VALUES (?1, ?2, ?3)";
 	struct joint_keep *keep = ctx;
 	uint64_t last = 0;
 	enum cc_status st;
@@ -121,20 +142,11 @@ to_cold(void *ctx, struct joint *joint, const uint32_t *node, size_t count)
 		last = joint->node[node[i]].last > last ? joint->node[node[i]].last : last;
 	if ((st = era_for(keep, last)) != CC_OK)
 		return st;
-	buf_clear(&keep->blob);
-	for (size_t i = 0; i < count; i++)
-		node_encode(joint, &joint->node[node[i]], &keep->blob);
-	if (!add_entries(keep, node, count) || keep->blob.full)
+	if (!add_entries(keep, node, count))
 		return CC_NOMEM;
-	if (keep->put_cold == NULL && (keep->put_cold = state_ask(keep->state,
-					   "INSERT INTO cold (id, last, data) VALUES (?1, ?2, ?3)", "")) == NULL)
-		return CC_IO;
-	sqlite3_bind_int64(keep->put_cold, 1, (sqlite3_int64)keep->cold_next);
-	sqlite3_bind_int64(keep->put_cold, 2, (sqlite3_int64)last);
-	sqlite3_bind_blob64(keep->put_cold, 3, keep->blob.p, keep->blob.size, SQLITE_STATIC);
-	if (sqlite3_step(keep->put_cold) != SQLITE_DONE)
-		return state_fail(keep->state);
-	sqlite3_reset(keep->put_cold);
+	if ((st = list_places(keep, node, count)) != CC_OK ||
+	    (st = state_redo(keep->state, sql, "iib", keep->cold_next, last, buf_slice(&keep->blob))) != CC_OK)
+		return st;
 	keep->cold_next++;
 	keep->went++;
 	keep->evicted += count;
@@ -190,8 +202,8 @@ save_eras(struct joint_keep *keep)
 		struct era *era = &keep->era[i];
 
 		if (era->changed)
-			st = state_do(keep->state, "INSERT OR REPLACE INTO eras VALUES (?1, ?2, ?3, ?4)", "iiii",
-			    era->number, era->first, era->last, (uint64_t)era->parts);
+			st = state_do(keep->state, "INSERT OR REPLACE INTO eras VALUES (?1, ?2, ?3, ?4, ?5)", "iiiii",
+			    era->number, era->first, era->last, (uint64_t)era->parts, era->log);
 		era->changed = false;
 	}
 	return st;
@@ -210,48 +222,48 @@ cold_make_room(struct joint_keep *keep)
 		if (st == CC_OK)
 			st = save_eras(keep);
 	}
-	return st == CC_OK ? expire(keep) : st;
+	if (st == CC_OK)
+		st = expire(keep);
+	return st == CC_OK ? node_log_expire(keep) : st;
 }
 
 /* ---- back from disk ---- */
 
+/* places: a row of cold.  What is damaged is left out. */
 static enum cc_status
-decode_all(struct joint_keep *keep, struct slice data)
+recall_nodes(struct joint_keep *keep, struct slice places)
 {
-	struct cur c = cur_slice(data);
+	struct cur c = cur_slice(places);
 	enum cc_status st = CC_OK;
-	uint32_t node;
 
-	while (cur_left(&c) > 0 && (st = node_decode(keep->joint, &c, &node)) == CC_OK)
-		;
-	if (st == CC_BAD)
-		log_error("%s: a sighting on disk is damaged and is left out", keep->state->path);
-	return st == CC_BAD ? CC_OK : st;
+	while (cur_left(&c) > 0 && st == CC_OK) {
+		uint32_t row = cur_u32(&c);
+		uint64_t fold = cur_u64(&c);
+
+		st = c.bad ? CC_BAD : node_log_recall(keep, row, fold);
+		if (st == CC_BAD) {
+			log_error("%s: a sighting on disk is damaged and is left out", keep->state->path);
+			st = CC_OK;
+		}
+	}
+	return st;
 }
 
 static enum cc_status
 recall_row(struct joint_keep *keep, uint64_t id, bool *ret_there)
 {
+	static const char get[] = "SELECT nodes FROM cold WHERE id = ?1", drop[] = "DELETE FROM cold WHERE id = ?1";
+	sqlite3_stmt *stmt = state_again(keep->state, get, "i", id);
 	enum cc_status st = CC_OK;
-	bool there;
 
-	if ((keep->get_cold == NULL &&
-		(keep->get_cold = state_ask(keep->state, "SELECT data FROM cold WHERE id = ?1", "")) == NULL) ||
-	    (keep->drop_cold == NULL &&
-		(keep->drop_cold = state_ask(keep->state, "DELETE FROM cold WHERE id = ?1", "")) == NULL))
+	if (stmt == NULL)
 		return CC_IO;
-	sqlite3_bind_int64(keep->get_cold, 1, (sqlite3_int64)id);
-	there = sqlite3_step(keep->get_cold) == SQLITE_ROW;
-	if (there)
-		st = decode_all(keep, sql_blob(keep->get_cold, 0));
-	sqlite3_reset(keep->get_cold);
-	keep->recalled += there;
-	sqlite3_bind_int64(keep->drop_cold, 1, (sqlite3_int64)id);
-	if (st == CC_OK && there && sqlite3_step(keep->drop_cold) != SQLITE_DONE)
-		st = state_fail(keep->state);
-	sqlite3_reset(keep->drop_cold);
-	*ret_there = there;
-	return st;
+	*ret_there = sqlite3_step(stmt) == SQLITE_ROW;
+	if (*ret_there)
+		st = recall_nodes(keep, sql_blob(stmt, 0));
+	sqlite3_reset(stmt);
+	keep->recalled += *ret_there;
+	return st == CC_OK && *ret_there ? state_redo(keep->state, drop, "i", id) : st;
 }
 
 /* Of a node that has come: itself, and the strong values that it is alone with. */
@@ -319,6 +331,7 @@ load_era(struct joint_keep *keep, const struct era *is)
 	era->first = is->first;
 	era->last = is->last;
 	era->parts = is->parts;
+	era->log = is->log;
 	keep->newest = is->last > keep->newest ? is->last : keep->newest;
 	return index_load_era(keep, era);
 }
@@ -345,7 +358,8 @@ load_turn(struct joint_keep *keep)
 enum cc_status
 cold_load(struct joint_keep *keep)
 {
-	sqlite3_stmt *stmt = state_ask(keep->state, "SELECT number, first, last, parts FROM eras ORDER BY number", "");
+	static const char sql[] = "SELECT number, first, last, parts, log FROM eras ORDER BY number";
+	sqlite3_stmt *stmt = state_ask(keep->state, sql, "");
 	struct era era[ERAS_MAX];
 	size_t count = 0;
 	int step = SQLITE_ERROR;
@@ -353,7 +367,7 @@ cold_load(struct joint_keep *keep)
 
 	while (stmt != NULL && count < ERAS_MAX && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
 		era[count++] = (struct era){.number = state_u64(stmt, 0), .first = state_u64(stmt, 1),
-		    .last = state_u64(stmt, 2), .parts = (unsigned)state_u64(stmt, 3)};
+		    .last = state_u64(stmt, 2), .parts = (unsigned)state_u64(stmt, 3), .log = state_u64(stmt, 4)};
 	}
 	sqlite3_finalize(stmt);
 	/* Nothing of what is on disk is forgotten because it could not be read for once. */
@@ -376,9 +390,6 @@ cold_close(struct joint_keep *keep)
 	for (size_t i = 0; i < keep->eras; i++)
 		free(keep->era[i].filter);
 	index_close(keep);
-	sqlite3_finalize(keep->put_cold);
-	sqlite3_finalize(keep->get_cold);
-	sqlite3_finalize(keep->drop_cold);
 	free(keep->era);
 	free(keep->entry);
 }

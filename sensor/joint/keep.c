@@ -2,24 +2,19 @@
  * The correlator's memory on disk, in one transaction with how far it has read: after a crash at any point all is as it
  * was after the last commit, and what came since is read again.
  *
- * hot: nodes in memory, as they changed, a row or some a commit, and the names of those that went: a log, whose oldest
- * row goes when more than half is old, after what of it is still as it is there was written again, at its end.  Since
- * what is in memory longest leaves memory first, that is little.  Activities that were not used for longest are
- * cold.c's.  One thread.
+ * Nodes are in a log (node_log.c), of which cold.c has the places of those that were not used for longest.  One
+ * thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "joint/keep_own.h"
 
-#define HOT_SPARE (1u << 20)      /* bytes of old nodes that are not worth writing anew */
-#define HOT_ROW (1u << 20)        /* bytes; a row is not much larger */
-
 static const char tables[] =
-    "CREATE TABLE IF NOT EXISTS hot (id INTEGER PRIMARY KEY, data BLOB);"
+    "CREATE TABLE IF NOT EXISTS log (id INTEGER PRIMARY KEY, data BLOB);"
     "CREATE TABLE IF NOT EXISTS revoked (hash INTEGER PRIMARY KEY, data BLOB);"
     "CREATE TABLE IF NOT EXISTS heard (hash INTEGER PRIMARY KEY, data BLOB);"
-    "CREATE TABLE IF NOT EXISTS cold (id INTEGER PRIMARY KEY, last INTEGER, data BLOB);"
+    "CREATE TABLE IF NOT EXISTS cold (id INTEGER PRIMARY KEY, last INTEGER, nodes BLOB);"
     "CREATE TABLE IF NOT EXISTS lanes (key BLOB PRIMARY KEY, state BLOB) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS offsets (place TEXT PRIMARY KEY, next INTEGER) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
@@ -27,112 +22,9 @@ static const char tables[] =
     "CREATE TABLE IF NOT EXISTS cold_index (id INTEGER PRIMARY KEY, data BLOB);"
     "CREATE TABLE IF NOT EXISTS cold_filter (id INTEGER PRIMARY KEY, data BLOB);"
     "CREATE TABLE IF NOT EXISTS cold_age (id INTEGER PRIMARY KEY, data BLOB);"
-    "CREATE TABLE IF NOT EXISTS eras (number INTEGER PRIMARY KEY, first INTEGER, last INTEGER, parts INTEGER);";
+    "CREATE TABLE IF NOT EXISTS eras (number INTEGER PRIMARY KEY, first INTEGER, last INTEGER, parts INTEGER, log INTEGER);";
 
-/* ---- nodes in memory ---- */
-
-/* What is in the blob is the next row. */
-static enum cc_status
-put_row(struct joint_keep *keep)
-{
-	enum cc_status st;
-
-	if (keep->blob.full)
-		return CC_NOMEM;
-	if (keep->blob.size == 0)
-		return CC_OK;
-	st = state_do(keep->state, "INSERT INTO hot (id, data) VALUES (?1, ?2)", "ib", keep->hot_next,
-	    buf_slice(&keep->blob));
-	keep->hot_bytes += keep->blob.size;
-	keep->hot_next++;
-	buf_clear(&keep->blob);
-	return st;
-}
-
-static void
-note_saved(struct joint_keep *keep, struct node *node, uint64_t row, size_t size)
-{
-	size_t units = (size + 15) / 16;
-
-	keep->joint->saved_size -= node->saved_size;
-	node->saved_size = (uint16_t)(units < UINT16_MAX ? units : UINT16_MAX);
-	keep->joint->saved_size += node->saved_size;
-	node->saved = (uint32_t)row;
-	node->unsaved = false;
-}
-
-static void
-encode_hot(struct joint_keep *keep, struct node *node)
-{
-	size_t at = keep->blob.size, size;
-
-	buf_add(&keep->blob, (const uint8_t[5]){TAG_NODE}, 5);
-	node_encode(keep->joint, node, &keep->blob);
-	if (keep->blob.full)
-		return;
-	size = keep->blob.size - at - 5;
-	for (unsigned i = 0; i < 4; i++)
-		keep->blob.p[at + 1 + i] = (uint8_t)(size >> 8 * (3 - i));
-	note_saved(keep, node, keep->hot_next, size + 5);
-}
-
-static bool
-is_unsaved(struct joint *joint, uint32_t index)
-{
-	struct node *node = &joint->node[index];
-
-	if (!node->unsaved && !vector_add(&joint->unsaved, index))
-		return false;
-	node->unsaved = true;
-	return true;
-}
-
-/* What is nowhere but in this row is to be written again. */
-static bool
-carry_on(struct joint_keep *keep, struct slice data, uint64_t row)
-{
-	struct joint *joint = keep->joint;
-	struct cur c = cur_slice(data);
-	bool good = true;
-
-	while (cur_left(&c) > 0 && good) {
-		uint8_t tag = cur_u8(&c);
-		struct cur in;
-		uint32_t node;
-
-		if (tag == TAG_GONE) {
-			(void)cur_u64(&c);
-			continue;
-		}
-		in = cur_sub(&c, cur_u32(&c));
-		(void)cur_u8(&in);
-		node = node_find(joint, cur_u64(&in));
-		if (c.bad || in.bad)
-			break;
-		if (node != NONE && joint->node[node].saved == (uint32_t)row)
-			good = is_unsaved(joint, node);
-	}
-	return good;
-}
-
-static enum cc_status
-drop_oldest(struct joint_keep *keep)
-{
-	static const char sql[] = "SELECT data FROM hot WHERE id = ?1";
-	sqlite3_stmt *stmt = state_again(keep->state, sql, "i", keep->hot_first);
-	bool good = true;
-
-	if (stmt == NULL)
-		return CC_IO;
-	if (sqlite3_step(stmt) == SQLITE_ROW) {
-		struct slice data = sql_blob(stmt, 0);
-
-		good = carry_on(keep, data, keep->hot_first);
-		keep->hot_bytes -= data.size < keep->hot_bytes ? data.size : keep->hot_bytes;
-	}
-	sqlite3_reset(stmt);
-	return good ? state_do(keep->state, "DELETE FROM hot WHERE id = ?1", "i", keep->hot_first++) : CC_NOMEM;
-}
+/* ---- what is in memory ---- */
 
 static enum cc_status
 save_revocations(struct joint_keep *keep)
@@ -176,81 +68,15 @@ save_heard(struct joint_keep *keep)
 static enum cc_status
 save_nodes(struct joint_keep *keep)
 {
-	struct joint *joint = keep->joint;
 	enum cc_status st = cold_make_room(keep);
 
-	while (st == CC_OK && keep->hot_first < keep->hot_next &&
-	       keep->hot_bytes > 2 * 16 * joint->saved_size + HOT_SPARE)
-		st = drop_oldest(keep);
+	if (st == CC_OK)
+		st = node_log_trim(keep);
 	if (st == CC_OK)
 		st = save_revocations(keep);
 	if (st == CC_OK)
 		st = save_heard(keep);
-	buf_clear(&keep->blob);
-	buf_add_slice(&keep->blob, buf_slice(&joint->gone));
-	for (size_t i = 0; i < joint->unsaved.count && st == CC_OK; i++) {
-		struct node *node = &joint->node[joint->unsaved.at[i]];
-
-		nodes_fetch(joint, joint->unsaved.at, i, joint->unsaved.count);
-		if (node->used && node->unsaved)
-			encode_hot(keep, node);
-		if (keep->blob.size > HOT_ROW)
-			st = put_row(keep);
-	}
-	joint->unsaved.count = 0;
-	buf_clear(&joint->gone);
-	return st == CC_OK ? put_row(keep) : st;
-}
-
-static enum cc_status
-load_one(struct joint_keep *keep, struct cur *c, uint64_t row)
-{
-	struct joint *joint = keep->joint;
-	enum cc_status st = CC_OK;
-	uint8_t tag = cur_u8(c);
-	uint32_t node = NONE, size;
-
-	if (tag == TAG_GONE) {
-		if ((node = node_find(joint, cur_u64(c))) != NONE)
-			joint_remove(joint, node, NULL);
-	} else if (tag == TAG_NODE) {
-		size = cur_u32(c);
-		if ((st = node_decode(joint, c, &node)) == CC_OK && node != NONE)
-			note_saved(keep, &joint->node[node], row, size + 5);
-	} else {
-		st = CC_BAD;
-	}
-	return st == CC_OK && c->bad ? CC_BAD : st;
-}
-
-static enum cc_status
-load_hot(struct joint_keep *keep)
-{
-	sqlite3_stmt *stmt = state_ask(keep->state, "SELECT data, id FROM hot ORDER BY id", "");
-	enum cc_status st = CC_OK;
-	int step = SQLITE_ERROR;
-
-	keep->hot_first = keep->hot_next = 1;
-	while (stmt != NULL && st == CC_OK && (step = sqlite3_step(stmt)) == SQLITE_ROW) {
-		struct slice data = sql_blob(stmt, 0);
-		struct cur c = cur_slice(data);
-		uint64_t row = state_u64(stmt, 1);
-
-		keep->hot_first = keep->hot_bytes == 0 ? row : keep->hot_first;
-		keep->hot_next = row + 1;
-		keep->hot_bytes += data.size;
-		while (st == CC_OK && cur_left(&c) > 0)
-			st = load_one(keep, &c, row);
-	}
-	sqlite3_finalize(stmt);
-	for (size_t i = 0; i < keep->joint->unsaved.count; i++)
-		keep->joint->node[keep->joint->unsaved.at[i]].unsaved = false;
-	keep->joint->unsaved.count = keep->joint->fresh.count = 0;
-	buf_clear(&keep->joint->gone);
-	if (st == CC_BAD)
-		snprintf(keep->state->error, sizeof(keep->state->error), "%s: sightings in it are damaged",
-		    keep->state->path);
-	return st != CC_OK ? st : step == SQLITE_DONE ? CC_OK : state_fail(keep->state);
+	return st == CC_OK ? node_log_save(keep) : st;
 }
 
 /* Before the nodes: what was taken back is in none.  And what was heard. */
@@ -330,7 +156,7 @@ joint_keep_open(struct joint_state *state, struct joint *joint, struct joint_kee
 	/* A batch comes in before the next commit makes room. */
 	joint->node_max = joint->conf->joint_nodes_max + 16384;
 	if ((st = state_run(state, tables)) == CC_OK && (st = load_revocations(keep)) == CC_OK &&
-	    (st = load_hot(keep)) == CC_OK)
+	    (st = node_log_load(keep)) == CC_OK)
 		st = cold_load(keep);
 	/* Before anything new comes: what an older sight renames must have its name, or nobody says where it went. */
 	if (st == CC_OK && ((st = joint_settle(joint)) != CC_OK || (st = note_renamed(keep)) != CC_OK))
@@ -350,6 +176,7 @@ joint_keep_close(struct joint_keep *keep)
 	if (keep == NULL)
 		return;
 	cold_close(keep);
+	node_log_close(keep);
 	buf_close(&keep->blob);
 	free(keep);
 }
@@ -518,8 +345,8 @@ save_progress(struct joint_keep *keep, const struct joint_progress *p)
 		    p->count[i].value);
 	if (st == CC_OK)
 		st = state_do(keep->state,
-		    "INSERT OR REPLACE INTO counts VALUES ('cold', ?1), ('went', ?2), ('waits', ?3)", "iii",
-		    keep->cold_next, keep->went, (uint64_t)keep->waits);
+		    "INSERT OR REPLACE INTO counts VALUES ('cold', ?1), ('went', ?2), ('hot', ?3), ('waits', ?4)", "iiii",
+		    keep->cold_next, keep->went, keep->hot_first, (uint64_t)keep->waits);
 	return st;
 }
 

@@ -1,4 +1,4 @@
-/* What keep.c and cold.c share: the correlator's memory on disk. */
+/* What keep.c, node_log.c and cold.c share: the correlator's memory on disk. */
 #ifndef JOINT_KEEP_OWN_H
 #define JOINT_KEEP_OWN_H
 
@@ -21,6 +21,7 @@ struct entry {
 struct era {
 	uint64_t number;
 	uint64_t first, last; /* ns: the newest sight of all when it began, the newest in it */
+	uint64_t log;         /* before this row of the log nothing of it is */
 	uint64_t swept;       /* rows before this are gone: it is over */
 	uint8_t *filter;
 	unsigned parts;       /* that are closed */
@@ -44,8 +45,8 @@ struct joint_keep {
 	struct joint_state *state;
 	struct joint *joint;
 	const struct conf *conf;
-	struct buf blob;
-	uint64_t hot_bytes, hot_first, hot_next; /* on disk; its rows */
+	struct buf blob, row; /* row: of the log, the next */
+	uint64_t log_first, hot_first, log_next, hot_bytes; /* rows of it; what is in memory is from hot_first on */
 	uint64_t turn; /* odd: what hashes are multiplied by in the index on disk */
 	uint64_t cold_next, went, evicted, recalled;
 	uint64_t newest; /* ns: of the sights that went to disk, none later than */
@@ -58,8 +59,16 @@ struct joint_keep {
 	struct open_part open;
 	struct entry *entry; /* of what goes to disk now, or is looked for */
 	size_t entries, entry_room;
-	sqlite3_stmt *put_cold, *get_cold, *drop_cold;
 };
+
+/* node_log.c: nodes, as they changed */
+enum cc_status node_log_load(struct joint_keep *keep);
+void node_log_close(struct joint_keep *keep);
+enum cc_status node_log_put(struct joint_keep *keep, struct node *node);
+enum cc_status node_log_trim(struct joint_keep *keep); /* what of it is in memory is not much more than that */
+enum cc_status node_log_save(struct joint_keep *keep); /* all that changed */
+enum cc_status node_log_recall(struct joint_keep *keep, uint64_t row, uint64_t fold); /* CC_BAD: it is not there */
+enum cc_status node_log_expire(struct joint_keep *keep); /* what no era has any more */
 
 /* cold.c: activities that were not used for longest */
 enum cc_status cold_load(struct joint_keep *keep);

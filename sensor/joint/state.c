@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 
 #define BUSY_MS 10000
-#define VERSION 4
+#define VERSION 5
 #define DAY (86400 * NS_PER_S)
 
 static const char setup[] =

@@ -7,6 +7,7 @@
 #include "unit/test.h"
 
 #define DAY0 1772409600 /* 2026-03-02 */
+#define HOT "(SELECT value FROM counts WHERE name = 'hot')" /* the first row of the log of what is in memory */
 
 struct running {
 	char dir[64];
@@ -84,8 +85,9 @@ commit_later(struct running *r, bool waits)
 	CHECK(joint_keep_waits(r->keep) == waits);
 }
 
+/* n: the message; of: which victim. */
 static void
-add(struct running *r, unsigned n, const char *who, const char *addr, unsigned day)
+add_of(struct running *r, unsigned n, unsigned of, const char *who, const char *addr, unsigned day)
 {
 	char message[32], victim[32];
 	struct joint_sighting s = {.organisation = slice_str(who), .sensor = slice_str("s1"), .kind = CC_KIND_ADDR,
@@ -95,12 +97,18 @@ add(struct running *r, unsigned n, const char *who, const char *addr, unsigned d
 	    .completeness = 80, .hops = 255, .port = 443, .rule = slice_str("1:3000001:1")};
 
 	snprintf(message, sizeof(message), "m%u", n);
-	snprintf(victim, sizeof(victim), "v%s%u", who, n);
+	snprintf(victim, sizeof(victim), "v%s%u", who, of);
 	s.message = slice_str(message);
 	s.victim = slice_str(victim);
 	s.tlp = n <= 2 ? CC_TLP_GREEN : CC_TLP_CLEAR;
 	s.first = s.last = (DAY0 + day * 86400ull + n % 3600) * NS_PER_S;
 	CHECK(joint_add(r->joint, &s) == CC_OK);
+}
+
+static void
+add(struct running *r, unsigned n, const char *who, const char *addr, unsigned day)
+{
+	add_of(r, n, n, who, addr, day);
 }
 
 struct found {
@@ -203,6 +211,7 @@ TEST(what_is_old_on_disk_goes)
 	commit(&r, true);
 	rows = number_of(&r, "SELECT count(*) FROM cold");
 	CHECK(rows > 2000);
+	CHECK_UINT(number_of(&r, "SELECT min(id) FROM log"), 1);
 	add_many(&r, 3000, 3000, 7);
 	commit(&r, true);
 	CHECK_UINT(number_of(&r, "SELECT count(*) FROM eras"), 2);
@@ -220,6 +229,13 @@ TEST(what_is_old_on_disk_goes)
 	CHECK_UINT(number_of(&r, "SELECT count(DISTINCT id >> 12) FROM cold_index"), 1);
 	CHECK(number_of(&r, "SELECT count(*) FROM cold") > 2000);
 	CHECK(joint_keep_cold(r.keep) > 7000);
+	/* Of the log, what the eras that are left have. */
+	add_many(&r, 9000, 3000, 40);
+	for (unsigned i = 0; i < 140; i++)
+		commit(&r, true);
+	CHECK_UINT(number_of(&r, "SELECT count(*) FROM eras"), 1);
+	CHECK_UINT(number_of(&r, "SELECT min(id) FROM log"), number_of(&r, "SELECT log FROM eras"));
+	CHECK(number_of(&r, "SELECT log FROM eras") > 1);
 	finish(&r);
 }
 
@@ -444,8 +460,8 @@ TEST(a_start_reads_no_index)
 }
 
 /*
- * The log of what is in memory does not grow with what has come, and a restart finds all that was in it: the oldest of
- * memory, and what was taken back.
+ * What of the log is in memory does not grow with what has come, and a restart finds all that was in it: the oldest of
+ * memory, and what was taken back.  What went to disk is in the log once.
  */
 TEST(the_log_of_nodes_is_bounded)
 {
@@ -469,8 +485,9 @@ TEST(the_log_of_nodes_is_bounded)
 	}
 	commit(&r, true);
 	CHECK(joint_keep_cold(r.keep) > 13000);
-	CHECK(number_of(&r, "SELECT sum(length(data)) FROM hot") < 2500000);
-	CHECK(number_of(&r, "SELECT min(id) FROM hot") > 5);
+	CHECK(number_of(&r, "SELECT sum(length(data)) FROM log WHERE id >= " HOT) < 2500000);
+	CHECK(number_of(&r, "SELECT " HOT) > 5);
+	CHECK(number_of(&r, "SELECT sum(length(data)) FROM log") < 16000 * 400);
 	end(&r);
 	start(&r);
 	add(&r, 9000, "cert.c", "192.0.2.7", 2); /* taken back */
@@ -479,6 +496,57 @@ TEST(the_log_of_nodes_is_bounded)
 	CHECK(joint_state_all(r.state, on_case, &found) == CC_OK);
 	CHECK_UINT(found.count, 1);
 	CHECK_UINT(found.sightings, 5);
+	finish(&r);
+}
+
+/* What changes often while something is on disk already leaves little of that behind. */
+TEST(old_versions_leave_the_log)
+{
+	struct running r;
+	char addr[32];
+
+	begin(&r, "joint.nodes_max=1000");
+	add_many(&r, 0, 3000, 0);
+	commit(&r, true);
+	CHECK(number_of(&r, "SELECT count(*) FROM cold") > 2000);
+	for (unsigned round = 0; round < 600; round++) {
+		for (unsigned i = 0; i < 100; i++) {
+			snprintf(addr, sizeof(addr), "10.99.%u.1", i);
+			add_of(&r, 10000 + round * 100 + i, i, "cert.b", addr, 1);
+		}
+		commit(&r, false);
+	}
+	CHECK(number_of(&r, "SELECT max(id) FROM log") > 1000);
+	CHECK(number_of(&r, "SELECT sum(length(data)) FROM log") < 4000000);
+	end(&r);
+	start(&r);
+	add(&r, 90000, "cert.b", "10.0.0.2", 1); /* the first of all */
+	commit(&r, true);
+	expect_sightings(&r, 2);
+	finish(&r);
+}
+
+/* What of an activity came at many times is written together as it leaves memory, and comes back by few rows. */
+TEST(a_large_activity_goes_together)
+{
+	static const char rows[] =
+	    "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99) SELECT count(DISTINCT "
+	    "substr(nodes, 12 * i + 1, 4)) FROM n, cold WHERE length(nodes) = 1200";
+	struct running r;
+
+	begin(&r, "joint.nodes_max=1000");
+	for (unsigned i = 0; i < 100; i++) {
+		add(&r, i, i % 2 == 0 ? "cert.a" : "cert.b", "192.0.2.7", 0);
+		commit(&r, false);
+	}
+	commit(&r, true);
+	add_many(&r, 1000, 3000, 1);
+	commit(&r, true);
+	CHECK_UINT(number_of(&r, "SELECT count(*) FROM cold WHERE length(nodes) = 1200"), 1);
+	CHECK(number_of(&r, rows) < 6);
+	add(&r, 9000, "cert.c", "192.0.2.7", 2);
+	commit(&r, true);
+	expect_sightings(&r, 101);
 	finish(&r);
 }
 
@@ -596,4 +664,5 @@ TEST(index_by_a_secret)
 TESTS(T(index_by_a_secret), T(odd_words_do_no_harm), T(notices_on_disk_are_bounded), T(what_went_to_disk_comes_back),
     T(what_is_old_on_disk_goes), T(restarts_change_nothing), T(renamed_after_a_restart), T(renamed_while_it_waited),
     T(renamed_while_more_was_at_hand), T(what_is_taken_back_does_not_wait), T(memory_does_not_wait),
-    T(a_start_reads_no_index), T(what_came_back_is_not_counted), T(the_log_of_nodes_is_bounded))
+    T(a_start_reads_no_index), T(what_came_back_is_not_counted), T(the_log_of_nodes_is_bounded),
+    T(old_versions_leave_the_log), T(a_large_activity_goes_together))
