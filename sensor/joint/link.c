@@ -230,10 +230,11 @@ is_of_tool(char group)
 	       group == 'w';
 }
 
+/* word: what one organisation's word is worth: it counts with what can be copied, and both are no more than that. */
 static double
-tally_sum(const struct tally *t)
+tally_sum(const struct tally *t, double word)
 {
-	double sum = 0, tool = 0;
+	double sum = 0, tool = word;
 
 	for (unsigned i = 0; i < t->count; i++) {
 		if (is_of_tool(t->group[i]))
@@ -298,7 +299,7 @@ link_llr(const struct linker *l, uint32_t a, uint32_t b, uint32_t value, double 
 	}
 	if (node_is_at_host(x) && node_is_at_host(y))
 		tally_finding(&t, &is);
-	return tally_sum(&t) + time_llr(x->first, x->last, y->first, y->last);
+	return tally_sum(&t, 0) + time_llr(x->first, x->last, y->first, y->last);
 }
 
 /* ---- what is in common, by value ---- */
@@ -336,7 +337,7 @@ list_node(struct linker *l, uint32_t place, size_t *room)
 	}
 	if (node_is_at_host(node))
 		tally_finding(&all, &is);
-	l->pairs[place] = tally_sum(&all) + CLOSE + ROUNDING >= JOINT_STRONG;
+	l->pairs[place] = tally_sum(&all, 0) + CLOSE + ROUNDING >= JOINT_STRONG;
 	return true;
 }
 
@@ -608,11 +609,17 @@ bonds_of(struct linker *l, const struct range *r, const struct group *group, str
 	return true;
 }
 
-/* Nats of all bonds between two groups, which stand beside each other, and of their time; *ret_end: behind these. */
+/*
+ * Nats of all bonds between two groups, which stand beside each other, and of their time; *ret_end: behind these.
+ * word: what one organisation's word that two are one counts, of what joins them, where one of the two is seen by a
+ * single organisation.  Two that several see each stand by themselves: that they are one has to come from others.
+ */
 static double
-bonds_sum(const struct linker *l, const struct bonds *bonds, size_t start, const struct group *group, size_t *ret_end)
+bonds_sum(const struct linker *l, const struct bonds *bonds, size_t start, const struct group *group, double word,
+    size_t *ret_end)
 {
 	uint32_t a = bonds->bond[start].a, b = bonds->bond[start].b;
+	bool several = group[a].only == NONE && group[b].only == NONE;
 	struct tally t = {.count = 0};
 	struct victims shared = {.most = 0};
 	size_t i = start;
@@ -626,14 +633,10 @@ bonds_sum(const struct linker *l, const struct bonds *bonds, size_t start, const
 			tally_add(&t, bond->group, (double)bond->weight);
 	}
 	*ret_end = i;
-	return tally_sum(&t) + victims_sum(&shared, &group[a], &group[b]) +
+	return tally_sum(&t, several ? 0 : word) + victims_sum(&shared, &group[a], &group[b]) +
 	       time_llr(node_at(l, a)->first, group[a].last, node_at(l, b)->first, group[b].last);
 }
 
-/*
- * word: what one organisation's word that two are one counts, of what joins them, where one of the two is seen by a
- * single organisation.  Two that several see each stand by themselves: that they are one has to come from others.
- */
 static bool
 unite_bonds(struct linker *l, const struct bonds *bonds, const struct group *group, double word)
 {
@@ -641,10 +644,8 @@ unite_bonds(struct linker *l, const struct bonds *bonds, const struct group *gro
 
 	for (size_t i = 0, end; i < bonds->count; i = end) {
 		uint32_t a = bonds->bond[i].a, b = bonds->bond[i].b;
-		double sum = bonds_sum(l, bonds, i, group, &end);
+		double sum = bonds_sum(l, bonds, i, group, word, &end);
 
-		if (group[a].only != NONE || group[b].only != NONE)
-			sum += word;
 		any = (sum >= GROUPS_STRONG && link_unite(l, a, b, false)) || any;
 	}
 	return any;

@@ -180,31 +180,35 @@ hypothesis_turn(const struct joint *joint, const struct activity *a, struct hypo
 /* ---- relays, and who steers them ---- */
 
 /*
- * A name is where it leads to: in somebody's networks if all that was seen of it is.  That it is elsewhere, too, is
- * never one organisation's word: of three and more it takes two.
+ * A name is where it leads to: in somebody's networks if all that was seen of it is.  That it is there, or elsewhere,
+ * too, is never one organisation's word: of three and more who saw the name, or where it leads, it takes two.
  */
 static uint32_t
 home_of_name(const struct joint *joint, const struct hypothesis *h)
 {
 	uint32_t home = NONE;
-	unsigned telling = 0, elsewhere = 0;
+	unsigned seeing = 0, telling = 0, elsewhere = 0;
 
 	for (size_t i = 0, k; i < h->item_count; i = k) {
 		uint32_t organisation = joint->node[h->item[i].node].organisation;
-		bool tells = false, all = true;
+		bool sees = false, tells = false, all = true;
 
 		for (k = i; k < h->item_count && joint->node[h->item[k].node].organisation == organisation; k++) {
 			const struct node *node = &joint->node[h->item[k].node];
 
+			sees = sees || !(node->negative || node->echo);
 			if (node->negative || node->echo || node->attacker == NONE)
 				continue;
 			tells = true;
 			all = all && node->home != NONE;
 			home = node->home != NONE ? node->home : home;
 		}
+		seeing += sees;
 		telling += tells;
 		elsewhere += tells && !all;
 	}
+	if (telling == 1 && seeing >= 3)
+		return NONE;
 	return elsewhere > (telling >= 3 ? 1 : 0) ? NONE : home;
 }
 
@@ -326,7 +330,8 @@ follow_relays(const struct joint *joint, const struct activity *a, struct hypoth
 		const struct hypothesis *relay = &a->hypothesis[r];
 		uint32_t home = is_wide(relay->type) ? NONE : home_of(joint, relay);
 
-		if (home == NONE || relay->witness < WITNESS_LEAST || !controls(joint, h, home) ||
+		/* That it attacks is no one's word, either. */
+		if (home == NONE || relay->witnesses < 2 || !controls(joint, h, home) ||
 		    came_after(joint, relay, h))
 			continue;
 		others |= witnesses_among(joint, a, relay);

@@ -56,6 +56,33 @@ places_are_spread(const uint32_t *place, size_t count)
 	return places == WIDE_PLACES && count >= WIDE_NODES && 2 * with <= count;
 }
 
+/* That it is seen all over is no one's word: who do not say most of it were at two places and more, too. */
+static bool
+others_spread(const struct joint *joint, const struct claim *claim, size_t count, uint8_t type)
+{
+	size_t most = 0, from = 0;
+	uint32_t first = NONE;
+	bool spread = false;
+
+	for (size_t i = 0, k; i < count; i = k) {
+		for (k = i + 1; k < count &&
+				joint->node[claim[k].node].organisation == joint->node[claim[i].node].organisation;
+		     k++)
+			;
+		if (k - i > most) {
+			most = k - i;
+			from = i;
+		}
+	}
+	for (size_t i = 0; i < count && !spread; i++) {
+		uint32_t at = i < from || i >= from + most ? place_of(joint, &claim[i], type) : NONE;
+
+		spread = at != NONE && first != NONE && at != first;
+		first = first == NONE ? at : first;
+	}
+	return spread || most == count;
+}
+
 /* Is it seen all over, and nowhere in it most of it?  Else an address, or a network, is what there is to say. */
 bool
 wide_is_spread(const struct joint *joint, const struct claim *claim, size_t count, uint8_t type, uint32_t *place)
@@ -68,7 +95,7 @@ wide_is_spread(const struct joint *joint, const struct claim *claim, size_t coun
 		if (at != NONE)
 			place[nodes++] = at;
 	}
-	return places_are_spread(place, nodes);
+	return places_are_spread(place, nodes) && others_spread(joint, claim, count, type);
 }
 
 /* ---- what it is called ---- */

@@ -220,7 +220,8 @@ TEST(two_that_stand_are_joined_by_two)
 	done(&w, cases);
 }
 
-/* One of two sides, with a certificate that is shown without its key, and a tool's answer: 6.2 with the hour. */
+/* One of two sides, with a certificate that is shown without its key, and a tool's answer: 6.2 with the hour, of which
+ * all is had by who copies the tool. */
 static struct joint_sighting
 shown(const char *who, const char *addr, const char *domain, unsigned n)
 {
@@ -234,23 +235,69 @@ shown(const char *who, const char *addr, const char *domain, unsigned n)
 	return s;
 }
 
+/* In how many cases the two sides are, by cert.l's word that they are one; period: that both come with. */
+static size_t
+sides_left(const char *second, double period)
+{
+	struct world w = fresh();
+	json_t *cases;
+	size_t count;
+
+	for (unsigned n = 0; n < 8; n++) {
+		struct joint_sighting s = n < 2	  ? shown(honest[n], "192.0.2.7", "one.example", n)
+					  : n < 4 ? shown(n == 2 ? "cert.c" : second, "198.51.100.9", "two.example", n)
+						  : shown("cert.l", n % 2 ? "192.0.2.7" : "198.51.100.9",
+							n % 3 ? "one.example" : "two.example", n);
+
+		/* In place of the tool's answer. */
+		if (period > 0) {
+			s.ja3s = slice_of(NULL, 0);
+			s.count = 20;
+			s.period = period;
+		}
+		add(&w, s);
+	}
+	cases = settled(w.joint);
+	count = json_array_size(cases);
+	done(&w, cases);
+	return count;
+}
+
 /* What lacks little to be one is one by somebody's word where one organisation alone sees a side of it; two that
  * several see are not. */
 TEST(a_word_joins_what_one_alone_sees)
+{
+	CHECK_UINT(sides_left("cert.c", 300), 1);
+	CHECK_UINT(sides_left("cert.d", 300), 2);
+}
+
+/* Two who have one tool, within the hour, are not one by a word: it counts with what can be copied. */
+TEST(a_word_and_a_tool_join_nothing)
+{
+	CHECK_UINT(sides_left("cert.c", 0), 2);
+}
+
+/* One says that a name that three see leads to a partner's host; two say so. */
+TEST(one_alone_moves_no_name_to_a_host)
 {
 	for (unsigned several = 0; several < 2; several++) {
 		struct world w = fresh();
 		json_t *cases;
 
-		add(&w, shown("cert.a", "192.0.2.7", "one.example", 0));
-		add(&w, shown("cert.b", "192.0.2.7", "one.example", 1));
-		add(&w, shown("cert.c", "198.51.100.9", "two.example", 2));
-		add(&w, shown(several ? "cert.d" : "cert.c", "198.51.100.9", "two.example", 3));
-		for (unsigned n = 4; n < 8; n++)
-			add(&w, shown("cert.l", n % 2 ? "192.0.2.7" : "198.51.100.9",
-				    n % 3 ? "one.example" : "two.example", n));
+		CHECK(joint_home(w.joint, "cert.h", "203.0.113.0/24") == CC_OK);
+		for (unsigned n = 0; n < 12; n++) {
+			bool lies = n >= 9 || (several && n >= 6);
+			struct joint_sighting s =
+			    contact(n < 9 ? honest[n % 3] : "cert.l", "203.0.113.9", "one.example", n);
+
+			s.kind = CC_KIND_DOMAIN;
+			s.value = s.key = s.domain;
+			if (!lies)
+				s.attacker = slice_of(NULL, 0);
+			add(&w, s);
+		}
 		cases = settled(w.joint);
-		CHECK_UINT(json_array_size(cases), 1 + several);
+		CHECK((strcmp(named(cases, "m0"), "one.example") == 0) == !several);
 		done(&w, cases);
 	}
 }
@@ -276,13 +323,14 @@ TEST(a_name_in_two_places)
 	}
 }
 
-/* A partner's host that attacks two others, and calls a server: the partner sees both, the attack by a pseudonym. */
+/* A partner's host that attacks others (attacked: two), and calls a server: the partner sees both, the attack by a
+ * pseudonym. */
 static void
-add_steered(struct world *w)
+add_steered_of(struct world *w, const char *const attacked[2])
 {
 	CHECK(joint_home(w->joint, "cert.h", "203.0.113.0/24") == CC_OK);
 	for (unsigned n = 0; n < 12; n++) {
-		struct joint_sighting s = n < 6	  ? contact(honest[n % 2], "203.0.113.9", NULL, n)
+		struct joint_sighting s = n < 6	  ? contact(attacked[n % 2], "203.0.113.9", NULL, n)
 					  : n < 9 ? contact("cert.h", "192.0.2.66", NULL, n)
 						  : contact("cert.h", "203.0.113.9", NULL, n);
 
@@ -301,6 +349,45 @@ add_steered(struct world *w)
 		}
 		add(w, s);
 	}
+}
+
+static void
+add_steered(struct world *w)
+{
+	add_steered_of(w, honest);
+}
+
+/* One server, of one witness; somebody says that it is all over the network. */
+TEST(one_alone_spreads_no_network)
+{
+	struct world w = fresh();
+	json_t *cases;
+
+	for (unsigned n = 0; n < 40; n++) {
+		struct joint_sighting s;
+		char addr[32];
+
+		snprintf(addr, sizeof(addr), "192.0.2.%u", n % 5 == 0 ? 7 : n);
+		s = contact(n % 5 == 0 ? "cert.a" : "cert.l", addr, NULL, n);
+		s.client = true;
+		add(&w, s);
+	}
+	cases = settled(w.joint);
+	CHECK(named(cases, "m0")[0] == '\0');
+	done(&w, cases);
+}
+
+/* That the host attacks one alone says: then nobody is known to steer it. */
+TEST(one_alone_makes_no_host_attack)
+{
+	static const char *const liar[] = {"cert.l", "cert.l"};
+	struct world w = fresh();
+	json_t *cases;
+
+	add_steered_of(&w, liar);
+	cases = settled(w.joint);
+	CHECK(named(cases, "m6")[0] == '\0');
+	done(&w, cases);
 }
 
 /* One other sees the server, too, by another rule. */
@@ -506,6 +593,8 @@ TEST(an_answer_that_has_to_stand)
 TESTS(T(one_alone_makes_nothing_common), T(several_make_it_common), T(not_seen_goes_where_most_saw_it),
     T(a_flood_in_any_order),
     T(two_that_stand_are_not_joined_by_one), T(two_that_stand_are_joined_by_two), T(a_word_joins_what_one_alone_sees),
+    T(a_word_and_a_tool_join_nothing), T(one_alone_moves_no_name_to_a_host), T(one_alone_makes_no_host_attack),
+    T(one_alone_spreads_no_network),
     T(a_name_in_two_places),
     T(one_alone_pulls_nobody_from_his_host), T(a_bridge_from_a_host_that_is_steered),
     T(who_steers_is_one_word_whoever_saw_the_other),
