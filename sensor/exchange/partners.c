@@ -12,7 +12,8 @@
 
 #include "exchange/partners_own.h"
 
-#define MESSAGES_AT_ONCE 4096
+#define MESSAGES_AT_ONCE 4096 /* in a step, */
+#define BYTES_AT_ONCE (4u << 20) /* and none after so many bytes of them */
 #define PUBLISH_NS (250 * NS_PER_MS)
 #define CATCH_UP_MS 100             /* of waiting at a time, until all that lies on a broker is read */
 #define CATCH_UP_NS (10 * NS_PER_S) /* what lies on a broker comes in before partners.rate holds */
@@ -285,16 +286,20 @@ read_from(struct partners *p, struct from *from, int ms)
 	struct cc_message msg;
 	struct verified verified;
 	const char *why;
+	size_t bytes = 0;
 
-	for (unsigned n = 0; n < MESSAGES_AT_ONCE; n++, ms = 0) {
+	/* Who floods us with large ones keeps neither what others told from the list, nor us from an end. */
+	for (unsigned n = 0; n < MESSAGES_AT_ONCE && bytes < BYTES_AT_ONCE; n++, ms = 0) {
 		enum cc_status st = inbox_next(from->inbox, ms, &msg, &verified, &why);
 
-		if (st == CC_OK)
+		if (st == CC_OK) {
+			bytes += msg.value.size;
 			take_message(p, &msg, &verified);
-		else if (st == CC_BAD)
+		} else if (st == CC_BAD) {
 			add(p, EXCHANGE_PARTNERS_REFUSED, 1);
-		else
+		} else {
 			return st == CC_MORE ? CC_MORE : CC_END;
+		}
 	}
 	return CC_OK;
 }

@@ -417,5 +417,28 @@ TEST(list_cut)
 	}
 }
 
+/* A step ends after so many bytes of messages, so that a flood of large ones keeps nothing from the list. */
+TEST(a_step_ends)
+{
+	char more[2800], pattern[64];
+	const unsigned all = 2000;
+
+	begin("watch: {use: yes}");
+	snprintf(more, sizeof(more), ",\"description\":\"%*s\"", (int)sizeof(more) - 30, "");
+	for (unsigned n = 0; n < all; n++) {
+		snprintf(pattern, sizeof(pattern), "[domain-name:value = 'n%u.bad.example']", n);
+		tell(pattern, "own", "dialogue", 1, more);
+	}
+	CHECK(exchange_drain(a, time_monotonic() + 60 * NS_PER_S) == CC_OK);
+	open_b(false);
+	CHECK(partners_step(b, 0) == CC_OK);
+	memset(counts, 0, sizeof(counts));
+	partners_counts(b, counts);
+	CHECK(counts[EXCHANGE_PARTNERS_MESSAGES] > 500 && counts[EXCHANGE_PARTNERS_MESSAGES] < all);
+	hear();
+	CHECK_UINT(counts[EXCHANGE_PARTNERS_MESSAGES], all);
+	end();
+}
+
 TESTS(T(becomes_live_and_is_withdrawn), T(what_is_refused), T(policy), T(restart_and_expiry), T(quiet_windows),
-    T(hostile_partner), T(list_cut))
+    T(hostile_partner), T(list_cut), T(a_step_ends))
