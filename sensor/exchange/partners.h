@@ -47,7 +47,8 @@ typedef void partners_fn(void *ctx, const struct cc_message *msg, const struct v
 void partners_handle(struct partners *partners, partners_fn *fn, void *ctx);
 struct trust *partners_trust(struct partners *partners);
 /* Reads what is there, at most a few thousand messages and some megabytes of them, waits up to ms for the first
- * (negative: no longer than it takes to have all that is there); expiry, quiet windows, the disk.  CC_END: all that was there is read. */
+ * (negative: no longer than it takes to have all that is there); expiry, quiet windows, the disk.  CC_END: all that was
+ * there is read. */
 enum cc_status partners_step(struct partners *partners, int ms);
 /* Over files: the capture ended; entries without a hit since first are told as not seen, if that is partners.quiet and
  * more. */
