@@ -28,6 +28,7 @@
 #define ASK_MS 1000
 #define BEHIND 2048      /* messages: less is no backlog */
 #define NEARLY 65536     /* messages, for each of the others: what comes of so many keeps us as long as it keeps them */
+#define BEGIN 3          /* times as many: to begin one, of which so much is put off until the others are done */
 #define LITTLE 16384     /* messages, for each of all: they are read before it matters what was put off */
 #define STOOD 3          /* times as long as who reads takes to tell something: nobody will have time for it */
 #define LATEST (-1)      /* a time that stands for a partition's end */
@@ -407,7 +408,7 @@ come_back(struct reader_share *share, uint64_t now, bool busy)
 
 		if (!part->waits || !is_left(share, part, now) || (much && busy))
 			continue;
-		if (much && is_theirs(share, part, 2) && !nobody_comes(share, part, now))
+		if (much && is_theirs(share, part, BEGIN) && !nobody_comes(share, part, now))
 			continue;
 		busy = busy || much;
 		if (much)
