@@ -4,7 +4,7 @@
  * for disk.
  *
  *   joint DIR COUNT DAY [KEY=VALUE…]     a line at each step: sightings so far, CPU microseconds a sighting since the
- * line before, …, and last of these microseconds the kernel's
+ * line before, …, of these microseconds the kernel's, and bytes written a sighting
  *
  * Of ten: six of something that is never seen again, two repeats of something of the last day, two of activities that
  * three organisations see.  A day has DAY sightings, and there are 1.3 times as many victims: so what comes is of the
@@ -133,10 +133,23 @@ make(struct words *w, uint64_t n, uint64_t per_day, struct joint_sighting *s)
 	s->key = slice_str(w->key);
 }
 
-/* CPU seconds. */
+/* CPU seconds; bytes that were given to the kernel to write, 0 where it does not say. */
 struct spent {
-	double all, kernel;
+	double all, kernel, written;
 };
+
+static double
+written_by_now(void)
+{
+	unsigned long long bytes = 0;
+	FILE *io = fopen("/proc/self/io", "r");
+
+	if (io != NULL && fscanf(io, "rchar: %*llu wchar: %llu", &bytes) != 1)
+		bytes = 0;
+	if (io != NULL)
+		fclose(io);
+	return (double)bytes;
+}
 
 static struct spent
 spent_by_now(void)
@@ -144,7 +157,8 @@ spent_by_now(void)
 	struct rusage usage;
 
 	getrusage(RUSAGE_SELF, &usage);
-	return (struct spent){cpu(), (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6};
+	return (struct spent){
+	    cpu(), (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6, written_by_now()};
 }
 
 static void
@@ -158,9 +172,10 @@ line(struct joint *joint, const struct joint_keep *keep, const char *dir, uint64
 	getrusage(RUSAGE_SELF, &usage);
 	snprintf(path, sizeof(path), "%s/joint.sqlite", dir);
 	(void)stat(path, &about);
-	printf("%llu\t%.2f\t%zu\t%llu\t%ld\t%lld\t%.2f\n", (unsigned long long)n, spent.all * 1e6 / (double)since,
+	printf("%llu\t%.2f\t%zu\t%llu\t%ld\t%lld\t%.2f\t%.0f\n", (unsigned long long)n, spent.all * 1e6 / (double)since,
 	    joint_nodes(joint), (unsigned long long)joint_keep_cold(keep), usage.ru_maxrss / 1024,
-	    (long long)about.st_size >> 20, spent.kernel * 1e6 / (double)since);
+	    (long long)about.st_size >> 20, spent.kernel * 1e6 / (double)since,
+	    spent.written / (double)since);
 	fflush(stdout);
 }
 
@@ -175,7 +190,7 @@ main(int argc, char **argv)
 	static struct joint_sighting sighting[BATCH];
 	char *why = NULL;
 	uint64_t count, day, batch, since = 0, next = 1000;
-	struct spent spent = {0, 0};
+	struct spent spent = {0, 0, 0};
 	bool three = false;
 
 	if (argc < 4 || uint_parse(argv[2], &count) != CC_OK || uint_parse(argv[3], &day) != CC_OK || day == 0) {
@@ -195,7 +210,7 @@ main(int argc, char **argv)
 		return 1;
 	}
 	batch = conf->joint_nodes_max < BATCH ? conf->joint_nodes_max : BATCH;
-	puts("#sightings\tmicroseconds\tin memory\ton disk, ever\tMiB resident\tMiB of file\tkernel's");
+	puts("#sightings\tmicroseconds\tin memory\ton disk, ever\tMiB resident\tMiB of file\tkernel's\tbytes written");
 	for (uint64_t n = 0, more; n < count; n += more) {
 		struct spent before, after;
 
@@ -216,10 +231,11 @@ main(int argc, char **argv)
 		after = spent_by_now();
 		spent.all += after.all - before.all;
 		spent.kernel += after.kernel - before.kernel;
+		spent.written += after.written - before.written;
 		since += more;
 		if (n + more == next || n + more == count) {
 			line(joint, keep, argv[1], n + more, spent, since);
-			spent = (struct spent){0, 0};
+			spent = (struct spent){0, 0, 0};
 			since = 0;
 			next = next >= 1000000 ? next + 1000000 : three ? next / 3 * 10 : next * 3;
 			three = !three;
