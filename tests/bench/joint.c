@@ -144,7 +144,7 @@ written_by_now(void)
 	unsigned long long bytes = 0;
 	FILE *io = fopen("/proc/self/io", "r");
 
-	if (io != NULL && fscanf(io, "rchar: %*llu wchar: %llu", &bytes) != 1)
+	if (io != NULL && fscanf(io, "rchar: %*s wchar: %llu", &bytes) != 1)
 		bytes = 0;
 	if (io != NULL)
 		fclose(io);
