@@ -26,6 +26,17 @@ shows_program(uint8_t type)
 	return type == FEATURE_RULE || feature_about[type].group == 't';
 }
 
+/* One client's hello: with its agent it suffices. */
+static bool
+is_sole(const struct joint *joint, const struct node *node)
+{
+	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
+		if (joint->value[joint->feature[f].value].sole)
+			return true;
+	}
+	return false;
+}
+
 /*
  * If another shared all that anybody shares with this node, would they be linked?  Most of what comes shares a victim,
  * a tool, a port with many and could not: it is in no cell, is no neighbour, and costs a look at its own values.  As
@@ -67,7 +78,7 @@ may_link(const struct joint *joint, const struct node *node)
 	}
 	for (at = 0; at < count; at++)
 		sum += (double)most[at];
-	return sum >= JOINT_STRONG;
+	return sum >= JOINT_STRONG || (!node->negative && is_sole(joint, node));
 }
 
 static bool

@@ -204,6 +204,15 @@ joins_at_host(const struct joint *joint, const struct node *node, uint8_t type, 
 	return judged == 'v' && type == FEATURE_RULE && node_is_at_host(node);
 }
 
+/* Of a node at a place that comes and goes: the place, and a name that was at more of them. */
+static bool
+is_passing_thing(const struct joint *joint, const struct feature *feature)
+{
+	char group = feature_about[feature->type].group;
+
+	return group == 'a' || (group == 'd' && joint->value[feature->value].count > PASSING_MAX);
+}
+
 /* The node at this place is joined with those before it that have something rare of it; does it tell at all? */
 static void
 judge_node(struct joint *joint, struct parts *p, unsigned at, uint8_t type, enum pass pass)
@@ -215,6 +224,7 @@ judge_node(struct joint *joint, struct parts *p, unsigned at, uint8_t type, enum
 	bool bystander = p->bystander[at];
 	uint32_t name = pass == BY_ALL ? node_value(joint, node, FEATURE_DOMAIN) : NONE;
 	bool visits = name != NONE && joint->value[name].popular;
+	bool passing = p->passing && node_is_passing(joint, node);
 
 	parent[at] = (uint8_t)at;
 	*ret_informed = bystander;
@@ -230,6 +240,8 @@ judge_node(struct joint *joint, struct parts *p, unsigned at, uint8_t type, enum
 		take_pass(joint, feature, pass, &tells, &joins);
 		/* Who visits what everybody visits is not one by that, nor by where it leads. */
 		joins = joins && !(visits && strchr("daks", feature_about[feature->type].group) != NULL);
+		tells = tells && !(passing && is_passing_thing(joint, feature)) &&
+			!(p->passing && is_early(feature->type));
 		*ret_informed = *ret_informed || (tells && !differs_for_nothing(joint, node, feature, group, pass));
 		joins = joins || joins_at_host(joint, node, feature->type, group, pass);
 		/* That it is his host ties a bystander's sights; nothing else of them does. */
@@ -255,12 +267,10 @@ inform_groups(struct parts *p)
 		p->informed[i] = p->informed[top_of(p->parent, i)];
 }
 
-/* The nodes of a value that are looked at, and what they fall into. */
-static void
-fall_apart(struct joint *joint, struct value *v, enum pass pass, struct parts *ret_parts)
+void
+value_nodes(struct joint *joint, struct value *v, struct parts *ret_parts)
 {
 	struct parts *p = ret_parts;
-	char group = feature_about[v->type].group;
 
 	*p = (struct parts){.nodes = 0};
 	if (v->count > SAMPLE) {
@@ -272,6 +282,17 @@ fall_apart(struct joint *joint, struct value *v, enum pass pass, struct parts *r
 		for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next)
 			p->node[p->nodes++] = joint->feature[f].node;
 	}
+}
+
+/* The nodes of a value that are looked at, and what they fall into. */
+static void
+fall_apart(struct joint *joint, struct value *v, enum pass pass, bool passing, struct parts *ret_parts)
+{
+	struct parts *p = ret_parts;
+	char group = feature_about[v->type].group;
+
+	value_nodes(joint, v, p);
+	p->passing = passing;
 	/* Each is anywhere in memory, and says where its features are: all are asked for first. */
 	for (unsigned i = 0; i < p->nodes; i++)
 		__builtin_prefetch(&joint->node[p->node[i]]);
@@ -293,10 +314,18 @@ void
 value_diversity(struct joint *joint, struct value *v, enum pass pass, struct judged *ret_judged)
 {
 	struct parts p;
+	struct judged sole;
 
 	*ret_judged = (struct judged){.groups = 1, .all_groups = 1, .talker = NONE};
 	if (v->count < 2)
 		return;
-	fall_apart(joint, v, pass, &p);
+	fall_apart(joint, v, pass, false, &p);
 	value_count_groups(joint, &p, v->type, ret_judged);
+	if (pass != BY_PLACE || feature_about[v->type].group != 't' || !value_may_be_sole(joint, &p))
+		return;
+	fall_apart(joint, v, pass, true, &p);
+	value_count_groups(joint, &p, v->type, &sole);
+	sole.sole = sole.groups <= 1;
+	if (sole.sole)
+		*ret_judged = sole;
 }

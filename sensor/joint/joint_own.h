@@ -60,6 +60,8 @@ struct value {
 	bool dirty, used, named; /* named: by a notice, since the last settling */
 	bool holds, holds_own; /* nodes together, while another value's diversity is judged; those of holder */
 	bool popular; /* a name that many unrelated ask for: it holds nothing together where it leads */
+	bool finds_one; /* a rule: of those whom it finds most have one hello (sole.c) */
+	bool sole;    /* a hello that is one client's, at places that come and go (sole.c) */
 };
 
 #define BEATS_MAX 24

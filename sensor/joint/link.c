@@ -13,6 +13,7 @@
 #define WINDOW 12      /* neighbours by time that share a feature */
 #define PAIR_LEAST 1.9 /* a feature of less brings no pairs up */
 #define TOOL_MAX 5.4   /* nats, of all that one tool shows: each follows from the others, and can be copied */
+#define SOLE_MAX 6.6   /* nats, where its hello is one client's: all of it is that client's own */
 #define COPY_MAX 4.0   /* nats of a certificate or key that was shown, and not used: draft.c */
 #define GROUPS_MAX 16  /* groups with a feature, beyond which it brings none of them together */
 #define GROUPS_OF_ONE 4 /* of these, that one organisation alone is in */
@@ -199,6 +200,7 @@ struct tally {
 	char group[GROUP_LETTERS];
 	double weight[GROUP_LETTERS];
 	unsigned count;
+	bool sole;
 };
 
 /* The weightiest of its group; victims, who are many, add up. */
@@ -242,17 +244,17 @@ tally_sum(const struct tally *t, double word)
 		else
 			sum += t->weight[i];
 	}
-	return sum + (tool < TOOL_MAX ? tool : TOOL_MAX);
+	return sum + (t->sole ? SOLE_MAX : fmin(tool, TOOL_MAX));
 }
 
 /* What two share of a rule, a hello and a host: what it weighs where nothing speaks against it. */
 struct finding {
 	double rule, hello;
-	bool host;
+	bool host, agent, sole; /* sole: the hello is one client's */
 };
 
 static void
-finding_add(struct finding *is, const struct feature *a, const struct feature *b)
+finding_add(const struct linker *l, struct finding *is, const struct feature *a, const struct feature *b)
 {
 	double cap = (double)(a->cap < b->cap ? a->cap : b->cap);
 
@@ -261,6 +263,9 @@ finding_add(struct finding *is, const struct feature *a, const struct feature *b
 		is->rule = cap;
 	else if (feature_about[a->type].group == 't')
 		is->hello = fmax(is->hello, cap);
+	else if (feature_about[a->type].group == 'u')
+		is->agent = true;
+	is->sole = is->sole || l->joint->value[a->value].sole;
 }
 
 /* What one rule finds at one host is one matter, however common the rule is; with one hello it is one program's. */
@@ -279,7 +284,7 @@ link_llr(const struct linker *l, uint32_t a, uint32_t b, uint32_t value, double 
 	const struct node *x = node_at(l, a), *y = node_at(l, b);
 	const struct feature *feature = l->joint->feature;
 	struct tally t = {.count = 0};
-	struct finding is = {0, 0, false};
+	struct finding is = {.host = false};
 
 	if (value != NONE)
 		tally_add(&t, group_of(l, value), weight);
@@ -291,7 +296,7 @@ link_llr(const struct linker *l, uint32_t a, uint32_t b, uint32_t value, double 
 			    (feature[i].type == FEATURE_HOME && x->home == NONE && y->home == NONE &&
 				x->pseudonym == NONE && y->pseudonym == NONE))
 				continue;
-			finding_add(&is, &feature[i], &feature[k]);
+			finding_add(l, &is, &feature[i], &feature[k]);
 			v = feature_weight(l->joint, i);
 			w = feature_weight(l->joint, k);
 			tally_add(&t, group_by(l, feature[i].value, (double)(v < w ? v : w)), (double)(v < w ? v : w));
@@ -299,6 +304,7 @@ link_llr(const struct linker *l, uint32_t a, uint32_t b, uint32_t value, double 
 	}
 	if (node_is_at_host(x) && node_is_at_host(y))
 		tally_finding(&t, &is);
+	t.sole = is.sole && is.agent;
 	return tally_sum(&t, 0) + time_llr(x->first, x->last, y->first, y->last);
 }
 
@@ -313,7 +319,7 @@ list_node(struct linker *l, uint32_t place, size_t *room)
 {
 	const struct node *node = node_at(l, place);
 	struct tally all = {.count = 0};
-	struct finding is = {0, 0, false};
+	struct finding is = {.host = false};
 
 	for (uint32_t f = node->features; f < node->features + node->feature_count; f++) {
 		uint32_t value = l->joint->feature[f].value;
@@ -322,7 +328,7 @@ list_node(struct linker *l, uint32_t place, size_t *room)
 
 		if (l->joint->value[value].count < 2)
 			continue;
-		finding_add(&is, &l->joint->feature[f], &l->joint->feature[f]);
+		finding_add(l, &is, &l->joint->feature[f], &l->joint->feature[f]);
 		if (!(weight > 0))
 			continue;
 		group = group_by(l, value, (double)weight);
@@ -337,6 +343,7 @@ list_node(struct linker *l, uint32_t place, size_t *room)
 	}
 	if (node_is_at_host(node))
 		tally_finding(&all, &is);
+	all.sole = is.sole && is.agent;
 	l->pairs[place] = tally_sum(&all, 0) + CLOSE + ROUNDING >= JOINT_STRONG;
 	return true;
 }

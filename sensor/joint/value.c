@@ -84,7 +84,8 @@ value_of(struct joint *joint, enum feature_type type, struct slice text, bool ex
 	    .head = NONE, .negative = NONE, .oldest = NONE,
 	    .diversity = 1,
 	    .weight = (float)feature_about[type].cap, .weight_own = (float)feature_about[type].cap, .talker = NONE,
-	    .holder = NONE, .type = (uint8_t)type, .used = true, .holds = true, .holds_own = true};
+	    .holder = NONE, .type = (uint8_t)type, .used = true, .holds = true, .holds_own = true,
+	    .finds_one = true};
 	table_put(&joint->values, hash * joint->turn, index);
 	return index;
 }
@@ -243,6 +244,43 @@ host_doubt(struct joint *joint, uint32_t victim)
 	}
 }
 
+static bool
+in_sample(const struct value *v, const struct node *node)
+{
+	return v->count <= SAMPLE || v->sample == NULL || node->fold <= v->sample->limit;
+}
+
+static bool
+is_name(uint8_t type)
+{
+	return type == FEATURE_DOMAIN || type == FEATURE_URL;
+}
+
+/* Whether a hello is one client's hangs on this, too: those that were seen with it are judged again. */
+static void
+hellos_doubt(struct joint *joint, const struct value *v)
+{
+	for (uint32_t f = v->head; f != NONE; f = joint->feature[f].next) {
+		const struct node *node = &joint->node[joint->feature[f].node];
+
+		for (uint32_t k = node->features; k < node->features + node->feature_count; k++) {
+			const struct feature *beside = &joint->feature[k];
+
+			if (feature_about[beside->type].group == 't' && !is_alone(beside) &&
+			    in_sample(&joint->value[beside->value], node))
+				make_dirty(joint, beside->value);
+		}
+	}
+}
+
+/* It comes and goes no longer, or again. */
+static void
+place_doubt(struct joint *joint, const struct value *v)
+{
+	if (v->type == FEATURE_ADDR || is_name(v->type))
+		hellos_doubt(joint, v);
+}
+
 void
 value_link(struct joint *joint, uint32_t feature, bool negative)
 {
@@ -264,6 +302,8 @@ value_link(struct joint *joint, uint32_t feature, bool negative)
 	/* It has company for the first time. */
 	if (v->count == 2)
 		node_doubt(joint, joint->feature[f->next].node);
+	if (v->count == PASSING_MAX + 1)
+		place_doubt(joint, v);
 	/* What they do may join them now. */
 	for (uint32_t k = v->type == FEATURE_NET && v->count == WIDE_NODES ? f->next : NONE; k != NONE;
 	     k = joint->feature[k].next)
@@ -312,6 +352,8 @@ value_unlink(struct joint *joint, uint32_t feature, bool negative)
 		v->count--;
 		if (!joint->leaving)
 			host_doubt(joint, f->value);
+		if (!joint->leaving && v->count == PASSING_MAX)
+			place_doubt(joint, v);
 		drop_sampled(joint, v, f);
 		if (v->oldest == f->node) {
 			touch_negatives(joint, v);
@@ -349,12 +391,6 @@ value_oldest(struct joint *joint, uint32_t value)
 }
 
 /* ---- what follows from a change ---- */
-
-static bool
-in_sample(const struct value *v, const struct node *node)
-{
-	return v->count <= SAMPLE || v->sample == NULL || node->fold <= v->sample->limit;
-}
 
 void
 values_beside(struct joint *joint, uint32_t index)
@@ -434,10 +470,12 @@ weigh(struct joint *joint, struct value *v, const struct judged *is)
 	v->weight = (float)joint_feature_weight(about->cap, about->spread, is->groups, is->part, steep);
 	v->weight_own = (float)joint_feature_weight(about->cap, about->spread, is->all_groups, is->all_part, steep);
 	v->talker = is->talker;
+	v->sole = is->sole;
 	if (v->weight < v->weight_own)
 		v->weight = v->weight_own;
 	if (fabsf(v->weight - was.weight) <= 0 && fabsf(v->weight_own - was.weight_own) <= 0 &&
-	    fabsf(v->diversity - was.diversity) <= 0 && fabsf(v->part - was.part) <= 0 && v->talker == was.talker)
+	    fabsf(v->diversity - was.diversity) <= 0 && fabsf(v->part - was.part) <= 0 && v->talker == was.talker &&
+	    v->sole == was.sole)
 		return;
 	touch_users(joint, v, was.weight);
 }
@@ -535,12 +573,6 @@ settle_weak(struct joint *joint, bool early)
 	}
 }
 
-static bool
-is_name(uint8_t type)
-{
-	return type == FEATURE_DOMAIN || type == FEATURE_URL;
-}
-
 /* Names by who asks for them; and where they lead, by the names that not everybody visits. */
 static void
 settle_strong(struct joint *joint, bool names)
@@ -564,6 +596,23 @@ settle_strong(struct joint *joint, bool names)
 	}
 }
 
+/* Whether a rule finds one client says what a hello is, so it is told first. */
+static void
+settle_rules(struct joint *joint)
+{
+	struct vector *list = &joint->dirty_values;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct value *v = &joint->value[list->at[i]];
+		bool is = v->used && v->type == FEATURE_RULE && value_finds_one(joint, v);
+
+		if (!v->used || v->type != FEATURE_RULE || is == v->finds_one)
+			continue;
+		v->finds_one = is;
+		hellos_doubt(joint, &joint->value[list->at[i]]);
+	}
+}
+
 enum cc_status
 values_settle(struct joint *joint)
 {
@@ -584,6 +633,7 @@ values_settle(struct joint *joint)
 		hold(joint, list->at[i], is.groups <= most, is.all_groups <= most, is.talker, false);
 	}
 	settle_weak(joint, true);
+	settle_rules(joint);
 	settle_weak(joint, false);
 	settle_strong(joint, true);
 	settle_strong(joint, false);

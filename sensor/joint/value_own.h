@@ -4,6 +4,8 @@
 
 #include "joint/joint_own.h"
 
+#define PASSING_MAX 3 /* nodes of a place that comes and goes */
+
 /* What may hold nodes together while another value is judged: README.md, Diversity. */
 enum pass { BY_CONTENT, BY_STRONG, BY_PLACE, BY_ALL };
 
@@ -13,6 +15,7 @@ struct parts {
 	uint8_t parent[SAMPLE];
 	bool informed[SAMPLE], bystander[SAMPLE];
 	unsigned nodes;
+	bool passing; /* places that come and go tell nobody apart: sole.c */
 };
 
 /* Groups, and of the nodes that tell the part that groups are. */
@@ -20,6 +23,7 @@ struct judged {
 	double groups, part;         /* who says most counts as the others do */
 	double all_groups, all_part; /* as everybody says */
 	uint32_t talker;             /* who says most; NONE: nobody more than another */
+	bool sole;
 };
 
 /* value.c: of more than SAMPLE nodes those that are looked at; NULL: no memory */
@@ -28,6 +32,13 @@ struct sample *value_sample(struct joint *joint, struct value *v);
 /* diversity.c */
 bool value_scratch(struct joint *joint); /* room for what follows; false: no memory */
 void value_diversity(struct joint *joint, struct value *v, enum pass pass, struct judged *ret_judged);
+
+void value_nodes(struct joint *joint, struct value *v, struct parts *ret_parts); /* those that are looked at */
+
+/* sole.c */
+bool value_finds_one(struct joint *joint, struct value *rule); /* of those whom it finds most have one hello */
+bool value_may_be_sole(const struct joint *joint, const struct parts *parts);
+bool node_is_passing(const struct joint *joint, const struct node *node); /* at a place that comes and goes */
 
 /* word.c */
 void value_count_groups(

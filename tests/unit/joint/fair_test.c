@@ -724,6 +724,102 @@ TEST(who_visits_a_popular_name_is_not_one)
 	json_decref(cases);
 }
 
+/* By one rule, a hello and an agent at an address of a client's. */
+static struct joint_sighting
+client_seen(unsigned i, const char *addr, const char *agent)
+{
+	struct joint_sighting s = sight(i % 4, addr, i * 30000);
+
+	s.ja4 = keep("t12d000000_own");
+	s.agent = keep(agent);
+	s.rule = keep("1:3000001:1");
+	s.client = true;
+	return s;
+}
+
+static const char *
+new_address(unsigned i)
+{
+	static char addr[20];
+
+	snprintf(addr, sizeof(addr), "%u.%u.2.%u", 20 + i, i, i + 1);
+	return addr;
+}
+
+/* How many cases there are of twelve sights of a hello at an address each; of one agent, or with one more each. */
+static size_t
+clients(unsigned agents, bool stays)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases;
+	size_t count;
+
+	for (unsigned i = 0; i < 12; i++) {
+		struct joint_sighting s = client_seen(i, new_address(i), i % agents ? "agent/2" : "agent/1");
+
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	CHECK(joint_settle(joint) == CC_OK);
+	/* Now others are seen there, too: the places are somebody's. */
+	for (unsigned i = 0; i < 48 && stays; i++) {
+		struct joint_sighting s = sight(i / 12, new_address(i % 12), 400000 + i * 100000);
+
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = ended(conf, joint);
+	count = json_array_size(json_object_get(json_array_get(cases, 0), "sightings"));
+	json_decref(cases);
+	return count;
+}
+
+/* What ties it is the client: nobody else shows its hello, which comes with one agent, and its places come and go. */
+TEST(one_client_behind_ever_new_addresses)
+{
+	CHECK_UINT(clients(1, false), 12);
+	CHECK(clients(2, false) < 12);
+	CHECK(clients(1, true) < 12);
+}
+
+/* One rule finds whoever tries what everybody tries, by one tool or another. */
+TEST(what_everybody_tries_is_nobodys)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	json_t *cases;
+
+	for (unsigned i = 0; i < 24; i++) {
+		struct joint_sighting s = client_seen(i, new_address(i), i % 2 ? "agent/2" : "agent/1");
+
+		s.ja4 = keep(i % 2 ? "t12d000000_other" : "t12d000000_own");
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = ended(conf, joint);
+	CHECK_UINT(json_array_size(cases), 0);
+	json_decref(cases);
+}
+
+/* One tool of three who have a server each, and of a few who have none. */
+TEST(a_tool_of_several_is_nobodys)
+{
+	struct conf *conf = conf_new();
+	struct joint *joint = joint_new(conf);
+	static const char *const server[] = {"192.0.2.7", "198.51.100.9", "203.0.113.5"};
+	json_t *cases;
+
+	for (unsigned i = 0; i < 30; i++) {
+		struct joint_sighting s = client_seen(i, i < 12 ? new_address(i) : server[i % 3], "agent/1");
+
+		s.cert = i < 12 ? slice_of(NULL, 0) : numbered("c", i % 3);
+		s.proof = CC_PROOF_KEYED;
+		s.client = false;
+		CHECK(joint_add(joint, &s) == CC_OK);
+	}
+	cases = ended(conf, joint);
+	CHECK_UINT(json_array_size(cases), 3);
+	json_decref(cases);
+}
+
 TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
     T(what_a_rule_observes_is_not_accused), T(who_only_observes_has_no_part),
     T(who_observes_is_a_witness_of_what_another_accuses),
@@ -735,4 +831,6 @@ TESTS(T(of_two_names_the_one_that_stays), T(who_copies_a_tool_is_not_its_owner),
     T(who_copies_a_certificate_copies_a_tool), T(a_vendors_certificate_is_no_source),
     T(rules_on_one_host_are_one_matter), T(a_place_of_several_gives_way_to_its_name),
     T(a_flood_says_nothing_against_who_is_talked_with), T(who_talks_with_a_host_that_attacks),
-    T(who_visits_a_popular_name_is_not_one))
+    T(who_visits_a_popular_name_is_not_one),
+    T(one_client_behind_ever_new_addresses), T(what_everybody_tries_is_nobodys),
+    T(a_tool_of_several_is_nobodys))

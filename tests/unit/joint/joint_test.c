@@ -408,6 +408,20 @@ rolled(uint32_t *seed, uint32_t below)
 	return (uint32_t)((uint64_t)*seed * below >> 32);
 }
 
+/* Clients that go through others' hosts: nearly all have one agent, and are found by a rule of theirs. */
+static void
+random_client(uint32_t *seed, struct joint_sighting *s)
+{
+	unsigned which = rolled(seed, 3);
+
+	s->attacker = s->value = s->key = numbered("203.0.113.", rolled(seed, 90));
+	s->ja4 = numbered("client.", which);
+	s->agent = numbered("client.agent.", rolled(seed, 5) == 0 ? 9 : which);
+	s->rule = numbered("1:5000", rolled(seed, 6) == 0 ? 9 : which);
+	if (rolled(seed, 12) == 0)
+		s->domain = numbered("client.name.", rolled(seed, 4));
+}
+
 /* A small world by numbers: campaigns that share tools, a content network, repeats, "not seen", exercises, forged
  * sources. */
 static struct joint_sighting
@@ -430,6 +444,8 @@ random_sighting(uint32_t *seed, unsigned n, unsigned span)
 		s.cert = numbered("cert.", rolled(seed, 3) == 0 ? 7 : campaign);
 	if (rolled(seed, 6) == 0)
 		s.agent = numbered("agent.", rolled(seed, span / 2 + 1));
+	if (rolled(seed, 4) == 0)
+		random_client(seed, &s);
 	s.proof = (enum cc_proof)rolled(seed, 5);
 	s.client = rolled(seed, 4) == 0;
 	if (rolled(seed, 12) == 0) {
